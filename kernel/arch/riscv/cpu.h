@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// The hart: control registers, interrupts, the per-hart structure and the per-thread processor state.
+//
+// In the kernel `tp` holds the running thread; its first member is struct arch_thread. In user mode sscratch holds
+// it, and is 0 while in the kernel, which is how the trap entry tells where a trap came from.
+#pragma once
+#include "core/types.h"
+
+#define MAX_HARTS 64
+
+struct thread;
+
+// Bits of arch_thread.work, seen by the way back to user mode.
+#define WORK_SIGNAL  (1u << 0) // a signal may be deliverable
+#define WORK_RESCHED (1u << 1) // give the hart up
+#define WORK_TRACE   (1u << 2) // system calls are traced (slow path)
+
+// Floating-point registers as ptrace and signal frames have them (f0-f31, fcsr).
+struct fpu_state {
+    uint64_t f[32];
+    uint32_t fcsr;
+};
+
+// The callee-saved registers across a switch of threads.
+struct switch_context {
+    unsigned long ra, sp, s[12];
+};
+
+// The processor's part of a thread; the first member of struct thread (sched/thread.h).
+struct arch_thread {
+    unsigned long kernel_sp;      // top of the kernel stack, where a trap from user mode starts
+    unsigned long user_sp;        // scratch of the trap entry
+    unsigned int work;            // [a] WORK_*: what to do before going back to user mode
+    int fpu_hart;                 // hart whose registers hold this thread's FP state newest, or -1 (lazy restore)
+    struct hart *hart;            // the hart it runs on, or ran on last
+    struct switch_context context;
+    struct fpu_state fpu;
+};
+
+struct hart {
+    unsigned int id;         // [I] dense index, 0..hart_count-1; 0 booted
+    unsigned long hartid;    // [I] the firmware's number
+    struct thread *idle;     // [I]
+    struct thread *fpu_owner; // whose FP state the registers hold
+    void *vmspace;           // whose page table satp holds (struct vmspace *), NULL: kernel's
+    unsigned int irq_depth;  // >0 inside an interrupt handler
+    bool online;             // [a]
+};
+
+extern struct hart harts[MAX_HARTS];
+extern unsigned int hart_count;           // harts online or coming, fixed after the device tree is read
+extern unsigned long timebase_frequency;  // rdtime ticks a second, from the device tree
+
+register struct thread *tp_thread __asm__("tp");
+#define current       (tp_thread)
+#define this_hart()   (((struct arch_thread *)tp_thread)->hart)
+#define this_hart_id() (this_hart()->id)
+
+#define csr_read(csr)                                                                                        \
+    ({                                                                                                       \
+        unsigned long v_;                                                                                    \
+        __asm__ volatile("csrr %0, " #csr : "=r"(v_)::"memory");                                             \
+        v_;                                                                                                  \
+    })
+#define csr_write(csr, v) __asm__ volatile("csrw " #csr ", %0" ::"rK"((unsigned long)(v)) : "memory")
+#define csr_set(csr, v)   __asm__ volatile("csrs " #csr ", %0" ::"rK"((unsigned long)(v)) : "memory")
+#define csr_clear(csr, v) __asm__ volatile("csrc " #csr ", %0" ::"rK"((unsigned long)(v)) : "memory")
+
+#define SSTATUS_SIE  (1ul << 1)
+#define SSTATUS_SPIE (1ul << 5)
+#define SSTATUS_SPP  (1ul << 8)
+#define SSTATUS_FS   (3ul << 13)
+#define SSTATUS_FS_INITIAL (1ul << 13)
+#define SSTATUS_FS_CLEAN   (2ul << 13)
+#define SSTATUS_FS_DIRTY   (3ul << 13)
+#define SSTATUS_SUM  (1ul << 18)
+
+static inline unsigned long irq_save(void) {
+    unsigned long v;
+    __asm__ volatile("csrrci %0, sstatus, 2" : "=r"(v)::"memory");
+    return v & SSTATUS_SIE;
+}
+static inline void irq_restore(unsigned long flags) {
+    csr_set(sstatus, flags);
+}
+static inline void irq_enable(void) {
+    csr_set(sstatus, SSTATUS_SIE);
+}
+static inline void irq_disable(void) {
+    csr_clear(sstatus, SSTATUS_SIE);
+}
+static inline bool irq_enabled(void) {
+    return csr_read(sstatus) & SSTATUS_SIE;
+}
+static inline void cpu_relax(void) {
+    __asm__ volatile(".insn i 0x0F, 0, x0, x0, 0x010" ::: "memory"); // pause
+}
+// Waits for an interrupt; returns at once if one is pending, even with interrupts disabled.
+static inline void cpu_wait_for_interrupt(void) {
+    __asm__ volatile("wfi" ::: "memory");
+}
+static inline uint64_t rdtime(void) {
+    uint64_t t;
+    __asm__ volatile("rdtime %0" : "=r"(t));
+    return t;
+}
+static inline void fence_i(void) {
+    __asm__ volatile("fence.i" ::: "memory");
+}
+
+// Switches stacks and callee-saved registers from `from` to `to`, which becomes `current`. Interrupts are
+// disabled. Handles the FP state. Returns, on from's stack, when somebody switches back; the result is the thread
+// that ran before on this hart.
+struct thread *arch_switch(struct thread *from, struct thread *to);
+// Makes the thread start in `entry(arg)` on its kernel stack whose top is `stack_top`; interrupts disabled at start.
+void arch_thread_init(struct thread *thread, void *stack_top, void (*entry)(void *), void *arg);
+// The trap frame of a user thread: at the top of its kernel stack.
+struct trap_frame *arch_user_frame(struct thread *thread);
+// Goes to user mode with the thread's trap frame; never returns. Runs user_return_work() first where asked.
+void arch_enter_user(void) __noreturn;
+
+// FP state of a thread, brought to memory first where registers hold it newest (only for current or a thread that does
+// not run).
+void fpu_save(struct thread *thread);    // registers -> thread's fpu, if they are newer
+void fpu_discard(struct thread *thread); // thread's memory copy is the truth from now on (after writing arch_thread.fpu)
+// A fresh state (all zero) for the current thread, after execve.
+void fpu_reset(void);
+
+// The ISA letters of the device tree, for AT_HWCAP ('a'..'z' -> bits 0..25).
+extern unsigned long arch_hwcap;

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// Calls to the firmware: RISC-V SBI specification 1.0/2.0.
+#pragma once
+#include "core/types.h"
+
+void sbi_console_putchar(char c); // legacy or DBCN, whichever the firmware has
+void sbi_set_timer(uint64_t ticks); // absolute rdtime at which this hart's timer fires; ~0: never
+int __must_check sbi_hart_start(unsigned long hartid, paddr_t entry, unsigned long opaque);
+void sbi_send_ipi(unsigned long hart_id); // dense index of the target hart
+// Makes the harts in `mask` (bit = dense index) drop translations of [addr, addr+size); size ~0: all. Waits until done.
+void sbi_remote_sfence_vma(uint64_t mask, unsigned long addr, unsigned long size);
+void sbi_remote_fence_i(uint64_t mask);
+// Powers off (failure: with a status that tells the platform so) or resets. Return only if the firmware cannot.
+void sbi_shutdown(bool failure);
+void sbi_reboot(void);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// Spinlocks and reference counts.
+//
+// The kernel is not preempted inside the kernel: a thread leaves its hart only where it calls schedule(). So a
+// plain spin_lock() need not disable interrupts, unless an interrupt handler takes the same lock; those use the
+// _irqsave forms. Nothing may sleep, fault on user memory, or call schedule() while it holds a spinlock.
+// Debug builds (make DEBUG=1) count held locks and check their order (docs/locking.md).
+#pragma once
+#include "core/types.h"
+#include "arch/riscv/cpu.h"
+
+struct spinlock {
+    unsigned int locked; // [a] 1 while held
+#ifdef CONFIG_DEBUG
+    struct thread *owner; // the holder, for assertions
+#endif
+};
+
+#define SPINLOCK_INIT {0}
+
+// Waits for a lock that another hart holds; the slow half of spin_lock().
+void spin_lock_contended(struct spinlock *lock);
+
+static inline void spin_init(struct spinlock *lock) {
+    *lock = (struct spinlock)SPINLOCK_INIT;
+}
+
+static inline bool spin_trylock(struct spinlock *lock) {
+    return __atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+static inline void spin_lock(struct spinlock *lock) {
+    if (unlikely(!spin_trylock(lock)))
+        spin_lock_contended(lock);
+}
+
+static inline void spin_unlock(struct spinlock *lock) {
+    __atomic_store_n(&lock->locked, 0, __ATOMIC_RELEASE);
+}
+
+// Returns the interrupt state to hand to spin_unlock_irqrestore().
+static inline unsigned long spin_lock_irqsave(struct spinlock *lock) {
+    unsigned long flags = irq_save();
+    spin_lock(lock);
+    return flags;
+}
+
+static inline void spin_unlock_irqrestore(struct spinlock *lock, unsigned long flags) {
+    spin_unlock(lock);
+    irq_restore(flags);
+}
+
+static inline bool spin_is_locked(const struct spinlock *lock) {
+    return READ_ONCE(lock->locked) != 0;
+}
+
+// A count of references. It starts at 1; the one who takes it to 0 frees the object.
+struct refcount {
+    int count; // [a]
+};
+
+static inline void ref_init(struct refcount *r) {
+    __atomic_store_n(&r->count, 1, __ATOMIC_RELAXED);
+}
+static inline void ref_get(struct refcount *r) {
+    __atomic_fetch_add(&r->count, 1, __ATOMIC_RELAXED);
+}
+// Takes a reference unless the count is already 0. True if it was taken.
+bool ref_get_unless_zero(struct refcount *r);
+// True if this was the last reference.
+static inline bool __must_check ref_put(struct refcount *r) {
+    return __atomic_fetch_sub(&r->count, 1, __ATOMIC_ACQ_REL) == 1;
+}
+static inline int ref_read(const struct refcount *r) {
+    return __atomic_load_n(&r->count, __ATOMIC_RELAXED);
+}

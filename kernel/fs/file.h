@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// Open files, and the buffers that reads and writes go through.
+#pragma once
+#include "core/cred.h"
+#include "core/errno.h"
+#include "core/spinlock.h"
+#include "fs/inode.h"
+#include "sched/wait.h"
+
+// The memory of one read or write: user or kernel buffers, any number of segments. Moves on as bytes are copied.
+struct uio_segment {
+    void *base; // user address if !uio->kernel
+    size_t len;
+};
+struct uio {
+    struct uio_segment *seg; // current segment
+    unsigned int nseg;       // left, with the current one
+    size_t offset;           // in the current segment
+    size_t resid;            // bytes left in all
+    bool kernel;             // the segments are kernel memory
+};
+void uio_init_user(struct uio *u, struct uio_segment *seg, void __user *buf, size_t n);
+void uio_init_kernel(struct uio *u, struct uio_segment *seg, void *buf, size_t n);
+// Copies up to n bytes out of (read) or into (write) `buf`. Returns bytes copied; fewer than MIN(n, resid) means a fault, so that 0 is -EFAULT for the caller. May sleep.
+size_t uio_write_to(struct uio *u, const void *buf, size_t n); // kernel -> the reader's memory
+size_t uio_read_from(struct uio *u, void *buf, size_t n);      // the writer's memory -> kernel
+size_t uio_zero(struct uio *u, size_t n);
+
+struct poll_table;
+struct poll_table_entry;
+
+struct file {
+    struct refcount refs;
+    unsigned int flags;         // O_*, access mode included; F_SETFL changes some [a]
+    const struct file_ops *ops; // [I]
+    struct path path;           // [I] dentry and mount, referenced; dentry NULL for none
+    struct inode *inode;        // [I] referenced by the dentry, or by the file
+    struct mutex pos_lock;      // [pos]: taken for read, write, lseek on regular files and directories
+    off_t pos;
+    void *private_data;         // of the ops
+    struct vm_backing *backing; // for mmap, NULL: cannot
+    struct cred *cred;          // opener's
+    int owner;                  // F_SETOWN
+    struct list_head epoll_links; // fs/epoll.c
+    struct spinlock epoll_lock;
+};
+
+struct file_ops {
+    // Bytes done, or -errno. `pos`: where; moved on. Streams ignore it. O_NONBLOCK is in file->flags.
+    ssize_t (*read)(struct file *f, struct uio *u, off_t *pos);
+    ssize_t (*write)(struct file *f, struct uio *u, off_t *pos);
+    off_t (*lseek)(struct file *f, off_t offset, int whence);   // NULL: -ESPIPE
+    int (*readdir)(struct file *f, struct dir_context *ctx);    // NULL: -ENOTDIR
+    // Events ready now (POLLIN...); registers the waiter in the table's queues through poll_wait() first.
+    unsigned int (*poll)(struct file *f, struct poll_table *table); // NULL: always readable and writable
+    long (*ioctl)(struct file *f, unsigned int cmd, unsigned long arg); // NULL: -ENOTTY
+    int (*mmap)(struct file *f, struct vm_map_args *args);      // NULL: file->backing if set, else -ENODEV
+    int (*fsync)(struct file *f);
+    int (*fallocate)(struct file *f, int mode, off_t offset, off_t len);
+    int (*flush)(struct file *f);    // at each close(2)
+    void (*release)(struct file *f); // with the last reference
+};
+
+struct file *__must_check file_alloc(const struct file_ops *ops, unsigned int flags); // ERR_PTR; refs 1
+static inline void file_get(struct file *f) {
+    ref_get(&f->refs);
+}
+void file_put(struct file *f);
+// Opens path (kernel string) relative to cwd as the current credentials. ERR_PTR(-errno).
+struct file *__must_check file_open(const char *path, int flags, mode_t mode);
+struct file *__must_check file_open_at(int dfd, const char *path, int flags, mode_t mode);
+// A file on an anonymous inode, "anon_inode:[name]" (eventfd, epoll, pidfd, ...).
+struct file *__must_check file_create_anon(const char *name, const struct file_ops *ops, void *private_data, int flags);
+// Reads at an offset into kernel memory, whole or until the end. Bytes or -errno.
+ssize_t __must_check file_read_kernel(struct file *f, void *buf, size_t n, off_t pos);
+ssize_t __must_check file_write_kernel(struct file *f, const void *buf, size_t n, off_t *pos);
+// The checks of read(2)/write(2) (mode, limits) and the op.
+ssize_t __must_check file_read(struct file *f, struct uio *u, off_t *pos);
+ssize_t __must_check file_write(struct file *f, struct uio *u, off_t *pos);

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// Walking paths, and a process's place in the tree.
+#pragma once
+#include "fs/inode.h"
+
+// Root, working directory and umask; shared by threads made with CLONE_FS.
+struct fs_context {
+    struct refcount refs;
+    struct spinlock lock;
+    struct path root, cwd; // [lock]
+    mode_t umask;
+};
+struct fs_context *__must_check fs_context_copy(struct fs_context *old); // NULL if no memory
+void fs_context_put(struct fs_context *fs);
+
+void path_get(struct path *p);
+void path_put(struct path *p);
+
+#define LOOKUP_FOLLOW    (1u << 0) // follow a symlink at the end
+#define LOOKUP_DIRECTORY (1u << 1) // -ENOTDIR unless it is one
+#define LOOKUP_EMPTY     (1u << 2) // "" means dfd itself
+#define LOOKUP_NO_XDEV   (1u << 3)
+#define LOOKUP_NO_SYMLINKS (1u << 4)
+#define LOOKUP_BENEATH   (1u << 5)
+// Finds `name`, relative to dfd (AT_FDCWD: cwd) as the current credentials. 0 with *out referenced, or -errno. May sleep.
+int __must_check path_lookup(int dfd, const char *name, unsigned int flags, struct path *out);
+int __must_check path_lookup_user(int dfd, const char __user *name, unsigned int flags, struct path *out);
+// Copies a path name from user memory: a buffer of kmalloc (free with kfree), or ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOENT if empty and !allow_empty).
+char *__must_check path_copy_name(const char __user *name, bool allow_empty);
+// The absolute name of p as seen from the process's root: the start within buf (filled from the end), or ERR_PTR(-ENAMETOOLONG). Unlinked: with " (deleted)"; unreachable: "(unreachable)..." as Linux.
+char *path_name(const struct path *p, char *buf, size_t n);
+// Permission of the current credentials on an inode: mask of 4 read, 2 write, 1 execute. 0 or -EACCES.
+int __must_check inode_permission(struct inode *inode, int mask);

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// Prototypes of all system calls, made from syscalls.def. Each returns its result or -errno.
+#pragma once
+#include "core/errno.h"
+#include "core/types.h"
+
+#define SYSCALL(name, kinds, ...) long sys_##name(__VA_ARGS__);
+#include "sys/syscalls.def"
+#undef SYSCALL

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// The one list of calls that go upward through the layers: each is called in a low layer and defined in the
+// layer its comment names. `make check` takes this file as the list of exceptions.
+#pragma once
+#include "core/types.h"
+
+struct trap_frame;
+struct thread;
+
+// arch -> sys: an ecall from user mode. Sets frame's a0. Interrupts are enabled.
+void syscall_dispatch(struct trap_frame *frame);
+// arch -> vm: a page fault at `addr`, from user mode or from a user access of the kernel's. `access` is one of PROT_READ,
+// PROT_WRITE, PROT_EXEC. Returns 0 if the access may be retried, else the signal (SIGSEGV, SIGBUS) with
+// its si_code in *code. May sleep.
+int vm_fault(unsigned long addr, int access, int *code);
+// arch -> proc: the running user program did something that a signal answers (fault, illegal instruction, ...).
+void signal_fault(struct trap_frame *frame, int sig, int code, unsigned long addr);
+// arch -> proc: before returning to user mode with any THREAD_WORK flag set: delivers signals, reschedules.
+void user_return_work(struct trap_frame *frame);
+// arch -> sched: this hart's timer fired; another hart asks for attention. Interrupts are disabled.
+void timer_interrupt(void);
+void ipi_interrupt(void);
+// arch -> drivers: an external interrupt is pending at this hart's controller. Interrupts are disabled.
+void external_interrupt(void);
+// arch -> sched: first C code of a secondary hart, on its idle thread's stack, kernel page table on.
+void hart_main(void) __attribute__((noreturn));
+
+// fs, drivers, sched -> proc: sends `sig` as the kernel (SI_KERNEL) to a thread, to a process group, to a session.
+void signal_send_thread(struct thread *thread, int sig);
+int signal_send_pgrp(pid_t pgrp, int sig);
+// fs, drivers -> proc: job control. All look at the current thread's process.
+pid_t process_pgrp(void);
+pid_t process_session(void);
+bool process_is_session_leader(void);
+bool process_pgrp_orphaned(void);
+// True if `pgrp` is a process group of session `session`.
+bool pgrp_in_session(pid_t pgrp, pid_t session);
+// core -> proc: one line that names the running process, for panics and logs: `name[pid]`.
+void process_describe(char *buf, size_t n);
