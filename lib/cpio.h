@@ -20,6 +20,16 @@
 #define CPIO_PATH_MAX     4096 // largest name field, NUL and padding included
 #define CPIO_TRAILER_NAME "TRAILER!!!"
 
+// Types in an entry's mode: the format's own numbers, and those of st_mode on Linux.
+#define CPIO_IFMT   0170000u
+#define CPIO_IFIFO  0010000u
+#define CPIO_IFCHR  0020000u
+#define CPIO_IFDIR  0040000u
+#define CPIO_IFBLK  0060000u
+#define CPIO_IFREG  0100000u
+#define CPIO_IFLNK  0120000u
+#define CPIO_IFSOCK 0140000u
+
 enum cpio_result {
     CPIO_END,     // the buffer is used up
     CPIO_ENTRY,   // `entry` is filled in
@@ -84,6 +94,7 @@ struct cpio_reader {
     uint32_t archive;  // its number, 0 before the first
     uint32_t index;    // entries of it so far
     bool in_archive;   // a header was read and no trailer since
+    bool failed;       // CPIO_ERROR was given
     struct cpio_error error;
 };
 

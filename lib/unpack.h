@@ -119,6 +119,7 @@ struct unpack {
     // The last parent directory: its name as the archive wrote it, and the nodes of its leading directories.
     char *parent; // CPIO_PATH_MAX bytes
     uint32_t parent_length;
+    struct unpack_node *parent_node;
     uint32_t depth; // nodes known of it
     struct {
         uint32_t length; // of the leading part of `parent` that names the node
@@ -127,8 +128,8 @@ struct unpack {
     char *walk[2];             // CPIO_PATH_MAX bytes each, allocated when the first symlink is met on a way
     struct unpack_link *links; // tree of files with more than one name
     struct unpack_chunk *link_chunks;
-    struct unpack_times *times; // mtimes of directories, newest chunk first
-    char *text;                 // UNPACK_TEXT_MAX bytes for reports
+    struct unpack_times *times, *times_last; // mtimes of directories, in order
+    char *text;                              // for reports
 };
 
 // Starts unpacking into the tree at `root`. -ENOMEM. On success unpack_end() must follow.

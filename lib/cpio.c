@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: MIT
+// The hot path reads a header, 13 x 8 hex digits, with a few instructions a field: eight digits are one
+// 64-bit word, converted and checked together, and a field of all '0', the most frequent one, is recognised
+// as such. Whether all digits were good is asked once a header; only then does the slow path look for the
+// culprit.
+#include "lib/cpio.h"
+#include "lib/text.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "hex8() takes the first digit from the lowest byte");
+
+#define SHOWN_NAME_MAX 255 // bytes of a name that messages show
+
+#define MAGIC_SIZE  6
+#define FIELD_COUNT 13
+#define FIELD_SIZE  8
+
+enum field {
+    INO,
+    MODE,
+    UID,
+    GID,
+    NLINK,
+    MTIME,
+    FILESIZE,
+    DEVMAJOR,
+    DEVMINOR,
+    RDEVMAJOR,
+    RDEVMINOR,
+    NAMESIZE,
+    CHECK
+};
+
+static const char *const field_names[FIELD_COUNT] = {
+    "inode",        "mode",         "uid",        "gid",        "link count", "mtime",   "file size",
+    "device major", "device minor", "rdev major", "rdev minor", "name size",  "checksum"};
+
+#define EACH_BYTE(b) (0x0101010101010101ull * (b))
+
+// Converts eight hex digits. Bits are set in *bad unless each is one of 0-9, a-f, A-F.
+static inline uint32_t hex8(uint64_t digits, uint64_t *bad) {
+    if (digits == EACH_BYTE('0'))
+        return 0;
+    uint64_t letter = (digits >> 6) & EACH_BYTE(1); // bit 6 tells letters from figures
+    uint64_t value = (digits & EACH_BYTE(0x0f)) + letter * 9;
+    // A good digit is what its value encodes to, has a value below 16, and is a letter exactly from 10 on.
+    *bad |= (value + EACH_BYTE('0') + letter * ('a' - '0' - 10)) ^ (digits | letter << 5);
+    *bad |= value & EACH_BYTE(0xf0);
+    *bad |= (((value + EACH_BYTE(6)) >> 4) & EACH_BYTE(1)) ^ letter;
+    value = (value << 4 | value >> 8) & 0x00ff00ff00ff00ffull;
+    value = (value << 8 | value >> 16) & 0x0000ffff0000ffffull;
+    return (uint32_t)(value << 16 | value >> 32);
+}
+
+// Converts the fields of the header whose first byte is at `words`, aligned to 4, with two readable bytes
+// behind it. False where a digit is bad.
+static bool parse_fields(const uint8_t *words, uint32_t fields[FIELD_COUNT]) {
+    const uint8_t *word = __builtin_assume_aligned(words, 4);
+    uint64_t bad = 0;
+    uint32_t a, b;
+    __builtin_memcpy(&a, word + 4, 4);
+    uint64_t carry = a >> 16; // fields begin in the middle of a word
+    word = __builtin_assume_aligned(word + 8, 4);
+    for (unsigned int i = 0; i < FIELD_COUNT; i++) {
+        __builtin_memcpy(&a, word, 4);
+        __builtin_memcpy(&b, word + 4, 4);
+        fields[i] = hex8(carry | (uint64_t)a << 16 | (uint64_t)b << 48, &bad);
+        carry = b >> 16;
+        word = __builtin_assume_aligned(word + FIELD_SIZE, 4);
+    }
+    return bad == 0;
+}
+
+static bool is_hex(uint8_t c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+void cpio_open(struct cpio_reader *r, const void *buffer, uint64_t size) {
+    *r = (struct cpio_reader){.buffer = buffer, .size = size};
+}
+
+static enum cpio_result fail(struct cpio_reader *r, enum cpio_problem problem, uint64_t offset) {
+    r->failed = true;
+    r->error = (struct cpio_error){.problem = problem,
+                                   .archive = r->archive,
+                                   .entry = r->index,
+                                   .offset = offset,
+                                   .remains = r->size - offset};
+    return CPIO_ERROR;
+}
+
+static enum cpio_result fail_part(struct cpio_reader *r, enum cpio_problem problem, uint64_t offset,
+                                  uint64_t needs, const char *name, size_t name_length) {
+    fail(r, problem, offset);
+    r->error.needs = needs;
+    r->error.name = name;
+    r->error.name_length = name_length;
+    return CPIO_ERROR;
+}
+
+// Moves behind zeros; false at the end of the buffer.
+static bool skip_zeros(struct cpio_reader *r) {
+    uint64_t position = r->position;
+    while (position < r->size && r->buffer[position] == 0) {
+        position++;
+        if (((uintptr_t)(r->buffer + position) & 7) != 0)
+            continue;
+        uint64_t word;
+        for (; r->size - position >= 8; position += 8) {
+            __builtin_memcpy(&word, __builtin_assume_aligned(r->buffer + position, 8), 8);
+            if (word)
+                break;
+        }
+    }
+    r->position = position;
+    return position < r->size;
+}
+
+struct magic {
+    const char *name;
+    uint8_t bytes[6];
+    uint8_t size;
+};
+
+static const struct magic magics[] = {
+    {"gzip", {0x1f, 0x8b}, 2},
+    {"gzip", {0x1f, 0x9e}, 2},
+    {"bzip2", {'B', 'Z', 'h'}, 3},
+    {"lzma", {0x5d, 0x00, 0x00}, 3},
+    {"xz", {0xfd, '7', 'z', 'X', 'Z', 0x00}, 6},
+    {"lzo", {0x89, 'L', 'Z', 'O', 0x00, 0x0d}, 6},
+    {"lz4 (legacy)", {0x02, 0x21, 0x4c, 0x18}, 4},
+    {"lz4", {0x04, 0x22, 0x4d, 0x18}, 4},
+    {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4},
+    {"cpio odc", {'0', '7', '0', '7', '0', '7'}, 6},
+    {"cpio old binary", {0xc7, 0x71}, 2},
+    {"cpio old binary", {0x71, 0xc7}, 2},
+};
+
+const char *cpio_magic_name(const void *bytes, uint64_t size) {
+    for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
+        if (size >= magics[i].size && __builtin_memcmp(bytes, magics[i].bytes, magics[i].size) == 0)
+            return magics[i].name;
+    return NULL;
+}
+
+// The 110 bytes at the position are no header, or not all there: says which.
+static enum cpio_result bad_header(struct cpio_reader *r) {
+    const uint8_t *header = r->buffer + r->position;
+    uint64_t remains = r->size - r->position;
+    const char *found = cpio_magic_name(header, remains);
+    if (found) {
+        fail(r, CPIO_MAGIC_OTHER, r->position);
+        r->error.found = found;
+        return CPIO_ERROR;
+    }
+    if (__builtin_memcmp(header, "07070", remains < 5 ? remains : 5) != 0 ||
+        (remains > 5 && header[5] != '1' && header[5] != '2'))
+        return fail(r, CPIO_MAGIC_UNKNOWN, r->position);
+    if (remains < CPIO_HEADER_SIZE)
+        return fail_part(r, CPIO_HEADER_CUT, r->position, CPIO_HEADER_SIZE, NULL, 0);
+    for (unsigned int i = MAGIC_SIZE; i < CPIO_HEADER_SIZE; i++)
+        if (!is_hex(header[i])) {
+            fail(r, CPIO_NOT_HEX, r->position + i);
+            r->error.field = field_names[(i - MAGIC_SIZE) / FIELD_SIZE];
+            break;
+        }
+    return CPIO_ERROR;
+}
+
+// Reads the header at the position. False where it is none.
+static bool read_header(const struct cpio_reader *r, uint32_t fields[FIELD_COUNT]) {
+    const uint8_t *header = r->buffer + r->position;
+    uint64_t remains = r->size - r->position;
+    if (remains < CPIO_HEADER_SIZE || __builtin_memcmp(header, "07070", 5) != 0 ||
+        (header[5] != '1' && header[5] != '2'))
+        return false;
+    if (((uintptr_t)header & 3) == 0 && remains >= CPIO_HEADER_SIZE + 2)
+        return parse_fields(header, fields);
+    uint8_t copy[CPIO_HEADER_SIZE + 2] __attribute__((aligned(4))) = {0};
+    __builtin_memcpy(copy, header, CPIO_HEADER_SIZE);
+    return parse_fields(copy, fields);
+}
+
+// Measures the name, which has a NUL somewhere.
+static inline void scan_name(struct cpio_entry *entry, const char *name) {
+    const char *p = name, *base = name;
+    for (char c; (c = *p) != '\0'; p++)
+        if (c == '/')
+            base = p + 1;
+    entry->name = name;
+    entry->name_length = (uint32_t)(p - name);
+    entry->base = (uint32_t)(base - name);
+}
+
+static inline uint64_t align4(uint64_t n) {
+    return (n + 3) & ~3ull;
+}
+
+static inline void fill_entry(struct cpio_entry *entry, const uint32_t fields[FIELD_COUNT]) {
+    entry->ino = fields[INO];
+    entry->mode = fields[MODE];
+    entry->uid = fields[UID];
+    entry->gid = fields[GID];
+    entry->nlink = fields[NLINK];
+    entry->mtime = fields[MTIME];
+    entry->data_size = fields[FILESIZE];
+    entry->dev_major = fields[DEVMAJOR];
+    entry->dev_minor = fields[DEVMINOR];
+    entry->rdev_major = fields[RDEVMAJOR];
+    entry->rdev_minor = fields[RDEVMINOR];
+    entry->checksum = fields[CHECK];
+}
+
+// Moves to the next header. CPIO_ENTRY when one can be tried at the position.
+static enum cpio_result find_header(struct cpio_reader *r) {
+    if (r->failed)
+        return CPIO_ERROR;
+    if (!skip_zeros(r))
+        return CPIO_END;
+    if (!r->in_archive) {
+        r->base = r->position;
+        r->archive++;
+        r->index = 0;
+    }
+    r->index++;
+    if (((r->position - r->base) & 3) != 0)
+        return fail(r, CPIO_MISALIGNED, r->position);
+    return CPIO_ENTRY;
+}
+
+enum cpio_result cpio_next(struct cpio_reader *r, struct cpio_entry *entry) {
+    enum cpio_result result = find_header(r);
+    if (result != CPIO_ENTRY)
+        return result;
+    uint32_t fields[FIELD_COUNT];
+    if (!read_header(r, fields))
+        return bad_header(r);
+    r->in_archive = true;
+
+    uint64_t name_offset = r->position + CPIO_HEADER_SIZE;
+    uint32_t name_size = fields[NAMESIZE];
+    const char *name = (const char *)r->buffer + name_offset;
+    if (name_size > r->size - name_offset)
+        return fail_part(r, CPIO_NAME_CUT, name_offset, name_size, NULL, 0);
+    bool name_usable = name_size > 0 && name_size <= CPIO_PATH_MAX;
+    if (name_usable && name[name_size - 1] != '\0')
+        return fail_part(r, CPIO_NAME_NO_NUL, name_offset, name_size, name, name_size);
+
+    if (name_usable)
+        scan_name(entry, name);
+    uint64_t data_offset = r->base + align4(name_offset + name_size - r->base);
+    uint32_t data_size = fields[FILESIZE];
+    if (data_offset > r->size)
+        data_offset = r->size; // only padding is missing: fine where there are no data
+    if (data_size > r->size - data_offset)
+        return fail_part(r, CPIO_DATA_CUT, data_offset, data_size, name_usable ? name : NULL,
+                         name_usable ? entry->name_length : 0);
+
+    uint64_t header = r->position;
+    uint64_t next = r->base + align4(data_offset + data_size - r->base);
+    r->position = next < r->size ? next : r->size;
+    if (!name_usable) {
+        fail_part(r, CPIO_NAME_SIZE, header, name_size, NULL, 0);
+        r->failed = false;
+        return CPIO_SKIPPED;
+    }
+    entry->archive = r->archive;
+    entry->index = r->index;
+    entry->header = header;
+    entry->data_offset = data_offset;
+    entry->data = r->buffer + data_offset;
+    entry->has_checksum = r->buffer[header + 5] == '2';
+    fill_entry(entry, fields);
+    if (entry->name_length == sizeof(CPIO_TRAILER_NAME) - 1 &&
+        __builtin_memcmp(name, CPIO_TRAILER_NAME, sizeof(CPIO_TRAILER_NAME) - 1) == 0) {
+        r->in_archive = false;
+        return CPIO_TRAILER;
+    }
+    return CPIO_ENTRY;
+}
+
+// The sum of all bytes, modulo 2^32, which is what "crc" archives hold.
+static uint32_t byte_sum(const uint8_t *data, uint64_t size) {
+    uint32_t sum = 0;
+    for (; size && ((uintptr_t)data & 7) != 0; size--)
+        sum += *data++;
+    while (size >= 8) {
+        uint64_t lanes = 0, word; // four sums of 16 bits: 128 words of two bytes each fit
+        for (unsigned int i = 0; i < 128 && size >= 8; i++, data += 8, size -= 8) {
+            __builtin_memcpy(&word, __builtin_assume_aligned(data, 8), 8);
+            lanes += (word & 0x00ff00ff00ff00ffull) + ((word >> 8) & 0x00ff00ff00ff00ffull);
+        }
+        sum += (uint32_t)((lanes & 0xffff) + (lanes >> 16 & 0xffff) + (lanes >> 32 & 0xffff) + (lanes >> 48));
+    }
+    while (size--)
+        sum += *data++;
+    return sum;
+}
+
+bool cpio_verify(const struct cpio_entry *entry, struct cpio_error *error) {
+    if (!entry->has_checksum || entry->data_size == 0 || (entry->mode & CPIO_IFMT) != CPIO_IFREG)
+        return true;
+    uint32_t sum = byte_sum(entry->data, entry->data_size);
+    if (sum == entry->checksum)
+        return true;
+    *error = (struct cpio_error){.problem = CPIO_CHECKSUM,
+                                 .archive = entry->archive,
+                                 .entry = entry->index,
+                                 .offset = entry->data_offset,
+                                 .needs = entry->checksum,
+                                 .remains = sum,
+                                 .name = entry->name,
+                                 .name_length = entry->name_length};
+    return false;
+}
+
+static void add_entry(struct text *t, uint32_t archive, uint32_t index, const char *name,
+                      size_t name_length) {
+    if (archive > 1) {
+        text_add(t, "archive ");
+        text_add_number(t, archive);
+        text_add(t, ", ");
+    }
+    text_add(t, "entry ");
+    text_add_number(t, index);
+    if (name) {
+        text_add(t, " (");
+        text_add_quoted(t, name, name_length < SHOWN_NAME_MAX ? name_length : SHOWN_NAME_MAX);
+        text_add(t, name_length <= SHOWN_NAME_MAX ? ")" : "...)");
+    }
+}
+
+size_t cpio_entry_text(uint32_t archive, uint32_t index, const char *name, size_t name_length, char *text,
+                       size_t size) {
+    struct text t;
+    text_begin(&t, text, size);
+    add_entry(&t, archive, index, name, name_length);
+    return t.length;
+}
+
+static void add_cut(struct text *t, const char *part, const struct cpio_error *error) {
+    text_add(t, part);
+    text_add(t, error->needs == 1 ? " needs 1 byte, " : " needs ");
+    if (error->needs != 1) {
+        text_add_number(t, error->needs);
+        text_add(t, " bytes, ");
+    }
+    text_add_number(t, error->remains);
+    text_add(t, error->remains == 1 ? " remains" : " remain");
+    text_add(t, "; archive truncated?");
+}
+
+static void add_offset(struct text *t, const struct cpio_error *error) {
+    text_add(t, " at offset ");
+    text_add_number(t, error->offset);
+}
+
+static void add_problem(struct text *t, const struct cpio_error *error) {
+    switch (error->problem) {
+    case CPIO_OK:
+        text_add(t, "no error");
+        break;
+    case CPIO_MAGIC_UNKNOWN:
+        text_add(t, "no cpio header");
+        add_offset(t, error);
+        text_add(t, "; newc (070701) or crc (070702) is needed");
+        break;
+    case CPIO_MAGIC_OTHER:
+        text_add(t, error->found);
+        if (error->found[0] == 'c') { // cpio in another format
+            text_add(t, " format");
+            add_offset(t, error);
+            text_add(t, ": only newc and crc are read; make it with cpio -H newc");
+        } else {
+            text_add(t, ": not built in; compressed data");
+            add_offset(t, error);
+        }
+        break;
+    case CPIO_MISALIGNED:
+        text_add(t, "broken padding: bytes");
+        add_offset(t, error);
+        text_add(t, ", which is no multiple of 4 from the archive's start");
+        break;
+    case CPIO_HEADER_CUT:
+        add_cut(t, "header", error);
+        break;
+    case CPIO_NOT_HEX:
+        text_add(t, error->field);
+        text_add(t, " has a byte that is no hex digit");
+        add_offset(t, error);
+        break;
+    case CPIO_NAME_CUT:
+        add_cut(t, "name", error);
+        break;
+    case CPIO_NAME_NO_NUL:
+        text_add(t, "name of ");
+        text_add_number(t, error->needs);
+        text_add(t, " bytes");
+        add_offset(t, error);
+        text_add(t, " does not end with NUL");
+        break;
+    case CPIO_DATA_CUT:
+        add_cut(t, "data", error);
+        break;
+    case CPIO_NAME_SIZE:
+        text_add(t, "name size is ");
+        text_add_number(t, error->needs);
+        text_add(t, ", 1 to 4096 is allowed; header");
+        add_offset(t, error);
+        break;
+    case CPIO_CHECKSUM:
+        text_add(t, "checksum is 0x");
+        text_add_hex(t, error->needs);
+        text_add(t, ", but the data");
+        add_offset(t, error);
+        text_add(t, " sum up to 0x");
+        text_add_hex(t, error->remains);
+        break;
+    }
+}
+
+size_t cpio_error_text(const struct cpio_error *error, char *text, size_t size) {
+    struct text t;
+    text_begin(&t, text, size);
+    add_entry(&t, error->archive, error->entry, error->name, error->name_length);
+    text_add(&t, ": ");
+    add_problem(&t, error);
+    return t.length;
+}

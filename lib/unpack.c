@@ -1,0 +1,621 @@
+// SPDX-License-Identifier: MIT
+// The common entry, a new file in the directory of the one before, costs one comparison with the remembered
+// parent and one call of the sink; all else is off that path. The remembered nodes of directories are not
+// held: whenever a directory or a symlink is removed they are forgotten. Nodes in the tables of links and of
+// mtimes are held.
+#include "lib/unpack.h"
+#include "lib/errno.h"
+#include "lib/path.h"
+#include "lib/text.h"
+#include "lib/tree.h"
+
+#define TEXT_MAX        512
+#define LINK_TARGET_MAX 4095
+#define FOLLOW_MAX      40 // symlinks on one way, as in Linux
+#define SKIPPED         1  // the entry was reported and is done with
+
+struct unpack_link {
+    RB_ENTRY(unpack_link) tree;
+    uint32_t dev_major, dev_minor, ino, type;
+    struct unpack_node *node; // held
+};
+
+#define LINKS_PER_CHUNK ((UNPACK_ALLOC_MAX - 16) / sizeof(struct unpack_link))
+struct unpack_chunk {
+    struct unpack_chunk *next;
+    size_t used;
+    struct unpack_link links[LINKS_PER_CHUNK];
+};
+
+struct unpack_time {
+    struct unpack_node *node; // held
+    int64_t mtime;
+};
+
+#define TIMES_PER_CHUNK ((UNPACK_ALLOC_MAX - 16) / sizeof(struct unpack_time))
+struct unpack_times {
+    struct unpack_times *next;
+    size_t used;
+    struct unpack_time times[TIMES_PER_CHUNK];
+};
+_Static_assert(sizeof(struct unpack_chunk) <= UNPACK_ALLOC_MAX, "one allocation");
+_Static_assert(sizeof(struct unpack_times) <= UNPACK_ALLOC_MAX, "one allocation");
+
+// What an entry's name means: a name in a directory; length 0: the directory itself.
+struct place {
+    struct unpack_node *dir;
+    const char *name;
+    size_t length;
+};
+
+// ---- the table of files with several names ----
+
+static int compare_links(struct unpack_link *a, struct unpack_link *b) {
+    if (a->ino != b->ino)
+        return a->ino < b->ino ? -1 : 1;
+    if (a->dev_minor != b->dev_minor)
+        return a->dev_minor < b->dev_minor ? -1 : 1;
+    if (a->dev_major != b->dev_major)
+        return a->dev_major < b->dev_major ? -1 : 1;
+    return a->type < b->type ? -1 : a->type > b->type;
+}
+
+RB_HEAD(link_tree, unpack_link);
+#define LOCAL static __attribute__((unused))
+// clang-format off
+RB_PROTOTYPE_INTERNAL(link_tree, unpack_link, tree, compare_links, LOCAL)
+RB_GENERATE_INTERNAL(link_tree, unpack_link, tree, compare_links, LOCAL)
+// clang-format on
+
+static bool may_be_linked(const struct cpio_entry *e) {
+    return e->nlink > 1;
+}
+
+static struct unpack_link link_key(const struct cpio_entry *e) {
+    return (struct unpack_link){
+        .dev_major = e->dev_major, .dev_minor = e->dev_minor, .ino = e->ino, .type = e->mode & CPIO_IFMT};
+}
+
+static struct unpack_link *link_find(struct unpack *u, const struct cpio_entry *e) {
+    struct link_tree head = {.rbh_root = u->links};
+    struct unpack_link key = link_key(e);
+    return RB_FIND(link_tree, &head, &key);
+}
+
+static int link_add(struct unpack *u, const struct cpio_entry *e, struct unpack_node *node) {
+    struct unpack_chunk *chunk = u->link_chunks;
+    if (!chunk || chunk->used == LINKS_PER_CHUNK) {
+        chunk = u->sink->alloc(u->ctx, sizeof(*chunk));
+        if (!chunk)
+            return -ENOMEM;
+        chunk->next = u->link_chunks;
+        chunk->used = 0;
+        u->link_chunks = chunk;
+    }
+    struct unpack_link *link = &chunk->links[chunk->used++];
+    *link = link_key(e);
+    link->node = node;
+    u->sink->hold(u->ctx, node);
+    struct link_tree head = {.rbh_root = u->links};
+    RB_INSERT(link_tree, &head, link);
+    u->links = head.rbh_root;
+    return 0;
+}
+
+static void links_forget(struct unpack *u) {
+    u->links = NULL;
+    while (u->link_chunks) {
+        struct unpack_chunk *chunk = u->link_chunks;
+        for (size_t i = 0; i < chunk->used; i++)
+            u->sink->drop(u->ctx, chunk->links[i].node);
+        u->link_chunks = chunk->next;
+        u->sink->free(u->ctx, chunk, sizeof(*chunk));
+    }
+}
+
+// ---- mtimes of directories, set when nothing changes in them any more ----
+
+static int time_add(struct unpack *u, struct unpack_node *node, int64_t mtime) {
+    struct unpack_times *chunk = u->times_last;
+    if (!chunk || chunk->used == TIMES_PER_CHUNK) {
+        chunk = u->sink->alloc(u->ctx, sizeof(*chunk));
+        if (!chunk)
+            return -ENOMEM;
+        chunk->next = NULL;
+        chunk->used = 0;
+        if (u->times_last)
+            u->times_last->next = chunk;
+        else
+            u->times = chunk;
+        u->times_last = chunk;
+    }
+    chunk->times[chunk->used++] = (struct unpack_time){.node = node, .mtime = mtime};
+    u->sink->hold(u->ctx, node);
+    return 0;
+}
+
+static void times_set(struct unpack *u) {
+    while (u->times) {
+        struct unpack_times *chunk = u->times;
+        for (size_t i = 0; i < chunk->used; i++) {
+            u->sink->set_mtime(u->ctx, chunk->times[i].node, chunk->times[i].mtime);
+            u->sink->drop(u->ctx, chunk->times[i].node);
+        }
+        u->times = chunk->next;
+        u->sink->free(u->ctx, chunk, sizeof(*chunk));
+    }
+    u->times_last = NULL;
+}
+
+// ---- reports ----
+
+static void report(struct unpack *u, enum unpack_severity severity, const char *sentence) {
+    if (severity == UNPACK_NOTE)
+        u->summary.notes++;
+    else if (severity == UNPACK_WARNING)
+        u->summary.warnings++;
+    else
+        u->summary.errors++;
+    u->sink->report(u->ctx, severity, sentence);
+}
+
+static void report_entry(struct unpack *u, enum unpack_severity severity, const struct cpio_entry *e,
+                         const char *what, const char *remedy) {
+    struct text t;
+    text_begin(&t, u->text, TEXT_MAX);
+    t.length = cpio_entry_text(e->archive, e->index, e->name, e->name_length, u->text, TEXT_MAX);
+    text_add(&t, ", offset ");
+    text_add_number(&t, e->header);
+    text_add(&t, ": ");
+    text_add(&t, what);
+    text_add(&t, remedy);
+    report(u, severity, u->text);
+}
+
+static int skip(struct unpack *u, const struct cpio_entry *e, const char *why) {
+    report_entry(u, UNPACK_WARNING, e, why, "; left out");
+    return SKIPPED;
+}
+
+static void report_no_room(struct unpack *u, const struct cpio_entry *e) {
+    struct text t;
+    text_begin(&t, u->text, TEXT_MAX);
+    t.length = cpio_entry_text(e->archive, e->index, e->name, e->name_length, u->text, TEXT_MAX);
+    text_add(&t, ", offset ");
+    text_add_number(&t, e->header);
+    text_add(&t, ": no room for it and its ");
+    text_add_number(&t, e->data_size);
+    text_add(&t, " bytes; it and all behind it are left out");
+    report(u, UNPACK_ERROR, u->text);
+}
+
+static void report_error(struct unpack *u, enum unpack_severity severity, const struct cpio_error *error) {
+    cpio_error_text(error, u->text, TEXT_MAX);
+    report(u, severity, u->text);
+}
+
+// What became of an entry: an error that ends the buffer stays one, any other is reported and the entry
+// skipped.
+static int settle(struct unpack *u, const struct cpio_entry *e, int err) {
+    switch (-err) {
+    case 0:
+    case -SKIPPED:
+        return 0;
+    case ENOMEM:
+    case ENOSPC:
+        report_no_room(u, e);
+        return err;
+    case EXDEV:
+        skip(u, e, "the name climbs out of the root");
+        return 0;
+    case ENOTDIR:
+        skip(u, e, "something on its way is not a directory");
+        return 0;
+    case EISDIR:
+        skip(u, e, "the name is that of a directory");
+        return 0;
+    case ELOOP:
+        skip(u, e, "more than 40 symlinks on its way");
+        return 0;
+    case ENAMETOOLONG:
+        skip(u, e, "a part of its name, or a way through symlinks, is too long");
+        return 0;
+    case ENOTEMPTY:
+        skip(u, e, "a directory that is not empty is in the way");
+        return 0;
+    default:
+        break;
+    }
+    struct text t;
+    char why[48];
+    text_begin(&t, why, sizeof(why));
+    text_add(&t, "the file system refuses it, error ");
+    text_add_number(&t, (uint64_t)-err);
+    skip(u, e, why);
+    return 0;
+}
+
+// ---- from names to places ----
+
+static int make_implied(struct unpack *u, struct unpack_node *dir, const char *name, size_t length,
+                        int64_t mtime, struct unpack_node **out) {
+    struct unpack_attr attr = {.mode = CPIO_IFDIR | 0755, .mtime = mtime};
+    int err = u->sink->mkdir(u->ctx, dir, name, length, &attr, out);
+    if (!err)
+        u->summary.implied++;
+    return err;
+}
+
+// Puts `target`, and the rest of the way behind it, into the walk buffer that `rest` does not point into.
+static int splice_target(struct unpack *u, const char *target, const char **rest, size_t *rest_length) {
+    size_t length = __builtin_strlen(target);
+    if (length + 1 + *rest_length > CPIO_PATH_MAX)
+        return -ENAMETOOLONG;
+    for (int i = 0; i < 2; i++)
+        if (!u->walk[i] && !(u->walk[i] = u->sink->alloc(u->ctx, CPIO_PATH_MAX)))
+            return -ENOMEM;
+    bool in_first = (uintptr_t)*rest - (uintptr_t)u->walk[0] <= CPIO_PATH_MAX;
+    char *way = u->walk[in_first ? 1 : 0];
+    __builtin_memcpy(way, target, length);
+    way[length] = '/';
+    __builtin_memcpy(way + length + 1, *rest, *rest_length);
+    *rest = way;
+    *rest_length += length + 1;
+    return 0;
+}
+
+// Goes one component, which is a name, "." or "..", from *dir on; symlinks are followed, missing directories
+// made. Within the targets of symlinks `..` stops at the root, as in any path; in the component itself it may
+// not try.
+static int step(struct unpack *u, struct unpack_node **dir, const char *part, size_t length, int64_t mtime) {
+    const char *rest = part;
+    size_t rest_length = length;
+    struct unpack_node *at = *dir, *node;
+    unsigned int followed = 0;
+    while (pathname_next(&rest, &rest_length, &part, &length)) {
+        if (pathname_is_dot(part, length))
+            continue;
+        if (pathname_is_dot_dot(part, length)) {
+            if (at == u->root && !followed)
+                return -EXDEV;
+            at = u->sink->parent(u->ctx, at);
+            continue;
+        }
+        uint32_t mode = CPIO_IFDIR;
+        int err = u->sink->lookup(u->ctx, at, part, length, &node, &mode);
+        if (err == -ENOENT)
+            err = make_implied(u, at, part, length, mtime, &node);
+        if (err)
+            return err;
+        if ((mode & CPIO_IFMT) == CPIO_IFDIR) {
+            at = node;
+        } else if ((mode & CPIO_IFMT) == CPIO_IFLNK) {
+            const char *target = u->sink->readlink(u->ctx, node);
+            if (++followed > FOLLOW_MAX)
+                return -ELOOP;
+            if (target[0] == '/')
+                at = u->root;
+            err = splice_target(u, target, &rest, &rest_length);
+            if (err)
+                return err;
+        } else {
+            return -ENOTDIR;
+        }
+    }
+    *dir = at;
+    return 0;
+}
+
+// Forgets the remembered parent: a directory or symlink it may lead through is gone.
+static void parent_forget(struct unpack *u) {
+    u->parent_length = 0;
+    u->parent_node = u->root;
+    u->depth = 0;
+}
+
+// The bytes at the beginning that `name` has in common with the remembered parent.
+static uint32_t common_length(const struct unpack *u, const char *name, uint32_t length) {
+    uint32_t i = 0;
+    if (length > u->parent_length)
+        length = u->parent_length;
+    while (i < length && name[i] == u->parent[i])
+        i++;
+    return i;
+}
+
+// Finds, or makes, the directory that the first `length` bytes of `name` lead to (they end with '/', or there
+// are none), and remembers it: walks only what the last one does not share.
+static int parent_walk(struct unpack *u, const char *name, uint32_t length, int64_t mtime) {
+    uint32_t common = common_length(u, name, length);
+    while (u->depth && u->levels[u->depth - 1].length > common)
+        u->depth--;
+    uint32_t at = u->depth ? u->levels[u->depth - 1].length : 0;
+    struct unpack_node *node = u->depth ? u->levels[u->depth - 1].node : u->root;
+    __builtin_memcpy(u->parent + at, name + at, length - at);
+    while (at < length) {
+        uint32_t start = at;
+        while (name[at] != '/')
+            at++;
+        int err = at > start ? step(u, &node, name + start, at - start, mtime) : 0;
+        if (err) {
+            parent_forget(u);
+            return err;
+        }
+        at++;
+        if (u->depth < UNPACK_DEPTH) {
+            u->levels[u->depth].length = at;
+            u->levels[u->depth++].node = node;
+        }
+    }
+    u->parent_length = length;
+    u->parent_node = node;
+    return 0;
+}
+
+static int find_place(struct unpack *u, const struct cpio_entry *e, struct place *place) {
+    const char *name = e->name;
+    uint32_t base = e->base, end = e->name_length;
+    if (base == end) { // ends with '/': what counts is before it
+        while (end && name[end - 1] == '/')
+            end--;
+        for (base = end; base && name[base - 1] != '/';)
+            base--;
+    }
+    if (base != u->parent_length || __builtin_memcmp(name, u->parent, base) != 0) {
+        int err = parent_walk(u, name, base, e->mtime);
+        if (err)
+            return err;
+    }
+    *place = (struct place){.dir = u->parent_node, .name = name + base, .length = end - base};
+    if (name[base] != '.' ||
+        (!pathname_is_dot(place->name, place->length) && !pathname_is_dot_dot(place->name, place->length)))
+        return 0;
+    int err = step(u, &place->dir, place->name, place->length, e->mtime);
+    place->length = 0;
+    return err;
+}
+
+// ---- making things ----
+
+static int clear_way(struct unpack *u, const struct place *place, uint32_t mode) {
+    int err = u->sink->remove(u->ctx, place->dir, place->name, place->length);
+    if (!err && ((mode & CPIO_IFMT) == CPIO_IFDIR || (mode & CPIO_IFMT) == CPIO_IFLNK))
+        parent_forget(u);
+    return err;
+}
+
+static struct unpack_attr attr_of(const struct cpio_entry *e) {
+    return (struct unpack_attr){.mode = e->mode & (CPIO_IFMT | 07777),
+                                .uid = e->uid,
+                                .gid = e->gid,
+                                .mtime = e->mtime,
+                                .rdev_major = e->rdev_major,
+                                .rdev_minor = e->rdev_minor};
+}
+
+static void count_span(struct unpack *u, const struct unpack_span *span) {
+    u->summary.bytes += span->size;
+    u->summary.copied += span->copied;
+    u->summary.borrowed += span->size - span->copied;
+}
+
+static int rewrite(struct unpack *u, struct unpack_node *node, const struct unpack_attr *attr,
+                   struct unpack_span *span) {
+    int err = u->sink->set_data(u->ctx, node, span);
+    if (err)
+        return err;
+    count_span(u, span);
+    return u->sink->set_attr(u->ctx, node, attr);
+}
+
+// One more name for a file that is there already, and its data where this entry brings them.
+static int make_link(struct unpack *u, const struct cpio_entry *e, const struct place *place,
+                     struct unpack_link *link, const struct unpack_attr *attr, struct unpack_span *span) {
+    struct unpack_node *node;
+    uint32_t mode;
+    int err = u->sink->link(u->ctx, place->dir, place->name, place->length, link->node);
+    if (err == -EEXIST) {
+        err = u->sink->lookup(u->ctx, place->dir, place->name, place->length, &node, &mode);
+        if (!err && node != link->node) {
+            err = clear_way(u, place, mode);
+            if (!err)
+                err = u->sink->link(u->ctx, place->dir, place->name, place->length, link->node);
+        }
+    }
+    if (err)
+        return err;
+    if (e->data_size)
+        return rewrite(u, link->node, attr, span);
+    return u->sink->set_attr(u->ctx, link->node, attr);
+}
+
+// A regular file, device, FIFO or socket.
+static int make_file(struct unpack *u, const struct cpio_entry *e, const struct place *place) {
+    if (!place->length)
+        return -EISDIR;
+    struct unpack_attr attr = attr_of(e);
+    struct unpack_span span = {.data = e->data, .size = e->data_size, .offset = e->data_offset};
+    if (may_be_linked(e)) {
+        struct unpack_link *link = link_find(u, e);
+        if (link)
+            return make_link(u, e, place, link, &attr, &span);
+    }
+    struct unpack_node *node;
+    int err = u->sink->create(u->ctx, place->dir, place->name, place->length, &attr, &span, &node);
+    if (!err) {
+        count_span(u, &span);
+    } else if (err == -EEXIST) {
+        uint32_t mode;
+        err = u->sink->lookup(u->ctx, place->dir, place->name, place->length, &node, &mode);
+        if (err)
+            return err;
+        if ((mode & CPIO_IFMT) == CPIO_IFREG && (e->mode & CPIO_IFMT) == CPIO_IFREG) {
+            err = rewrite(u, node, &attr, &span);
+        } else {
+            err = clear_way(u, place, mode);
+            if (!err)
+                err = u->sink->create(u->ctx, place->dir, place->name, place->length, &attr, &span, &node);
+            if (!err)
+                count_span(u, &span);
+        }
+    }
+    return !err && may_be_linked(e) ? link_add(u, e, node) : err;
+}
+
+static int make_directory(struct unpack *u, const struct cpio_entry *e, const struct place *place) {
+    struct unpack_attr attr = attr_of(e);
+    struct unpack_node *node = place->dir;
+    int err = 0;
+    if (!place->length) {
+        err = u->sink->set_attr(u->ctx, node, &attr);
+        return err ? err : time_add(u, node, attr.mtime);
+    }
+    err = u->sink->mkdir(u->ctx, place->dir, place->name, place->length, &attr, &node);
+    if (err == -EEXIST) {
+        uint32_t mode;
+        err = u->sink->lookup(u->ctx, place->dir, place->name, place->length, &node, &mode);
+        if (err)
+            return err;
+        if ((mode & CPIO_IFMT) == CPIO_IFDIR) {
+            err = u->sink->set_attr(u->ctx, node, &attr);
+        } else {
+            err = clear_way(u, place, mode);
+            if (!err)
+                err = u->sink->mkdir(u->ctx, place->dir, place->name, place->length, &attr, &node);
+            if (!err && (mode & CPIO_IFMT) == CPIO_IFLNK)
+                report_entry(u, UNPACK_NOTE, e, "this directory takes the place of a symlink", "");
+        }
+    }
+    return err ? err : time_add(u, node, attr.mtime);
+}
+
+static int make_symlink(struct unpack *u, const struct cpio_entry *e, const struct place *place) {
+    const char *target = (const char *)e->data;
+    size_t length = 0;
+    while (length < e->data_size && target[length])
+        length++;
+    if (!length)
+        return skip(u, e, "a symlink without a target");
+    if (length > LINK_TARGET_MAX)
+        return skip(u, e, "the symlink's target is longer than 4095 bytes");
+    if (!place->length)
+        return -EISDIR;
+    struct unpack_attr attr = attr_of(e);
+    int err = u->sink->symlink(u->ctx, place->dir, place->name, place->length, &attr, target, length);
+    if (err == -EEXIST) {
+        struct unpack_node *node;
+        uint32_t mode;
+        err = u->sink->lookup(u->ctx, place->dir, place->name, place->length, &node, &mode);
+        if (!err)
+            err = clear_way(u, place, mode);
+        if (!err)
+            err = u->sink->symlink(u->ctx, place->dir, place->name, place->length, &attr, target, length);
+    }
+    if (!err)
+        u->summary.bytes += length;
+    return err;
+}
+
+static int make_entry(struct unpack *u, const struct cpio_entry *e) {
+    uint32_t type = e->mode & CPIO_IFMT;
+    bool has_body = type == CPIO_IFREG || type == CPIO_IFLNK;
+    if (e->data_size && !has_body)
+        return skip(u, e, "data, but neither a file nor a symlink");
+    struct place place;
+    int err;
+    switch (type) {
+    case CPIO_IFREG:
+    case CPIO_IFCHR:
+    case CPIO_IFBLK:
+    case CPIO_IFIFO:
+    case CPIO_IFSOCK:
+        err = find_place(u, e, &place);
+        return err ? err : make_file(u, e, &place);
+    case CPIO_IFDIR:
+        err = find_place(u, e, &place);
+        return err ? err : make_directory(u, e, &place);
+    case CPIO_IFLNK:
+        err = find_place(u, e, &place);
+        return err ? err : make_symlink(u, e, &place);
+    default:
+        return skip(u, e, "its type is none that Linux knows");
+    }
+}
+
+// ---- the whole ----
+
+int unpack_begin(struct unpack *u, const struct unpack_sink *sink, void *ctx, struct unpack_node *root) {
+    *u = (struct unpack){.sink = sink, .ctx = ctx, .root = root};
+    parent_forget(u);
+    u->parent = sink->alloc(ctx, CPIO_PATH_MAX);
+    u->text = sink->alloc(ctx, TEXT_MAX);
+    if (u->parent && u->text)
+        return 0;
+    unpack_end(u);
+    return -ENOMEM;
+}
+
+static void report_no_trailer(struct unpack *u, const struct cpio_reader *r) {
+    struct text t;
+    text_begin(&t, u->text, TEXT_MAX);
+    text_add(&t, "archive ");
+    text_add_number(&t, r->archive);
+    text_add(&t, " ends behind entry ");
+    text_add_number(&t, r->index);
+    text_add(&t, " without a trailer; archive truncated?");
+    report(u, UNPACK_NOTE, u->text);
+}
+
+static int unpack_entry(struct unpack *u, const struct cpio_entry *e) {
+    struct cpio_error error;
+    u->summary.entries++;
+    if (e->has_checksum && !cpio_verify(e, &error)) {
+        report_error(u, UNPACK_ERROR, &error);
+        return -EINVAL;
+    }
+    int err = make_entry(u, e);
+    return err ? settle(u, e, err) : 0;
+}
+
+int unpack_buffer(struct unpack *u, const void *buffer, uint64_t size) {
+    struct cpio_reader reader;
+    struct cpio_entry entry;
+    int err = 0;
+    cpio_open(&reader, buffer, size);
+    while (!err) {
+        switch (cpio_next(&reader, &entry)) {
+        case CPIO_ENTRY:
+            err = unpack_entry(u, &entry);
+            break;
+        case CPIO_TRAILER:
+            links_forget(u);
+            break;
+        case CPIO_SKIPPED:
+            report_error(u, UNPACK_WARNING, &reader.error);
+            break;
+        case CPIO_ERROR:
+            report_error(u, UNPACK_ERROR, &reader.error);
+            err = -EINVAL;
+            break;
+        case CPIO_END:
+            if (reader.in_archive)
+                report_no_trailer(u, &reader);
+            goto out;
+        }
+    }
+out:
+    u->summary.archives += reader.archive;
+    return err;
+}
+
+void unpack_end(struct unpack *u) {
+    times_set(u);
+    links_forget(u);
+    char *pages[] = {u->parent, u->walk[0], u->walk[1]};
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+        if (pages[i])
+            u->sink->free(u->ctx, pages[i], CPIO_PATH_MAX);
+    if (u->text)
+        u->sink->free(u->ctx, u->text, TEXT_MAX);
+    u->parent = u->walk[0] = u->walk[1] = u->text = NULL;
+}

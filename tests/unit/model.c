@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+// A node is a name; the object it names may have others and is counted. Removed names stay as long as they
+// are held.
+#include "model.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "lib/tree.h"
+
+struct object {
+    unsigned int refs, links;
+    struct unpack_attr attr;
+    char *target;     // symlink
+    const char *data; // borrowed, or `copy`
+    char *copy;
+    size_t size;
+};
+
+RB_HEAD(children, unpack_node);
+
+struct unpack_node {
+    RB_ENTRY(unpack_node) tree;
+    struct unpack_node *parent;
+    struct children children;
+    struct object *object;
+    unsigned int refs; // its name, and holds
+    size_t length;
+    char name[];
+};
+
+static int compare(struct unpack_node *a, struct unpack_node *b) {
+    size_t n = a->length < b->length ? a->length : b->length;
+    int c = memcmp(a->name, b->name, n);
+    return c ? c : (a->length > b->length) - (a->length < b->length);
+}
+
+#define LOCAL static __attribute__((unused))
+// clang-format off
+RB_PROTOTYPE_INTERNAL(children, unpack_node, tree, compare, LOCAL)
+RB_GENERATE_INTERNAL(children, unpack_node, tree, compare, LOCAL)
+// clang-format on
+
+static struct unpack_node *new_node(struct unpack_node *parent, const char *name, size_t length,
+                                    struct object *object) {
+    struct unpack_node *node = calloc(1, sizeof(*node) + length + 1);
+    memcpy(node->name, name, length);
+    node->length = length;
+    node->parent = parent;
+    node->object = object;
+    node->refs = 1;
+    object->refs++;
+    object->links++;
+    if (parent)
+        RB_INSERT(children, &parent->children, node);
+    return node;
+}
+
+static void put_node(struct unpack_node *node) {
+    if (--node->refs)
+        return;
+    struct object *object = node->object;
+    if (--object->refs == 0) {
+        free(object->target);
+        free(object->copy);
+        free(object);
+    }
+    free(node);
+}
+
+static struct unpack_node *find(struct unpack_node *dir, const char *name, size_t length) {
+    struct unpack_node *key = calloc(1, sizeof(*key) + length + 1);
+    memcpy(key->name, name, length);
+    key->length = length;
+    struct unpack_node *node = RB_FIND(children, &dir->children, key);
+    free(key);
+    return node;
+}
+
+static int check_new(struct model *m, struct unpack_node *dir, const char *name, size_t length) {
+    m->calls++;
+    if (length == 0 || memchr(name, '/', length) || (length == 1 && name[0] == '.') ||
+        (length == 2 && memcmp(name, "..", 2) == 0) || (dir->object->attr.mode & CPIO_IFMT) != CPIO_IFDIR)
+        abort(); // the unpacker broke the sink's contract
+    if (length > 255)
+        return -ENAMETOOLONG;
+    if (find(dir, name, length))
+        return -EEXIST;
+    if (m->room == 0)
+        return -ENOSPC;
+    m->room--;
+    return 0;
+}
+
+static int make(struct model *m, struct unpack_node *dir, const char *name, size_t length,
+                const struct unpack_attr *attr, struct unpack_node **out) {
+    int err = check_new(m, dir, name, length);
+    if (err)
+        return err;
+    struct object *object = calloc(1, sizeof(*object));
+    object->attr = *attr;
+    *out = new_node(dir, name, length, object);
+    return 0;
+}
+
+static int model_mkdir(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                       const struct unpack_attr *attr, struct unpack_node **out) {
+    return make(ctx, dir, name, length, attr, out);
+}
+
+static int model_set_data(void *ctx, struct unpack_node *node, struct unpack_span *span) {
+    struct model *m = ctx;
+    struct object *object = node->object;
+    m->calls++;
+    free(object->copy);
+    object->copy = NULL;
+    object->data = span->data;
+    object->size = span->size;
+    if (m->copy) {
+        object->data = object->copy = malloc(span->size + 1);
+        memcpy(object->copy, span->data, span->size);
+        span->copied = span->size;
+    }
+    return 0;
+}
+
+static int model_create(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                        const struct unpack_attr *attr, struct unpack_span *span, struct unpack_node **out) {
+    int err = make(ctx, dir, name, length, attr, out);
+    return err ? err : model_set_data(ctx, *out, span);
+}
+
+static int model_symlink(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                         const struct unpack_attr *attr, const char *target, size_t target_length) {
+    struct unpack_node *node;
+    int err = make(ctx, dir, name, length, attr, &node);
+    if (!err)
+        node->object->target = strndup(target, target_length);
+    return err;
+}
+
+static int model_link(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                      struct unpack_node *node) {
+    int err = check_new(ctx, dir, name, length);
+    if (!err)
+        new_node(dir, name, length, node->object);
+    return err;
+}
+
+static int model_remove(void *ctx, struct unpack_node *dir, const char *name, size_t length) {
+    struct model *m = ctx;
+    struct unpack_node *node = find(dir, name, length);
+    m->calls++;
+    if (!node)
+        return -ENOENT;
+    if (!RB_EMPTY(&node->children))
+        return -ENOTEMPTY;
+    RB_REMOVE(children, &dir->children, node);
+    node->object->links--;
+    put_node(node);
+    return 0;
+}
+
+static int model_lookup(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                        struct unpack_node **out, uint32_t *mode) {
+    struct model *m = ctx;
+    m->calls++;
+    if (length > 255)
+        return -ENAMETOOLONG;
+    *out = find(dir, name, length);
+    if (!*out)
+        return -ENOENT;
+    *mode = (*out)->object->attr.mode;
+    return 0;
+}
+
+static struct unpack_node *model_parent(void *ctx, struct unpack_node *dir) {
+    (void)ctx;
+    return dir->parent ? dir->parent : dir;
+}
+
+static const char *model_readlink(void *ctx, struct unpack_node *node) {
+    (void)ctx;
+    return node->object->target;
+}
+
+static int model_set_attr(void *ctx, struct unpack_node *node, const struct unpack_attr *attr) {
+    struct model *m = ctx;
+    m->calls++;
+    if ((node->object->attr.mode ^ attr->mode) & CPIO_IFMT)
+        abort(); // the unpacker broke the sink's contract
+    node->object->attr = *attr;
+    return 0;
+}
+
+static int model_set_mtime(void *ctx, struct unpack_node *node, int64_t mtime) {
+    (void)ctx;
+    node->object->attr.mtime = mtime;
+    return 0;
+}
+
+static void model_hold(void *ctx, struct unpack_node *node) {
+    struct model *m = ctx;
+    m->held++;
+    node->refs++;
+}
+
+static void model_drop(void *ctx, struct unpack_node *node) {
+    struct model *m = ctx;
+    m->held--;
+    put_node(node);
+}
+
+static void *model_alloc(void *ctx, size_t size) {
+    struct model *m = ctx;
+    if (size > UNPACK_ALLOC_MAX)
+        abort(); // the unpacker broke the sink's contract
+    if (m->allocations == 0)
+        return NULL;
+    m->allocations--;
+    m->allocated += size;
+    return malloc(size);
+}
+
+static void model_free_memory(void *ctx, void *memory, size_t size) {
+    struct model *m = ctx;
+    m->allocated -= size;
+    free(memory);
+}
+
+static void model_report(void *ctx, enum unpack_severity severity, const char *sentence) {
+    static const char *const words[] = {"note", "warning", "error"};
+    struct model *m = ctx;
+    char *all;
+    if (asprintf(&all, "%s%s: %s\n", m->reports, words[severity], sentence) < 0)
+        abort();
+    free(m->reports);
+    m->reports = all;
+}
+
+const struct unpack_sink model_sink = {
+    .create = model_create,
+    .mkdir = model_mkdir,
+    .symlink = model_symlink,
+    .link = model_link,
+    .remove = model_remove,
+    .lookup = model_lookup,
+    .parent = model_parent,
+    .readlink = model_readlink,
+    .set_data = model_set_data,
+    .set_attr = model_set_attr,
+    .set_mtime = model_set_mtime,
+    .hold = model_hold,
+    .drop = model_drop,
+    .alloc = model_alloc,
+    .free = model_free_memory,
+    .report = model_report,
+};
+
+void model_init(struct model *m) {
+    struct object *object = calloc(1, sizeof(*object));
+    object->attr.mode = CPIO_IFDIR | 0755;
+    *m = (struct model){.room = SIZE_MAX, .allocations = SIZE_MAX, .reports = strdup("")};
+    m->root = new_node(NULL, "", 0, object);
+}
+
+static void free_tree(struct unpack_node *node) {
+    struct unpack_node *child;
+    while ((child = RB_ROOT(&node->children))) {
+        RB_REMOVE(children, &node->children, child);
+        free_tree(child);
+    }
+    put_node(node);
+}
+
+void model_free(struct model *m) {
+    free_tree(m->root);
+    free(m->reports);
+}
+
+static void dump_line(FILE *f, struct unpack_node *node, const char *name) {
+    const struct object *o = node->object;
+    uint32_t type = o->attr.mode & CPIO_IFMT;
+    char letter = type == CPIO_IFREG   ? 'f'
+                  : type == CPIO_IFDIR ? 'd'
+                  : type == CPIO_IFLNK ? 'l'
+                  : type == CPIO_IFCHR ? 'c'
+                  : type == CPIO_IFBLK ? 'b'
+                  : type == CPIO_IFIFO ? 'p'
+                                       : 's';
+    fprintf(f, "%c %04o %u:%u %ld %s", letter, o->attr.mode & 07777, o->attr.uid, o->attr.gid,
+            (long)o->attr.mtime, name);
+    if (type == CPIO_IFREG) {
+        fputs(" = ", f);
+        fwrite(o->data, 1, o->size, f);
+    }
+    if (type == CPIO_IFLNK)
+        fprintf(f, " -> %s", o->target);
+    if (type == CPIO_IFCHR || type == CPIO_IFBLK)
+        fprintf(f, " %u:%u", o->attr.rdev_major, o->attr.rdev_minor);
+    if (o->links > 1)
+        fprintf(f, " (%u links)", o->links);
+    fputc('\n', f);
+}
+
+static void dump_tree(FILE *f, struct unpack_node *node, const char *name) {
+    dump_line(f, node, *name ? name : ".");
+    struct unpack_node *child;
+    RB_FOREACH (child, children, &node->children) {
+        char *path;
+        if (asprintf(&path, "%s%s%s", name, *name ? "/" : "", child->name) < 0)
+            abort();
+        dump_tree(f, child, path);
+        free(path);
+    }
+}
+
+char *model_dump(struct model *m) {
+    char *text;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    dump_tree(f, m->root, "");
+    fclose(f);
+    return text;
+}
+
+char *model_line(struct model *m, const char *name) {
+    struct unpack_node *node = m->root;
+    const char *p = name;
+    while (*p && strcmp(name, ".") != 0) {
+        size_t length = strcspn(p, "/");
+        node = find(node, p, length);
+        if (!node)
+            return NULL;
+        p += length + (p[length] == '/');
+    }
+    char *text;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    dump_line(f, node, name);
+    fclose(f);
+    text[size - 1] = '\0';
+    return text;
+}

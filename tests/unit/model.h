@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// A file system in host memory behind the unpacker's sink. It keeps all reports, counts what is held, and can
+// be told to run out of room.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include "lib/unpack.h"
+
+struct model {
+    struct unpack_node *root;
+    size_t room;        // nodes that may still be made, SIZE_MAX at first
+    size_t allocations; // that may still be made for the unpacker, SIZE_MAX at first
+    size_t allocated;   // bytes the unpacker has now
+    size_t held;        // holds without a drop
+    size_t calls;       // of operations on the tree
+    bool copy;          // copies data instead of borrowing
+    char *reports;      // lines "note: ...", "warning: ...", "error: ..."
+};
+
+extern const struct unpack_sink model_sink;
+
+void model_init(struct model *m);
+void model_free(struct model *m);
+
+// The whole tree, sorted, one line an object: `type mode uid:gid mtime name`, then for files `= content`, for
+// files with n > 1 names ` (n links)`, for symlinks `-> target`, for devices `major:minor`. The root is ".".
+// The caller frees it.
+char *model_dump(struct model *m);
+
+// The line of one name in the dump (without newline), or NULL. The caller frees it.
+char *model_line(struct model *m, const char *name);
