@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Measures Drupe in instructions and prints the table beside Linux's figures (bench/linux.tsv).
+
+usage: run.py BUILD-DIRECTORY
+
+Four boots under -icount: an archive with the benchmark alone, the same plus one 64 MiB set of large files, the same plus
+10,000 small files in 100 directories, and the whole benchmark. The kernel prints the time at its entry, which is taken out.
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+INSTRUCTIONS_PER_TICK = 100  # timebase 10 MHz, 1 instruction = 1 ns of -icount shift=0
+LIMIT = 900  # seconds: generous, nothing but a hang reaches it
+
+
+def pack(build, out, *extra):
+    subprocess.run([str(build / "drupe"), "pack", "--sysroot", str(build / "sysroot"), "-o", str(out),
+                    f"/init={build}/bench/kbench", *extra], check=True)
+
+
+def boot(build, archive, *arguments):
+    """Boots the bare kernel with this archive; returns ({name: (ticks, operations)}, console text)."""
+    line = ["qemu-system-riscv64", "-machine", "virt", "-m", "1G", "-nographic", "-no-reboot", "-icount", "shift=0,sleep=off",
+            "-kernel", str(build / "bench/kernel/Image"), "-initrd", str(archive), "-append",
+            "rdinit=/init -- " + " ".join(arguments)]
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT,
+                          check=False)
+    text = done.stdout.decode("utf-8", "replace").replace("\r", "")
+    found = {}
+    for match in re.finditer(r"^([^\t\n]+)\t(\d+)\t(\S+)$", text, re.M):
+        found[match.group(1)] = (int(match.group(2)), match.group(3))
+    entry = re.search(r"entered at rdtime (\d+)", text)
+    if "main" not in found or not entry or "\nend\n" not in text:
+        sys.exit(f"bench: the benchmark did not finish (QEMU's status {done.returncode}); console:\n{text[-3000:]}")
+    found["boot"] = (found["main"][0] - int(entry.group(1)), "1")
+    return found, text
+
+
+def small_files(directory):
+    for d in range(100):
+        (directory / f"small/{d}").mkdir(parents=True)
+        for f in range(100):
+            (directory / f"small/{d}/{f}").write_bytes(b"x" * 300)
+
+
+def large_files(directory):
+    (directory / "large").mkdir()
+    for i in range(16):
+        (directory / f"large/{i}").write_bytes(os.urandom(4096) * 1024)
+
+
+def measure(build, work):
+    rows = {}
+    pack(build, work / "plain.cpio")
+    (work / "a").mkdir()
+    (work / "b").mkdir()
+    large_files(work / "a")
+    small_files(work / "b")
+    pack(build, work / "large.cpio", f"/large={work}/a/large")
+    pack(build, work / "small.cpio", f"/small={work}/b/small")
+    plain, _ = boot(build, work / "plain.cpio", "boot")
+    large, _ = boot(build, work / "large.cpio", "boot")
+    small, _ = boot(build, work / "small.cpio", "boot")
+    scale = INSTRUCTIONS_PER_TICK
+    rows["kernel entry to main() of a dynamic /init"] = plain["boot"][0] * scale
+    rows["unpacking 64 MiB of large files"] = (large["boot"][0] - plain["boot"][0]) * scale
+    rows["unpacking 10,000 files of 300 B in 100 directories"] = (small["boot"][0] - plain["boot"][0]) * scale
+    rows["memory taken by those files, kB"] = plain["MemFree:"][0] - small["MemFree:"][0]
+    everything, _ = boot(build, work / "plain.cpio")
+    for name, (ticks, operations) in everything.items():
+        if operations.isdigit():
+            rows.setdefault(name, ticks * scale / int(operations))
+    return rows
+
+
+def main():
+    build = pathlib.Path(sys.argv[1]).resolve()
+    lines = (TOP / "bench/linux.tsv").read_text(encoding="utf-8").splitlines()
+    table = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    with tempfile.TemporaryDirectory(prefix="drupe-bench-") as work:
+        rows = measure(build, pathlib.Path(work))
+    print(f"{'instructions':52}{'Drupe':>12}{'target':>12}{'small Linux':>13}{'Debian':>13}{'limit':>9}{'x small':>9}")
+    for name, small, debian, limit, target in table:
+        ours = rows.get(name)
+        if ours is None:
+            print(f"{name:52}{'-':>12}")
+            continue
+        mark = " " if ours <= float(target) else "*"
+        print(f"{name:52}{ours:>12,.0f}{int(target):>11,}{mark}{int(small):>13,}"
+              f"{(f'{int(debian):,}' if debian else ''):>13}{(f'{int(limit):,}' if limit else ''):>9}"
+              f"{int(small) / max(ours, 1):>8.1f}x")
+    print("* above the target")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,6 @@
+# Boot tests: whole machines in QEMU, driven over the console by pytest and pexpect.
+TEST_SUITES += boot
+.PHONY: test-boot
+test-boot: $(B)/Image $(B)/drupe.elf $(B)/drupe $(B)/deps/musl.stamp ## whole machines: the shell session, bad archives, harts and memory, panics, glibc programs
+	@mkdir -p $(B)/test
+	DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/pytest-suite $(B)/test/boot.result tests/boot

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""The external archive over the embedded one, and what a bad archive leaves."""
+import subprocess
+
+import machine
+import pytest
+
+
+def member(name, data=b"", mode=0o100644, ino=1, nlink=1, **damage):
+    """One newc entry."""
+    raw = name.encode() + b"\0"
+    fields = [ino, mode, 0, 0, nlink, 0, damage.get("size", len(data)), 0, 0, 0, 0, damage.get("namesize", len(raw)), 0]
+    head = damage.get("magic", b"070701") + b"".join(b"%08X" % f for f in fields)
+    if "digits" in damage:
+        head = head[:14] + damage["digits"] + head[14 + len(damage["digits"]):]
+    if damage.get("no_nul"):
+        raw = raw[:-1] + b"x"
+    entry = head + raw
+    entry += b"\0" * (-len(entry) % 4)
+    return entry + data + b"\0" * (-len(data) % 4)
+
+
+TRAILER = member("TRAILER!!!", mode=0)
+GOOD = member("good", b"kept\n", ino=7)
+
+BAD = {
+    "cut_in_a_header": (GOOD + member("second", b"data")[:50], "entry 2"),
+    "cut_in_the_data": (GOOD + member("second", b"x" * 5000)[:2000], 'second'),
+    "bad_magic": (GOOD + member("second", b"data", magic=b"070709") + TRAILER, "entry 2"),
+    "non_hex_digits": (GOOD + member("second", b"data", digits=b"0000zz00") + TRAILER, "entry 2"),
+    "a_name_without_nul": (GOOD + member("second", b"data", no_nul=True) + TRAILER, "entry 2"),
+    "a_size_past_the_end": (GOOD + member("second", b"data", size=0x7fffffff) + TRAILER, "second"),
+    "a_name_that_climbs_out": (GOOD + member("../../etc/second", b"data") + TRAILER, "second"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_archive_is_reported_and_what_came_before_it_stays(boot, tmp_path, kind):
+    data, names = BAD[kind]
+    archive = tmp_path / "bad.cpio"
+    archive.write_bytes(data)
+    m = boot(initrd=archive)
+    m.shell()
+    assert m.run("cat /good").strip() == "kept"
+    assert m.run("ls /second /etc/second 2>/dev/null").strip() == ""
+    log = m.run("dmesg | grep -i initrd")
+    assert names in log, log
+
+
+def test_an_archive_larger_than_memory_is_reported(boot, tmp_path):
+    archive = tmp_path / "many.cpio"
+    with open(archive, "wb") as f:
+        f.write(GOOD)
+        for i in range(150000):
+            f.write(member(f"d{i}", mode=0o040755, ino=i + 100, nlink=2))
+        f.write(TRAILER)
+    m = boot(initrd=archive, memory="96M")
+    m.shell()
+    assert m.run("cat /good").strip() == "kept"
+
+
+def test_the_external_archive_lies_over_the_embedded_one(boot, tmp_path):
+    archive = tmp_path / "over.cpio"
+    archive.write_bytes(member("etc/motd", b"replaced\n") + member("new/deep/file", b"implied\n", ino=2) + TRAILER)
+    m = boot(initrd=archive)
+    m.shell()
+    assert m.run("cat /etc/motd").strip() == "replaced"
+    assert m.run("cat /new/deep/file").strip() == "implied"
+    assert "root" in m.run("cat /etc/passwd")
+
+
+def test_links_devices_modes_owners_and_times_arrive(boot, tmp_path):
+    tree = tmp_path / "tree"
+    (tree / "t").mkdir(parents=True)
+    (tree / "t" / "big").write_bytes(bytes(range(256)) * 100)
+    (tree / "t" / "link").hardlink_to(tree / "t" / "big")
+    (tree / "t" / "sym").symlink_to("big")
+    (tree / "t" / "big").chmod(0o4751)
+    subprocess.run(["mkfifo", str(tree / "t" / "fifo")], check=True)
+    subprocess.run(["touch", "-d", "2001-02-03 04:05:06 UTC", str(tree / "t" / "big")], check=True)
+    archive = tmp_path / "a.cpio"
+    names = "t\nt/big\nt/link\nt/sym\nt/fifo\n"
+    with open(archive, "wb") as f:
+        subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "5:6"], cwd=tree, input=names.encode(), stdout=f,
+                       check=True)
+    m = boot(initrd=archive)
+    m.shell()
+    assert m.run("stat -c '%a %u %g %h %s %Y' /t/big").strip() == "4751 5 6 2 25600 981173106"
+    assert m.run("stat -c %i /t/big /t/link | uniq | wc -l").strip() == "1"
+    assert m.run("readlink /t/sym; stat -c %F /t/fifo").split("\n")[:2] == ["big", "fifo"]
+    assert m.run("md5sum < /t/link").split()[0] == "%s" % __import__("hashlib").md5(bytes(range(256)) * 100).hexdigest()
+
+
+def test_someones_own_dynamic_init_from_gnu_cpio_boots(musl_gcc, cpio, tmp_path):
+    root = tmp_path / "root"
+    (root / "lib").mkdir(parents=True)
+    musl_gcc(root / "init", '#include <stdio.h>\n#include <sys/reboot.h>\nint main(void) '
+             '{ puts("my own init runs"); fflush(stdout); reboot(RB_POWER_OFF); }')
+    status, text = machine.run(initrd=cpio(root, tmp_path / "x.cpio"), memory="1G", append="rdinit=/init")
+    assert "my own init runs" in text
+    assert status == 0

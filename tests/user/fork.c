@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+// fork, wait, exit, process groups and sessions.
+#include "test.h"
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static int exit_with(void *arg) {
+    return *(int *)arg;
+}
+
+TEST(wait_gives_the_exit_status) {
+    for (int i = 0; i < 256; i += 51)
+        CHECK(test_wait_exit(test_fork(exit_with, &i)) == i);
+}
+
+TEST(wait_gives_the_signal_that_killed) {
+    int status;
+    pid_t pid = fork();
+    if (!pid) {
+        raise(SIGKILL);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+TEST(wait_without_children_is_ECHILD) {
+    CHECK_ERRNO(wait(NULL), ECHILD);
+    CHECK_ERRNO(waitpid(1, NULL, 0), ECHILD);
+}
+
+TEST(wnohang_returns_0_while_the_child_runs) {
+    int p[2];
+    char c;
+    CHECK(pipe(p) == 0);
+    pid_t pid = fork();
+    if (!pid) {
+        close(p[1]);
+        _exit(read(p[0], &c, 1) != 0);
+    }
+    CHECK(waitpid(pid, NULL, WNOHANG) == 0);
+    close(p[1]);
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+TEST(fork_copies_private_memory) {
+    volatile int *stack = (int[]){1, 2, 3};
+    int *heap = malloc(1 << 20);
+    for (int i = 0; i < 1 << 18; i++)
+        heap[i] = i;
+    pid_t pid = fork();
+    if (!pid) {
+        for (int i = 0; i < 1 << 18; i++)
+            if (heap[i] != i)
+                _exit(1);
+        memset(heap, 0, 1 << 20);
+        stack[1] = 99;
+        _exit(0);
+    }
+    CHECK(test_wait_exit(pid) == 0);
+    CHECK(stack[1] == 2);
+    for (int i = 0; i < 1 << 18; i++)
+        CHECK(heap[i] == i);
+}
+
+TEST(fork_shares_shared_memory) {
+    int *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(m != MAP_FAILED);
+    pid_t pid = fork();
+    if (!pid) {
+        *m = 42;
+        _exit(0);
+    }
+    CHECK(test_wait_exit(pid) == 0);
+    CHECK(*m == 42);
+}
+
+TEST(fork_shares_file_offsets) {
+    char b[4];
+    int fd = open("/tmp/fork_offset", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    CHECK(fd >= 0 && write(fd, "abcdef", 6) == 6 && lseek(fd, 0, SEEK_SET) == 0);
+    pid_t pid = fork();
+    if (!pid)
+        _exit(read(fd, b, 3) != 3);
+    CHECK(test_wait_exit(pid) == 0);
+    CHECK(read(fd, b, 1) == 1 && b[0] == 'd');
+}
+
+TEST(orphans_go_to_init) {
+    int p[2];
+    pid_t reported = 0;
+    CHECK(pipe(p) == 0);
+    pid_t pid = fork();
+    if (!pid) {
+        pid_t me = getpid();
+        if (fork() == 0) {
+            while (getppid() == me)
+                sched_yield();
+            pid_t parent = getppid();
+            _exit(write(p[1], &parent, sizeof(parent)) != sizeof(parent));
+        }
+        _exit(0);
+    }
+    CHECK(test_wait_exit(pid) == 0);
+    CHECK(read(p[0], &reported, sizeof(reported)) == sizeof(reported));
+    CHECK(reported == 1);
+}
+
+TEST(setsid_makes_a_session_and_group_leader) {
+    pid_t pid = fork();
+    if (!pid) {
+        if (setsid() != getpid() || getpgrp() != getpid() || getsid(0) != getpid())
+            _exit(1);
+        _exit(setsid() != -1 || errno != EPERM);
+    }
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+TEST(stopped_and_continued_children_are_reported) {
+    int status;
+    pid_t pid = fork();
+    if (!pid)
+        for (;;)
+            pause();
+    CHECK(kill(pid, SIGSTOP) == 0);
+    CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+    CHECK(kill(pid, SIGCONT) == 0);
+    CHECK(waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status));
+    CHECK(kill(pid, SIGTERM) == 0);
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+TEST(waitid_can_leave_the_child_waitable) {
+    siginfo_t info = {0};
+    int code = 7;
+    pid_t pid = test_fork(exit_with, &code);
+    CHECK(waitid(P_PID, pid, &info, WEXITED | WNOWAIT) == 0);
+    CHECK(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 7 && info.si_signo == SIGCHLD);
+    CHECK(test_wait_exit(pid) == 7);
+}
+
+TEST(ignoring_SIGCHLD_reaps_by_itself) {
+    int code = 0;
+    signal(SIGCHLD, SIG_IGN);
+    test_fork(exit_with, &code);
+    CHECK_ERRNO(wait(NULL), ECHILD);
+}
+
+TEST(vfork_parent_waits_for_exec_or_exit) {
+    volatile int seen = 0;
+    pid_t pid = vfork();
+    if (!pid) {
+        seen = 1;
+        _exit(3);
+    }
+    CHECK(seen == 1);
+    CHECK(test_wait_exit(pid) == 3);
+}
+
+TEST(a_thousand_forks_leak_nothing_visible) {
+    int code = 5;
+    for (int i = 0; i < 1000; i++)
+        CHECK(test_wait_exit(test_fork(exit_with, &code)) == 5);
+}
+
+TEST(many_children_at_once) {
+    int code = 1;
+    for (int i = 0; i < 100; i++)
+        test_fork(exit_with, &code);
+    for (int i = 0; i < 100; i++) {
+        int status;
+        CHECK(wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    }
+    CHECK_ERRNO(wait(NULL), ECHILD);
+}
+
+TEST(rusage_counts_the_time_of_children) {
+    struct rusage ru;
+    pid_t pid = fork();
+    if (!pid) {
+        for (volatile long i = 0; i < 30000000; i++)
+            ;
+        _exit(0);
+    }
+    CHECK(wait4(pid, NULL, 0, &ru) == pid);
+    CHECK(ru.ru_utime.tv_sec > 0 || ru.ru_utime.tv_usec > 1000);
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// /init of the user tests' archive: mounts what tests expect, runs every program in /tests in the order of
+// their names, and powers off. The host reads the console: "ok NAME", "not ok NAME", "# detail", and last "DONE".
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void mount_at(const char *type, const char *where) {
+    mkdir(where, 0755);
+    if (mount(type, where, type, 0, NULL))
+        printf("# mount %s at %s: %s\n", type, where, strerror(errno));
+}
+
+static void run(const char *name) {
+    char path[300];
+    int status = 0;
+    snprintf(path, sizeof(path), "/tests/%s", name);
+    printf("# program %s\n", name);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl(path, path, (char *)NULL);
+        printf("# exec %s: %s\n", path, strerror(errno));
+        fflush(stdout);
+        _exit(127);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || WIFSIGNALED(status) || WEXITSTATUS(status) == 127)
+        printf("not ok %s_runs (pid %d, status 0x%x)\n", name, pid, status);
+}
+
+int main(int argc, char **argv) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    mount_at("proc", "/proc");
+    mount_at("devtmpfs", "/dev");
+    mount_at("tmpfs", "/tmp");
+    mkdir("/dev/pts", 0755);
+    mount("devpts", "/dev/pts", "devpts", 0, NULL);
+    setenv("PATH", "/bin:/usr/bin:/sbin", 1);
+    struct dirent **names;
+    int n = scandir("/tests", &names, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        if (names[i]->d_name[0] == '.')
+            continue;
+        int wanted = argc < 2;
+        for (int a = 1; a < argc; a++)
+            wanted |= !strcmp(argv[a], names[i]->d_name);
+        if (wanted)
+            run(names[i]->d_name);
+    }
+    printf("DONE\n");
+    fflush(stdout);
+    reboot(RB_POWER_OFF);
+    return 1;
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// Pipes, FIFOs, and waiting for files: poll, select, epoll, eventfd.
+#include "test.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static int p[2];
+static char buffer[1 << 17];
+
+static short poll_now(int fd, short events) {
+    struct pollfd f = {fd, events, 0};
+    CHECK(poll(&f, 1, 0) >= 0);
+    return f.revents;
+}
+
+TEST(pipe_keeps_order_across_many_sizes) {
+    CHECK(pipe(p) == 0);
+    pid_t pid = fork();
+    if (!pid) {
+        unsigned char next = 0;
+        for (size_t n = 1; n <= 100000; n = n * 3 + 1) {
+            for (size_t i = 0; i < n; i++)
+                buffer[i] = next++;
+            for (size_t done = 0; done < n;)
+                done += write(p[1], buffer + done, n - done);
+        }
+        _exit(0);
+    }
+    close(p[1]);
+    unsigned char expect = 0;
+    ssize_t n;
+    size_t total = 0;
+    while ((n = read(p[0], buffer, 7777)) > 0)
+        for (ssize_t i = 0; i < n; i++, total++)
+            CHECK((unsigned char)buffer[i] == expect++);
+    CHECK(n == 0 && total == 88573 + 29524 + 9841 + 3280 + 1093 + 364 + 121 + 40 + 13 + 4 + 1);
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+TEST(pipe_read_returns_0_when_writers_are_gone) {
+    CHECK(pipe(p) == 0 && write(p[1], "ab", 2) == 2 && close(p[1]) == 0);
+    CHECK(read(p[0], buffer, 10) == 2 && read(p[0], buffer, 10) == 0);
+}
+
+TEST(pipe_write_without_readers_is_EPIPE_and_SIGPIPE) {
+    int status;
+    CHECK(pipe(p) == 0 && close(p[0]) == 0);
+    pid_t pid = fork();
+    if (!pid) {
+        (void)!write(p[1], "x", 1);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
+    signal(SIGPIPE, SIG_IGN);
+    CHECK_ERRNO(write(p[1], "x", 1), EPIPE);
+}
+
+TEST(nonblocking_pipes_say_EAGAIN) {
+    CHECK(pipe2(p, O_NONBLOCK) == 0);
+    CHECK_ERRNO(read(p[0], buffer, 1), EAGAIN);
+    size_t total = 0;
+    ssize_t n;
+    while ((n = write(p[1], buffer, 4096)) > 0)
+        total += n;
+    CHECK(n == -1 && errno == EAGAIN && total == 65536);
+    CHECK(!(poll_now(p[1], POLLOUT) & POLLOUT));
+    CHECK(read(p[0], buffer, 4096) == 4096 && (poll_now(p[1], POLLOUT) & POLLOUT));
+    CHECK(fcntl(p[0], F_GETPIPE_SZ) == 65536);
+}
+
+TEST(writes_up_to_PIPE_BUF_are_whole) {
+    CHECK(pipe(p) == 0);
+    for (int k = 0; k < 4; k++)
+        if (!fork()) {
+            char b[512];
+            memset(b, 'a' + k, sizeof(b));
+            for (int i = 0; i < 200; i++)
+                if (write(p[1], b, sizeof(b)) != sizeof(b))
+                    _exit(1);
+            _exit(0);
+        }
+    close(p[1]);
+    for (int i = 0; i < 800; i++) {
+        size_t got = 0;
+        while (got < 512) {
+            ssize_t n = read(p[0], buffer + got, 512 - got);
+            CHECK(n > 0);
+            got += n;
+        }
+        for (int k = 1; k < 512; k++)
+            CHECK(buffer[k] == buffer[0]);
+    }
+    CHECK(read(p[0], buffer, 1) == 0);
+}
+
+TEST(FIONREAD_counts_bytes) {
+    int n = -1;
+    CHECK(pipe(p) == 0 && write(p[1], "hello", 5) == 5);
+    CHECK(ioctl(p[0], FIONREAD, &n) == 0 && n == 5);
+    CHECK_ERRNO(lseek(p[0], 0, SEEK_CUR), ESPIPE);
+}
+
+TEST(vectors_scatter_and_gather) {
+    char a[3], b[5];
+    struct iovec out[3] = {{"abc", 3}, {"", 0}, {"defgh", 5}}, in[2] = {{a, 3}, {b, 5}};
+    CHECK(pipe(p) == 0 && writev(p[1], out, 3) == 8 && readv(p[0], in, 2) == 8);
+    CHECK(!memcmp(a, "abc", 3) && !memcmp(b, "defgh", 5));
+    CHECK_ERRNO(writev(p[1], out, 1025), EINVAL);
+    CHECK_ERRNO(write(p[1], (void *)8, 5), EFAULT);
+}
+
+TEST(fifo_open_waits_for_the_other_side) {
+    unlink("/tmp/fifo");
+    CHECK(mkfifo("/tmp/fifo", 0600) == 0);
+    CHECK_ERRNO(open("/tmp/fifo", O_WRONLY | O_NONBLOCK), ENXIO);
+    pid_t pid = fork();
+    if (!pid) {
+        int fd = open("/tmp/fifo", O_WRONLY);
+        _exit(write(fd, "through", 7) != 7);
+    }
+    int fd = open("/tmp/fifo", O_RDONLY);
+    CHECK(fd >= 0 && read(fd, buffer, 100) == 7 && !memcmp(buffer, "through", 7));
+    CHECK(test_wait_exit(pid) == 0 && read(fd, buffer, 1) == 0);
+}
+
+TEST(poll_reports_exactly) {
+    CHECK(pipe(p) == 0);
+    CHECK(poll_now(p[0], POLLIN) == 0 && poll_now(p[1], POLLOUT) == POLLOUT);
+    CHECK(write(p[1], "x", 1) == 1 && poll_now(p[0], POLLIN) == POLLIN);
+    close(p[1]);
+    CHECK(poll_now(p[0], POLLIN) == (POLLIN | POLLHUP));
+    CHECK(read(p[0], buffer, 1) == 1 && poll_now(p[0], POLLIN) == POLLHUP);
+    CHECK(poll_now(999, POLLIN) == POLLNVAL);
+    CHECK(pipe(p) == 0 && close(p[0]) == 0 && (poll_now(p[1], POLLOUT) & POLLERR));
+}
+
+TEST(poll_wakes_for_data_and_for_time) {
+    struct pollfd f;
+    struct timespec a, b;
+    CHECK(pipe(p) == 0);
+    f = (struct pollfd){p[0], POLLIN, 0};
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    CHECK(poll(&f, 1, 30) == 0);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    CHECK((b.tv_sec - a.tv_sec) * 1000000000l + b.tv_nsec - a.tv_nsec >= 30000000);
+    pid_t pid = fork();
+    if (!pid) {
+        usleep(10000);
+        _exit(write(p[1], "x", 1) != 1);
+    }
+    CHECK(poll(&f, 1, -1) == 1 && f.revents == POLLIN);
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+TEST(select_works_on_the_same_files) {
+    fd_set in, out;
+    struct timeval zero = {0, 0};
+    CHECK(pipe(p) == 0);
+    FD_ZERO(&in);
+    FD_ZERO(&out);
+    FD_SET(p[0], &in);
+    FD_SET(p[1], &out);
+    CHECK(select(p[1] + 1, &in, &out, NULL, &zero) == 1 && FD_ISSET(p[1], &out) && !FD_ISSET(p[0], &in));
+    FD_ZERO(&in);
+    FD_SET(50, &in);
+    CHECK_ERRNO(select(51, &in, NULL, NULL, &zero), EBADF);
+}
+
+TEST(epoll_level_edge_and_oneshot) {
+    struct epoll_event ev = {.events = EPOLLIN, .data.u32 = 7}, got[4];
+    int ep = epoll_create1(EPOLL_CLOEXEC);
+    CHECK(ep >= 0 && pipe(p) == 0 && epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev) == 0);
+    CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev), EEXIST);
+    CHECK(epoll_wait(ep, got, 4, 0) == 0 && write(p[1], "x", 1) == 1);
+    CHECK(epoll_wait(ep, got, 4, -1) == 1 && got[0].data.u32 == 7 && got[0].events == EPOLLIN);
+    CHECK(epoll_wait(ep, got, 4, 0) == 1);
+    ev.events = EPOLLIN | EPOLLET;
+    CHECK(epoll_ctl(ep, EPOLL_CTL_MOD, p[0], &ev) == 0);
+    CHECK(epoll_wait(ep, got, 4, 0) == 1 && epoll_wait(ep, got, 4, 0) == 0);
+    CHECK(write(p[1], "y", 1) == 1 && epoll_wait(ep, got, 4, 0) == 1);
+    ev.events = EPOLLIN | EPOLLONESHOT;
+    CHECK(epoll_ctl(ep, EPOLL_CTL_MOD, p[0], &ev) == 0);
+    CHECK(epoll_wait(ep, got, 4, 0) == 1 && write(p[1], "z", 1) == 1 && epoll_wait(ep, got, 4, 0) == 0);
+    CHECK(epoll_ctl(ep, EPOLL_CTL_DEL, p[0], NULL) == 0);
+    CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_DEL, p[0], NULL), ENOENT);
+    CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_ADD, ep, &ev), EINVAL);
+}
+
+TEST(eventfd_counts) {
+    uint64_t v = 5;
+    int fd = eventfd(3, EFD_NONBLOCK);
+    CHECK(fd >= 0 && write(fd, &v, 8) == 8 && read(fd, &v, 8) == 8 && v == 8);
+    CHECK_ERRNO(read(fd, &v, 8), EAGAIN);
+    fd = eventfd(2, EFD_NONBLOCK | EFD_SEMAPHORE);
+    CHECK(read(fd, &v, 8) == 8 && v == 1 && read(fd, &v, 8) == 8 && v == 1);
+    CHECK_ERRNO(read(fd, &v, 8), EAGAIN);
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the user tests inside Drupe with 1 and 4 harts; prints what fails; writes RESULT as "passed failed skipped".
+
+usage: run.py INITRD RESULT [PROGRAM...]
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import machine  # noqa: E402
+
+HARTS = (1, 4)
+LIMIT = 600
+
+
+def run(initrd, harts, programs):
+    """One boot; returns (passed, failed)."""
+    append = "rdinit=/test-init loglevel=4 " + ("-- " + " ".join(programs) if programs else "")
+    try:
+        status, text = machine.run(limit=LIMIT, initrd=initrd, append=append, smp=harts)
+    except subprocess.TimeoutExpired as e:
+        status, text = "none", (e.stdout or b"").decode("utf-8", "replace") + f"\n# no end within {LIMIT} s\n"
+    lines = text.replace("\r", "").split("\n")
+    passed = sum(line.startswith("ok ") for line in lines)
+    failed = sum(line.startswith("not ok ") for line in lines)
+    for i, line in enumerate(lines):
+        if line.startswith("not ok "):
+            why = [earlier for earlier in lines[max(0, i - 3):i] if earlier.startswith("# ")]
+            print(f"user [{harts} harts] {line}\n    " + "\n    ".join(why[-2:]))
+    if "DONE" not in lines or status != 0:
+        failed += 1
+        print(f"user [{harts} harts] did not finish cleanly (QEMU's status {status}); the console's end:")
+        print("\n".join(lines[-40:]))
+    if not re.search(r"^ok ", text, re.M):
+        failed += 1
+    print(f"user [{harts} harts]: {passed} passed, {failed} failed")
+    return passed, failed
+
+
+def main():
+    initrd, result, programs = sys.argv[1], sys.argv[2], sys.argv[3:]
+    totals = [run(initrd, harts, programs) for harts in HARTS]
+    passed, failed = (sum(column) for column in zip(*totals))
+    pathlib.Path(result).write_text(f"{passed} {failed} 0\n", encoding="ascii")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

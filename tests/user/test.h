@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// A test program holds tests; each runs in a child of its own, so that one that crashes or hangs fails alone.
+// A test's name says what it claims. `CHECK` ends the test at the first claim that does not hold.
+//
+//     TEST(pipe_read_returns_0_when_writers_are_gone) { ... CHECK(read(p[0], b, 1) == 0); }
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct test {
+    const char *name;
+    void (*run)(void);
+    struct test *next;
+};
+void test_register(struct test *t);
+// Prints file, line, the claim and errno, and ends the test's process with status 1.
+void test_fail(const char *file, int line, const char *claim) __attribute__((noreturn));
+
+#define TEST(name_)                                                                                          \
+    static void name_(void);                                                                                 \
+    static struct test test_##name_ = {#name_, name_, 0};                                                    \
+    __attribute__((constructor)) static void register_##name_(void) {                                        \
+        test_register(&test_##name_);                                                                        \
+    }                                                                                                        \
+    static void name_(void)
+
+#define CHECK(cond)                                                                                          \
+    do {                                                                                                     \
+        if (!(cond))                                                                                         \
+            test_fail(__FILE__, __LINE__, #cond);                                                            \
+    } while (0)
+// The call fails with this errno.
+#define CHECK_ERRNO(call, err) CHECK((errno = 0, (call) == -1) && errno == (err))
+
+// Waits for the child and gives its exit status; fails the test if it was killed.
+int test_wait_exit(pid_t pid);
+// Makes a child that runs fn(arg) and exits with its result.
+pid_t test_fork(int (*fn)(void *), void *arg);
