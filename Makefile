@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+#
+# The one Makefile: variables, and the targets a person types. Each folder's fragment (*/*.mk) adds its own; all that
+# is made lands in $(B). "make help" lists the targets.
+
+B := build
+CROSS ?= riscv64-linux-gnu-
+HOSTCC ?= gcc
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+
+# The machine to run: memory, harts, further kernel arguments, further QEMU options.
+QEMU ?= qemu-system-riscv64
+MEM ?= 1G
+SMP ?= 2
+APPEND ?=
+QEMUFLAGS ?=
+QEMU_COMMAND = $(QEMU) -machine virt -m $(MEM) -smp $(SMP) -nographic -no-reboot -kernel $(B)/Image $(QEMUFLAGS)
+
+# Test suites add their target's name here. The suite test-NAME runs all its tests even after a failure and leaves
+# one line "PASSED FAILED SKIPPED" in $(B)/test/NAME.result.
+TEST_SUITES :=
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+-include deps/deps.mk rootfs/rootfs.mk lib/lib.mk tools/tools.mk kernel/kernel.mk tests/tests.mk bench/bench.mk
+
+all: check-setup $(B)/drupe $(B)/root.cpio $(B)/drupe.elf $(B)/Image ## build the drupe command, the default archive and the kernel image
+
+check-setup:
+	@tools/setup.sh --check build
+
+setup: ## install what building and running needs (Debian and its like)
+	@tools/setup.sh build
+
+setup-test: ## install what the tests need, too
+	@tools/setup.sh build test
+
+# Set-up comes before the build, so the build is a make of its own: it must see what set-up installed.
+run: setup ## set up, build, and boot to a shell (MEM=1G SMP=2 APPEND= QEMUFLAGS=)
+	@$(MAKE) --no-print-directory all
+	@tools/run "$(APPEND)" $(QEMU_COMMAND)
+
+gdb: setup-test ## boot under gdb, stopped at the kernel's start
+	@$(MAKE) --no-print-directory all
+	@tools/gdb $(B) $(QEMU_COMMAND) -append "$(APPEND)"
+
+test: setup-test ## set up, run every test, and close with "N passed, N failed"
+	@rm -rf $(B)/test/*.result
+	@$(MAKE) --no-print-directory --keep-going $(TEST_SUITES) || true
+	@tools/test-summary $(B)/test $(TEST_SUITES)
+
+clean: ## remove what was built of this project, keep the outside parts
+	@test ! -d $(B) || find $(B) -mindepth 1 -maxdepth 1 ! -name deps ! -name sysroot ! -name 'trixie*' \
+		-exec rm -rf {} +
+
+distclean: ## remove all that was built (the download cache stays)
+	rm -rf $(B)
+
+help: ## list the targets
+	@$(PYTHON) tools/make-help $(MAKEFILE_LIST)
+
+.PHONY: all check-setup setup setup-test run gdb test clean distclean help
