@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# The one Makefile: variables, and the targets a person types. Each folder's fragment (*/*.mk) adds its own; all that
-# is made lands in $(B). "make help" lists the targets.
+# The one Makefile: variables, and the targets a person types. Each folder's fragment (*/*.mk) adds its own;
+# all that is made lands in $(B). "make help" lists the targets.
 
 B := build
 CROSS ?= riscv64-linux-gnu-
@@ -16,8 +16,8 @@ APPEND ?=
 QEMUFLAGS ?=
 QEMU_COMMAND = $(QEMU) -machine virt -m $(MEM) -smp $(SMP) -nographic -no-reboot -kernel $(B)/Image $(QEMUFLAGS)
 
-# Test suites add their target's name here. The suite test-NAME runs all its tests even after a failure and leaves
-# one line "PASSED FAILED SKIPPED" in $(B)/test/NAME.result.
+# Test suites add their target's name here. The suite test-NAME runs all its tests even after a failure and
+# leaves one line "PASSED FAILED SKIPPED" in $(B)/test/NAME.result.
 TEST_SUITES :=
 
 .DEFAULT_GOAL := all

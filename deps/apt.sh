@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 #
-# A private apt: its own sources, lists and cache, so that fetching packages of another suite or another machine
-# leaves the system's apt alone. Sourced by fetch.sh and trixie.sh.
+# A private apt: its own sources, lists and cache, so that fetching packages of another suite or another
+# machine leaves the system's apt alone. Sourced by fetch.sh and trixie.sh.
 #
-# The sources are those of this machine (or of the file DRUPE_APT_SOURCES), cut down to the Debian archive itself and
-# turned to the wanted suite and type; so no mirror is named here, and keys, proxies and credentials are the machine's.
-# Signature checking stays as apt has it.
+# The sources are those of this machine (or of the file DRUPE_APT_SOURCES), cut down to the Debian archive
+# itself and turned to the wanted suite and type; so no mirror is named here, and keys, proxies and
+# credentials are the machine's. Signature checking stays as apt has it.
 
 DRUPE_CACHE=$(realpath -m "${DRUPE_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/drupe}")
 
@@ -20,8 +20,8 @@ apt_source_files() {
     done
 }
 
-# apt_translate SUITE TYPE FILE: the stanzas of FILE that stand for Debian's own archive, rewritten, on stdout.
-# Both formats are understood: one-line (*.list) and deb822. "Trusted" is dropped on purpose.
+# apt_translate SUITE TYPE FILE: the stanzas of FILE that stand for Debian's own archive, rewritten, on
+# stdout. Both formats are understood: one-line (*.list) and deb822. "Trusted" is dropped on purpose.
 apt_translate() {
     awk -v suite="$1" -v type="$2" '
     function is_debian(suites, components,    n, i, word) {
@@ -86,9 +86,9 @@ apt_translate() {
     END { end_stanza() }' "$3" | awk -v RS= '!seen[$0]++ { print $0 "\n" }'
 }
 
-# apt_setup DIR SUITE TYPE [ARCH]: lays a private apt in DIR and points APT_CONFIG at it. TYPE is deb or deb-src.
-# With ARCH it is an apt for that architecture on which nothing is installed. Fails, with a word, if this machine's
-# apt knows no Debian archive.
+# apt_setup DIR SUITE TYPE [ARCH]: lays a private apt in DIR and points APT_CONFIG at it. TYPE is deb or
+# deb-src. With ARCH it is an apt for that architecture on which nothing is installed. Fails, with a word, if
+# this machine's apt knows no Debian archive.
 apt_setup() {
     mkdir -p "$1/parts" "$1/lists/partial" "$1/cache/archives/partial" || return 1
     apt_source_files | while IFS= read -r apt_file; do
@@ -111,7 +111,7 @@ apt_setup() {
 	#clear Acquire::IndexTargets::deb::DEP-11;
 	#clear Acquire::IndexTargets::deb::CNF;
 	Acquire::Languages "none";
-	Acquire::Retries "3";
+	Acquire::Retries "2";
 	END
     cat >"$1/apt.conf" <<-END
 	Dir::Etc::Parts "$1/parts";

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # busybox.sh SOURCE WORK SYSROOT FRAGMENT: builds busybox out of tree in WORK with SYSROOT's compiler. The
-# configuration is busybox's defconfig overridden by FRAGMENT, whose every line must survive. Leaves WORK/busybox
-# and WORK/busybox.links (the names it answers to, one absolute path a line).
+# configuration is busybox's defconfig overridden by FRAGMENT, whose every line must survive. Leaves
+# WORK/busybox and WORK/busybox.links (the names it answers to, one absolute path a line).
 #
 # Environment: CROSS, HOSTCC.
 

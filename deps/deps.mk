@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# The outside parts: fetched as Debian source packages (fetch.sh), built under $(B)/deps. deps/README.md tells what
-# each gives. A stamp is made when its part is complete; a part is rebuilt when its pin or its recipe changes.
+# The outside parts: fetched as Debian source packages (fetch.sh), built under $(B)/deps. deps/README.md tells
+# what each gives. A stamp is made when its part is complete; a part is rebuilt when its pin or its recipe
+# changes.
 
 SYSROOT := $(B)/sysroot
 MUSL_STAMP := $(B)/deps/musl.stamp

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# fetch.sh NAME: makes sure that what deps/pins names for the Debian source package NAME is in the cache and intact;
-# prints the path of the pinned file.
+# fetch.sh NAME: makes sure that what deps/pins names for the Debian source package NAME is in the cache and
+# intact; prints the path of the pinned file.
 #
-# Trust: apt checks the archive's signature; the pinned file must also have the hash in deps/pins, and if it is a
-# .dsc, each file of the package the hash in there.
+# Trust: apt checks the archive's signature; the pinned file must also have the hash in deps/pins, and if it
+# is a .dsc, each file of the package the hash in there.
 
 set -eu
 here=$(dirname "$0")
@@ -21,13 +21,15 @@ is_intact() {
     esac
 }
 
-# update SUITE: reads the archive's lists. One bad source among several is no harm as long as the package can be had.
+# update SUITE: reads the archive's lists. One bad source among several is no harm as long as the package can
+# be had.
 update() {
     echo "deps: reading Debian $1's list of sources" >&2
     apt-get -qq update >"$DRUPE_CACHE/update.log" 2>&1 || true
 }
 
-# download NAME VERSION FILE: into a directory of its own first, so that the cache only ever gains whole packages.
+# download NAME VERSION FILE: into a directory of its own first, so that the cache only ever gains whole
+# packages.
 download() {
     new=$store/new
     case $3 in

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# musl.sh SOURCE WORK SYSROOT: builds musl out of tree in WORK and installs it as the root directory SYSROOT, with
-# Linux's uapi headers and a compiler wrapper:
+# musl.sh SOURCE WORK SYSROOT: builds musl out of tree in WORK and installs it as the root directory SYSROOT,
+# with Linux's uapi headers and a compiler wrapper:
 #   SYSROOT/lib/libc.so                    the C library and loader, stripped
 #   SYSROOT/lib/ld-musl-riscv64.so.1       -> libc.so
 #   SYSROOT/lib/debug/libc.so.debug        its debugging information, found by gdb through the link in libc.so

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# trixie.sh DIR PACKAGE...: makes DIR a root directory with PACKAGEs of Debian 13's riscv64 port and all they depend
-# on, extracted and not configured. No package script runs.
+# trixie.sh DIR PACKAGE...: makes DIR a root directory with PACKAGEs of Debian 13's riscv64 port and all they
+# depend on, extracted and not configured. No package script runs.
 #
 # Exit status 75: they cannot be had here (no network, no such suite on the mirror); 1: anything else.
 
@@ -20,15 +20,17 @@ unavailable() {
     exit 75
 }
 
-# download PACKAGE...: PACKAGEs and all they depend on into the cache, and the names of the .deb files into the file
-# "closure". Nothing is installed in this apt's eyes, so what it would fetch with an empty cache is the whole closure.
+# download PACKAGE...: PACKAGEs and all they depend on into the cache, and the names of the .deb files into
+# the file "closure". Nothing is installed in this apt's eyes, so what it would fetch with an empty cache is
+# the whole closure.
 download() {
     apt-get -qq --print-uris -o Dir::Cache::Archives="$apt/none" install "$@" 2>"$DRUPE_CACHE/trixie.log" |
         cut -d' ' -f2 >"$apt/closure"
     [ -s "$apt/closure" ] && apt-get -qq --download-only install "$@" >"$DRUPE_CACHE/trixie.log" 2>&1
 }
 
-# extract ROOT: the closure's files, in a tree whose /bin, /lib and /sbin point into /usr as the packages expect.
+# extract ROOT: the closure's files, in a tree whose /bin, /lib and /sbin point into /usr as the packages
+# expect.
 extract() {
     mkdir -p "$1/usr/bin" "$1/usr/lib" "$1/usr/sbin"
     for dir in bin lib sbin; do

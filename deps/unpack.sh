@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# unpack.sh NAME DIR: fetches what deps/pins names for the source package NAME and unpacks it into DIR, with Debian's
-# patches if the pin is a .dsc. DIR is replaced.
+# unpack.sh NAME DIR: fetches what deps/pins names for the source package NAME and unpacks it into DIR, with
+# Debian's patches if the pin is a .dsc. DIR is replaced.
 
 set -eu
 [ $# -eq 2 ] || { echo "usage: unpack.sh NAME DIR" >&2; exit 2; }

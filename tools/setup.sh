@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# setup.sh [--check] GROUP...: sees to it that the machine has what the groups "build" (build and run) and "test"
-# need, by apt-get on Debian and its like. Quick, silent and without effect if all is there. With --check it installs
-# nothing. Exit status 1, with a word on what to do, if something is still missing. SETUP=no in the environment: does
-# nothing at all, for machines set up by hand.
+# setup.sh [--check] GROUP...: sees to it that the machine has what the groups "build" (build and run) and
+# "test" need, by apt-get on Debian and its like. Quick, silent and without effect if all is there. With
+# --check it installs nothing. Exit status 1, with a word on what to do, if something is still missing.
+# SETUP=no in the environment: does nothing at all, for machines set up by hand.
 
 set -u
 
-# GROUP PACKAGE WITNESS PURPOSE. WITNESS is a file that shows that the thing is there, "-" asks dpkg for the package.
-# With a witness, PACKAGE may list alternatives, a|b, of which the first that apt knows is installed.
+# GROUP PACKAGE WITNESS PURPOSE. WITNESS is a file that shows that the thing is there, "-" asks dpkg for the
+# package. With a witness, PACKAGE may list alternatives, a|b, of which the first that apt knows is installed.
 needs() {
     cat <<'END'
 build make /usr/bin/make to run the Makefile
@@ -53,7 +53,8 @@ wanted() {
     done
 }
 
-# missing GROUP...: the packages that are not there, a line each with their alternatives. One call of dpkg-query in all.
+# missing GROUP...: the packages that are not there, a line each with their alternatives. One call of
+# dpkg-query in all.
 missing() {
     installed=" $(dpkg-query -W -f '${Package} ${db:Status-Status}\n' | sed -n 's/ installed$//p' | tr '\n' ' ')"
     wanted "$@" | while read -r packages witness purpose; do
