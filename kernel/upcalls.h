@@ -6,6 +6,7 @@
 
 struct trap_frame;
 struct thread;
+struct tty;
 
 // arch -> sys: an ecall from user mode. Sets frame's a0. Interrupts are enabled.
 void syscall_dispatch(struct trap_frame *frame);
@@ -25,6 +26,11 @@ void external_interrupt(void);
 // arch -> sched: first C code of a secondary hart, on its idle thread's stack, kernel page table on.
 void hart_main(void) __attribute__((noreturn));
 
+// sched -> vm: at a switch, with the run queue locked: makes next's address space this hart's (vm/vmspace.h).
+void vmspace_activate(struct thread *next);
+// sched -> proc: SIGKILL is pending for the current thread, or its process is exiting.
+bool signal_pending_fatal(void);
+
 // fs, drivers, sched -> proc: sends `sig` as the kernel (SI_KERNEL) to a thread, to a process group, to a session.
 void signal_send_thread(struct thread *thread, int sig);
 int signal_send_pgrp(pid_t pgrp, int sig);
@@ -35,5 +41,15 @@ bool process_is_session_leader(void);
 bool process_pgrp_orphaned(void);
 // True if `pgrp` is a process group of session `session`.
 bool pgrp_in_session(pid_t pgrp, pid_t session);
+// True if the current thread blocks `sig` or its process ignores it (SIGTTIN, SIGTTOU).
+bool signal_is_ignored(int sig);
+// fs -> proc: the controlling terminal of the current process: referenced, or NULL; set for the current process, which leads its
+// session (takes a reference of its own); taken from all processes of a session.
+struct tty *process_tty(void);
+void process_set_tty(struct tty *tty);
+void session_clear_tty(pid_t session);
+// fs -> sys: the machine's name, as /proc/sys/kernel/{hostname,domainname} show and set it. `buf`: of at least 65 bytes; -EPERM, -EINVAL.
+void system_get_name(bool domain, char *buf);
+int system_set_name(bool domain, const char *name, size_t n);
 // core -> proc: one line that names the running process, for panics and logs: `name[pid]`.
 void process_describe(char *buf, size_t n);

@@ -4,4 +4,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#ifndef __unused
+#define __unused __attribute__((unused)) // on what RB_GENERATE_STATIC makes
+#endif
 #include <bsd/sys/tree.h>

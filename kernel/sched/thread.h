@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 // Threads and the scheduler.
 //
-// A thread is runnable (on a run queue or running), sleeping (interruptible or not), stopped, or dead. Each hart has its run queue; a waking thread goes to
-// an idle hart that its affinity allows, else back to its last. The kernel is not preempted; user code is, at the end of
-// its slice. A hart with nothing to share takes no timer ticks.
+// A thread is runnable (running or on a run queue), sleeping (interruptible or not), stopped, or dead. Each
+// hart has its run queue; a waking thread goes to an idle hart that its affinity allows, else back to its
+// last. The kernel is not preempted; user code is, at the end of its slice. A hart with nothing to share
+// takes no slice ticks.
+//
+// Time is counted in rdtime ticks where it is counted often (run queues, processor time) and in nanoseconds
+// at the interfaces. docs/locking.md has the protocol of sleeping, waking and switching.
 #pragma once
 #include "arch/riscv/cpu.h"
 #include "core/spinlock.h"
 #include "lib/list.h"
+#include "lib/tree.h"
 
 enum thread_state {
     THREAD_RUNNING,         // running or on a run queue
@@ -21,41 +26,61 @@ enum thread_state {
 // Signals a thread may have pending or blocked: bit n-1 for signal n.
 typedef uint64_t sigset_bits;
 
+// How restart_syscall(2) carries on a call that a signal interrupted: the call fills it and returns
+// -ERESTART_RESTARTBLOCK. Deadlines in it are absolute.
+struct restart_block {
+    long (*fn)(struct restart_block *block); // runs as the system call; never NULL
+    unsigned long args[6];
+};
+long restart_nothing(struct restart_block *block); // the initial fn: -EINTR
+
+// Key: [I] immutable, [a] atomic, [r] lock of the run queue of arch.hart, [o] written by the thread itself,
+// [s] the process's signal lock.
 struct thread {
     struct arch_thread arch; // must be first: the trap entry finds it through tp
 
     // Scheduler's own.
-    enum thread_state state;     // [a] changed by the thread itself, or to RUNNING by thread_wake()
-    bool on_cpu;                 // [a] a hart is on its stack
-    struct list_head run_link;   // [r] run queue's lock
-    int nice;                    // -20..19
-    int policy, rt_priority;     // SCHED_OTHER, SCHED_FIFO, ...
-    uint64_t affinity;           // bit = dense hart index
-    ktime_t slice_end, cpu_user, cpu_system, last_account; // ns
-    unsigned long switches_voluntary, switches_involuntary;
-    void *stack;                 // kernel stack, NULL for a hart's first idle thread
-    void (*entry)(void *);       // kernel threads
-    void *entry_arg;
-    char name[16];               // comm
+    enum thread_state state; // [a] changed by the thread itself, or to RUNNING by thread_wake()
+    bool on_cpu;             // [a] a hart is on its stack (a hint for those who spin)
+    bool runnable;           // [r] running, or queued, or on its way from one queue to another
+    bool queued;             // [r] in the tree or the list of its hart's run queue
+    bool sampled_user;       // [o] mode that the last sample found; what the next span of time is charged to
+    uint8_t sample_shift;    // [o] log2 of SAMPLE_MIN between two samples
+    int8_t nice;             // [r] -20..19
+    uint8_t policy, rt_priority; // [r] SCHED_OTHER, SCHED_FIFO, ...; 1..99 for the two real-time ones, else 0
+    bool reset_on_fork;          // SCHED_RESET_ON_FORK
+    uint32_t weight;             // [r] of nice and policy; 1024 is nice 0
+    uint64_t affinity;           // [r] bit = dense hart index
+    uint64_t vruntime;           // [r] weighted ticks it has run
+    uint64_t slice_end;          // [r] ticks
+    uint64_t last_account;       // [o] ticks
+    uint64_t cpu_ticks[2];       // [o] ticks in the kernel, in user mode; see thread_cpu_time()
+    RB_ENTRY(thread) run_node;   // [r] fair queue
+    struct list_head run_link;   // [r] real-time queue
+    unsigned long switches_voluntary, switches_involuntary; // [o]
+    void *stack;                                            // [I] kernel stack, NULL for the boot thread
+    void (*entry)(void *);                                  // [I]
+    void *entry_arg;                                        // [I]
+    char name[16];                                          // comm
     pid_t tid;
     struct refcount refs;
 
     // What the thread acts on. NULL for kernel threads where that makes sense.
-    struct vmspace *vm;          // vm/vmspace.h
-    struct files *files;         // fs/fdtable.h
-    struct fs_context *fs;       // fs/path.h: root, cwd, umask
-    struct cred *cred;           // core/cred.h; changed by the thread itself only
-    struct process *process;     // proc/process.h
+    struct vmspace *vm;            // vm/vmspace.h
+    struct files *files;           // fs/fdtable.h
+    struct fs_context *fs;         // fs/path.h: root, cwd, umask
+    struct cred *cred;             // core/cred.h; changed by the thread itself only
+    struct process *process;       // proc/process.h
     struct list_head process_link; // in process->threads
 
     // Signals (proc/signal.h).
     sigset_bits sig_blocked, sig_pending; // [process's signal lock]
-    sigset_bits sig_saved;       // mask to restore after sigsuspend, ppoll, ...
-    bool sig_restore;            // sig_saved is to be restored on the way to user mode
+    sigset_bits sig_saved;                // mask to restore after sigsuspend, ppoll, ...
+    bool sig_restore;                     // sig_saved is to be restored on the way to user mode
     struct list_head sig_queue;
     unsigned long altstack_sp, altstack_size;
     int altstack_flags;
-    struct restart_block *restart; // restart_syscall
+    struct restart_block restart; // [o]
 
     // Threads (clone, futex).
     int __user *clear_child_tid;
@@ -65,8 +90,8 @@ struct thread {
     bool vfork_done;
     unsigned long min_faults;
     int exit_code;
-    bool exiting;                // exit has begun: no more signals
-    unsigned long syscall_nr;    // of the call it is in, or -1; for /proc and trace
+    bool exiting;             // exit has begun: no more signals
+    unsigned long syscall_nr; // of the call it is in, or -1; for /proc and trace
 #ifdef CONFIG_DEBUG
     int spinlocks_held;
 #endif
@@ -74,47 +99,78 @@ struct thread {
 
 _Static_assert(offsetof(struct thread, arch) == 0, "the trap entry needs it first");
 
-// A new thread, not yet runnable, with one reference for the caller and one that the scheduler drops when it has died and left its stack.
-// `entry(arg)` runs on its kernel stack with interrupts enabled. NULL if no memory.
+// A new thread, not yet runnable, with one reference for the caller and one that the scheduler drops when it
+// has died and left its stack. `entry(arg)` runs on its kernel stack with interrupts enabled and must end in
+// thread_exit() or arch_enter_user(). Scheduling parameters are the creator's. NULL if no memory.
 struct thread *__must_check thread_create(const char *name, void (*entry)(void *), void *arg);
 // Makes a new thread runnable the first time.
 void thread_start(struct thread *thread);
-// A kernel thread, created and started; for what runs beside all processes.
+// A kernel thread, created and started, for what runs beside all processes; returning from entry ends it. 0
+// or -ENOMEM.
 int __must_check kthread_run(const char *name, void (*entry)(void *), void *arg);
 // Ends the current thread. Everything it held must have been released.
 void thread_exit(void) __noreturn;
-void thread_get(struct thread *thread);
-void thread_put(struct thread *thread);
+static inline void thread_get(struct thread *thread) {
+    ref_get(&thread->refs);
+}
+void thread_put(struct thread *thread); // the last one frees it
+// Undoes thread_create() of a thread that was never started.
+void thread_discard(struct thread *thread);
 
-// Makes a sleeping thread runnable. True if it was asleep. From any context.
+// Makes a sleeping thread runnable. True if it was asleep. From any context. A full barrier comes first: what
+// the caller stored before is seen by the thread when it checks its condition.
 bool thread_wake(struct thread *thread);
-// The same only if it sleeps in an INTERRUPTIBLE (or, if `fatal`, KILLABLE or STOPPED) state; also makes a running one notice (IPI).
+// The same only if it sleeps in an INTERRUPTIBLE (or, if `fatal`, KILLABLE or STOPPED) state; a thread that
+// runs on another hart is made to look at its arch.work soon, which the caller has set.
 bool thread_wake_for_signal(struct thread *thread, bool fatal);
-// Gives the hart up: sleeps if the state was set to a sleeping one before, else runs again when its turn comes. No spinlocks held.
+// Gives the hart up: sleeps if the state was set to a sleeping one before, else runs again when its turn
+// comes. No spinlocks held.
 void schedule(void);
 // The end of a long loop's round: lets others run if the slice is over. May sleep.
-void cond_resched(void);
-void thread_yield(void);
+static inline void cond_resched(void) {
+    if (unlikely(READ_ONCE(current->arch.work) & WORK_RESCHED))
+        schedule();
+}
+void thread_yield(void); // sched_yield(2)
 // Sleeping protocol: set_state(X); check the condition; schedule(); set_state(RUNNING). wait.h wraps it.
 static inline void thread_set_state(enum thread_state state) {
     __atomic_store_n(&current->state, state, __ATOMIC_SEQ_CST);
 }
-// True if the current thread has an unblocked signal pending (or, fatal: SIGKILL or an exiting process).
+// True if the current thread has an unblocked signal pending.
 static inline bool signal_pending(void) {
     return READ_ONCE(current->arch.work) & WORK_SIGNAL;
 }
-bool signal_pending_fatal(void); // proc/signal.c
 
-// Charges time since the last call to the current thread, at traps between user and kernel and at switches.
-void sched_account(struct thread *thread, bool user);
-// Numbers for /proc: runnable threads now; load average in 1/2048 over 1, 5, 15 min; idle ns of a hart; context switches.
+// Processor time in ns. The sum is exact; the division into user and kernel is sampled (sched/account.c).
+void thread_cpu_time(struct thread *thread, ktime_t *user, ktime_t *system);
+// Called at samples of user threads, interrupts disabled, in the thread's context; true keeps samples at
+// their shortest distance (CPU-time timers). One hook, set at boot by proc.
+#define SAMPLE_NS 4000000
+void sched_set_sample_hook(bool (*hook)(bool user));
+void sched_sample_now(void); // next sample of the current thread after the shortest distance
+
+// Numbers for /proc: runnable threads now; load average in 1/2048 over 1, 5, 15 min; idle ns of a hart since
+// it started; user, nice, kernel ns of a hart; context switches since boot.
+struct hart_times {
+    ktime_t user, nice, system, idle;
+};
 unsigned int sched_running(void);
 void sched_loadavg(unsigned long out[3]);
 ktime_t sched_idle_time(unsigned int hart);
+void sched_hart_times(unsigned int hart, struct hart_times *out);
 uint64_t sched_switch_count(void);
-int sched_set_affinity(struct thread *thread, uint64_t mask); // 0, -EINVAL if no online hart is in mask
 
-// Boot: makes the running code the boot hart's idle thread; brings up the other harts; the idle loop, entered by each hart at the end of its start.
+// Scheduling parameters. Policies and priorities as sched(7); checks of permission are the caller's.
+#define SCHED_WEIGHT_NICE_0 1024
+int __must_check sched_set_affinity(struct thread *thread,
+                                    uint64_t mask); // -EINVAL if no online hart is in mask
+int __must_check sched_set_policy(struct thread *thread, int policy, int rt_priority); // -EINVAL
+void sched_set_nice(struct thread *thread, int nice);                                  // clamped to -20..19
+uint64_t sched_online_mask(void);
+ktime_t sched_rr_interval(struct thread *thread);
+
+// Boot: makes the running code the boot hart's idle thread; brings up the other harts; the idle loop, entered
+// by each hart at the end of its start.
 void sched_init(void);
 void smp_start_harts(void);
 void sched_idle_loop(void) __noreturn;

@@ -2,6 +2,7 @@
 // Wait queues, mutexes, completions: sleeping until something happens.
 #pragma once
 #include "core/errno.h"
+#include "sched/clock.h"
 #include "sched/thread.h"
 
 struct wait_queue {
@@ -9,19 +10,26 @@ struct wait_queue {
     struct list_head waiters;
 };
 
-// One waiter: a sleeping thread, or a callback (poll, epoll). The callback runs with the queue's lock held and interrupts disabled.
+// One waiter: a sleeping thread, or a callback (poll, epoll). The callback runs with the queue's lock held
+// and interrupts disabled; it may take its own entry off the queue (list_del), no other.
 struct wait_entry {
     struct list_head link;
     struct thread *thread;
-    bool exclusive; // wake_one() stops after it
-    bool (*wake)(struct wait_entry *entry, unsigned int events); // NULL: wakes `thread`. True if it counts as woken.
+    bool exclusive; // counts towards the n of wait_wake(); such entries stand behind all others, in order of
+                    // arrival
+    bool (*wake)(struct wait_entry *entry,
+                 unsigned int events); // NULL: wakes `thread`. True if it counts as woken.
 };
 
-#define WAIT_QUEUE_INIT(q) {SPINLOCK_INIT, LIST_HEAD_INIT((q).waiters)}
+#define WAIT_QUEUE_INIT(q)                                                                                   \
+    { SPINLOCK_INIT, LIST_HEAD_INIT((q).waiters) }
 void wait_queue_init(struct wait_queue *q);
+// Both may be called with interrupts disabled. Removing an entry that is on no queue does nothing if its link
+// was initialised.
 void wait_add(struct wait_queue *q, struct wait_entry *e);
 void wait_remove(struct wait_queue *q, struct wait_entry *e);
-// Wakes up to n waiters that are exclusive and all others before them. `events`: poll bits for callbacks, 0: all.
+// Wakes all waiters that are not exclusive and up to n that are. `events`: poll bits for callbacks, 0: all.
+// From any context.
 void wait_wake(struct wait_queue *q, unsigned int n, unsigned int events);
 static inline void wake_all(struct wait_queue *q) {
     wait_wake(q, ~0u, 0);
@@ -33,26 +41,33 @@ static inline void wake_one(struct wait_queue *q) {
 static inline void wake_poll(struct wait_queue *q, unsigned int events) {
     wait_wake(q, ~0u, events);
 }
-// No waiter now (a hint: take care of the ordering, as with Linux's waitqueue_active).
+// No waiter now. The fence orders the check after the caller's change of the condition, so a waiter that is
+// not seen here sees the change.
 static inline bool wait_queue_empty(struct wait_queue *q) {
-    return list_empty(&q->waiters);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return READ_ONCE(q->waiters.next) == &q->waiters;
 }
 
-// Sleeps until `cond` is true. Evaluates it several times, without locks.
-#define wait_event(q, cond) ((void)wait_event_common_(q, cond, THREAD_UNINTERRUPTIBLE, KTIME_NEVER))
+// Sleeps until `cond` is true. Evaluates it several times, without locks, in a sleeping state: it must not
+// sleep.
+#define wait_event(q, cond) ((void)wait_event_common_(q, cond, THREAD_UNINTERRUPTIBLE, false, KTIME_NEVER))
 // 0, or -ERESTARTSYS if a signal came first.
-#define wait_event_interruptible(q, cond) wait_event_common_(q, cond, THREAD_INTERRUPTIBLE, KTIME_NEVER)
-#define wait_event_killable(q, cond)      wait_event_common_(q, cond, THREAD_KILLABLE, KTIME_NEVER)
+#define wait_event_interruptible(q, cond)                                                                    \
+    wait_event_common_(q, cond, THREAD_INTERRUPTIBLE, false, KTIME_NEVER)
+#define wait_event_killable(q, cond) wait_event_common_(q, cond, THREAD_KILLABLE, false, KTIME_NEVER)
 // Also -ETIME once the monotonic clock reaches `deadline` (ns; KTIME_NEVER: no limit).
 #define wait_event_interruptible_deadline(q, cond, deadline)                                                 \
-    wait_event_common_(q, cond, THREAD_INTERRUPTIBLE, deadline)
+    wait_event_common_(q, cond, THREAD_INTERRUPTIBLE, false, deadline)
+// The waiter is exclusive: wake_one() wakes only one of them.
+#define wait_event_interruptible_exclusive(q, cond)                                                          \
+    wait_event_common_(q, cond, THREAD_INTERRUPTIBLE, true, KTIME_NEVER)
 
-#define KTIME_NEVER INT64_MAX
-#define wait_event_common_(q, cond, state_, deadline_)                                                       \
+// A wake-up that came together with a signal or the deadline is not lost: the condition decides first.
+#define wait_event_common_(q, cond, state_, exclusive_, deadline_)                                           \
     ({                                                                                                       \
         int ret_ = 0;                                                                                        \
         if (!(cond)) {                                                                                       \
-            struct wait_entry entry_ = {.thread = current};                                                  \
+            struct wait_entry entry_ = {.thread = current, .exclusive = exclusive_};                         \
             wait_add(q, &entry_);                                                                            \
             for (;;) {                                                                                       \
                 thread_set_state(state_);                                                                    \
@@ -66,26 +81,43 @@ static inline bool wait_queue_empty(struct wait_queue *q) {
                     break;                                                                                   \
                 }                                                                                            \
             }                                                                                                \
-            thread_set_state(THREAD_RUNNING);                                                                \
+            WRITE_ONCE(current->state, THREAD_RUNNING);                                                      \
             wait_remove(q, &entry_);                                                                         \
         }                                                                                                    \
         ret_;                                                                                                \
     })
 // -ERESTARTSYS if a signal ends sleep in this state, else 0.
 int wait_interrupted(enum thread_state state);
-// schedule() with a wake-up at `deadline` (monotonic ns): 0 if woken before, -ETIME if it has passed.
+// schedule() with a wake-up at `deadline` (ns; KTIME_NEVER: none): -ETIME if it has passed, 0 if woken
+// before. Of the monotonic and of the realtime clock.
 int schedule_until(ktime_t deadline);
+int schedule_until_realtime(ktime_t deadline);
 
-// A lock whose holder may sleep. Not recursive. FIFO.
+// A lock whose holder may sleep. Not recursive. A thread that finds it free takes it; one that was woken for
+// it and came too late is next for certain. The two low bits of `owner` are flags (sched/mutex.c).
 struct mutex {
-    struct thread *owner; // [a] NULL: free. Low bit: there are waiters.
-    struct spinlock lock; // [waiters]
+    struct thread *owner; // [a] NULL: free
+    struct spinlock lock; // of waiters
     struct list_head waiters;
 };
-#define MUTEX_INIT(m) {NULL, SPINLOCK_INIT, LIST_HEAD_INIT((m).waiters)}
+#define MUTEX_INIT(m)                                                                                        \
+    { NULL, SPINLOCK_INIT, LIST_HEAD_INIT((m).waiters) }
 void mutex_init(struct mutex *m);
-void mutex_lock(struct mutex *m);
+void mutex_lock_slow(struct mutex *m);
+void mutex_unlock_slow(struct mutex *m);
 int __must_check mutex_lock_killable(struct mutex *m); // 0 or -EINTR
 bool mutex_trylock(struct mutex *m);
-void mutex_unlock(struct mutex *m);
 bool mutex_is_mine(const struct mutex *m);
+// May sleep.
+static inline void mutex_lock(struct mutex *m) {
+    struct thread *free = NULL;
+    if (unlikely(!__atomic_compare_exchange_n(&m->owner, &free, current, false, __ATOMIC_ACQUIRE,
+                                              __ATOMIC_RELAXED)))
+        mutex_lock_slow(m);
+}
+static inline void mutex_unlock(struct mutex *m) {
+    struct thread *me = current;
+    if (unlikely(
+            !__atomic_compare_exchange_n(&m->owner, &me, NULL, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
+        mutex_unlock_slow(m);
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// The page that the kernel shares with the vDSO's code in every process, read-only there.
+//
+// Monotonic time in ns is (rdtime - boot_ticks) * mult / 2^32; realtime is that plus realtime_offset. `sequence` is odd
+// while the offset changes: a reader starts over if it was odd, or another one afterwards.
+#pragma once
+#include <stdint.h>
+
+struct vdso_data {
+    uint32_t sequence;
+    uint32_t reserved;
+    uint64_t boot_ticks;
+    uint64_t mult;
+    int64_t realtime_offset;
+};

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// The order in which threads wait for a hart; the vocabulary is in runqueue.h.
+#include "sched/runqueue.h"
+#include <linux/sched.h>
+
+struct run_queue run_queues[MAX_HARTS];
+
+static int fair_compare(const struct thread *a, const struct thread *b) {
+    return vruntime_before(a->vruntime, b->vruntime) ? -1 : 1; // equals: first come, first served
+}
+RB_GENERATE_STATIC(fair_tree, thread, run_node, fair_compare)
+
+void runqueue_init(struct run_queue *rq) {
+    spin_init(&rq->lock);
+    RB_INIT(&rq->fair);
+    list_init(&rq->real_time);
+}
+
+static void add_real_time(struct run_queue *rq, struct thread *t, bool head) {
+    struct list_head *at = rq->real_time.next;
+    for (; at != &rq->real_time; at = at->next) {
+        int priority = list_entry(at, struct thread, run_link)->rt_priority;
+        if (priority < t->rt_priority || (head && priority == t->rt_priority))
+            break;
+    }
+    list_add_tail(&t->run_link, at);
+}
+
+void runqueue_add(struct run_queue *rq, struct thread *t, bool head) {
+    rq->queued++;
+    t->queued = true;
+    if (unlikely(thread_is_real_time(t))) {
+        add_real_time(rq, t, head);
+        return;
+    }
+    if (!rq->first || vruntime_before(t->vruntime, rq->first->vruntime))
+        rq->first = t;
+    RB_INSERT(fair_tree, &rq->fair, t);
+}
+
+void runqueue_remove(struct run_queue *rq, struct thread *t) {
+    rq->queued--;
+    t->queued = false;
+    if (unlikely(!list_empty(&t->run_link))) {
+        list_del(&t->run_link);
+        return;
+    }
+    if (rq->first == t)
+        rq->first = rq->queued ? RB_NEXT(fair_tree, &rq->fair, t) : NULL;
+    RB_REMOVE(fair_tree, &rq->fair, t);
+}
+
+struct thread *runqueue_first(struct run_queue *rq) {
+    if (unlikely(!list_empty(&rq->real_time)))
+        return list_first_entry(&rq->real_time, struct thread, run_link);
+    return rq->first;
+}
+
+struct thread *runqueue_first_for(struct run_queue *rq, unsigned int hart) {
+    uint64_t bit = 1ull << hart;
+    struct thread *t;
+    list_for_each_entry (t, &rq->real_time, run_link) {
+        if (t->affinity & bit)
+            return t;
+    }
+    RB_FOREACH (t, fair_tree, &rq->fair) {
+        if (t->affinity & bit)
+            return t;
+    }
+    return NULL;
+}
+
+// Each step of nice is a factor of 1.25, so that it changes a thread's share against one other by about 10%.
+static const uint32_t nice_weight[40] = {
+    88818, 71054, 56843, 45475, 36380, 29104, 23283, 18626, 14901, 11921, // -20
+    9537,  7629,  6104,  4883,  3906,  3125,  2500,  2000,  1600,  1280,  // -10
+    1024,  819,   655,   524,   419,   336,   268,   215,   172,   137,   // 0
+    110,   88,    70,    56,    45,    36,    29,    23,    18,    15,    // 10
+};
+#define WEIGHT_IDLE_POLICY 3
+
+void runqueue_update_weight(struct thread *t) {
+    t->weight = t->policy == SCHED_IDLE ? WEIGHT_IDLE_POLICY : nice_weight[t->nice + 20];
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// Run queues: who waits for a hart, in which order. Private to kernel/sched.
+//
+// Real-time threads stand in a list ordered by priority and go before all others. The others stand in a tree
+// ordered by `vruntime`, the time they have run divided by their weight: the one that had least goes first,
+// so over time each gets the hart in proportion to its weight. The running thread is in neither.
+//
+// The lock of a hart's run queue guards the scheduling fields of the threads whose arch.hart is that hart,
+// and is held across the switch from one thread to the next (docs/locking.md).
+#pragma once
+#include "sched/thread.h"
+
+RB_HEAD(fair_tree, thread);
+
+struct run_queue {
+    struct spinlock lock;    // taken with interrupts disabled
+    unsigned int queued;     // threads that wait, not the running one; read by others as a hint
+    struct thread *running;  // the idle thread included
+    struct thread *previous; // whom the switch in progress leaves
+    struct thread *first;    // leftmost of `fair`
+    struct fair_tree fair;
+    struct list_head real_time; // highest priority first, then first come
+    uint64_t min_vruntime;      // never falls; where newcomers start
+    uint64_t switches;
+    uint64_t user, nice, system, idle; // ticks
+} __aligned_to(64);
+
+extern struct run_queue run_queues[MAX_HARTS];
+
+static inline struct run_queue *run_queue_of(const struct hart *hart) {
+    return &run_queues[hart->id];
+}
+static inline bool thread_is_real_time(const struct thread *t) {
+    return t->rt_priority != 0;
+}
+// a ran less than b. Wraps correctly.
+static inline bool vruntime_before(uint64_t a, uint64_t b) {
+    return (int64_t)(a - b) < 0;
+}
+
+// All with the queue locked; `t` belongs to its hart.
+void runqueue_init(struct run_queue *rq);
+void runqueue_add(struct run_queue *rq, struct thread *t, bool head); // head: before its equals, if real-time
+void runqueue_remove(struct run_queue *rq, struct thread *t);
+// The first in order, NULL if nobody waits. It stays queued.
+struct thread *runqueue_first(struct run_queue *rq);
+// The first that may run on `hart`.
+struct thread *runqueue_first_for(struct run_queue *rq, unsigned int hart);
+// Sets t's weight from its policy and nice.
+void runqueue_update_weight(struct thread *t);
+
+// sched/timer.c: this hart's timer interrupt comes at `ticks` or before. Interrupts disabled. Asking for what
+// is asked already costs a comparison; nothing is ever taken back: an interrupt without a cause does nothing.
+void hart_timer_request(uint64_t ticks);
+// sched/sched.c: the scheduler's part of the timer interrupt: `user`: user mode was interrupted. Returns the
+// ticks at which it wants the next, ~0: none.
+uint64_t sched_tick(uint64_t now, bool user);
+// sched/sched.c: the hart waits for something to do; those who look for an idle hart find it.
+void sched_mark_idle(struct hart *hart);
+// sched/account.c: charges the time since the last call to the running thread `t` and to its hart. Its queue
+// is locked or t is current with interrupts disabled.
+void sched_account(struct run_queue *rq, struct thread *t, uint64_t now);
+// sched/account.c: ticks until the next sample of t, after one in user (or kernel) mode.
+uint64_t sched_sample(struct thread *t, bool user);
+// sched/account.c: starts the load average, once the clock runs.
+void sched_start_loadavg(void);
+// sched/thread.c: frees what a dead thread no longer runs on, and drops the scheduler's reference.
+void thread_reap(struct thread *thread);
+// sched/sched.c: what a new thread does first.
+void sched_first_switch(void);
+// sched/timer.c
+void timers_init(void);
+void timers_change_realtime(void (*change)(ktime_t now),
+                            ktime_t now); // moves the timers on the realtime clock
+void timer_reprogram(void);               // asks for the first timer again, after others changed the queue
+// sched/thread.c: an idle thread for a hart other than the boot hart. NULL if no memory.
+struct thread *thread_create_idle(unsigned int hart);
+void threads_init(void);
+
+#define SCHED_SLICE_NS      4000000   // of threads that share a hart
+#define SCHED_RR_SLICE_NS   100000000 // of SCHED_RR
+#define SCHED_WAKE_BONUS_NS 2000000   // what a sleeper may be ahead of the others when it wakes
+#define SCHED_PREEMPT_NS    1000000   // a woken thread preempts if it is ahead by that much
+
+// The same in ticks, set by sched_init().
+struct sched_ticks {
+    uint64_t slice, rr_slice, wake_bonus, preempt, sample_min;
+};
+extern struct sched_ticks sched_ticks;

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// The other harts, and what a hart does when there is nothing to do.
+#include "sched/runqueue.h"
+#include "arch/riscv/sbi.h"
+#include "core/panic.h"
+#include "core/printk.h"
+#include "upcalls.h"
+#include "sched/clock.h"
+
+static uint64_t online_mask = 1; // [a]
+
+uint64_t sched_online_mask(void) {
+    return __atomic_load_n(&online_mask, __ATOMIC_RELAXED);
+}
+
+// Asks the firmware for each hart. They join when they get here; nobody waits for them.
+void smp_start_harts(void) {
+    for (unsigned int i = 1; i < hart_count; i++) {
+        struct thread *idle = thread_create_idle(i);
+        if (!idle)
+            panic("sched: no memory for hart %u's idle thread", i);
+        harts[i].idle = idle;
+        int err = arch_start_hart(i);
+        if (err)
+            pr_err("hart %u (hartid %lu) cannot be started: error %d", i, harts[i].hartid, err);
+    }
+    sched_start_loadavg();
+}
+
+void hart_main(void) {
+    struct hart *hart = this_hart();
+    struct run_queue *rq = run_queue_of(hart);
+    current->last_account = rdtime();
+    rq->running = current;
+    __atomic_store_n(&hart->online, true, __ATOMIC_RELEASE);
+    __atomic_fetch_or(&online_mask, 1ull << hart->id, __ATOMIC_SEQ_CST);
+    sched_idle_loop();
+}
+
+// Interrupts stay disabled from the look at the queue to the wait, which a pending interrupt ends at once: a
+// thread queued in between is not missed.
+void sched_idle_loop(void) {
+    for (;;) {
+        schedule(); // also looks whether another hart has too much
+        irq_disable();
+        struct hart *hart = this_hart();
+        if (!READ_ONCE(run_queue_of(hart)->queued)) {
+            if (hart_count > 1)
+                sched_mark_idle(hart);
+            cpu_wait_for_interrupt();
+        }
+        irq_enable();
+    }
+}
