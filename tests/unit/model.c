@@ -278,6 +278,20 @@ void model_free(struct model *m) {
     free(m->reports);
 }
 
+// Short text as it is, else size and a hash.
+static void dump_content(FILE *f, const struct object *o) {
+    bool text = o->size < 64;
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < o->size; i++) {
+        hash = (hash ^ (uint8_t)o->data[i]) * 16777619u;
+        text = text && o->data[i] >= ' ' && o->data[i] <= '~';
+    }
+    if (text)
+        fprintf(f, " = %.*s", (int)o->size, o->data);
+    else
+        fprintf(f, " = %zu bytes, FNV %08x", o->size, hash);
+}
+
 static void dump_line(FILE *f, struct unpack_node *node, const char *name) {
     const struct object *o = node->object;
     uint32_t type = o->attr.mode & CPIO_IFMT;
@@ -291,8 +305,7 @@ static void dump_line(FILE *f, struct unpack_node *node, const char *name) {
     fprintf(f, "%c %04o %u:%u %ld %s", letter, o->attr.mode & 07777, o->attr.uid, o->attr.gid,
             (long)o->attr.mtime, name);
     if (type == CPIO_IFREG) {
-        fputs(" = ", f);
-        fwrite(o->data, 1, o->size, f);
+        dump_content(f, o);
     }
     if (type == CPIO_IFLNK)
         fprintf(f, " -> %s", o->target);

@@ -1,4 +1,4 @@
-# tests/unit: lib/ on the host under ASan and UBSan (test-unit), and the packer driven from outside (test-pack).
+# tests/unit: lib/ on the host under ASan and UBSan (test-unit), and the `drupe` command driven from outside (test-pack).
 UNIT_TESTS    := cpio unpack elf path
 UNIT_SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_DIR      := $(B)/host/unit
@@ -14,12 +14,15 @@ $(UNIT_DIR)/%.o: %.c
 $(UNIT_PROGRAMS): $(UNIT_DIR)/test_%: $(UNIT_DIR)/tests/unit/test_%.o $(UNIT_COMMON)
 	$(HOSTCC) $(UNIT_SANITIZE) $^ -lcmocka -o $@
 
+$(UNIT_DIR)/unpack-to-text: $(UNIT_DIR)/tests/unit/unpack-to-text.o $(UNIT_COMMON)
+	$(HOSTCC) $(UNIT_SANITIZE) $^ -o $@
+
 .PHONY: test-unit test-pack
-test-unit: $(UNIT_PROGRAMS)
+test-unit: $(UNIT_PROGRAMS) ## lib/ on the host: walker, unpacking, ELF, paths
 	@tests/unit/run-suite $(B)/test/unit.result $(UNIT_PROGRAMS)
 
-test-pack: $(B)/drupe $(B)/host/asan/drupe $(B)/host/unit/unpack-to-text
+test-pack: $(B)/drupe $(B)/host/asan/drupe $(UNIT_DIR)/unpack-to-text ## the drupe command, and archives of other tools in both directions
 	@mkdir -p $(B)/test
-	@B=$(abspath $(B)) DRUPE=$(abspath $(B)/host/asan/drupe) $(PYTHON) -m pytest -q -p no:cacheprovider tests/unit
+	DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/pytest-suite $(B)/test/pack.result tests/unit
 
 -include $(wildcard $(UNIT_DIR)/*/*.d $(UNIT_DIR)/*/*/*.d)

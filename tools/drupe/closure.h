@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The closure of a program: all that its loader will open before main(), searched in the view as the loader
+// will search.
+#pragma once
+#include "object.h"
+#include "view.h"
+
+enum loader { LOADER_UNKNOWN, LOADER_GLIBC, LOADER_MUSL };
+
+struct loaded {
+    struct object *object;
+    char *name;     // as it was asked for: the NEEDED name or a path
+    char *found_as; // guest path under which it was found, symlinks not resolved: what $ORIGIN and rpath
+                    // count from
+    char *path;     // normal guest path
+    size_t by;      // index of the first that needed it; itself for the program
+    size_t *needs;  // indices of what it needs, in order (the interpreter first); one per NEEDED name,
+                    // SIZE_MAX: missing
+    size_t needs_count;
+};
+
+struct closure {
+    enum loader loader;
+    struct loaded *all; // the program first
+    size_t count;
+};
+
+// Finds the closure of the file at a guest path, complains of all that is missing or unusable, and puts what
+// it finds into the tree.
+void closure_of(struct view *v, const char *path, struct closure *c);
+void closure_free(struct closure *c);
+
+// The closures of all files in the tree, and of the interpreters of scripts, until there is nothing left to
+// look at.
+void closure_complete(struct view *v);
+
+// Directories in which libraries are looked for when nothing else is said, as guest paths.
+void closure_default_directories(struct view *v, enum loader loader, struct strings *dirs);

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// `drupe`: what a person does with archives and images. Each command has its file; the closure of a program is closure.c over
+// view.c (the guest's files before they are packed) and object.c (what a file needs); tree.c holds what archive.c writes.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "commands.h"
+#include "util.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *what;
+} commands[] = {
+    {"pack", command_pack, "pack programs and all they need into an archive"},
+    {"ls", command_ls, "list an archive, or the one inside a kernel image"},
+    {"deps", command_deps, "print what a program needs, as a tree"},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(void) {
+    puts("Usage: drupe COMMAND [ARGUMENT...]\n"
+         "Makes archives of RISC-V Linux programs for kernels that carry their root file system.\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        printf("  %-6s %s\n", commands[i].name, commands[i].what);
+    puts("\n`drupe COMMAND --help` tells more. Exit status: 0 done, 1 error, 2 misuse.");
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2)
+        misuse("", "which command?");
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help();
+        return EXIT_SUCCESS;
+    }
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    misuse("", "there is no command %s", argv[1]);
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+// Program headers are checked by lib/elf.c, as the kernel will do; libelf then reads the dynamic section
+// through them, so that files without section headers are understood as well.
+#include "object.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SCRIPT_LINE_MAX 256 // as in Linux: BINPRM_BUF_SIZE
+#define BUCKETS         1024
+
+static void bad(struct object *o, char *problem) {
+    o->kind = OBJECT_BAD;
+    o->problem = problem;
+}
+
+static void read_script(struct object *o, const char *line) {
+    char *copy = xstrdup(line + 2);
+    copy[strcspn(copy, "\n")] = '\0';
+    char *interp = copy + strspn(copy, " \t");
+    size_t length = strcspn(interp, " \t\r");
+    char *argument = interp + length;
+    argument += strspn(argument, " \t\r");
+    for (size_t n = strlen(argument); n && strchr(" \t\r", argument[n - 1]); n--)
+        argument[n - 1] = '\0';
+    if (length) {
+        o->kind = OBJECT_SCRIPT;
+        o->interp_argument = *argument ? xstrdup(argument) : NULL;
+        o->interp = xstrndup(interp, length);
+    }
+    free(copy);
+}
+
+// Bytes [offset, offset + size) of the file, as they stand or as an array of `type`; NULL where they are not
+// there.
+static Elf_Data *chunk(Elf *elf, uint64_t offset, uint64_t size, Elf_Type type) {
+    size_t file_size = 0;
+    elf_rawfile(elf, &file_size);
+    if (size == 0 || offset > file_size || size > file_size - offset)
+        return NULL;
+    return elf_getdata_rawchunk(elf, (int64_t)offset, size, type);
+}
+
+// The file offset of a linked address, and the bytes the file has from there on in that segment.
+static bool offset_of(Elf *elf, uint64_t address, uint64_t *offset, uint64_t *room) {
+    size_t count;
+    GElf_Phdr ph;
+    if (elf_getphdrnum(elf, &count) != 0)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_LOAD && address >= ph.p_vaddr &&
+            address - ph.p_vaddr < ph.p_filesz) {
+            *offset = ph.p_offset + (address - ph.p_vaddr);
+            *room = ph.p_filesz - (address - ph.p_vaddr);
+            return true;
+        }
+    return false;
+}
+
+// The string at `index` of the string table; NULL where it is not one.
+static const char *string_at(const Elf_Data *table, uint64_t index) {
+    if (!table || index >= table->d_size ||
+        !memchr((char *)table->d_buf + index, '\0', table->d_size - index))
+        return NULL;
+    return (const char *)table->d_buf + index;
+}
+
+static Elf_Data *find_strings(Elf *elf, Elf_Data *dynamic) {
+    uint64_t address = 0, size = 0, offset, room;
+    GElf_Dyn d;
+    for (int i = 0; gelf_getdyn(dynamic, i, &d) && d.d_tag != DT_NULL; i++) {
+        if (d.d_tag == DT_STRTAB)
+            address = d.d_un.d_ptr;
+        if (d.d_tag == DT_STRSZ)
+            size = d.d_un.d_val;
+    }
+    if (!address || !offset_of(elf, address, &offset, &room) || size > room)
+        return NULL;
+    return chunk(elf, offset, size, ELF_T_BYTE);
+}
+
+static void read_dynamic(struct object *o, Elf *elf, const GElf_Phdr *ph) {
+    Elf_Data *dynamic = chunk(elf, ph->p_offset, ph->p_filesz, ELF_T_DYN);
+    Elf_Data *table = dynamic ? find_strings(elf, dynamic) : NULL;
+    GElf_Dyn d;
+    for (int i = 0; dynamic && gelf_getdyn(dynamic, i, &d) && d.d_tag != DT_NULL; i++) {
+        if (d.d_tag != DT_NEEDED && d.d_tag != DT_SONAME && d.d_tag != DT_RPATH && d.d_tag != DT_RUNPATH)
+            continue;
+        const char *string = string_at(table, d.d_un.d_val);
+        if (!string) {
+            bad(o, xstrdup("has a damaged dynamic section: a name is outside its string table"));
+            return;
+        }
+        if (d.d_tag == DT_NEEDED)
+            strings_add(&o->needed, string);
+        else if (d.d_tag == DT_SONAME)
+            o->soname = xstrdup(string);
+        else if (d.d_tag == DT_RPATH)
+            o->rpath = xstrdup(string);
+        else
+            o->runpath = xstrdup(string);
+    }
+    if (!dynamic)
+        bad(o, xstrdup("has a damaged dynamic section: it is outside the file"));
+}
+
+static void read_segments(struct object *o, Elf *elf) {
+    size_t count;
+    GElf_Phdr ph;
+    if (elf_getphdrnum(elf, &count) != 0) {
+        bad(o, xasprintf("cannot be read: %s", elf_errmsg(-1)));
+        return;
+    }
+    for (size_t i = 0; i < count && o->kind == OBJECT_ELF; i++) {
+        if (!gelf_getphdr(elf, (int)i, &ph))
+            bad(o, xasprintf("cannot be read: %s", elf_errmsg(-1)));
+        else if (ph.p_type == PT_INTERP)
+            o->interp = xstrdup((const char *)chunk(elf, ph.p_offset, ph.p_filesz, ELF_T_BYTE)->d_buf);
+        else if (ph.p_type == PT_DYNAMIC)
+            read_dynamic(o, elf, &ph);
+    }
+}
+
+// What lib/elf.c says of the whole file; false where libelf need not look.
+static bool check_elf(struct object *o, const char *bytes, size_t size) {
+    struct elf_image image;
+    int err = elf_parse_header(bytes, size, &image);
+    if (err && image.problem == ELF_TYPE) // a relocatable object or a core: data
+        return false;
+    if (err &&
+        (image.problem == ELF_MACHINE || image.problem == ELF_CLASS || image.problem == ELF_BYTE_ORDER)) {
+        bool big = image.problem == ELF_BYTE_ORDER;
+        uint16_t machine = big ? (uint16_t)(image.machine << 8 | image.machine >> 8) : image.machine;
+        bad(o, xasprintf("is for %s, %s bits%s; the machine is RISC-V, 64 bits", elf_machine_name(machine),
+                         bytes[EI_CLASS] == ELFCLASS64 ? "64" : "32", big ? ", big endian" : ""));
+        o->wrong_machine = true;
+        return false;
+    }
+    if (!err && (image.phoff > size || elf_phdrs_size(&image) > size - image.phoff)) {
+        image.problem = ELF_CUT;
+        err = -ENOEXEC;
+    }
+    if (!err)
+        err = elf_parse_segments(bytes + image.phoff, size - image.phoff, size, &image);
+    if (!err && image.has_interp)
+        err = elf_check_interp(bytes + image.interp_offset, &image);
+    if (err)
+        bad(o, xasprintf("is not usable as an ELF file: %s", elf_problem_text(image.problem)));
+    return !err;
+}
+
+// A file whose section headers are missing has lost its end, even if all segments are there.
+static bool sections_cut(Elf *elf, size_t size) {
+    GElf_Ehdr h;
+    return gelf_getehdr(elf, &h) && h.e_shnum &&
+           (h.e_shoff > size || h.e_shnum * (uint64_t)h.e_shentsize > size - h.e_shoff);
+}
+
+static void read_elf(struct object *o) {
+    size_t size;
+    char *bytes = read_file(o->host, &size);
+    if (check_elf(o, bytes, size)) {
+        Elf *elf = elf_memory(bytes, size);
+        o->kind = OBJECT_ELF;
+        if (!elf)
+            bad(o, xasprintf("cannot be read: %s", elf_errmsg(-1)));
+        else if (sections_cut(elf, size))
+            bad(o, xasprintf("is not usable as an ELF file: %s", elf_problem_text(ELF_CUT)));
+        else
+            read_segments(o, elf);
+        elf_end(elf);
+    }
+    free(bytes);
+}
+
+static void read_object(struct object *o) {
+    char head[SCRIPT_LINE_MAX + 1] = "";
+    struct stat st;
+    int fd = open(o->host, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        fail("%s: %s", o->host, strerror(errno));
+    ssize_t n = read(fd, head, SCRIPT_LINE_MAX);
+    if (n < 0)
+        fail("%s: %s", o->host, strerror(errno));
+    close(fd);
+    if (n >= 2 && memcmp(head, "#!", 2) == 0 && (st.st_mode & 0111))
+        read_script(o, head);
+    else if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)
+        read_elf(o);
+}
+
+struct object *object_of(const char *host) {
+    static struct object *cache[BUCKETS];
+    uint32_t hash = 5381;
+    for (const char *p = host; *p; p++)
+        hash = hash * 33 + (unsigned char)*p;
+    struct object **bucket = &cache[hash % BUCKETS], *o;
+    for (o = *bucket; o; o = o->next)
+        if (strcmp(o->host, host) == 0)
+            return o;
+    elf_version(EV_CURRENT);
+    o = xcalloc(1, sizeof(*o));
+    o->host = xstrdup(host);
+    o->next = *bucket;
+    *bucket = o;
+    read_object(o);
+    return o;
+}

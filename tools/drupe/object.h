@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// What a file says about the files it needs: an ELF object's dynamic section (read with libelf), a script's
+// first line.
+#pragma once
+#include <stdbool.h>
+#include "lib/elf.h"
+#include "util.h"
+
+enum object_kind {
+    OBJECT_OTHER,  // needs nothing: data, a relocatable object, ...
+    OBJECT_SCRIPT, // #!
+    OBJECT_ELF,    // a program or shared object for RISC-V, 64 bits
+    OBJECT_BAD,    // ELF, but unusable: `problem`
+};
+
+struct object {
+    char *host; // its path, the key of the cache
+    enum object_kind kind;
+    char *problem;         // OBJECT_BAD: "is for x86-64, ..."
+    bool wrong_machine;    // and that is the trouble
+    char *interp;          // program: its loader; script: its interpreter
+    char *interp_argument; // script: what follows on the line, or NULL
+    struct strings needed; // DT_NEEDED in order
+    char *soname;          // or NULL
+    char *rpath, *runpath; // or NULL, as they stand
+    struct object *next;   // in its bucket of the cache
+};
+
+// Reads the file once and remembers. Never NULL; ends the program where the file cannot be read.
+struct object *object_of(const char *host);

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "archive.h"
+#include "closure.h"
+#include "commands.h"
+#include "input.h"
+
+static const char help[] =
+    "Usage: drupe pack [OPTION...] -o FILE [[GUEST=]HOST...]\n"
+    "Packs RISC-V programs, with every library and loader they need, into a cpio archive (newc).\n"
+    "\n"
+    "HOST is a program, file or directory of this machine.\n"
+    "  GUEST=HOST           it goes to GUEST in the archive (into it, if GUEST ends with '/')\n"
+    "  HOST in a sysroot    goes where it is there, with the symlinks on the way\n"
+    "  HOST elsewhere       a file goes to /NAME, a directory's content to /\n"
+    "  (a path with '=' in it: write GUEST=, or only '=', in front)\n"
+    "For each ELF file the loader and all needed libraries go in, for each script its interpreter. They are\n"
+    "searched as the target's loader would, in what is packed already and in the sysroots, nowhere else.\n"
+    "\n"
+    "  -s, --sysroot DIR    the target's files are below DIR; may be given more than once, the first wins\n"
+    "  -m, --manifest FILE  add what FILE lists, in the format of Linux's gen_init_cpio; '-': standard "
+    "input\n"
+    "  -a, --also GLOB      add what matches in the sysroots too, such as libraries that only dlopen() "
+    "finds;\n"
+    "                       without a '/' it is looked for in the library directories\n"
+    "  -o, --output FILE    the archive; '-': standard output\n"
+    "      --owner UID:GID  owner of what comes from HOST or a sysroot (0:0); 'keep': as on this machine\n"
+    "      --mtime SECONDS  modification time of everything ($SOURCE_DATE_EPOCH, else 0); 'keep': each its "
+    "own\n"
+    "  -v, --verbose        say how much was packed\n"
+    "  -h, --help           this text\n"
+    "\n"
+    "Equal input gives equal bytes. The data of files of a page or more are aligned to pages.\n";
+
+static uint32_t parse_number(const char *text, const char *what) {
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || n > UINT32_MAX)
+        misuse("pack", "%s is not a number from 0 to 4294967295: %s", what, text);
+    return (uint32_t)n;
+}
+
+static void parse_owner(struct view *v, const char *text) {
+    if (strcmp(text, "keep") == 0) {
+        v->keep_owner = true;
+        return;
+    }
+    const char *colon = strchr(text, ':');
+    if (!colon)
+        misuse("pack", "--owner is UID:GID or keep, not %s", text);
+    char *uid = xstrndup(text, (size_t)(colon - text));
+    v->uid = parse_number(uid, "the user in --owner");
+    v->gid = parse_number(colon + 1, "the group in --owner");
+    free(uid);
+}
+
+static void parse_mtime(struct archive_options *options, const char *text) {
+    options->keep_mtime = strcmp(text, "keep") == 0;
+    options->mtime = options->keep_mtime ? 0 : parse_number(text, "--mtime");
+}
+
+struct request {
+    struct strings manifests, globs;
+    struct archive_options options;
+    bool verbose;
+};
+
+static const struct option options[] = {
+    {"sysroot", required_argument, NULL, 's'},
+    {"manifest", required_argument, NULL, 'm'},
+    {"also", required_argument, NULL, 'a'},
+    {"output", required_argument, NULL, 'o'},
+    {"owner", required_argument, NULL, 'O'},
+    {"mtime", required_argument, NULL, 'T'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static void parse(int argc, char **argv, struct view *v, struct request *r) {
+    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+    if (epoch && *epoch)
+        r->options.mtime = parse_number(epoch, "SOURCE_DATE_EPOCH");
+    for (int c; (c = getopt_long(argc, argv, "s:m:a:o:vh", options, NULL)) != -1;) {
+        switch (c) {
+        case 's':
+            input_sysroot(v, optarg);
+            break;
+        case 'm':
+            strings_add(&r->manifests, optarg);
+            break;
+        case 'a':
+            strings_add(&r->globs, optarg);
+            break;
+        case 'o':
+            r->options.output = optarg;
+            break;
+        case 'O':
+            parse_owner(v, optarg);
+            break;
+        case 'T':
+            parse_mtime(&r->options, optarg);
+            break;
+        case 'v':
+            r->verbose = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(EXIT_SUCCESS);
+        default:
+            misuse("pack", "unknown or incomplete option");
+        }
+    }
+    if (!r->options.output)
+        misuse("pack", "where should the archive go? (-o FILE, or -o - for standard output)");
+    if (optind == argc && !r->manifests.count && !r->globs.count)
+        misuse("pack", "nothing to pack");
+}
+
+int command_pack(int argc, char **argv) {
+    struct view v = {.keep_owner = false};
+    struct request r = {.verbose = false};
+    struct archive_totals totals;
+    parse(argc, argv, &v, &r);
+    for (size_t i = 0; i < r.manifests.count; i++)
+        input_manifest(&v, r.manifests.at[i]);
+    for (int i = optind; i < argc; i++)
+        free(input_host(&v, argv[i]));
+    for (size_t i = 0; i < r.globs.count; i++)
+        input_also(&v, r.globs.at[i]);
+    closure_complete(&v);
+    if (complaints())
+        fail("%u %s; nothing was written", complaints(), complaints() == 1 ? "error" : "errors");
+    archive_write(&v.tree, &r.options, &totals);
+    if (r.verbose)
+        fprintf(stderr, "drupe: %llu entries, %llu bytes\n", (unsigned long long)totals.entries,
+                (unsigned long long)totals.bytes);
+    return EXIT_SUCCESS;
+}

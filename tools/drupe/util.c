@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "util.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static unsigned int complaint_count;
+static bool progress_shown;
+
+static void say(const char *prefix, const char *format, va_list args) {
+    progress_end();
+    fputs(prefix, stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
+#define SAY(prefix, format)                                                                                  \
+    do {                                                                                                     \
+        va_list args_;                                                                                       \
+        va_start(args_, format);                                                                             \
+        say(prefix, format, args_);                                                                          \
+        va_end(args_);                                                                                       \
+    } while (0)
+
+void fail(const char *format, ...) {
+    SAY("drupe: ", format);
+    exit(EXIT_FAILURE);
+}
+
+void misuse(const char *command, const char *format, ...) {
+    SAY("drupe: ", format);
+    fprintf(stderr, "Try `drupe %s%s--help`.\n", command, *command ? " " : "");
+    exit(EXIT_MISUSE);
+}
+
+void complain(const char *format, ...) {
+    complaint_count++;
+    SAY("drupe: ", format);
+}
+
+void complain_more(const char *format, ...) {
+    SAY("    ", format);
+}
+
+void note(const char *format, ...) {
+    SAY("drupe: note: ", format);
+}
+
+unsigned int complaints(void) {
+    return complaint_count;
+}
+
+void *xcalloc(size_t count, size_t size) {
+    void *p = calloc(count ? count : 1, size ? size : 1);
+    if (!p)
+        fail("out of memory");
+    return p;
+}
+
+void *xrealloc(void *old, size_t size) {
+    void *p = realloc(old, size ? size : 1);
+    if (!p)
+        fail("out of memory");
+    return p;
+}
+
+char *xstrndup(const char *s, size_t n) {
+    char *p = strndup(s, n);
+    if (!p)
+        fail("out of memory");
+    return p;
+}
+
+char *xstrdup(const char *s) {
+    return xstrndup(s, strlen(s));
+}
+
+char *xasprintf(const char *format, ...) {
+    va_list args;
+    char *p;
+    va_start(args, format);
+    if (vasprintf(&p, format, args) < 0)
+        fail("out of memory");
+    va_end(args);
+    return p;
+}
+
+void strings_add(struct strings *s, const char *string) {
+    if ((s->count & (s->count - 1)) == 0) // full at powers of two
+        s->at = xrealloc(s->at, (s->count ? 2 * s->count : 1) * sizeof(*s->at));
+    s->at[s->count++] = xstrdup(string);
+}
+
+static int compare_strings(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strings_sort(struct strings *s) {
+    if (s->count)
+        qsort(s->at, s->count, sizeof(*s->at), compare_strings);
+}
+
+bool strings_have(const struct strings *s, const char *string) {
+    for (size_t i = 0; i < s->count; i++)
+        if (strcmp(s->at[i], string) == 0)
+            return true;
+    return false;
+}
+
+void strings_free(struct strings *s) {
+    for (size_t i = 0; i < s->count; i++)
+        free(s->at[i]);
+    free(s->at);
+    *s = (struct strings){0};
+}
+
+void progress(const char *what, uint64_t count, uint64_t bytes) {
+    static struct timespec last;
+    struct timespec now;
+    if (!isatty(STDERR_FILENO))
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if ((now.tv_sec - last.tv_sec) * 1000 + (now.tv_nsec - last.tv_nsec) / 1000000 < 200)
+        return;
+    last = now;
+    fprintf(stderr, "\r%s: %llu, %llu MiB\033[K", what, (unsigned long long)count,
+            (unsigned long long)bytes >> 20);
+    progress_shown = true;
+}
+
+void progress_end(void) {
+    if (progress_shown)
+        fputs("\r\033[K", stderr);
+    progress_shown = false;
+}
+
+char *read_file(const char *path, size_t *size) {
+    struct stat st;
+    int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        fail("%s: %s", path, strerror(errno));
+    size_t room = S_ISREG(st.st_mode) ? (size_t)st.st_size + 1 : 65536, used = 0;
+    char *bytes = xrealloc(NULL, room + 1);
+    for (;;) {
+        if (used == room)
+            bytes = xrealloc(bytes, (room *= 2) + 1);
+        ssize_t n = read(fd, bytes + used, room - used);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            fail("%s: %s", path, strerror(errno));
+        if (n == 0)
+            break;
+        used += (size_t)n;
+    }
+    if (fd != STDIN_FILENO)
+        close(fd);
+    bytes[used] = '\0';
+    *size = used;
+    return bytes;
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// What all commands share: messages and exit statuses, memory that is there or ends the program, lists of
+// strings, progress.
+//
+// Exit status 1: something in the input is wrong; 2: the command line is. The tool is short-lived: it frees
+// what grows with work that is done again and again, and leaves the rest to exit.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EXIT_MISUSE 2
+
+// "drupe: ..." on stderr; fail() and misuse() do not return. complain() counts: complaints() then ends a
+// command before it writes anything, so that a person sees all that is wrong at once.
+void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+void misuse(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+unsigned int complaints(void);
+
+// More lines of the message before, indented.
+void complain_more(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void *xcalloc(size_t count, size_t size);
+void *xrealloc(void *old, size_t size);
+char *xstrdup(const char *s);
+char *xstrndup(const char *s, size_t n);
+char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+struct strings {
+    char **at;
+    size_t count;
+};
+void strings_add(struct strings *s, const char *string); // copies it
+void strings_sort(struct strings *s);
+bool strings_have(const struct strings *s, const char *string);
+void strings_free(struct strings *s);
+
+// A line on stderr that is rewritten in place, a few times a second, when stderr is a terminal; `what` with a
+// count and bytes.
+void progress(const char *what, uint64_t count, uint64_t bytes);
+void progress_end(void);
+
+// Bytes of a whole file; ends the program where it cannot be read. The caller frees them; there is a NUL
+// behind the last.
+char *read_file(const char *path, size_t *size);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// The guest's file system as the packer sees it before it exists: what is in the tree already, and below that
+// the sysroots, the first one winning. Symlinks are resolved in it, absolute ones too; nothing outside the
+// sysroots is ever reached through them.
+#pragma once
+#include <stdbool.h>
+#include <sys/stat.h>
+#include "lib/path.h"
+#include "tree.h"
+#include "util.h"
+
+struct view {
+    struct tree tree;
+    struct strings sysroots; // host paths, resolved
+    bool keep_owner;         // host's owners, else 0:0
+    uint32_t uid, gid;       // for what has no owner of its own
+};
+
+// A thing in the view.
+struct found {
+    char path[PATHNAME_MAX + 1]; // normal, without symlinks on the way
+    struct entry *entry;         // in the tree, or NULL
+    char host[PATHNAME_MAX + 1]; // else where it is on the host
+    struct stat st;              // and what it is: its type is set in both cases
+};
+
+#define VIEW_NO_FOLLOW (1u << 0) // a symlink at the end is the result
+#define VIEW_ADD       (1u << 1) // symlinks on the way go into the tree, with the directories they are in
+#define VIEW_MAY_LACK                                                                                        \
+    (1u << 2) // the end, and directories before it, need not exist: *out has st_mode 0 and the path
+
+// Finds a guest path (normal or not; it starts at the root). 0, -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG.
+int view_resolve(struct view *v, const char *path, unsigned int flags, struct found *out);
+
+// Puts what was found into the tree, with its parent directories as the sysroots have them.
+struct entry *view_add(struct view *v, const struct found *found);
+
+// Puts the host's file, directory (without its content), symlink or special file at a normal guest path whose
+// parents have been resolved.
+struct entry *view_add_host(struct view *v, const char *path, const char *host, const struct stat *st);
+
+// The names in a directory of the view, sorted, each once.
+void view_list(struct view *v, const char *path, struct strings *names);
+
+// The host path of a found regular file: where its bytes are.
+const char *found_host(const struct found *found);
+
+// If the host path lies in a sysroot: that sysroot's index, and the guest path there in `out`; else -1. Once the path has come to a
+// sysroot, what follows is the guest's: symlinks in it have not been followed on the host.
+int view_guest_path(struct view *v, const char *host, char *out, size_t size);

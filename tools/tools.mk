@@ -1,0 +1,25 @@
+# tools/: the `drupe` command, for the host; a second build under ASan and UBSan for the tests.
+DRUPE_SRC   := $(wildcard tools/drupe/*.c)
+LIBELF_CFLAGS := $(shell pkg-config --cflags libelf 2>/dev/null)
+LIBELF_LIBS   := $(or $(shell pkg-config --libs libelf 2>/dev/null),-lelf)
+DRUPE_CFLAGS  := $(HOST_WARNINGS) -D_GNU_SOURCE -I. -Itools/drupe $(LIBELF_CFLAGS)
+DRUPE_SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+
+DRUPE_OBJ      := $(DRUPE_SRC:%.c=$(B)/host/%.o)
+DRUPE_ASAN_OBJ := $(DRUPE_SRC:%.c=$(B)/host/asan/%.o) $(LIB_SRC:%.c=$(B)/host/asan/%.o)
+
+$(B)/host/tools/%.o: tools/%.c
+	@mkdir -p $(@D)
+	$(HOSTCC) $(DRUPE_CFLAGS) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/drupe: $(DRUPE_OBJ) $(LIB_HOST_OBJ)
+	$(HOSTCC) $(HOST_CFLAGS) $^ $(LIBELF_LIBS) -o $@.tmp && mv $@.tmp $@
+
+$(B)/host/asan/%.o: %.c
+	@mkdir -p $(@D)
+	$(HOSTCC) $(DRUPE_CFLAGS) $(DRUPE_SANITIZE) -MMD -MP -c $< -o $@
+
+$(B)/host/asan/drupe: $(DRUPE_ASAN_OBJ)
+	$(HOSTCC) $(DRUPE_SANITIZE) $^ $(LIBELF_LIBS) -o $@
+
+-include $(DRUPE_OBJ:.o=.d) $(DRUPE_ASAN_OBJ:.o=.d)
