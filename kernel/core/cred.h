@@ -14,3 +14,8 @@ struct cred {
     unsigned int ngroups;                                             // [I]
     gid_t groups[NGROUPS];                                            // [I]
 };
+
+// cap: CAP_*, linux/capability.h.
+static inline bool cred_capable(const struct cred *cred, int cap) {
+    return cred->cap_effective >> cap & 1;
+}

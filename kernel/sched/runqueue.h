@@ -13,11 +13,12 @@
 RB_HEAD(fair_tree, thread);
 
 struct run_queue {
-    struct spinlock lock;    // taken with interrupts disabled
-    unsigned int queued;     // threads that wait, not the running one; read by others as a hint
-    struct thread *running;  // the idle thread included
-    struct thread *previous; // whom the switch in progress leaves
-    struct thread *first;    // leftmost of `fair`
+    struct spinlock lock;     // taken with interrupts disabled
+    unsigned int queued;      // threads that wait, not the running one; read by others as a hint
+    struct thread *running;   // the idle thread included
+    struct thread *previous;  // whom the switch in progress leaves
+    struct thread *displaced; // ran here and may no longer: finish_switch() sends it elsewhere; a reference
+    struct thread *first;     // leftmost of `fair`
     struct fair_tree fair;
     struct list_head real_time; // highest priority first, then first come
     uint64_t min_vruntime;      // never falls; where newcomers start

@@ -2,20 +2,16 @@
 // Switching from thread to thread, and waking.
 //
 // The protocol that keeps a thread from running on two harts and a wake-up from getting lost:
-//  - `state` says what a thread wants: it sets a sleeping state itself, before it checks what it waits for.
-//  Whoever
-//    wakes it sets RUNNING by compare-and-swap; the one who succeeds sees to it that the thread is runnable.
-//  - `runnable` says what the scheduler has done about it, and changes only under the lock of the run queue
-//  of the
-//    thread's hart (arch.hart, which itself changes only there): true from being put on a queue until
-//    schedule() has found, under the lock, that its state is a sleeping one.
-//  - schedule() keeps that lock until the next thread runs on its own stack and releases it
-//  (finish_switch()). So whoever
-//    holds the lock and sees a thread that is not runnable knows that no hart is on its stack any more.
-//  - The waker takes the lock and looks: runnable, then schedule() has not got there yet and will see
-//  RUNNING; else the
-//    waker queues it. A waker that was slow finds it runnable, or asleep again for another reason, and does
-//    nothing.
+//  - `state` says what a thread wants. It sets a sleeping state itself, before it checks what it waits for.
+//    Whoever wakes it sets RUNNING by compare-and-swap; the one who succeeds makes the thread runnable.
+//  - `runnable` says what the scheduler has done about it. It changes only under the lock of the run queue of
+//    the thread's hart (arch.hart, which itself changes only there): true from being put on a queue until
+//    schedule() has found, under the lock, that the state is a sleeping one.
+//  - schedule() keeps that lock until the next thread, on its own stack, releases it (finish_switch()). So
+//    whoever holds the lock and sees a thread that is not runnable knows that no hart is on its stack any more.
+//  - The waker takes the lock and looks. Runnable: schedule() has not got there yet and will see RUNNING. Not
+//    runnable: the waker queues it. A waker that was slow finds the thread runnable, or asleep again for
+//    another reason, and does nothing.
 #include "sched/runqueue.h"
 #include "arch/riscv/sbi.h"
 #include "core/errno.h"
@@ -37,8 +33,9 @@ static uint64_t slice_ticks(const struct thread *t) {
     return unlikely(t->policy == SCHED_RR) ? sched_ticks.rr_slice : sched_ticks.slice;
 }
 
-static void request_resched(struct thread *t) {
-    __atomic_fetch_or(&t->arch.work, WORK_RESCHED, __ATOMIC_RELAXED);
+// False if it was asked already.
+static bool request_resched(struct thread *t) {
+    return !(__atomic_fetch_or(&t->arch.work, WORK_RESCHED, __ATOMIC_RELAXED) & WORK_RESCHED);
 }
 
 // Takes a thread that waits for another hart and may run here. This hart's queue is locked, so the others are
@@ -69,7 +66,9 @@ static struct thread *choose_next(struct run_queue *rq, struct thread *prev, uin
         if (__atomic_load_n(&prev->state, __ATOMIC_ACQUIRE) != THREAD_RUNNING) {
             prev->runnable = false;
         } else if (unlikely(!(prev->affinity & hart_bit(hart)))) {
-            prev->runnable = false; // finish_switch() sends it to another hart
+            prev->runnable = false;
+            thread_get(prev);
+            rq->displaced = prev;
         } else {
             if (!rq->queued)
                 return prev;
@@ -124,14 +123,17 @@ static void prepare_switch(struct run_queue *rq, struct thread *prev, struct thr
 static void finish_switch(void) {
     struct run_queue *rq = run_queue_of(this_hart());
     struct thread *prev = rq->previous;
-    enum thread_state state = prev->state;
-    bool displaced = state == THREAD_RUNNING && !prev->runnable && prev != this_hart()->idle;
+    struct thread *displaced = rq->displaced;
+    bool dead = prev->state == THREAD_DEAD;
+    rq->displaced = NULL;
     __atomic_store_n(&prev->on_cpu, false, __ATOMIC_RELEASE);
     spin_unlock(&rq->lock);
-    if (unlikely(state == THREAD_DEAD))
+    if (unlikely(dead))
         thread_reap(prev);
-    else if (unlikely(displaced))
-        make_runnable(prev);
+    if (unlikely(displaced)) {
+        make_runnable(displaced);
+        thread_put(displaced);
+    }
 }
 
 void sched_first_switch(void) {
@@ -237,10 +239,8 @@ static bool announce(struct run_queue *rq, struct hart *hart, const struct threa
     bool here = hart == this_hart();
     if (rq->running == hart->idle)
         return !here && rq->queued == 1; // else somebody has sent the interrupt already
-    if (should_preempt(rq, t)) {
-        request_resched(rq->running);
-        return !here;
-    }
+    if (should_preempt(rq, t))
+        return request_resched(rq->running) && !here;
     if (here)
         arm_slice(rq->running);
     return !here && rq->queued == 1;

@@ -72,7 +72,7 @@ static void inherit(struct thread *t, const struct thread *creator) {
         t->rt_priority = creator->rt_priority;
     }
     runqueue_update_weight(t);
-    t->vruntime = creator->vruntime;
+    t->vruntime = creator->vruntime + (rdtime() - creator->last_account); // it does not preempt its creator
 }
 
 struct thread *thread_create(const char *name, void (*entry)(void *), void *arg) {

@@ -118,7 +118,8 @@ void thread_put(struct thread *thread); // the last one frees it
 void thread_discard(struct thread *thread);
 
 // Makes a sleeping thread runnable. True if it was asleep. From any context. A full barrier comes first: what
-// the caller stored before is seen by the thread when it checks its condition.
+// the caller stored before is seen by the thread when it checks its condition. The caller sees to it that the
+// thread does not go meanwhile.
 bool thread_wake(struct thread *thread);
 // The same only if it sleeps in an INTERRUPTIBLE (or, if `fatal`, KILLABLE or STOPPED) state; a thread that
 // runs on another hart is made to look at its arch.work soon, which the caller has set.

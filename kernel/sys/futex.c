@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// futex(2) and the robust lists: arguments. The work is in proc/futex.c.
+#include "sys/syscalls.h"
+#include "arch/riscv/uaccess.h"
+#include "mm/slab.h"
+#include "proc/futex.h"
+#include "proc/process.h"
+#include "sys/timespec.h"
+#include <linux/futex.h>
+#include <linux/time.h>
+
+// The deadline of a wait: FUTEX_WAIT counts from now on the monotonic clock, FUTEX_WAIT_BITSET names a time
+// of the clock that the operation chooses.
+static int get_timeout(int op, const void __user *user, struct futex_timeout *timeout) {
+    ktime_t t;
+    *timeout = (struct futex_timeout){.deadline = KTIME_NEVER};
+    if (!user)
+        return 0;
+    int err = timespec_read(user, &t);
+    if (err)
+        return err;
+    if ((op & FUTEX_CMD_MASK) == FUTEX_WAIT)
+        timeout->deadline = ktime_add(clock_monotonic(), t);
+    else
+        timeout->deadline = t;
+    timeout->realtime = op & FUTEX_CLOCK_REALTIME;
+    return 0;
+}
+
+static long wait(uint32_t __user *addr, int op, uint32_t value, const void __user *user_timeout,
+                 uint32_t bitset) {
+    struct futex_timeout timeout;
+    int err = get_timeout(op, user_timeout, &timeout);
+    if (err)
+        return err;
+    if (!bitset)
+        return -EINVAL;
+    return futex_wait(addr, !(op & FUTEX_PRIVATE_FLAG), value, &timeout, bitset);
+}
+
+long sys_futex(uint32_t __user *addr, int op, uint32_t value, const void __user *timeout,
+               uint32_t __user *addr2, uint32_t value3) {
+    bool shared = !(op & FUTEX_PRIVATE_FLAG);
+    int command = op & FUTEX_CMD_MASK,
+        count2 = (int)(long)timeout; // a number for those that take two addresses
+    if ((unsigned long)addr % sizeof(*addr))
+        return -EINVAL;
+    if (op & FUTEX_CLOCK_REALTIME && command != FUTEX_WAIT_BITSET)
+        return -ENOSYS;
+    switch (command) {
+    case FUTEX_WAIT:
+        return wait(addr, op, value, timeout, FUTEX_BITSET_MATCH_ANY);
+    case FUTEX_WAIT_BITSET:
+        return wait(addr, op, value, timeout, value3);
+    case FUTEX_WAKE:
+        return futex_wake(addr, shared, (int)value, FUTEX_BITSET_MATCH_ANY);
+    case FUTEX_WAKE_BITSET:
+        return value3 ? futex_wake(addr, shared, (int)value, value3) : -EINVAL;
+    case FUTEX_REQUEUE:
+    case FUTEX_CMP_REQUEUE:
+        if ((int)value < 0 || count2 < 0 || (unsigned long)addr2 % sizeof(*addr2))
+            return -EINVAL;
+        return futex_requeue(addr, addr2, shared, value, count2, command == FUTEX_REQUEUE ? NULL : &value3);
+    case FUTEX_WAKE_OP:
+        if ((unsigned long)addr2 % sizeof(*addr2))
+            return -EINVAL;
+        return futex_wake_op(addr, addr2, shared, (int)value, count2, value3);
+    default:
+        return -ENOSYS;
+    }
+}
+
+static int get_wait_item(const struct futex_waitv __user *user, struct futex_wait_item *item) {
+    struct futex_waitv w;
+    int err = copy_from_user(&w, user, sizeof(w));
+    if (err)
+        return err;
+    if (w.flags & ~(FUTEX_32 | FUTEX_PRIVATE_FLAG) || !(w.flags & FUTEX_32) || w.__reserved ||
+        w.val > UINT32_MAX || w.uaddr % sizeof(uint32_t))
+        return -EINVAL;
+    *item = (struct futex_wait_item){(uint32_t __user *)w.uaddr, w.val, !(w.flags & FUTEX_PRIVATE_FLAG)};
+    return 0;
+}
+
+// The timeout is absolute, on CLOCK_MONOTONIC or CLOCK_REALTIME.
+long sys_futex_waitv(const void __user *waiters, unsigned int n, unsigned int flags,
+                     const void __user *user_timeout, int clock) {
+    struct futex_timeout timeout = {.deadline = KTIME_NEVER, .realtime = clock == CLOCK_REALTIME};
+    if (flags || !n || n > FUTEX_WAITV_MAX || !waiters)
+        return -EINVAL;
+    if (user_timeout) {
+        if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
+            return -EINVAL;
+        int err = timespec_read(user_timeout, &timeout.deadline);
+        if (err)
+            return err;
+    }
+    struct futex_wait_item *items = kmalloc(n * sizeof(*items));
+    long ret = items ? 0 : -ENOMEM;
+    for (unsigned int i = 0; !ret && i < n; i++)
+        ret = get_wait_item((const struct futex_waitv __user *)waiters + i, &items[i]);
+    if (!ret)
+        ret = futex_wait_any(items, n, &timeout);
+    kfree(items);
+    return ret;
+}
+
+long sys_set_robust_list(void __user *head, size_t size) {
+    if (size != sizeof(struct robust_list_head))
+        return -EINVAL;
+    current->robust_list = head;
+    return 0;
+}
+
+long sys_get_robust_list(pid_t tid, void __user *head, size_t __user *size) {
+    struct thread *t = current;
+    if (tid < 0)
+        return -ESRCH;
+    if (tid) {
+        t = thread_find(tid);
+        if (!t)
+            return -ESRCH;
+    }
+    void __user *list = t->robust_list;
+    bool allowed = t->process == current->process || current->cred->euid == 0;
+    if (tid)
+        thread_put(t);
+    if (!allowed)
+        return -EPERM;
+    int err = put_user(sizeof(struct robust_list_head), size);
+    return err ? err : put_user(list, (void __user *__user *)head);
+}
