@@ -1,0 +1,28 @@
+# tests/fuzz: libFuzzer on the walker and unpacker, and on the ELF reader: a short run as a test, a long one as `make fuzz`.
+FUZZ_CC      ?= clang
+FUZZ_SECONDS ?= 600
+FUZZ_TEST_SECONDS := 15
+FUZZ_FLAGS   := -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -Itests/unit
+FUZZ_DIR     := $(B)/fuzz
+FUZZERS      := $(FUZZ_DIR)/fuzz_unpack $(FUZZ_DIR)/fuzz_elf
+
+TEST_SUITES += test-fuzz
+
+$(FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c tests/unit/model.c tests/unit/model.h $(LIB_SRC) $(LIB_SRC:.c=.h)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_FLAGS) $(filter %.c,$^) -o $@
+
+$(FUZZ_DIR)/seeds: $(B)/host/unit/tests/fuzz/seeds.o $(B)/host/unit/tests/unit/archive.o
+	@mkdir -p $(@D)
+	$(HOSTCC) -fsanitize=address,undefined $^ -o $@
+
+$(FUZZ_DIR)/seeds.stamp: $(FUZZ_DIR)/seeds
+	$< $(FUZZ_DIR)
+	@touch $@
+
+.PHONY: test-fuzz fuzz
+test-fuzz: $(FUZZERS) $(FUZZ_DIR)/seeds.stamp ## a short run of the fuzzers
+	@tests/fuzz/run-fuzzer $(FUZZ_TEST_SECONDS) $(FUZZ_DIR) $(FUZZERS)
+
+fuzz: $(FUZZERS) $(FUZZ_DIR)/seeds.stamp ## a long run of the fuzzers (FUZZ_SECONDS=600 each)
+	@tests/fuzz/run-fuzzer $(FUZZ_SECONDS) $(FUZZ_DIR) $(FUZZERS)
