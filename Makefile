@@ -46,6 +46,13 @@ gdb: setup-test ## boot under gdb, stopped at the kernel's start
 	@$(MAKE) --no-print-directory all
 	@tools/gdb $(B) $(QEMU_COMMAND) -append "$(APPEND)"
 
+console: ## connect to the console of the machine that "make gdb" runs
+	@tools/console $(B)/gdb/console.sock
+
+check: setup-test ## the developers' checks: format, layers, analysers
+	@$(MAKE) --no-print-directory all
+	@tools/check $(B)
+
 test: setup-test ## set up, run every test, and close with "N passed, N failed"
 	@rm -rf $(B)/test/*.result
 	@$(MAKE) --no-print-directory --keep-going $(TEST_SUITES) || true
@@ -61,4 +68,4 @@ distclean: ## remove all that was built (the download cache stays)
 help: ## list the targets
 	@$(PYTHON) tools/make-help $(MAKEFILE_LIST)
 
-.PHONY: all check-setup setup setup-test run gdb test clean distclean help
+.PHONY: all check-setup setup setup-test run gdb console check test clean distclean help

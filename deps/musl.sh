@@ -5,7 +5,7 @@
 # with Linux's uapi headers and a compiler wrapper:
 #   SYSROOT/lib/libc.so                    the C library and loader, stripped
 #   SYSROOT/lib/ld-musl-riscv64.so.1       -> libc.so
-#   SYSROOT/lib/debug/libc.so.debug        its debugging information, found by gdb through the link in libc.so
+#   SYSROOT/lib/.debug/libc.so.debug       its debugging information, found by gdb through the link in libc.so
 #   SYSROOT/include/                       musl's headers, and linux/ asm/ asm-generic/ mtd/
 #   SYSROOT/bin/musl-gcc                   compiles and links for SYSROOT
 # The tree may be moved: the wrapper finds the sysroot from its own place.
@@ -17,7 +17,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL # the flags of our own make are not for this on
 [ $# -eq 3 ] || { echo "usage: musl.sh SOURCE WORK SYSROOT" >&2; exit 2; }
 source=$(realpath "$1")
 work=$2
-sysroot=$(realpath -m "$3")
+final=$(realpath -m "$3")
+sysroot=$final.tmp
 CROSS=${CROSS:-riscv64-linux-gnu-}
 loader=ld-musl-riscv64.so.1
 
@@ -31,10 +32,10 @@ install_uapi() {
 }
 
 install_debug() {
-    mkdir -p "$sysroot/lib/debug"
-    ${CROSS}objcopy --only-keep-debug "$sysroot/lib/libc.so" "$sysroot/lib/debug/libc.so.debug"
+    mkdir -p "$sysroot/lib/.debug"
+    ${CROSS}objcopy --only-keep-debug "$sysroot/lib/libc.so" "$sysroot/lib/.debug/libc.so.debug"
     ${CROSS}strip --strip-unneeded "$sysroot/lib/libc.so"
-    (cd "$sysroot/lib/debug" && ${CROSS}objcopy --add-gnu-debuglink=libc.so.debug ../libc.so)
+    (cd "$sysroot/lib/.debug" && ${CROSS}objcopy --add-gnu-debuglink=libc.so.debug ../libc.so)
 }
 
 # musl's specs file with the sysroot's place left to an environment variable, and a wrapper that sets it.
@@ -60,3 +61,5 @@ ln -sf libc.so "$sysroot/lib/$loader"
 install_uapi
 install_debug
 install_wrapper
+rm -rf "$final"
+mv "$sysroot" "$final"

@@ -16,7 +16,6 @@ build make /usr/bin/make to run the Makefile
 build gcc - host compiler, for the drupe command
 build libc6-dev - host C library headers
 build libelf-dev - to read ELF files in the drupe command
-build libzstd-dev - to compress archives in the drupe command
 build libbsd-dev - sys/queue.h and sys/tree.h
 build pkg-config|pkgconf /usr/bin/pkg-config to find these libraries
 build gcc-riscv64-linux-gnu - cross compiler

@@ -1,6 +1,6 @@
-# tests/deps: set-up and the fetching of outside parts, where they fail.
+# tests/deps: the parts of set-up and fetching, each by itself.
 TEST_SUITES += test-deps
 .PHONY: test-deps
-test-deps: ## set-up and fetching, where they fail
+test-deps: ## the parts of set-up and fetching
 	@mkdir -p $(B)/test
-	$(PYTHON) tests/pytest-suite $(B)/test/deps.result tests/deps
+	@$(PYTHON) tests/pytest-suite $(B)/test/deps.result tests/deps
