@@ -11,27 +11,13 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 #define SHOWN_NAME_MAX 255 // bytes of a name that messages show
 
-#define MAGIC_SIZE  6
-#define FIELD_COUNT 13
-#define FIELD_SIZE  8
+#define MAGIC_SIZE 6
+#define MAGIC_0707 0x37303730u // "0707", "01", "02" as words
+#define MAGIC_01   0x3130u
+#define MAGIC_02   0x3230u
+#define FIELD_SIZE 8
 
-enum field {
-    INO,
-    MODE,
-    UID,
-    GID,
-    NLINK,
-    MTIME,
-    FILESIZE,
-    DEVMAJOR,
-    DEVMINOR,
-    RDEVMAJOR,
-    RDEVMINOR,
-    NAMESIZE,
-    CHECK
-};
-
-static const char *const field_names[FIELD_COUNT] = {
+static const char *const field_names[CPIO_FIELDS] = {
     "inode",        "mode",         "uid",        "gid",        "link count", "mtime",   "file size",
     "device major", "device minor", "rdev major", "rdev minor", "name size",  "checksum"};
 
@@ -39,34 +25,39 @@ static const char *const field_names[FIELD_COUNT] = {
 
 // Converts eight hex digits. Bits are set in *bad unless each is one of 0-9, a-f, A-F.
 static inline uint32_t hex8(uint64_t digits, uint64_t *bad) {
-    if (digits == EACH_BYTE('0'))
-        return 0;
     uint64_t letter = (digits >> 6) & EACH_BYTE(1); // bit 6 tells letters from figures
-    uint64_t value = (digits & EACH_BYTE(0x0f)) + letter * 9;
-    // A good digit is what its value encodes to, has a value below 16, and is a letter exactly from 10 on.
-    *bad |= (value + EACH_BYTE('0') + letter * ('a' - '0' - 10)) ^ (digits | letter << 5);
+    uint64_t value = (digits & EACH_BYTE(0x0f)) + (letter << 3) + letter;
+    // Good digits have values below 16 and are, in capitals, what these values are written as: '0' + value, and 7 more from 10 on.
+    uint64_t over9 = ((value + EACH_BYTE(6)) >> 4) & EACH_BYTE(1);
+    *bad |= (value + EACH_BYTE('0') + (over9 << 3) - over9) ^ (digits & ~(letter << 5));
     *bad |= value & EACH_BYTE(0xf0);
-    *bad |= (((value + EACH_BYTE(6)) >> 4) & EACH_BYTE(1)) ^ letter;
     value = (value << 4 | value >> 8) & 0x00ff00ff00ff00ffull;
     value = (value << 8 | value >> 16) & 0x0000ffff0000ffffull;
     return (uint32_t)(value << 16 | value >> 32);
 }
 
-// Converts the fields of the header whose first byte is at `words`, aligned to 4, with two readable bytes
-// behind it. False where a digit is bad.
-static bool parse_fields(const uint8_t *words, uint32_t fields[FIELD_COUNT]) {
-    const uint8_t *word = __builtin_assume_aligned(words, 4);
+static inline uint32_t load4(const uint8_t *aligned) {
+    uint32_t word;
+    __builtin_memcpy(&word, __builtin_assume_aligned(aligned, 4), 4);
+    return word;
+}
+
+// Converts the header at `header`, aligned to 4, with two readable bytes behind it. False where it is none.
+static bool parse_header(const uint8_t *header, uint32_t fields[CPIO_FIELDS]) {
+    uint32_t word = load4(header + 4); // fields begin in the middle of a word
+    uint16_t version = (uint16_t)word;
+    if (load4(header) != MAGIC_0707 || (version != MAGIC_01 && version != MAGIC_02))
+        return false;
     uint64_t bad = 0;
-    uint32_t a, b;
-    __builtin_memcpy(&a, word + 4, 4);
-    uint64_t carry = a >> 16; // fields begin in the middle of a word
-    word = __builtin_assume_aligned(word + 8, 4);
-    for (unsigned int i = 0; i < FIELD_COUNT; i++) {
-        __builtin_memcpy(&a, word, 4);
-        __builtin_memcpy(&b, word + 4, 4);
-        fields[i] = hex8(carry | (uint64_t)a << 16 | (uint64_t)b << 48, &bad);
-        carry = b >> 16;
-        word = __builtin_assume_aligned(word + FIELD_SIZE, 4);
+    for (unsigned int i = 0; i < CPIO_FIELDS; i++) {
+        uint64_t digits = word >> 16;
+        header += FIELD_SIZE;
+        word = load4(header + 4);
+        digits |= (uint64_t)load4(header) << 16 | (uint64_t)word << 48;
+        if (__builtin_expect(digits == EACH_BYTE('0'), 1)) // most are: a branch, not both ways
+            fields[i] = 0;
+        else
+            fields[i] = hex8(digits, &bad);
     }
     return bad == 0;
 }
@@ -169,17 +160,16 @@ static enum cpio_result bad_header(struct cpio_reader *r) {
 }
 
 // Reads the header at the position. False where it is none.
-static bool read_header(const struct cpio_reader *r, uint32_t fields[FIELD_COUNT]) {
+static bool read_header(const struct cpio_reader *r, uint32_t fields[CPIO_FIELDS]) {
     const uint8_t *header = r->buffer + r->position;
     uint64_t remains = r->size - r->position;
-    if (remains < CPIO_HEADER_SIZE || __builtin_memcmp(header, "07070", 5) != 0 ||
-        (header[5] != '1' && header[5] != '2'))
+    if (remains < CPIO_HEADER_SIZE)
         return false;
     if (((uintptr_t)header & 3) == 0 && remains >= CPIO_HEADER_SIZE + 2)
-        return parse_fields(header, fields);
+        return parse_header(header, fields);
     uint8_t copy[CPIO_HEADER_SIZE + 2] __attribute__((aligned(4))) = {0};
     __builtin_memcpy(copy, header, CPIO_HEADER_SIZE);
-    return parse_fields(copy, fields);
+    return parse_header(copy, fields);
 }
 
 // Measures the name, which has a NUL somewhere.
@@ -195,21 +185,6 @@ static inline void scan_name(struct cpio_entry *entry, const char *name) {
 
 static inline uint64_t align4(uint64_t n) {
     return (n + 3) & ~3ull;
-}
-
-static inline void fill_entry(struct cpio_entry *entry, const uint32_t fields[FIELD_COUNT]) {
-    entry->ino = fields[INO];
-    entry->mode = fields[MODE];
-    entry->uid = fields[UID];
-    entry->gid = fields[GID];
-    entry->nlink = fields[NLINK];
-    entry->mtime = fields[MTIME];
-    entry->data_size = fields[FILESIZE];
-    entry->dev_major = fields[DEVMAJOR];
-    entry->dev_minor = fields[DEVMINOR];
-    entry->rdev_major = fields[RDEVMAJOR];
-    entry->rdev_minor = fields[RDEVMINOR];
-    entry->checksum = fields[CHECK];
 }
 
 // Moves to the next header. CPIO_ENTRY when one can be tried at the position.
@@ -229,35 +204,37 @@ static enum cpio_result find_header(struct cpio_reader *r) {
     return CPIO_ENTRY;
 }
 
+static bool is_trailer(const struct cpio_entry *entry) {
+    return entry->name_length == sizeof(CPIO_TRAILER_NAME) - 1 &&
+           __builtin_memcmp(entry->name, CPIO_TRAILER_NAME, sizeof(CPIO_TRAILER_NAME) - 1) == 0;
+}
+
 enum cpio_result cpio_next(struct cpio_reader *r, struct cpio_entry *entry) {
     enum cpio_result result = find_header(r);
     if (result != CPIO_ENTRY)
         return result;
-    uint32_t fields[FIELD_COUNT];
-    if (!read_header(r, fields))
+    if (!read_header(r, entry->fields))
         return bad_header(r);
     r->in_archive = true;
 
-    uint64_t name_offset = r->position + CPIO_HEADER_SIZE;
-    uint32_t name_size = fields[NAMESIZE];
+    uint64_t header = r->position, name_offset = header + CPIO_HEADER_SIZE;
+    uint32_t name_size = entry->name_size, data_size = entry->data_size;
     const char *name = (const char *)r->buffer + name_offset;
     if (name_size > r->size - name_offset)
         return fail_part(r, CPIO_NAME_CUT, name_offset, name_size, NULL, 0);
-    bool name_usable = name_size > 0 && name_size <= CPIO_PATH_MAX;
+    bool name_usable = name_size - 1 < CPIO_PATH_MAX; // not 0 either
     if (name_usable && name[name_size - 1] != '\0')
         return fail_part(r, CPIO_NAME_NO_NUL, name_offset, name_size, name, name_size);
-
+    entry->name_length = 0;
     if (name_usable)
         scan_name(entry, name);
+
     uint64_t data_offset = r->base + align4(name_offset + name_size - r->base);
-    uint32_t data_size = fields[FILESIZE];
     if (data_offset > r->size)
         data_offset = r->size; // only padding is missing: fine where there are no data
     if (data_size > r->size - data_offset)
         return fail_part(r, CPIO_DATA_CUT, data_offset, data_size, name_usable ? name : NULL,
-                         name_usable ? entry->name_length : 0);
-
-    uint64_t header = r->position;
+                         entry->name_length);
     uint64_t next = r->base + align4(data_offset + data_size - r->base);
     r->position = next < r->size ? next : r->size;
     if (!name_usable) {
@@ -265,19 +242,17 @@ enum cpio_result cpio_next(struct cpio_reader *r, struct cpio_entry *entry) {
         r->failed = false;
         return CPIO_SKIPPED;
     }
+
     entry->archive = r->archive;
     entry->index = r->index;
     entry->header = header;
     entry->data_offset = data_offset;
     entry->data = r->buffer + data_offset;
     entry->has_checksum = r->buffer[header + 5] == '2';
-    fill_entry(entry, fields);
-    if (entry->name_length == sizeof(CPIO_TRAILER_NAME) - 1 &&
-        __builtin_memcmp(name, CPIO_TRAILER_NAME, sizeof(CPIO_TRAILER_NAME) - 1) == 0) {
-        r->in_archive = false;
-        return CPIO_TRAILER;
-    }
-    return CPIO_ENTRY;
+    if (!is_trailer(entry))
+        return CPIO_ENTRY;
+    r->in_archive = false;
+    return CPIO_TRAILER;
 }
 
 // The sum of all bytes, modulo 2^32, which is what "crc" archives hold.

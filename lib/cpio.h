@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #define CPIO_HEADER_SIZE  110
+#define CPIO_FIELDS       13
 #define CPIO_PATH_MAX     4096 // largest name field, NUL and padding included
 #define CPIO_TRAILER_NAME "TRAILER!!!"
 
@@ -69,20 +70,26 @@ struct cpio_entry {
     const char *name;     // NUL-terminated, in the buffer
     uint32_t name_length; // up to its first NUL
     uint32_t base;        // offset in the name of what follows its last '/', 0 where it has none
-    uint32_t archive;     // number, from 1
-    uint32_t index;       // number in the archive, from 1
     uint64_t header;      // offset in the buffer
     uint64_t data_offset; // in the buffer
     const uint8_t *data;  // data_size bytes; valid also where data_size is 0
-    uint32_t data_size;
-    uint32_t ino;
-    uint32_t mode; // type and permissions, as st_mode
-    uint32_t uid, gid;
-    uint32_t nlink;
-    uint32_t mtime; // seconds since 1970
-    uint32_t dev_major, dev_minor;
-    uint32_t rdev_major, rdev_minor;
-    uint32_t checksum;
+    uint32_t archive;     // number, from 1
+    uint32_t index;       // number in the archive, from 1
+    union {
+        uint32_t fields[CPIO_FIELDS]; // the header's, in its order:
+        struct {
+            uint32_t ino;
+            uint32_t mode; // type and permissions, as st_mode
+            uint32_t uid, gid;
+            uint32_t nlink;
+            uint32_t mtime; // seconds since 1970
+            uint32_t data_size;
+            uint32_t dev_major, dev_minor;
+            uint32_t rdev_major, rdev_minor;
+            uint32_t name_size; // of the name field, NUL and padding included
+            uint32_t checksum;
+        };
+    };
     bool has_checksum; // crc format
 };
 
