@@ -66,7 +66,7 @@ static char *replace_variables(const struct line *l, const char *text) {
     }
 }
 
-static void add(struct view *v, const struct line *l, const char *name, struct entry *e) {
+static void add(struct view *v, const struct line *l, const char *name, const struct entry *e) {
     struct found f;
     char normal[PATHNAME_MAX + 1];
     int err = pathname_normalise(name, normal, sizeof(normal));
@@ -78,9 +78,10 @@ static void add(struct view *v, const struct line *l, const char *name, struct e
                  err == -EXDEV ? "leaves the root" : strerror(-err));
     if (err)
         return;
-    e->path = f.path;
-    e->named = true;
-    tree_add(&v->tree, e);
+    struct entry placed = *e;
+    placed.path = f.path;
+    placed.named = true;
+    tree_add(&v->tree, &placed);
 }
 
 static void add_file(struct view *v, struct line *l) {
