@@ -38,7 +38,8 @@ download() {
     esac
     rm -rf "$new"
     mkdir -p "$new"
-    (cd "$new" && apt-get -qq source --download-only $only "$1=$2") >"$DRUPE_CACHE/download.log" 2>&1 || return 1
+    (cd "$new" && apt-get -qq source --download-only $only "$1=$2") >"$DRUPE_CACHE/download.log" 2>&1 ||
+        return 1
     mv -f "$new"/* "$store/"
     rmdir "$new"
 }
@@ -52,6 +53,8 @@ fetch() {
     if ! download "$1" "$2" "$4" && ! { update "$3" && download "$1" "$2" "$4"; }; then
         echo "deps: cannot download source package $1 $2 of Debian $3; apt-get said:" >&2
         sed 's/^/  /' "$DRUPE_CACHE/update.log" "$DRUPE_CACHE/download.log" >&2
+        now=$(apt-cache showsrc --only-source "$1" 2>/dev/null | sed -n 's/^Version: //p' | sort -uV | tail -n 1)
+        [ "${now:-$2}" = "$2" ] || echo "deps: Debian $3 has version $now now; deps/pins tells how to raise a pin" >&2
         apt_advice
         return 1
     fi

@@ -55,7 +55,8 @@ wanted() {
 # missing GROUP...: the packages that are not there, a line each with their alternatives. One call of
 # dpkg-query in all.
 missing() {
-    installed=" $(dpkg-query -W -f '${Package} ${db:Status-Status}\n' | sed -n 's/ installed$//p' | tr '\n' ' ')"
+    installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' | sed -n 's/ installed$//p')
+    installed=" $(echo "$installed" | tr '\n' ' ')"
     wanted "$@" | while read -r packages witness purpose; do
         case $witness in
         /*) [ -e "$witness" ] && continue ;;

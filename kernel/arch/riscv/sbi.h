@@ -10,6 +10,8 @@ void sbi_send_ipi(unsigned long hart_id); // dense index of the target hart
 // Makes the harts in `mask` (bit = dense index) drop translations of [addr, addr+size); size ~0: all. Waits until done.
 void sbi_remote_sfence_vma(uint64_t mask, unsigned long addr, unsigned long size);
 void sbi_remote_fence_i(uint64_t mask);
-// Powers off (failure: with a status that tells the platform so) or resets. Return only if the firmware cannot.
+// Powers off (failure: the reason says so; QEMU's exit status is 0 all the same, since OpenSBI drops the reason: a
+// failure status takes a store of 0x13333 to the device-tree node "sifive,test0") or resets. Return only if the
+// firmware cannot.
 void sbi_shutdown(bool failure);
 void sbi_reboot(void);
