@@ -382,7 +382,7 @@ static uint32_t __user *lock_word(unsigned long entry, long offset) {
     return (uint32_t __user *)((entry & ~1ul) + offset);
 }
 
-void futex_exit_robust(struct thread *t) {
+static void walk_robust_list(struct thread *t) {
     unsigned long head = (unsigned long)t->robust_list, entry, pending;
     struct robust_list_head list;
     if (!head || copy_from_user(&list, t->robust_list, sizeof(list)))
@@ -403,6 +403,11 @@ void futex_exit_robust(struct thread *t) {
     }
     if (pending)
         (void)bury_lock(t, lock_word(pending, list.futex_offset), pending & 1, true);
+}
+
+void futex_exit_robust(struct thread *t) {
+    walk_robust_list(t);
+    futex_exit_pi(t);
 }
 
 void futex_init(void) {

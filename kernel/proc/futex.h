@@ -31,6 +31,13 @@ int futex_requeue(uint32_t __user *addr, uint32_t __user *addr2, bool shared, in
 int futex_wake_op(uint32_t __user *addr, uint32_t __user *addr2, bool shared, int wake, int wake2,
                   uint32_t op);
 
+// FUTEX_LOCK_PI, FUTEX_TRYLOCK_PI (`try`), FUTEX_UNLOCK_PI (proc/futex_pi.c). 0, -EAGAIN, -EDEADLK, -EFAULT,
+// -EPERM, -ESRCH, -ETIMEDOUT, -ENOMEM, -ERESTARTNOINTR; -EINVAL: the word and the kernel disagree.
+int futex_lock_pi(uint32_t __user *addr, bool shared, bool try, const struct futex_timeout *timeout);
+int futex_unlock_pi(uint32_t __user *addr, bool shared);
+// Hands over what a dying thread owns; part of futex_exit_robust().
+void futex_exit_pi(struct thread *thread);
+
 // At thread exit, while the address space is still there: marks the robust locks that the thread holds as
 // left by a dead owner and wakes a waiter of each.
 void futex_exit_robust(struct thread *thread);

@@ -423,13 +423,28 @@ int sched_set_policy(struct thread *t, int policy, int rt_priority) {
     unsigned long flags = irq_save();
     bool was_queued;
     struct run_queue *rq = begin_change(t, &was_queued);
-    if (thread_is_real_time(t) && !real_time)
-        t->vruntime = rq->min_vruntime;
+    if (thread_is_real_time(t))
+        t->vruntime = rq->min_vruntime; // in case it becomes a fair one
     t->policy = policy;
-    t->rt_priority = rt_priority;
+    t->base_priority = rt_priority;
+    t->rt_priority = MAX(rt_priority, t->lent_priority);
     parameters_changed(rq, t, was_queued);
     irq_restore(flags);
     return 0;
+}
+
+void sched_lend_priority(struct thread *t, int rt_priority) {
+    if (rt_priority == t->lent_priority)
+        return;
+    unsigned long flags = irq_save();
+    bool was_queued;
+    struct run_queue *rq = begin_change(t, &was_queued);
+    if (thread_is_real_time(t))
+        t->vruntime = rq->min_vruntime;
+    t->lent_priority = rt_priority;
+    t->rt_priority = MAX(t->base_priority, t->lent_priority);
+    parameters_changed(rq, t, was_queued);
+    irq_restore(flags);
 }
 
 void sched_set_nice(struct thread *t, int nice) {

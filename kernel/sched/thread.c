@@ -35,6 +35,7 @@ static void init_thread(struct thread *t, const char *name) {
     list_init(&t->run_link);
     list_init(&t->process_link);
     list_init(&t->sig_queue);
+    list_init(&t->pi_owned);
     t->restart.fn = restart_nothing;
     t->syscall_nr = -1ul;
     set_name(t, name);
@@ -69,7 +70,7 @@ static void inherit(struct thread *t, const struct thread *creator) {
     } else {
         t->nice = creator->nice;
         t->policy = creator->policy;
-        t->rt_priority = creator->rt_priority;
+        t->base_priority = t->rt_priority = creator->base_priority;
     }
     runqueue_update_weight(t);
     t->vruntime = creator->vruntime + (rdtime() - creator->last_account); // it does not preempt its creator

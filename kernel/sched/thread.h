@@ -47,16 +47,19 @@ struct thread {
     bool sampled_user;       // [o] mode that the last sample found; what the next span of time is charged to
     uint8_t sample_shift;    // [o] log2 of SAMPLE_MIN between two samples
     int8_t nice;             // [r] -20..19
-    uint8_t policy, rt_priority; // [r] SCHED_OTHER, SCHED_FIFO, ...; 1..99 for the two real-time ones, else 0
-    bool reset_on_fork;          // SCHED_RESET_ON_FORK
-    uint32_t weight;             // [r] of nice and policy; 1024 is nice 0
-    uint64_t affinity;           // [r] bit = dense hart index
-    uint64_t vruntime;           // [r] weighted ticks it has run
-    uint64_t slice_end;          // [r] ticks
-    uint64_t last_account;       // [o] ticks
-    uint64_t cpu_ticks[2];       // [o] ticks in the kernel, in user mode; see thread_cpu_time()
-    RB_ENTRY(thread) run_node;   // [r] fair queue
-    struct list_head run_link;   // [r] real-time queue
+    uint8_t policy;          // [r] SCHED_OTHER, SCHED_FIFO, ...
+    uint8_t base_priority;   // [r] 1..99 for the two real-time policies, else 0
+    uint8_t lent_priority;   // [r] what priority inheritance gives it, 0: nothing
+    uint8_t rt_priority;     // [r] the higher of the two: what counts
+    bool reset_on_fork;      // SCHED_RESET_ON_FORK
+    uint32_t weight;         // [r] of nice and policy; 1024 is nice 0
+    uint64_t affinity;       // [r] bit = dense hart index
+    uint64_t vruntime;       // [r] weighted ticks it has run
+    uint64_t slice_end;      // [r] ticks
+    uint64_t last_account;   // [o] ticks
+    uint64_t cpu_ticks[2];   // [o] ticks in the kernel, in user mode; see thread_cpu_time()
+    RB_ENTRY(thread) run_node;                              // [r] fair queue
+    struct list_head run_link;                              // [r] real-time queue
     unsigned long switches_voluntary, switches_involuntary; // [o]
     void *stack;                                            // [I] kernel stack, NULL for the boot thread
     void (*entry)(void *);                                  // [I]
@@ -85,7 +88,9 @@ struct thread {
     // Threads (clone, futex).
     int __user *clear_child_tid;
     void __user *robust_list;
-    size_t robust_list_size;
+    struct list_head pi_owned;   // [pi_mutex of proc/futex_pi.c]
+    struct pi_waiter *pi_wait;   // [pi_mutex]
+    bool pi_exited;              // [pi_mutex] owns none and will own none
     struct thread *vfork_parent; // whom to wake at exec or exit
     bool vfork_done;
     unsigned long min_faults;
@@ -166,6 +171,7 @@ uint64_t sched_switch_count(void);
 int __must_check sched_set_affinity(struct thread *thread,
                                     uint64_t mask); // -EINVAL if no online hart is in mask
 int __must_check sched_set_policy(struct thread *thread, int policy, int rt_priority); // -EINVAL
+void sched_lend_priority(struct thread *thread, int rt_priority);                      // 0: takes it back
 void sched_set_nice(struct thread *thread, int nice);                                  // clamped to -20..19
 uint64_t sched_online_mask(void);
 ktime_t sched_rr_interval(struct thread *thread);

@@ -38,6 +38,12 @@ static long wait(uint32_t __user *addr, int op, uint32_t value, const void __use
     return futex_wait(addr, !(op & FUTEX_PRIVATE_FLAG), value, &timeout, bitset);
 }
 
+static long lock_pi(uint32_t __user *addr, int op, const void __user *user_timeout) {
+    struct futex_timeout timeout;
+    int err = get_timeout(op, user_timeout, &timeout);
+    return err ? err : futex_lock_pi(addr, !(op & FUTEX_PRIVATE_FLAG), false, &timeout);
+}
+
 long sys_futex(uint32_t __user *addr, int op, uint32_t value, const void __user *timeout,
                uint32_t __user *addr2, uint32_t value3) {
     bool shared = !(op & FUTEX_PRIVATE_FLAG);
@@ -45,7 +51,7 @@ long sys_futex(uint32_t __user *addr, int op, uint32_t value, const void __user 
         count2 = (int)(long)timeout; // a number for those that take two addresses
     if ((unsigned long)addr % sizeof(*addr))
         return -EINVAL;
-    if (op & FUTEX_CLOCK_REALTIME && command != FUTEX_WAIT_BITSET)
+    if (op & FUTEX_CLOCK_REALTIME && command != FUTEX_WAIT_BITSET && command != FUTEX_LOCK_PI2)
         return -ENOSYS;
     switch (command) {
     case FUTEX_WAIT:
@@ -65,6 +71,14 @@ long sys_futex(uint32_t __user *addr, int op, uint32_t value, const void __user 
         if ((unsigned long)addr2 % sizeof(*addr2))
             return -EINVAL;
         return futex_wake_op(addr, addr2, shared, (int)value, count2, value3);
+    case FUTEX_LOCK_PI:
+        return lock_pi(addr, op | FUTEX_CLOCK_REALTIME, timeout);
+    case FUTEX_LOCK_PI2:
+        return lock_pi(addr, op, timeout);
+    case FUTEX_TRYLOCK_PI:
+        return futex_lock_pi(addr, shared, true, NULL);
+    case FUTEX_UNLOCK_PI:
+        return futex_unlock_pi(addr, shared);
     default:
         return -ENOSYS;
     }

@@ -80,7 +80,7 @@ long sys_sched_getscheduler(pid_t tid) {
 static bool may_set_priority(const struct thread *t, int priority) {
     if (!may_change(t))
         return false;
-    if (cred_capable(current->cred, CAP_SYS_NICE) || priority <= t->rt_priority)
+    if (cred_capable(current->cred, CAP_SYS_NICE) || priority <= t->base_priority)
         return true;
     return (uint64_t)priority <= process_rlimit(RLIMIT_RTPRIO);
 }
@@ -119,7 +119,7 @@ long sys_sched_getparam(pid_t tid, void __user *param) {
     struct thread *t = get_thread(tid);
     if (!t)
         return -ESRCH;
-    struct sched_priority priority = {t->rt_priority};
+    struct sched_priority priority = {t->base_priority};
     thread_put(t);
     return copy_to_user(param, &priority, sizeof(priority));
 }
@@ -148,7 +148,7 @@ static int read_attr(const void __user *user, struct sched_attr *attr) {
 static int apply_attr(struct thread *t, const struct sched_attr *attr) {
     bool keep = attr->sched_flags & SCHED_FLAG_KEEP_PARAMS;
     int policy = attr->sched_flags & SCHED_FLAG_KEEP_POLICY ? t->policy : (int)attr->sched_policy;
-    int priority = keep ? t->rt_priority : (int)attr->sched_priority;
+    int priority = keep ? t->base_priority : (int)attr->sched_priority;
     int nice = MAX(-20, MIN(attr->sched_nice, 19));
     bool fair = policy == SCHED_NORMAL || policy == SCHED_BATCH;
     if (!may_set_priority(t, priority))
@@ -194,7 +194,7 @@ long sys_sched_getattr(pid_t tid, void __user *user, unsigned int size, unsigned
         .sched_policy = t->policy,
         .sched_flags = t->reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0,
         .sched_nice = t->nice,
-        .sched_priority = t->rt_priority,
+        .sched_priority = t->base_priority,
     };
     thread_put(t);
     return copy_to_user(user, &attr, attr.size);

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// Timers that send signals: POSIX per-process timers (timer_create(2)) and interval timers (setitimer(2)).
+#pragma once
+#include "proc/process.h"
+#include "sched/clock.h"
+
+struct process_timers;
+struct signal_info;
+
+// What setitimer and timer_settime take and give, in ns.
+struct timer_value {
+    ktime_t value;    // until (or, absolute: at which) it fires; 0: disarmed
+    ktime_t interval; // 0: once
+};
+
+// How a timer tells that it fired: sigevent(7).
+struct timer_event {
+    int notify; // SIGEV_SIGNAL, SIGEV_NONE or SIGEV_THREAD_ID
+    int sig;
+    pid_t tid;           // SIGEV_THREAD_ID: a thread of the process
+    unsigned long value; // sigval
+    bool default_value;  // sigval is to be the timer's id
+};
+
+void posix_timer_init(void);
+// execve: POSIX timers go, interval timers stay. Exit of the last thread: all go. A new process has none
+// (timers NULL).
+void posix_timers_exec(struct process *p);
+void posix_timers_exit(struct process *p);
+
+// A signal with SI_TIMER of the current process's timer `id` was taken from its queue: returns its
+// si_overrun. May sleep; no signal lock held.
+int posix_timer_dequeued(int id);
+
+// All act on the current process. 0 (or the id) or -EINVAL, -EAGAIN, -ENOMEM.
+int __must_check posix_timer_create(int clock, const struct timer_event *event);
+int __must_check posix_timer_delete(int id);
+int __must_check posix_timer_set(int id, bool absolute, const struct timer_value *new,
+                                 struct timer_value *old);
+int __must_check posix_timer_get(int id, struct timer_value *value);
+int __must_check posix_timer_overrun(int id);
+// `which`: ITIMER_REAL, ITIMER_VIRTUAL or ITIMER_PROF; checked by the caller. -ENOMEM.
+int __must_check itimer_set(int which, const struct timer_value *new, struct timer_value *old);
+void itimer_get(int which, struct timer_value *value);
+
+// CPU-time clocks, in ns: of the process or thread `id` (0: the current), as a clockid_t names it
+// (clock_gettime(2)). -EINVAL if there is no such thread or process.
+int __must_check cpu_clock_get(int clock, ktime_t *now);

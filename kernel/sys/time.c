@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+// Clocks, sleeps and timers: arguments. The clocks are in sched/clock.c, timers with signals in
+// proc/posix_timer.c.
+#include "sys/syscalls.h"
+#include "arch/riscv/uaccess.h"
+#include "core/cred.h"
+#include "proc/posix_timer.h"
+#include "proc/process.h"
+#include "sched/clock.h"
+#include "sys/timespec.h"
+#include <linux/capability.h>
+#include <linux/time.h>
+#include <linux/times.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+
+#define USER_HZ 100 // of times(2)
+
+static struct timezone system_timezone; // kept for programs; the kernel's time is UTC
+
+// ---- clocks
+
+static int clock_read(int clock, ktime_t *now) {
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_TAI:
+        *now = clock_realtime();
+        return 0;
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_BOOTTIME:
+        *now = clock_monotonic();
+        return 0;
+    case CLOCK_PROCESS_CPUTIME_ID:
+    case CLOCK_THREAD_CPUTIME_ID:
+        return cpu_clock_get(clock, now);
+    default:
+        return clock < 0 ? cpu_clock_get(clock, now) : -EINVAL;
+    }
+}
+
+long sys_clock_gettime(int clock, void __user *ts) {
+    ktime_t now;
+    int err = clock_read(clock, &now);
+    return err ? err : timespec_write(ts, now);
+}
+
+long sys_clock_getres(int clock, void __user *ts) {
+    ktime_t now;
+    int err = clock_read(clock, &now);
+    return err || !ts ? err : timespec_write(ts, 1);
+}
+
+long sys_clock_settime(int clock, const void __user *ts) {
+    ktime_t t, now;
+    int err = clock_read(clock, &now);
+    if (err || clock != CLOCK_REALTIME)
+        return -EINVAL;
+    err = timespec_read(ts, &t);
+    if (err)
+        return err;
+    if (!cred_capable(current->cred, CAP_SYS_TIME))
+        return -EPERM;
+    if (t < clock_monotonic())
+        return -EINVAL; // the time of the boot would be before 1970
+    clock_set_realtime(t);
+    return 0;
+}
+
+static struct __kernel_old_timeval ktime_to_timeval(ktime_t t) {
+    struct __kernel_timespec ts = ktime_to_timespec(t);
+    return (struct __kernel_old_timeval){ts.tv_sec, ts.tv_nsec / NSEC_PER_USEC};
+}
+
+static int timeval_to_ktime(const struct __kernel_old_timeval *tv, ktime_t *t) {
+    if ((unsigned long)tv->tv_usec >= NSEC_PER_SEC / NSEC_PER_USEC)
+        return -EINVAL;
+    struct __kernel_timespec ts = {tv->tv_sec, tv->tv_usec * NSEC_PER_USEC};
+    return timespec_to_ktime(&ts, t);
+}
+
+long sys_gettimeofday(void __user *tv, void __user *tz) {
+    if (tv) {
+        struct __kernel_old_timeval now = ktime_to_timeval(clock_realtime());
+        int err = copy_to_user(tv, &now, sizeof(now));
+        if (err)
+            return err;
+    }
+    return tz ? copy_to_user(tz, &system_timezone, sizeof(system_timezone)) : 0;
+}
+
+long sys_settimeofday(const void __user *tv, const void __user *tz) {
+    struct __kernel_old_timeval now;
+    struct timezone zone;
+    ktime_t t = 0;
+    int err = tv ? copy_from_user(&now, tv, sizeof(now)) : 0;
+    if (!err && tv)
+        err = timeval_to_ktime(&now, &t);
+    if (!err && tz)
+        err = copy_from_user(&zone, tz, sizeof(zone));
+    if (err)
+        return err;
+    if (!cred_capable(current->cred, CAP_SYS_TIME))
+        return -EPERM;
+    if (tz && (zone.tz_minuteswest > 15 * 60 || zone.tz_minuteswest < -15 * 60))
+        return -EINVAL;
+    if (tv && t < clock_monotonic())
+        return -EINVAL;
+    if (tz)
+        system_timezone = zone;
+    if (tv)
+        clock_set_realtime(t);
+    return 0;
+}
+
+static __kernel_clock_t to_user_hz(ktime_t t) {
+    return t / (NSEC_PER_SEC / USER_HZ);
+}
+
+long sys_times(void __user *buf) {
+    if (buf) {
+        ktime_t user, system;
+        struct process *p = current->process;
+        process_cpu_time(p, &user, &system);
+        struct tms tms = {
+            .tms_utime = to_user_hz(user),
+            .tms_stime = to_user_hz(system),
+            .tms_cutime = to_user_hz(READ_ONCE(p->child_user)),
+            .tms_cstime = to_user_hz(READ_ONCE(p->child_system)),
+        };
+        int err = copy_to_user(buf, &tms, sizeof(tms));
+        if (err)
+            return err;
+    }
+    return to_user_hz(clock_monotonic());
+}
+
+// ---- sleeping
+
+static long sleep_restart(struct restart_block *r);
+
+// A relative sleep is a sleep until a time of the monotonic clock, whatever its own clock, since setting the
+// clock must not change it (clock_nanosleep(2)).
+static long sleep_relative(ktime_t deadline, void __user *remain) {
+    int err = sleep_until(deadline);
+    if (err != -EINTR)
+        return err;
+    ktime_t left = deadline - clock_monotonic();
+    if (left <= 0)
+        return 0;
+    if (remain && (err = timespec_write(remain, left)))
+        return err;
+    current->restart = (struct restart_block){sleep_restart, {deadline, (unsigned long)remain}};
+    return -ERESTART_RESTARTBLOCK;
+}
+
+static long sleep_restart(struct restart_block *r) {
+    r->fn = restart_nothing;
+    return sleep_relative(r->args[0], (void __user *)r->args[1]);
+}
+
+long sys_clock_nanosleep(int clock, int flags, const void __user *request, void __user *remain) {
+    ktime_t t;
+    bool realtime = clock == CLOCK_REALTIME || clock == CLOCK_TAI;
+    if (clock == CLOCK_PROCESS_CPUTIME_ID)
+        return -EOPNOTSUPP;
+    if (!realtime && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
+        return -EINVAL;
+    int err = timespec_read(request, &t);
+    if (err)
+        return err;
+    if (!(flags & TIMER_ABSTIME))
+        return sleep_relative(ktime_add(clock_monotonic(), t), remain);
+    err = realtime ? sleep_until_realtime(t) : sleep_until(t);
+    return err == -EINTR ? -ERESTARTNOHAND : err;
+}
+
+long sys_nanosleep(const void __user *request, void __user *remain) {
+    return sys_clock_nanosleep(CLOCK_MONOTONIC, 0, request, remain);
+}
+
+// ---- interval timers
+
+static int put_itimer(void __user *user, const struct timer_value *v) {
+    struct __kernel_old_itimerval it = {ktime_to_timeval(v->interval), ktime_to_timeval(v->value)};
+    if (v->value > 0 && v->value < NSEC_PER_USEC)
+        it.it_value.tv_usec = 1; // 0 would say that it is not armed
+    return copy_to_user(user, &it, sizeof(it));
+}
+
+static bool itimer_exists(int which) {
+    return which == ITIMER_REAL || which == ITIMER_VIRTUAL || which == ITIMER_PROF;
+}
+
+long sys_getitimer(int which, void __user *value) {
+    struct timer_value v;
+    if (!itimer_exists(which))
+        return -EINVAL;
+    itimer_get(which, &v);
+    return put_itimer(value, &v);
+}
+
+long sys_setitimer(int which, const void __user *value, void __user *old) {
+    struct timer_value new = {0, 0}, was; // no value: disarms, as in Linux
+    if (value) {
+        struct __kernel_old_itimerval it;
+        int err = copy_from_user(&it, value, sizeof(it));
+        if (!err)
+            err = timeval_to_ktime(&it.it_value, &new.value);
+        if (!err)
+            err = timeval_to_ktime(&it.it_interval, &new.interval);
+        if (err)
+            return err;
+    }
+    if (!itimer_exists(which))
+        return -EINVAL;
+    int err = itimer_set(which, &new, &was);
+    return err || !old ? err : put_itimer(old, &was);
+}
+
+// ---- POSIX timers
+
+static int get_event(const void __user *user, struct timer_event *event) {
+    struct sigevent se;
+    if (!user) {
+        *event = (struct timer_event){SIGEV_SIGNAL, SIGALRM, 0, 0, true};
+        return 0;
+    }
+    int err = copy_from_user(&se, user, sizeof(se));
+    if (err)
+        return err;
+    *event = (struct timer_event){
+        .notify = se.sigev_notify == SIGEV_THREAD ? SIGEV_SIGNAL : se.sigev_notify, // libc makes the thread
+        .sig = se.sigev_signo,
+        .tid = se._sigev_un._tid,
+        .value = (unsigned long)se.sigev_value.sival_ptr,
+    };
+    return 0;
+}
+
+long sys_timer_create(int clock, const void __user *event, int __user *id) {
+    struct timer_event e;
+    int err = get_event(event, &e);
+    if (err)
+        return err;
+    int new_id = posix_timer_create(clock, &e);
+    if (new_id < 0)
+        return new_id;
+    err = put_user(new_id, id);
+    if (err)
+        (void)!posix_timer_delete(new_id);
+    return err;
+}
+
+static int put_timer_value(void __user *user, const struct timer_value *v) {
+    struct __kernel_itimerspec its = {ktime_to_timespec(v->interval), ktime_to_timespec(v->value)};
+    return copy_to_user(user, &its, sizeof(its));
+}
+
+long sys_timer_settime(int id, int flags, const void __user *value, void __user *old) {
+    struct __kernel_itimerspec its;
+    struct timer_value new, was;
+    if (!value)
+        return -EINVAL;
+    int err = copy_from_user(&its, value, sizeof(its));
+    if (!err)
+        err = timespec_to_ktime(&its.it_value, &new.value);
+    if (!err)
+        err = timespec_to_ktime(&its.it_interval, &new.interval);
+    if (!err)
+        err = posix_timer_set(id, flags & TIMER_ABSTIME, &new, &was);
+    return err || !old ? err : put_timer_value(old, &was);
+}
+
+long sys_timer_gettime(int id, void __user *value) {
+    struct timer_value v;
+    int err = posix_timer_get(id, &v);
+    return err ? err : put_timer_value(value, &v);
+}
+
+long sys_timer_getoverrun(int id) {
+    return posix_timer_overrun(id);
+}
+
+long sys_timer_delete(int id) {
+    return posix_timer_delete(id);
+}
