@@ -182,30 +182,16 @@ const char *elf_problem_text(enum elf_problem problem) {
 }
 
 const char *elf_machine_name(uint16_t machine) {
-    switch (machine) {
-    case 3:
-        return "Intel 80386";
-    case 8:
-        return "MIPS";
-    case 20:
-        return "PowerPC";
-    case 21:
-        return "PowerPC64";
-    case 22:
-        return "S/390";
-    case 40:
-        return "ARM";
-    case 43:
-        return "SPARC V9";
-    case 62:
-        return "x86-64";
-    case 183:
-        return "AArch64";
-    case EM_RISCV:
-        return "RISC-V";
-    case 258:
-        return "LoongArch";
-    default:
-        return "an unknown machine";
-    }
+    static const struct {
+        uint16_t machine;
+        const char *name;
+    } names[] = {
+        {EM_386, "Intel 80386"}, {EM_MIPS, "MIPS"},    {EM_PPC, "PowerPC"},      {EM_PPC64, "PowerPC64"},
+        {EM_S390, "S/390"},      {EM_ARM, "ARM"},      {EM_SPARCV9, "SPARC V9"}, {EM_X86_64, "x86-64"},
+        {EM_AARCH64, "AArch64"}, {EM_RISCV, "RISC-V"}, {258, "LoongArch"},
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (names[i].machine == machine)
+            return names[i].name;
+    return "an unknown machine";
 }

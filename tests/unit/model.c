@@ -82,6 +82,8 @@ static int check_new(struct model *m, struct unpack_node *dir, const char *name,
     if (length == 0 || memchr(name, '/', length) || (length == 1 && name[0] == '.') ||
         (length == 2 && memcmp(name, "..", 2) == 0) || (dir->object->attr.mode & CPIO_IFMT) != CPIO_IFDIR)
         abort(); // the unpacker broke the sink's contract
+    if (m->refuse)
+        return m->refuse;
     if (length > 255)
         return -ENAMETOOLONG;
     if (find(dir, name, length))

@@ -13,6 +13,7 @@ struct model {
     size_t allocated;   // bytes the unpacker has now
     size_t held;        // holds without a drop
     size_t calls;       // of operations on the tree
+    int refuse;         // what operations that make something or look it up give, where it is not 0
     bool copy;          // copies data instead of borrowing
     char *reports;      // lines "note: ...", "warning: ...", "error: ..."
 };

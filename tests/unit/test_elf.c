@@ -120,6 +120,13 @@ static void elf_finds_no_headers_in_memory_when_no_segment_holds_them(void **sta
     assert_int_equal(f->image.phdr_vaddr, 0);
 }
 
+static void elf_passes_over_segments_without_memory(void **state) {
+    struct file *f = *state;
+    f->ph[TLS] = (Elf64_Phdr){.p_type = PT_LOAD, .p_vaddr = 0x1000, .p_offset = 0x1000, .p_align = 0x1000};
+    assert_int_equal(parse(f), 0);
+    assert_int_equal(f->image.loads, 2);
+}
+
 static void elf_caps_a_huge_alignment(void **state) {
     struct file *f = *state;
     f->ph[TEXT].p_align = 1ull << 40;
@@ -195,6 +202,7 @@ int main(void) {
         CLAIM(elf_reads_a_dynamic_program),
         CLAIM(elf_reads_a_static_program_at_a_fixed_address),
         CLAIM(elf_finds_no_headers_in_memory_when_no_segment_holds_them),
+        CLAIM(elf_passes_over_segments_without_memory),
         CLAIM(elf_caps_a_huge_alignment),
         CLAIM(elf_refuses_what_is_no_elf),
         CLAIM(elf_refuses_32_bit),

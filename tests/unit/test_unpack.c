@@ -549,6 +549,30 @@ static void unpack_stops_when_there_is_no_room(void **state) {
     assert_tree(f, "d 0755 0:0 0 .\nf 0644 0:0 7 one = 1\n");
 }
 
+static void unpack_reports_any_error_of_the_sink(void **state) {
+    struct fixture *f = *state;
+    f->m.refuse = -EPERM;
+    add_file(f, "one", "1");
+    add_dir(f, "two");
+    add_symlink(f, "three", "3");
+    archive_end(&f->a);
+    assert_unpacks(f);
+    assert_reports(
+        f, "warning: entry 1 (\"one\"), offset 0: the file system refuses it, error 1; left out\n"
+           "warning: entry 2 (\"two\"), offset 120: the file system refuses it, error 1; left out\n"
+           "warning: entry 3 (\"three\"), offset 236: the file system refuses it, error 1; left out\n");
+}
+
+static void unpack_makes_no_file_or_symlink_of_the_root(void **state) {
+    struct fixture *f = *state;
+    add_symlink(f, "/", "x");
+    archive_add(&f->a, .name = "a/..", .mode = CPIO_IFIFO);
+    archive_end(&f->a);
+    assert_unpacks(f);
+    assert_reports(f, "warning: entry 1 (\"/\"), offset 0: the name is that of a directory; left out\n"
+                      "warning: entry 2 (\"a/..\"), offset 116: the name is that of a directory; left out\n");
+}
+
 // An archive that needs every kind of memory, with the n-th allocation failing: an error each time, nothing
 // lost or kept.
 static void unpack_survives_every_failing_allocation(void **state) {
@@ -654,6 +678,8 @@ int main(void) {
         CLAIM(unpack_skips_entries_it_cannot_use),
         CLAIM(unpack_takes_symlink_targets_up_to_4095_bytes),
         CLAIM(unpack_stops_when_there_is_no_room),
+        CLAIM(unpack_reports_any_error_of_the_sink),
+        CLAIM(unpack_makes_no_file_or_symlink_of_the_root),
         CLAIM(unpack_survives_every_failing_allocation),
         CLAIM(unpack_calls_the_sink_once_for_a_file_in_the_same_directory),
         CLAIM(unpack_walks_only_the_new_part_of_a_parent),
