@@ -57,13 +57,13 @@ class Root:
         path.symlink_to(target)
         return path
 
-    def elf(self, name, needs=(), loader=None, rpath=None, runpath=None, soname=None, cc=CC):
+    def elf(self, name, needs=(), loader=None, rpath=None, runpath=None, soname=None, machine=None):
         """A program (with a loader) or a library. `needs` are NEEDED names; stubs with these sonames are linked against."""
         path = self / name
         path.parent.mkdir(parents=True, exist_ok=True)
         stubs = path.parent / ".stubs"
         stubs.mkdir(exist_ok=True)
-        base = [cc, "-nostdlib", "-fPIC", "-x", "c", "-", "-Wl,--no-as-needed", "-Wl,--allow-shlib-undefined"]
+        base = [CC, "-nostdlib", "-fPIC", "-x", "c", "-", "-Wl,--no-as-needed", "-Wl,--allow-shlib-undefined"]
         command = [*base, "-o", path]
         command += ["-pie", f"-Wl,--dynamic-linker={loader}", "-Wl,-e,start"] if loader else ["-shared"]
         command += [f"-Wl,-soname,{soname}"] if soname else []
@@ -75,6 +75,10 @@ class Root:
             command += ["-x", "none", stub]
         subprocess.run(command, input=b"void start(void) {}", check=True)
         shutil.rmtree(stubs)
+        if machine:
+            data = bytearray(path.read_bytes())
+            struct.pack_into("<H", data, 18, machine)
+            path.write_bytes(data)
         return path
 
 
@@ -347,13 +351,13 @@ def test_pack_stops_on_a_missing_loader(root, out):
 
 
 def test_pack_stops_on_another_machine(musl, out):
-    musl.elf("host", cc="gcc", loader="/lib64/ld.so")
+    musl.elf("host", machine=62)
     _, error = drupe("pack", musl / "host", "-o", out, status=1)
     assert "is for x86-64, 64 bits; the machine is RISC-V, 64 bits" in error
 
 
 def test_pack_stops_when_only_a_library_for_another_machine_is_there(musl, out):
-    musl.elf("lib/libx.so", cc="gcc")
+    musl.elf("lib/libx.so", machine=62)
     musl.elf("prog", ["libx.so"], MUSL)
     _, error = drupe("pack", "-s", musl, musl / "prog", "-o", out, status=1)
     assert "/prog needs libx.so, but /lib/libx.so" in error and "is for x86-64" in error
