@@ -4,15 +4,16 @@
 // The kernel is not preempted inside the kernel: a thread leaves its hart only where it calls schedule(). So a
 // plain spin_lock() need not disable interrupts, unless an interrupt handler takes the same lock; those use the
 // _irqsave forms. Nothing may sleep, fault on user memory, or call schedule() while it holds a spinlock.
-// Debug builds (make DEBUG=1) count held locks and check their order (docs/locking.md).
+// Debug builds (make DEBUG=1) check all that and the order of locks (core/lockcheck.h, docs/locking.md).
 #pragma once
 #include "core/types.h"
+#include "core/lockcheck.h"
 #include "arch/riscv/cpu.h"
 
 struct spinlock {
     unsigned int locked; // [a] 1 while held
 #ifdef CONFIG_DEBUG
-    struct thread *owner; // the holder, for assertions
+    struct lock_class *class; // [a] NULL: static initialiser, not used yet
 #endif
 };
 
@@ -21,20 +22,49 @@ struct spinlock {
 // Waits for a lock that another hart holds; the slow half of spin_lock().
 void spin_lock_contended(struct spinlock *lock);
 
+#ifdef CONFIG_DEBUG
+#define spin_init(l) spin_init_class(l, LOCK_CLASS_HERE(#l))
+static inline void spin_init_class(struct spinlock *lock, struct lock_class *class) {
+    *lock = (struct spinlock){.class = class};
+}
+static inline void spin_note_wait(struct spinlock *lock) {
+    lock_check_wait(&lock->class, lock, false);
+}
+static inline void spin_note_taken(struct spinlock *lock) {
+    lock_check_taken(&lock->class, lock, false);
+}
+static inline void spin_note_released(struct spinlock *lock) {
+    lock_check_released(lock, false);
+}
+#else
 static inline void spin_init(struct spinlock *lock) {
     *lock = (struct spinlock)SPINLOCK_INIT;
 }
+#define spin_note_wait(lock)     ((void)0)
+#define spin_note_taken(lock)    ((void)0)
+#define spin_note_released(lock) ((void)0)
+#endif
 
-static inline bool spin_trylock(struct spinlock *lock) {
+static inline bool spin_exchange_(struct spinlock *lock) {
     return __atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE) == 0;
 }
 
+static inline bool spin_trylock(struct spinlock *lock) {
+    bool taken = spin_exchange_(lock);
+    if (taken)
+        spin_note_taken(lock);
+    return taken;
+}
+
 static inline void spin_lock(struct spinlock *lock) {
-    if (unlikely(!spin_trylock(lock)))
+    spin_note_wait(lock);
+    if (unlikely(!spin_exchange_(lock)))
         spin_lock_contended(lock);
+    spin_note_taken(lock);
 }
 
 static inline void spin_unlock(struct spinlock *lock) {
+    spin_note_released(lock);
     __atomic_store_n(&lock->locked, 0, __ATOMIC_RELEASE);
 }
 

@@ -36,17 +36,23 @@ static bool replace(struct mutex *m, unsigned long old, unsigned long new) {
                                        __ATOMIC_RELAXED);
 }
 
-void mutex_init(struct mutex *m) {
-    m->owner = NULL;
-    spin_init(&m->lock);
-    list_init(&m->waiters);
+#ifdef CONFIG_DEBUG
+void mutex_init_class(struct mutex *m, struct lock_class *class) {
+    *m = (struct mutex)MUTEX_INIT(*m);
+    m->class = class;
+    m->lock.class = LOCK_CLASS_HERE("the waiters of a mutex");
 }
+#else
+void mutex_init(struct mutex *m) {
+    *m = (struct mutex)MUTEX_INIT(*m);
+}
+#endif
 
 bool mutex_is_mine(const struct mutex *m) {
     return holder(load(m)) == current;
 }
 
-bool mutex_trylock(struct mutex *m) {
+static bool try_take(struct mutex *m) {
     unsigned long value = load(m);
     while (!holder(value)) {
         if (replace(m, value, (unsigned long)current | value))
@@ -56,6 +62,13 @@ bool mutex_trylock(struct mutex *m) {
     return false;
 }
 
+bool mutex_trylock(struct mutex *m) {
+    bool taken = try_take(m);
+    if (taken)
+        mutex_note_taken(m);
+    return taken;
+}
+
 static bool spin_for(struct mutex *m) {
     if (hart_count == 1)
         return false;
@@ -63,7 +76,7 @@ static bool spin_for(struct mutex *m) {
         unsigned long value = load(m);
         struct thread *owner = holder(value);
         if (!owner) {
-            if (mutex_trylock(m))
+            if (try_take(m))
                 return true;
         } else if (value & HANDOFF || !READ_ONCE(owner->on_cpu) ||
                    READ_ONCE(current->arch.work) & WORK_RESCHED) {
@@ -75,7 +88,7 @@ static bool spin_for(struct mutex *m) {
 
 // With m->lock held: takes the lock, or finds it handed over.
 static bool take(struct mutex *m) {
-    return mutex_is_mine(m) || mutex_trylock(m);
+    return mutex_is_mine(m) || try_take(m);
 }
 
 static void leave_waiters(struct mutex *m, struct mutex_waiter *w) {
@@ -117,7 +130,11 @@ void mutex_lock_slow(struct mutex *m) {
 }
 
 int mutex_lock_killable(struct mutex *m) {
-    return mutex_trylock(m) ? 0 : lock_common(m, THREAD_KILLABLE);
+    mutex_note_wait(m);
+    int err = try_take(m) ? 0 : lock_common(m, THREAD_KILLABLE);
+    if (!err)
+        mutex_note_taken(m);
+    return err;
 }
 
 void mutex_unlock_slow(struct mutex *m) {

@@ -124,6 +124,9 @@ static void finish_switch(void) {
     struct run_queue *rq = run_queue_of(this_hart());
     struct thread *prev = rq->previous;
     struct thread *displaced = rq->displaced;
+#ifdef CONFIG_DEBUG
+    lock_check_switch(&current->mutexes_held);
+#endif
     bool dead = prev->state == THREAD_DEAD;
     rq->displaced = NULL;
     __atomic_store_n(&prev->on_cpu, false, __ATOMIC_RELEASE);
@@ -144,6 +147,7 @@ void sched_first_switch(void) {
 void schedule(void) {
     struct thread *prev = current;
     DEBUG_ASSERT(prev->arch.hart->irq_depth == 0);
+    lock_check_may_sleep("gives up the hart");
     unsigned long flags = irq_save();
     struct run_queue *rq = run_queue_of(prev->arch.hart);
     spin_lock(&rq->lock);

@@ -5,11 +5,13 @@
 // that runs next on the hart after it has ended, when nobody uses its stack any more.
 #include "sched/runqueue.h"
 #include "arch/riscv/layout.h"
+#include "arch/riscv/trap.h"
 #include "core/errno.h"
 #include "core/panic.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "upcalls.h"
 #include <linux/sched.h>
 
 static struct slab_cache *thread_cache;
@@ -147,12 +149,16 @@ void thread_discard(struct thread *t) {
     thread_put(t);
 }
 
+// Every thread has a frame for its user registers, the boot thread's stays empty.
+static struct trap_frame boot_frame;
+
 void threads_init(void) {
     thread_cache = slab_create("thread", sizeof(struct thread), 64);
     if (!thread_cache)
         panic("sched: no memory for threads");
     struct thread *boot = current;
     init_thread(boot, "idle/0");
+    boot->arch.kernel_sp = (unsigned long)(&boot_frame + 1);
     boot->state = THREAD_RUNNING;
     boot->runnable = true;
     boot->on_cpu = true;

@@ -80,6 +80,8 @@ struct thread {
     sigset_bits sig_blocked, sig_pending; // [process's signal lock]
     sigset_bits sig_saved;                // mask to restore after sigsuspend, ppoll, ...
     bool sig_restore;                     // sig_saved is to be restored on the way to user mode
+    bool sig_stopped;                     // [s] has stopped in its process's group stop
+    sigset_bits sig_wait;                 // [s] blocked, but waited for in rt_sigtimedwait
     struct list_head sig_queue;
     unsigned long altstack_sp, altstack_size;
     int altstack_flags;
@@ -93,12 +95,13 @@ struct thread {
     bool pi_exited;              // [pi_mutex] owns none and will own none
     struct thread *vfork_parent; // whom to wake at exec or exit
     bool vfork_done;
+    int parent_death_signal; // prctl(PR_SET_PDEATHSIG)
     unsigned long min_faults;
     int exit_code;
     bool exiting;             // exit has begun: no more signals
     unsigned long syscall_nr; // of the call it is in, or -1; for /proc and trace
 #ifdef CONFIG_DEBUG
-    int spinlocks_held;
+    struct lock_stack mutexes_held; // [o]
 #endif
 };
 

@@ -6,10 +6,17 @@
 #include "sched/wait.h"
 #include "upcalls.h"
 
+#ifdef CONFIG_DEBUG
+void wait_queue_init_class(struct wait_queue *q, struct lock_class *class) {
+    spin_init_class(&q->lock, class);
+    list_init(&q->waiters);
+}
+#else
 void wait_queue_init(struct wait_queue *q) {
     spin_init(&q->lock);
     list_init(&q->waiters);
 }
+#endif
 
 void wait_add(struct wait_queue *q, struct wait_entry *e) {
     unsigned long flags = spin_lock_irqsave(&q->lock);

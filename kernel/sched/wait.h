@@ -23,7 +23,12 @@ struct wait_entry {
 
 #define WAIT_QUEUE_INIT(q)                                                                                   \
     { SPINLOCK_INIT, LIST_HEAD_INIT((q).waiters) }
+#ifdef CONFIG_DEBUG
+#define wait_queue_init(q) wait_queue_init_class(q, LOCK_CLASS_HERE(#q))
+void wait_queue_init_class(struct wait_queue *q, struct lock_class *class);
+#else
 void wait_queue_init(struct wait_queue *q);
+#endif
 // Both may be called with interrupts disabled. Removing an entry that is on no queue does nothing if its link
 // was initialised.
 void wait_add(struct wait_queue *q, struct wait_entry *e);
@@ -99,10 +104,26 @@ struct mutex {
     struct thread *owner; // [a] NULL: free
     struct spinlock lock; // of waiters
     struct list_head waiters;
+#ifdef CONFIG_DEBUG
+    struct lock_class *class;
+#endif
 };
+#ifdef CONFIG_DEBUG
+#define MUTEX_INIT(m)                                                                                        \
+    { NULL, SPINLOCK_INIT, LIST_HEAD_INIT((m).waiters), NULL }
+#define mutex_init(m) mutex_init_class(m, LOCK_CLASS_HERE(#m))
+void mutex_init_class(struct mutex *m, struct lock_class *class);
+#define mutex_note_wait(m)     lock_check_wait(&(m)->class, m, true)
+#define mutex_note_taken(m)    lock_check_taken(&(m)->class, m, true)
+#define mutex_note_released(m) lock_check_released(m, true)
+#else
 #define MUTEX_INIT(m)                                                                                        \
     { NULL, SPINLOCK_INIT, LIST_HEAD_INIT((m).waiters) }
 void mutex_init(struct mutex *m);
+#define mutex_note_wait(m)     ((void)0)
+#define mutex_note_taken(m)    ((void)0)
+#define mutex_note_released(m) ((void)0)
+#endif
 void mutex_lock_slow(struct mutex *m);
 void mutex_unlock_slow(struct mutex *m);
 int __must_check mutex_lock_killable(struct mutex *m); // 0 or -EINTR
@@ -111,12 +132,15 @@ bool mutex_is_mine(const struct mutex *m);
 // May sleep.
 static inline void mutex_lock(struct mutex *m) {
     struct thread *free = NULL;
+    mutex_note_wait(m);
     if (unlikely(!__atomic_compare_exchange_n(&m->owner, &free, current, false, __ATOMIC_ACQUIRE,
                                               __ATOMIC_RELAXED)))
         mutex_lock_slow(m);
+    mutex_note_taken(m);
 }
 static inline void mutex_unlock(struct mutex *m) {
     struct thread *me = current;
+    mutex_note_released(m);
     if (unlikely(
             !__atomic_compare_exchange_n(&m->owner, &me, NULL, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
         mutex_unlock_slow(m);
