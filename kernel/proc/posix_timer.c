@@ -517,6 +517,7 @@ int posix_timer_set(int id, bool absolute, const struct timer_value *new, struct
     disarm(timers, t);
     t->interval = new->interval;
     t->overrun = 0;
+    t->queued = false; // also after a signal that was thrown away
     ktime_t expires = new->value;
     if (expires && !absolute && __builtin_add_overflow(timer_now(t), new->value, &expires))
         expires = KTIME_NEVER;
