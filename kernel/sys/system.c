@@ -13,6 +13,7 @@
 #include "proc/process.h"
 #include "sched/clock.h"
 #include "sched/wait.h"
+#include "upcalls.h"
 #include <linux/capability.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
@@ -39,27 +40,39 @@ long sys_uname(void __user *name) {
     return copy_to_user(name, &u, sizeof(u));
 }
 
-static long set_name(char *target, const char __user *name, size_t n) {
-    char copy[__NEW_UTS_LEN + 1] = {0};
+void system_get_name(bool domain, char *buf) {
+    mutex_lock(&names_lock);
+    memcpy(buf, domain ? domain_name : host_name, sizeof(host_name));
+    mutex_unlock(&names_lock);
+}
+
+int system_set_name(bool domain, const char *name, size_t n) {
     if (!cred_capable(current->cred, CAP_SYS_ADMIN))
         return -EPERM;
     if (n > __NEW_UTS_LEN)
         return -EINVAL;
-    int err = copy_from_user(copy, name, n);
-    if (err)
-        return err;
+    char *target = domain ? domain_name : host_name;
     mutex_lock(&names_lock);
-    memcpy(target, copy, sizeof(copy));
+    memset(target, 0, sizeof(host_name));
+    memcpy(target, name, n);
     mutex_unlock(&names_lock);
     return 0;
 }
 
+static long set_name_user(bool domain, const char __user *name, size_t n) {
+    char copy[__NEW_UTS_LEN];
+    if (n > sizeof(copy))
+        return -EINVAL;
+    int err = copy_from_user(copy, name, n);
+    return err ? err : system_set_name(domain, copy, n);
+}
+
 long sys_sethostname(const char __user *name, size_t n) {
-    return set_name(host_name, name, n);
+    return set_name_user(false, name, n);
 }
 
 long sys_setdomainname(const char __user *name, size_t n) {
-    return set_name(domain_name, name, n);
+    return set_name_user(true, name, n);
 }
 
 // ---- memory and load
