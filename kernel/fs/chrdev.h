@@ -4,14 +4,21 @@
 #include "fs/file.h"
 
 struct chrdev {
-    dev_t dev;
-    const char *name; // in devtmpfs, NULL: none
-    mode_t mode;      // permissions there
-    // Called at open with f->inode set; may change f->ops and private_data. NULL: nothing to do.
+    dev_t dev;           // the first number
+    unsigned int minors; // how many from there on; 0: one
+    const char *name;    // in devtmpfs (one minor only), NULL: none
+    const char *driver;  // in /proc/devices, NULL: not listed
+    mode_t mode;         // permissions in devtmpfs
+    // Called at open with f->inode set and f->ops == ops; may change f->ops and private_data. NULL: nothing to do.
     int (*open)(struct chrdev *c, struct file *f);
     const struct file_ops *ops;
     struct list_head link;
 };
-// Makes it openable through any node of its number and shows it in devtmpfs.
+// Makes it openable through any node of its number and shows it in devtmpfs. For good.
 void chrdev_register(struct chrdev *c);
-int chrdev_open(struct inode *inode, struct file *f); // -ENXIO if there is none
+// The open of a device node. Sets f->ops. -ENXIO if there is no such device.
+int __must_check chrdev_open(struct inode *inode, struct file *f);
+// Calls fn for every device registered, in order of registration, until it returns false.
+void chrdev_for_each(bool (*fn)(struct chrdev *c, void *arg), void *arg);
+
+void memdev_init(void); // null, zero, full, random, urandom, kmsg

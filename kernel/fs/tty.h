@@ -6,12 +6,14 @@
 
 struct tty;
 
-// Registers the terminals: /dev/ttyS0 over the serial port, /dev/console over what `console=` names, /dev/tty.
+// Registers the terminals: /dev/ttyS0 over the serial port, /dev/console over what `console=` names, /dev/tty,
+// and pseudoterminals.
 void tty_init(void);
-// Called by proc: when a session leader exits (SIGHUP to the foreground group, terminal given up).
+// Called by proc when a session leader exits: hangs the terminal up, or (pty) sends SIGHUP to the foreground group. No process
+// of the session has it afterwards (session_clear_tty() is called from here).
 void tty_session_exit(struct tty *tty, pid_t session);
 // dev_t of a terminal and its foreground process group, for /proc/PID/stat (0 / -1 if NULL).
 dev_t tty_dev(struct tty *tty);
 pid_t tty_foreground(struct tty *tty);
 void tty_get(struct tty *tty);
-void tty_put(struct tty *tty);
+void tty_put(struct tty *tty); // NULL is fine

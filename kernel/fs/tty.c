@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+// Terminals as files, and as the controlling terminals of sessions. tty_private.h has the map.
+#include "fs/chrdev.h"
+#include "fs/tty_private.h"
+#include "mm/slab.h"
+#include "upcalls.h"
+#include <asm/signal.h>
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/major.h>
+
+// ---- life
+
+int tty_setup(struct tty *tty, const struct tty_driver *driver, dev_t dev) {
+    tty->input = kmalloc(TTY_INPUT_SIZE);
+    tty->output = kmalloc(TTY_OUTPUT_SIZE);
+    tty->marks = kzalloc(TTY_INPUT_SIZE / 8);
+    if (!tty->input || !tty->output || !tty->marks) {
+        tty_free_buffers(tty);
+        return -ENOMEM;
+    }
+    ref_init(&tty->refs);
+    tty->driver = driver;
+    tty->dev = dev;
+    tty->termios = tty_default_termios;
+    spin_init(&tty->lock);
+    spin_init(&tty->out_lock);
+    mutex_init(&tty->read_mutex);
+    mutex_init(&tty->write_mutex);
+    wait_queue_init(&tty->read_wait);
+    wait_queue_init(&tty->write_wait);
+    return 0;
+}
+
+void tty_free_buffers(struct tty *tty) {
+    kfree(tty->input);
+    kfree(tty->output);
+    kfree(tty->marks);
+}
+
+void tty_get(struct tty *tty) {
+    ref_get(&tty->refs);
+}
+
+void tty_put(struct tty *tty) {
+    if (tty && ref_put(&tty->refs) && tty->driver->release)
+        tty->driver->release(tty);
+}
+
+dev_t tty_dev(struct tty *tty) {
+    return tty ? tty->dev : 0;
+}
+
+pid_t tty_foreground(struct tty *tty) {
+    return tty ? READ_ONCE(tty->pgrp) : -1;
+}
+
+// ---- job control
+
+bool tty_is_mine(struct tty *tty) {
+    struct tty *mine = process_tty();
+    tty_put(mine);
+    return mine == tty;
+}
+
+int tty_check_background(struct tty *tty, int sig) {
+    pid_t foreground = READ_ONCE(tty->pgrp);
+    if (!foreground || foreground == process_pgrp() || !tty_is_mine(tty))
+        return 0;
+    if (signal_is_ignored(sig))
+        return sig == SIGTTIN ? -EIO : 0;
+    if (process_pgrp_orphaned())
+        return -EIO;
+    signal_send_pgrp(process_pgrp(), sig);
+    return -ERESTARTSYS;
+}
+
+int tty_take_control(struct tty *tty) {
+    struct tty *mine = process_tty();
+    int err = -EPERM;
+    tty_put(mine);
+    if (mine || !process_is_session_leader())
+        return -EPERM;
+    spin_lock(&tty->lock);
+    if (!tty->session) {
+        WRITE_ONCE(tty->session, process_session());
+        WRITE_ONCE(tty->pgrp, process_pgrp());
+        err = 0;
+    }
+    spin_unlock(&tty->lock);
+    if (!err)
+        process_set_tty(tty);
+    return err;
+}
+
+void tty_end_session(struct tty *tty, bool cont) {
+    spin_lock(&tty->lock);
+    pid_t session = tty->session, pgrp = tty->pgrp;
+    WRITE_ONCE(tty->session, 0);
+    WRITE_ONCE(tty->pgrp, 0);
+    spin_unlock(&tty->lock);
+    if (pgrp) {
+        signal_send_pgrp(pgrp, SIGHUP);
+        if (cont)
+            signal_send_pgrp(pgrp, SIGCONT);
+    }
+    if (session)
+        session_clear_tty(session);
+}
+
+static void tty_wake_all(struct tty *tty) {
+    wake_poll(&tty->read_wait, 0);
+    wake_poll(&tty->write_wait, 0);
+}
+
+void tty_hangup(struct tty *tty) {
+    pid_t leader = READ_ONCE(tty->session);
+    __atomic_fetch_add(&tty->generation, 1, __ATOMIC_SEQ_CST);
+    tty_input_flush(tty);
+    tty_output_flush(tty);
+    if (leader && leader != READ_ONCE(tty->pgrp)) {
+        signal_send_pgrp(leader, SIGHUP);
+        signal_send_pgrp(leader, SIGCONT);
+    }
+    tty_end_session(tty, true);
+    tty_wake_all(tty);
+}
+
+void tty_session_exit(struct tty *tty, pid_t session) {
+    if (READ_ONCE(tty->session) != session)
+        return;
+    tty_end_session(tty, false);
+    if (!tty->driver->pty) {
+        __atomic_fetch_add(&tty->generation, 1, __ATOMIC_SEQ_CST);
+        tty_input_flush(tty);
+        tty_wake_all(tty);
+    }
+}
+
+// ---- files
+
+int tty_open_file(struct tty *tty, struct file *f, bool console, bool may_control) {
+    if (READ_ONCE(tty->other_closed))
+        return -EIO;
+    if (READ_ONCE(tty->exclusive) && !cred_capable(current->cred, CAP_SYS_ADMIN))
+        return -EBUSY;
+    struct tty_file *tf = kmalloc(sizeof(*tf));
+    if (!tf)
+        return -ENOMEM;
+    tty_get(tty);
+    *tf = (struct tty_file){.tty = tty, .generation = READ_ONCE(tty->generation), .console = console};
+    f->private_data = tf;
+    f->ops = &tty_ops;
+    spin_lock(&tty->lock);
+    bool first = tty->files++ == 0;
+    spin_unlock(&tty->lock);
+    if (first && tty->driver->opened)
+        tty->driver->opened(tty);
+    if (may_control && !(f->flags & O_NOCTTY) && (f->flags & O_ACCMODE) != O_WRONLY)
+        (void)!tty_take_control(tty); // no matter if it is another's, or the caller leads no session
+    return 0;
+}
+
+static void tty_release(struct file *f) {
+    struct tty_file *tf = tty_file(f);
+    struct tty *tty = tf->tty;
+    spin_lock(&tty->lock);
+    bool last = --tty->files == 0;
+    if (last)
+        tty->exclusive = false;
+    spin_unlock(&tty->lock);
+    if (last && tty->driver->closed)
+        tty->driver->closed(tty);
+    kfree(tf);
+    tty_put(tty);
+}
+
+static ssize_t tty_read(struct file *f, struct uio *u, off_t *pos) {
+    struct tty_file *tf = tty_file(f);
+    (void)pos;
+    if (tty_hung_up(tf) || !u->resid)
+        return 0;
+    int err = tf->console ? 0 : tty_check_background(tf->tty, SIGTTIN);
+    return err ? err : tty_read_input(f, tf->tty, u);
+}
+
+static ssize_t tty_write(struct file *f, struct uio *u, off_t *pos) {
+    struct tty_file *tf = tty_file(f);
+    (void)pos;
+    if (tty_hung_up(tf) || READ_ONCE(tf->tty->other_closed))
+        return -EIO;
+    if (!tf->console && (tf->tty->termios.c_lflag & TOSTOP)) {
+        int err = tty_check_background(tf->tty, SIGTTOU);
+        if (err)
+            return err;
+    }
+    return tty_write_output(f, tf->tty, u);
+}
+
+static unsigned int tty_poll(struct file *f, struct poll_table *table) {
+    struct tty_file *tf = tty_file(f);
+    struct tty *tty = tf->tty;
+    unsigned int events = 0;
+    poll_wait(f, &tty->read_wait, table);
+    poll_wait(f, &tty->write_wait, table);
+    if (tty_hung_up(tf))
+        return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLERR | POLLHUP;
+    if (tty_input_ready(tty))
+        events |= POLLIN | POLLRDNORM;
+    if (READ_ONCE(tty->other_closed))
+        events |= POLLHUP;
+    else if (tty_output_room(tty) >= TTY_ROOM_LOW)
+        events |= POLLOUT | POLLWRNORM;
+    return events;
+}
+
+const struct file_ops tty_ops = {
+    .read = tty_read, .write = tty_write, .poll = tty_poll, .ioctl = tty_ioctl, .release = tty_release};
+
+// ---- /dev/tty: the caller's own
+
+static int tty_current_open(struct chrdev *c, struct file *f) {
+    (void)c;
+    struct tty *tty = process_tty();
+    if (!tty)
+        return -ENXIO;
+    int err = tty_open_file(tty, f, false, false);
+    tty_put(tty);
+    return err;
+}
+
+static struct chrdev tty_current = {.dev = MKDEV(TTYAUX_MAJOR, 0),
+                                    .name = "tty",
+                                    .driver = "/dev/tty",
+                                    .mode = 0666,
+                                    .open = tty_current_open,
+                                    .ops = &tty_ops};
+
+void tty_init(void) {
+    chrdev_register(&tty_current);
+    tty_serial_init();
+    pty_init();
+}

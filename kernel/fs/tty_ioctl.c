@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT
+// The ioctls of terminals: tty_ioctl(2).
+#include "arch/riscv/uaccess.h"
+#include "fs/tty_private.h"
+#include "lib/string.h"
+#include "upcalls.h"
+#include <asm/signal.h>
+#include <linux/capability.h>
+#include <linux/tty.h>
+
+#define CTRL(c) ((c)&0x1f)
+
+const struct ktermios tty_default_termios = {
+    .c_iflag = ICRNL | IXON,
+    .c_oflag = OPOST | ONLCR,
+    .c_cflag = B38400 | CS8 | CREAD | HUPCL | CLOCAL,
+    .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
+    .c_cc = {[VINTR] = CTRL('C'),
+             [VQUIT] = CTRL('\\'),
+             [VERASE] = 0x7f,
+             [VKILL] = CTRL('U'),
+             [VEOF] = CTRL('D'),
+             [VMIN] = 1,
+             [VSTART] = CTRL('Q'),
+             [VSTOP] = CTRL('S'),
+             [VSUSP] = CTRL('Z'),
+             [VREPRINT] = CTRL('R'),
+             [VDISCARD] = CTRL('O'),
+             [VWERASE] = CTRL('W'),
+             [VLNEXT] = CTRL('V')},
+    .c_ispeed = 38400,
+    .c_ospeed = 38400,
+};
+
+// ---- speeds: the codes of c_cflag, and numbers
+
+static const unsigned int low_speeds[16] = {0,   50,   75,   110,  134,  150,  200,   300,
+                                            600, 1200, 1800, 2400, 4800, 9600, 19200, 38400};
+static const unsigned int high_speeds[16] = {0,       57600,   115200,  230400,  460800,  500000,
+                                             576000,  921600,  1000000, 1152000, 1500000, 2000000,
+                                             2500000, 3000000, 3500000, 4000000};
+
+// The speed that a code (bits of CBAUD) stands for; `other` for BOTHER.
+static unsigned int speed_of(unsigned int code, unsigned int other) {
+    if (code == BOTHER)
+        return other;
+    return code & CBAUDEX ? high_speeds[code & 15] : low_speeds[code & 15];
+}
+
+static void set_speeds(struct ktermios *t) {
+    unsigned int in = t->c_cflag >> IBSHIFT & CBAUD;
+    t->c_ospeed = speed_of(t->c_cflag & CBAUD, t->c_ospeed);
+    t->c_ispeed = in ? speed_of(in, t->c_ispeed) : t->c_ospeed;
+}
+
+// ---- termios
+
+// TCSETS2 and TCGETS2 use struct termios2, which is laid out as the kernel's own; struct termios is its beginning.
+_Static_assert(sizeof(struct termios2) == sizeof(struct ktermios), "one layout");
+_Static_assert(offsetof(struct ktermios, c_ispeed) >= sizeof(struct termios) - 3, "a prefix");
+
+static long get_termios(struct tty *tty, unsigned long arg, size_t size) {
+    struct ktermios t;
+    spin_lock(&tty->lock);
+    t = tty->termios;
+    spin_unlock(&tty->lock);
+    return copy_to_user((void __user *)arg, &t, size);
+}
+
+enum when { SET_NOW, SET_DRAINED, SET_FLUSHED };
+
+static long set_termios(struct file *f, struct tty *tty, unsigned long arg, size_t size, enum when when) {
+    struct ktermios t, old;
+    long err = tty_check_background(tty, SIGTTOU);
+    if (err)
+        return err;
+    spin_lock(&tty->lock);
+    t = tty->termios;
+    spin_unlock(&tty->lock);
+    if (copy_from_user(&t, (const void __user *)arg, size))
+        return -EFAULT;
+    set_speeds(&t);
+    if (when != SET_NOW && (err = tty_output_drain(f, tty)))
+        return err;
+    if (when == SET_FLUSHED)
+        tty_input_flush(tty);
+    spin_lock(&tty->lock);
+    old = tty->termios;
+    tty->termios = t;
+    tty_input_mode_changed(tty, &old);
+    if (!(t.c_iflag & IXON) && tty->stopped && !tty->stopped_by_ioctl)
+        tty_output_start(tty);
+    spin_unlock(&tty->lock);
+    tty_run_deferred(tty);
+    wake_poll(&tty->read_wait, POLLIN | POLLRDNORM); // what is there may suffice now
+    return 0;
+}
+
+static long termios_ioctl(struct file *f, struct tty *tty, unsigned int cmd, unsigned long arg) {
+    switch (cmd) {
+    case TCGETS:
+        return get_termios(tty, arg, sizeof(struct termios));
+    case TCGETS2:
+        return get_termios(tty, arg, sizeof(struct termios2));
+    case TCSETS:
+        return set_termios(f, tty, arg, sizeof(struct termios), SET_NOW);
+    case TCSETSW:
+        return set_termios(f, tty, arg, sizeof(struct termios), SET_DRAINED);
+    case TCSETSF:
+        return set_termios(f, tty, arg, sizeof(struct termios), SET_FLUSHED);
+    case TCSETS2:
+        return set_termios(f, tty, arg, sizeof(struct termios2), SET_NOW);
+    case TCSETSW2:
+        return set_termios(f, tty, arg, sizeof(struct termios2), SET_DRAINED);
+    case TCSETSF2:
+        return set_termios(f, tty, arg, sizeof(struct termios2), SET_FLUSHED);
+    }
+    return -ENOTTY;
+}
+
+// ---- flow
+
+static long flush(struct tty *tty, unsigned long queue) {
+    if (queue > TCIOFLUSH)
+        return -EINVAL;
+    if (queue != TCOFLUSH)
+        tty_input_flush(tty);
+    if (queue != TCIFLUSH)
+        tty_output_flush(tty);
+    return 0;
+}
+
+static long flow(struct tty *tty, unsigned long action) {
+    switch (action) {
+    case TCOOFF:
+        tty_output_stop(tty, true);
+        return 0;
+    case TCOON:
+        tty_output_start(tty);
+        break;
+    case TCIOFF:
+    case TCION:
+        tty_put_urgent(tty, tty->termios.c_cc[action == TCIOFF ? VSTOP : VSTART]);
+        break;
+    default:
+        return -EINVAL;
+    }
+    tty_run_deferred(tty);
+    return 0;
+}
+
+static long flow_ioctl(struct file *f, struct tty *tty, unsigned int cmd, unsigned long arg) {
+    long err = tty_check_background(tty, SIGTTOU);
+    if (err)
+        return err;
+    switch (cmd) {
+    case TCSBRK: // nobody sees a break sent; with an argument it is tcdrain()
+    case TCSBRKP:
+        return tty_output_drain(f, tty);
+    case TCXONC:
+        return flow(tty, arg);
+    default:
+        return flush(tty, arg);
+    }
+}
+
+// ---- sessions
+
+static long set_foreground(struct tty *tty, unsigned long arg) {
+    pid_t pgrp;
+    int err = tty_check_background(tty, SIGTTOU);
+    if (err)
+        return err == -EIO ? -ENOTTY : err;
+    if (!tty_is_mine(tty) || READ_ONCE(tty->session) != process_session())
+        return -ENOTTY;
+    if (get_user(pgrp, (const pid_t __user *)arg))
+        return -EFAULT;
+    if (pgrp < 0)
+        return -EINVAL;
+    if (!pgrp_in_session(pgrp, process_session()))
+        return -EPERM;
+    spin_lock(&tty->lock);
+    WRITE_ONCE(tty->pgrp, pgrp);
+    spin_unlock(&tty->lock);
+    return 0;
+}
+
+static long take_control(struct tty *tty, unsigned long steal) {
+    if (tty_is_mine(tty))
+        return 0;
+    if (steal == 1 && READ_ONCE(tty->session) && process_is_session_leader() &&
+        cred_capable(current->cred, CAP_SYS_ADMIN)) {
+        pid_t session = READ_ONCE(tty->session);
+        spin_lock(&tty->lock);
+        WRITE_ONCE(tty->session, 0);
+        WRITE_ONCE(tty->pgrp, 0);
+        spin_unlock(&tty->lock);
+        session_clear_tty(session);
+    }
+    return tty_take_control(tty);
+}
+
+static long session_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg) {
+    switch (cmd) {
+    case TIOCSCTTY:
+        return take_control(tty, arg);
+    case TIOCNOTTY:
+        if (!tty_is_mine(tty))
+            return -ENOTTY;
+        if (process_is_session_leader())
+            tty_end_session(tty, true);
+        else
+            process_set_tty(NULL);
+        return 0;
+    case TIOCGPGRP:
+        return tty_is_mine(tty) ? put_user(READ_ONCE(tty->pgrp), (pid_t __user *)arg) : -ENOTTY;
+    case TIOCSPGRP:
+        return set_foreground(tty, arg);
+    default:
+        if (!tty_is_mine(tty) || !READ_ONCE(tty->session))
+            return -ENOTTY;
+        return put_user(READ_ONCE(tty->session), (pid_t __user *)arg);
+    }
+}
+
+// ---- the rest
+
+static long set_window(struct tty *tty, unsigned long arg) {
+    struct winsize w;
+    if (copy_from_user(&w, (const void __user *)arg, sizeof(w)))
+        return -EFAULT;
+    spin_lock(&tty->lock);
+    bool changed = memcmp(&w, &tty->winsize, sizeof(w));
+    tty->winsize = w;
+    spin_unlock(&tty->lock);
+    if (changed && READ_ONCE(tty->pgrp))
+        signal_send_pgrp(READ_ONCE(tty->pgrp), SIGWINCH);
+    return 0;
+}
+
+static long other_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg) {
+    int value;
+    switch (cmd) {
+    case TIOCGWINSZ:
+        return copy_to_user((void __user *)arg, &tty->winsize, sizeof(tty->winsize));
+    case TIOCSWINSZ:
+        return set_window(tty, arg);
+    case TIOCOUTQ:
+        return put_user((int)tty_output_count(tty), (int __user *)arg);
+    case FIONREAD:
+        return put_user((int)tty_input_count(tty), (int __user *)arg);
+    case TIOCGETD:
+        return put_user(N_TTY, (int __user *)arg);
+    case TIOCSETD:
+        if (get_user(value, (const int __user *)arg))
+            return -EFAULT;
+        return value == N_TTY ? 0 : -EINVAL;
+    case TIOCEXCL:
+    case TIOCNXCL:
+        spin_lock(&tty->lock);
+        tty->exclusive = cmd == TIOCEXCL;
+        spin_unlock(&tty->lock);
+        return 0;
+    case TIOCGEXCL:
+        return put_user((int)tty->exclusive, (int __user *)arg);
+    case TIOCSTI: // a way to take over the terminal's other user: refused, as Linux does by default
+        return -EIO;
+    case TIOCGDEV:
+        return put_user((unsigned int)DEV_ENCODE(tty->dev), (unsigned int __user *)arg);
+    case TIOCVHANGUP:
+        if (!cred_capable(current->cred, CAP_SYS_ADMIN))
+            return -EPERM;
+        tty_hangup(tty);
+        return 0;
+    }
+    return -ENOTTY;
+}
+
+long tty_ioctl_on(struct file *f, struct tty *tty, unsigned int cmd, unsigned long arg) {
+    switch (cmd) {
+    case TCGETS:
+    case TCGETS2:
+    case TCSETS:
+    case TCSETSW:
+    case TCSETSF:
+    case TCSETS2:
+    case TCSETSW2:
+    case TCSETSF2:
+        return termios_ioctl(f, tty, cmd, arg);
+    case TCSBRK:
+    case TCSBRKP:
+    case TCXONC:
+    case TCFLSH:
+        return flow_ioctl(f, tty, cmd, arg);
+    case TIOCSCTTY:
+    case TIOCNOTTY:
+    case TIOCGPGRP:
+    case TIOCSPGRP:
+    case TIOCGSID:
+        return session_ioctl(tty, cmd, arg);
+    }
+    return other_ioctl(tty, cmd, arg);
+}
+
+long tty_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
+    struct tty_file *tf = tty_file(f);
+    if (tty_hung_up(tf))
+        return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
+    return tty_ioctl_on(f, tf->tty, cmd, arg);
+}
