@@ -1,5 +1,5 @@
 # User tests: small C programs for musl, run inside Drupe by /test-init; see run.py.
-USER_TESTS := exec files fork memory pipe signal system threads
+USER_TESTS := exec files fork memory pipe signal system threads tty waiting
 USER_TEST_BINARIES := $(USER_TESTS:%=$(B)/tests/user/%)
 MUSL_GCC := $(B)/sysroot/bin/musl-gcc
 
@@ -15,7 +15,7 @@ $(B)/tests/user.cpio: $(USER_TEST_BINARIES) $(B)/tests/user/init $(B)/drupe
 	$(B)/drupe pack --sysroot $(B)/sysroot -o $@ /test-init=$(B)/tests/user/init \
 		$(foreach t,$(USER_TESTS),/tests/$(t)=$(B)/tests/user/$(t))
 
-TEST_SUITES += user
+TEST_SUITES += test-user
 .PHONY: test-user
 test-user: $(B)/Image $(B)/tests/user.cpio ## user programs for every group of system calls, with 1 and 4 harts
 	@mkdir -p $(B)/test

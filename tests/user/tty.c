@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: MIT
+// Terminals: the line discipline, job control and pseudoterminals, seen through a pty.
+#include "test.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+
+static int master, slave;
+static char buffer[8192];
+
+static void open_pty(void) {
+    int n, unlock = 0;
+    char name[32];
+    master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+    CHECK(master >= 0 && ioctl(master, TIOCSPTLCK, &unlock) == 0 && ioctl(master, TIOCGPTN, &n) == 0);
+    snprintf(name, sizeof(name), "/dev/pts/%d", n);
+    slave = open(name, O_RDWR | O_NOCTTY);
+    CHECK(slave >= 0 && isatty(slave));
+}
+
+static void type(const char *text) {
+    CHECK(write(master, text, strlen(text)) == (ssize_t)strlen(text));
+}
+
+// What the master can read within a moment, as a string.
+static const char *shown(void) {
+    size_t n = 0;
+    struct pollfd f = {master, POLLIN, 0};
+    while (n < sizeof(buffer) - 1 && poll(&f, 1, 50) == 1 && (f.revents & POLLIN)) {
+        ssize_t got = read(master, buffer + n, sizeof(buffer) - 1 - n);
+        if (got <= 0)
+            break;
+        n += got;
+    }
+    buffer[n] = 0;
+    return buffer;
+}
+
+static const char *line(void) {
+    ssize_t n = read(slave, buffer, sizeof(buffer) - 1);
+    CHECK(n >= 0);
+    buffer[n] = 0;
+    return buffer;
+}
+
+static int slave_ready(void) {
+    struct pollfd f = {slave, POLLIN, 0};
+    return poll(&f, 1, 50) == 1 && (f.revents & POLLIN);
+}
+
+static struct termios mode(void) {
+    struct termios t;
+    CHECK(tcgetattr(slave, &t) == 0);
+    return t;
+}
+
+static void set_mode(struct termios t) {
+    CHECK(tcsetattr(slave, TCSANOW, &t) == 0);
+}
+
+static void raw(int min, int time) {
+    struct termios t = mode();
+    t.c_lflag &= ~(ICANON | ECHO | ISIG);
+    t.c_cc[VMIN] = min;
+    t.c_cc[VTIME] = time;
+    set_mode(t);
+}
+
+static double seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+TEST(tty_lines_come_whole_and_one_at_a_time) {
+    open_pty();
+    type("hel");
+    CHECK(!slave_ready());
+    type("lo\rworld\n");
+    CHECK(slave_ready());
+    CHECK(!strcmp(line(), "hello\n") && !strcmp(line(), "world\n"));
+    type("split\n");
+    CHECK(read(slave, buffer, 2) == 2 && !memcmp(buffer, "sp", 2) && !strcmp(line(), "lit\n"));
+}
+
+TEST(tty_echoes_what_is_typed) {
+    open_pty();
+    type("ab\x01"
+         "c\n");
+    CHECK(!strcmp(shown(), "ab^Ac\r\n"));
+}
+
+TEST(tty_keys_edit_the_line) {
+    open_pty();
+    type("abc\x7f\x7fxy\n");
+    CHECK(!strcmp(line(), "axy\n"));
+    CHECK(!strcmp(shown(), "abc\b \b\b \bxy\r\n"));
+    type("one two  \x17three\n");
+    CHECK(!strcmp(line(), "one three\n"));
+    type("gone\x15kept\n");
+    CHECK(!strcmp(line(), "kept\n"));
+    type("a\x16\x7f"
+         "b\n");
+    CHECK(!strcmp(line(), "a\x7f"
+                          "b\n"));
+    shown();
+    type("xy\x12");
+    CHECK(!strcmp(shown(), "xy^R\r\nxy"));
+}
+
+TEST(tty_erases_tabs_and_utf8) {
+    open_pty();
+    struct termios t = mode();
+    t.c_iflag |= IUTF8;
+    set_mode(t);
+    type("ab\tc\x7f\x7f");
+    CHECK(!strcmp(shown(), "ab\tc\b \b\b\b\b\b\b\b"));
+    type("\xc3\xa4\x7f\n");
+    CHECK(!strcmp(line(), "ab\n"));
+}
+
+TEST(tty_end_of_file) {
+    open_pty();
+    type("\x04");
+    CHECK(slave_ready() && !strcmp(line(), ""));
+    type("no newline\x04");
+    CHECK(!strcmp(line(), "no newline"));
+    type("abc\x04");
+    CHECK(read(slave, buffer, 3) == 3);
+    CHECK(!slave_ready());
+}
+
+TEST(tty_raw_reads_wait_for_min_and_time) {
+    int n = -1;
+    open_pty();
+    raw(0, 0);
+    CHECK(read(slave, buffer, 10) == 0);
+    raw(3, 0);
+    type("ab");
+    CHECK(!slave_ready());
+    CHECK(ioctl(slave, FIONREAD, &n) == 0 && n == 2);
+    type("cde");
+    CHECK(slave_ready() && read(slave, buffer, 10) == 5 && !memcmp(buffer, "abcde", 5));
+    raw(0, 2);
+    double start = seconds();
+    CHECK(read(slave, buffer, 10) == 0 && seconds() - start >= 0.19);
+    raw(5, 1);
+    type("xy");
+    start = seconds();
+    CHECK(read(slave, buffer, 10) == 2 && seconds() - start >= 0.09);
+    type("123456");
+    CHECK(read(slave, buffer, 10) == 6);
+}
+
+TEST(tty_modes_change_with_input_waiting) {
+    open_pty();
+    type("partial");
+    CHECK(!slave_ready());
+    raw(1, 0);
+    CHECK(slave_ready());
+    struct termios t = mode();
+    t.c_lflag |= ICANON;
+    set_mode(t);
+    CHECK(!strcmp(line(), "partial"));
+}
+
+TEST(tty_output_is_processed) {
+    open_pty();
+    CHECK(write(slave, "a\nb\n", 4) == 4 && !strcmp(shown(), "a\r\nb\r\n"));
+    struct termios t = mode();
+    t.c_oflag = OPOST | XTABS;
+    set_mode(t);
+    CHECK(write(slave, "\rab\tc\n", 6) == 6 && !strcmp(shown(), "\rab      c\n"));
+    t.c_oflag = 0;
+    set_mode(t);
+    CHECK(write(slave, "x\ty\n", 4) == 4 && !strcmp(shown(), "x\ty\n"));
+}
+
+TEST(tty_input_is_mapped) {
+    open_pty();
+    raw(1, 0);
+    struct termios t = mode();
+    t.c_iflag = INLCR | IGNCR | ISTRIP;
+    set_mode(t);
+    type("a\r\n\xe1");
+    CHECK(!strcmp(line(), "a\ra"));
+}
+
+static int write_held(void *arg) {
+    (void)arg;
+    return write(slave, "held", 4) != 4;
+}
+
+TEST(tty_output_stops_and_starts) {
+    open_pty();
+    type("\x13");
+    usleep(20000);
+    pid_t pid = test_fork(write_held, NULL);
+    CHECK(!strcmp(shown(), ""));
+    type("\x11");
+    CHECK(!strcmp(shown(), "held") && test_wait_exit(pid) == 0);
+    CHECK(tcflow(slave, TCOOFF) == 0);
+    pid = test_fork(write_held, NULL);
+    CHECK(!strcmp(shown(), ""));
+    CHECK(tcflow(slave, TCOON) == 0 && !strcmp(shown(), "held") && test_wait_exit(pid) == 0);
+}
+
+TEST(tty_writers_wait_for_the_other_side) {
+    open_pty();
+    pid_t pid = fork();
+    if (!pid) {
+        static char big[100000];
+        memset(big, 'x', sizeof(big));
+        _exit(write(slave, big, sizeof(big)) != sizeof(big));
+    }
+    size_t total = 0;
+    while (total < 100000) {
+        ssize_t n = read(master, buffer, sizeof(buffer));
+        CHECK(n > 0);
+        total += n;
+    }
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+TEST(tty_a_flood_of_input_is_kept_for_readers) {
+    open_pty();
+    struct termios t = mode();
+    t.c_lflag &= ~ECHO;
+    set_mode(t);
+    pid_t pid = fork();
+    if (!pid) {
+        for (int i = 0; i < 3000; i++) {
+            char text[16];
+            snprintf(text, sizeof(text), "%08d\n", i);
+            type(text);
+        }
+        pause();
+    }
+    for (int i = 0; i < 3000; i++)
+        CHECK(atoi(line()) == i && strlen(buffer) == 9);
+    kill(pid, SIGKILL);
+}
+
+// ---- job control: the child leads a session on the terminal
+
+static volatile sig_atomic_t caught;
+static void catch (int sig) {
+    caught = sig;
+}
+
+static void lead_session(void) {
+    CHECK(setsid() > 0 && ioctl(slave, TIOCSCTTY, 0) == 0);
+    for (int sig = 1; sig < 32; sig++)
+        if (sig == SIGINT || sig == SIGQUIT || sig == SIGTSTP || sig == SIGWINCH || sig == SIGHUP)
+            sigaction(sig, &(struct sigaction){.sa_handler = catch}, NULL);
+}
+
+static int signals_leader(void *arg) {
+    (void)arg;
+    lead_session();
+    CHECK(tcgetpgrp(slave) == getpid() && tcgetsid(slave) == getpid());
+    int fd = open("/dev/tty", O_RDWR);
+    CHECK(fd >= 0 && write(fd, "ready\n", 6) == 6);
+    const int expect[] = {SIGINT, SIGQUIT, SIGTSTP, SIGWINCH};
+    for (size_t i = 0; i < 4; i++) {
+        caught = 0;
+        CHECK(write(fd, "?", 1) == 1);
+        while (!caught)
+            usleep(1000);
+        CHECK(caught == expect[i]);
+    }
+    return 0;
+}
+
+static void await(char c) {
+    do
+        CHECK(read(master, buffer, 1) == 1);
+    while (*buffer != c);
+}
+
+TEST(tty_characters_and_size_send_signals) {
+    open_pty();
+    pid_t pid = test_fork(signals_leader, NULL);
+    const char *const keys[] = {"\x03", "\x1c", "\x1a"};
+    for (int i = 0; i < 3; i++) {
+        await('?');
+        usleep(20000);
+        type(keys[i]);
+    }
+    await('?');
+    usleep(20000);
+    struct winsize size = {.ws_row = 33, .ws_col = 99}, got;
+    CHECK(ioctl(master, TIOCSWINSZ, &size) == 0);
+    CHECK(ioctl(slave, TIOCGWINSZ, &got) == 0 && got.ws_row == 33 && got.ws_col == 99);
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+static int background_leader(void *arg) {
+    (void)arg;
+    int status;
+    lead_session();
+    pid_t pid = fork();
+    if (!pid) {
+        setpgid(0, 0);
+        char c;
+        _exit(read(slave, &c, 1) == 1 && c == 'x' ? 7 : 1);
+    }
+    setpgid(pid, pid);
+    CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTIN);
+    CHECK(tcsetpgrp(slave, pid) == 0 && kill(-pid, SIGCONT) == 0);
+    CHECK(write(slave, "?", 1) == 1);
+    CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    signal(SIGTTOU, SIG_IGN);
+    CHECK(tcsetpgrp(slave, getpid()) == 0);
+    return 0;
+}
+
+TEST(tty_background_readers_stop) {
+    open_pty();
+    pid_t pid = test_fork(background_leader, NULL);
+    await('?');
+    type("x\n");
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+static int writer_leader(void *arg) {
+    (void)arg;
+    int status;
+    lead_session();
+    struct termios t = mode();
+    t.c_lflag |= TOSTOP;
+    set_mode(t);
+    pid_t pid = fork();
+    if (!pid) {
+        setpgid(0, 0);
+        signal(SIGTTOU, SIG_IGN);
+        CHECK(write(slave, "ignored", 7) == 7);
+        signal(SIGTTOU, SIG_DFL);
+        write(slave, "never", 5);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTOU);
+    kill(pid, SIGKILL);
+    CHECK(write(slave, "!", 1) == 1);
+    return 0;
+}
+
+TEST(tty_TOSTOP_stops_background_writers) {
+    open_pty();
+    pid_t pid = test_fork(writer_leader, NULL);
+    await('!');
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+static int hangup_leader(void *arg) {
+    (void)arg;
+    lead_session();
+    close(master);
+    CHECK(write(slave, "?", 1) == 1);
+    while (!caught)
+        usleep(1000);
+    CHECK(caught == SIGHUP);
+    CHECK(read(slave, buffer, 1) == 0);
+    CHECK_ERRNO(write(slave, "x", 1), EIO);
+    CHECK_ERRNO(open("/dev/tty", O_RDWR), ENXIO);
+    return 0;
+}
+
+TEST(tty_hangs_up_when_the_master_goes) {
+    open_pty();
+    pid_t pid = test_fork(hangup_leader, NULL);
+    await('?');
+    close(slave);
+    close(master);
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+TEST(tty_master_sees_the_slave_close) {
+    open_pty();
+    CHECK(write(slave, "bye", 3) == 3 && close(slave) == 0);
+    CHECK(!strcmp(shown(), "bye"));
+    CHECK_ERRNO(read(master, buffer, 1), EIO);
+    struct pollfd f = {master, POLLIN, 0};
+    CHECK(poll(&f, 1, 0) == 1 && (f.revents & POLLHUP));
+}
+
+TEST(tty_names_and_errors) {
+    int n;
+    open_pty();
+    CHECK(ioctl(master, TIOCGPTN, &n) == 0);
+    char name[32];
+    snprintf(name, sizeof(name), "/dev/pts/%d", n);
+    CHECK(!strcmp(ttyname(slave), name));
+    CHECK_ERRNO(ioctl(slave, TIOCGPGRP, &n), ENOTTY);
+    int p[2];
+    CHECK(pipe(p) == 0);
+    CHECK_ERRNO(ioctl(p[0], TCGETS, buffer), ENOTTY);
+    CHECK(fcntl(slave, F_SETFL, O_NONBLOCK) == 0);
+    CHECK_ERRNO(read(slave, buffer, 1), EAGAIN);
+    CHECK_ERRNO(lseek(slave, 0, SEEK_CUR), ESPIPE);
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+// Waiting for files, the finer points: timeouts and masks of ppoll and pselect, nested epoll sets, files that are closed
+// while they are waited for, sizes of pipes, FIFOs.
+#include "test.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static int p[2];
+static char buffer[1 << 17];
+
+static volatile sig_atomic_t caught;
+static void catch (int sig) {
+    caught = sig;
+}
+
+static double seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void signal_soon(pid_t target, int sig) {
+    if (!fork()) {
+        usleep(100000);
+        kill(target, sig);
+        _exit(0);
+    }
+}
+
+static int epoll_now(int ep, struct epoll_event *e, int n) {
+    return epoll_wait(ep, e, n, 0);
+}
+
+static int add(int ep, int fd, unsigned int events) {
+    struct epoll_event e = {.events = events, .data.fd = fd};
+    return epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e);
+}
+
+TEST(ppoll_waits_with_its_mask_and_puts_the_old_back) {
+    sigset_t usr1, now;
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    CHECK(sigprocmask(SIG_BLOCK, &usr1, NULL) == 0);
+    sigaction(SIGUSR1, &(struct sigaction){.sa_handler = catch, .sa_flags = SA_RESTART}, NULL);
+    raise(SIGUSR1);
+    CHECK(!caught && pipe(p) == 0);
+    struct pollfd f = {p[0], POLLIN, 0};
+    sigset_t none;
+    sigemptyset(&none);
+    CHECK_ERRNO(ppoll(&f, 1, NULL, &none), EINTR);
+    CHECK(caught == SIGUSR1 && sigprocmask(SIG_BLOCK, NULL, &now) == 0 && sigismember(&now, SIGUSR1));
+    CHECK(write(p[1], "x", 1) == 1 && ppoll(&f, 1, NULL, &none) == 1);
+    CHECK(sigprocmask(SIG_BLOCK, NULL, &now) == 0 && sigismember(&now, SIGUSR1));
+}
+
+TEST(pselect_tells_the_time_that_is_left) {
+    long timeout[2] = {5, 0};
+    fd_set set;
+    CHECK(pipe(p) == 0);
+    FD_ZERO(&set);
+    FD_SET(p[0], &set);
+    if (!fork()) {
+        usleep(200000);
+        _exit(write(p[1], "x", 1) != 1);
+    }
+    CHECK(syscall(SYS_pselect6, p[0] + 1, &set, NULL, NULL, timeout, NULL) == 1);
+    CHECK(FD_ISSET(p[0], &set) && timeout[0] == 4);
+    FD_ZERO(&set);
+    FD_SET(99, &set);
+    CHECK_ERRNO(select(100, &set, NULL, NULL, &(struct timeval){0, 0}), EBADF);
+}
+
+TEST(poll_goes_on_after_a_signal_without_a_handler) {
+    CHECK(pipe(p) == 0);
+    struct pollfd f = {p[0], POLLIN, 0};
+    signal_soon(getpid(), SIGCHLD);
+    double start = seconds();
+    CHECK(poll(&f, 1, 300) == 0 && seconds() - start >= 0.29);
+}
+
+TEST(poll_ends_for_many_files) {
+    struct pollfd f[200];
+    for (int i = 0; i < 200; i++) {
+        CHECK(pipe(p) == 0);
+        f[i] = (struct pollfd){p[0], POLLIN, 0};
+    }
+    if (!fork()) {
+        usleep(50000);
+        _exit(write(p[1], "x", 1) != 1);
+    }
+    CHECK(poll(f, 200, 5000) == 1 && f[199].revents == POLLIN);
+    f[3].fd = -1;
+    f[4].fd = 9999;
+    CHECK(poll(f, 200, 0) == 2 && f[3].revents == 0 && f[4].revents == POLLNVAL);
+}
+
+TEST(poll_wakes_for_a_hangup) {
+    CHECK(pipe(p) == 0);
+    if (!fork()) {
+        close(p[0]);
+        usleep(50000);
+        _exit(0);
+    }
+    close(p[1]);
+    struct pollfd f = {p[0], POLLIN, 0};
+    CHECK(poll(&f, 1, 5000) == 1 && f.revents == POLLHUP);
+}
+
+TEST(epoll_forgets_closed_files) {
+    struct epoll_event e[4];
+    int ep = epoll_create1(EPOLL_CLOEXEC);
+    CHECK(pipe(p) == 0 && add(ep, p[0], EPOLLIN) == 0 && write(p[1], "x", 1) == 1);
+    int copy = dup(p[0]);
+    CHECK(close(p[0]) == 0 && epoll_now(ep, e, 4) == 1);
+    CHECK(close(copy) == 0 && epoll_now(ep, e, 4) == 0);
+    CHECK(close(ep) == 0);
+}
+
+TEST(epoll_sets_nest_but_not_in_circles) {
+    struct epoll_event e[4];
+    int a = epoll_create1(0), b = epoll_create1(0);
+    CHECK(pipe(p) == 0 && add(b, p[0], EPOLLIN) == 0 && add(a, b, EPOLLIN) == 0);
+    CHECK(epoll_now(a, e, 4) == 0 && write(p[1], "x", 1) == 1);
+    CHECK(epoll_now(a, e, 4) == 1 && e[0].data.fd == b && epoll_now(b, e, 4) == 1 && e[0].data.fd == p[0]);
+    CHECK(read(p[0], buffer, 1) == 1 && epoll_now(a, e, 4) == 0);
+    CHECK_ERRNO(add(b, a, EPOLLIN), ELOOP);
+    CHECK_ERRNO(add(a, a, EPOLLIN), EINVAL);
+    int chain = a;
+    for (int i = 0;; i++) {
+        int next = epoll_create1(0);
+        if (add(next, chain, EPOLLIN)) {
+            CHECK(errno == ELOOP && i >= 2 && i <= 6);
+            break;
+        }
+        CHECK(i < 10);
+        chain = next;
+    }
+}
+
+TEST(epoll_ctl_refuses_what_it_must) {
+    int ep = epoll_create1(0), file = open("/tmp", O_RDONLY);
+    struct epoll_event e = {.events = EPOLLIN};
+    CHECK(pipe(p) == 0 && add(ep, p[0], EPOLLIN) == 0);
+    CHECK_ERRNO(add(ep, p[0], EPOLLIN), EEXIST);
+    CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_MOD, p[1], &e), ENOENT);
+    CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_DEL, p[1], &e), ENOENT);
+    CHECK_ERRNO(add(ep, file, EPOLLIN), EPERM);
+    CHECK_ERRNO(add(ep, 9999, EPOLLIN), EBADF);
+    CHECK_ERRNO(add(p[0], p[1], EPOLLIN), EINVAL);
+    CHECK_ERRNO(epoll_wait(ep, &e, 0, 0), EINVAL);
+}
+
+TEST(epoll_edges_come_once_for_each_write) {
+    struct epoll_event e[4];
+    int ep = epoll_create1(0);
+    CHECK(pipe(p) == 0 && add(ep, p[0], EPOLLIN | EPOLLET) == 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK(write(p[1], "x", 1) == 1 && epoll_now(ep, e, 4) == 1 && epoll_now(ep, e, 4) == 0);
+    }
+}
+
+TEST(epoll_wakes_sleepers) {
+    struct epoll_event e;
+    int ep = epoll_create1(0), ev = eventfd(0, EFD_NONBLOCK);
+    CHECK(add(ep, ev, EPOLLIN) == 0);
+    if (!fork()) {
+        usleep(50000);
+        _exit(eventfd_write(ev, 1));
+    }
+    CHECK(epoll_wait(ep, &e, 1, 5000) == 1 && e.events == EPOLLIN);
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = catch}, NULL);
+    eventfd_t value;
+    CHECK(eventfd_read(ev, &value) == 0);
+    signal_soon(getpid(), SIGALRM);
+    CHECK_ERRNO(epoll_wait(ep, &e, 1, 5000), EINTR);
+}
+
+TEST(epoll_exclusive_wakes_one_of_many) {
+    enum { N = 4 };
+    int ev = eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE), woken[2], n;
+    CHECK(pipe(woken) == 0);
+    for (int i = 0; i < N; i++)
+        if (!fork()) {
+            struct epoll_event e;
+            int ep = epoll_create1(0);
+            if (add(ep, ev, EPOLLIN | EPOLLEXCLUSIVE) || epoll_wait(ep, &e, 1, 3000) != 1)
+                _exit(0);
+            _exit(write(woken[1], "x", 1) != 1);
+        }
+    usleep(200000);
+    CHECK(eventfd_write(ev, 1) == 0);
+    usleep(200000);
+    CHECK(fcntl(woken[0], F_SETFL, O_NONBLOCK) == 0 && (n = read(woken[0], buffer, 100)) >= 1 && n < N);
+    while (wait(NULL) > 0)
+        ;
+}
+
+TEST(pipes_grow_and_shrink_with_their_content) {
+    CHECK(pipe2(p, O_NONBLOCK) == 0);
+    for (int i = 0; i < 65536; i++)
+        buffer[i] = i * 7;
+    CHECK(write(p[1], buffer, 65536) == 65536);
+    CHECK_ERRNO(fcntl(p[1], F_SETPIPE_SZ, 4096), EBUSY);
+    CHECK(fcntl(p[1], F_SETPIPE_SZ, 200000) == 262144 && write(p[1], buffer, 65536) == 65536);
+    CHECK(read(p[0], buffer, 100000) == 100000);
+    for (int i = 0; i < 100000; i++)
+        CHECK(buffer[i] == (char)((i % 65536) * 7));
+    CHECK(fcntl(p[1], F_SETPIPE_SZ, 1) == -1 ? errno == EBUSY : 1);
+    CHECK(read(p[0], buffer, 100000) == 131072 - 100000);
+    CHECK(fcntl(p[0], F_SETPIPE_SZ, 1) == 4096 && fcntl(p[1], F_GETPIPE_SZ) == 4096);
+    CHECK_ERRNO(fcntl(0, F_SETPIPE_SZ, 4096), EBADF);
+    CHECK(write(p[1], buffer, 5000) == 4096);
+}
+
+TEST(fifos_hang_up_only_after_a_writer) {
+    unlink("/tmp/hang");
+    CHECK(mkfifo("/tmp/hang", 0600) == 0);
+    int r = open("/tmp/hang", O_RDONLY | O_NONBLOCK);
+    struct pollfd f = {r, POLLIN, 0};
+    CHECK(r >= 0 && poll(&f, 1, 0) == 0 && read(r, buffer, 1) == 0);
+    int w = open("/tmp/hang", O_WRONLY | O_NONBLOCK);
+    CHECK(w >= 0 && write(w, "x", 1) == 1 && close(w) == 0);
+    CHECK(poll(&f, 1, 0) == 1 && f.revents == (POLLIN | POLLHUP));
+    CHECK(read(r, buffer, 9) == 1 && read(r, buffer, 9) == 0);
+    w = open("/tmp/hang", O_RDWR);
+    CHECK(w >= 0 && poll(&f, 1, 0) == 0 && close(w) == 0 && close(r) == 0);
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = catch}, NULL);
+    signal_soon(getpid(), SIGALRM);
+    CHECK_ERRNO(open("/tmp/hang", O_WRONLY), EINTR);
+}
