@@ -289,7 +289,7 @@ int futex_unlock_pi(uint32_t __user *addr, bool shared) {
 
 void futex_exit_pi(struct thread *t) {
     mutex_lock(&pi_mutex);
-    t->pi_exited = true;
+    t->pi_exited = t->exiting; // else it goes on with another program
     while (!list_empty(&t->pi_owned))
         grant(list_first_entry(&t->pi_owned, struct pi_lock, owned_link), true);
     mutex_unlock(&pi_mutex);
