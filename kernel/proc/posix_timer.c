@@ -190,7 +190,7 @@ static bool sample(bool user_mode) {
     struct process *p = current->process;
     ktime_t user, system;
     (void)user_mode;
-    if (!p)
+    if (!p || current->exiting) // the last thread to exit frees the timers
         return false;
     struct process_timers *timers = READ_ONCE(p->timers);
     bool armed = timers && !list_empty(&timers->armed);
@@ -581,16 +581,14 @@ void posix_timers_exec(struct process *p) {
     mutex_unlock(&timers->lock);
 }
 
-// The caller is the last thread, or the process has none that runs.
+// All threads are exiting, so none is sampled any more.
 void posix_timers_exit(struct process *p) {
     struct process_timers *timers = p->timers;
     if (!timers)
         return;
     posix_timers_exec(p);
     timer_cancel(&timers->real.timer);
-    unsigned long flags = irq_save(); // no sample of this thread from here on
     p->timers = NULL;
-    irq_restore(flags);
     kfree(timers);
 }
 
