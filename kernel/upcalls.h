@@ -6,6 +6,7 @@
 
 struct trap_frame;
 struct thread;
+struct file;
 struct tty;
 
 // arch -> sys: an ecall from user mode. Sets frame's a0. Interrupts are enabled.
@@ -14,6 +15,9 @@ void syscall_dispatch(struct trap_frame *frame);
 // PROT_WRITE, PROT_EXEC. Returns 0 if the access may be retried, else the signal (SIGSEGV, SIGBUS) with
 // its si_code in *code. May sleep.
 int vm_fault(unsigned long addr, int access, int *code);
+// vm -> fs: an area takes and gives up its reference on a file.
+void vm_file_get(struct file *f);
+void vm_file_put(struct file *f);
 // arch -> proc: the running user program did something that a signal answers (fault, illegal instruction, ...).
 void signal_fault(struct trap_frame *frame, int sig, int code, unsigned long addr);
 // arch -> proc: before returning to user mode with any THREAD_WORK flag set: delivers signals, reschedules.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Who a thread acts as: user and group ids, supplementary groups, capabilities. Immutable once a thread uses it;
-// a change makes a new one (credentials(7)).
+// a change makes a new one (credentials(7), capabilities(7)).
 #pragma once
 #include "core/spinlock.h"
 
@@ -10,12 +10,28 @@ struct cred {
     struct refcount refs;
     uid_t uid, euid, suid, fsuid; // [I]
     gid_t gid, egid, sgid, fsgid; // [I]
-    uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient; // [I] capabilities(7)
-    unsigned int ngroups;                                             // [I]
-    gid_t groups[NGROUPS];                                            // [I]
+    uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient; // [I]
+    unsigned int securebits;      // [I] SECBIT_*, linux/securebits.h
+    bool no_new_privs;            // [I]
+    unsigned int ngroups;         // [I]
+    gid_t groups[NGROUPS];        // [I] ascending
 };
+
+// The credentials of the kernel's own threads and of pid 1: root with all capabilities. Never freed.
+extern struct cred kernel_cred;
+extern const uint64_t cred_all_caps; // every capability there is
+
+static inline struct cred *cred_get(struct cred *cred) {
+    ref_get(&cred->refs);
+    return cred;
+}
+void cred_put(struct cred *cred); // NULL is fine
+// A copy to change before it is used; one reference. NULL if no memory.
+struct cred *__must_check cred_copy(const struct cred *cred);
 
 // cap: CAP_*, linux/capability.h.
 static inline bool cred_capable(const struct cred *cred, int cap) {
     return cred->cap_effective >> cap & 1;
 }
+// True if gid is the effective file system group or a supplementary one.
+bool cred_in_group(const struct cred *cred, gid_t gid);

@@ -1,5 +1,5 @@
 # Boot tests: whole machines in QEMU, driven over the console by pytest and pexpect.
-TEST_SUITES += boot
+TEST_SUITES += test-boot
 .PHONY: test-boot
 test-boot: $(B)/Image $(B)/drupe.elf $(B)/drupe $(B)/deps/musl.stamp ## whole machines: the shell session, bad archives, harts and memory, panics, glibc programs
 	@mkdir -p $(B)/test

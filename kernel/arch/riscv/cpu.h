@@ -14,6 +14,7 @@ struct thread;
 #define WORK_SIGNAL  (1u << 0) // a signal may be deliverable
 #define WORK_RESCHED (1u << 1) // give the hart up
 #define WORK_TRACE   (1u << 2) // system calls are traced (slow path)
+#define WORK_FRAME   (1u << 3) // the trap frame was changed: load all registers from it (arch_frame_changed())
 
 // Floating-point registers as ptrace and signal frames have them (f0-f31, fcsr).
 struct fpu_state {
@@ -92,6 +93,10 @@ static inline void irq_disable(void) {
 static inline bool irq_enabled(void) {
     return csr_read(sstatus) & SSTATUS_SIE;
 }
+// In an interrupt handler: it interrupted user mode.
+static inline bool irq_from_user(void) {
+    return !(csr_read(sstatus) & SSTATUS_SPP);
+}
 static inline void cpu_relax(void) {
     __asm__ volatile(".insn i 0x0F, 0, x0, x0, 0x010" ::: "memory"); // pause
 }
@@ -119,6 +124,18 @@ struct trap_frame *arch_user_frame(struct thread *thread);
 // Goes to user mode with the thread's trap frame; never returns. Runs user_return_work() first where asked.
 void arch_enter_user(void) __noreturn;
 
+// The current thread's trap frame holds new values: the way back to user mode loads all of it. (A system call's way back
+// else loads only what a call may change.) arch_enter_user() and work (WORK_*) imply it.
+static inline void arch_frame_changed(void) {
+    __atomic_fetch_or(&((struct arch_thread *)tp_thread)->work, WORK_FRAME, __ATOMIC_RELAXED);
+}
+
+// Timer, software and external interrupts may come from now on, when enabled by irq_enable().
+void arch_enable_interrupts(void);
+
+// Has the firmware start hart `id`, which goes to hart_main() on the stack of harts[id].idle. 0 or -EIO.
+int __must_check arch_start_hart(unsigned int id);
+
 // FP state of a thread, brought to memory first where registers hold it newest (only for current or a thread that does
 // not run).
 void fpu_save(struct thread *thread);    // registers -> thread's fpu, if they are newer
@@ -128,3 +145,5 @@ void fpu_reset(void);
 
 // The ISA letters of the device tree, for AT_HWCAP ('a'..'z' -> bits 0..25).
 extern unsigned long arch_hwcap;
+// The Sstc extension: a hart sets its own timer, without the firmware.
+extern bool arch_has_sstc;

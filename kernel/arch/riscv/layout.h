@@ -7,7 +7,7 @@
 #define PAGE_MASK  (PAGE_SIZE - 1)
 
 #define USER_END      0x0000004000000000 // user addresses are below
-#define DIRECT_BASE   0xffffffc000000000 // all RAM, writable, not executable (but the kernel's own text and rodata: read-only)
+#define DIRECT_BASE   0xffffffc000000000 // physical address 0 on: RAM, writable, not executable (the image's text and rodata: read-only)
 #define DIRECT_SIZE   0x0000002000000000 // 128 GiB
 #define STACKS_BASE   0xfffffff000000000 // kernel stacks, each with an unmapped guard page below
 #define IO_BASE       0xfffffff800000000 // device registers, mapped by arch_ioremap()
@@ -30,19 +30,18 @@
 
 typedef uint64_t pte_t;
 
-extern paddr_t direct_phys_base;  // physical address that DIRECT_BASE maps (1 GiB aligned, at or below the start of RAM)
 extern paddr_t kernel_phys_base;  // where the image was loaded
 
 // Linker symbols: bounds of the image's parts, link addresses.
 extern char _start[], __text_end[], __rodata_end[], __data_end[], __bss_end[], __image_end[];
 
 static inline void *phys_to_virt(paddr_t pa) {
-    return (void *)(pa - direct_phys_base + DIRECT_BASE);
+    return (void *)(pa + DIRECT_BASE);
 }
 // For direct-map addresses, and for those of the kernel image.
 static inline paddr_t virt_to_phys(const void *va) {
     unsigned long a = (unsigned long)va;
-    return a >= KERNEL_BASE ? a - KERNEL_BASE + kernel_phys_base : a - DIRECT_BASE + direct_phys_base;
+    return a >= KERNEL_BASE ? a - KERNEL_BASE + kernel_phys_base : a - DIRECT_BASE;
 }
 static inline pte_t pte_make(paddr_t pa, unsigned long flags) {
     return (pa >> PAGE_SHIFT << 10) | flags;

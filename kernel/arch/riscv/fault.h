@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Between the trap handler and those it turns to inside the kernel.
+#pragma once
+#include "arch/riscv/trap.h"
+
+// The routines of uaccess.S that may fault, and where a fault that cannot be mended continues.
+struct uaccess_range {
+    unsigned long start, end, fixup;
+};
+// The range that holds pc, or NULL.
+const struct uaccess_range *uaccess_find(unsigned long pc);
+
+// An illegal instruction of a user program: true if it was its first use of floating point since it runs on this hart, whose registers
+// have been loaded now.
+bool fpu_first_use(struct trap_frame *f);
+
+// core/panic.c: an exception in the kernel that nothing can mend; a kernel stack that is full.
+void panic_trap(const struct trap_frame *f) __attribute__((noreturn));
+void panic_stack_overflow(const struct trap_frame *f) __attribute__((noreturn));

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* User memory: the only instructions of the kernel that touch it. Each routine switches SUM on for itself; a fault in it that cannot be
+ * mended goes on at the fix-up that uaccess_table names for its range. Routines check nothing: uaccess.c does. */
+
+#define SUM	(1 << 18)
+	.macro	begin
+	li	t6, SUM
+	csrs	sstatus, t6
+	.endm
+	.macro	end
+	li	t6, SUM
+	csrc	sstatus, t6
+	.endm
+	.macro	range start, end, fixup
+	.pushsection .rodata
+	.dword	\start, \end, \fixup
+	.popsection
+	.endm
+
+	.section .rodata
+	.balign 8
+	.globl	uaccess_table
+uaccess_table:
+	.text
+
+/* size_t user_copy_raw(to, from, n): bytes not copied; either side may be user memory. Forward. */
+	.globl	user_copy_raw
+user_copy_raw:
+	begin
+	add	a2, a0, a2		/* a2 = end of to */
+	sub	t0, a2, a0
+	li	t1, 16
+	bltu	t0, t1, bytes
+	xor	t0, a0, a1
+	andi	t0, t0, 7
+	bnez	t0, shifted
+head:	andi	t0, a0, 7
+	beqz	t0, words
+copy_1:	lb	t1, 0(a1)
+	sb	t1, 0(a0)
+copy_1_end:
+	addi	a0, a0, 1
+	addi	a1, a1, 1
+	j	head
+words:	addi	a3, a2, -63
+	bgeu	a0, a3, words_rest
+copy_2:	ld	t0, 0(a1)
+	ld	t1, 8(a1)
+	ld	t2, 16(a1)
+	ld	t3, 24(a1)
+	ld	t4, 32(a1)
+	ld	t5, 40(a1)
+	ld	a4, 48(a1)
+	ld	a5, 56(a1)
+	sd	t0, 0(a0)
+	sd	t1, 8(a0)
+	sd	t2, 16(a0)
+	sd	t3, 24(a0)
+	sd	t4, 32(a0)
+	sd	t5, 40(a0)
+	sd	a4, 48(a0)
+	sd	a5, 56(a0)
+copy_2_end:
+	addi	a0, a0, 64
+	addi	a1, a1, 64
+	bltu	a0, a3, copy_2
+words_rest:
+	addi	a3, a2, -7
+	bgeu	a0, a3, bytes
+copy_3:	ld	t0, 0(a1)
+	sd	t0, 0(a0)
+copy_3_end:
+	addi	a0, a0, 8
+	addi	a1, a1, 8
+	bltu	a0, a3, copy_3
+bytes:	bgeu	a0, a2, done
+copy_4:	lb	t0, 0(a1)
+	sb	t0, 0(a0)
+copy_4_end:
+	addi	a0, a0, 1
+	addi	a1, a1, 1
+	bltu	a0, a2, copy_4
+done:	end
+	sub	a0, a2, a0
+	ret
+/* The two sides differ in their alignment: aligned words of the source, shifted together. */
+shifted:
+	andi	t0, a0, 7
+	beqz	t0, 1f
+copy_5:	lb	t1, 0(a1)
+	sb	t1, 0(a0)
+copy_5_end:
+	addi	a0, a0, 1
+	addi	a1, a1, 1
+	j	shifted
+1:	andi	t0, a1, 7
+	slli	t0, t0, 3		/* bits to drop of the first word */
+	li	t1, 64
+	sub	t1, t1, t0
+	andi	a4, a1, -8
+	addi	a3, a2, -15		/* the last words come bytewise, so that no word beyond the end is read */
+	bgeu	a0, a3, bytes
+copy_6:	ld	t2, 0(a4)
+copy_6_end:
+2:
+copy_7:	ld	t3, 8(a4)
+	srl	t4, t2, t0
+	sll	t5, t3, t1
+	or	t4, t4, t5
+	sd	t4, 0(a0)
+copy_7_end:
+	mv	t2, t3
+	addi	a4, a4, 8
+	addi	a1, a1, 8
+	addi	a0, a0, 8
+	bltu	a0, a3, 2b
+	j	bytes
+	range	copy_1, copy_1_end, done
+	range	copy_2, copy_2_end, bytes	/* finds the byte that faults */
+	range	copy_3, copy_3_end, bytes
+	range	copy_4, copy_4_end, done
+	range	copy_5, copy_5_end, done
+	range	copy_6, copy_7_end, bytes
+
+/* size_t user_clear_raw(to, n): bytes not cleared. */
+	.globl	user_clear_raw
+user_clear_raw:
+	begin
+	add	a2, a0, a1
+clear_head:
+	andi	t0, a0, 7
+	beqz	t0, clear_words
+	bgeu	a0, a2, done
+clear_1:
+	sb	zero, 0(a0)
+clear_1_end:
+	addi	a0, a0, 1
+	j	clear_head
+clear_words:
+	addi	a3, a2, -7
+	bgeu	a0, a3, clear_bytes
+clear_2:
+	sd	zero, 0(a0)
+clear_2_end:
+	addi	a0, a0, 8
+	bltu	a0, a3, clear_2
+clear_bytes:
+	bgeu	a0, a2, done
+clear_3:
+	sb	zero, 0(a0)
+clear_3_end:
+	addi	a0, a0, 1
+	j	clear_bytes
+	range	clear_1, clear_1_end, done
+	range	clear_2, clear_2_end, clear_bytes
+	range	clear_3, clear_3_end, done
+
+/* ssize_t user_string_raw(to, from, n): copies up to and with the NUL; its length without it, n if there is none within n,
+ * -1 for a fault. Reads aligned words, which never cross into another page. */
+	.globl	user_string_raw
+user_string_raw:
+	begin
+	mv	a3, a0
+	add	a2, a0, a2
+	li	t3, 0x7f7f7f7f7f7f7f7f
+string_bytes:
+	bgeu	a0, a2, string_none
+	andi	t0, a1, 7
+	beqz	t0, string_words
+string_1:
+	lb	t1, 0(a1)
+string_1_end:
+	sb	t1, 0(a0)
+	beqz	t1, string_end
+	addi	a0, a0, 1
+	addi	a1, a1, 1
+	j	string_bytes
+string_words:
+	andi	t0, a0, 7
+	addi	a4, a2, -7
+	bnez	t0, string_slow
+string_2:
+	bgeu	a0, a4, string_slow
+	ld	t0, 0(a1)
+	and	t1, t0, t3		/* a byte is 0 iff neither its low bits carry nor its top bit is set */
+	add	t1, t1, t3
+	or	t1, t1, t0
+	or	t1, t1, t3
+	not	t1, t1
+	bnez	t1, string_slow
+	sd	t0, 0(a0)
+	addi	a0, a0, 8
+	addi	a1, a1, 8
+	j	string_2
+string_2_end:
+string_slow:
+	bgeu	a0, a2, string_none
+string_3:
+	lb	t1, 0(a1)
+string_3_end:
+	sb	t1, 0(a0)
+	beqz	t1, string_end
+	addi	a0, a0, 1
+	addi	a1, a1, 1
+	andi	t0, a1, 7
+	bnez	t0, string_slow
+	j	string_bytes
+string_none:
+string_end:
+	end
+	sub	a0, a0, a3
+	ret
+string_fault:
+	end
+	li	a0, -1
+	ret
+	range	string_1, string_1_end, string_fault
+	range	string_2, string_2_end, string_fault
+	range	string_3, string_3_end, string_fault
+
+/* int user_load_u32_raw(from, value): 0, or -1 for a fault. */
+	.globl	user_load_u32_raw
+user_load_u32_raw:
+	begin
+load_1:	lw	t0, 0(a0)
+load_1_end:
+	end
+	sw	t0, 0(a1)
+	li	a0, 0
+	ret
+atomic_fault:
+	end
+	li	a0, -1
+	ret
+	range	load_1, load_1_end, atomic_fault
+
+/* int user_cmpxchg_u32_raw(at, old, new): *old becomes the value found. 0 or -1. */
+	.globl	user_cmpxchg_u32_raw
+user_cmpxchg_u32_raw:
+	lw	t1, 0(a1)
+	begin
+cas_1:	lr.w.aqrl t0, (a0)
+	bne	t0, t1, cas_1_end
+	sc.w.aqrl t2, a2, (a0)
+	bnez	t2, cas_1
+cas_1_end:
+	end
+	sw	t0, 0(a1)
+	li	a0, 0
+	ret
+	range	cas_1, cas_1_end, atomic_fault
+
+	.section .rodata
+	.dword	0, 0, 0

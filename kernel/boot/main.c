@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// The whole start in order, on the hart that the firmware chose; docs/boot.md tells more.
+#include "arch/riscv/cpu.h"
+#include "arch/riscv/mmu.h"
+#include "boot/ram.h"
+#include "core/cmdline.h"
+#include "core/fdt.h"
+#include "core/panic.h"
+#include "core/printk.h"
+#include "core/random.h"
+#include "core/version.h"
+#include "drivers/plic.h"
+#include "drivers/rtc.h"
+#include "drivers/uart8250.h"
+#include "fs/init.h"
+#include "initrd/initrd.h"
+#include "lib/image.h"
+#include "mm/slab.h"
+#include "proc/futex.h"
+#include "proc/init.h"
+#include "proc/posix_timer.h"
+#include "sched/clock.h"
+#include "vm/vmspace.h"
+
+struct thread boot_thread; // of the code that runs from the image's first instruction on; becomes hart 0's idle thread
+extern const struct image_descriptor __image_descriptor;
+
+static void set_log_level(void) {
+    if (cmdline_has("quiet"))
+        console_loglevel = LOG_WARNING;
+    console_loglevel = (int)cmdline_number("loglevel", console_loglevel);
+    if (cmdline_has("ignore_loglevel") || cmdline_has("debug"))
+        console_loglevel = LOG_DEBUG + 1;
+}
+
+// The rest of the start: a thread, since from here on things may sleep.
+static void init_thread(void *arg) {
+    (void)arg;
+    fs_start();
+    process_init();
+    futex_init();
+    posix_timer_init();
+    initrd_load();
+    process_start_init();
+}
+
+// hartid, the device tree's physical address, and rdtime at the kernel's first instruction.
+void kernel_main(unsigned long hartid, paddr_t dtb, uint64_t entered) {
+    boot_thread.arch.hart = &harts[0];
+    fdt_init(phys_to_virt(dtb));
+    panic_init();
+    fdt_read_harts(hartid);
+    cmdline_init((const char *)_start + __image_descriptor.cmdline_offset, fdt_bootargs());
+    set_log_level();
+    pr_info("Drupe %s, entered at rdtime %lu", KERNEL_RELEASE, (unsigned long)entered);
+    pr_info("%s, %u hart%s, %s", fdt_model(), hart_count, hart_count == 1 ? "" : "s", fdt_isa());
+    pr_info("command line: %s", cmdline_text());
+
+    ram_init(dtb);
+    slab_init();
+    size_t n;
+    const void *seed = fdt_rng_seed(&n);
+    random_init(seed, n);
+    uart_init();
+    plic_init();
+    sched_init();
+    clock_init();
+    clock_set_realtime(rtc_read_ns());
+    vm_init();
+    arch_enable_interrupts();
+    uart_enable_interrupts();
+    smp_start_harts();
+    if (kthread_run("init", init_thread, NULL))
+        panic("no memory for the first thread");
+    sched_idle_loop();
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The device tree, read through libfdt (this folder's fdt.c is the one file that includes it). Everything is read at boot, by one hart.
+// Devicetree specification 0.4.
+#pragma once
+#include "core/types.h"
+
+struct fdt_range {
+    paddr_t base;
+    uint64_t size;
+};
+
+// Checks the blob at this direct-map address; panics if it is none. Its content stays where it is.
+void fdt_init(const void *blob);
+// Size of the blob in bytes.
+size_t fdt_size(void);
+
+// Calls fn for each bank of RAM; for each reserved range (the reservation block and /reserved-memory).
+void fdt_for_each_memory(void (*fn)(paddr_t base, uint64_t size));
+void fdt_for_each_reserved(void (*fn)(paddr_t base, uint64_t size));
+
+// /chosen: the boot arguments or NULL; the initrd's place (both properties, of 4 or 8 bytes), false if there is none; the seed for random numbers.
+const char *fdt_bootargs(void);
+bool fdt_initrd(struct fdt_range *out);
+const void *fdt_rng_seed(size_t *n);
+
+// Fills in harts[] (0 is `boot_hartid`), hart_count, timebase_frequency, arch_hwcap.
+void fdt_read_harts(unsigned long boot_hartid);
+// The isa string of the first hart, "rv64imafdc...", and the machine's model, for /proc/cpuinfo and the log.
+const char *fdt_isa(void);
+const char *fdt_model(void);
+
+// The next node after `after` (-1: the first) that is compatible with `name`; -1 if there is none.
+int fdt_next_compatible(int after, const char *name);
+// The node's first register range. False if it has none.
+bool fdt_reg(int node, struct fdt_range *out);
+// A 32-bit property, `otherwise` if it is missing. Element i of an array of them.
+uint32_t fdt_u32(int node, const char *property, uint32_t otherwise);
+uint32_t fdt_u32_at(int node, const char *property, unsigned int i, uint32_t otherwise);
+unsigned int fdt_u32_count(int node, const char *property);
+// For interrupt controllers: the dense hart index of the CPU whose interrupt controller has this phandle, -1 if none.
+int fdt_hart_of_intc(uint32_t phandle);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// The table (tools/mksymbols): a header of 32-bit numbers { functions, files, names' offset, lines' offset }; for each function
+// { address - KERNEL_BASE, name, lines }; for each file its name's offset; the names; and each function's lines as a byte stream of
+// (file number, first line) and then pairs (address step, line step), in LEB128, the line steps zigzag, ended by an address step of 0 followed by 0.
+#include "core/symbols.h"
+#include "arch/riscv/layout.h"
+#include "lib/format.h"
+
+struct symbol_header {
+    uint32_t functions, files, names, lines;
+};
+struct symbol_function {
+    uint32_t address, name, lines;
+};
+extern const struct symbol_header __symbols[];
+
+static uint32_t read_number(const uint8_t **p) {
+    uint32_t v = 0;
+    for (int shift = 0;; shift += 7) {
+        uint8_t b = *(*p)++;
+        v |= (uint32_t)(b & 0x7f) << shift;
+        if (!(b & 0x80))
+            return v;
+    }
+}
+
+static int32_t read_signed(const uint8_t **p) {
+    uint32_t v = read_number(p);
+    return (int32_t)(v >> 1) ^ -(int32_t)(v & 1);
+}
+
+// The line of the last row at or below `offset` into the function; 0 if there is none.
+static uint32_t find_line(const uint8_t *p, uint32_t offset, uint32_t *file) {
+    uint32_t at = 0, line = read_number(&p);
+    *file = read_number(&p);
+    for (;;) {
+        uint32_t step = read_number(&p);
+        int32_t change = read_signed(&p);
+        if ((step == 0 && change == 0) || at + step > offset)
+            return line;
+        at += step;
+        line += change;
+    }
+}
+
+void symbol_describe(unsigned long pc, char *buf, size_t n) {
+    const struct symbol_header *h = __symbols;
+    const struct symbol_function *functions = (const struct symbol_function *)(h + 1);
+    const uint32_t *files = (const uint32_t *)(functions + h->functions);
+    const char *names = (const char *)h + h->names;
+    uint32_t offset = pc - KERNEL_BASE, file, low = 0, high = h->functions;
+    if (pc < KERNEL_BASE || pc >= (unsigned long)__text_end || !h->functions) {
+        lib_snprintf(buf, n, "0x%lx", pc);
+        return;
+    }
+    while (high - low > 1) {
+        uint32_t middle = (low + high) / 2;
+        if (functions[middle].address <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    const struct symbol_function *f = &functions[low];
+    const char *name = names + f->name;
+    if (f->lines == ~0u) {
+        lib_snprintf(buf, n, "%s+0x%x", name, offset - f->address);
+        return;
+    }
+    uint32_t line = find_line((const uint8_t *)h + h->lines + f->lines, offset - f->address, &file);
+    lib_snprintf(buf, n, "%s+0x%x (%s:%u)", name, offset - f->address, names + files[file], line);
+}

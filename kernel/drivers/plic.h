@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+// The platform-level interrupt controller: RISC-V PLIC specification 1.0.
+#pragma once
+#include "core/types.h"
+
+// Finds it in the device tree and takes it into use; without one, no device interrupts.
+void plic_init(void);

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+#
+# The kernel: compiled into $(KOUT)/kernel, linked twice (the second time with its own symbol table), then made a flat image.
+#   KOUT    where to (default: $(B)); another one keeps a variant apart
+#   INITRD  the archive to embed; empty: none
+#   DEBUG=1 adds the checks of debug builds
+
+KOUT ?= $(B)
+INITRD ?= $(B)/root.cpio
+KERNEL_CC := $(CROSS)gcc
+KERNEL_OBJ_DIR := $(KOUT)/kernel
+KERNEL_INCLUDE := $(KOUT)/include
+
+KERNEL_SRC := $(sort $(wildcard kernel/*/*.c kernel/arch/riscv/*.c kernel/arch/riscv/*.S))
+KERNEL_LIB := $(LIB_SRC) lib/format.c lib/string.c
+KERNEL_OBJ := $(patsubst kernel/%,$(KERNEL_OBJ_DIR)/%.o,$(basename $(KERNEL_SRC))) \
+	$(patsubst lib/%.c,$(KERNEL_OBJ_DIR)/lib/%.o,$(KERNEL_LIB))
+
+LIBFDT_DIR := $(B)/deps/libfdt
+LIBFDT_OBJ := $(patsubst %,$(KERNEL_OBJ_DIR)/libfdt/%.o,fdt fdt_ro fdt_addresses)
+
+# No instruction of the F or D extension may come from the compiler: user programs' registers are in there.
+KERNEL_ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
+KERNEL_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -isystem $(KERNEL_INCLUDE) $(KERNEL_ARCH) \
+	-fno-omit-frame-pointer -fno-strict-aliasing -fno-common -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-fno-tree-loop-distribute-patterns -fno-delete-null-pointer-checks -msmall-data-limit=0 \
+	-ffile-prefix-map=$(CURDIR)/= -D__drupe_kernel__ -I. -Ikernel -I$(KERNEL_OBJ_DIR) -MMD -MP
+KERNEL_WARNINGS := -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter -Wvla
+WERROR ?= -Werror
+ifdef DEBUG
+KERNEL_CFLAGS += -DCONFIG_DEBUG
+endif
+
+# Headers from outside: the compiler's own, Linux's uapi, BSD's tree macros; nothing of any C library.
+KERNEL_INCLUDE_STAMP := $(KERNEL_INCLUDE)/.stamp
+$(KERNEL_INCLUDE_STAMP): kernel/kernel.mk
+	@mkdir -p $(KERNEL_INCLUDE)/bsd/sys
+	@for d in linux asm asm-generic; do ln -sfn /usr/riscv64-linux-gnu/include/$$d $(KERNEL_INCLUDE)/$$d; done
+	@for h in stdarg stdbool stddef stdint stdint-gcc; do \
+		ln -sfn $$($(KERNEL_CC) -print-file-name=include)/$$h.h $(KERNEL_INCLUDE)/$$h.h; done
+	@cp /usr/include/bsd/sys/tree.h $(KERNEL_INCLUDE)/bsd/sys/tree.h
+	@: >$(KERNEL_INCLUDE)/bsd/sys/cdefs.h
+	@touch $@
+
+$(KERNEL_OBJ_DIR)/asm-offsets.h: kernel/arch/riscv/asm-offsets.awk kernel/arch/riscv/offsets.c.in $(KERNEL_INCLUDE_STAMP) \
+		kernel/arch/riscv/trap.h kernel/arch/riscv/cpu.h
+	@mkdir -p $(@D)
+	@$(KERNEL_CC) $(filter-out -MMD -MP,$(KERNEL_CFLAGS)) -x c -S kernel/arch/riscv/offsets.c.in -o $@.s
+	@awk -f $< $@.s >$@.tmp && mv $@.tmp $@
+
+KERNEL_DEPS := $(KERNEL_INCLUDE_STAMP) $(KERNEL_OBJ_DIR)/asm-offsets.h $(LIBFDT_STAMP) kernel/kernel.mk
+
+$(KERNEL_OBJ_DIR)/%.o: kernel/%.c | $(KERNEL_DEPS)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC      $<";) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
+
+$(KERNEL_OBJ_DIR)/%.o: kernel/%.S | $(KERNEL_DEPS)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  AS      $<";) $(KERNEL_CC) $(KERNEL_CFLAGS) -D__ASSEMBLER__ -c $< -o $@
+
+$(KERNEL_OBJ_DIR)/lib/%.o: lib/%.c | $(KERNEL_DEPS)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC      $<";) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
+
+$(KERNEL_OBJ_DIR)/libfdt/%.o: $(LIBFDT_STAMP) $(KERNEL_INCLUDE_STAMP)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC      libfdt/$*.c";) $(KERNEL_CC) $(KERNEL_CFLAGS) -Ikernel/core/libfdt-shim -I$(LIBFDT_DIR) -w -c $(LIBFDT_DIR)/$*.c -o $@
+
+$(KERNEL_OBJ_DIR)/core/fdt.o: KERNEL_CFLAGS += -Ikernel/core/libfdt-shim -I$(LIBFDT_DIR)
+
+# Code that runs before the page tables are on may not use absolute addresses, which jump tables are.
+$(KERNEL_OBJ_DIR)/arch/riscv/early.o: KERNEL_CFLAGS += -fno-jump-tables
+
+# ---- the vDSO: a shared object of its own, embedded by vdso.S
+
+VDSO_DIR := $(KERNEL_OBJ_DIR)/vdso
+VDSO_CFLAGS := -std=gnu11 -O2 -ffreestanding -nostdinc -isystem $(KERNEL_INCLUDE) -march=rv64imac_zicsr_zifencei -mabi=lp64 \
+	-fPIC -fvisibility=hidden -fno-stack-protector -fno-asynchronous-unwind-tables -I. -Ikernel -Wall -Wextra $(WERROR) -MMD -MP
+
+$(VDSO_DIR)/%.o: kernel/arch/riscv/vdso/%.c | $(KERNEL_DEPS)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC      $<";) $(KERNEL_CC) $(VDSO_CFLAGS) -c $< -o $@
+
+$(VDSO_DIR)/%.o: kernel/arch/riscv/vdso/%.S | $(KERNEL_DEPS)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  AS      $<";) $(KERNEL_CC) $(VDSO_CFLAGS) -D__ASSEMBLER__ -c $< -o $@
+
+$(VDSO_DIR)/vdso.so: $(VDSO_DIR)/time.o $(VDSO_DIR)/sigreturn.o kernel/arch/riscv/vdso/vdso.lds
+	@$(CROSS)ld -shared -nostdlib -soname linux-vdso.so.1 --hash-style=both --eh-frame-hdr --build-id=none -z noexecstack \
+		-T kernel/arch/riscv/vdso/vdso.lds $(filter %.o,$^) -o $@.dbg
+	@$(CROSS)objcopy -S $@.dbg $@
+
+$(KERNEL_OBJ_DIR)/arch/riscv/vdso.o: $(VDSO_DIR)/vdso.so
+$(KERNEL_OBJ_DIR)/arch/riscv/vdso.o: KERNEL_CFLAGS += -DVDSO_FILE='"$(VDSO_DIR)/vdso.so"'
+
+# ---- linking
+
+KERNEL_LDFLAGS := -nostdlib -static --no-relax --build-id=none -z noexecstack --no-warn-rwx-segments -T kernel/kernel.lds
+KERNEL_ALL := $(KERNEL_OBJ) $(LIBFDT_OBJ)
+
+$(KOUT)/drupe.nosym.elf: $(KERNEL_ALL) $(KERNEL_OBJ_DIR)/nosym.o kernel/kernel.lds
+	@$(CROSS)ld $(KERNEL_LDFLAGS) $(filter %.o,$^) -o $@
+
+# The table of functions and lines for backtraces comes from the first link; it lies behind the text, whose addresses it does not move.
+$(KERNEL_OBJ_DIR)/symbols.bin: $(KOUT)/drupe.nosym.elf tools/mksymbols
+	@tools/mksymbols $(CROSS) $< $@
+
+$(KERNEL_OBJ_DIR)/nosym.o: kernel/kernel.mk
+	@mkdir -p $(@D)
+	@printf '.section .symbols,"a"\n.balign 8\n.dword 0\n' | $(KERNEL_CC) $(KERNEL_ARCH) -x assembler -c - -o $@
+
+$(KERNEL_OBJ_DIR)/symbols.o: $(KERNEL_OBJ_DIR)/symbols.bin
+	@printf '.section .symbols,"a"\n.balign 8\n.incbin "$<"\n' | $(KERNEL_CC) $(KERNEL_ARCH) -x assembler -c - -o $@
+
+# Remembers which archive the image was made with, so that another one makes it anew.
+$(KERNEL_OBJ_DIR)/initrd.name: .FORCE
+	@mkdir -p $(@D)
+	@echo '$(INITRD)' | cmp -s - $@ || echo '$(INITRD)' >$@
+
+$(KERNEL_OBJ_DIR)/archive.o: $(KERNEL_OBJ_DIR)/initrd.name $(INITRD)
+	@{ printf '.section .archive,"a"\n.balign 4096\n.globl archive_start, archive_end\narchive_start:\n'; \
+	   if [ -n '$(INITRD)' ]; then printf '.incbin "$(INITRD)"\narchive_end:\n'; else printf 'archive_end: .zero 8\n'; fi; \
+	   printf '.balign 4096\n'; } | \
+		$(KERNEL_CC) $(KERNEL_ARCH) -x assembler -c - -o $@
+
+$(KOUT)/drupe.elf: $(KERNEL_ALL) $(KERNEL_OBJ_DIR)/symbols.o $(KERNEL_OBJ_DIR)/archive.o kernel/kernel.lds
+	@$(CROSS)ld $(KERNEL_LDFLAGS) $(filter %.o,$^) -o $@.tmp && mv $@.tmp $@
+	@echo "  LD      $@"
+
+$(KOUT)/Image: $(KOUT)/drupe.elf
+	@$(CROSS)objcopy -O binary $< $@.tmp && mv $@.tmp $@
+	@echo "  IMAGE   $@"
+
+kernel: $(KOUT)/drupe.elf $(KOUT)/Image ## build the kernel alone (KOUT=build INITRD=archive DEBUG=1)
+
+.FORCE:
+.PHONY: kernel .FORCE
+
+-include $(KERNEL_OBJ:.o=.d) $(wildcard $(VDSO_DIR)/*.d)
