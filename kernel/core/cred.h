@@ -8,13 +8,13 @@
 
 struct cred {
     struct refcount refs;
-    uid_t uid, euid, suid, fsuid; // [I]
-    gid_t gid, egid, sgid, fsgid; // [I]
+    uid_t uid, euid, suid, fsuid;                                                      // [I]
+    gid_t gid, egid, sgid, fsgid;                                                      // [I]
     uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient; // [I]
-    unsigned int securebits;      // [I] SECBIT_*, linux/securebits.h
-    bool no_new_privs;            // [I]
-    unsigned int ngroups;         // [I]
-    gid_t groups[NGROUPS];        // [I] ascending
+    unsigned int securebits; // [I] SECBIT_*, linux/securebits.h
+    bool no_new_privs;       // [I]
+    unsigned int ngroups;    // [I]
+    gid_t groups[NGROUPS];   // [I] ascending
 };
 
 // The credentials of the kernel's own threads and of pid 1: root with all capabilities. Never freed.
