@@ -1,44 +1,206 @@
 // SPDX-License-Identifier: MIT
-// Processes: threads that share an address space, signals handlers and a pid; process groups, sessions; birth, exec, death, wait.
+// Processes: threads that share an address space, signal handlers and a pid; process groups and sessions; birth, exec, death,
+// wait.
+//
+// A process is not its first thread: it outlives all its threads as a zombie until its parent has asked for its
+// status. The *leader* is the thread whose tid is the pid; it may end before the others.
+//
+// Numbers (struct id) are one space: of threads, processes, process groups and sessions. A number is free again when
+// nothing has it any more.
+//
+// Locks: process_lock, taken with interrupts disabled, guards the tree of processes and the tables of numbers;
+// sig_lock of a process, taken inside it, all that has to do with its signals (proc/signal.h). The list of threads
+// changes with both held, so either is enough to read it.
 #pragma once
+#include <linux/resource.h>
 #include "core/cred.h"
 #include "proc/signal.h"
-#include "sched/wait.h"
-#include "sched/thread.h"
 #include "sched/clock.h"
-#include <linux/resource.h>
+#include "sched/thread.h"
+#include "sched/wait.h"
+
+#define PID_MAX 32768
 
 struct tty;
+struct vmspace;
+struct file;
 
+// A number in use.
+struct id {
+    struct id *next;       // [process_lock] in the hash bucket
+    pid_t nr;              // [I]
+    unsigned int uses;     // [process_lock] one for each of what follows
+    struct thread *thread; // [process_lock]
+    struct process *process;
+    struct list_head group;   // [process_lock] process.group_link
+    struct list_head session; // [process_lock] process.session_link
+};
+
+// Key: [I] immutable, [p] process_lock, [s] sig_lock, [ps] both to change, either to read, [a] atomic.
 struct process {
     struct refcount refs;
-    pid_t pid;                     // [I]
-    struct process *parent;        // [process_lock]
-    struct list_head children, sibling; // [process_lock]
-    struct list_head threads;      // [process_lock] struct thread.process_link; first: the leader
-    unsigned int thread_count, live_threads; // [process_lock]
-    struct thread *leader;
-    pid_t pgrp, session;           // [process_lock]
-    bool zombie, group_exit, stopped, continued; // [process_lock]
-    int exit_status;               // as wait4 gives it
-    int exit_signal;               // to the parent, SIGCHLD usually
-    int stop_signal;
-    struct wait_queue wait;        // parents waiting for children; pidfds poll
-    struct signals *signals;       // proc/signal.h
-    struct rlimit64 limits[16];    // RLIM_NLIMITS
-    struct tty *tty;               // controlling terminal (drivers/tty.c), of the session [process_lock]
-    ktime_t start_time, child_user, child_system, dead_user, dead_system;
-    bool child_subreaper, dumpable, execed;
-    struct list_head hash_link;    // pid table
+    pid_t pid;                                 // [I]
+    pid_t ppid;                                // [p] the parent's; 0 for pid 1. Read without.
+    struct id *id;                             // [p]
+    struct process *parent;                    // [p]
+    struct list_head children, sibling;        // [p]
+    struct list_head threads;                  // [ps] thread.process_link
+    unsigned int thread_count;                 // [ps] of `threads`
+    unsigned int live_threads;                 // [s] those that have not begun to exit
+    struct thread *leader;                     // [ps] NULL after it has ended
+    struct id *group_id, *session_id;          // [p]
+    pid_t pgrp, session;                       // [p] their numbers
+    struct list_head group_link, session_link; // [p]
+    struct cred *cred;                         // [p] as the leader had it last; others look at it here
+    struct tty *tty;                           // [p] controlling terminal, a reference
+    struct rlimit64 limits[RLIM_NLIMITS];      // [a] each number
+
+    // Signals.
+    struct spinlock sig_lock;         // taken with interrupts disabled
+    struct signal_handlers *handlers; // [s]
+    sigset_bits sig_pending;          // [s] for the whole process
+    struct list_head sig_queue;       // [s] struct signal_entry
+    unsigned int sig_queued;          // [s] entries here and at the threads, against RLIMIT_SIGPENDING
+    bool unkillable;                  // [s] pid 1: signals without a handler do nothing
+    bool group_exit;                  // [s] all threads are to end, with exit_status
+    bool group_stop;                  // [s] all threads are to stop, or have
+    bool stopped; // [s] the last one has; not reported to a waiting parent yet: stop_report
+    bool stop_report, continue_report; // [s] what wait4 has to tell
+    bool continue_notify;              // [s] the next thread to run tells the parent that we go on
+    int stop_signal;                   // [s]
+    unsigned int stop_left;            // [s] threads that have not stopped yet
+    struct thread *exec_thread;        // [s] waits to be the only thread, in execve
+
+    // The end.
+    bool zombie;              // [p] all threads have ended, nobody has asked yet
+    int exit_status;          // [s] as wait4 gives it
+    int exit_signal;          // [p] to the parent: SIGCHLD usually, 0 for none
+    struct wait_queue wait;   // our threads that wait for children
+    struct wait_queue exited; // pollers of our pidfds
+
+    // Accounts. What the threads that have ended used, and the children that were waited for.
+    ktime_t start_time;                            // [I] monotonic
+    ktime_t dead_user, dead_system;                // [p]
+    ktime_t child_user, child_system;              // [p]
+    unsigned long dead_faults, dead_switches[2];   // [p] voluntary, involuntary
+    unsigned long child_faults, child_switches[2]; // [p]
+    long peak_rss, child_peak_rss;                 // [p] pages
+
+    bool child_subreaper, dumpable, execed; // [a]
+    int oom_score_adj;                      // [a] kept for /proc
+    char last_name[16];                     // [p] of the thread that ended last
+    struct process_timers *timers;          // proc/posix_timer.h; NULL: none was ever set
 };
 
 extern struct spinlock process_lock;
-// The process of a pid with a reference, or NULL.
+extern struct process *init_process; // pid 1
+struct process_counts {
+    unsigned long forks;  // threads and processes made since boot
+    unsigned int threads; // alive
+};
+extern struct process_counts process_counts; // [process_lock]
+
+// ---- finding and counting
+
+// The process of a pid (zombies too) or the thread of a tid, with a reference, or NULL.
 struct process *process_find(pid_t pid);
+struct thread *thread_find(pid_t tid);
+// The same with process_lock held, without a reference.
+struct id *id_find_locked(pid_t nr);
+struct process *process_find_locked(pid_t pid);
 void process_get(struct process *p);
 void process_put(struct process *p);
-struct thread *thread_find(pid_t tid); // with a reference
 // Calls fn for each process until it returns false (process_lock is NOT held during fn; p is referenced).
 void process_for_each(bool (*fn)(struct process *p, void *arg), void *arg);
 pid_t process_next_pid(pid_t after); // the smallest pid > after in use, or 0: for readdir of /proc
-uint64_t process_rlimit(unsigned int resource); // current's soft limit
+// A process that a thread belongs to, with a reference; NULL if it has ended.
+struct process *thread_get_process(struct thread *t);
+uint64_t process_rlimit(unsigned int resource); // the current process's soft limit
+// Processor time of all its threads, those that have ended too, in ns. Not with process_lock held.
+void process_cpu_time(struct process *p, ktime_t *user, ktime_t *system);
+// struct rusage of a process (who: RUSAGE_SELF, RUSAGE_CHILDREN), of the current thread (RUSAGE_THREAD).
+void process_usage(struct process *p, int who, struct rusage *out);
+// What wait4(2) tells: the process and the children it waited for. process_lock held.
+void process_usage_both_locked(struct process *p, struct rusage *out);
+// The address space of p with a reference, NULL if it has none any more.
+struct vmspace *process_get_vm(struct process *p);
+// Some living thread of p (the leader if it lives), with a reference, or NULL.
+struct thread *process_get_thread(struct process *p);
+
+// ---- for fork, exec, exit, wait (all in proc/)
+
+// A new process with references for the caller, no threads, no number; NULL if no memory.
+struct process *__must_check process_alloc(void);
+// A number nobody uses, with one use: -EAGAIN (all taken) or -ENOMEM as ERR_PTR.
+struct id *__must_check id_alloc(void);
+void id_use_locked(struct id *id);
+void id_release_locked(struct id *id); // the last use frees it
+void id_release(struct id *id);
+pid_t id_last(void); // given out
+// Puts p into a group and session, taking it out of what it was in.
+void process_set_group_locked(struct process *p, struct id *group);
+void process_set_session_locked(struct process *p, struct id *session);
+// The parent lets go of a zombie: takes it out of the tree, adds up its accounts, drops the tree's reference.
+void process_reap_locked(struct process *p);
+// True if no member of the group has a parent outside the group in the same session. `without`: counts as gone.
+bool pgrp_orphaned_locked(const struct id *group, const struct process *without);
+// Our group and those of our children may become orphaned as p leaves: stopped ones are hung up.
+void pgrp_check_orphans_locked(struct process *p, struct process *parent);
+// Replaces the current thread's credentials; takes over the reference.
+void thread_set_cred(struct cred *cred);
+// The current process's controlling terminal goes; for setsid and exit.
+void process_drop_tty_locked(struct process *p, struct tty **old);
+
+struct clone_request {
+    uint64_t flags; // CLONE_*, without the exit signal
+    int exit_signal;
+    unsigned long stack; // the child's stack pointer, 0: the parent's
+    unsigned long tls;
+    int __user *parent_tid, *child_tid, *pidfd;
+};
+// clone(2): the child's tid or -errno. May sleep (CLONE_VFORK).
+long process_clone(const struct clone_request *request);
+
+// execve(2) and execveat(2). 0, with the user registers those of the new program, or -errno.
+struct exec_strings {
+    const char __user *const __user *user; // in user memory, or
+    const char *const *kernel;             // in the kernel's; NULL-terminated both
+};
+long process_exec(int dfd, const char *path, const struct exec_strings *argv, const struct exec_strings *envp,
+                  int flags);
+
+// Ends the current thread; the whole process with its last thread. `status` as wait4 gives it.
+void process_exit_thread(int status) __noreturn;
+// Ends all threads of the current process.
+void process_exit_group(int status) __noreturn;
+
+// Tells the parent of vfork(2) that the current thread no longer uses its memory.
+void process_vfork_done(void);
+// Leaves the current thread's robust locks and its clear_child_tid word behind, while it still has its memory.
+void process_leave_memory(struct thread *t);
+// A zombie tells its parent, and is reaped at once if the parent does not care; process_lock held.
+void process_notify_exit_locked(struct process *p);
+
+// wait4(2), waitid(2): see proc/wait.c.
+struct wait_request {
+    int type; // P_ALL, P_PID, P_PGID
+    pid_t id;
+    int options; // WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT, __WALL, __WCLONE
+    // Results.
+    pid_t pid; // 0: none
+    uid_t uid;
+    int code, status; // CLD_*, and the exit code or signal
+    int wait_status;  // as wait4 gives it
+    struct rusage usage;
+};
+int __must_check process_wait(struct wait_request *w); // 0, -ECHILD, -ERESTARTSYS, -EINVAL
+
+// pidfds. The process of a pidfd's file with a reference; ERR_PTR(-EBADF).
+struct file *__must_check pidfd_create(struct process *p, unsigned int flags /* O_NONBLOCK */);
+struct process *__must_check pidfd_process(struct file *f);
+
+// The leader, or the caller, changes its name: at most 15 bytes are kept.
+void thread_set_name(struct thread *t, const char *name);
+
+// /proc/PID; called by process_init() (proc/init.h).
+void procfs_pid_init(void);

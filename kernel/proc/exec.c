@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+// execve(2): another program for the current process.
+//
+// The new address space is built whole, with the new program's stack, before anything of the old program is given up; so
+// whatever goes wrong is an error that the caller sees. Then come the point of no return and steps that cannot fail.
+#include "arch/riscv/trap.h"
+#include "arch/riscv/uaccess.h"
+#include "core/cmdline.h"
+#include "core/errno.h"
+#include "core/panic.h"
+#include "core/printk.h"
+#include "fs/fdtable.h"
+#include "fs/path.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "proc/exec.h"
+#include "proc/posix_timer.h"
+#include "upcalls.h"
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/mount.h>
+#include <linux/prctl.h>
+#include <linux/securebits.h>
+#include <linux/stat.h>
+
+// ---- credentials: capabilities(7), "Transformation of capabilities during execve()"
+
+static void apply_set_ids(struct cred *new, const struct exec_image *image) {
+    const struct inode *inode = image->file->inode;
+    if (new->no_new_privs || image->file->path.mount->flags & MS_NOSUID)
+        return;
+    if (inode->mode & S_ISUID)
+        new->euid = inode->uid;
+    if ((inode->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+        new->egid = inode->gid;
+}
+
+static void apply_capabilities(struct cred *new, bool set_ids) {
+    bool root = !(new->securebits &SECBIT_NOROOT) && (new->uid == 0 || new->euid == 0);
+    if (set_ids)
+        new->cap_ambient = 0;
+    if (root) {
+        new->cap_permitted = new->cap_inheritable | new->cap_bounding;
+        new->cap_effective = new->euid == 0 ? new->cap_permitted : new->cap_ambient;
+    } else {
+        new->cap_permitted = new->cap_effective = new->cap_ambient;
+    }
+    new->securebits &= ~SECBIT_KEEP_CAPS;
+}
+
+static int compute_cred(struct exec *e) {
+    const struct cred *old = current->cred;
+    struct cred *new = cred_copy(old);
+    if (!new)
+        return -ENOMEM;
+    apply_set_ids(new, &e->program);
+    bool set_ids = new->euid != old->euid || new->egid != old->egid;
+    new->suid = new->fsuid = new->euid;
+    new->sgid = new->fsgid = new->egid;
+    apply_capabilities(new, set_ids);
+    e->secure = new->uid != new->euid || new->gid != new->egid;
+    e->cred = new;
+    return 0;
+}
+
+// ---- the only thread
+
+// Ends the other threads of the process and takes over the process's number. -EAGAIN: the process is being ended itself.
+static int become_single(struct process *p, struct thread *t) {
+    struct thread *other;
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    if (p->group_exit || p->exec_thread) {
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+        return -EAGAIN;
+    }
+    p->exec_thread = t;
+    list_for_each_entry (other, &p->threads, process_link) {
+        if (other == t || other->exiting)
+            continue;
+        other->sig_pending |= SIGNAL_BIT(SIGKILL);
+        signal_wake_locked(other, true);
+    }
+    bool killed = false;
+    while (p->thread_count > 1 && !(killed = p->group_exit)) {
+        thread_set_state(THREAD_KILLABLE);
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+        schedule();
+        flags = spin_lock_irqsave(&p->sig_lock);
+    }
+    p->exec_thread = NULL;
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+    return killed ? -EAGAIN : 0;
+}
+
+static void take_over_number(struct process *p, struct thread *t) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    spin_lock(&p->sig_lock);
+    if (p->leader != t) {
+        struct id *id = id_find_locked(t->tid);
+        id->thread = NULL;
+        id_release_locked(id);
+        t->tid = p->pid;
+        p->id->thread = t;
+        p->leader = t;
+    }
+    p->exit_signal = SIGCHLD;
+    spin_unlock(&p->sig_lock);
+    spin_unlock_irqrestore(&process_lock, flags);
+}
+
+// ---- unsharing: what other processes share and this program is to have for itself
+
+struct unshared {
+    struct signal_handlers *handlers;
+    struct files *files;
+};
+
+static int prepare_unshare(struct process *p, struct unshared *u) {
+    *u = (struct unshared){0};
+    if (ref_read(&p->handlers->refs) > 1) {
+        u->handlers = signal_handlers_copy(p->handlers, true);
+        if (!u->handlers)
+            return -ENOMEM;
+    }
+    if (ref_read(&current->files->refs) > 1) {
+        u->files = files_copy(current->files);
+        if (!u->files)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static void discard_unshare(struct unshared *u) {
+    if (u->handlers)
+        signal_handlers_put(u->handlers);
+    if (u->files)
+        files_put(u->files);
+}
+
+static void commit_unshare(struct process *p, struct unshared *u) {
+    if (u->handlers) {
+        struct signal_handlers *old = p->handlers;
+        unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+        p->handlers = u->handlers;
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+        signal_handlers_put(old);
+    }
+    if (u->files) {
+        struct files *old = current->files;
+        unsigned long flags = spin_lock_irqsave(&process_lock); // /proc looks at other threads' files
+        current->files = u->files;
+        spin_unlock_irqrestore(&process_lock, flags);
+        files_put(old);
+    }
+}
+
+// ---- the point of no return, and what follows
+
+static void switch_memory(struct exec *e) {
+    struct thread *t = current;
+    struct process *p = t->process;
+    struct vmspace *old = t->vm;
+    if (old) {
+        process_leave_memory(t);
+        p->peak_rss = MAX(p->peak_rss, MAX(old->rss_peak, old->rss_anon + old->rss_file));
+    }
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    vmspace_switch(e->vm);
+    spin_unlock_irqrestore(&process_lock, flags);
+    e->vm = NULL;
+    process_vfork_done();
+    if (old)
+        vmspace_put(old);
+}
+
+static void reset_thread(struct thread *t) {
+    t->robust_list = NULL;
+    t->clear_child_tid = NULL;
+    t->altstack_sp = t->altstack_size = 0;
+    t->altstack_flags = 0;
+    t->restart.fn = restart_nothing;
+    fpu_reset();
+}
+
+static void set_registers(const struct exec *e) {
+    struct trap_frame *f = arch_user_frame(current);
+    unsigned long status = f->status;
+    memset(f, 0, sizeof(*f));
+    f->status = status;
+    f->pc = e->entry;
+    f->sp = e->stack_pointer;
+    arch_frame_changed();
+}
+
+static const char *base_name(const char *path) {
+    const char *name = path;
+    for (; *path; path++) {
+        if (*path == '/')
+            name = path + 1;
+    }
+    return name;
+}
+
+static void commit(struct exec *e, struct unshared *u) {
+    struct thread *t = current;
+    struct process *p = t->process;
+    // ---- The point of no return: nothing below fails.
+    take_over_number(p, t);
+    commit_unshare(p, u);
+    switch_memory(e);
+    signal_exec(p);
+    posix_timers_exec(p);
+    files_close_on_exec(t->files);
+    if (e->secure)
+        t->parent_death_signal = 0;
+    p->dumpable = !e->secure;
+    p->execed = true;
+    thread_set_cred(e->cred);
+    e->cred = NULL;
+    reset_thread(t);
+    thread_set_name(t, base_name(e->name));
+    set_registers(e);
+}
+
+// ---- the call
+
+static size_t strings_limit(void) {
+    uint64_t limit = MIN(process_rlimit(RLIMIT_STACK) / 4, (uint64_t)EXEC_TOTAL_MAX);
+    return MAX(limit, (uint64_t)EXEC_STRING_MAX);
+}
+
+static int gather_strings(struct exec *e, const struct exec_strings *argv, const struct exec_strings *envp,
+                          bool skip_first) {
+    int err = exec_add_strings(e, argv, skip_first, &e->argc);
+    if (!err && !e->argc) { // as Linux: programs rely on argv[0]
+        e->argc = 1;
+        err = exec_add_kernel_string(e, "");
+    }
+    e->env_offset = e->strings_size;
+    return err ? err : exec_add_strings(e, envp, false, &e->envc);
+}
+
+static int prepare(struct exec *e, int dfd, const char *path, unsigned int lookup,
+                   const struct exec_strings *argv, const struct exec_strings *envp) {
+    bool skip_first;
+    int err = exec_open(dfd, path, lookup, &e->program);
+    if (!err)
+        err = exec_resolve_scripts(e, &skip_first);
+    if (!err)
+        err = gather_strings(e, argv, envp, skip_first);
+    if (!err)
+        err = compute_cred(e);
+    return err ? err : exec_load(e);
+}
+
+static void release(struct exec *e) {
+    exec_close(&e->program);
+    exec_close(&e->interpreter);
+    if (e->vm)
+        vmspace_put(e->vm);
+    cred_put(e->cred);
+    kfree(e->strings);
+}
+
+// What the program is told its name was: for a descriptor's file, a name in /dev/fd that an interpreter can open. NULL: no memory.
+static char *descriptor_name(int dfd, const char *path) {
+    size_t size = strlen(path) + 32;
+    char *name = kmalloc(size);
+    if (name)
+        lib_snprintf(name, size, *path ? "/dev/fd/%d/%s" : "/dev/fd/%d", dfd, path);
+    return name;
+}
+
+long process_exec(int dfd, const char *path, const struct exec_strings *argv, const struct exec_strings *envp,
+                  int flags) {
+    struct exec e = {.name = path, .strings_limit = strings_limit()};
+    struct process *p = current->process;
+    unsigned int lookup =
+        (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+    char *made_name = NULL;
+    struct unshared u = {0};
+    if (dfd != AT_FDCWD && *path != '/') {
+        made_name = descriptor_name(dfd, path);
+        if (!made_name)
+            return -ENOMEM;
+        e.name = made_name;
+    }
+    int err = prepare(&e, dfd, path, lookup, argv, envp);
+    if (!err)
+        err = prepare_unshare(p, &u);
+    if (!err)
+        err = become_single(p, current);
+    if (err)
+        discard_unshare(&u);
+    else
+        commit(&e, &u);
+    release(&e);
+    kfree(made_name);
+    return err;
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+// The end of threads and processes.
+//
+// A thread that exits first stops taking signals, then lets go of memory, files and the rest, and at last leaves its
+// process. The one that leaves last makes the process a zombie: its children get a new parent, its own parent is told.
+#include "arch/riscv/uaccess.h"
+#include "core/panic.h"
+#include "fs/fdtable.h"
+#include "fs/path.h"
+#include "fs/tty.h"
+#include "lib/string.h"
+#include "proc/futex.h"
+#include "proc/posix_timer.h"
+#include "proc/process.h"
+#include "upcalls.h"
+#include "vm/vmspace.h"
+#include <linux/poll.h>
+
+// ---- letting go
+
+void process_vfork_done(void) {
+    struct thread *t = current, *parent = t->vfork_parent;
+    if (!parent)
+        return;
+    t->vfork_parent = NULL;
+    __atomic_store_n(&t->vfork_done, true, __ATOMIC_RELEASE);
+    thread_wake(parent);
+    thread_put(parent);
+}
+
+void process_leave_memory(struct thread *t) {
+    futex_exit_robust(t);
+    // Nobody waits for the word if nobody shares the memory.
+    if (t->clear_child_tid && ref_read(&t->vm->refs) > 1 && !put_user(0, t->clear_child_tid))
+        (void)futex_wake_user((uint32_t __user *)t->clear_child_tid, 1);
+    t->clear_child_tid = NULL;
+}
+
+static void drop_memory(struct thread *t) {
+    struct process *p = t->process;
+    struct vmspace *vm = t->vm;
+    process_leave_memory(t);
+    long peak = MAX(vm->rss_peak, vm->rss_anon + vm->rss_file);
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    p->peak_rss = MAX(p->peak_rss, peak);
+    vmspace_switch(NULL);
+    spin_unlock_irqrestore(&process_lock, flags);
+    vmspace_put(vm);
+    process_vfork_done();
+}
+
+static void drop_files(struct thread *t) {
+    unsigned long flags = spin_lock_irqsave(&process_lock); // /proc looks at them
+    struct files *files = t->files;
+    struct fs_context *fs = t->fs;
+    t->files = NULL;
+    t->fs = NULL;
+    spin_unlock_irqrestore(&process_lock, flags);
+    files_put(files);
+    fs_context_put(fs);
+}
+
+static void drop_terminal(struct process *p) {
+    struct tty *tty = process_tty();
+    if (tty && process_is_session_leader())
+        tty_session_exit(tty, p->session);
+    process_set_tty(NULL);
+    tty_put(tty);
+}
+
+// ---- children
+
+static struct process *find_reaper(struct process *p) {
+    for (struct process *a = p->parent; a; a = a->parent) {
+        if (a->child_subreaper && a->live_threads)
+            return a;
+    }
+    return init_process;
+}
+
+static void send_parent_death(struct process *child) {
+    struct thread *t;
+    list_for_each_entry (t, &child->threads, process_link) {
+        if (t->parent_death_signal)
+            signal_send_thread(t, t->parent_death_signal);
+    }
+}
+
+static void give_children_away(struct process *p) {
+    struct process *reaper = find_reaper(p), *child, *next;
+    list_for_each_entry_safe (child, next, &p->children, sibling) {
+        child->parent = reaper;
+        child->ppid = reaper->pid;
+        child->exit_signal = SIGCHLD;
+        list_del(&child->sibling);
+        list_add_tail(&child->sibling, &reaper->children);
+        send_parent_death(child);
+        if (child->zombie)
+            process_notify_exit_locked(child);
+    }
+}
+
+// ---- the parent
+
+static void exit_info(struct process *p, siginfo_t *info) {
+    memset(info, 0, sizeof(*info));
+    int status = p->exit_status;
+    info->si_signo = p->exit_signal;
+    info->si_code = status & 0x7f ? CLD_KILLED : CLD_EXITED;
+    info->si_status = status & 0x7f ? status & 0x7f : status >> 8 & 0xff;
+    info->si_pid = p->pid;
+    info->si_uid = p->cred->uid;
+    info->si_utime = p->dead_user / (NSEC_PER_SEC / 100);
+    info->si_stime = p->dead_system / (NSEC_PER_SEC / 100);
+}
+
+void process_notify_exit_locked(struct process *p) {
+    struct process *parent = p->parent;
+    bool reap = p->exit_signal == SIGCHLD && signal_reaps_children(parent);
+    if (p->exit_signal && !signal_ignored_by(parent, p->exit_signal)) {
+        siginfo_t info;
+        exit_info(p, &info);
+        (void)signal_send_process_info(parent, &info);
+    } else if (p->exit_signal) {
+        // It may still be blocked and waited for (sigwait of an ignored signal by default).
+        siginfo_t info;
+        if (parent->leader && parent->leader->sig_blocked & SIGNAL_BIT(p->exit_signal)) {
+            exit_info(p, &info);
+            (void)signal_send_process_info(parent, &info);
+        }
+    }
+    if (!wait_queue_empty(&parent->wait))
+        wake_all(&parent->wait);
+    if (!wait_queue_empty(&p->exited))
+        wake_poll(&p->exited, POLLIN);
+    if (reap)
+        process_reap_locked(p);
+}
+
+// ---- leaving
+
+// Its last thread has left p.
+static void die_locked(struct process *p) {
+    spin_lock(&p->sig_lock);
+    struct signal_handlers *handlers = p->handlers;
+    p->handlers = NULL;
+    spin_unlock(&p->sig_lock);
+    signal_handlers_put(handlers);
+    pgrp_check_orphans_locked(p, p->parent);
+    give_children_away(p);
+    p->zombie = true;
+    process_notify_exit_locked(p);
+}
+
+static void add_accounts(struct process *p, struct thread *t) {
+    ktime_t user, system;
+    thread_cpu_time(t, &user, &system);
+    p->dead_user += user;
+    p->dead_system += system;
+    p->dead_faults += t->min_faults;
+    p->dead_switches[0] += t->switches_voluntary;
+    p->dead_switches[1] += t->switches_involuntary;
+}
+
+static void leave_process(struct thread *t) {
+    struct process *p = t->process;
+    signal_flush_thread(t);
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    add_accounts(p, t);
+    memcpy(p->last_name, t->name, sizeof(p->last_name));
+    struct id *id = id_find_locked(t->tid);
+    id->thread = NULL;
+    if (t->tid != p->pid)
+        id_release_locked(id);
+    spin_lock(&p->sig_lock);
+    list_del(&t->process_link);
+    p->thread_count--;
+    process_counts.threads--;
+    if (p->leader == t)
+        p->leader = NULL;
+    struct thread *exec_thread = p->exec_thread;
+    if (exec_thread && p->thread_count == 1)
+        thread_wake(exec_thread);
+    spin_unlock(&p->sig_lock);
+    if (!p->thread_count)
+        die_locked(p);
+    spin_unlock_irqrestore(&process_lock, flags);
+}
+
+// No more signals from here on. True if t is the last of its process to begin.
+static bool begin_exit(struct process *p, struct thread *t, int status) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    spin_lock(&p->sig_lock);
+    t->exiting = true;
+    bool last = --p->live_threads == 0;
+    if (!p->group_exit && p->leader == t)
+        p->exit_status = status;
+    if (last)
+        p->group_exit = true;
+    bool stops = signal_thread_leaves_locked(p, t);
+    spin_unlock(&p->sig_lock);
+    if (stops)
+        signal_notify_parent_locked(p, CLD_STOPPED);
+    spin_unlock_irqrestore(&process_lock, flags);
+    return last;
+}
+
+void process_exit_thread(int status) {
+    struct thread *t = current;
+    struct process *p = t->process;
+    bool last = begin_exit(p, t, status);
+    if (last && p == init_process)
+        panic("Attempted to kill init! exitcode=0x%08x", p->exit_status);
+    if (last)
+        posix_timers_exit(p);
+    drop_memory(t);
+    drop_files(t);
+    if (last) {
+        if (p->tty)
+            drop_terminal(p);
+        signal_flush_process(p);
+    }
+    leave_process(t);
+    struct cred *cred = t->cred;
+    irq_disable(); // interrupts look at these
+    t->process = NULL;
+    t->cred = NULL;
+    irq_enable();
+    cred_put(cred);
+    process_put(p);
+    thread_exit();
+}
+
+void process_exit_group(int status) {
+    struct process *p = current->process;
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    signal_group_exit_locked(p, status);
+    status = p->exit_status;
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+    process_exit_thread(status);
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+// Birth of threads and processes: clone(2). First everything is checked and allocated (`struct birth`), then the new
+// thread is entered in the tables, which cannot fail.
+#include "arch/riscv/trap.h"
+#include "arch/riscv/uaccess.h"
+#include "core/panic.h"
+#include "fs/fdtable.h"
+#include "fs/path.h"
+#include "fs/tty.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "proc/process.h"
+#include "upcalls.h"
+#include "vm/vmspace.h"
+#include <linux/fcntl.h>
+#include <linux/sched.h>
+
+#define NAMESPACES                                                                                           \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |            \
+     CLONE_NEWNET | CLONE_NEWTIME)
+
+// What a clone makes, until it is committed.
+struct birth {
+    const struct clone_request *request;
+    struct id *id;
+    struct thread *thread;
+    struct process *process; // NULL: a thread of the current one
+    struct file *pidfd_file;
+    int pidfd;
+};
+
+// ---- the child
+
+// The first code of a new user thread, on its kernel stack.
+static void child_main(void *arg) {
+    int __user *child_tid = arg;
+    if (child_tid)
+        (void)!put_user(current->tid, child_tid); // as in Linux, nobody is told if it cannot be
+    arch_enter_user();
+}
+
+// ---- checks
+
+static int check_request(const struct clone_request *r) {
+    uint64_t f = r->flags;
+    if (f & NAMESPACES || f & CLONE_INTO_CGROUP)
+        return -EINVAL;
+    if ((f & CLONE_THREAD && !(f & CLONE_SIGHAND)) || (f & CLONE_SIGHAND && !(f & CLONE_VM)))
+        return -EINVAL;
+    if (f & CLONE_CLEAR_SIGHAND && f & CLONE_SIGHAND)
+        return -EINVAL;
+    if (f & CLONE_PARENT && current->process == init_process)
+        return -EINVAL;
+    if (f & CLONE_PIDFD && f & (CLONE_DETACHED | CLONE_THREAD))
+        return -EINVAL;
+    if (r->exit_signal < 0 || r->exit_signal > SIGNAL_COUNT)
+        return -EINVAL;
+    return 0;
+}
+
+struct count_of_user {
+    uid_t uid;
+    uint64_t processes;
+};
+
+static bool count_user(struct process *p, void *arg) {
+    struct count_of_user *count = arg;
+    count->processes += READ_ONCE(p->cred)->uid == count->uid;
+    return true;
+}
+
+// RLIMIT_NPROC does not bind root.
+static int check_process_limit(void) {
+    uint64_t limit = process_rlimit(RLIMIT_NPROC);
+    struct count_of_user count = {.uid = current->cred->uid};
+    if (limit == RLIM64_INFINITY || count.uid == 0)
+        return 0;
+    process_for_each(count_user, &count);
+    return count.processes >= limit ? -EAGAIN : 0;
+}
+
+// ---- the first half: allocation
+
+static int copy_vm(struct thread *t, uint64_t flags) {
+    if (flags & CLONE_VM) {
+        vmspace_get(current->vm);
+        t->vm = current->vm;
+        return 0;
+    }
+    struct vmspace *vm = vmspace_fork(current->vm);
+    if (IS_ERR(vm))
+        return PTR_ERR(vm);
+    t->vm = vm;
+    return 0;
+}
+
+static int copy_files(struct thread *t, uint64_t flags) {
+    if (flags & CLONE_FILES) {
+        ref_get(&current->files->refs);
+        t->files = current->files;
+    } else {
+        t->files = files_copy(current->files);
+    }
+    return t->files ? 0 : -ENOMEM;
+}
+
+static int copy_fs(struct thread *t, uint64_t flags) {
+    if (flags & CLONE_FS) {
+        ref_get(&current->fs->refs);
+        t->fs = current->fs;
+    } else {
+        t->fs = fs_context_copy(current->fs);
+    }
+    return t->fs ? 0 : -ENOMEM;
+}
+
+static int copy_process(struct birth *b) {
+    struct process *parent = current->process, *p = process_alloc();
+    uint64_t flags = b->request->flags;
+    if (!p)
+        return -ENOMEM;
+    b->process = p;
+    memcpy(p->limits, parent->limits, sizeof(p->limits));
+    p->dumpable = parent->dumpable;
+    p->oom_score_adj = parent->oom_score_adj;
+    p->exit_signal = b->request->exit_signal;
+    p->start_time = clock_monotonic();
+    if (flags & CLONE_SIGHAND) {
+        ref_get(&parent->handlers->refs);
+        p->handlers = parent->handlers;
+    } else {
+        p->handlers = signal_handlers_copy(parent->handlers, flags & CLONE_CLEAR_SIGHAND);
+    }
+    return p->handlers ? 0 : -ENOMEM;
+}
+
+static int reserve_pidfd(struct birth *b) {
+    b->pidfd_file = pidfd_create(b->process, 0);
+    if (IS_ERR(b->pidfd_file)) {
+        int err = PTR_ERR(b->pidfd_file);
+        b->pidfd_file = NULL;
+        return err;
+    }
+    b->pidfd = fd_reserve(0, O_CLOEXEC);
+    if (b->pidfd < 0)
+        return b->pidfd;
+    return put_user(b->pidfd, b->request->pidfd);
+}
+
+// The child starts with the parent's registers, but for what the request says and a result of 0.
+static void copy_registers(struct thread *t, const struct clone_request *r) {
+    struct trap_frame *frame = arch_user_frame(t);
+    *frame = *arch_user_frame(current);
+    frame->a0 = 0;
+    frame->in_syscall = 0;
+    if (r->stack)
+        frame->sp = r->stack;
+    if (r->flags & CLONE_SETTLS)
+        frame->tp = r->tls;
+    fpu_save(current);
+    t->arch.fpu = current->arch.fpu;
+    fpu_discard(t);
+}
+
+static int copy_thread(struct birth *b) {
+    const struct clone_request *r = b->request;
+    void *child_tid = r->flags & CLONE_CHILD_SETTID ? r->child_tid : NULL;
+    struct thread *t = thread_create(current->name, child_main, child_tid);
+    if (!t)
+        return -ENOMEM;
+    b->thread = t;
+    copy_registers(t, r);
+    t->sig_blocked = current->sig_blocked;
+    t->cred = cred_get(current->cred);
+    if (r->flags & CLONE_CHILD_CLEARTID)
+        t->clear_child_tid = r->child_tid;
+    // The alternate stack is the parent's too, unless both would use it at once.
+    if (!(r->flags & CLONE_VM) || r->flags & CLONE_VFORK) {
+        t->altstack_sp = current->altstack_sp;
+        t->altstack_size = current->altstack_size;
+        t->altstack_flags = current->altstack_flags;
+    }
+    int err = copy_files(t, r->flags);
+    if (!err)
+        err = copy_fs(t, r->flags);
+    if (!err)
+        err = copy_vm(t, r->flags);
+    return err;
+}
+
+static void undo(struct birth *b) {
+    struct thread *t = b->thread;
+    if (b->pidfd >= 0)
+        fd_unreserve(b->pidfd);
+    if (b->pidfd_file)
+        file_put(b->pidfd_file);
+    if (t) {
+        if (t->vm)
+            vmspace_put(t->vm);
+        if (t->fs)
+            fs_context_put(t->fs);
+        if (t->files)
+            files_put(t->files);
+        cred_put(t->cred);
+        t->vm = NULL;
+        thread_discard(t);
+    }
+    if (b->id)
+        id_release(b->id);
+    if (b->process) {
+        if (b->process->handlers)
+            signal_handlers_put(b->process->handlers);
+        process_put(b->process);
+    }
+}
+
+static int prepare(struct birth *b) {
+    const struct clone_request *r = b->request;
+    int err = 0;
+    if (!(r->flags & CLONE_THREAD)) {
+        err = check_process_limit();
+        if (!err)
+            err = copy_process(b);
+    }
+    if (!err && r->flags & CLONE_PIDFD)
+        err = reserve_pidfd(b);
+    if (!err)
+        err = copy_thread(b);
+    if (err)
+        return err;
+    b->id = id_alloc();
+    if (IS_ERR(b->id)) {
+        err = PTR_ERR(b->id);
+        b->id = NULL;
+        return err;
+    }
+    b->thread->tid = b->id->nr;
+    return r->flags & CLONE_PARENT_SETTID ? put_user(b->id->nr, r->parent_tid) : 0;
+}
+
+// ---- the second half: the tables
+
+static void join_process(struct thread *t, struct process *p) {
+    process_get(p); // the thread's reference
+    t->process = p;
+    list_add_tail(&t->process_link, &p->threads);
+    p->thread_count++;
+    p->live_threads++;
+}
+
+// A new process's place in the tree is its creator's child, or with CLONE_PARENT its sibling.
+static void enter_tree(struct birth *b) {
+    struct process *p = b->process, *creator = current->process;
+    bool sibling = b->request->flags & CLONE_PARENT && creator->parent;
+    struct process *parent = sibling ? creator->parent : creator;
+    if (sibling)
+        p->exit_signal = creator->exit_signal;
+    p->pid = b->id->nr;
+    p->id = b->id;
+    b->id->process = p; // the number's one use, together with the leader
+    p->parent = parent;
+    p->ppid = parent->pid;
+    list_add_tail(&p->sibling, &parent->children);
+    process_set_group_locked(p, creator->group_id);
+    process_set_session_locked(p, creator->session_id);
+    p->cred = cred_get(b->thread->cred);
+    p->leader = b->thread;
+    p->tty = creator->tty;
+    if (p->tty)
+        tty_get(p->tty);
+}
+
+// -ERESTARTNOINTR: a signal came; it goes first, so that a process that is being killed or stopped gets no new threads.
+static int commit(struct birth *b) {
+    struct process *creator = current->process;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    spin_lock(&creator->sig_lock);
+    signal_recalculate_locked(current);
+    bool interrupted = signal_pending() || creator->group_exit || creator->exec_thread;
+    if (!interrupted) {
+        b->id->thread = b->thread;
+        if (b->process)
+            enter_tree(b);
+        join_process(b->thread, b->process ? b->process : creator);
+        process_counts.forks++;
+        process_counts.threads++;
+    }
+    spin_unlock(&creator->sig_lock);
+    spin_unlock_irqrestore(&process_lock, flags);
+    return interrupted ? -ERESTARTNOINTR : 0;
+}
+
+// The parent of a vfork sleeps until its child has left the shared address space, or it is killed.
+static void wait_for_vfork(struct thread *child) {
+    for (;;) {
+        thread_set_state(THREAD_KILLABLE);
+        if (__atomic_load_n(&child->vfork_done, __ATOMIC_ACQUIRE) || signal_pending_fatal())
+            break;
+        schedule();
+    }
+    thread_set_state(THREAD_RUNNING);
+}
+
+long process_clone(const struct clone_request *request) {
+    struct birth b = {.request = request, .pidfd = -1};
+    int err = check_request(request);
+    if (err)
+        return err;
+    err = prepare(&b);
+    if (!err)
+        err = commit(&b);
+    if (err) {
+        undo(&b);
+        return err;
+    }
+    struct thread *t = b.thread;
+    pid_t tid = t->tid;
+    bool vfork = request->flags & CLONE_VFORK;
+    if (b.pidfd_file)
+        fd_install(b.pidfd, b.pidfd_file);
+    if (vfork) {
+        thread_get(current);
+        t->vfork_parent = current;
+    }
+    thread_start(t);
+    if (vfork)
+        wait_for_vfork(t);
+    thread_put(t);
+    return tid;
+}

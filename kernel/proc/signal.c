@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: MIT
+// Sending signals: what is ignored, the queues, and which thread is to take them. proc/signal.h has the overview.
+#include "proc/signal.h"
+#include "core/errno.h"
+#include "core/panic.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "proc/posix_timer.h"
+#include "proc/process.h"
+#include "upcalls.h"
+#include <linux/capability.h>
+
+static struct slab_cache *entry_cache, *handlers_cache;
+
+// ---- handlers
+
+struct signal_handlers *signal_handlers_copy(struct signal_handlers *old, bool defaults) {
+    struct signal_handlers *h = slab_alloc(handlers_cache);
+    if (!h)
+        return NULL;
+    ref_init(&h->refs);
+    spin_init(&h->lock);
+    if (!old) {
+        memset(h->action, 0, sizeof(h->action));
+        return h;
+    }
+    unsigned long flags = spin_lock_irqsave(&old->lock);
+    memcpy(h->action, old->action, sizeof(h->action));
+    spin_unlock_irqrestore(&old->lock, flags);
+    for (int i = 0; defaults && i < SIGNAL_COUNT; i++) {
+        if (h->action[i].handler != (unsigned long)SIG_IGN)
+            h->action[i] = (struct signal_action){0};
+    }
+    return h;
+}
+
+void signal_handlers_put(struct signal_handlers *h) {
+    if (ref_put(&h->refs))
+        slab_free(handlers_cache, h);
+}
+
+void signal_exec(struct process *p) {
+    struct signal_handlers *h = p->handlers;
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    for (int i = 0; i < SIGNAL_COUNT; i++) {
+        struct signal_action *a = &h->action[i];
+        unsigned long keep = a->handler == (unsigned long)SIG_IGN ? a->handler : (unsigned long)SIG_DFL;
+        *a = (struct signal_action){.handler = keep};
+    }
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+}
+
+static unsigned long handler_of(struct process *p, int sig) {
+    return READ_ONCE(p->handlers->action[sig - 1].handler);
+}
+
+bool signal_has_default_locked(struct process *p, int sig) {
+    return handler_of(p, sig) == (unsigned long)SIG_DFL;
+}
+
+bool signal_ignored_by(struct process *p, int sig) {
+    unsigned long handler = handler_of(p, sig);
+    if (handler == (unsigned long)SIG_IGN)
+        return true;
+    return handler == (unsigned long)SIG_DFL && (SIGNAL_BIT(sig) & SIGNALS_NOTHING || p->unkillable);
+}
+
+bool signal_reaps_children(struct process *p) {
+    const struct signal_action *a = &p->handlers->action[SIGCHLD - 1];
+    return a->handler == (unsigned long)SIG_IGN || a->flags & SA_NOCLDWAIT;
+}
+
+bool signal_notifies_stops(struct process *p) {
+    return !(p->handlers->action[SIGCHLD - 1].flags & SA_NOCLDSTOP);
+}
+
+// ---- queues
+
+static void free_entry(struct process *p, struct signal_entry *e) {
+    list_del(&e->link);
+    p->sig_queued--;
+    slab_free(entry_cache, e);
+}
+
+static void flush_queue(struct process *p, struct list_head *queue, sigset_bits *pending, sigset_bits set) {
+    struct signal_entry *e, *next;
+    if (!(*pending & set))
+        return;
+    *pending &= ~set;
+    list_for_each_entry_safe (e, next, queue, link) {
+        if (SIGNAL_BIT(e->info.si_signo) & set)
+            free_entry(p, e);
+    }
+}
+
+// From all queues of the process.
+static void flush_everywhere(struct process *p, sigset_bits set) {
+    struct thread *t;
+    flush_queue(p, &p->sig_queue, &p->sig_pending, set);
+    list_for_each_entry (t, &p->threads, process_link)
+        flush_queue(p, &t->sig_queue, &t->sig_pending, set);
+}
+
+void signal_flush_thread(struct thread *t) {
+    struct process *p = t->process;
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    flush_queue(p, &t->sig_queue, &t->sig_pending, ~0ull);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+}
+
+void signal_flush_process(struct process *p) {
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    flush_queue(p, &p->sig_queue, &p->sig_pending, ~0ull);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+}
+
+// Pending with nothing known about it: the queue was full.
+static void forget_info(int sig, siginfo_t *info) {
+    memset(info, 0, sizeof(*info));
+    info->si_signo = sig;
+    info->si_code = SI_USER;
+}
+
+static void take_entry(struct process *p, struct list_head *queue, sigset_bits *pending, int sig,
+                       siginfo_t *info) {
+    struct signal_entry *e, *next, *first = NULL;
+    bool more = false;
+    list_for_each_entry_safe (e, next, queue, link) {
+        if (e->info.si_signo != sig)
+            continue;
+        if (first) {
+            more = true;
+            break;
+        }
+        first = e;
+    }
+    if (!more)
+        *pending &= ~SIGNAL_BIT(sig);
+    if (!first) {
+        forget_info(sig, info);
+        return;
+    }
+    *info = first->info;
+    free_entry(p, first);
+}
+
+#define SYNCHRONOUS                                                                                          \
+    (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |                   \
+     SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
+
+static int first_of(sigset_bits set) {
+    sigset_bits urgent = set & SYNCHRONOUS;
+    return __builtin_ctzll(urgent ? urgent : set) + 1;
+}
+
+int signal_dequeue_locked(struct process *p, struct thread *t, sigset_bits set, siginfo_t *info) {
+    int sig = 0;
+    if (t->sig_pending & set) {
+        sig = first_of(t->sig_pending & set);
+        take_entry(p, &t->sig_queue, &t->sig_pending, sig, info);
+    } else if (p->sig_pending & set) {
+        sig = first_of(p->sig_pending & set);
+        take_entry(p, &p->sig_queue, &p->sig_pending, sig, info);
+    }
+    return sig;
+}
+
+void signal_complete_info(siginfo_t *info) {
+    if (info->si_code == SI_TIMER)
+        info->si_overrun = posix_timer_dequeued(info->si_tid);
+}
+
+// ---- choosing and waking threads
+
+void signal_recalculate_locked(struct thread *t) {
+    struct process *p = t->process;
+    sigset_bits open = ~(t->sig_blocked & ~t->sig_wait);
+    bool pending = (t->sig_pending | p->sig_pending) & open || p->group_stop || p->continue_notify;
+    if (pending)
+        __atomic_fetch_or(&t->arch.work, WORK_SIGNAL, __ATOMIC_RELAXED);
+    else if (READ_ONCE(t->arch.work) & WORK_SIGNAL)
+        __atomic_fetch_and(&t->arch.work, ~WORK_SIGNAL, __ATOMIC_RELAXED);
+}
+
+void signal_wake_locked(struct thread *t, bool fatal) {
+    __atomic_fetch_or(&t->arch.work, WORK_SIGNAL, __ATOMIC_RELAXED);
+    if (t != current)
+        thread_wake_for_signal(t, fatal);
+}
+
+static bool wants(const struct thread *t, int sig) {
+    return !t->exiting && !(t->sig_blocked & ~t->sig_wait & SIGNAL_BIT(sig)) && !t->sig_stopped;
+}
+
+// Who takes a signal to the process: the running thread, the leader, anybody. NULL: all block it.
+static struct thread *choose(struct process *p, int sig) {
+    struct thread *t;
+    if (current->process == p && wants(current, sig))
+        return current;
+    if (p->leader && wants(p->leader, sig))
+        return p->leader;
+    list_for_each_entry (t, &p->threads, process_link) {
+        if (wants(t, sig))
+            return t;
+    }
+    return NULL;
+}
+
+void signal_group_exit_locked(struct process *p, int status) {
+    struct thread *t;
+    if (p->group_exit)
+        return;
+    p->group_exit = true;
+    p->exit_status = status;
+    p->group_stop = p->stopped = p->continue_notify = false;
+    list_for_each_entry (t, &p->threads, process_link) {
+        t->sig_stopped = false;
+        if (t->exiting)
+            continue;
+        t->sig_pending |= SIGNAL_BIT(SIGKILL);
+        signal_wake_locked(t, true);
+    }
+}
+
+// SIGCONT takes effect when it is sent, whether it is blocked, caught or ignored.
+static void continue_locked(struct process *p) {
+    struct thread *t;
+    flush_everywhere(p, SIGNALS_STOP);
+    if (!p->group_stop)
+        return;
+    if (p->stopped)
+        p->continue_report = p->continue_notify = true;
+    p->group_stop = p->stopped = p->stop_report = false;
+    list_for_each_entry (t, &p->threads, process_link) {
+        t->sig_stopped = false;
+        if (!t->exiting)
+            signal_wake_locked(t, true);
+    }
+}
+
+// ---- sending
+
+static bool is_blocked_for(struct process *p, struct thread *t, int sig) {
+    if (!t)
+        t = p->leader ? p->leader : list_first_entry(&p->threads, struct thread, process_link);
+    return (t->sig_blocked | t->sig_wait) & SIGNAL_BIT(sig);
+}
+
+static int enqueue(struct process *p, struct thread *t, const siginfo_t *info) {
+    int sig = info->si_signo;
+    struct list_head *queue = t ? &t->sig_queue : &p->sig_queue;
+    sigset_bits *pending = t ? &t->sig_pending : &p->sig_pending;
+    if (sig < SIGRTMIN && *pending & SIGNAL_BIT(sig))
+        return 1;
+    struct signal_entry *e = NULL;
+    if (p->sig_queued < p->limits[RLIMIT_SIGPENDING].rlim_cur || (sig < SIGRTMIN && info->si_code >= 0))
+        e = slab_alloc(entry_cache);
+    if (e) {
+        e->info = *info;
+        list_add_tail(&e->link, queue);
+        p->sig_queued++;
+    } else if (sig >= SIGRTMIN && info->si_code != SI_USER) {
+        return -EAGAIN;
+    }
+    *pending |= SIGNAL_BIT(sig);
+    return 0;
+}
+
+// t NULL: to the process. sig_lock held.
+static int send_locked(struct process *p, struct thread *t, const siginfo_t *info) {
+    int sig = info->si_signo;
+    if (!p->live_threads || (t && t->exiting))
+        return -ESRCH;
+    if (SIGNAL_BIT(sig) & SIGNALS_STOP)
+        flush_everywhere(p, SIGNAL_BIT(SIGCONT));
+    else if (sig == SIGCONT)
+        continue_locked(p);
+    if (signal_ignored_by(p, sig) && (sig == SIGKILL || !is_blocked_for(p, t, sig)))
+        return 1;
+    if (sig == SIGKILL) {
+        signal_group_exit_locked(p, SIGKILL);
+        return 0;
+    }
+    int ret = enqueue(p, t, info);
+    if (ret)
+        return ret;
+    struct thread *target = t ? (wants(t, sig) ? t : NULL) : choose(p, sig);
+    if (!target)
+        return 0;
+    bool ends = !(SIGNAL_BIT(sig) & (SIGNALS_STOP | SIGNALS_NOTHING | SIGNALS_CORE)) &&
+                !(target->sig_blocked & SIGNAL_BIT(sig)) && signal_has_default_locked(p, sig);
+    if (ends)
+        signal_group_exit_locked(p, sig);
+    else
+        signal_wake_locked(target, false);
+    return 0;
+}
+
+static int send(struct process *p, struct thread *t, const siginfo_t *info) {
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    int ret = send_locked(p, t, info);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+    return ret;
+}
+
+static void kernel_info(siginfo_t *info, int sig) {
+    memset(info, 0, sizeof(*info));
+    info->si_signo = sig;
+    info->si_code = SI_KERNEL;
+}
+
+int signal_send_process(struct process *p, int sig) {
+    siginfo_t info;
+    kernel_info(&info, sig);
+    return send(p, NULL, &info);
+}
+
+int signal_send_process_info(struct process *p, const siginfo_t *info) {
+    return send(p, NULL, info);
+}
+
+int signal_send_thread_info(struct thread *t, const siginfo_t *info) {
+    return send(t->process, t, info);
+}
+
+int signal_send_tid_info(struct process *p, pid_t tid, const siginfo_t *info) {
+    struct thread *t;
+    int ret = -ESRCH;
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    list_for_each_entry (t, &p->threads, process_link) {
+        if (t->tid == tid) {
+            ret = send_locked(p, t, info);
+            break;
+        }
+    }
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+    return ret;
+}
+
+void signal_send_thread(struct thread *t, int sig) {
+    siginfo_t info;
+    kernel_info(&info, sig);
+    if (t->process)
+        (void)send(t->process, t, &info);
+}
+
+int signal_send_pgrp_info(pid_t pgrp, const siginfo_t *info) {
+    struct process *p;
+    int ret = -ESRCH;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct id *id = id_find_locked(pgrp);
+    if (id) {
+        list_for_each_entry (p, &id->group, group_link) {
+            (void)send(p, NULL, info);
+            ret = 0;
+        }
+    }
+    spin_unlock_irqrestore(&process_lock, flags);
+    return ret;
+}
+
+int signal_send_pgrp(pid_t pgrp, int sig) {
+    siginfo_t info;
+    kernel_info(&info, sig);
+    return signal_send_pgrp_info(pgrp, &info);
+}
+
+void signal_force(const siginfo_t *info) {
+    struct thread *t = current;
+    struct process *p = t->process;
+    int sig = info->si_signo;
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    struct signal_action *a = &p->handlers->action[sig - 1];
+    if (t->sig_blocked & SIGNAL_BIT(sig) || a->handler == (unsigned long)SIG_IGN) {
+        *a = (struct signal_action){0};
+        t->sig_blocked &= ~SIGNAL_BIT(sig);
+    }
+    if (a->handler == (unsigned long)SIG_DFL)
+        p->unkillable = false;
+    (void)send_locked(p, t, info);
+    signal_recalculate_locked(t);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+}
+
+void signal_info_user(siginfo_t *info, int sig, int code) {
+    memset(info, 0, sizeof(*info));
+    info->si_signo = sig;
+    info->si_code = code;
+    info->si_pid = current->process->pid;
+    info->si_uid = current->cred->uid;
+}
+
+int signal_check_permission_locked(struct process *p, int sig) {
+    const struct cred *mine = current->cred, *its = p->cred;
+    if (p == current->process || mine->euid == its->suid || mine->euid == its->uid ||
+        mine->uid == its->suid || mine->uid == its->uid || cred_capable(mine, CAP_KILL))
+        return 0;
+    return sig == SIGCONT && p->session == current->process->session ? 0 : -EPERM;
+}
+
+void signal_init(void) {
+    entry_cache = slab_create("signal", sizeof(struct signal_entry), 0);
+    handlers_cache = slab_create("handlers", sizeof(struct signal_handlers), 0);
+    if (!entry_cache || !handlers_cache)
+        panic("signal: no memory");
+}
+
+// ---- the current thread's sets and actions
+
+// Signals for the process that t will not take any more: others may.
+static void pass_on(struct process *p, struct thread *t, sigset_bits set) {
+    struct thread *other;
+    set &= p->sig_pending;
+    if (!set)
+        return;
+    list_for_each_entry (other, &p->threads, process_link) {
+        if (other != t && !other->exiting && set & ~(other->sig_blocked & ~other->sig_wait))
+            signal_wake_locked(other, false);
+    }
+}
+
+void signal_set_blocked(sigset_bits set) {
+    struct thread *t = current;
+    struct process *p = t->process;
+    set &= ~SIGNALS_KILL_STOP;
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    if (p->live_threads > 1)
+        pass_on(p, t, set & ~t->sig_blocked);
+    t->sig_blocked = set;
+    signal_recalculate_locked(t);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+}
+
+sigset_bits signal_pending_set(void) {
+    return current->sig_pending | current->process->sig_pending;
+}
+
+int signal_set_action(int sig, const struct signal_action *new_action, struct signal_action *old) {
+    struct process *p = current->process;
+    struct signal_handlers *h = p->handlers;
+    if (sig < 1 || sig > SIGNAL_COUNT || (new_action && SIGNAL_BIT(sig) & SIGNALS_KILL_STOP))
+        return -EINVAL;
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    spin_lock(&h->lock);
+    struct signal_action *a = &h->action[sig - 1];
+    *old = *a;
+    if (new_action) {
+        *a = *new_action;
+        a->mask &= ~SIGNALS_KILL_STOP;
+        // What is pending and would be ignored now is forgotten.
+        if (a->handler == (unsigned long)SIG_IGN ||
+            (a->handler == (unsigned long)SIG_DFL && SIGNAL_BIT(sig) & SIGNALS_NOTHING))
+            flush_everywhere(p, SIGNAL_BIT(sig));
+    }
+    spin_unlock(&h->lock);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+    return 0;
+}
+
+bool signal_is_ignored(int sig) {
+    return current->sig_blocked & SIGNAL_BIT(sig) ||
+           (current->process && handler_of(current->process, sig) == (unsigned long)SIG_IGN);
+}
+
+bool signal_pending_fatal(void) {
+    return READ_ONCE(current->sig_pending) & SIGNAL_BIT(SIGKILL);
+}
+
+bool signal_thread_leaves_locked(struct process *p, struct thread *t) {
+    bool stops = false;
+    if (p->group_stop && !t->sig_stopped && p->stop_left && --p->stop_left == 0 && p->live_threads)
+        stops = p->stopped = p->stop_report = true;
+    if (p->live_threads && !p->group_exit)
+        pass_on(p, t, ~0ull);
+    return stops;
+}
+
+void signal_notify_parent_locked(struct process *p, int code) {
+    struct process *parent = p->parent;
+    if (!parent)
+        return;
+    if (signal_notifies_stops(parent) && handler_of(parent, SIGCHLD) != (unsigned long)SIG_IGN) {
+        siginfo_t info;
+        memset(&info, 0, sizeof(info));
+        info.si_signo = SIGCHLD;
+        info.si_code = code;
+        info.si_pid = p->pid;
+        info.si_uid = p->cred->uid;
+        info.si_status = code == CLD_CONTINUED ? SIGCONT : p->stop_signal;
+        (void)send(parent, NULL, &info);
+    }
+    wake_all(&parent->wait);
+}

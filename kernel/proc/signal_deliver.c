@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+// Taking signals: on the way to user mode, and in rt_sigtimedwait(2). Default actions, job control, and what becomes of
+// the system call that a signal interrupted.
+#include "arch/riscv/trap.h"
+#include "arch/riscv/uaccess.h"
+#include "core/errno.h"
+#include "core/panic.h"
+#include "core/printk.h"
+#include "fs/file.h"
+#include "proc/process.h"
+#include "proc/signal.h"
+#include "upcalls.h"
+#include "vm/vmspace.h"
+#include <asm/unistd.h>
+
+#define ECALL_SIZE 4 // bytes of the instruction to go back over
+
+// ---- stopping
+
+// p's threads are to stop. sig_lock held.
+static void begin_stop(struct process *p, int sig) {
+    struct thread *t;
+    if (p->group_stop || p->group_exit)
+        return;
+    p->group_stop = true;
+    p->stop_signal = sig;
+    p->stop_left = 0;
+    list_for_each_entry (t, &p->threads, process_link) {
+        if (t->exiting)
+            continue;
+        p->stop_left++;
+        signal_wake_locked(t, false);
+    }
+}
+
+// The current thread stops, unless SIGCONT or SIGKILL came meanwhile. The last one tells the parent. No locks held.
+static void stop(struct process *p, struct thread *t) {
+    bool last = false;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    spin_lock(&p->sig_lock);
+    bool stopping = p->group_stop && !signal_pending_fatal();
+    if (stopping) {
+        if (!t->sig_stopped) {
+            t->sig_stopped = true;
+            last = p->stop_left && --p->stop_left == 0;
+            if (last)
+                p->stopped = p->stop_report = true;
+        }
+        thread_set_state(THREAD_STOPPED);
+    }
+    spin_unlock(&p->sig_lock);
+    if (last)
+        signal_notify_parent_locked(p, CLD_STOPPED);
+    spin_unlock_irqrestore(&process_lock, flags);
+    if (stopping)
+        schedule();
+}
+
+static void tell_continued(struct process *p) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    spin_lock(&p->sig_lock);
+    bool tell = p->continue_notify;
+    p->continue_notify = false;
+    spin_unlock(&p->sig_lock);
+    if (tell)
+        signal_notify_parent_locked(p, CLD_CONTINUED);
+    spin_unlock_irqrestore(&process_lock, flags);
+}
+
+// ---- default actions
+
+// The default action of sig, which has just been taken. sig_lock held; returns without it.
+static void default_action(struct process *p, int sig, unsigned long flags) {
+    if (SIGNAL_BIT(sig) & SIGNALS_NOTHING || p->unkillable) {
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+    } else if (SIGNAL_BIT(sig) & SIGNALS_STOP) {
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+        // The terminal's stop signals do nothing to a group that nobody would continue.
+        if (sig != SIGSTOP && process_pgrp_orphaned())
+            return;
+        flags = spin_lock_irqsave(&p->sig_lock);
+        begin_stop(p, sig);
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+    } else {
+        signal_group_exit_locked(p, sig);
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+    }
+}
+
+// ---- taking
+
+// What comes before any signal: dying, going on, stopping. True if sig_lock was given up and the caller is to start over.
+static bool urgent(struct process *p, struct thread *t, unsigned long flags) {
+    if (unlikely(t->sig_pending & SIGNAL_BIT(SIGKILL))) {
+        int status = p->group_exit ? p->exit_status : SIGKILL;
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+        process_exit_thread(status);
+    }
+    if (unlikely(p->continue_notify)) {
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+        tell_continued(p);
+        return true;
+    }
+    if (unlikely(p->group_stop)) {
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+        stop(p, t);
+        return true;
+    }
+    return false;
+}
+
+// The next signal that has a handler, with the action to take; 0: none.
+static int next_caught(struct process *p, struct thread *t, siginfo_t *info, struct signal_action *action) {
+    for (;;) {
+        unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+        if (urgent(p, t, flags))
+            continue;
+        int sig = signal_dequeue_locked(p, t, ~t->sig_blocked, info);
+        if (!sig) {
+            signal_recalculate_locked(t);
+            spin_unlock_irqrestore(&p->sig_lock, flags);
+            return 0;
+        }
+        struct signal_action *a = &p->handlers->action[sig - 1];
+        spin_lock(&p->handlers->lock);
+        *action = *a;
+        if (action->flags & SA_RESETHAND && action->handler != (unsigned long)SIG_IGN)
+            a->handler = (unsigned long)SIG_DFL;
+        spin_unlock(&p->handlers->lock);
+        if (action->handler == (unsigned long)SIG_DFL) {
+            default_action(p, sig, flags);
+            continue;
+        }
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+        if (action->handler != (unsigned long)SIG_IGN)
+            return sig;
+    }
+}
+
+// ---- interrupted system calls
+
+static void restart_call(struct trap_frame *f) {
+    f->a0 = f->orig_a0;
+    f->pc -= ECALL_SIZE;
+}
+
+static bool wants_restart(const struct trap_frame *f) {
+    long ret = (long)f->a0;
+    return f->in_syscall && (ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND ||
+                             ret == -ERESTART_RESTARTBLOCK);
+}
+
+static void settle_call_with_handler(struct trap_frame *f, const struct signal_action *action) {
+    long ret = (long)f->a0;
+    if (wants_restart(f)) {
+        if (ret == -ERESTARTNOINTR || (ret == -ERESTARTSYS && action->flags & SA_RESTART))
+            restart_call(f);
+        else
+            f->a0 = -EINTR;
+    }
+    f->in_syscall = 0;
+}
+
+static void settle_call_without_handler(struct trap_frame *f) {
+    if (wants_restart(f)) {
+        bool block = (long)f->a0 == -ERESTART_RESTARTBLOCK;
+        restart_call(f);
+        if (block)
+            f->a7 = __NR_restart_syscall;
+    }
+    f->in_syscall = 0;
+}
+
+// ---- to user mode
+
+static void run_handler(struct trap_frame *f, const siginfo_t *info, const struct signal_action *action) {
+    struct thread *t = current;
+    sigset_bits saved = t->sig_restore ? t->sig_saved : t->sig_blocked;
+    int sig = info->si_signo;
+    t->sig_restore = false;
+    settle_call_with_handler(f, action);
+    if (signal_push_frame(f, info, action, saved)) {
+        siginfo_t fault = {0};
+        fault.si_signo = SIGSEGV;
+        fault.si_code = SI_KERNEL;
+        if (sig == SIGSEGV) { // its own handler cannot run
+            struct signal_action none = {0}, old;
+            (void)!signal_set_action(SIGSEGV, &none, &old);
+        }
+        signal_force(&fault);
+        return;
+    }
+    sigset_bits block = t->sig_blocked | action->mask;
+    if (!(action->flags & SA_NODEFER))
+        block |= SIGNAL_BIT(sig);
+    signal_set_blocked(block);
+}
+
+static void deliver(struct trap_frame *f) {
+    struct thread *t = current;
+    struct signal_action action;
+    siginfo_t info;
+    if (next_caught(t->process, t, &info, &action)) {
+        signal_complete_info(&info);
+        run_handler(f, &info, &action);
+        return;
+    }
+    settle_call_without_handler(f);
+    if (t->sig_restore)
+        signal_restore_user_mask();
+}
+
+void user_return_work(struct trap_frame *frame) {
+    unsigned int work;
+    while ((work = READ_ONCE(current->arch.work)) & (WORK_SIGNAL | WORK_RESCHED)) {
+        if (work & WORK_RESCHED)
+            schedule();
+        if (work & WORK_SIGNAL)
+            deliver(frame);
+    }
+}
+
+// ---- faults
+
+#define FAULT_LOG_BURST  10
+#define FAULT_LOG_PERIOD (5 * NSEC_PER_SEC)
+
+// At most ten lines in five seconds.
+static bool fault_log_allowed(void) {
+    static ktime_t period_start;
+    static unsigned int lines;
+    ktime_t now = clock_monotonic();
+    if (now - period_start > FAULT_LOG_PERIOD) {
+        period_start = now;
+        lines = 0;
+    }
+    return lines++ < FAULT_LOG_BURST;
+}
+
+static void log_fault(const struct trap_frame *f, int sig, int code, unsigned long addr) {
+    struct vmspace *vm = current->vm;
+    char who[64];
+    process_describe(who, sizeof(who));
+    mutex_lock(&vm->lock);
+    struct vm_area *a = vm_area_find(vm, f->pc);
+    const char *name = NULL;
+    unsigned long start = 0, end = 0;
+    if (a && a->start <= f->pc) {
+        name = a->file && a->file->path.dentry ? a->file->path.dentry->name : a->name;
+        start = a->start;
+        end = a->end;
+    }
+    printk(LOG_INFO, "%s: unhandled signal %d code 0x%x at 0x%016lx, pc 0x%016lx in %s[%lx+%lx]", who, sig,
+           code, addr, f->pc, name ? name : "nothing", start, end - start);
+    mutex_unlock(&vm->lock);
+}
+
+void signal_fault(struct trap_frame *frame, int sig, int code, unsigned long addr) {
+    struct process *p = current->process;
+    siginfo_t info = {0};
+    if (!p)
+        panic("signal %d code %d at 0x%lx in a kernel thread", sig, code, addr);
+    info.si_signo = sig;
+    info.si_code = code;
+    info.si_addr = (void *)addr;
+    bool unhandled = signal_ignored_by(p, sig) || signal_has_default_locked(p, sig) ||
+                     current->sig_blocked & SIGNAL_BIT(sig);
+    if (unhandled && fault_log_allowed())
+        log_fault(frame, sig, code, addr);
+    signal_force(&info);
+}
+
+// ---- masks for the time of a call
+
+int signal_set_user_mask(const void __user *mask, size_t size) {
+    sigset_bits set;
+    if (!mask)
+        return 0;
+    if (size != sizeof(set))
+        return -EINVAL;
+    int err = get_user(set, (const sigset_bits __user *)mask);
+    if (err)
+        return err;
+    current->sig_saved = current->sig_blocked;
+    current->sig_restore = true;
+    signal_set_blocked(set);
+    return 0;
+}
+
+void signal_restore_user_mask(void) {
+    if (!current->sig_restore)
+        return;
+    current->sig_restore = false;
+    signal_set_blocked(current->sig_saved);
+}
+
+// ---- rt_sigtimedwait
+
+int signal_take(sigset_bits set, siginfo_t *info) {
+    struct thread *t = current;
+    struct process *p = t->process;
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    int sig = signal_dequeue_locked(p, t, set & ~SIGNALS_KILL_STOP, info);
+    signal_recalculate_locked(t);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+    if (sig)
+        signal_complete_info(info);
+    return sig;
+}
+
+static void wait_for(struct process *p, sigset_bits set) {
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    current->sig_wait = set;
+    signal_recalculate_locked(current);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+}
+
+int signal_wait(sigset_bits set, siginfo_t *info, ktime_t deadline) {
+    struct process *p = current->process;
+    set &= ~SIGNALS_KILL_STOP;
+    int sig = signal_take(set, info);
+    if (sig || deadline == 0)
+        return sig ? sig : -EAGAIN;
+    wait_for(p, set);
+    int err = sleep_until(deadline);
+    wait_for(p, 0);
+    sig = signal_take(set, info);
+    if (sig)
+        return sig;
+    return err ? -EINTR : -EAGAIN;
+}
