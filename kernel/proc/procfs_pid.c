@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: MIT
+// The directories /proc/PID and /proc/PID/task/TID: what is in them, and the links to files. The texts are in
+// proc/procfs_text.c.
+//
+// An inode here refers to a struct process, which stays until the last reference, though the process it stood for may
+// have been reaped (process->id is NULL then): its files are empty or say -ESRCH.
+#include "core/errno.h"
+#include "fs/fdtable.h"
+#include "fs/path.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "core/panic.h"
+#include "proc/procfs_pid.h"
+#include "vm/vmspace.h"
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+
+enum pid_where { IN_PROCESS = 1, IN_THREAD = 2, IN_BOTH = 3 };
+
+struct pid_file {
+    const char *name;
+    mode_t mode; // with the type
+    enum pid_where where;
+    pid_show_fn *show;                                                   // regular files
+    ssize_t (*store)(struct pid_node *n, const char *text, size_t size); // NULL: not writable
+    int (*follow)(struct pid_node *n, struct path *out);                 // links
+    const struct inode_ops *ops;                                         // directories
+    const struct file_ops *fops;
+};
+
+static const struct pid_file files[];
+static const unsigned int file_count;
+static const struct inode_ops pid_dir_ops, link_ops, fd_dir_ops, fdinfo_dir_ops, task_dir_ops;
+static const struct file_ops pid_dir_fops, fd_dir_fops, task_dir_fops;
+
+// ---- nodes
+
+bool pid_may_inspect(struct process *p) {
+    const struct cred *mine = current->cred;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    const struct cred *its = p->cred;
+    bool may =
+        p == current->process || cred_capable(mine, CAP_SYS_PTRACE) ||
+        (p->dumpable && mine->fsuid == its->uid && mine->fsuid == its->euid && mine->fsuid == its->suid &&
+         mine->fsgid == its->gid && mine->fsgid == its->egid && mine->fsgid == its->sgid);
+    spin_unlock_irqrestore(&process_lock, flags);
+    return may;
+}
+
+struct thread *pid_node_thread(const struct pid_node *n) {
+    struct thread *t = NULL, *each;
+    struct process *p = n->process;
+    if (!n->tid)
+        return process_get_thread(p);
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    list_for_each_entry (each, &p->threads, process_link) {
+        if (each->tid == n->tid) {
+            t = each;
+            thread_get(t);
+            break;
+        }
+    }
+    spin_unlock_irqrestore(&process_lock, flags);
+    return t;
+}
+
+// The table of open files of the node's process, referenced, or NULL.
+static struct files *node_files(const struct pid_node *n) {
+    struct thread *t = pid_node_thread(n);
+    if (!t)
+        return NULL;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct files *files = t->files;
+    if (files)
+        ref_get(&files->refs);
+    spin_unlock_irqrestore(&process_lock, flags);
+    thread_put(t);
+    return files;
+}
+
+struct file *pid_node_file(const struct pid_node *n, int fd) {
+    struct files *files = node_files(n);
+    struct file *f = NULL;
+    if (!files)
+        return NULL;
+    spin_lock(&files->lock);
+    if (fd >= 0 && (unsigned int)fd < files->size)
+        f = files->fd[fd];
+    if (f)
+        file_get(f);
+    spin_unlock(&files->lock);
+    files_put(files);
+    return f;
+}
+
+static void free_node(struct proc_node *node) {
+    struct pid_node *n = container_of(node, struct pid_node, node);
+    process_put(n->process);
+    kfree(n);
+}
+
+static int node_show(struct seq_buf *s, struct proc_node *node) {
+    struct pid_node *n = container_of(node, struct pid_node, node);
+    return n->file->show(s, n);
+}
+
+static ssize_t node_store(struct proc_node *node, const char *text, size_t size) {
+    struct pid_node *n = container_of(node, struct pid_node, node);
+    return n->file->store(n, text, size);
+}
+
+static ino_t ino_of(const struct process *p, pid_t tid, unsigned int which) {
+    return 1ull << 40 | (ino_t)(tid ? tid : p->pid) << 20 | (tid ? 1u << 19 : 0) | which;
+}
+
+#define INO_FD 64 // `which` of descriptor 0 in fd/; entries of `files` come before
+
+// An inode of process p for one of `files` or, with `file` one of the two below, a descriptor.
+static struct inode *make_inode(struct superblock *sb, struct process *p, pid_t tid, int fd,
+                                const struct pid_file *file, unsigned int which) {
+    struct pid_node *n = kzalloc(sizeof(*n));
+    if (!n)
+        return ERR_PTR(-ENOMEM);
+    n->node.free = free_node;
+    n->node.show = file->show ? node_show : NULL;
+    n->node.store = file->store ? node_store : NULL;
+    n->tid = tid;
+    n->fd = fd;
+    n->file = file;
+    n->process = p;
+    struct inode *inode =
+        proc_inode_create(sb, file->mode, &n->node, file->follow ? &link_ops : file->ops, file->fops);
+    if (IS_ERR(inode)) {
+        kfree(n);
+        return inode;
+    }
+    process_get(p);
+    inode->ino = ino_of(p, tid, which);
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    if (p->dumpable || S_ISDIR(file->mode)) {
+        inode->uid = p->cred->euid;
+        inode->gid = p->cred->egid;
+    }
+    spin_unlock_irqrestore(&process_lock, flags);
+    return inode;
+}
+
+static int give(struct dentry *d, struct inode *inode) {
+    if (IS_ERR(inode))
+        return PTR_ERR(inode);
+    d->inode = inode;
+    return 0;
+}
+
+static bool is_gone(const struct pid_node *n) {
+    return !READ_ONCE(n->process->id);
+}
+
+// ---- /proc/PID and /proc/PID/task/TID
+
+static bool belongs(const struct pid_file *f, const struct pid_node *dir) {
+    return f->where & (dir->tid ? IN_THREAD : IN_PROCESS);
+}
+
+static int pid_dir_lookup(struct inode *inode, struct dentry *d) {
+    struct pid_node *dir = pid_node(inode);
+    if (is_gone(dir))
+        return -ENOENT;
+    for (unsigned int i = 0; i < file_count; i++) {
+        if (belongs(&files[i], dir) && !strcmp(files[i].name, d->name))
+            return give(d, make_inode(inode->sb, dir->process, dir->tid, 0, &files[i], i + 1));
+    }
+    return 0;
+}
+
+static int pid_dir_readdir(struct file *f, struct dir_context *ctx) {
+    struct pid_node *dir = pid_node(f->inode);
+    for (off_t i = ctx->pos - 2; i < file_count; i++) {
+        ctx->pos = i + 2;
+        if (!belongs(&files[i], dir))
+            continue;
+        if (!ctx->emit(ctx, files[i].name, strlen(files[i].name), i + 3,
+                       ino_of(dir->process, dir->tid, i + 1), (files[i].mode & S_IFMT) >> 12))
+            return 0;
+    }
+    ctx->pos = file_count + 2;
+    return 0;
+}
+
+// ---- links
+
+static int follow_exe(struct pid_node *n, struct path *out) {
+    struct vmspace *vm = process_get_vm(n->process);
+    int err = -ENOENT;
+    if (!vm)
+        return err;
+    mutex_lock(&vm->lock);
+    if (vm->exe_file && vm->exe_file->path.dentry) {
+        *out = vm->exe_file->path;
+        path_get(out);
+        err = 0;
+    }
+    mutex_unlock(&vm->lock);
+    vmspace_put(vm);
+    return err;
+}
+
+static int follow_fs(struct pid_node *n, struct path *out, bool root) {
+    struct thread *t = pid_node_thread(n);
+    if (!t)
+        return -ENOENT;
+    int err = -ENOENT;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct fs_context *fs = t->fs;
+    if (fs) {
+        spin_lock(&fs->lock);
+        *out = root ? fs->root : fs->cwd;
+        path_get(out);
+        spin_unlock(&fs->lock);
+        err = 0;
+    }
+    spin_unlock_irqrestore(&process_lock, flags);
+    thread_put(t);
+    return err;
+}
+
+static int follow_cwd(struct pid_node *n, struct path *out) {
+    return follow_fs(n, out, false);
+}
+
+static int follow_root(struct pid_node *n, struct path *out) {
+    return follow_fs(n, out, true);
+}
+
+static int follow_fd(struct pid_node *n, struct path *out) {
+    struct file *f = pid_node_file(n, n->fd);
+    if (!f)
+        return -ENOENT;
+    *out = f->path;
+    if (out->dentry)
+        path_get(out);
+    int err = out->dentry ? 0 : -ENXIO;
+    file_put(f);
+    return err;
+}
+
+static int link_follow(struct inode *inode, struct path *out) {
+    struct pid_node *n = pid_node(inode);
+    return pid_may_inspect(n->process) ? n->file->follow(n, out) : -EACCES;
+}
+
+static const char *link_readlink(struct inode *inode, char *buf, size_t size) {
+    struct path path;
+    int err = link_follow(inode, &path);
+    if (err)
+        return ERR_PTR(err);
+    const char *name = path_name(&path, buf, size);
+    path_put(&path);
+    return name;
+}
+
+// ---- fd and fdinfo
+
+static const struct pid_file fd_link = {.mode = S_IFLNK | 0700, .follow = follow_fd};
+static const struct pid_file fdinfo_file = {.mode = S_IFREG | 0400, .show = pid_show_fdinfo};
+
+static int parse_number(const struct dentry *d) {
+    int n = 0;
+    if (!d->name_len || d->name_len > 7 || (d->name[0] == '0' && d->name_len > 1))
+        return -1;
+    for (int i = 0; i < d->name_len; i++) {
+        if (d->name[i] < '0' || d->name[i] > '9')
+            return -1;
+        n = n * 10 + d->name[i] - '0';
+    }
+    return n;
+}
+
+static int lookup_fd(struct inode *inode, struct dentry *d, const struct pid_file *file) {
+    struct pid_node *dir = pid_node(inode);
+    if (!pid_may_inspect(dir->process))
+        return -EACCES;
+    int fd = parse_number(d);
+    struct file *f = pid_node_file(dir, fd);
+    if (!f)
+        return 0;
+    struct inode *made = make_inode(inode->sb, dir->process, dir->tid, fd, file, INO_FD + fd);
+    if (!IS_ERR(made) && file == &fd_link) // the owner's bits say how it is open
+        made->mode = S_IFLNK | 0100 | ((f->flags & O_ACCMODE) != O_WRONLY ? 0400 : 0) |
+                     ((f->flags & O_ACCMODE) != O_RDONLY ? 0200 : 0);
+    file_put(f);
+    return give(d, made);
+}
+
+static int fd_lookup(struct inode *inode, struct dentry *d) {
+    return lookup_fd(inode, d, &fd_link);
+}
+
+static int fdinfo_lookup(struct inode *inode, struct dentry *d) {
+    return lookup_fd(inode, d, &fdinfo_file);
+}
+
+static int fd_readdir(struct file *file, struct dir_context *ctx) {
+    struct pid_node *dir = pid_node(file->inode);
+    if (!pid_may_inspect(dir->process))
+        return -EACCES;
+    struct files *files = node_files(dir);
+    char name[16];
+    if (!files)
+        return 0;
+    for (int fd = ctx->pos - 2; (unsigned int)fd < READ_ONCE(files->size); fd++) {
+        struct file *f = pid_node_file(dir, fd);
+        ctx->pos = fd + 2;
+        if (!f)
+            continue;
+        file_put(f);
+        int n = lib_snprintf(name, sizeof(name), "%d", fd);
+        if (!ctx->emit(ctx, name, n, fd + 3, ino_of(dir->process, dir->tid, INO_FD + fd),
+                       (fd_link.mode & S_IFMT) >> 12))
+            break;
+        ctx->pos = fd + 3;
+    }
+    files_put(files);
+    return 0;
+}
+
+// ---- task
+
+static const struct pid_file thread_dir = {
+    .mode = S_IFDIR | 0555, .ops = &pid_dir_ops, .fops = &pid_dir_fops};
+
+static int task_lookup(struct inode *inode, struct dentry *d) {
+    struct pid_node *dir = pid_node(inode), wanted = {.process = dir->process, .tid = parse_number(d)};
+    struct thread *t = wanted.tid > 0 ? pid_node_thread(&wanted) : NULL;
+    if (!t)
+        return 0;
+    thread_put(t);
+    return give(d, make_inode(inode->sb, dir->process, wanted.tid, 0, &thread_dir, 0));
+}
+
+// The thread of p with the smallest tid above `after`, or 0.
+static pid_t next_tid(struct process *p, pid_t after) {
+    struct thread *t;
+    pid_t best = 0;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    list_for_each_entry (t, &p->threads, process_link) {
+        if (t->tid > after && (!best || t->tid < best))
+            best = t->tid;
+    }
+    spin_unlock_irqrestore(&process_lock, flags);
+    return best;
+}
+
+static int task_readdir(struct file *file, struct dir_context *ctx) {
+    struct pid_node *dir = pid_node(file->inode);
+    char name[16];
+    pid_t tid = ctx->pos > 2 ? ctx->pos - 2 : 0;
+    while ((tid = next_tid(dir->process, tid))) {
+        int n = lib_snprintf(name, sizeof(name), "%d", tid);
+        if (!ctx->emit(ctx, name, n, tid + 2, ino_of(dir->process, tid, 0), S_IFDIR >> 12))
+            break;
+        ctx->pos = tid + 2;
+    }
+    return 0;
+}
+
+// ---- the files
+
+static int show_mounts(struct seq_buf *s, struct pid_node *n) {
+    (void)n;
+    return proc_show_mounts(s);
+}
+
+static int show_mountinfo(struct seq_buf *s, struct pid_node *n) {
+    (void)n;
+    return proc_show_mountinfo(s);
+}
+
+static int show_zero(struct seq_buf *s, struct pid_node *n) {
+    (void)n;
+    seq_puts(s, "0\n");
+    return 0;
+}
+
+static int show_wchan(struct seq_buf *s, struct pid_node *n) {
+    (void)n;
+    seq_puts(s, "0");
+    return 0;
+}
+
+static ssize_t store_comm(struct pid_node *n, const char *text, size_t size) {
+    char name[16] = {0};
+    struct thread *t = pid_node_thread(n);
+    if (!t)
+        return -ESRCH;
+    bool mine = t->process == current->process;
+    memcpy(name, text, MIN(size, sizeof(name) - 1));
+    if (mine)
+        thread_set_name(t, name);
+    thread_put(t);
+    return mine ? (ssize_t)size : -EINVAL;
+}
+
+static ssize_t store_oom_score_adj(struct pid_node *n, const char *text, size_t size) {
+    int value = 0, sign = 1;
+    const char *s = text;
+    if (*s == '-') {
+        sign = -1;
+        s++;
+    }
+    if (*s < '0' || *s > '9')
+        return -EINVAL;
+    while (*s >= '0' && *s <= '9' && value <= 1000)
+        value = value * 10 + *s++ - '0';
+    if (value > 1000 || (*s && *s != '\n'))
+        return -EINVAL;
+    if (sign * value < n->process->oom_score_adj && !cred_capable(current->cred, CAP_SYS_RESOURCE))
+        return -EACCES;
+    n->process->oom_score_adj = sign * value;
+    return size;
+}
+
+#define FILE_(name_, permissions, show_)                                                                     \
+    { .name = name_, .mode = S_IFREG | permissions, .where = IN_BOTH, .show = show_ }
+#define LINK_(name_, follow_)                                                                                \
+    { .name = name_, .mode = S_IFLNK | 0777, .where = IN_BOTH, .follow = follow_ }
+
+static const struct pid_file files[] = {
+    {.name = "task",
+     .mode = S_IFDIR | 0555,
+     .where = IN_PROCESS,
+     .ops = &task_dir_ops,
+     .fops = &task_dir_fops},
+    {.name = "fd", .mode = S_IFDIR | 0500, .where = IN_BOTH, .ops = &fd_dir_ops, .fops = &fd_dir_fops},
+    {.name = "fdinfo",
+     .mode = S_IFDIR | 0555,
+     .where = IN_BOTH,
+     .ops = &fdinfo_dir_ops,
+     .fops = &fd_dir_fops},
+    FILE_("environ", 0400, pid_show_environ),
+    FILE_("auxv", 0400, pid_show_auxv),
+    FILE_("status", 0444, pid_show_status),
+    FILE_("limits", 0444, pid_show_limits),
+    {.name = "comm", .mode = S_IFREG | 0644, .where = IN_BOTH, .show = pid_show_comm, .store = store_comm},
+    FILE_("cmdline", 0444, pid_show_cmdline),
+    FILE_("stat", 0444, pid_show_stat),
+    FILE_("statm", 0444, pid_show_statm),
+    FILE_("maps", 0444, pid_show_maps),
+    LINK_("cwd", follow_cwd),
+    LINK_("root", follow_root),
+    LINK_("exe", follow_exe),
+    FILE_("mounts", 0444, show_mounts),
+    FILE_("mountinfo", 0444, show_mountinfo),
+    FILE_("wchan", 0444, show_wchan),
+    FILE_("oom_score", 0444, show_zero),
+    {.name = "oom_score_adj",
+     .mode = S_IFREG | 0644,
+     .where = IN_BOTH,
+     .show = pid_show_oom_score_adj,
+     .store = store_oom_score_adj},
+};
+static const unsigned int file_count = ARRAY_SIZE(files);
+
+static const struct inode_ops pid_dir_ops = {.lookup = pid_dir_lookup};
+static const struct inode_ops fd_dir_ops = {.lookup = fd_lookup};
+static const struct inode_ops fdinfo_dir_ops = {.lookup = fdinfo_lookup};
+static const struct inode_ops task_dir_ops = {.lookup = task_lookup};
+static const struct inode_ops link_ops = {.readlink = link_readlink, .follow = link_follow};
+static const struct file_ops pid_dir_fops = {.readdir = pid_dir_readdir, .lseek = proc_lseek};
+static const struct file_ops fd_dir_fops = {.readdir = fd_readdir, .lseek = proc_lseek};
+static const struct file_ops task_dir_fops = {.readdir = task_readdir, .lseek = proc_lseek};
+
+// ---- for the root of procfs
+
+static const struct pid_file process_dir = {
+    .mode = S_IFDIR | 0555, .ops = &pid_dir_ops, .fops = &pid_dir_fops};
+
+// The process that a number names, be it a process's or a thread's, referenced.
+static struct process *find(pid_t nr) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct id *id = id_find_locked(nr);
+    struct process *p = !id ? NULL : id->process ? id->process : id->thread ? id->thread->process : NULL;
+    if (p)
+        process_get(p);
+    spin_unlock_irqrestore(&process_lock, flags);
+    return p;
+}
+
+static bool pid_exists(pid_t nr) {
+    struct process *p = find(nr);
+    if (p)
+        process_put(p);
+    return p;
+}
+
+static struct inode *pid_inode(struct superblock *sb, pid_t nr) {
+    struct process *p = find(nr);
+    if (!p)
+        return ERR_PTR(-ENOENT);
+    struct inode *inode = make_inode(sb, p, 0, 0, &process_dir, 0);
+    process_put(p);
+    return inode;
+}
+
+static pid_t self(void) {
+    return current->process ? current->process->pid : 0;
+}
+
+static pid_t thread_self(void) {
+    return current->tid;
+}
+
+static void count(struct proc_counts *out) {
+    *out = (struct proc_counts){process_counts.forks, process_counts.threads, id_last()};
+}
+
+void procfs_pid_init(void) {
+    static const struct proc_pid_ops ops = {
+        .count = count,
+        .exists = pid_exists,
+        .next = process_next_pid,
+        .inode = pid_inode,
+        .self = self,
+        .thread_self = thread_self,
+    };
+    proc_register_pids(&ops);
+}

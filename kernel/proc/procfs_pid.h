@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// The files of /proc/PID; private to kernel/proc/procfs_*.c.
+#pragma once
+#include "fs/proc.h"
+#include "proc/process.h"
+
+// What an inode below /proc/PID is about.
+struct pid_node {
+    struct proc_node node;
+    struct process *process;     // [I] referenced
+    pid_t tid;                   // [I] a thread: /proc/PID/task/TID and below; 0: the process
+    int fd;                      // [I] below fd/ and fdinfo/
+    const struct pid_file *file; // [I]
+};
+static inline struct pid_node *pid_node(const struct inode *inode) {
+    return container_of(proc_node(inode), struct pid_node, node);
+}
+
+// 0, or -ESRCH if the process has gone.
+typedef int pid_show_fn(struct seq_buf *s, struct pid_node *n);
+pid_show_fn pid_show_stat, pid_show_statm, pid_show_status, pid_show_cmdline, pid_show_environ, pid_show_comm,
+    pid_show_maps, pid_show_limits, pid_show_auxv, pid_show_oom_score_adj, pid_show_fdinfo;
+
+// The thread that the node stands for, or the leader (another if that has ended), referenced; NULL if all have gone.
+struct thread *pid_node_thread(const struct pid_node *n);
+// An open file of the node's process, referenced; NULL if fd is not open.
+struct file *pid_node_file(const struct pid_node *n, int fd);
+// May the caller look into the process's memory and files?
+bool pid_may_inspect(struct process *p);
