@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MIT
+#include "sys/trace.h"
+#include "arch/riscv/trap.h"
+#include "arch/riscv/uaccess.h"
+#include "core/cmdline.h"
+#include "core/errno.h"
+#include "core/printk.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "sched/thread.h"
+#include "upcalls.h"
+#include <asm/signal.h>
+#include <asm/unistd.h>
+#include <linux/fcntl.h>
+
+#define STRING_SHOWN 64 // bytes of a string argument
+#define ARGS_MAX     6
+
+bool trace_enabled;
+static const char *wanted_names; // NULL: all
+
+// ---- names
+
+struct call_info {
+    const char *name, *kinds;
+};
+
+static const struct call_info calls[] = {
+#define SYSCALL(name_, kinds_, ...) [__NR_##name_] = {#name_, kinds_},
+#include "sys/syscalls.def"
+#undef SYSCALL
+};
+
+// Calls of Linux that programs look for and that are not in syscalls.def, for messages.
+static const struct {
+    unsigned short nr;
+    const char *name;
+} others[] = {
+#define OTHER(name)                                                                                          \
+    { __NR_##name, #name }
+    OTHER(rseq),
+    OTHER(io_uring_setup),
+    OTHER(socket),
+    OTHER(socketpair),
+    OTHER(bind),
+    OTHER(listen),
+    OTHER(accept),
+    OTHER(accept4),
+    OTHER(connect),
+    OTHER(sendto),
+    OTHER(recvfrom),
+    OTHER(setsockopt),
+    OTHER(getsockopt),
+    OTHER(getsockname),
+    OTHER(getpeername),
+    OTHER(shutdown),
+    OTHER(sendmsg),
+    OTHER(recvmsg),
+    OTHER(sendmmsg),
+    OTHER(recvmmsg),
+    OTHER(unshare),
+    OTHER(setns),
+    OTHER(ptrace),
+    OTHER(personality),
+    OTHER(timerfd_create),
+    OTHER(timerfd_settime),
+    OTHER(timerfd_gettime),
+    OTHER(signalfd4),
+    OTHER(inotify_init1),
+    OTHER(inotify_add_watch),
+    OTHER(inotify_rm_watch),
+    OTHER(fanotify_init),
+    OTHER(splice),
+    OTHER(tee),
+    OTHER(vmsplice),
+    OTHER(getxattr),
+    OTHER(lgetxattr),
+    OTHER(fgetxattr),
+    OTHER(setxattr),
+    OTHER(lsetxattr),
+    OTHER(fsetxattr),
+    OTHER(listxattr),
+    OTHER(llistxattr),
+    OTHER(flistxattr),
+    OTHER(removexattr),
+    OTHER(semget),
+    OTHER(semctl),
+    OTHER(semop),
+    OTHER(semtimedop),
+    OTHER(shmget),
+    OTHER(shmat),
+    OTHER(shmdt),
+    OTHER(shmctl),
+    OTHER(msgget),
+    OTHER(msgsnd),
+    OTHER(msgrcv),
+    OTHER(msgctl),
+    OTHER(mq_open),
+    OTHER(add_key),
+    OTHER(keyctl),
+    OTHER(get_mempolicy),
+    OTHER(set_mempolicy),
+    OTHER(mbind),
+    OTHER(migrate_pages),
+    OTHER(move_pages),
+    OTHER(pidfd_getfd),
+    OTHER(seccomp),
+    OTHER(bpf),
+    OTHER(perf_event_open),
+    OTHER(landlock_create_ruleset),
+    OTHER(ioprio_get),
+    OTHER(ioprio_set),
+    OTHER(swapon),
+    OTHER(swapoff),
+    OTHER(acct),
+    OTHER(adjtimex),
+    OTHER(clock_adjtime),
+    OTHER(quotactl),
+    OTHER(name_to_handle_at),
+    OTHER(open_by_handle_at),
+    OTHER(kcmp),
+    OTHER(userfaultfd),
+    OTHER(pkey_mprotect),
+    OTHER(open_tree),
+    OTHER(move_mount),
+    OTHER(fsopen),
+    OTHER(fsmount),
+    OTHER(process_madvise),
+    OTHER(mount_setattr),
+    OTHER(init_module),
+    OTHER(finit_module),
+    OTHER(delete_module),
+    OTHER(vhangup),
+    OTHER(lookup_dcookie),
+    OTHER(io_setup),
+#ifdef __NR_riscv_hwprobe
+    OTHER(riscv_hwprobe),
+#else
+    {258, "riscv_hwprobe"}, // not in older headers
+#endif
+#undef OTHER
+};
+
+const char *syscall_name(unsigned long nr) {
+    if (nr < ARRAY_SIZE(calls) && calls[nr].name)
+        return calls[nr].name;
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        if (others[i].nr == nr)
+            return others[i].name;
+    }
+    return NULL;
+}
+
+static const struct {
+    short number;
+    const char *name;
+} errors[] = {
+#define E(name)                                                                                              \
+    { name, #name }
+    E(EPERM),       E(ENOENT),         E(ESRCH),          E(EINTR),
+    E(EIO),         E(ENXIO),          E(E2BIG),          E(ENOEXEC),
+    E(EBADF),       E(ECHILD),         E(EAGAIN),         E(ENOMEM),
+    E(EACCES),      E(EFAULT),         E(EBUSY),          E(EEXIST),
+    E(EXDEV),       E(ENODEV),         E(ENOTDIR),        E(EISDIR),
+    E(EINVAL),      E(ENFILE),         E(EMFILE),         E(ENOTTY),
+    E(ETXTBSY),     E(EFBIG),          E(ENOSPC),         E(ESPIPE),
+    E(EROFS),       E(EMLINK),         E(EPIPE),          E(EDOM),
+    E(ERANGE),      E(EDEADLK),        E(ENAMETOOLONG),   E(ENOLCK),
+    E(ENOSYS),      E(ENOTEMPTY),      E(ELOOP),          E(EOVERFLOW),
+    E(ELIBBAD),     E(EOPNOTSUPP),     E(ETIMEDOUT),      E(ENODATA),
+    E(ERESTARTSYS), E(ERESTARTNOINTR), E(ERESTARTNOHAND), E(ERESTART_RESTARTBLOCK),
+#undef E
+};
+
+static const char *error_name(long err) {
+    for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+        if (errors[i].number == err)
+            return errors[i].name;
+    }
+    return NULL;
+}
+
+static const char *signal_name(unsigned int sig) {
+    static const char *const names[] = {
+        "0",         "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
+        "SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
+        "SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
+        "SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS",
+    };
+    return sig < ARRAY_SIZE(names) ? names[sig] : NULL;
+}
+
+// ---- what is wanted
+
+static bool listed(const char *name) {
+    size_t n = strlen(name);
+    for (const char *s = wanted_names; *s;) {
+        size_t length = 0;
+        while (s[length] && s[length] != ',')
+            length++;
+        if (length == n && !memcmp(s, name, n))
+            return true;
+        s += length + (s[length] == ',');
+    }
+    return false;
+}
+
+void trace_init(void) {
+    const char *names = cmdline_get("trace");
+    trace_enabled = names != NULL;
+    wanted_names = names && *names ? names : NULL;
+}
+
+// ---- lines
+
+static void add(struct trace_call *t, const char *fmt, ...) __printf(2, 3);
+static void add(struct trace_call *t, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    int n = lib_vsnprintf(t->line + t->used, sizeof(t->line) - t->used, fmt, args);
+    va_end(args);
+    t->used = MIN(t->used + (n > 0 ? n : 0), sizeof(t->line) - 1);
+}
+
+static void add_string(struct trace_call *t, unsigned long addr) {
+    char text[STRING_SHOWN + 1];
+    ssize_t n = addr ? strncpy_from_user(text, (const char __user *)addr, sizeof(text)) : -EFAULT;
+    if (!addr) {
+        add(t, "NULL");
+        return;
+    }
+    if (n < 0 && n != -ENAMETOOLONG) {
+        add(t, "0x%lx", addr);
+        return;
+    }
+    size_t length = n < 0 ? STRING_SHOWN : (size_t)n;
+    add(t, "\"");
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = text[i];
+        if (c == '"' || c == '\\')
+            add(t, "\\%c", c);
+        else if (c == '\n')
+            add(t, "\\n");
+        else if (c < ' ' || c == 0x7f)
+            add(t, "\\%o", c);
+        else
+            add(t, "%c", c);
+    }
+    add(t, n < 0 ? "\"..." : "\"");
+}
+
+// The kinds of syscalls.def.
+static void add_argument(struct trace_call *t, char kind, unsigned long value) {
+    switch (kind) {
+    case 'd':
+        // An int comes sign-extended or not: small negative numbers are what is meant.
+        add(t, "%ld", value >> 31 == 1 ? (long)(int)value : (long)value);
+        break;
+    case 'u':
+        add(t, "%lu", value);
+        break;
+    case 'o':
+        add(t, value ? "0%lo" : "%lo", value);
+        break;
+    case 's':
+        add_string(t, value);
+        break;
+    case 'D':
+        if ((int)value == AT_FDCWD)
+            add(t, "AT_FDCWD");
+        else
+            add(t, "%d", (int)value);
+        break;
+    case 'S':
+        if (signal_name(value))
+            add(t, "%s", signal_name(value));
+        else
+            add(t, "%lu", value);
+        break;
+    case 'p':
+        if (!value) {
+            add(t, "NULL");
+            break;
+        }
+        // fall through
+    default:
+        add(t, "0x%lx", value);
+    }
+}
+
+void trace_enter(struct trace_call *t, unsigned long nr, const struct trap_frame *f) {
+    const char *name = syscall_name(nr);
+    const unsigned long args[ARGS_MAX] = {f->a0, f->a1, f->a2, f->a3, f->a4, f->a5};
+    t->wanted = !wanted_names || listed(current->name) || (name && listed(name));
+    if (!t->wanted)
+        return;
+    t->used = 0;
+    add(t, "[%d %s] ", current->tid, current->name);
+    if (name)
+        add(t, "%s(", name);
+    else
+        add(t, "syscall_%lu(", nr);
+    const char *kinds = nr < ARRAY_SIZE(calls) && calls[nr].kinds ? calls[nr].kinds : "xxxxxx";
+    for (int i = 0; i < ARGS_MAX && kinds[i]; i++) {
+        if (i)
+            add(t, ", ");
+        add_argument(t, kinds[i], args[i]);
+    }
+    add(t, ")");
+    // These do not come back.
+    if (nr == __NR_exit || nr == __NR_exit_group)
+        printk(LOG_INFO, "%s", t->line);
+}
+
+void trace_exit(struct trace_call *t, long ret) {
+    if (!t->wanted)
+        return;
+    const char *error = ret < 0 ? error_name(-ret) : NULL;
+    if (error)
+        add(t, " = -1 %s", error);
+    else if (ret >= 0 && ret < 65536)
+        add(t, " = %ld", ret);
+    else
+        add(t, " = 0x%lx", ret);
+    printk(LOG_INFO, "%s", t->line);
+}
