@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: MIT
+// Birth, death and identity of processes: arguments and checks. The work is in proc/.
+#include "sys/syscalls.h"
+#include "arch/riscv/uaccess.h"
+#include "core/cred.h"
+#include "fs/fdtable.h"
+#include "fs/path.h"
+#include "fs/tty.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "proc/process.h"
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/securebits.h>
+#include <linux/wait.h>
+
+#define PIDFD_NONBLOCK_FLAG 04000 // O_NONBLOCK
+
+// ---- clone
+
+long sys_clone(unsigned long flags, unsigned long stack, int __user *parent_tid, unsigned long tls,
+               int __user *child_tid) {
+    struct clone_request r = {
+        .flags = (uint32_t)flags & ~(uint32_t)CSIGNAL,
+        .exit_signal = flags & CSIGNAL,
+        .stack = stack,
+        .tls = tls,
+        .parent_tid = parent_tid,
+        .child_tid = child_tid,
+        .pidfd = parent_tid,
+    };
+    if (r.flags & CLONE_PIDFD && r.flags & CLONE_PARENT_SETTID)
+        return -EINVAL; // both results would go to one place
+    return process_clone(&r);
+}
+
+// struct clone_args may be shorter or longer than ours: what we do not know must be 0.
+static int read_clone_args(const void __user *user, size_t size, struct clone_args *args) {
+    *args = (struct clone_args){0};
+    if (size < CLONE_ARGS_SIZE_VER0)
+        return -EINVAL;
+    if (size > PAGE_SIZE)
+        return -E2BIG;
+    int err = copy_from_user(args, user, MIN(size, sizeof(*args)));
+    for (size_t i = sizeof(*args); !err && i < size; i++) {
+        char byte;
+        err = get_user(byte, (const char __user *)user + i);
+        if (!err && byte)
+            err = -E2BIG;
+    }
+    return err;
+}
+
+static int check_clone_args(const struct clone_args *a) {
+    if (a->flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME)) || a->flags >> 34)
+        return -EINVAL;
+    if (a->exit_signal > SIGNAL_COUNT || (a->flags & (CLONE_THREAD | CLONE_PARENT) && a->exit_signal))
+        return -EINVAL;
+    if (!a->stack != !a->stack_size || (a->stack && !user_range_ok(a->stack, a->stack_size)))
+        return -EINVAL;
+    return a->set_tid || a->set_tid_size ? -EINVAL : 0; // choosing the child's number is not offered
+}
+
+long sys_clone3(const void __user *user, size_t size) {
+    struct clone_args a;
+    int err = read_clone_args(user, size, &a);
+    if (!err)
+        err = check_clone_args(&a);
+    if (err)
+        return err;
+    struct clone_request r = {
+        .flags = a.flags,
+        .exit_signal = a.exit_signal,
+        .stack = a.stack ? a.stack + a.stack_size : 0,
+        .tls = a.tls,
+        .parent_tid = (int __user *)a.parent_tid,
+        .child_tid = (int __user *)a.child_tid,
+        .pidfd = (int __user *)a.pidfd,
+    };
+    return process_clone(&r);
+}
+
+// ---- exec
+
+long sys_execveat(int dfd, const char __user *path, const void __user *argv, const void __user *envp,
+                  int flags) {
+    if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+        return -EINVAL;
+    char *name = path_copy_name(path, flags & AT_EMPTY_PATH);
+    if (IS_ERR(name))
+        return PTR_ERR(name);
+    struct exec_strings args = {.user = argv}, env = {.user = envp};
+    long ret = process_exec(dfd, name, &args, &env, flags);
+    kfree(name);
+    return ret;
+}
+
+long sys_execve(const char __user *path, const void __user *argv, const void __user *envp) {
+    return sys_execveat(AT_FDCWD, path, argv, envp, 0);
+}
+
+// ---- exit and wait
+
+long sys_exit(int status) {
+    process_exit_thread((status & 0xff) << 8);
+}
+
+long sys_exit_group(int status) {
+    process_exit_group((status & 0xff) << 8);
+}
+
+long sys_wait4(pid_t pid, int __user *status, int options, void __user *rusage) {
+    struct wait_request w = {.options = WEXITED | options};
+    if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WCLONE | __WALL) || pid == INT32_MIN)
+        return pid == INT32_MIN ? -ESRCH : -EINVAL;
+    w.type = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID;
+    w.id = pid > 0 ? pid : pid == 0 ? current->process->pgrp : -pid;
+    int err = process_wait(&w);
+    if (err)
+        return err;
+    if (w.pid && status && put_user(w.wait_status, status))
+        return -EFAULT;
+    if (w.pid && rusage && copy_to_user(rusage, &w.usage, sizeof(w.usage)))
+        return -EFAULT;
+    return w.pid;
+}
+
+// The process that waitid's type and id name.
+static int waitid_target(int type, pid_t id, struct wait_request *w, bool *nonblocking) {
+    w->type = type;
+    w->id = id;
+    switch (type) {
+    case P_ALL:
+        return 0;
+    case P_PID:
+        return id > 0 ? 0 : -EINVAL;
+    case P_PGID:
+        if (id == 0)
+            w->id = current->process->pgrp;
+        return id >= 0 ? 0 : -EINVAL;
+    case P_PIDFD: {
+        struct file *f = id >= 0 ? fd_get(id) : NULL;
+        if (!f)
+            return id < 0 ? -EINVAL : -EBADF;
+        struct process *p = pidfd_process(f);
+        *nonblocking = f->flags & O_NONBLOCK;
+        file_put(f);
+        if (IS_ERR(p))
+            return PTR_ERR(p);
+        w->type = P_PID;
+        w->id = p->pid;
+        process_put(p);
+        return 0;
+    }
+    default:
+        return -EINVAL;
+    }
+}
+
+long sys_waitid(int type, pid_t id, void __user *info, int options, void __user *rusage) {
+    struct wait_request w = {.options = options};
+    bool nonblocking = false;
+    if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WCLONE | __WALL) ||
+        !(options & (WEXITED | WSTOPPED | WCONTINUED)))
+        return -EINVAL;
+    int err = waitid_target(type, id, &w, &nonblocking);
+    if (err)
+        return err;
+    if (nonblocking)
+        w.options |= WNOHANG;
+    err = process_wait(&w);
+    if (err)
+        return err;
+    if (!w.pid && nonblocking && !(options & WNOHANG))
+        return -EAGAIN;
+    if (w.pid && rusage && copy_to_user(rusage, &w.usage, sizeof(w.usage)))
+        return -EFAULT;
+    if (!info)
+        return 0;
+    siginfo_t si = {0};
+    if (w.pid) {
+        si.si_signo = SIGCHLD;
+        si.si_code = w.code;
+        si.si_pid = w.pid;
+        si.si_uid = w.uid;
+        si.si_status = w.status;
+    }
+    return copy_to_user(info, &si, sizeof(si));
+}
+
+// ---- numbers
+
+long sys_set_tid_address(int __user *addr) {
+    current->clear_child_tid = addr;
+    return current->tid;
+}
+
+long sys_getpid(void) {
+    return current->process->pid;
+}
+
+long sys_getppid(void) {
+    return READ_ONCE(current->process->ppid);
+}
+
+long sys_gettid(void) {
+    return current->tid;
+}
+
+// The process of a pid, or the current one for 0; a thread's number names its process. process_lock held.
+static struct process *named_process_locked(pid_t pid) {
+    if (!pid)
+        return current->process;
+    struct id *id = id_find_locked(pid);
+    return !id ? NULL : id->process ? id->process : id->thread ? id->thread->process : NULL;
+}
+
+long sys_getpgid(pid_t pid) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct process *p = named_process_locked(pid);
+    long ret = p ? p->pgrp : -ESRCH;
+    spin_unlock_irqrestore(&process_lock, flags);
+    return ret;
+}
+
+long sys_getsid(pid_t pid) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct process *p = named_process_locked(pid);
+    long ret = p ? p->session : -ESRCH;
+    spin_unlock_irqrestore(&process_lock, flags);
+    return ret;
+}
+
+static int set_group_locked(struct process *p, pid_t pgrp) {
+    struct process *me = current->process;
+    if (p != me && p->parent != me)
+        return -ESRCH;
+    if (p != me && p->session != me->session)
+        return -EPERM;
+    if (p != me && p->execed)
+        return -EACCES;
+    if (p->session == p->pid)
+        return -EPERM;
+    struct id *group = p->id;
+    if (pgrp != p->pid) {
+        group = id_find_locked(pgrp);
+        if (!group || list_empty(&group->group) ||
+            list_first_entry(&group->group, struct process, group_link)->session != me->session)
+            return -EPERM;
+    }
+    if (group != p->group_id)
+        process_set_group_locked(p, group);
+    return 0;
+}
+
+long sys_setpgid(pid_t pid, pid_t pgrp) {
+    if (pgrp < 0)
+        return -EINVAL;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct process *p = pid ? process_find_locked(pid) : current->process;
+    int err = p && !p->zombie ? set_group_locked(p, pgrp ? pgrp : p->pid) : -ESRCH;
+    spin_unlock_irqrestore(&process_lock, flags);
+    return err;
+}
+
+long sys_setsid(void) {
+    struct process *p = current->process;
+    struct tty *tty = NULL;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    bool leads = p->session == p->pid || !list_empty(&p->id->group);
+    if (!leads) {
+        process_set_session_locked(p, p->id);
+        process_set_group_locked(p, p->id);
+        process_drop_tty_locked(p, &tty);
+    }
+    spin_unlock_irqrestore(&process_lock, flags);
+    tty_put(tty);
+    return leads ? -EPERM : p->pid;
+}
+
+// ---- pidfds
+
+long sys_pidfd_open(pid_t pid, unsigned int flags) {
+    if (flags & ~PIDFD_NONBLOCK_FLAG || pid <= 0)
+        return -EINVAL;
+    struct process *p = process_find(pid);
+    if (!p) {
+        struct thread *t = thread_find(pid);
+        if (!t)
+            return -ESRCH;
+        thread_put(t);
+        return -EINVAL; // a thread that is no process
+    }
+    struct file *f = pidfd_create(p, flags);
+    process_put(p);
+    return IS_ERR(f) ? PTR_ERR(f) : fd_add(f, O_CLOEXEC);
+}
+
+static int read_info(const void __user *user, int sig, siginfo_t *info) {
+    if (!user) {
+        signal_info_user(info, sig, SI_USER);
+        return 0;
+    }
+    int err = copy_from_user(info, user, sizeof(*info));
+    if (err)
+        return err;
+    if (info->si_signo != sig)
+        return -EINVAL;
+    return 0;
+}
+
+long sys_pidfd_send_signal(int pidfd, int sig, const void __user *user, unsigned int flags) {
+    siginfo_t info;
+    if (flags || sig < 0 || sig > SIGNAL_COUNT)
+        return -EINVAL;
+    struct file *f = fd_get(pidfd);
+    if (!f)
+        return -EBADF;
+    struct process *p = pidfd_process(f);
+    file_put(f);
+    if (IS_ERR(p))
+        return PTR_ERR(p);
+    int err = read_info(user, sig, &info);
+    if (!err && p != current->process && (info.si_code >= 0 || info.si_code == SI_TKILL) && user)
+        err = -EPERM;
+    if (!err) {
+        unsigned long irq = spin_lock_irqsave(&process_lock);
+        err = p->id && !p->zombie ? signal_check_permission_locked(p, sig) : -ESRCH;
+        spin_unlock_irqrestore(&process_lock, irq);
+    }
+    if (!err && sig)
+        err = signal_send_process_info(p, &info);
+    process_put(p);
+    return err < 0 ? err : 0;
+}
+
+// ---- prctl
+
+static long change_securebits(unsigned long bits) {
+    struct cred *old = current->cred;
+    unsigned int locks = SECURE_ALL_LOCKS, locked = (old->securebits & locks) >> 1;
+    if (bits & ~(unsigned long)(SECURE_ALL_BITS | SECURE_ALL_LOCKS) || (locked & (old->securebits ^ bits)) ||
+        (old->securebits & locks & ~bits) || !cred_capable(old, CAP_SETPCAP))
+        return -EPERM;
+    struct cred *new = cred_copy(old);
+    if (!new)
+        return -ENOMEM;
+    new->securebits = bits;
+    thread_set_cred(new);
+    return 0;
+}
+
+static long set_keepcaps(unsigned long on) {
+    struct cred *old = current->cred;
+    if (on > 1)
+        return -EINVAL;
+    if (old->securebits & SECBIT_KEEP_CAPS_LOCKED)
+        return -EPERM;
+    struct cred *new = cred_copy(old);
+    if (!new)
+        return -ENOMEM;
+    new->securebits = on ? old->securebits | SECBIT_KEEP_CAPS : old->securebits & ~SECBIT_KEEP_CAPS;
+    thread_set_cred(new);
+    return 0;
+}
+
+static long drop_bounding(unsigned long cap) {
+    struct cred *old = current->cred;
+    if (!cred_capable(old, CAP_SETPCAP))
+        return -EPERM;
+    if (!cap_valid(cap))
+        return -EINVAL;
+    struct cred *new = cred_copy(old);
+    if (!new)
+        return -ENOMEM;
+    new->cap_bounding &= ~(1ull << cap);
+    thread_set_cred(new);
+    return 0;
+}
+
+static long ambient(unsigned long op, unsigned long cap) {
+    struct cred *old = current->cred;
+    if (op == PR_CAP_AMBIENT_CLEAR_ALL ? cap != 0 : !cap_valid(cap))
+        return -EINVAL;
+    uint64_t bit = op == PR_CAP_AMBIENT_CLEAR_ALL ? ~0ull : 1ull << cap;
+    if (op == PR_CAP_AMBIENT_IS_SET)
+        return !!(old->cap_ambient & bit);
+    if (op != PR_CAP_AMBIENT_RAISE && op != PR_CAP_AMBIENT_LOWER && op != PR_CAP_AMBIENT_CLEAR_ALL)
+        return -EINVAL;
+    bool raise = op == PR_CAP_AMBIENT_RAISE;
+    if (raise &&
+        (!(old->cap_permitted & old->cap_inheritable & bit) || old->securebits & SECBIT_NO_CAP_AMBIENT_RAISE))
+        return -EPERM;
+    struct cred *new = cred_copy(old);
+    if (!new)
+        return -ENOMEM;
+    new->cap_ambient = raise ? old->cap_ambient | bit : old->cap_ambient & ~bit;
+    thread_set_cred(new);
+    return 0;
+}
+
+static long set_name(const char __user *user) {
+    char name[sizeof(current->name)];
+    ssize_t n = strncpy_from_user(name, user, sizeof(name) - 1);
+    if (n < 0 && n != -ENAMETOOLONG)
+        return n;
+    name[sizeof(name) - 1] = '\0';
+    thread_set_name(current, name);
+    return 0;
+}
+
+static long set_no_new_privs(void) {
+    if (current->cred->no_new_privs)
+        return 0;
+    struct cred *new = cred_copy(current->cred);
+    if (!new)
+        return -ENOMEM;
+    new->no_new_privs = true;
+    thread_set_cred(new);
+    return 0;
+}
+
+long sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
+    struct process *p = current->process;
+    switch (option) {
+    case PR_SET_NAME:
+        return set_name((const char __user *)a);
+    case PR_GET_NAME:
+        return copy_to_user((void __user *)a, current->name, sizeof(current->name));
+    case PR_SET_PDEATHSIG:
+        if (a > SIGNAL_COUNT)
+            return -EINVAL;
+        current->parent_death_signal = a;
+        return 0;
+    case PR_GET_PDEATHSIG:
+        return put_user(current->parent_death_signal, (int __user *)a);
+    case PR_SET_DUMPABLE:
+        if (a > 1)
+            return -EINVAL;
+        p->dumpable = a;
+        return 0;
+    case PR_GET_DUMPABLE:
+        return p->dumpable;
+    case PR_SET_NO_NEW_PRIVS:
+        return a != 1 || b || c || d ? -EINVAL : set_no_new_privs();
+    case PR_GET_NO_NEW_PRIVS:
+        return a || b || c || d ? -EINVAL : current->cred->no_new_privs;
+    case PR_SET_CHILD_SUBREAPER:
+        p->child_subreaper = a != 0;
+        return 0;
+    case PR_GET_CHILD_SUBREAPER:
+        return put_user(p->child_subreaper, (int __user *)a);
+    case PR_SET_KEEPCAPS:
+        return set_keepcaps(a);
+    case PR_GET_KEEPCAPS:
+        return !!(current->cred->securebits & SECBIT_KEEP_CAPS);
+    case PR_SET_SECUREBITS:
+        return change_securebits(a);
+    case PR_GET_SECUREBITS:
+        return current->cred->securebits;
+    case PR_CAPBSET_READ:
+        return cap_valid(a) ? (long)(current->cred->cap_bounding >> a & 1) : -EINVAL;
+    case PR_CAPBSET_DROP:
+        return drop_bounding(a);
+    case PR_CAP_AMBIENT:
+        return c || d ? -EINVAL : ambient(a, b);
+    case PR_SET_TIMERSLACK:
+        return 0; // a hint; timers are exact
+    case PR_GET_TIMERSLACK:
+        return 50000;
+    default:
+        return -EINVAL;
+    }
+}
