@@ -23,3 +23,6 @@ $(B)/host/asan/drupe: $(DRUPE_ASAN_OBJ)
 	$(HOSTCC) $(DRUPE_SANITIZE) $^ $(LIBELF_LIBS) -o $@
 
 -include $(DRUPE_OBJ:.o=.d) $(DRUPE_ASAN_OBJ:.o=.d)
+
+docs/abi.md: kernel/sys/syscalls.def tools/abi-doc ## make the table of system calls from kernel/sys/syscalls.def
+	tools/abi-doc >$@.tmp && mv $@.tmp $@
