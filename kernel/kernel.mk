@@ -13,7 +13,8 @@ KERNEL_INCLUDE := $(KOUT)/include
 
 KERNEL_SRC := $(sort $(wildcard kernel/*/*.c kernel/arch/riscv/*.c kernel/arch/riscv/*.S))
 KERNEL_LIB := $(LIB_SRC) lib/format.c lib/string.c
-KERNEL_OBJ := $(patsubst kernel/%,$(KERNEL_OBJ_DIR)/%.o,$(basename $(KERNEL_SRC))) \
+KERNEL_OBJ := $(patsubst kernel/%.c,$(KERNEL_OBJ_DIR)/%.o,$(filter %.c,$(KERNEL_SRC))) \
+	$(patsubst kernel/%.S,$(KERNEL_OBJ_DIR)/%.S.o,$(filter %.S,$(KERNEL_SRC))) \
 	$(patsubst lib/%.c,$(KERNEL_OBJ_DIR)/lib/%.o,$(KERNEL_LIB))
 
 LIBFDT_DIR := $(B)/deps/libfdt
@@ -54,7 +55,7 @@ $(KERNEL_OBJ_DIR)/%.o: kernel/%.c | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC      $<";) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
 
-$(KERNEL_OBJ_DIR)/%.o: kernel/%.S | $(KERNEL_DEPS)
+$(KERNEL_OBJ_DIR)/%.S.o: kernel/%.S | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  AS      $<";) $(KERNEL_CC) $(KERNEL_CFLAGS) -D__ASSEMBLER__ -c $< -o $@
 
@@ -90,8 +91,8 @@ $(VDSO_DIR)/vdso.so: $(VDSO_DIR)/time.o $(VDSO_DIR)/sigreturn.o kernel/arch/risc
 		-T kernel/arch/riscv/vdso/vdso.lds $(filter %.o,$^) -o $@.dbg
 	@$(CROSS)objcopy -S $@.dbg $@
 
-$(KERNEL_OBJ_DIR)/arch/riscv/vdso.o: $(VDSO_DIR)/vdso.so
-$(KERNEL_OBJ_DIR)/arch/riscv/vdso.o: KERNEL_CFLAGS += -DVDSO_FILE='"$(VDSO_DIR)/vdso.so"'
+$(KERNEL_OBJ_DIR)/arch/riscv/vdso.S.o: $(VDSO_DIR)/vdso.so
+$(KERNEL_OBJ_DIR)/arch/riscv/vdso.S.o: KERNEL_CFLAGS += -DVDSO_FILE='"$(VDSO_DIR)/vdso.so"'
 
 # ---- linking
 
