@@ -19,25 +19,12 @@ void sched_set_sample_hook(bool (*hook)(bool user)) {
     sample_hook = hook;
 }
 
-void sched_account(struct run_queue *rq, struct thread *t, uint64_t now) {
-    uint64_t delta = now - t->last_account;
-    t->last_account = now;
-    if (t == this_hart()->idle) {
-        rq->idle += delta;
-        return;
-    }
-    t->cpu_ticks[t->sampled_user] += delta;
-    if (!t->sampled_user)
-        rq->system += delta;
-    else if (t->nice > 0)
-        rq->nice += delta;
-    else
-        rq->user += delta;
-    t->vruntime += likely(t->weight == SCHED_WEIGHT_NICE_0) ? delta : delta * SCHED_WEIGHT_NICE_0 / t->weight;
+void sched_set_mode(struct thread *t, bool user) {
+    t->sampled_user = user;
+    t->account = !user ? ACCOUNT_SYSTEM : t->nice > 0 ? ACCOUNT_NICE : ACCOUNT_USER;
 }
 
 uint64_t sched_sample(struct thread *t, bool user) {
-    t->sampled_user = user;
     if (sample_hook && sample_hook(user))
         t->sample_shift = 0;
     else if (t->sample_shift < SAMPLE_SHIFT_MAX)
@@ -66,14 +53,14 @@ void thread_cpu_time(struct thread *thread, ktime_t *user, ktime_t *system) {
 void sched_hart_times(unsigned int hart, struct hart_times *out) {
     struct run_queue *rq = &run_queues[hart];
     unsigned long flags = spin_lock_irqsave(&rq->lock);
-    uint64_t idle = rq->idle;
+    uint64_t idle = rq->ticks[ACCOUNT_IDLE];
     if (rq->running && rq->running == harts[hart].idle) {
         int64_t resting = rdtime() - rq->running->last_account;
         idle += MAX(resting, 0);
     }
-    out->user = clock_ticks_to_ns(rq->user);
-    out->nice = clock_ticks_to_ns(rq->nice);
-    out->system = clock_ticks_to_ns(rq->system);
+    out->user = clock_ticks_to_ns(rq->ticks[ACCOUNT_USER]);
+    out->nice = clock_ticks_to_ns(rq->ticks[ACCOUNT_NICE]);
+    out->system = clock_ticks_to_ns(rq->ticks[ACCOUNT_SYSTEM]);
     out->idle = clock_ticks_to_ns(idle);
     spin_unlock_irqrestore(&rq->lock, flags);
 }

@@ -26,34 +26,27 @@ static void add_real_time(struct run_queue *rq, struct thread *t, bool head) {
     list_add_tail(&t->run_link, at);
 }
 
-void runqueue_add(struct run_queue *rq, struct thread *t, bool head) {
-    rq->queued++;
-    t->queued = true;
-    if (unlikely(thread_is_real_time(t))) {
+void runqueue_add_slow(struct run_queue *rq, struct thread *t, bool head) {
+    if (thread_is_real_time(t)) {
         add_real_time(rq, t, head);
-        return;
-    }
-    if (!rq->first || vruntime_before(t->vruntime, rq->first->vruntime))
+    } else if (vruntime_before(t->vruntime, rq->first->vruntime)) {
+        RB_INSERT(fair_tree, &rq->fair, rq->first);
         rq->first = t;
-    RB_INSERT(fair_tree, &rq->fair, t);
-}
-
-void runqueue_remove(struct run_queue *rq, struct thread *t) {
-    rq->queued--;
-    t->queued = false;
-    if (unlikely(!list_empty(&t->run_link))) {
-        list_del(&t->run_link);
-        return;
+    } else {
+        RB_INSERT(fair_tree, &rq->fair, t);
     }
-    if (rq->first == t)
-        rq->first = rq->queued ? RB_NEXT(fair_tree, &rq->fair, t) : NULL;
-    RB_REMOVE(fair_tree, &rq->fair, t);
 }
 
-struct thread *runqueue_first(struct run_queue *rq) {
-    if (unlikely(!list_empty(&rq->real_time)))
-        return list_first_entry(&rq->real_time, struct thread, run_link);
-    return rq->first;
+void runqueue_remove_slow(struct run_queue *rq, struct thread *t) {
+    if (!list_empty(&t->run_link)) {
+        list_del(&t->run_link);
+    } else if (rq->first == t) {
+        rq->first = RB_MIN(fair_tree, &rq->fair);
+        if (rq->first)
+            RB_REMOVE(fair_tree, &rq->fair, rq->first);
+    } else {
+        RB_REMOVE(fair_tree, &rq->fair, t);
+    }
 }
 
 struct thread *runqueue_first_for(struct run_queue *rq, unsigned int hart) {
@@ -63,6 +56,8 @@ struct thread *runqueue_first_for(struct run_queue *rq, unsigned int hart) {
         if (t->affinity & bit)
             return t;
     }
+    if (rq->first && rq->first->affinity & bit)
+        return rq->first;
     RB_FOREACH (t, fair_tree, &rq->fair) {
         if (t->affinity & bit)
             return t;

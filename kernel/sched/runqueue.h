@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Run queues: who waits for a hart, in which order. Private to kernel/sched.
 //
-// Real-time threads stand in a list ordered by priority and go before all others. The others stand in a tree
-// ordered by `vruntime`, the time they have run divided by their weight: the one that had least goes first,
-// so over time each gets the hart in proportion to its weight. The running thread is in neither.
+// Real-time threads stand in a list ordered by priority and go before all others. The others are ordered by
+// `vruntime`, the time they have run divided by their weight: the one that had least goes first, so over time
+// each gets the hart in proportion to its weight. That one stands alone (`first`), the rest in a tree:
+// usually there is no rest. The running thread is in none of these.
 //
 // The lock of a hart's run queue guards the scheduling fields of the threads whose arch.hart is that hart,
 // and is held across the switch from one thread to the next (docs/locking.md).
@@ -18,12 +19,12 @@ struct run_queue {
     struct thread *running;   // the idle thread included
     struct thread *previous;  // whom the switch in progress leaves
     struct thread *displaced; // ran here and may no longer: finish_switch() sends it elsewhere; a reference
-    struct thread *first;     // leftmost of `fair`
+    struct thread *first;     // the fair one that goes first; NULL: `fair` is empty too
     struct fair_tree fair;
     struct list_head real_time; // highest priority first, then first come
     uint64_t min_vruntime;      // never falls; where newcomers start
     uint64_t switches;
-    uint64_t user, nice, system, idle; // ticks
+    uint64_t ticks[4]; // of each enum account
 } __aligned_to(64);
 
 extern struct run_queue run_queues[MAX_HARTS];
@@ -41,10 +42,31 @@ static inline bool vruntime_before(uint64_t a, uint64_t b) {
 
 // All with the queue locked; `t` belongs to its hart.
 void runqueue_init(struct run_queue *rq);
-void runqueue_add(struct run_queue *rq, struct thread *t, bool head); // head: before its equals, if real-time
-void runqueue_remove(struct run_queue *rq, struct thread *t);
+void runqueue_add_slow(struct run_queue *rq, struct thread *t, bool head);
+void runqueue_remove_slow(struct run_queue *rq, struct thread *t);
+
+// head: before its equals, if real-time.
+static inline void runqueue_add(struct run_queue *rq, struct thread *t, bool head) {
+    rq->queued++;
+    t->queued = true;
+    if (likely(!rq->first && !thread_is_real_time(t)))
+        rq->first = t;
+    else
+        runqueue_add_slow(rq, t, head);
+}
+static inline void runqueue_remove(struct run_queue *rq, struct thread *t) {
+    t->queued = false;
+    if (likely(--rq->queued == 0 && rq->first == t))
+        rq->first = NULL;
+    else
+        runqueue_remove_slow(rq, t);
+}
 // The first in order, NULL if nobody waits. It stays queued.
-struct thread *runqueue_first(struct run_queue *rq);
+static inline struct thread *runqueue_first(struct run_queue *rq) {
+    if (unlikely(!list_empty(&rq->real_time)))
+        return list_first_entry(&rq->real_time, struct thread, run_link);
+    return rq->first;
+}
 // The first that may run on `hart`.
 struct thread *runqueue_first_for(struct run_queue *rq, unsigned int hart);
 // Sets t's weight from its policy and nice.
@@ -58,9 +80,17 @@ void hart_timer_request(uint64_t ticks);
 uint64_t sched_tick(uint64_t now, bool user);
 // sched/sched.c: the hart waits for something to do; those who look for an idle hart find it.
 void sched_mark_idle(struct hart *hart);
-// sched/account.c: charges the time since the last call to the running thread `t` and to its hart. Its queue
-// is locked or t is current with interrupts disabled.
-void sched_account(struct run_queue *rq, struct thread *t, uint64_t now);
+// Charges the time since the last call to the running thread `t` and to its hart. Its queue is locked or t is
+// current with interrupts disabled.
+static inline void sched_account(struct run_queue *rq, struct thread *t, uint64_t now) {
+    uint64_t delta = now - t->last_account;
+    t->last_account = now;
+    t->cpu_ticks[t->sampled_user] += delta;
+    rq->ticks[t->account] += delta;
+    t->vruntime += likely(t->weight == SCHED_WEIGHT_NICE_0) ? delta : delta * SCHED_WEIGHT_NICE_0 / t->weight;
+}
+// sched/account.c: what follows is charged to this mode.
+void sched_set_mode(struct thread *t, bool user);
 // sched/account.c: ticks until the next sample of t, after one in user (or kernel) mode.
 uint64_t sched_sample(struct thread *t, bool user);
 // sched/account.c: starts the load average, once the clock runs.

@@ -120,7 +120,7 @@ static void prepare_switch(struct run_queue *rq, struct thread *prev, struct thr
 }
 
 // The other half of schedule(), on the stack of the thread that was switched to.
-static void finish_switch(void) {
+static inline void finish_switch(void) {
     struct run_queue *rq = run_queue_of(this_hart());
     struct thread *prev = rq->previous;
     struct thread *displaced = rq->displaced;
@@ -218,7 +218,7 @@ static struct hart *choose_hart(struct thread *t, struct hart *last, bool is_new
     return least_loaded(t, allowed);
 }
 
-static bool should_preempt(struct run_queue *rq, const struct thread *t) {
+static inline bool should_preempt(struct run_queue *rq, const struct thread *t) {
     const struct thread *running = rq->running;
     if (thread_is_real_time(t) || thread_is_real_time(running))
         return t->rt_priority > running->rt_priority;
@@ -239,7 +239,7 @@ static void arm_slice(struct thread *running) {
 }
 
 // `t` was put on the queue of `hart`: tells the running thread. True if the hart must be interrupted.
-static bool announce(struct run_queue *rq, struct hart *hart, const struct thread *t) {
+static inline bool announce(struct run_queue *rq, struct hart *hart, const struct thread *t) {
     bool here = hart == this_hart();
     if (rq->running == hart->idle)
         return !here && rq->queued == 1; // else somebody has sent the interrupt already
@@ -250,7 +250,7 @@ static bool announce(struct run_queue *rq, struct hart *hart, const struct threa
     return !here && rq->queued == 1;
 }
 
-static struct run_queue *lock_queue_of(struct thread *t) {
+static inline struct run_queue *lock_queue_of(struct thread *t) {
     for (;;) {
         struct hart *hart = READ_ONCE(t->arch.hart);
         struct run_queue *rq = run_queue_of(hart);
@@ -262,7 +262,7 @@ static struct run_queue *lock_queue_of(struct thread *t) {
 }
 
 // Puts t, which is not runnable and whose queue `rq` is locked, on the queue of a hart of choice. Unlocks.
-static void place(struct run_queue *rq, struct thread *t, bool is_new) {
+static inline void place(struct run_queue *rq, struct thread *t, bool is_new) {
     t->runnable = true;
     while (hart_count > 1) {
         struct hart *last = t->arch.hart, *hart = choose_hart(t, last, is_new);
@@ -364,7 +364,7 @@ uint64_t sched_tick(uint64_t now, bool user) {
     struct hart *helper = NULL;
     uint64_t next = ~0ull;
     spin_lock(&rq->lock);
-    t->sampled_user = user;
+    sched_set_mode(t, user);
     sched_account(rq, t, now);
     if (rq->queued) {
         helper = tick_slice(rq, t, now);

@@ -85,9 +85,9 @@ struct thread *thread_create(const char *name, void (*entry)(void *), void *arg)
     ref_get(&t->refs);
     t->entry = entry;
     t->entry_arg = arg;
-    t->sampled_user = true;
     t->arch.hart = this_hart();
     inherit(t, current);
+    sched_set_mode(t, true);
     arch_thread_init(t, (char *)t->stack + KSTACK_SIZE, thread_main, t);
     return t;
 }
@@ -96,7 +96,7 @@ int kthread_run(const char *name, void (*entry)(void *), void *arg) {
     struct thread *t = thread_create(name, entry, arg);
     if (!t)
         return -ENOMEM;
-    t->sampled_user = false;
+    sched_set_mode(t, false);
     t->affinity = ~0ull;
     thread_start(t);
     thread_put(t);
@@ -118,6 +118,7 @@ struct thread *thread_create_idle(unsigned int hart) {
     t->runnable = true;
     t->on_cpu = true;
     t->affinity = 1ull << hart;
+    t->account = ACCOUNT_IDLE;
     t->arch.hart = &harts[hart];
     arch_thread_init(t, (char *)t->stack + KSTACK_SIZE, idle_main, NULL);
     return t;
@@ -163,6 +164,7 @@ void threads_init(void) {
     boot->runnable = true;
     boot->on_cpu = true;
     boot->affinity = 1;
+    boot->account = ACCOUNT_IDLE;
     boot->last_account = rdtime();
     this_hart()->idle = boot;
     this_hart()->online = true;

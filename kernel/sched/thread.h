@@ -23,6 +23,9 @@ enum thread_state {
     THREAD_DEAD,
 };
 
+// What a hart's time goes to.
+enum account { ACCOUNT_SYSTEM, ACCOUNT_USER, ACCOUNT_NICE, ACCOUNT_IDLE };
+
 // Signals a thread may have pending or blocked: bit n-1 for signal n.
 typedef uint64_t sigset_bits;
 
@@ -45,6 +48,7 @@ struct thread {
     bool runnable;           // [r] running, or queued, or on its way from one queue to another
     bool queued;             // [r] in the tree or the list of its hart's run queue
     bool sampled_user;       // [o] mode that the last sample found; what the next span of time is charged to
+    uint8_t account;         // [o] enum account: the same for its hart
     uint8_t sample_shift;    // [o] log2 of SAMPLE_MIN between two samples
     int8_t nice;             // [r] -20..19
     uint8_t policy;          // [r] SCHED_OTHER, SCHED_FIFO, ...

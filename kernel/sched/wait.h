@@ -67,6 +67,9 @@ static inline bool wait_queue_empty(struct wait_queue *q) {
 #define wait_event_interruptible_exclusive(q, cond)                                                          \
     wait_event_common_(q, cond, THREAD_INTERRUPTIBLE, true, KTIME_NEVER)
 
+#define wait_schedule_(deadline_)                                                                            \
+    (__builtin_constant_p(deadline_) && (deadline_) == KTIME_NEVER ? (schedule(), 0)                         \
+                                                                   : schedule_until(deadline_))
 // A wake-up that came together with a signal or the deadline is not lost: the condition decides first.
 #define wait_event_common_(q, cond, state_, exclusive_, deadline_)                                           \
     ({                                                                                                       \
@@ -78,9 +81,10 @@ static inline bool wait_queue_empty(struct wait_queue *q) {
                 thread_set_state(state_);                                                                    \
                 if (cond)                                                                                    \
                     break;                                                                                   \
-                if ((ret_ = wait_interrupted(state_)))                                                       \
+                if ((state_) != THREAD_UNINTERRUPTIBLE && signal_pending() &&                                \
+                    (ret_ = wait_interrupted(state_)))                                                       \
                     break;                                                                                   \
-                if ((ret_ = schedule_until(deadline_))) {                                                    \
+                if ((ret_ = wait_schedule_(deadline_))) {                                                    \
                     if (cond)                                                                                \
                         ret_ = 0;                                                                            \
                     break;                                                                                   \
