@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Physical pages: their descriptors and the buddy allocator.
 //
-// Boot cost does not grow with RAM: a descriptor is uninitialised memory until its page (or the block it heads) is first handed out from
-// the frontier of untouched RAM, donated or adopted. Nothing here sleeps, so all of it may be called under spinlocks.
+// Boot cost does not grow with RAM: a descriptor is uninitialised memory until its page (or the block it heads) is
+// first handed out from the frontier of untouched RAM, donated or adopted. Nothing here sleeps, so all of it may be
+// called under spinlocks and in interrupts. page.c has the vocabulary.
 #pragma once
 #include "arch/riscv/layout.h"
 #include "core/types.h"
@@ -14,40 +15,79 @@ enum page_flags {
     PAGE_FREE = 1 << 0,     // heads a free block
     PAGE_SLAB = 1 << 1,     // belongs to a slab
     PAGE_CACHE = 1 << 2,    // content of a file (owner, index)
-    PAGE_BORROWED = 1 << 3, // came from an archive (statistics)
+    PAGE_BORROWED = 1 << 3, // came from an archive; counted in MEM_RELEASED when it is freed
+    PAGE_ANON = 1 << 4,     // anonymous memory of programs; counted in MEM_ANON until it is freed
+    PAGE_TABLE = 1 << 5,    // a page table of programs
+    PAGE_FETCHABLE = 1 << 7, // all harts' instruction caches have been told of its content
 };
 
 struct page {
     union {
         struct list_head link; // free list, or its user's list
         struct {
-            void *owner;         // PAGE_CACHE: the object whose content it is; PAGE_SLAB: the cache
+            void *owner;         // PAGE_CACHE: the object whose content it is
             unsigned long index; // PAGE_CACHE: its page number in it
         };
+        uint64_t groups; // PAGE_TABLE: bit i: entries 8i..8i+7 may be in use (mm/pgtable.h)
     };
-    int refs;       // [a] 1 for the owner and 1 for each mapping or borrower; freed at 0
-    uint8_t order;  // of the block this page heads
-    uint8_t flags;
-    uint16_t inuse; // PAGE_SLAB: objects in use
+    union {
+        int refs; // [a] 1 for the owner and 1 for each mapping or borrower; freed at 0
+        struct {
+            uint16_t inuse; // PAGE_SLAB: objects that are not in `freelist`
+            uint16_t cache; // PAGE_SLAB: number of its cache
+        };
+    };
+    uint8_t order; // of the block this page heads
+    uint8_t flags; // PAGE_*; changed by the page's owner, PAGE_FETCHABLE atomically
     void *freelist; // PAGE_SLAB
 };
 
 #define ALLOC_ZERO 1u // fill with zeros
 
-// 2^order contiguous pages aligned to their size, refs 1. NULL if there is no memory.
+// 2^order contiguous pages aligned to their size, refs 1, flags 0. NULL if there is no memory.
 struct page *__must_check page_alloc(unsigned int order, unsigned int flags);
-void page_get(struct page *page);
+// Fills a page with zeros (direct-map address), and copies one.
+void page_clear(void *to);
+void page_copy(void *restrict to, const void *restrict from);
+// The last reference has gone: gives the block back. Called by page_put() only, and by owners of pages without refs.
+void page_free(struct page *page);
+static inline void page_get(struct page *page) {
+    __atomic_fetch_add(&page->refs, 1, __ATOMIC_RELAXED);
+}
 // Drops a reference; the last one frees the block.
-void page_put(struct page *page);
+static inline void page_put(struct page *page) {
+    if (__atomic_fetch_sub(&page->refs, 1, __ATOMIC_ACQ_REL) == 1)
+        page_free(page);
+}
 
-// Reserved RAM (the archive, the initrd, the device tree's copy) given to the allocator: whole pages [start, start + count).
+// Reserved RAM (the archive, the initrd, the device tree's copy) given to the allocator: whole pages [start, start +
+// count). Pages that are no RAM of ours are left out.
 void page_donate(paddr_t start, size_t count);
-// Makes an in-use descriptor (refs 1, order 0) for one page of reserved RAM that an archive holds, so that it can be mapped, and freed by
-// page_put() as any other.
+// Makes an in-use descriptor (refs 1, order 0) for one page of reserved RAM that an archive holds, so that it can be
+// mapped, and freed by page_put() as any other. The page must be RAM (phys_is_ram()).
 struct page *page_adopt(paddr_t pa);
 
-paddr_t page_to_phys(const struct page *page);
-struct page *phys_to_page(paddr_t pa); // pa within RAM
+// A contiguous part of RAM and the descriptors of its pages. Read-only after memory_init().
+struct memory_bank {
+    paddr_t base;             // page-aligned
+    uint64_t size;            // bytes
+    struct page *descriptors; // of its first page
+};
+extern struct memory_bank memory_banks[];
+paddr_t page_to_phys_slow(const struct page *page);
+struct page *phys_to_page_slow(paddr_t pa);
+
+static inline paddr_t page_to_phys(const struct page *page) {
+    const struct memory_bank *b = &memory_banks[0];
+    uint64_t offset = (uint64_t)((const char *)page - (const char *)b->descriptors) / sizeof(*page) << PAGE_SHIFT;
+    return likely(offset < b->size) ? b->base + offset : page_to_phys_slow(page);
+}
+// pa within RAM.
+static inline struct page *phys_to_page(paddr_t pa) {
+    const struct memory_bank *b = &memory_banks[0];
+    uint64_t offset = pa - b->base;
+    return likely(offset < b->size) ? b->descriptors + (offset >> PAGE_SHIFT) : phys_to_page_slow(pa);
+}
 static inline void *page_address(const struct page *page) {
     return phys_to_virt(page_to_phys(page));
 }
@@ -56,16 +96,30 @@ bool phys_is_ram(paddr_t pa);
 
 // Bytes / pages, for meminfo and sysinfo.
 struct memory_stats {
-    uint64_t total, free;              // pages
+    uint64_t total, free; // pages
     uint64_t cache, slab, page_tables, kernel_stacks, anon; // pages; kept by their users with memory_account()
     uint64_t borrowed, adopted, copied, released; // pages of archives: still borrowed, taken over, copied, given back
 };
-enum memory_kind { MEM_CACHE, MEM_SLAB, MEM_PAGE_TABLES, MEM_STACKS, MEM_ANON, MEM_BORROWED, MEM_ADOPTED, MEM_COPIED, MEM_RELEASED };
+enum memory_kind {
+    MEM_CACHE,
+    MEM_SLAB,
+    MEM_PAGE_TABLES,
+    MEM_STACKS,
+    MEM_ANON,
+    MEM_BORROWED,
+    MEM_ADOPTED,
+    MEM_COPIED,
+    MEM_RELEASED,
+    MEM_KINDS,
+};
 void memory_account(enum memory_kind kind, long pages); // per-hart counters, cheap
 void memory_get_stats(struct memory_stats *out);
+// Pages of RAM in all, and those free now (cheap, a little out of date).
+uint64_t memory_total_pages(void);
+uint64_t memory_free_pages(void);
 
-// Boot: one bank of RAM, and ranges within banks not to hand out (kernel, archive, initrd, device tree, firmware). memory_init() then
-// starts the allocator. Panics when called in the wrong order or with nonsense.
+// Boot: one bank of RAM, and ranges within banks not to hand out (kernel, archive, initrd, device tree, firmware).
+// memory_init() then starts the allocator. Panics when called in the wrong order or with nonsense.
 void memory_add_bank(paddr_t base, uint64_t size);
 void memory_reserve(paddr_t base, uint64_t size);
 void memory_init(void);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Small objects: caches of equal size with per-hart free lists, and kmalloc() over a set of them. Nothing sleeps.
+// Small objects: caches of equal size with per-hart free lists, and kmalloc() over a set of them. Nothing sleeps;
+// all of it may be called in interrupts.
 #pragma once
 #include "core/types.h"
 
@@ -14,6 +15,11 @@ void slab_free(struct slab_cache *cache, void *object);
 // Any size up to 4 MiB, 16-byte aligned (a page and more: page aligned). kfree(NULL) does nothing.
 void *__must_check kmalloc(size_t size);
 void *__must_check kzalloc(size_t size);
+// The first MIN(old_size, new_size) bytes are kept; p is as it was if there is no memory.
 void *__must_check krealloc(void *p, size_t old_size, size_t new_size);
 void kfree(void *p);
+// A copy of a string of at most n bytes, with a NUL.
 char *__must_check kstrndup(const char *s, size_t n);
+
+// Boot, after memory_init().
+void slab_init(void);

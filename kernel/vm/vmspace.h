@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Address spaces: areas, mappings, faults.
+// Address spaces: areas, mappings, faults. docs/memory.md tells how it works.
 //
-// A vmspace is a page table and a red-black tree of areas. An area maps a range of a backing (a file's pages) or anonymous memory. Pages come in at
-// the first touch; a private writable page is shared until written (copy on write).
+// A vmspace is a page table and a red-black tree of areas. An area maps a range of a backing (a file's pages) or
+// anonymous memory. Pages come in at the first touch; a private writable page is shared until written (copy on
+// write). Locks: vm->lock, a mutex; then locks of a backing's pages. vm->lock may be taken while an inode's lock is held.
 #pragma once
 #include "arch/riscv/layout.h"
 #include "lib/tree.h"
@@ -10,56 +11,83 @@
 #include "sched/wait.h"
 
 struct file;
+struct vmspace;
 
 // What an area gets its pages from: the content of a file (fs), or shared anonymous memory (also a tmpfs file).
+// A page number's page never changes while it is mapped, but for vm_backing_truncate().
 struct vm_backing {
     const struct vm_backing_ops *ops;
+    struct list_head areas; // [lock] vm_area.backing_link
+    struct spinlock lock;
+    unsigned int round; // [lock] number of the last vm_backing_truncate()
 };
 struct vm_backing_ops {
-    // The page `index` (in pages), with a reference for the caller. `write`: the page will be changed through a shared mapping (so a borrowed page must become
-    // the file's own, and holes must be filled). For reads of a hole a page of zeros will do. Errors as ERR_PTR: -EFAULT past the end (SIGBUS), -ENOMEM. May sleep.
+    // The page `index` (in pages), with a reference for the caller. `write`: the page will be changed through a shared
+    // mapping (so a borrowed page must become the file's own, and holes must be filled). For reads of a hole a page of
+    // zeros will do, if vm_backing_truncate() is called before the hole is filled. Errors as ERR_PTR: -EFAULT past the
+    // end (SIGBUS), -ENOMEM. May sleep. Called with vm->lock held.
     struct page *(*get_page)(struct vm_backing *b, unsigned long index, bool write);
-    // Optional: up to `n` pages from `index` on that are present without work, for mapping around a fault. Returns how many were put into `pages`
-    // (stops at the first that is not there; each with a reference).
+    // Optional: up to `n` pages from `index` on that are present without work, for mapping around a fault. Returns how
+    // many were put into `pages` (stops at the first that is not there; each with a reference).
     unsigned int (*get_present)(struct vm_backing *b, unsigned long index, struct page **pages, unsigned int n);
 };
+// Before any use of b. Does not allocate.
+void vm_backing_init(struct vm_backing *b, const struct vm_backing_ops *ops);
 
 struct vm_area {
     RB_ENTRY(vm_area) node;
-    unsigned long start, end; // page-aligned, end exclusive
-    unsigned int prot;        // PROT_*
-    unsigned int flags;       // MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_LOCKED, VM_*
-    struct vm_backing *backing; // NULL: anonymous private
-    struct file *file;          // holds the backing alive and names it in /proc/PID/maps; a reference
-    unsigned long pgoff;        // first page of the backing
-    const char *name;           // "[stack]", "[heap]", "[vdso]": static string, or NULL
-    unsigned int max_prot;      // what mprotect may give
+    unsigned long start, end;      // page-aligned, end exclusive
+    unsigned int prot;             // PROT_*
+    unsigned int flags;            // MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_LOCKED, VM_*
+    struct vm_backing *backing;    // NULL: anonymous private
+    struct file *file;             // holds the backing alive and names it in /proc/PID/maps; a reference
+    unsigned long pgoff;           // first page of the backing
+    const char *name;              // "[stack]", "[heap]", "[vdso]": static string, or NULL
+    unsigned int max_prot;         // what mprotect may give
+    unsigned int round;            // [backing->lock] last vm_backing_truncate() that saw it
+    const paddr_t *special;        // VM_SPECIAL: its pages
+    struct vmspace *vm;            // [I]
+    struct list_head backing_link; // [backing->lock]
 };
-#define VM_DONTFORK  (1u << 30)
+#define VM_DONTFORK   (1u << 30)
 #define VM_WIPEONFORK (1u << 29)
-#define VM_SPECIAL   (1u << 28) // pages are not ours to free or copy (vDSO data)
+#define VM_SPECIAL    (1u << 28) // pages are not ours to free or copy (vDSO data)
+
+#define VM_MAX_AREAS 65530 // of an address space, Linux's max_map_count
+
+RB_HEAD(vm_area_tree, vm_area);
 
 struct vmspace {
     struct refcount refs;
     struct mutex lock;          // areas, page table structure
-    RB_HEAD(vm_area_tree, vm_area) areas; // [lock]
+    struct vm_area_tree areas;  // [lock]
+    struct vm_area *last_area;  // [lock] what vm_area_find() found last, or NULL
+    unsigned int area_count;    // [lock]
     pte_t *root;                // [I] page table
     uint64_t active_harts;      // [a] harts whose satp may hold it (dense index)
-    unsigned long brk_start, brk, mmap_base, stack_start, stack_limit; // [lock]
+    unsigned long brk_start, brk, mmap_base; // [lock]
+    unsigned long free_hint;    // [lock] where the search for free room starts, 0: mmap_base
+    unsigned long stack_start;  // [lock] where the stack ends at its top
+    unsigned long stack_limit;  // [lock] bytes that MAP_GROWSDOWN areas may grow to: RLIMIT_STACK
     unsigned long arg_start, arg_end, env_start, env_end; // [I] after exec: /proc/PID/cmdline, environ
     unsigned long total_pages, locked_pages, data_pages;  // [lock] of areas
-    long rss_anon, rss_file, rss_peak;                    // [a] pages
-    struct file *exe_file;      // [lock] /proc/PID/exe
-    unsigned long auxv[64];     // [I]
-    unsigned long vdso;         // [I] address of the vDSO
+    long rss_anon, rss_file, rss_peak;                    // [lock] pages
+    unsigned int new_flags;      // [lock] flags of areas to come: MAP_LOCKED after mlockall(MCL_FUTURE)
+    unsigned int membarrier;     // [a] what was registered for (sys/memory.c)
+    struct file *exe_file;       // [lock] /proc/PID/exe, a reference
+    unsigned long auxv[64];      // [I]
+    unsigned long vdso;          // [I] address of the vDSO
 };
 
+// An empty one. Where things go in it (mmap_base, stack_limit, brk_start) is for exec to say.
 struct vmspace *__must_check vmspace_create(void); // ERR_PTR(-ENOMEM)
 // A copy for fork: areas duplicated, private pages shared copy-on-write.
 struct vmspace *__must_check vmspace_fork(struct vmspace *old);
 void vmspace_get(struct vmspace *vm);
+// The last reference frees everything; then no hart has it active. May sleep.
 void vmspace_put(struct vmspace *vm);
-// Makes it the current thread's and this hart's (NULL: the kernel's). sched calls vmspace_activate() at each switch.
+// Makes it the current thread's and this hart's (NULL: the kernel's). References are the caller's: the thread's to the old
+// one is to be dropped, that to the new one becomes the thread's. sched calls vmspace_activate() at each switch.
 void vmspace_switch(struct vmspace *vm);
 void vmspace_activate(struct thread *next);
 
@@ -69,20 +97,47 @@ struct vm_map_args {
     struct file *file;          // takes its own reference
     struct vm_backing *backing; // of `file`
     unsigned long pgoff;
-    unsigned int max_prot;
+    unsigned int max_prot; // 0: all
     const char *name;
 };
-// The address, or -errno. Takes vm->lock.
+// The address, or -errno: -EINVAL, -ENOMEM, -EEXIST. Takes vm->lock, as all that follow unless they say otherwise.
 long __must_check vm_map(struct vmspace *vm, const struct vm_map_args *args);
 int __must_check vm_unmap(struct vmspace *vm, unsigned long addr, unsigned long length);
 int __must_check vm_protect(struct vmspace *vm, unsigned long addr, unsigned long length, unsigned int prot);
+// mremap(2); limits are the caller's to check. The new address or -errno.
+long __must_check vm_remap(struct vmspace *vm, unsigned long addr, unsigned long old_n, unsigned long new_n, int flags, unsigned long new_addr);
+// brk(2): moves the end of the heap, at most `max_bytes` from its start; returns where it is then.
+unsigned long vm_brk(struct vmspace *vm, unsigned long addr, unsigned long max_bytes);
+// Brings in the pages of a range for reading (PROT_READ), for writing (PROT_WRITE), or as far as each area allows (0).
+// 0, -ENOMEM (a hole), -EFAULT (no access, no memory, past the end of a file).
+int __must_check vm_populate(struct vmspace *vm, unsigned long addr, unsigned long length, unsigned int access);
+// Calls fn for the part [start, end) of each area within [addr, end), with vm->lock held, until it returns an error. That error, or -ENOMEM
+// at the end if something in the range was not mapped.
+int __must_check vm_for_range(struct vmspace *vm, unsigned long addr, unsigned long end,
+                              int (*fn)(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end, void *arg), void *arg);
+// For vm_for_range(): lets the pages go, so that they come anew. -EINVAL for locked ones.
+int vm_discard_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end, void *arg);
+// Sets and clears flags (MAP_LOCKED, VM_*) of all areas in a range. -ENOMEM: something in it is not mapped, the rest was changed.
+int __must_check vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int set, unsigned int clear);
 // A page of the kernel's own (vDSO image or data) at addr, read-only/executable as prot says; pages never freed.
 int __must_check vm_map_special(struct vmspace *vm, unsigned long addr, const paddr_t *pages, size_t n, unsigned int prot, const char *name);
 // The area that holds addr, or the next above it (vm->lock held).
 struct vm_area *vm_area_find(struct vmspace *vm, unsigned long addr);
-// Access to another (or this) address space without its page table: for /proc/PID/cmdline, environ, mem, exec's stack, process_vm_readv. Bytes done or -EFAULT/-EIO.
+// Calls fn for each area in order of addresses until it returns false. Takes vm->lock: fn must not fault on user memory.
+void vm_area_for_each(struct vmspace *vm, bool (*fn)(const struct vm_area *a, void *arg), void *arg);
+// What of an area is in memory, in pages; for fn of vm_area_for_each().
+struct vm_area_usage {
+    unsigned long anon, file; // anonymous pages, pages of files
+    unsigned long shared;     // of both: also mapped elsewhere
+};
+void vm_area_usage(const struct vm_area *a, struct vm_area_usage *out);
+// 1 if the page of addr is in memory, 0 if not, -ENOMEM where nothing is mapped.
+int vm_is_present(struct vmspace *vm, unsigned long addr);
+// Access to another (or this) address space without its page table: for /proc/PID/cmdline, environ, mem, exec's stack,
+// process_vm_readv. Bytes done, or -EFAULT if there were none.
 ssize_t __must_check vm_access(struct vmspace *vm, unsigned long addr, void *buf, size_t n, bool write);
-// Drops all mappings of backing's pages [first, last] in all address spaces after truncation. Called by fs with the inode's lock.
+// Drops all mappings of backing's pages [first, last] in all address spaces after truncation. Called by fs with the
+// inode's lock, after the change that keeps get_page() from giving the pages out again. Not from get_page().
 void vm_backing_truncate(struct vm_backing *b, unsigned long first, unsigned long last);
 // Futex key of a user address: private areas: (vmspace, address); shared: (backing, offset). 0 or -EFAULT.
 struct futex_key {
@@ -90,3 +145,9 @@ struct futex_key {
     unsigned long offset;
 };
 int __must_check vm_futex_key(unsigned long addr, bool private_only, struct futex_key *key);
+// Waits until all harts that run this address space (`all`: all harts) have passed a full barrier and dropped what their
+// instruction fetch had ahead.
+void vm_barrier(struct vmspace *vm, bool all);
+
+// Boot, after sched_init().
+void vm_init(void);

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: MIT
+// The page allocator: a buddy system over the banks of RAM, with a small cache of single pages for each hart.
+//
+// Memory comes to life as it is used. At boot each free range of RAM is just an interval with a *frontier*: what lies
+// below has been handed to the buddy system. Descriptors are valid by *chunks* of 4 MiB, the largest block: a chunk's
+// descriptors are cleared when its first page comes in from the frontier, is adopted or donated. A block's buddy lies
+// in the same chunk, so the buddy system looks at valid descriptors only.
+//
+// Locks: `lock` for free lists, ranges and chunk bits, taken with interrupts disabled; a hart's cache is used with
+// interrupts disabled.
+#include "mm/page.h"
+#include "arch/riscv/cpu.h"
+#include "core/panic.h"
+#include "core/spinlock.h"
+#include "lib/string.h"
+
+#define MAX_BANKS   8
+#define MAX_RANGES  64
+#define CHUNK_ORDER PAGE_MAX_ORDER
+#define CHUNK_PAGES (1ul << CHUNK_ORDER)
+#define CHUNK_SIZE  (CHUNK_PAGES * PAGE_SIZE)
+#define CHUNKS      (DIRECT_SIZE / CHUNK_SIZE)
+#define CACHE_SIZE  64 // pages a hart keeps at most
+#define BATCH_ORDER 5  // what it takes from the buddy system at once, and gives back
+#define BATCH       (1u << BATCH_ORDER)
+
+struct range {
+    uint64_t start, end; // page numbers
+};
+struct page_cache {
+    unsigned int count;
+    struct page *pages[CACHE_SIZE];
+};
+
+struct memory_bank memory_banks[MAX_BANKS];
+static unsigned int bank_count;
+static struct range ranges[MAX_RANGES], reserved[MAX_RANGES]; // sorted, apart
+static unsigned int range_count, reserved_count;
+
+static struct spinlock lock;
+static struct list_head free_lists[PAGE_MAX_ORDER + 1]; // [lock]
+static uint64_t free_pages;                             // [lock] in the lists and above the frontiers
+static uint64_t total_pages;                            // [I]
+static uint64_t chunk_valid[CHUNKS / 64];               // [lock]
+static struct page_cache caches[MAX_HARTS];
+static long accounts[MAX_HARTS][MEM_KINDS]; // [a] own hart adds
+
+static struct memory_bank *bank_of(paddr_t pa) {
+    for (unsigned int i = 0; i < bank_count; i++) {
+        if (pa - memory_banks[i].base < memory_banks[i].size)
+            return &memory_banks[i];
+    }
+    return NULL;
+}
+
+struct page *phys_to_page_slow(paddr_t pa) {
+    struct memory_bank *b = bank_of(pa);
+    ASSERT(b);
+    return b->descriptors + ((pa - b->base) >> PAGE_SHIFT);
+}
+
+paddr_t page_to_phys_slow(const struct page *page) {
+    for (unsigned int i = 0; i < bank_count; i++) {
+        const struct memory_bank *b = &memory_banks[i];
+        if (page >= b->descriptors && page < b->descriptors + (b->size >> PAGE_SHIFT))
+            return b->base + ((paddr_t)(page - b->descriptors) << PAGE_SHIFT);
+    }
+    panic("no page has a descriptor at 0x%lx", (unsigned long)page);
+}
+
+bool phys_is_ram(paddr_t pa) {
+    return bank_of(pa) != NULL;
+}
+
+static uint64_t page_number(const struct page *page) {
+    return page_to_phys(page) >> PAGE_SHIFT;
+}
+
+// ---- the buddy system; all with `lock` held
+
+static void make_valid(uint64_t number) {
+    uint64_t chunk = number >> CHUNK_ORDER;
+    if (likely(chunk_valid[chunk / 64] >> chunk % 64 & 1))
+        return;
+    chunk_valid[chunk / 64] |= 1ull << chunk % 64;
+    memset(phys_to_page(chunk * CHUNK_SIZE), 0, CHUNK_PAGES * sizeof(struct page));
+}
+
+static void put_block(struct page *page, unsigned int order) {
+    uint64_t number = page_number(page);
+    free_pages += 1ull << order;
+    while (order < PAGE_MAX_ORDER) {
+        long away = 1l << order;
+        struct page *buddy = number & (uint64_t)away ? page - away : page + away;
+        if (!(buddy->flags & PAGE_FREE) || buddy->order != order)
+            break;
+        buddy->link.prev->next = buddy->link.next;
+        buddy->link.next->prev = buddy->link.prev;
+        buddy->flags = 0;
+        if (buddy < page)
+            page = buddy;
+        number &= ~(uint64_t)away;
+        order++;
+    }
+    page->flags = PAGE_FREE;
+    page->order = order;
+    list_add(&page->link, &free_lists[order]);
+}
+
+// The largest order of a block that starts at page `number` and ends by `end`.
+static unsigned int order_at(uint64_t number, uint64_t end) {
+    unsigned int order = PAGE_MAX_ORDER;
+    while (order > 0 && ((number & ((1ull << order) - 1)) || number + (1ull << order) > end))
+        order--;
+    return order;
+}
+
+// Moves one block from a frontier to the lists. False if no untouched RAM is left.
+static bool advance_frontier(void) {
+    for (unsigned int i = 0; i < range_count; i++) {
+        struct range *r = &ranges[i];
+        if (r->start == r->end)
+            continue;
+        unsigned int order = order_at(r->start, r->end);
+        uint64_t number = r->start;
+        r->start += 1ull << order;
+        make_valid(number);
+        free_pages -= 1ull << order; // put_block() counts it again
+        put_block(phys_to_page(number << PAGE_SHIFT), order);
+        return true;
+    }
+    return false;
+}
+
+static struct page *take_block(unsigned int order) {
+    unsigned int o = order;
+    while (list_empty(&free_lists[o])) {
+        if (o++ < PAGE_MAX_ORDER)
+            continue;
+        if (!advance_frontier())
+            return NULL;
+        o = order;
+    }
+    struct page *page = list_first_entry(&free_lists[o], struct page, link);
+    list_del(&page->link);
+    while (o > order) {
+        struct page *half = page + (1ul << --o);
+        half->flags = PAGE_FREE;
+        half->order = o;
+        list_add(&half->link, &free_lists[o]);
+    }
+    page->flags = 0;
+    page->order = order;
+    free_pages -= 1ull << order;
+    return page;
+}
+
+// ---- a hart's own pages
+
+// In one piece if there is one; the lowest page goes out first.
+static void cache_fill(struct page_cache *c) {
+    spin_lock(&lock);
+    struct page *block = list_empty(&free_lists[0]) ? take_block(BATCH_ORDER) : NULL;
+    for (unsigned int i = BATCH; block && i-- > 0;) {
+        block[i].order = 0;
+        block[i].flags = 0;
+        c->pages[c->count++] = &block[i];
+    }
+    while (!block && c->count < BATCH) {
+        struct page *page = take_block(0);
+        if (!page)
+            break;
+        c->pages[c->count++] = page;
+    }
+    spin_unlock(&lock);
+}
+
+static void cache_drain(struct page_cache *c) {
+    spin_lock(&lock);
+    while (c->count > CACHE_SIZE - BATCH)
+        put_block(c->pages[--c->count], 0);
+    spin_unlock(&lock);
+}
+
+static struct page *alloc_block(unsigned int order) {
+    if (order > PAGE_MAX_ORDER)
+        return NULL;
+    unsigned long irq = spin_lock_irqsave(&lock);
+    struct page *page = take_block(order);
+    spin_unlock_irqrestore(&lock, irq);
+    return page;
+}
+
+static struct page *alloc_single(void) {
+    struct page *page = NULL;
+    unsigned long irq = irq_save();
+    struct page_cache *c = &caches[this_hart_id()];
+    if (unlikely(!c->count))
+        cache_fill(c);
+    if (likely(c->count))
+        page = c->pages[--c->count];
+    irq_restore(irq);
+    return page;
+}
+
+struct page *page_alloc(unsigned int order, unsigned int flags) {
+    struct page *page = likely(order == 0) ? alloc_single() : alloc_block(order);
+    if (unlikely(!page))
+        return NULL;
+    DEBUG_ASSERT(!(page->flags & PAGE_FREE) && page->order == order);
+    __atomic_store_n(&page->refs, 1, __ATOMIC_RELAXED);
+    page->flags = 0;
+    if (flags & ALLOC_ZERO) {
+        char *at = page_address(page);
+        for (size_t i = 0; i < (size_t)PAGE_SIZE << order; i += PAGE_SIZE)
+            page_clear(at + i);
+    }
+    return page;
+}
+
+void page_free(struct page *page) {
+    DEBUG_ASSERT(!(page->flags & PAGE_FREE));
+    if (page->flags & PAGE_ANON)
+        memory_account(MEM_ANON, -1);
+    else if (page->flags & PAGE_BORROWED)
+        memory_account(MEM_RELEASED, 1);
+    page->flags = 0;
+    unsigned long irq = irq_save();
+    if (likely(page->order == 0)) {
+        struct page_cache *c = &caches[this_hart_id()];
+        if (unlikely(c->count == CACHE_SIZE))
+            cache_drain(c);
+        c->pages[c->count++] = page;
+    } else {
+        spin_lock(&lock);
+        put_block(page, page->order);
+        spin_unlock(&lock);
+    }
+    irq_restore(irq);
+}
+
+// ---- memory that was reserved
+
+void page_donate(paddr_t start, size_t count) {
+    uint64_t number = start >> PAGE_SHIFT, end = number + count;
+    unsigned long irq = spin_lock_irqsave(&lock);
+    while (number < end) {
+        unsigned int order = order_at(number, end);
+        if (phys_is_ram(number << PAGE_SHIFT)) {
+            make_valid(number);
+            put_block(phys_to_page(number << PAGE_SHIFT), order);
+        }
+        number += 1ull << order;
+    }
+    spin_unlock_irqrestore(&lock, irq);
+}
+
+struct page *page_adopt(paddr_t pa) {
+    unsigned long irq = spin_lock_irqsave(&lock);
+    make_valid(pa >> PAGE_SHIFT);
+    spin_unlock_irqrestore(&lock, irq);
+    struct page *page = phys_to_page(pa);
+    DEBUG_ASSERT(!(page->flags & PAGE_FREE));
+    page->refs = 1;
+    page->order = 0;
+    page->flags = PAGE_BORROWED;
+    return page;
+}
+
+// ---- content
+
+#define EIGHT(op, at)                                                                                        \
+    op(at) op((at) + 1) op((at) + 2) op((at) + 3) op((at) + 4) op((at) + 5) op((at) + 6) op((at) + 7)
+#define CLEAR(i) p[i] = 0;
+
+// 64 words a round: about 530 instructions a page.
+void page_clear(void *to) {
+    typedef uint64_t __attribute__((may_alias)) word;
+    word *p = to, *end = p + PAGE_SIZE / sizeof(word);
+    do {
+        EIGHT(CLEAR, 0)
+        EIGHT(CLEAR, 8)
+        EIGHT(CLEAR, 16)
+        EIGHT(CLEAR, 24)
+        EIGHT(CLEAR, 32)
+        EIGHT(CLEAR, 40)
+        EIGHT(CLEAR, 48)
+        EIGHT(CLEAR, 56)
+        p += 64;
+    } while (p != end);
+}
+
+void page_copy(void *restrict to, const void *restrict from) {
+    memcpy(to, from, PAGE_SIZE);
+}
+
+// ---- statistics
+
+void memory_account(enum memory_kind kind, long pages) {
+    __atomic_fetch_add(&accounts[this_hart_id()][kind], pages, __ATOMIC_RELAXED);
+}
+
+static uint64_t account_sum(enum memory_kind kind) {
+    long sum = 0;
+    for (unsigned int i = 0; i < hart_count; i++)
+        sum += __atomic_load_n(&accounts[i][kind], __ATOMIC_RELAXED);
+    return sum > 0 ? sum : 0;
+}
+
+uint64_t memory_total_pages(void) {
+    return total_pages;
+}
+
+uint64_t memory_free_pages(void) {
+    uint64_t n = READ_ONCE(free_pages);
+    for (unsigned int i = 0; i < hart_count; i++)
+        n += READ_ONCE(caches[i].count);
+    return n;
+}
+
+void memory_get_stats(struct memory_stats *out) {
+    *out = (struct memory_stats){
+        .total = total_pages,
+        .free = memory_free_pages(),
+        .cache = account_sum(MEM_CACHE),
+        .slab = account_sum(MEM_SLAB),
+        .page_tables = account_sum(MEM_PAGE_TABLES),
+        .kernel_stacks = account_sum(MEM_STACKS),
+        .anon = account_sum(MEM_ANON),
+        .borrowed = account_sum(MEM_BORROWED),
+        .adopted = account_sum(MEM_ADOPTED),
+        .copied = account_sum(MEM_COPIED),
+        .released = account_sum(MEM_RELEASED),
+    };
+}
+
+// ---- boot
+
+// Device trees may give one bank in pieces.
+void memory_add_bank(paddr_t base, uint64_t size) {
+    paddr_t first = ALIGN_UP(base, (paddr_t)PAGE_SIZE), end = ALIGN_DOWN(base + size, (paddr_t)PAGE_SIZE);
+    if (end <= first)
+        return;
+    total_pages += (end - first) >> PAGE_SHIFT;
+    for (unsigned int i = 0; i < bank_count; i++) {
+        if (memory_banks[i].base + memory_banks[i].size == first) {
+            memory_banks[i].size += end - first;
+            return;
+        }
+    }
+    if (bank_count == MAX_BANKS)
+        panic("memory: more than %d banks", MAX_BANKS);
+    memory_banks[bank_count++] = (struct memory_bank){.base = first, .size = end - first};
+}
+
+// Keeps `reserved` sorted and its ranges apart.
+void memory_reserve(paddr_t base, uint64_t size) {
+    struct range r = {base >> PAGE_SHIFT, ALIGN_UP(base + size, (uint64_t)PAGE_SIZE) >> PAGE_SHIFT};
+    unsigned int i = 0;
+    if (!size)
+        return;
+    while (i < reserved_count && reserved[i].end < r.start)
+        i++;
+    unsigned int last = i;
+    for (; last < reserved_count && reserved[last].start <= r.end; last++) {
+        r.start = MIN(r.start, reserved[last].start);
+        r.end = MAX(r.end, reserved[last].end);
+    }
+    if (last == i && reserved_count == MAX_RANGES)
+        panic("memory: more than %d reserved ranges", MAX_RANGES);
+    memmove(&reserved[i + 1], &reserved[last], (reserved_count - last) * sizeof(r));
+    reserved_count += 1 + i - last;
+    reserved[i] = r;
+}
+
+static void add_range(uint64_t start, uint64_t end) {
+    if (start >= end)
+        return;
+    if (range_count == MAX_RANGES)
+        panic("memory: more than %d free ranges", MAX_RANGES);
+    ranges[range_count++] = (struct range){start, end};
+    free_pages += end - start;
+}
+
+static void add_free_ranges(const struct memory_bank *b) {
+    uint64_t at = b->base >> PAGE_SHIFT, end = (b->base + b->size) >> PAGE_SHIFT;
+    for (unsigned int i = 0; i < reserved_count; i++) {
+        if (reserved[i].end <= at || reserved[i].start >= end)
+            continue;
+        add_range(at, reserved[i].start);
+        at = reserved[i].end;
+    }
+    add_range(at, end);
+}
+
+// Takes room for the descriptors of one bank, of whole chunks, from the end of a free range.
+static void place_descriptors(struct memory_bank *b) {
+    paddr_t end = ALIGN_UP(b->base + b->size, CHUNK_SIZE);
+    b->base = ALIGN_DOWN(b->base, CHUNK_SIZE);
+    b->size = end - b->base;
+    for (struct memory_bank *other = memory_banks; other < b; other++) {
+        if (b->base < other->base + other->size && other->base < b->base + b->size)
+            panic("memory: the banks at 0x%lx and 0x%lx are too close to each other", (unsigned long)other->base,
+                  (unsigned long)b->base);
+    }
+    uint64_t need = ALIGN_UP((b->size >> PAGE_SHIFT) * sizeof(struct page), (uint64_t)PAGE_SIZE) >> PAGE_SHIFT;
+    for (unsigned int i = range_count; i-- > 0;) {
+        if (ranges[i].end - ranges[i].start < need)
+            continue;
+        ranges[i].end -= need;
+        free_pages -= need;
+        b->descriptors = phys_to_virt(ranges[i].end << PAGE_SHIFT);
+        return;
+    }
+    panic("memory: no room for the descriptors of %lu MiB", (unsigned long)(b->size >> 20));
+}
+
+void memory_init(void) {
+    if (!bank_count)
+        panic("memory: there is none");
+    for (unsigned int i = 0; i <= PAGE_MAX_ORDER; i++)
+        list_init(&free_lists[i]);
+    for (unsigned int i = 0; i < bank_count; i++)
+        add_free_ranges(&memory_banks[i]);
+    for (unsigned int i = 0; i < bank_count; i++)
+        place_descriptors(&memory_banks[i]);
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+// Page tables of user address spaces: see pgtable.h for the words.
+//
+// Each hart keeps some empty tables, and some empty roots, which have the kernel's entries already. The kernel is not
+// preempted and interrupts do not come here, so they need no lock.
+#include "mm/pgtable.h"
+#include "arch/riscv/cpu.h"
+#include "core/panic.h"
+
+#define GROUP     8 // entries
+#define KEEP      24
+#define KEEP_ROOT 8
+#define L1_SPAN   (1ul << 30)
+
+struct table_cache {
+    unsigned int tables, roots;
+    pte_t *table[KEEP];
+    pte_t *root[KEEP_ROOT];
+};
+static struct table_cache caches[MAX_HARTS];
+
+static unsigned int index_of(unsigned long va, unsigned int level) {
+    return va >> (PAGE_SHIFT + 9 * level) & (PT_ENTRIES - 1);
+}
+
+static pte_t *table_of(pte_t pte) {
+    return phys_to_virt(pte_phys(pte));
+}
+
+static struct page *descriptor(const pte_t *table) {
+    return phys_to_page(virt_to_phys(table));
+}
+
+static uint64_t group_bit(unsigned int index) {
+    return 1ull << index / GROUP;
+}
+
+// The number of the lowest bit of x, which is not 0.
+static unsigned int lowest(uint64_t x) {
+    unsigned int n = 0;
+    for (; !(x & 0xff); x >>= 8)
+        n += 8;
+    for (; !(x & 1); x >>= 1)
+        n++;
+    return n;
+}
+
+// ---- tables
+
+static pte_t *table_new(void) {
+    struct page *page = page_alloc(0, ALLOC_ZERO);
+    if (!page)
+        return NULL;
+    page->flags = PAGE_TABLE;
+    page->groups = 0;
+    memory_account(MEM_PAGE_TABLES, 1);
+    return page_address(page);
+}
+
+static pte_t *table_alloc(void) {
+    struct table_cache *c = &caches[this_hart_id()];
+    return likely(c->tables) ? c->table[--c->tables] : table_new();
+}
+
+static void table_discard(pte_t *table) {
+    memory_account(MEM_PAGE_TABLES, -1);
+    page_free(descriptor(table));
+}
+
+// The table is empty.
+static void table_free(pte_t *table) {
+    struct table_cache *c = &caches[this_hart_id()];
+    if (likely(c->tables < KEEP))
+        c->table[c->tables++] = table;
+    else
+        table_discard(table);
+}
+
+pte_t *pt_create(void) {
+    struct table_cache *c = &caches[this_hart_id()];
+    if (likely(c->roots))
+        return c->root[--c->roots];
+    pte_t *root = table_new();
+    if (root)
+        arch_copy_kernel_mappings(root);
+    return root;
+}
+
+static void root_free(pte_t *root) {
+    struct table_cache *c = &caches[this_hart_id()];
+    if (likely(c->roots < KEEP_ROOT))
+        c->root[c->roots++] = root;
+    else
+        table_discard(root);
+}
+
+// ---- finding
+
+pte_t *pt_find(pte_t *root, unsigned long va) {
+    pte_t e2 = root[index_of(va, 2)];
+    pte_t e1 = e2 ? table_of(e2)[index_of(va, 1)] : 0;
+    return e1 ? &table_of(e1)[index_of(va, 0)] : NULL;
+}
+
+// The table below entry `index` of `table`.
+static pte_t *descend(pte_t *table, unsigned int index) {
+    if (likely(table[index]))
+        return table_of(table[index]);
+    pte_t *below = table_alloc();
+    if (below) {
+        descriptor(table)->groups |= group_bit(index);
+        table[index] = pte_make(virt_to_phys(below), PTE_V);
+    }
+    return below;
+}
+
+pte_t *pt_make(pte_t *root, unsigned long va) {
+    pte_t *l1 = descend(root, index_of(va, 2));
+    pte_t *l0 = l1 ? descend(l1, index_of(va, 1)) : NULL;
+    if (!l0)
+        return NULL;
+    unsigned int index = index_of(va, 0);
+    descriptor(l0)->groups |= group_bit(index);
+    return &l0[index];
+}
+
+bool pt_run_advance(struct pt_run *r) {
+    while (r->next < r->end) {
+        unsigned long va = r->next;
+        pte_t e2 = r->root[index_of(va, 2)];
+        if (!e2) {
+            r->next = ALIGN_DOWN(va, L1_SPAN) + L1_SPAN;
+            continue;
+        }
+        r->base = ALIGN_DOWN(va, PT_SPAN);
+        r->next = r->base + PT_SPAN;
+        pte_t e1 = table_of(e2)[index_of(va, 1)];
+        if (!e1)
+            continue;
+        pte_t *table = table_of(e1);
+        unsigned int index = index_of(va, 0);
+        uint64_t groups = descriptor(table)->groups & ~0ull << index / GROUP;
+        if (!groups)
+            continue;
+        unsigned int first = lowest(groups) * GROUP, stop = first + GROUP;
+        unsigned long end = MIN(r->end, r->next);
+        r->next = r->base + ((unsigned long)stop << PAGE_SHIFT);
+        stop = MIN((unsigned long)stop, (end - r->base) >> PAGE_SHIFT);
+        r->at = table + MAX(first, index);
+        r->stop = table + stop;
+        if (r->at < r->stop)
+            return true;
+    }
+    r->at = r->stop = NULL;
+    return false;
+}
+
+// ---- taking apart
+
+static bool group_empty(const pte_t *table, unsigned int group) {
+    const pte_t *p = table + group * GROUP;
+    return !(p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]);
+}
+
+// Entry `index` is empty now: is its group, and the table?
+static bool drop_group(pte_t *table, unsigned int index) {
+    struct page *d = descriptor(table);
+    if (group_empty(table, index / GROUP))
+        d->groups &= ~group_bit(index);
+    return !d->groups;
+}
+
+static void unhook(pte_t *table, unsigned int index, struct list_head *freed) {
+    list_add(&descriptor(table_of(table[index]))->link, freed);
+    table[index] = 0;
+}
+
+// The lowest table that covers [start, end), all of it below one entry of l1.
+static bool trim_lowest(pte_t *table, unsigned long start, unsigned long end) {
+    struct page *d = descriptor(table);
+    unsigned int first = index_of(start, 0) / GROUP, last = index_of(end - PAGE_SIZE, 0) / GROUP;
+    uint64_t mask = (~0ull << first) & (~0ull >> (63 - last)) & d->groups;
+    while (mask) {
+        unsigned int group = lowest(mask);
+        mask &= mask - 1;
+        if (group_empty(table, group))
+            d->groups &= ~(1ull << group);
+    }
+    return !d->groups;
+}
+
+void pt_trim(pte_t *root, unsigned long start, unsigned long end, struct list_head *freed) {
+    while (start < end) {
+        unsigned int i2 = index_of(start, 2), i1 = index_of(start, 1);
+        if (!root[i2]) {
+            start = ALIGN_DOWN(start, L1_SPAN) + L1_SPAN;
+            continue;
+        }
+        pte_t *l1 = table_of(root[i2]);
+        unsigned long stop = MIN(end, ALIGN_DOWN(start, PT_SPAN) + PT_SPAN);
+        if (l1[i1] && trim_lowest(table_of(l1[i1]), start, stop)) {
+            unhook(l1, i1, freed);
+            if (drop_group(l1, i1)) {
+                unhook(root, i2, freed);
+                drop_group(root, i2);
+            }
+        }
+        start = stop;
+    }
+}
+
+void pt_release(struct list_head *freed) {
+    while (!list_empty(freed)) {
+        struct page *d = list_first_entry(freed, struct page, link);
+        list_del(&d->link);
+        d->groups = 0;
+        table_free(page_address(d));
+    }
+}
+
+// Calls fn for all entries in use of a table, which is empty afterwards.
+static inline __attribute__((always_inline)) void empty_table(pte_t *table, void (*fn)(pte_t pte)) {
+    struct page *d = descriptor(table);
+    uint64_t groups = d->groups;
+    d->groups = 0;
+    for (unsigned int group = 0; groups; group++, groups >>= 1) {
+        if (!(groups & 1))
+            continue;
+        for (pte_t *p = table + group * GROUP, *stop = p + GROUP; p < stop; p++) {
+            if (*p) {
+                fn(*p);
+                *p = 0;
+            }
+        }
+    }
+}
+
+static inline void drop_page(pte_t pte) {
+    if (!(pte & PTE_SPECIAL))
+        page_put(phys_to_page(pte_phys(pte)));
+}
+
+static void drop_l0(pte_t pte) {
+    empty_table(table_of(pte), drop_page);
+    table_free(table_of(pte));
+}
+
+static void drop_l1(pte_t pte) {
+    empty_table(table_of(pte), drop_l0);
+    table_free(table_of(pte));
+}
+
+void pt_destroy(pte_t *root) {
+    empty_table(root, drop_l1);
+    root_free(root);
+}

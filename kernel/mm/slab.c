@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+// Small objects. A slab is a block of pages cut into objects of one size; its first page's descriptor holds the list
+// of its free objects. Each hart keeps a magazine of free objects a cache, filled and emptied by halves, so that most
+// calls touch nothing shared.
+//
+// Debug builds fill free objects with a pattern and look at it when they are given out: a write after free, or an
+// object that is freed twice, ends in a panic that names the cache.
+//
+// Locks: a cache's lock for its slabs; a magazine is used with interrupts disabled.
+#include "mm/slab.h"
+#include "arch/riscv/cpu.h"
+#include "core/panic.h"
+#include "core/spinlock.h"
+#include "lib/string.h"
+#include "mm/page.h"
+
+#define MAX_CACHES    64
+#define MAGAZINE      16
+#define SLAB_MIN_FIT  8 // objects a slab shall hold, if that takes no more than 8 pages
+#define SLAB_MAX_ORDER 3
+
+#define POISON 0x6b6b6b6b6b6b6b6bull // in debug builds
+
+struct magazine {
+    unsigned int count;
+    void *objects[MAGAZINE];
+};
+
+struct slab_cache {
+    const char *name;
+    size_t size;               // [I] of an object, alignment included
+    unsigned int order, per_slab; // [I]
+    struct magazine *magazines; // [I] one for each hart
+    struct spinlock lock;
+    struct list_head partial;  // [lock] slabs with free objects
+    unsigned int empty;        // [lock] of them: without any object in use
+};
+
+static struct slab_cache slab_caches[MAX_CACHES];
+static unsigned int cache_count;
+
+// kmalloc()'s sizes, and for each multiple of 16 the cache that serves it.
+static const uint16_t class_sizes[] = {16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048};
+static struct slab_cache *classes[ARRAY_SIZE(class_sizes)];
+static uint8_t class_of[2048 / 16 + 1];
+
+// Magazines live as long as the kernel: cut from whole pages.
+static void *magazines_alloc(void) {
+    static char *at;
+    static size_t left;
+    size_t n = ALIGN_UP(sizeof(struct magazine) * hart_count, 64ul);
+    if (n > left) {
+        unsigned int order = 0;
+        while (((size_t)PAGE_SIZE << order) < n)
+            order++;
+        struct page *page = page_alloc(order, ALLOC_ZERO);
+        if (!page)
+            return NULL;
+        at = page_address(page);
+        left = (size_t)PAGE_SIZE << order;
+    }
+    at += n;
+    left -= n;
+    return at - n;
+}
+
+struct slab_cache *slab_create(const char *name, size_t size, size_t align) {
+    ASSERT(cache_count < MAX_CACHES && size <= (PAGE_SIZE << SLAB_MAX_ORDER));
+    struct slab_cache *c = &slab_caches[cache_count];
+    c->name = name;
+    c->size = ALIGN_UP(MAX(size, 16ul), MAX(align, 16ul));
+    while (c->order < SLAB_MAX_ORDER && ((size_t)PAGE_SIZE << c->order) / c->size < SLAB_MIN_FIT)
+        c->order++;
+    c->per_slab = ((size_t)PAGE_SIZE << c->order) / c->size;
+    list_init(&c->partial);
+    c->magazines = magazines_alloc();
+    if (!c->magazines)
+        return NULL;
+    cache_count++;
+    return c;
+}
+
+static struct page *slab_of(const struct slab_cache *c, const void *object) {
+    return phys_to_page(virt_to_phys(object) & ~(((paddr_t)PAGE_SIZE << c->order) - 1));
+}
+
+// Objects are linked through their first word.
+static struct page *slab_make(struct slab_cache *c) {
+    struct page *slab = page_alloc(c->order, 0);
+    if (!slab)
+        return NULL;
+    char *base = page_address(slab);
+    void *next = NULL;
+    for (unsigned int i = c->per_slab; i-- > 0;) {
+#ifdef CONFIG_DEBUG
+        memset(base + i * c->size, POISON & 0xff, c->size);
+#endif
+        *(void **)(base + i * c->size) = next;
+        next = base + i * c->size;
+    }
+    slab->freelist = next;
+    slab->inuse = 0;
+    for (unsigned int i = 0; i < 1u << c->order; i++) {
+        slab[i].flags = PAGE_SLAB;
+        slab[i].cache = c - slab_caches;
+    }
+    memory_account(MEM_SLAB, 1l << c->order);
+    list_add(&slab->link, &c->partial);
+    c->empty++;
+    return slab;
+}
+
+static void refill(struct slab_cache *c, struct magazine *m) {
+    spin_lock(&c->lock);
+    while (m->count < MAGAZINE / 2) {
+        struct page *slab =
+            list_empty(&c->partial) ? slab_make(c) : list_first_entry(&c->partial, struct page, link);
+        if (!slab)
+            break;
+        if (slab->inuse == 0)
+            c->empty--;
+        while (slab->freelist && m->count < MAGAZINE / 2) {
+            m->objects[m->count++] = slab->freelist;
+            slab->freelist = *(void **)slab->freelist;
+            slab->inuse++;
+        }
+        if (!slab->freelist)
+            list_del(&slab->link);
+    }
+    spin_unlock(&c->lock);
+}
+
+static void give_back(struct slab_cache *c, void *object) {
+    struct page *slab = slab_of(c, object);
+    if (!slab->freelist)
+        list_add(&slab->link, &c->partial);
+    *(void **)object = slab->freelist;
+    slab->freelist = object;
+    if (--slab->inuse)
+        return;
+    if (c->empty == 0) {
+        c->empty = 1; // one is kept
+        return;
+    }
+    list_del(&slab->link);
+    memory_account(MEM_SLAB, -(1l << c->order));
+    for (unsigned int i = 1; i < 1u << c->order; i++)
+        slab[i].flags = 0;
+    page_free(slab);
+}
+
+static void drain(struct slab_cache *c, struct magazine *m) {
+    spin_lock(&c->lock);
+    while (m->count > MAGAZINE / 2)
+        give_back(c, m->objects[--m->count]);
+    spin_unlock(&c->lock);
+}
+
+#ifdef CONFIG_DEBUG
+// The first word links free objects, so the pattern begins behind it.
+static bool is_poisoned(const struct slab_cache *c, const uint64_t *word) {
+    for (size_t i = 1; i < c->size / sizeof(*word); i++) {
+        if (word[i] != POISON)
+            return false;
+    }
+    return true;
+}
+
+static void note_freed(const struct slab_cache *c, uint64_t *word) {
+    const struct page *slab = slab_of(c, word);
+    if (!(slab->flags & PAGE_SLAB) || &slab_caches[slab->cache] != c)
+        panic("slab: 0x%lx is freed to cache %s, but is not its own", (unsigned long)word, c->name);
+    if (is_poisoned(c, word))
+        panic("slab: 0x%lx of cache %s is freed twice", (unsigned long)word, c->name);
+    for (size_t i = 1; i < c->size / sizeof(*word); i++)
+        word[i] = POISON;
+}
+
+static void note_taken(const struct slab_cache *c, uint64_t *word) {
+    if (!word)
+        return;
+    if (!is_poisoned(c, word))
+        panic("slab: 0x%lx of cache %s was written after it was freed", (unsigned long)word, c->name);
+    word[1] = ~POISON; // freed twice is told from freed unwritten
+}
+#else
+#define note_freed(c, object) ((void)0)
+#define note_taken(c, object) ((void)0)
+#endif
+
+void *slab_alloc(struct slab_cache *c) {
+    void *object = NULL;
+    unsigned long flags = irq_save();
+    struct magazine *m = &c->magazines[this_hart_id()];
+    if (unlikely(!m->count))
+        refill(c, m);
+    if (likely(m->count))
+        object = m->objects[--m->count];
+    irq_restore(flags);
+    note_taken(c, object);
+    return object;
+}
+
+void *slab_zalloc(struct slab_cache *c) {
+    void *object = slab_alloc(c);
+    if (object)
+        memset(object, 0, c->size);
+    return object;
+}
+
+void slab_free(struct slab_cache *c, void *object) {
+    if (!object)
+        return;
+    note_freed(c, object);
+    unsigned long flags = irq_save();
+    struct magazine *m = &c->magazines[this_hart_id()];
+    if (unlikely(m->count == MAGAZINE))
+        drain(c, m);
+    m->objects[m->count++] = object;
+    irq_restore(flags);
+}
+
+// ---- kmalloc
+
+static unsigned int order_for(size_t size) {
+    unsigned int order = 0;
+    while (((size_t)PAGE_SIZE << order) < size)
+        order++;
+    return order;
+}
+
+void *kmalloc(size_t size) {
+    if (likely(size <= 2048))
+        return slab_alloc(classes[class_of[(size + 15) / 16]]);
+    struct page *page = size <= ((size_t)PAGE_SIZE << PAGE_MAX_ORDER) ? page_alloc(order_for(size), 0) : NULL;
+    return page ? page_address(page) : NULL;
+}
+
+void *kzalloc(size_t size) {
+    void *p = kmalloc(size);
+    if (p)
+        memset(p, 0, size);
+    return p;
+}
+
+void kfree(void *p) {
+    if (!p)
+        return;
+    struct page *page = phys_to_page(virt_to_phys(p));
+    if (page->flags & PAGE_SLAB)
+        slab_free(&slab_caches[page->cache], p);
+    else
+        page_put(page);
+}
+
+void *krealloc(void *p, size_t old_size, size_t new_size) {
+    void *q = kmalloc(new_size);
+    if (q && p) {
+        memcpy(q, p, MIN(old_size, new_size));
+        kfree(p);
+    }
+    return q;
+}
+
+char *kstrndup(const char *s, size_t n) {
+    n = strnlen(s, n);
+    char *copy = kmalloc(n + 1);
+    if (copy) {
+        memcpy(copy, s, n);
+        copy[n] = '\0';
+    }
+    return copy;
+}
+
+void slab_init(void) {
+    unsigned int c = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+        classes[i] = slab_create("kmalloc", class_sizes[i], 16);
+        if (!classes[i])
+            panic("slab: no memory at boot");
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(class_of); i++) {
+        while (i * 16 > class_sizes[c])
+            c++;
+        class_of[i] = c;
+    }
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+// Page faults, and other ways to the page of an address.
+//
+// Writable entries belong to shared mappings and to private pages that nobody else refers to; a write to any other
+// page of a private area copies it. All entries have the accessed bit, the writable ones the dirty bit, so that harts
+// never need to set one. An entry that only becomes more permissive is not told to other harts: they fault, find it
+// right, and drop their own old translation.
+#include "arch/riscv/cpu.h"
+#include "core/panic.h"
+#include "core/printk.h"
+#include "lib/string.h"
+#include "sched/thread.h"
+#include "upcalls.h"
+#include "vm/vm_private.h"
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <linux/mman.h>
+
+#define AROUND 16 // pages mapped around a fault on a file, if they are there
+
+struct page *vm_zero_page;
+
+// The bits of a leaf for PROT_READ | PROT_WRITE | PROT_EXEC, without the right to write. Without any right the entry
+// only remembers the page.
+static unsigned long rights(unsigned int prot) {
+    static const uint8_t bits[] = {
+        PTE_U | PTE_A,
+        PTE_U | PTE_A | PTE_V | PTE_R,
+        PTE_U | PTE_A | PTE_V | PTE_R,
+        PTE_U | PTE_A | PTE_V | PTE_R,
+        PTE_U | PTE_A | PTE_V | PTE_X,
+        PTE_U | PTE_A | PTE_V | PTE_R | PTE_X,
+        PTE_U | PTE_A | PTE_V | PTE_R | PTE_X,
+        PTE_U | PTE_A | PTE_V | PTE_R | PTE_X,
+    };
+    return bits[prot & (PROT_READ | PROT_WRITE | PROT_EXEC)];
+}
+
+// Code is fetched through caches that do not see stores: before a page is first mapped executable, every hart drops
+// what it has fetched.
+static void make_fetchable(struct page **pages, unsigned int n) {
+    bool all = true;
+    for (unsigned int i = 0; i < n; i++)
+        all &= !!(pages[i]->flags & PAGE_FETCHABLE);
+    if (likely(all))
+        return;
+    vm_fetch_barrier();
+    for (unsigned int i = 0; i < n; i++)
+        __atomic_fetch_or(&pages[i]->flags, PAGE_FETCHABLE, __ATOMIC_RELAXED);
+}
+
+static void set_entry(struct vm_area *a, pte_t *pte, struct page *page, bool writable) {
+    if (a->prot & PROT_EXEC)
+        make_fetchable(&page, 1);
+    *pte = pte_make(page_to_phys(page), rights(a->prot) | (writable ? PTE_W | PTE_D : 0));
+}
+
+// A new right to write comes at the next write's fault, which knows whether to copy; unless nobody else has the page.
+void vm_rewrite_entry(const struct vm_area *a, pte_t *pte) {
+    pte_t old = *pte, keep = 0;
+    if (old & PTE_SPECIAL) {
+        keep = PTE_SPECIAL;
+    } else {
+        struct page *page = phys_to_page(pte_phys(old));
+        bool own = area_is_private(a) ? page->flags & PAGE_ANON && READ_ONCE(page->refs) == 1 : old & PTE_W;
+        if (a->prot & PROT_WRITE && own)
+            keep = PTE_W | PTE_D;
+        if (a->prot & PROT_EXEC && !(old & PTE_X)) {
+            if (page->flags & PAGE_ANON)
+                page->flags &= ~PAGE_FETCHABLE; // it may have been written since
+            make_fetchable(&page, 1);
+        }
+    }
+    *pte = pte_make(pte_phys(old), rights(a->prot) | keep);
+}
+
+// A new anonymous page with the content of `from`, or of zeros.
+static struct page *private_copy(struct vmspace *vm, const struct page *from) {
+    struct page *page = page_alloc(0, from ? 0 : ALLOC_ZERO);
+    if (!page)
+        return NULL;
+    if (from)
+        page_copy(page_address(page), page_address(from));
+    page->flags = PAGE_ANON;
+    memory_account(MEM_ANON, 1);
+    vm->rss_anon++;
+    return page;
+}
+
+static int out_of_memory(int *code) {
+    char who[64];
+    process_describe(who, sizeof(who));
+    pr_err("out of memory: %s is killed", who);
+    *code = SI_KERNEL;
+    return SIGKILL;
+}
+
+static int no_page(const struct page *error, int *code) {
+    if (PTR_ERR(error) == -ENOMEM)
+        return out_of_memory(code);
+    *code = BUS_ADRERR;
+    return SIGBUS;
+}
+
+// ---- absent pages
+
+static int fault_anonymous(struct vmspace *vm, struct vm_area *a, pte_t *pte, bool write, int *code) {
+    if (!write) {
+        *pte = pte_make(page_to_phys(vm_zero_page), rights(a->prot) | PTE_SPECIAL);
+        return 0;
+    }
+    struct page *page = private_copy(vm, NULL);
+    if (!page)
+        return out_of_memory(code);
+    set_entry(a, pte, page, true);
+    return 0;
+}
+
+// Maps those of the n pages from addr on that the backing has ready and that are not mapped yet.
+static void map_present(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte, unsigned int n) {
+    struct page *pages[AROUND];
+    unsigned long bits = rights(a->prot);
+    n = a->backing->ops->get_present(a->backing, area_page_index(a, addr), pages, n);
+    if (a->prot & PROT_EXEC)
+        make_fetchable(pages, n);
+    for (unsigned int i = 0; i < n; i++) {
+        if (pte[i]) {
+            page_put(pages[i]);
+        } else {
+            pte[i] = pte_make(page_to_phys(pages[i]), bits);
+            vm->rss_file++;
+        }
+    }
+}
+
+// Maps the neighbours that the file has ready, within the area and an aligned stretch of AROUND pages.
+static void map_around(struct vmspace *vm, struct vm_area *a, unsigned long addr) {
+    unsigned long stretch = ALIGN_DOWN(addr, (unsigned long)AROUND * PAGE_SIZE);
+    unsigned long first = MAX(stretch, a->start), end = MIN(stretch + AROUND * PAGE_SIZE, a->end);
+    unsigned long next = addr + PAGE_SIZE;
+    if (next < end)
+        map_present(vm, a, next, pt_make(vm->root, end - PAGE_SIZE) - ((end - PAGE_SIZE - next) >> PAGE_SHIFT),
+                    (end - next) >> PAGE_SHIFT);
+    if (first < addr)
+        map_present(vm, a, first, pt_make(vm->root, first), (addr - first) >> PAGE_SHIFT);
+}
+
+static int fault_backed(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte, bool write, int *code) {
+    bool private_write = write && area_is_private(a);
+    struct page *page = a->backing->ops->get_page(a->backing, area_page_index(a, addr), write && !private_write);
+    if (IS_ERR(page))
+        return no_page(page, code);
+    if (private_write) {
+        struct page *copy = private_copy(vm, page);
+        page_put(page);
+        if (!copy)
+            return out_of_memory(code);
+        set_entry(a, pte, copy, true);
+        return 0;
+    }
+    vm->rss_file++;
+    set_entry(a, pte, page, write);
+    if (!write && a->backing->ops->get_present)
+        map_around(vm, a, addr);
+    return 0;
+}
+
+// ---- a write to a page that is mapped read-only
+
+static int fault_shared_write(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte, int *code) {
+    struct page *old = phys_to_page(pte_phys(*pte));
+    struct page *page = a->backing->ops->get_page(a->backing, area_page_index(a, addr), true);
+    if (IS_ERR(page))
+        return no_page(page, code);
+    if (page != old) {
+        *pte = 0;
+        vm_flush(vm, addr, addr + PAGE_SIZE);
+    }
+    set_entry(a, pte, page, true);
+    local_sfence_page(addr);
+    page_put(old); // the entry's reference is get_page()'s now
+    return 0;
+}
+
+static int fault_private_write(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte, int *code) {
+    bool zeros = *pte & PTE_SPECIAL;
+    struct page *old = zeros ? NULL : phys_to_page(pte_phys(*pte));
+    if (old && old->flags & PAGE_ANON && __atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1) {
+        set_entry(a, pte, old, true);
+        local_sfence_page(addr);
+        return 0;
+    }
+    struct page *page = private_copy(vm, old);
+    if (!page)
+        return out_of_memory(code);
+    *pte = 0;
+    vm_flush(vm, addr, addr + PAGE_SIZE); // no hart may see the old page once it is somebody else's, or differs
+    set_entry(a, pte, page, true);
+    if (old) {
+        vm->rss_anon -= !!(old->flags & PAGE_ANON);
+        vm->rss_file -= !(old->flags & PAGE_ANON);
+        page_put(old);
+    }
+    return 0;
+}
+
+// The area of addr; a stack below which addr lies is extended if its limit allows.
+static struct vm_area *find_area(struct vmspace *vm, unsigned long addr) {
+    struct vm_area *a = area_first_from(vm, addr);
+    if (!a || likely(addr >= a->start))
+        return a;
+    unsigned long start = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE);
+    if (!(a->flags & MAP_GROWSDOWN) || a->end - start > vm->stack_limit)
+        return NULL;
+    struct vm_area *below = area_prev(a);
+    if (start < VM_LOWEST || (below && below->end + VM_STACK_GAP > start && !(below->flags & MAP_GROWSDOWN)))
+        return NULL;
+    area_set_range(vm, a, start, a->end);
+    return a;
+}
+
+int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *code) {
+    struct vm_area *a = find_area(vm, addr);
+    *code = SEGV_MAPERR;
+    if (!a)
+        return SIGSEGV;
+    unsigned int allowed = a->prot | (a->prot & PROT_WRITE ? PROT_READ : 0);
+    *code = SEGV_ACCERR;
+    if (!(allowed & access))
+        return SIGSEGV;
+    addr = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE);
+    pte_t *pte = pt_make(vm->root, addr);
+    if (unlikely(!pte))
+        return out_of_memory(code);
+    bool write = access == PROT_WRITE;
+    if (!*pte) {
+        if (a->backing)
+            return fault_backed(vm, a, addr, pte, write, code);
+        if (unlikely(a->flags & VM_SPECIAL)) {
+            *pte = pte_make(a->special[area_page_index(a, addr)], rights(a->prot) | PTE_SPECIAL);
+            return 0;
+        }
+        return fault_anonymous(vm, a, pte, write, code);
+    }
+    if (write && !(*pte & PTE_W)) {
+        if (area_is_private(a))
+            return fault_private_write(vm, a, addr, pte, code);
+        return fault_shared_write(vm, a, addr, pte, code);
+    }
+    local_sfence_page(addr); // another thread brought it in meanwhile
+    return 0;
+}
+
+int vm_fault(unsigned long addr, int access, int *code) {
+    struct vmspace *vm = current->vm;
+    *code = SEGV_MAPERR;
+    if (unlikely(!vm))
+        return SIGSEGV;
+    mutex_lock(&vm->lock);
+    int sig = vm_fault_locked(vm, addr, access, code);
+    mutex_unlock(&vm->lock);
+    current->min_faults++;
+    return sig;
+}
+
+// ---- other ways to a page
+
+// The page of addr for kernel access through the direct map, brought in where needed. NULL: no access.
+static char *reach(struct vmspace *vm, unsigned long addr, bool write) {
+    int code;
+    pte_t *pte = pt_find(vm->root, addr);
+    if (!pte || !(*pte & (write ? PTE_W : PTE_R))) {
+        if (vm_fault_locked(vm, addr, write ? PROT_WRITE : PROT_READ, &code))
+            return NULL;
+        pte = pt_find(vm->root, addr);
+    }
+    return phys_to_virt(pte_phys(*pte));
+}
+
+ssize_t vm_access(struct vmspace *vm, unsigned long addr, void *buf, size_t n, bool write) {
+    size_t done = 0;
+    mutex_lock(&vm->lock);
+    while (done < n && addr < USER_END) {
+        size_t offset = addr & PAGE_MASK, part = MIN(n - done, (size_t)PAGE_SIZE - offset);
+        char *at = reach(vm, addr, write);
+        if (!at)
+            break;
+        if (write)
+            memcpy(at + offset, (char *)buf + done, part);
+        else
+            memcpy((char *)buf + done, at + offset, part);
+        done += part;
+        addr += part;
+    }
+    mutex_unlock(&vm->lock);
+    return done || !n ? (ssize_t)done : -EFAULT;
+}
+
+int vm_futex_key(unsigned long addr, bool private_only, struct futex_key *key) {
+    struct vmspace *vm = current->vm;
+    int err = 0;
+    if (!vm || addr >= USER_END)
+        return -EFAULT;
+    *key = (struct futex_key){vm, addr};
+    if (private_only)
+        return 0;
+    mutex_lock(&vm->lock);
+    struct vm_area *a = area_first_from(vm, addr);
+    if (!a || addr < a->start)
+        err = -EFAULT;
+    else if (!area_is_private(a) && a->backing)
+        *key = (struct futex_key){a->backing, (area_page_index(a, addr) << PAGE_SHIFT) + (addr & PAGE_MASK)};
+    mutex_unlock(&vm->lock);
+    return err;
+}
+
+int vm_is_present(struct vmspace *vm, unsigned long addr) {
+    struct page *page;
+    mutex_lock(&vm->lock);
+    struct vm_area *a = area_first_from(vm, addr);
+    pte_t *pte = pt_find(vm->root, addr);
+    int there = !a || addr < a->start ? -ENOMEM : pte && *pte;
+    if (there == 0 && a->backing && a->backing->ops->get_present &&
+        a->backing->ops->get_present(a->backing, area_page_index(a, addr), &page, 1)) {
+        page_put(page);
+        there = 1;
+    }
+    mutex_unlock(&vm->lock);
+    return there;
+}

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: MIT
+// Changing what is mapped: mmap(2), munmap(2), mprotect(2), brk(2), madvise(2), and truncation of what is mapped.
+#include "core/panic.h"
+#include "mm/slab.h"
+#include "upcalls.h"
+#include "vm/vm_private.h"
+#include <asm/mman.h>
+#include <linux/mman.h>
+
+static unsigned long page_up(unsigned long n) {
+    return ALIGN_UP(n, (unsigned long)PAGE_SIZE);
+}
+
+// ---- taking away
+
+// Takes [start, end) away from `a`, of which it is the beginning, the end, or all.
+static void cut(struct vmspace *vm, struct gather *g, struct vm_area *a, unsigned long start, unsigned long end) {
+    vm_zap_tables(g, start, end);
+    if (start > a->start)
+        area_set_range(vm, a, a->start, start);
+    else if (end < a->end)
+        area_set_range(vm, a, end, a->end);
+    else
+        area_remove(vm, a);
+}
+
+int vm_unmap_locked(struct vmspace *vm, unsigned long addr, unsigned long length) {
+    unsigned long end = addr + length;
+    struct vm_area *a = area_first_from(vm, addr), *next;
+    struct gather g;
+    int err;
+    if (!a || a->start >= end)
+        return 0;
+    if (a->start < addr && a->end > end && (err = area_split(vm, end)))
+        return err;
+    gather_init(&g, vm);
+    for (a = area_first_from(vm, addr); a && a->start < end; a = next) {
+        next = a->end < end ? area_next(a) : NULL;
+        cut(vm, &g, a, MAX(a->start, addr), MIN(a->end, end));
+    }
+    gather_finish(&g);
+    if (end > vm->free_hint)
+        vm->free_hint = MIN(end, vm->mmap_base);
+    return 0;
+}
+
+int vm_unmap(struct vmspace *vm, unsigned long addr, unsigned long length) {
+    if ((addr & PAGE_MASK) || !length || length > USER_END || addr > USER_END - page_up(length))
+        return -EINVAL;
+    mutex_lock(&vm->lock);
+    int err = vm_unmap_locked(vm, addr, page_up(length));
+    mutex_unlock(&vm->lock);
+    return err;
+}
+
+// ---- adding
+
+// Where a mapping goes; what MAP_FIXED replaces is unmapped.
+static long place(struct vmspace *vm, const struct vm_map_args *m, unsigned long length) {
+    if (!(m->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+        return area_find_free(vm, m->addr, length);
+    if (m->addr & PAGE_MASK)
+        return -EINVAL;
+    if (m->addr > USER_END - length)
+        return -ENOMEM;
+    struct vm_area *a = area_first_from(vm, m->addr);
+    if (!a || a->start >= m->addr + length)
+        return (long)m->addr;
+    if (m->flags & MAP_FIXED_NOREPLACE)
+        return -EEXIST;
+    int err = vm_unmap_locked(vm, m->addr, length);
+    return err ? err : (long)m->addr;
+}
+
+// Linux's heuristic: what could never be had is refused.
+static bool overcommits(const struct vm_map_args *m, unsigned long length) {
+    return !m->backing && m->prot & PROT_WRITE && !(m->flags & MAP_NORESERVE) &&
+           length >> PAGE_SHIFT > memory_total_pages();
+}
+
+static void fill_area(struct vm_area *a, const struct vm_map_args *m, const paddr_t *special) {
+    *a = (struct vm_area){
+        .prot = m->prot,
+        .max_prot = m->max_prot ? m->max_prot : PROT_READ | PROT_WRITE | PROT_EXEC,
+        .backing = m->backing,
+        .file = m->file,
+        .pgoff = m->backing ? m->pgoff : 0,
+        .name = m->name,
+        .special = special,
+    };
+    if (a->file)
+        vm_file_get(a->file);
+}
+
+long vm_map_locked(struct vmspace *vm, const struct vm_map_args *m, const paddr_t *special) {
+    unsigned long length = page_up(m->length);
+    unsigned int flags = (m->flags & VM_KEPT_FLAGS) | vm->new_flags;
+    if (!m->length)
+        return -EINVAL;
+    if (m->length > USER_END || vm->area_count >= VM_MAX_AREAS || overcommits(m, length))
+        return -ENOMEM;
+    struct vm_area *a = slab_alloc(vm_area_cache);
+    if (!a)
+        return -ENOMEM;
+    long addr = place(vm, m, length);
+    bool plain = !m->backing && !m->file && !m->name && !special && !m->max_prot;
+    if (addr < 0 || (plain && area_absorb(vm, (unsigned long)addr, (unsigned long)addr + length, m->prot, flags))) {
+        slab_free(vm_area_cache, a);
+        return addr;
+    }
+    fill_area(a, m, special);
+    a->flags = flags;
+    a->start = (unsigned long)addr;
+    a->end = a->start + length;
+    area_insert(vm, a);
+    if (!plain)
+        area_merge(vm, a);
+    return addr;
+}
+
+long vm_map(struct vmspace *vm, const struct vm_map_args *m) {
+    mutex_lock(&vm->lock);
+    unsigned int flags = m->flags | vm->new_flags;
+    long addr = vm_map_locked(vm, m, NULL);
+    mutex_unlock(&vm->lock);
+    if (addr >= 0 && flags & (MAP_POPULATE | MAP_LOCKED) && !(flags & MAP_NONBLOCK)) {
+        int err = vm_populate(vm, (unsigned long)addr, m->length, 0);
+        (void)err; // what cannot be had now faults later
+    }
+    return addr;
+}
+
+int vm_map_special(struct vmspace *vm, unsigned long addr, const paddr_t *pages, size_t n, unsigned int prot,
+                   const char *name) {
+    struct vm_map_args m = {.addr = addr,
+                            .length = n * PAGE_SIZE,
+                            .prot = prot,
+                            .max_prot = prot | PROT_READ,
+                            .flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | VM_SPECIAL,
+                            .name = name};
+    mutex_lock(&vm->lock);
+    long err = vm_map_locked(vm, &m, pages);
+    mutex_unlock(&vm->lock);
+    return err < 0 ? (int)err : 0;
+}
+
+static int populate_page(struct vmspace *vm, unsigned long addr, unsigned int access) {
+    struct vm_area *a = area_first_from(vm, addr);
+    int code;
+    if (!a || addr < a->start)
+        return -ENOMEM;
+    if (!access)
+        access = area_is_private(a) && a->prot & PROT_WRITE ? PROT_WRITE
+                 : a->prot & (PROT_READ | PROT_WRITE)       ? PROT_READ
+                                                            : PROT_EXEC;
+    unsigned long wanted = access == PROT_WRITE ? PTE_W : PTE_V;
+    pte_t *pte = pt_find(vm->root, addr);
+    if (pte && *pte & wanted)
+        return 0;
+    return vm_fault_locked(vm, addr, access, &code) ? -EFAULT : 0;
+}
+
+// The lock is let go between pages, so that others' faults do not wait for all of them.
+int vm_populate(struct vmspace *vm, unsigned long addr, unsigned long length, unsigned int access) {
+    unsigned long end = addr + page_up(length);
+    int err = 0;
+    for (; addr < end && !err; addr += PAGE_SIZE) {
+        mutex_lock(&vm->lock);
+        err = populate_page(vm, addr, access);
+        mutex_unlock(&vm->lock);
+        cond_resched();
+    }
+    return err;
+}
+
+// ---- mprotect
+
+static void rewrite_entries(struct gather *g, const struct vm_area *a, unsigned long start, unsigned long end) {
+    struct pt_run run;
+    pte_t *pte;
+    pt_run_init(&run, a->vm->root, start, end);
+    while ((pte = pt_run_next(&run))) {
+        pte_t old = *pte;
+        unsigned long va = pt_run_va(&run, pte);
+        vm_rewrite_entry(a, pte);
+        if (old & ~*pte & (PTE_V | PTE_R | PTE_W | PTE_X)) // more rights are found out by faults
+            gather_range(g, va, va + PAGE_SIZE);
+    }
+}
+
+static int check_protect(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int prot) {
+    for (unsigned long at = addr; at < end;) {
+        struct vm_area *a = area_first_from(vm, at);
+        if (!a || a->start > at)
+            return -ENOMEM;
+        if (prot & ~a->max_prot)
+            return -EACCES;
+        at = a->end;
+    }
+    return 0;
+}
+
+static int protect_locked(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int prot) {
+    struct gather g;
+    int err = check_protect(vm, addr, end, prot);
+    if (err)
+        return err;
+    gather_init(&g, vm);
+    for (unsigned long at = addr; at < end && !err;) {
+        struct vm_area *a = area_first_from(vm, at);
+        if (a->prot == prot) {
+            at = a->end;
+            continue;
+        }
+        if ((err = area_split(vm, at)) || (err = area_split(vm, end)))
+            break;
+        a = area_first_from(vm, at);
+        unsigned long stop = a->end;
+        area_set_prot(vm, a, prot);
+        rewrite_entries(&g, area_merge(vm, a), at, stop);
+        at = stop;
+    }
+    gather_finish(&g);
+    return err;
+}
+
+int vm_protect(struct vmspace *vm, unsigned long addr, unsigned long length, unsigned int prot) {
+    if (addr & PAGE_MASK)
+        return -EINVAL;
+    if (!length)
+        return 0;
+    if (length > USER_END || addr > USER_END - page_up(length))
+        return -ENOMEM;
+    mutex_lock(&vm->lock);
+    int err = protect_locked(vm, addr, addr + page_up(length), prot);
+    mutex_unlock(&vm->lock);
+    return err;
+}
+
+// ---- brk
+
+// Enlarges the heap from old_end, which it has reached. 0 or -ENOMEM.
+static int grow_heap(struct vmspace *vm, unsigned long old_end, unsigned long end) {
+    struct vm_area *next = area_first_from(vm, old_end);
+    struct vm_map_args m = {.addr = old_end,
+                            .length = end - old_end,
+                            .prot = PROT_READ | PROT_WRITE,
+                            .flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE,
+                            .name = "[heap]"};
+    if (next && next->start < end + PAGE_SIZE)
+        return -ENOMEM;
+    return vm_map_locked(vm, &m, NULL) < 0 ? -ENOMEM : 0;
+}
+
+unsigned long vm_brk(struct vmspace *vm, unsigned long addr, unsigned long max_bytes) {
+    mutex_lock(&vm->lock);
+    unsigned long old_end = page_up(vm->brk), end = page_up(addr);
+    bool ok = addr >= vm->brk_start && addr < USER_END && addr - vm->brk_start <= max_bytes;
+    if (ok && end < old_end)
+        ok = !vm_unmap_locked(vm, end, old_end - end);
+    else if (ok && end > old_end)
+        ok = !grow_heap(vm, old_end, end);
+    if (ok)
+        vm->brk = addr;
+    addr = vm->brk;
+    bool locked = ok && end > old_end && vm->new_flags & MAP_LOCKED;
+    mutex_unlock(&vm->lock);
+    if (locked) {
+        int err = vm_populate(vm, old_end, end - old_end, 0);
+        (void)err; // what cannot be had now faults later
+    }
+    return addr;
+}
+
+// ---- madvise, mlock
+
+int vm_for_range(struct vmspace *vm, unsigned long addr, unsigned long end,
+                 int (*fn)(struct vmspace *, struct vm_area *, unsigned long, unsigned long, void *), void *arg) {
+    int err = 0;
+    bool hole = false;
+    mutex_lock(&vm->lock);
+    while (addr < end && !err) {
+        struct vm_area *a = area_first_from(vm, addr);
+        if (!a || a->start >= end) {
+            hole = true;
+            break;
+        }
+        hole |= a->start > addr;
+        addr = MAX(addr, a->start);
+        unsigned long stop = MIN(end, a->end);
+        err = fn(vm, a, addr, stop, arg);
+        addr = stop;
+    }
+    mutex_unlock(&vm->lock);
+    return err ? err : hole ? -ENOMEM : 0;
+}
+
+int vm_discard_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end, void *arg) {
+    struct gather g;
+    (void)arg;
+    if (a->flags & (MAP_LOCKED | VM_SPECIAL))
+        return -EINVAL;
+    gather_init(&g, vm);
+    vm_zap(&g, start, end, false);
+    gather_finish(&g);
+    return 0;
+}
+
+int vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int set, unsigned int clear) {
+    int err;
+    bool hole = false;
+    mutex_lock(&vm->lock);
+    if ((err = area_split(vm, addr)) || (err = area_split(vm, end)))
+        goto out;
+    for (unsigned long at = addr; at < end;) {
+        struct vm_area *a = area_first_from(vm, at);
+        if (!a || a->start >= end) {
+            hole = true;
+            break;
+        }
+        hole |= a->start > at;
+        at = a->end;
+        if (!(a->flags & VM_SPECIAL))
+            area_set_flags(vm, a, (a->flags | set) & ~clear);
+        area_merge(vm, a);
+    }
+out:
+    mutex_unlock(&vm->lock);
+    return err ? err : hole ? -ENOMEM : 0;
+}
+
+// ---- truncation
+
+// The address space of an area that maps b and was not looked at in this round, with a reference; NULL: all were.
+// One that is being freed has nobody who could use its old mappings.
+static struct vmspace *next_mapper(struct vm_backing *b, unsigned int round) {
+    struct vmspace *vm = NULL;
+    struct vm_area *a;
+    spin_lock(&b->lock);
+    list_for_each_entry(a, &b->areas, backing_link) {
+        if (a->round != round && ref_get_unless_zero(&a->vm->refs)) {
+            vm = a->vm;
+            break;
+        }
+    }
+    spin_unlock(&b->lock);
+    return vm;
+}
+
+static void zap_area(struct gather *g, struct vm_area *a, unsigned long first, unsigned long last) {
+    unsigned long pages = (a->end - a->start) >> PAGE_SHIFT;
+    if (last < a->pgoff || first >= a->pgoff + pages)
+        return;
+    unsigned long from = first > a->pgoff ? first - a->pgoff : 0;
+    unsigned long to = last - a->pgoff < pages ? last - a->pgoff + 1 : pages;
+    vm_zap(g, a->start + (from << PAGE_SHIFT), a->start + (to << PAGE_SHIFT), true);
+}
+
+static void zap_backing(struct vmspace *vm, struct vm_backing *b, unsigned long first, unsigned long last,
+                        unsigned int round) {
+    struct gather g;
+    struct vm_area *a;
+    mutex_lock(&vm->lock);
+    gather_init(&g, vm);
+    RB_FOREACH(a, vm_area_tree, &vm->areas) {
+        if (a->backing != b)
+            continue;
+        a->round = round;
+        zap_area(&g, a, first, last);
+    }
+    gather_finish(&g);
+    mutex_unlock(&vm->lock);
+}
+
+void vm_backing_truncate(struct vm_backing *b, unsigned long first, unsigned long last) {
+    struct vmspace *vm;
+    spin_lock(&b->lock);
+    unsigned int round = ++b->round;
+    bool mapped = !list_empty(&b->areas);
+    spin_unlock(&b->lock);
+    while (mapped && (vm = next_mapper(b, round))) {
+        zap_backing(vm, b, first, last, round);
+        vmspace_put(vm);
+    }
+}
