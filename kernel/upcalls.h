@@ -47,6 +47,10 @@ bool process_pgrp_orphaned(void);
 bool pgrp_in_session(pid_t pgrp, pid_t session);
 // True if the current thread blocks `sig` or its process ignores it (SIGTTIN, SIGTTOU).
 bool signal_is_ignored(int sig);
+// fs -> proc: the current process's id, 0 in a kernel thread.
+pid_t process_id(void);
+// vm, fs -> proc: the current process's soft limit of a resource (RLIMIT_*).
+uint64_t process_rlimit(unsigned int resource);
 // fs -> proc: the controlling terminal of the current process: referenced, or NULL; set for the current process, which leads its
 // session (takes a reference of its own); taken from all processes of a session.
 struct tty *process_tty(void);

@@ -304,6 +304,10 @@ void pgrp_check_orphans_locked(struct process *p, struct process *parent) {
         check_orphaned(child, p, p);
 }
 
+pid_t process_id(void) {
+    return current->process ? current->process->pid : 0;
+}
+
 pid_t process_pgrp(void) {
     return current->process ? current->process->pgrp : 0;
 }

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+// Locks on files. Three kinds: those of flock(2) belong to an open file and cover all of it; POSIX locks belong to a
+// process, which is to say to its table of open files, and cover a range; "open file description" locks are ranges
+// that belong to an open file. The latter two see each other, flock's are apart.
+//
+// An inode gets its list with the first lock and keeps it. Waiters sleep on the list's queue and look again whenever a
+// lock goes. Deadlocks among them are not looked for: signals end them.
+#include "fs/lock.h"
+#include "core/panic.h"
+#include "mm/slab.h"
+#include "upcalls.h"
+#include <linux/fs.h>
+
+#define END_OF_FILE INT64_MAX // `last` of a lock without an end
+
+enum lock_kind { KIND_FLOCK, KIND_POSIX, KIND_OFD };
+
+struct file_lock {
+    struct list_head link;
+    enum lock_kind kind;
+    const void *owner; // struct file, or of POSIX locks the struct files
+    pid_t pid;         // POSIX: who set it
+    short type;        // F_RDLCK, F_WRLCK
+    off_t first, last; // inclusive
+};
+
+struct file_lock_list {
+    struct spinlock lock;
+    struct list_head locks; // [lock]
+    struct wait_queue released;
+};
+
+static struct file_lock_list *get_list(struct inode *inode) {
+    struct file_lock_list *list = __atomic_load_n(&inode->locks, __ATOMIC_ACQUIRE), *other = NULL;
+    if (list)
+        return list;
+    list = kzalloc(sizeof(*list));
+    if (!list)
+        return NULL;
+    spin_init(&list->lock);
+    list_init(&list->locks);
+    wait_queue_init(&list->released);
+    if (__atomic_compare_exchange_n(&inode->locks, &other, list, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return list;
+    kfree(list); // another thread was faster
+    return other;
+}
+
+static bool is_own(const struct file_lock *a, const struct file_lock *b) {
+    return a->kind == b->kind && a->owner == b->owner;
+}
+
+static bool overlap(const struct file_lock *a, const struct file_lock *b) {
+    return a->first <= b->last && b->first <= a->last;
+}
+
+static struct file_lock *find_conflict(struct file_lock_list *list, const struct file_lock *wanted) {
+    struct file_lock *l;
+    list_for_each_entry (l, &list->locks, link) {
+        bool same_world = (l->kind == KIND_FLOCK) == (wanted->kind == KIND_FLOCK);
+        if (same_world && !is_own(l, wanted) && overlap(l, wanted) &&
+            (l->type == F_WRLCK || wanted->type == F_WRLCK))
+            return l;
+    }
+    return NULL;
+}
+
+// ---- changing one's own locks
+
+// What a change may need: the lock itself, and the second part of one that is cut in two.
+struct spare {
+    struct file_lock *lock, *rest;
+};
+
+static int spare_init(struct spare *s) {
+    s->lock = kmalloc(sizeof(*s->lock));
+    s->rest = kmalloc(sizeof(*s->rest));
+    return s->lock && s->rest ? 0 : -ENOLCK;
+}
+
+static void spare_free(struct spare *s) {
+    kfree(s->lock);
+    kfree(s->rest);
+}
+
+// Takes the range of `wanted` out of the owner's other locks.
+static void cut_out(struct file_lock_list *list, const struct file_lock *wanted, struct spare *s) {
+    struct file_lock *l, *next;
+    list_for_each_entry_safe (l, next, &list->locks, link) {
+        if (!is_own(l, wanted) || !overlap(l, wanted))
+            continue;
+        bool before = l->first<wanted->first, after = l->last> wanted->last;
+        if (before && after) {
+            *s->rest = *l;
+            s->rest->first = wanted->last + 1;
+            list_add(&s->rest->link, &l->link);
+            s->rest = NULL;
+            l->last = wanted->first - 1;
+        } else if (before) {
+            l->last = wanted->first - 1;
+        } else if (after) {
+            l->first = wanted->last + 1;
+        } else {
+            list_del(&l->link);
+            kfree(l);
+        }
+    }
+}
+
+// Joins `wanted` with the owner's locks of the same type that touch it.
+static void join(struct file_lock_list *list, struct file_lock *wanted) {
+    struct file_lock *l, *next;
+    list_for_each_entry_safe (l, next, &list->locks, link) {
+        if (!is_own(l, wanted) || l->type != wanted->type)
+            continue;
+        bool touches_before = l->last != END_OF_FILE && l->last + 1 == wanted->first;
+        bool touches_after = wanted->last != END_OF_FILE && wanted->last + 1 == l->first;
+        if (!touches_before && !touches_after)
+            continue;
+        wanted->first = MIN(wanted->first, l->first);
+        wanted->last = MAX(wanted->last, l->last);
+        list_del(&l->link);
+        kfree(l);
+    }
+}
+
+// Replaces what the owner has in the range by `wanted` (F_UNLCK: by nothing), if nobody else's lock is in the way. 0 or -EAGAIN.
+static int try_change(struct file_lock_list *list, struct file_lock *wanted, struct spare *s) {
+    spin_lock(&list->lock);
+    bool conflict = wanted->type != F_UNLCK && find_conflict(list, wanted);
+    if (!conflict) {
+        cut_out(list, wanted, s);
+        if (wanted->type != F_UNLCK) {
+            join(list, wanted);
+            *s->lock = *wanted;
+            list_add_tail(&s->lock->link, &list->locks);
+            s->lock = NULL;
+        }
+    }
+    spin_unlock(&list->lock);
+    if (!conflict)
+        wake_all(&list->released); // less may be locked now
+    return conflict ? -EAGAIN : 0;
+}
+
+static int change(struct inode *inode, struct file_lock *wanted, bool wait) {
+    struct file_lock_list *list = get_list(inode);
+    struct spare s;
+    int err = list ? 0 : -ENOLCK;
+    if (err)
+        return err;
+    err = spare_init(&s);
+    if (!err)
+        err = try_change(list, wanted, &s);
+    if (err == -EAGAIN && wait)
+        err = wait_event_interruptible(&list->released, try_change(list, wanted, &s) == 0);
+    spare_free(&s);
+    return err;
+}
+
+// All locks of an owner on the inode go.
+static void drop_owner(struct inode *inode, enum lock_kind kind, const void *owner) {
+    struct file_lock_list *list = __atomic_load_n(&inode->locks, __ATOMIC_ACQUIRE);
+    struct file_lock *l, *next;
+    bool dropped = false;
+    if (!list)
+        return;
+    spin_lock(&list->lock);
+    list_for_each_entry_safe (l, next, &list->locks, link) {
+        if (l->kind != kind || l->owner != owner)
+            continue;
+        list_del(&l->link);
+        kfree(l);
+        dropped = true;
+    }
+    spin_unlock(&list->lock);
+    if (dropped)
+        wake_all(&list->released);
+}
+
+// ---- the calls
+
+int file_flock(struct file *f, unsigned int op) {
+    unsigned int what = op & ~LOCK_NB;
+    if (what != LOCK_SH && what != LOCK_EX && what != LOCK_UN)
+        return -EINVAL;
+    if (!f->inode)
+        return -EBADF;
+    struct file_lock wanted = {
+        .kind = KIND_FLOCK,
+        .owner = f,
+        .type = what == LOCK_SH   ? F_RDLCK
+                : what == LOCK_EX ? F_WRLCK
+                                  : F_UNLCK,
+        .last = END_OF_FILE,
+    };
+    return change(f->inode, &wanted, !(op & LOCK_NB));
+}
+
+// The range that a struct flock names.
+static int get_range(struct file *f, const struct flock *lock, struct file_lock *out) {
+    off_t start = lock->l_start, base = 0;
+    if (lock->l_whence == SEEK_CUR)
+        base = f->pos;
+    else if (lock->l_whence == SEEK_END)
+        base = f->inode->size;
+    else if (lock->l_whence != SEEK_SET)
+        return -EINVAL;
+    if (__builtin_add_overflow(start, base, &start))
+        return -EOVERFLOW;
+    out->first = start;
+    out->last = END_OF_FILE;
+    if (lock->l_len > 0 && __builtin_add_overflow(start, lock->l_len - 1, &out->last))
+        return -EOVERFLOW;
+    if (lock->l_len < 0) { // the bytes before
+        out->first = start + lock->l_len;
+        out->last = start - 1;
+    }
+    return out->first < 0 ? -EINVAL : 0;
+}
+
+static void test(struct inode *inode, const struct file_lock *wanted, struct flock *lock) {
+    struct file_lock_list *list = __atomic_load_n(&inode->locks, __ATOMIC_ACQUIRE);
+    lock->l_type = F_UNLCK;
+    if (!list)
+        return;
+    spin_lock(&list->lock);
+    const struct file_lock *l = find_conflict(list, wanted);
+    if (l) {
+        lock->l_type = l->type;
+        lock->l_whence = SEEK_SET;
+        lock->l_start = l->first;
+        lock->l_len = l->last == END_OF_FILE ? 0 : l->last - l->first + 1;
+        lock->l_pid = l->kind == KIND_POSIX ? l->pid : -1;
+    }
+    spin_unlock(&list->lock);
+}
+
+int file_fcntl_lock(struct file *f, unsigned int cmd, struct flock *lock) {
+    bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
+    bool only_test = cmd == F_GETLK || cmd == F_OFD_GETLK;
+    unsigned int access = f->flags & O_ACCMODE;
+    struct file_lock wanted = {
+        .kind = ofd ? KIND_OFD : KIND_POSIX,
+        .owner = ofd ? (const void *)f : current->files,
+        .pid = process_id(),
+        .type = lock->l_type,
+    };
+    if (!f->inode || (ofd && lock->l_pid))
+        return -EINVAL;
+    if (lock->l_type != F_RDLCK && lock->l_type != F_WRLCK && (lock->l_type != F_UNLCK || only_test))
+        return -EINVAL;
+    int err = get_range(f, lock, &wanted);
+    if (err)
+        return err;
+    if (only_test) {
+        test(f->inode, &wanted, lock);
+        return 0;
+    }
+    if ((lock->l_type == F_RDLCK && access == O_WRONLY) || (lock->l_type == F_WRLCK && access == O_RDONLY))
+        return -EBADF;
+    return change(f->inode, &wanted, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
+}
+
+void file_locks_close(struct file *f, const void *files) {
+    drop_owner(f->inode, KIND_POSIX, files);
+}
+
+void file_locks_release(struct file *f) {
+    if (!f->inode)
+        return;
+    drop_owner(f->inode, KIND_FLOCK, f);
+    drop_owner(f->inode, KIND_OFD, f);
+}
+
+void file_locks_free(struct inode *inode) {
+    kfree(inode->locks);
+    inode->locks = NULL;
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+// Unpacks the archives. lib/unpack knows the rules; here is what it needs of a tree: a sink over the root's tmpfs, whose nodes are
+// dentries. Files keep pointing into the archive (tmpfs_set_borrowed()), which is reserved memory and stays.
+#include "initrd/initrd.h"
+#include "core/errno.h"
+#include "core/fdt.h"
+#include "core/panic.h"
+#include "core/printk.h"
+#include "fs/mount.h"
+#include "fs/tmpfs.h"
+#include "fs/vfs.h"
+#include "lib/image.h"
+#include "lib/unpack.h"
+#include "mm/slab.h"
+#include "sched/clock.h"
+#include <linux/stat.h>
+
+extern const struct image_descriptor __image_descriptor;
+
+static struct dentry *dentry_of(struct unpack_node *node) {
+    return (struct dentry *)node;
+}
+static struct unpack_node *node_of(struct dentry *d) {
+    return (struct unpack_node *)d;
+}
+
+// ---- the sink
+
+static int set_attr(void *ctx, struct unpack_node *node, const struct unpack_attr *attr) {
+    (void)ctx;
+    ktime_t mtime = attr->mtime * NSEC_PER_SEC;
+    struct iattr a = {
+        .valid = ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_ATIME | ATTR_MTIME,
+        .mode = attr->mode & 07777,
+        .uid = attr->uid,
+        .gid = attr->gid,
+        .atime = mtime,
+        .mtime = mtime,
+    };
+    return inode_setattr(dentry_of(node)->inode, &a);
+}
+
+static int set_mtime(void *ctx, struct unpack_node *node, int64_t mtime) {
+    (void)ctx;
+    struct iattr a = {.valid = ATTR_MTIME, .mtime = mtime * NSEC_PER_SEC};
+    return inode_setattr(dentry_of(node)->inode, &a);
+}
+
+static int set_data(void *ctx, struct unpack_node *node, struct unpack_span *span) {
+    (void)ctx;
+    tmpfs_set_borrowed(dentry_of(node)->inode, span->data, span->size);
+    return 0;
+}
+
+// The end of making something: its name keeps the dentry, so our reference is not needed.
+static int finish(int err, struct dentry *d, const struct unpack_attr *attr, struct unpack_node **out) {
+    if (err)
+        return err;
+    err = set_attr(NULL, node_of(d), attr);
+    if (out)
+        *out = node_of(d);
+    dentry_put(d);
+    return err;
+}
+
+static int create(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                  const struct unpack_attr *attr, struct unpack_span *span, struct unpack_node **out) {
+    struct dentry *d;
+    int err =
+        vfs_create(dentry_of(dir), name, length, attr->mode, MKDEV(attr->rdev_major, attr->rdev_minor), &d);
+    (void)ctx;
+    if (!err && S_ISREG(attr->mode) && span->size)
+        tmpfs_set_borrowed(d->inode, span->data, span->size);
+    return finish(err, d, attr, out);
+}
+
+static int make_directory(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                          const struct unpack_attr *attr, struct unpack_node **out) {
+    (void)ctx;
+    struct dentry *d;
+    int err = vfs_mkdir(dentry_of(dir), name, length, attr->mode, &d);
+    return finish(err, d, attr, out);
+}
+
+static int make_symlink(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                        const struct unpack_attr *attr, const char *target, size_t target_length) {
+    (void)ctx;
+    struct dentry *d;
+    char *copy = kstrndup(target, target_length);
+    if (!copy)
+        return -ENOMEM;
+    int err = vfs_symlink(dentry_of(dir), name, length, copy, &d);
+    kfree(copy);
+    return finish(err, d, attr, NULL);
+}
+
+static int make_link(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                     struct unpack_node *node) {
+    (void)ctx;
+    return vfs_link(dentry_of(dir), name, length, dentry_of(node)->inode);
+}
+
+static int remove_name(void *ctx, struct unpack_node *dir, const char *name, size_t length) {
+    (void)ctx;
+    int err = vfs_unlink(dentry_of(dir), name, length, false, NULL);
+    return err == -EISDIR ? vfs_unlink(dentry_of(dir), name, length, true, NULL) : err;
+}
+
+static int lookup(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                  struct unpack_node **out, uint32_t *mode) {
+    (void)ctx;
+    struct dentry *d = dentry_find(dentry_of(dir), name, length);
+    if (!d)
+        return -ENOENT;
+    *out = node_of(d);
+    *mode = d->inode->mode;
+    dentry_put(d); // its name keeps it
+    return 0;
+}
+
+static struct unpack_node *parent(void *ctx, struct unpack_node *dir) {
+    (void)ctx;
+    return node_of(dentry_of(dir)->parent);
+}
+
+static const char *read_link(void *ctx, struct unpack_node *node) {
+    (void)ctx;
+    struct inode *inode = dentry_of(node)->inode;
+    const char *target = inode->ops->readlink(inode, NULL, 0); // tmpfs has it in memory
+    return IS_ERR(target) ? "" : target;
+}
+
+static void hold(void *ctx, struct unpack_node *node) {
+    (void)ctx;
+    dentry_get(dentry_of(node));
+}
+
+static void drop(void *ctx, struct unpack_node *node) {
+    (void)ctx;
+    dentry_put(dentry_of(node));
+}
+
+static void *allocate(void *ctx, size_t size) {
+    (void)ctx;
+    return kmalloc(size);
+}
+
+static void release(void *ctx, void *memory, size_t size) {
+    (void)ctx, (void)size;
+    kfree(memory);
+}
+
+// ctx: which archive it is about.
+static void report(void *ctx, enum unpack_severity severity, const char *sentence) {
+    static const enum log_level levels[] = {
+        [UNPACK_NOTE] = LOG_INFO, [UNPACK_WARNING] = LOG_WARNING, [UNPACK_ERROR] = LOG_ERR};
+    printk(levels[severity], "initrd: %s archive: %s", (const char *)ctx, sentence);
+}
+
+static const struct unpack_sink sink = {
+    .create = create,
+    .mkdir = make_directory,
+    .symlink = make_symlink,
+    .link = make_link,
+    .remove = remove_name,
+    .lookup = lookup,
+    .parent = parent,
+    .readlink = read_link,
+    .set_data = set_data,
+    .set_attr = set_attr,
+    .set_mtime = set_mtime,
+    .hold = hold,
+    .drop = drop,
+    .alloc = allocate,
+    .free = release,
+    .report = report,
+};
+
+// ---- the two archives
+
+static void unpack_one(struct dentry *root, const char *which, const void *archive, uint64_t size) {
+    struct unpack u;
+    ktime_t start = clock_monotonic();
+    if (unpack_begin(&u, &sink, (void *)which, (struct unpack_node *)root))
+        panic("initrd: no memory to unpack the %s archive", which);
+    int err = unpack_buffer(&u, archive, size);
+    unpack_end(&u);
+    const struct unpack_summary *s = &u.summary;
+    pr_info("initrd: %s archive: %lu entries, %lu bytes of data, %lu copied, in %ld us%s", which, s->entries,
+            s->bytes, s->copied, (clock_monotonic() - start) / NSEC_PER_USEC,
+            err ? "; not all of it could be read" : "");
+}
+
+void initrd_load(void) {
+    struct path root = mount_root();
+    struct fdt_range external;
+    if (__image_descriptor.archive_size)
+        unpack_one(root.dentry, "embedded",
+                   phys_to_virt(kernel_phys_base + __image_descriptor.archive_offset),
+                   __image_descriptor.archive_size);
+    if (fdt_initrd(&external))
+        unpack_one(root.dentry, "external", phys_to_virt(external.base), external.size);
+    path_put(&root);
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+// Descriptors: opening, closing, copying, flags, locks, ioctl(2).
+#include "sys/syscalls.h"
+#include "arch/riscv/uaccess.h"
+#include "fs/fdtable.h"
+#include "fs/lock.h"
+#include "fs/path.h"
+#include "fs/pipe.h"
+#include "mm/slab.h"
+#include "proc/process.h"
+#include <asm/ioctls.h>
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/openat2.h>
+#include <linux/close_range.h>
+#include <linux/stat.h>
+
+#define OPEN_FLAGS                                                                                           \
+    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | __O_SYNC |        \
+     FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH |           \
+     __O_TMPFILE)
+#define STATUS_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC) // those that F_SETFL changes
+
+// ---- open
+
+// The number of a file just opened, or the error it stands for.
+static long publish(struct file *f, int flags) {
+    return IS_ERR(f) ? PTR_ERR(f) : fd_add(f, flags & O_CLOEXEC);
+}
+
+// openat(2) forgets flags that it does not know, as it always has.
+long sys_openat(int dfd, const char __user *path, int flags, mode_t mode) {
+    char *name = path_copy_name(path, false);
+    if (IS_ERR(name))
+        return PTR_ERR(name);
+    long fd = publish(file_open_at(dfd, name, flags & OPEN_FLAGS, mode & 07777), flags);
+    kfree(name);
+    return fd;
+}
+
+// struct open_how may be longer than ours: what we do not know must be 0.
+static int read_how(const void __user *user, size_t size, struct open_how *how) {
+    if (size < sizeof(*how))
+        return -EINVAL;
+    if (size > PAGE_SIZE)
+        return -E2BIG;
+    int err = copy_from_user(how, user, sizeof(*how));
+    for (size_t i = sizeof(*how); !err && i < size; i++) {
+        char byte;
+        err = get_user(byte, (const char __user *)user + i);
+        if (!err && byte)
+            err = -E2BIG;
+    }
+    return err;
+}
+
+static int check_how(const struct open_how *how) {
+    const uint64_t known = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH;
+    bool makes = how->flags & (O_CREAT | __O_TMPFILE);
+    if (how->flags & ~(uint64_t)OPEN_FLAGS || how->resolve & ~known)
+        return -EINVAL;
+    return how->mode & ~07777ull || (!makes && how->mode) ? -EINVAL : 0;
+}
+
+long sys_openat2(int dfd, const char __user *path, const void __user *user, size_t size) {
+    struct open_how how;
+    int err = read_how(user, size, &how);
+    if (!err)
+        err = check_how(&how);
+    if (err)
+        return err;
+    unsigned int lookup = (how.resolve & RESOLVE_NO_XDEV ? LOOKUP_NO_XDEV : 0) |
+                          (how.resolve & RESOLVE_NO_SYMLINKS ? LOOKUP_NO_SYMLINKS : 0) |
+                          (how.resolve & RESOLVE_BENEATH ? LOOKUP_BENEATH : 0);
+    char *name = path_copy_name(path, false);
+    if (IS_ERR(name))
+        return PTR_ERR(name);
+    long fd = publish(file_open_how(dfd, name, how.flags, how.mode, lookup), how.flags);
+    kfree(name);
+    return fd;
+}
+
+// ---- close and copies
+
+long sys_close(unsigned int fd) {
+    return fd_close(fd);
+}
+
+long sys_close_range(unsigned int first, unsigned int last, unsigned int flags) {
+    if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || first > last)
+        return -EINVAL;
+    if (flags & CLOSE_RANGE_UNSHARE && ref_read(&current->files->refs) > 1) {
+        struct files *copy = files_copy(current->files), *old = current->files;
+        if (!copy)
+            return -ENOMEM;
+        unsigned long irq = spin_lock_irqsave(&process_lock); // /proc looks at them
+        current->files = copy;
+        spin_unlock_irqrestore(&process_lock, irq);
+        files_put(old);
+    }
+    if (flags & CLOSE_RANGE_CLOEXEC)
+        fd_cloexec_range(first, last);
+    else
+        fd_close_range(first, last);
+    return 0;
+}
+
+static long duplicate(int fd, int min, unsigned int flags) {
+    struct file *f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    int copy = fd_reserve(min, flags);
+    if (copy < 0)
+        file_put(f);
+    else
+        fd_install(copy, f);
+    return copy;
+}
+
+long sys_dup(int fd) {
+    return duplicate(fd, 0, 0);
+}
+
+long sys_dup3(int old_fd, int new_fd, int flags) {
+    if (flags & ~O_CLOEXEC || old_fd == new_fd)
+        return -EINVAL;
+    struct file *f = fd_get(old_fd);
+    return f ? fd_replace(new_fd, f, flags) : -EBADF;
+}
+
+// ---- fcntl
+
+static long set_status_flags(struct file *f, unsigned int flags) {
+    if (flags & O_NOATIME && !(f->flags & O_NOATIME) && f->inode && current->cred->fsuid != f->inode->uid &&
+        !cred_capable(current->cred, CAP_FOWNER))
+        return -EPERM;
+    unsigned int old = READ_ONCE(f->flags), new;
+    do {
+        new = (old & ~STATUS_FLAGS) | (flags & STATUS_FLAGS);
+    } while (!__atomic_compare_exchange_n(&f->flags, &old, new, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    return 0;
+}
+
+static long lock(struct file *f, unsigned int cmd, void __user *user) {
+    struct flock fl;
+    int err = copy_from_user(&fl, user, sizeof(fl));
+    if (!err)
+        err = file_fcntl_lock(f, cmd, &fl);
+    if (!err && (cmd == F_GETLK || cmd == F_OFD_GETLK))
+        err = copy_to_user(user, &fl, sizeof(fl));
+    return err;
+}
+
+static long file_fcntl(struct file *f, unsigned int cmd, unsigned long arg) {
+    switch (cmd) {
+    case F_GETFL:
+        return READ_ONCE(f->flags) & ~O_CLOEXEC;
+    case F_SETFL:
+        return set_status_flags(f, arg);
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        return lock(f, cmd, (void __user *)arg);
+    case F_SETOWN:
+        WRITE_ONCE(f->owner, (int)arg);
+        return 0;
+    case F_GETOWN:
+        return READ_ONCE(f->owner);
+    case F_GETLEASE:
+        return F_UNLCK;
+    case F_GETPIPE_SZ:
+        return pipe_get_size(f);
+    case F_SETPIPE_SZ:
+        return pipe_set_size(f, (unsigned int)arg);
+    default:
+        return -EINVAL;
+    }
+}
+
+long sys_fcntl(int fd, int cmd, unsigned long arg) {
+    switch (cmd) {
+    case F_DUPFD:
+        return duplicate(fd, (int)arg, 0);
+    case F_DUPFD_CLOEXEC:
+        return duplicate(fd, (int)arg, O_CLOEXEC);
+    case F_GETFD:
+        return fd_get_cloexec(fd);
+    case F_SETFD:
+        return fd_set_cloexec(fd, arg & FD_CLOEXEC);
+    }
+    struct file *f = cmd == F_GETFL ? fd_get(fd) : fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    long ret = file_fcntl(f, cmd, arg);
+    file_put(f);
+    return ret;
+}
+
+long sys_flock(int fd, int op) {
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    long ret = file_flock(f, op);
+    file_put(f);
+    return ret;
+}
+
+// ---- ioctl
+
+static long set_flag(struct file *f, unsigned int flag, const int __user *user) {
+    int on;
+    int err = get_user(on, user);
+    if (err)
+        return err;
+    if (on)
+        __atomic_fetch_or(&f->flags, flag, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_and(&f->flags, ~flag, __ATOMIC_RELAXED);
+    return 0;
+}
+
+// Those that every file knows. -ENOTTY: not one of them.
+static long common_ioctl(struct file *f, int fd, unsigned int cmd, unsigned long arg) {
+    switch (cmd) {
+    case FIOCLEX:
+        return fd_set_cloexec(fd, true);
+    case FIONCLEX:
+        return fd_set_cloexec(fd, false);
+    case FIONBIO:
+        return set_flag(f, O_NONBLOCK, (const int __user *)arg);
+    case FIOASYNC:
+        return set_flag(f, FASYNC, (const int __user *)arg);
+    case FIONREAD:
+        if (f->inode && S_ISREG(f->inode->mode))
+            return put_user((int)(f->inode->size - f->pos), (int __user *)arg);
+        return -ENOTTY;
+    default:
+        return -ENOTTY;
+    }
+}
+
+long sys_ioctl(int fd, unsigned int cmd, unsigned long arg) {
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    long ret = common_ioctl(f, fd, cmd, arg);
+    if (ret == -ENOTTY && f->ops->ioctl)
+        ret = f->ops->ioctl(f, cmd, arg);
+    file_put(f);
+    return ret;
+}

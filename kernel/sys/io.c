@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: MIT
+// Data: reading and writing, positions, copies between files, sizes.
+#include "sys/syscalls.h"
+#include "arch/riscv/uaccess.h"
+#include "fs/fdtable.h"
+#include "fs/path.h"
+#include "fs/vfs.h"
+#include "mm/slab.h"
+#include "proc/process.h"
+#include <linux/falloc.h>
+#include <linux/fcntl.h>
+#include <linux/fadvise.h>
+#include <linux/fs.h>
+#include <linux/stat.h>
+#include <linux/uio.h>
+
+#define IO_MAX      0x7ffff000ul // bytes of one call, as in Linux
+#define IOV_FAST    8
+#define COPY_SIZE   (16 * 1024)
+#define RWF_KNOWN   (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
+#define NO_POSITION -1l // preadv2: at the file's own position
+
+// ---- one transfer
+
+static ssize_t transfer(struct file *f, struct uio *u, off_t *pos, bool write) {
+    return write ? file_write(f, u, pos) : file_read(f, u, pos);
+}
+
+// At the file's own position, which other threads leave alone meanwhile; streams have none.
+static ssize_t transfer_here(struct file *f, struct uio *u, bool write) {
+    off_t none = 0;
+    if (!f->ops->lseek)
+        return transfer(f, u, &none, write);
+    mutex_lock(&f->pos_lock);
+    ssize_t n = transfer(f, u, &f->pos, write);
+    mutex_unlock(&f->pos_lock);
+    return n;
+}
+
+static ssize_t transfer_at(struct file *f, struct uio *u, off_t pos, bool write) {
+    if (pos < 0)
+        return -EINVAL;
+    return f->ops->lseek ? transfer(f, u, &pos, write) : -ESPIPE;
+}
+
+static long simple_io(int fd, void __user *buf, size_t n, bool write) {
+    struct uio_segment segment;
+    struct uio u;
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    long ret = -EFAULT;
+    if (user_range_ok((unsigned long)buf, n)) {
+        uio_init_user(&u, &segment, buf, MIN(n, IO_MAX));
+        ret = transfer_here(f, &u, write);
+    }
+    file_put(f);
+    return ret;
+}
+
+long sys_read(int fd, void __user *buf, size_t n) {
+    return simple_io(fd, buf, n, false);
+}
+
+long sys_write(int fd, const void __user *buf, size_t n) {
+    return simple_io(fd, (void __user *)buf, n, true);
+}
+
+static long positioned_io(int fd, void __user *buf, size_t n, off_t pos, bool write) {
+    struct uio_segment segment;
+    struct uio u;
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    long ret = -EFAULT;
+    if (user_range_ok((unsigned long)buf, n)) {
+        uio_init_user(&u, &segment, buf, MIN(n, IO_MAX));
+        ret = transfer_at(f, &u, pos, write);
+    }
+    file_put(f);
+    return ret;
+}
+
+long sys_pread64(int fd, void __user *buf, size_t n, off_t pos) {
+    return positioned_io(fd, buf, n, pos, false);
+}
+
+long sys_pwrite64(int fd, const void __user *buf, size_t n, off_t pos) {
+    return positioned_io(fd, (void __user *)buf, n, pos, true);
+}
+
+// ---- several buffers
+
+struct vector {
+    struct uio_segment *segments; // `fast` or kmalloc
+    struct uio_segment fast[IOV_FAST];
+    struct uio u;
+};
+
+_Static_assert(sizeof(struct iovec) == sizeof(struct uio_segment) &&
+                   offsetof(struct iovec, iov_len) == offsetof(struct uio_segment, len),
+               "an iovec is copied in as segments");
+
+static void vector_free(struct vector *v) {
+    if (v->segments != v->fast)
+        kfree(v->segments);
+}
+
+// Copies the vector in and checks it; all together at most IO_MAX bytes count.
+static int vector_read(struct vector *v, const void __user *iov, int n) {
+    if (n < 0 || n > UIO_MAXIOV)
+        return -EINVAL;
+    v->segments = n <= IOV_FAST ? v->fast : kmalloc(n * sizeof(v->fast[0]));
+    if (!v->segments)
+        return -ENOMEM;
+    int err = copy_from_user(v->segments, iov, n * sizeof(v->fast[0]));
+    size_t total = 0;
+    for (int i = 0; !err && i < n; i++) {
+        struct uio_segment *s = &v->segments[i];
+        if ((ssize_t)s->len < 0)
+            err = -EINVAL;
+        else if (!user_range_ok((unsigned long)s->base, s->len))
+            err = -EFAULT;
+        s->len = MIN(s->len, IO_MAX - total);
+        total += s->len;
+    }
+    if (err) {
+        vector_free(v);
+        return err;
+    }
+    v->u = (struct uio){.seg = v->segments, .nseg = n, .resid = total};
+    return 0;
+}
+
+static long vector_io(int fd, const void __user *iov, int n, off_t pos, bool write) {
+    struct vector v;
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    long ret = vector_read(&v, iov, n);
+    if (!ret) {
+        ret = pos == NO_POSITION ? transfer_here(f, &v.u, write) : transfer_at(f, &v.u, pos, write);
+        vector_free(&v);
+    }
+    file_put(f);
+    return ret;
+}
+
+long sys_readv(int fd, const void __user *iov, int n) {
+    return vector_io(fd, iov, n, NO_POSITION, false);
+}
+
+long sys_writev(int fd, const void __user *iov, int n) {
+    return vector_io(fd, iov, n, NO_POSITION, true);
+}
+
+long sys_preadv(int fd, const void __user *iov, int n, off_t pos) {
+    return pos < 0 ? -EINVAL : vector_io(fd, iov, n, pos, false);
+}
+
+long sys_pwritev(int fd, const void __user *iov, int n, off_t pos) {
+    return pos < 0 ? -EINVAL : vector_io(fd, iov, n, pos, true);
+}
+
+// All data is in memory, so nothing waits for a device and the hints about that are true by themselves. RWF_APPEND needs a file
+// that appends anyway.
+static int check_rwf(int fd, int flags) {
+    if (flags & ~RWF_KNOWN)
+        return -EOPNOTSUPP;
+    if (!(flags & RWF_APPEND))
+        return 0;
+    struct file *f = fd_get_io(fd);
+    bool appends = f && f->flags & O_APPEND;
+    if (f)
+        file_put(f);
+    return !f ? -EBADF : appends ? 0 : -EOPNOTSUPP;
+}
+
+long sys_preadv2(int fd, const void __user *iov, int n, off_t pos, unsigned long pos_high, int flags) {
+    (void)pos_high; // the halves are for 32-bit programs
+    int err = check_rwf(fd, flags);
+    return err ? err : pos < NO_POSITION ? -EINVAL : vector_io(fd, iov, n, pos, false);
+}
+
+long sys_pwritev2(int fd, const void __user *iov, int n, off_t pos, unsigned long pos_high, int flags) {
+    (void)pos_high;
+    int err = check_rwf(fd, flags);
+    return err ? err : pos < NO_POSITION ? -EINVAL : vector_io(fd, iov, n, pos, true);
+}
+
+// ---- positions
+
+long sys_lseek(int fd, off_t offset, int whence) {
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    long ret = -ESPIPE;
+    if (f->ops->lseek && whence >= SEEK_SET && whence <= SEEK_MAX) {
+        mutex_lock(&f->pos_lock);
+        ret = f->ops->lseek(f, offset, whence);
+        mutex_unlock(&f->pos_lock);
+    } else if (f->ops->lseek) {
+        ret = -EINVAL;
+    }
+    file_put(f);
+    return ret;
+}
+
+// ---- from file to file
+
+// One end of a copy: a file and where in it; NULL: its own position.
+struct end {
+    struct file *file;
+    off_t *pos;
+};
+
+static ssize_t move_chunk(const struct end *e, void *buf, size_t n, bool write) {
+    struct uio_segment segment;
+    struct uio u;
+    uio_init_kernel(&u, &segment, buf, n);
+    return e->pos ? transfer_at(e->file, &u, *e->pos, write) : transfer_here(e->file, &u, write);
+}
+
+static void advance(const struct end *e, ssize_t n) {
+    if (e->pos)
+        *e->pos += n;
+}
+
+// Gives back what was read from `in` and could not be written.
+static void step_back(const struct end *in, ssize_t n) {
+    if (in->pos || !in->file->ops->lseek)
+        return;
+    mutex_lock(&in->file->pos_lock);
+    in->file->pos -= n;
+    mutex_unlock(&in->file->pos_lock);
+}
+
+// Bytes copied, or the error if there were none.
+static ssize_t copy(const struct end *in, const struct end *out, size_t n) {
+    size_t done = 0;
+    ssize_t ret = 0;
+    char *buf = kmalloc(MIN(n, (size_t)COPY_SIZE));
+    if (!buf)
+        return -ENOMEM;
+    n = MIN(n, IO_MAX);
+    while (done < n) {
+        ssize_t got = ret = move_chunk(in, buf, MIN(n - done, (size_t)COPY_SIZE), false);
+        if (got <= 0)
+            break;
+        ret = move_chunk(out, buf, got, true);
+        ssize_t put = MAX(ret, 0);
+        advance(in, put);
+        advance(out, put);
+        done += put;
+        if (put < got) {
+            step_back(in, got - put);
+            break;
+        }
+        if (signal_pending())
+            break;
+        cond_resched();
+    }
+    kfree(buf);
+    return done ? (ssize_t)done : ret;
+}
+
+static int read_offset(const off_t __user *user, off_t *offset) {
+    int err = user ? get_user(*offset, user) : 0;
+    return err ? err : user && *offset < 0 ? -EINVAL : 0;
+}
+
+static bool is_readable(const struct file *f) {
+    return (f->flags & O_ACCMODE) != O_WRONLY;
+}
+
+static bool is_writable(const struct file *f) {
+    return (f->flags & O_ACCMODE) != O_RDONLY;
+}
+
+long sys_sendfile(int out_fd, int in_fd, off_t __user *offset, size_t n) {
+    off_t pos = 0;
+    int err = read_offset(offset, &pos);
+    if (err)
+        return err;
+    struct file *in = fd_get_io(in_fd), *out = in ? fd_get_io(out_fd) : NULL;
+    long ret = -EBADF;
+    if (out && is_readable(in) && is_writable(out)) {
+        struct end from = {in, offset ? &pos : NULL}, to = {out, NULL};
+        if (offset && !in->ops->lseek)
+            ret = -ESPIPE;
+        else if (out->flags & O_APPEND)
+            ret = -EINVAL;
+        else
+            ret = n ? copy(&from, &to, n) : 0;
+    }
+    if (ret >= 0 && offset && put_user(pos, offset))
+        ret = -EFAULT;
+    if (in)
+        file_put(in);
+    if (out)
+        file_put(out);
+    return ret;
+}
+
+static int check_copy_range(const struct file *in, const struct file *out) {
+    if (!is_readable(in) || !is_writable(out) || out->flags & O_APPEND)
+        return -EBADF;
+    if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
+        return -EISDIR;
+    return S_ISREG(in->inode->mode) && S_ISREG(out->inode->mode) ? 0 : -EINVAL;
+}
+
+long sys_copy_file_range(int in_fd, off_t __user *in_off, int out_fd, off_t __user *out_off, size_t n,
+                         unsigned int flags) {
+    off_t in_pos = 0, out_pos = 0;
+    int err = read_offset(in_off, &in_pos);
+    if (!err)
+        err = read_offset(out_off, &out_pos);
+    if (err)
+        return err;
+    struct file *in = fd_get_io(in_fd), *out = in ? fd_get_io(out_fd) : NULL;
+    long ret = !out ? -EBADF : flags ? -EINVAL : check_copy_range(in, out);
+    if (!ret && in->inode == out->inode) {
+        off_t from = in_off ? in_pos : in->pos, to = out_off ? out_pos : out->pos;
+        if (from < to + (off_t)n && to < from + (off_t)n)
+            ret = -EINVAL; // they overlap
+    }
+    if (!ret && n) {
+        struct end from = {in, in_off ? &in_pos : NULL}, to = {out, out_off ? &out_pos : NULL};
+        ret = copy(&from, &to, n);
+    }
+    if (ret > 0 && ((in_off && put_user(in_pos, in_off)) || (out_off && put_user(out_pos, out_off))))
+        ret = -EFAULT;
+    if (in)
+        file_put(in);
+    if (out)
+        file_put(out);
+    return ret;
+}
+
+// ---- to stable storage: there is none behind memory
+
+static long sync_file(int fd) {
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    bool has_content = f->inode && (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode));
+    long ret = f->ops->fsync ? f->ops->fsync(f) : has_content ? 0 : -EINVAL;
+    file_put(f);
+    return ret;
+}
+
+long sys_fsync(int fd) {
+    return sync_file(fd);
+}
+
+long sys_fdatasync(int fd) {
+    return sync_file(fd);
+}
+
+long sys_sync(void) {
+    return 0;
+}
+
+long sys_syncfs(int fd) {
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    file_put(f);
+    return 0;
+}
+
+// What the file behind fd is good for in the calls below: seekable files only.
+static long check_seekable(int fd) {
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    long ret = f->ops->lseek ? 0 : -ESPIPE;
+    file_put(f);
+    return ret;
+}
+
+long sys_sync_file_range(int fd, off_t offset, off_t n, unsigned int flags) {
+    const unsigned int known =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (flags & ~known || offset < 0 || n < 0 || offset > INT64_MAX - n)
+        return -EINVAL;
+    return check_seekable(fd);
+}
+
+long sys_fadvise64(int fd, off_t offset, off_t len, int advice) {
+    (void)offset;
+    long err = check_seekable(fd);
+    if (err)
+        return err;
+    return len < 0 || advice < POSIX_FADV_NORMAL || advice > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+}
+
+long sys_readahead(int fd, off_t offset, size_t n) {
+    (void)offset, (void)n;
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    long ret = !is_readable(f) ? -EBADF : f->backing ? 0 : -EINVAL;
+    file_put(f);
+    return ret;
+}
+
+// ---- sizes
+
+long sys_fallocate(int fd, int mode, off_t offset, off_t len) {
+    if (offset < 0 || len <= 0)
+        return -EINVAL;
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    long ret;
+    if (!is_writable(f))
+        ret = -EBADF;
+    else if (f->inode && S_ISFIFO(f->inode->mode))
+        ret = -ESPIPE;
+    else if (!f->inode || !S_ISREG(f->inode->mode))
+        ret = -ENODEV;
+    else if (offset > INT64_MAX - len)
+        ret = -EFBIG;
+    else
+        ret = f->ops->fallocate ? f->ops->fallocate(f, mode, offset, len) : -EOPNOTSUPP;
+    file_put(f);
+    return ret;
+}
+
+// Growing past RLIMIT_FSIZE is a signal and an error.
+static int check_size(const struct inode *inode, off_t size) {
+    if ((uint64_t)size <= inode->size || (uint64_t)size <= process_rlimit(RLIMIT_FSIZE))
+        return 0;
+    signal_send_process(current->process, SIGXFSZ);
+    return -EFBIG;
+}
+
+long sys_ftruncate(int fd, off_t size) {
+    if (size < 0)
+        return -EINVAL;
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    long ret =
+        !is_writable(f) || !f->inode || !S_ISREG(f->inode->mode) ? -EINVAL : check_size(f->inode, size);
+    if (!ret)
+        ret = vfs_truncate(f->inode, size);
+    file_put(f);
+    return ret;
+}
+
+long sys_truncate(const char __user *name, off_t size) {
+    struct path path;
+    if (size < 0)
+        return -EINVAL;
+    int err = path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
+    if (err)
+        return err;
+    struct inode *inode = path.dentry->inode;
+    if (S_ISDIR(inode->mode))
+        err = -EISDIR;
+    else if (!S_ISREG(inode->mode))
+        err = -EINVAL;
+    else
+        err = inode_permission(inode, 2);
+    if (!err)
+        err = mount_check_writable(path.mount);
+    if (!err)
+        err = check_size(inode, size);
+    if (!err)
+        err = vfs_truncate(inode, size);
+    path_put(&path);
+    return err;
+}
