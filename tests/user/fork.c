@@ -151,13 +151,17 @@ TEST(ignoring_SIGCHLD_reaps_by_itself) {
     CHECK_ERRNO(wait(NULL), ECHILD);
 }
 
+static volatile int seen;
+static int note_and_exit(void *arg) {
+    (void)arg;
+    usleep(10000);
+    seen = 1;
+    _exit(3);
+}
+
 TEST(vfork_parent_waits_for_exec_or_exit) {
-    volatile int seen = 0;
-    pid_t pid = vfork();
-    if (!pid) {
-        seen = 1;
-        _exit(3);
-    }
+    static char stack[65536] __attribute__((aligned(16)));
+    pid_t pid = clone(note_and_exit, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
     CHECK(seen == 1);
     CHECK(test_wait_exit(pid) == 3);
 }
