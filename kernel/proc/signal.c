@@ -116,7 +116,7 @@ void signal_flush_process(struct process *p) {
 
 // Pending with nothing known about it: the queue was full.
 static void forget_info(int sig, siginfo_t *info) {
-    memset(info, 0, sizeof(*info));
+    memset(info, 0, SIGNAL_INFO_SIZE);
     info->si_signo = sig;
     info->si_code = SI_USER;
 }
@@ -140,7 +140,7 @@ static void take_entry(struct process *p, struct list_head *queue, sigset_bits *
         forget_info(sig, info);
         return;
     }
-    *info = first->info;
+    memcpy(info, &first->info, SIGNAL_INFO_SIZE);
     free_entry(p, first);
 }
 
@@ -256,13 +256,14 @@ static int enqueue(struct process *p, struct thread *t, const siginfo_t *info) {
     if (p->sig_queued < p->limits[RLIMIT_SIGPENDING].rlim_cur || (sig < SIGRTMIN && info->si_code >= 0))
         e = slab_alloc(entry_cache);
     if (e) {
-        e->info = *info;
+        memcpy(&e->info, info, SIGNAL_INFO_SIZE);
         list_add_tail(&e->link, queue);
         p->sig_queued++;
     } else if (sig >= SIGRTMIN && info->si_code != SI_USER) {
         return -EAGAIN;
     }
     *pending |= SIGNAL_BIT(sig);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); // before looking who blocks it: see signal_set_blocked()
     return 0;
 }
 
@@ -304,7 +305,7 @@ static int send(struct process *p, struct thread *t, const siginfo_t *info) {
 }
 
 static void kernel_info(siginfo_t *info, int sig) {
-    memset(info, 0, sizeof(*info));
+    memset(info, 0, SIGNAL_INFO_SIZE);
     info->si_signo = sig;
     info->si_code = SI_KERNEL;
 }
@@ -383,7 +384,7 @@ void signal_force(const siginfo_t *info) {
 }
 
 void signal_info_user(siginfo_t *info, int sig, int code) {
-    memset(info, 0, sizeof(*info));
+    memset(info, 0, SIGNAL_INFO_SIZE);
     info->si_signo = sig;
     info->si_code = code;
     info->si_pid = current->process->pid;
@@ -419,14 +420,19 @@ static void pass_on(struct process *p, struct thread *t, sigset_bits set) {
     }
 }
 
+// Usually nothing is pending and no lock is needed: the new set is stored before looking whether something is, and a sender
+// makes a signal pending before it looks at the set. So either we see the signal, or the sender sees the set.
 void signal_set_blocked(sigset_bits set) {
     struct thread *t = current;
     struct process *p = t->process;
-    set &= ~SIGNALS_KILL_STOP;
+    sigset_bits added = set & ~t->sig_blocked;
+    WRITE_ONCE(t->sig_blocked, set & ~SIGNALS_KILL_STOP);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (likely(!(READ_ONCE(t->sig_pending) | READ_ONCE(p->sig_pending)) && !signal_pending()))
+        return;
     unsigned long flags = spin_lock_irqsave(&p->sig_lock);
     if (p->live_threads > 1)
-        pass_on(p, t, set & ~t->sig_blocked);
-    t->sig_blocked = set;
+        pass_on(p, t, added);
     signal_recalculate_locked(t);
     spin_unlock_irqrestore(&p->sig_lock, flags);
 }
@@ -481,7 +487,7 @@ void signal_notify_parent_locked(struct process *p, int code) {
         return;
     if (signal_notifies_stops(parent) && handler_of(parent, SIGCHLD) != (unsigned long)SIG_IGN) {
         siginfo_t info;
-        memset(&info, 0, sizeof(info));
+        memset(&info, 0, SIGNAL_INFO_SIZE);
         info.si_signo = SIGCHLD;
         info.si_code = code;
         info.si_pid = p->pid;

@@ -16,8 +16,10 @@
 #include "core/spinlock.h"
 #include "sched/thread.h"
 
-#define SIGNAL_COUNT      64
-#define SIGNAL_BIT(n)     (1ull << ((n)-1))
+#define SIGNAL_COUNT  64
+#define SIGNAL_BIT(n) (1ull << ((n)-1))
+// What any signal's siginfo_t uses, in bytes: only these are kept and copied; programs see zeros behind them.
+#define SIGNAL_INFO_SIZE  48
 #define SIGNALS_KILL_STOP (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 // Signals by default action; those in none of them end the process.
 #define SIGNALS_STOP (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
@@ -70,6 +72,8 @@ int signal_dequeue_locked(struct process *p, struct thread *t, sigset_bits set, 
 void signal_wake_locked(struct thread *t, bool fatal);
 // SI_TIMER's si_overrun, once it is known; no locks held. May sleep.
 void signal_complete_info(siginfo_t *info);
+// The whole siginfo_t for a program. 0 or -EFAULT.
+int __must_check signal_info_to_user(void __user *user, const siginfo_t *info);
 bool signal_has_default_locked(struct process *p, int sig); // SIG_DFL
 
 // Ends the process with `status`; the caller holds sig_lock. Threads other than the current get SIGKILL.

@@ -23,11 +23,10 @@ struct rt_sigframe {
 
 #define STACK_ALIGN 16
 #define USER_REGS   sizeof(struct user_regs_struct)
+#define FP_REGS     sizeof(struct __riscv_d_ext_state)
 // The frame ends with room for FP states larger than ours, whose last words are a header: {0, 0} says that no extension
 // follows.
-#define COPIED     (offsetof(struct rt_sigframe, uc.uc_mcontext.sc_fpregs) + sizeof(struct __riscv_d_ext_state))
-#define END_HEADER offsetof(struct rt_sigframe, uc.uc_mcontext.sc_fpregs.q.reserved)
-#define END_SIZE   sizeof(((struct __riscv_q_ext_state *)0)->reserved)
+#define END_SIZE sizeof(((struct __riscv_q_ext_state *)0)->reserved)
 
 _Static_assert(sizeof(struct fpu_state) >= sizeof(struct __riscv_d_ext_state), "FP state is copied whole");
 _Static_assert(offsetof(struct trap_frame, status) == USER_REGS,
@@ -59,24 +58,43 @@ static stack_t altstack_of(const struct thread *t, unsigned long sp) {
     };
 }
 
+int signal_info_to_user(void __user *user, const siginfo_t *info) {
+    int err = copy_to_user(user, info, SIGNAL_INFO_SIZE);
+    return err ? err : clear_user((char __user *)user + SIGNAL_INFO_SIZE, sizeof(*info) - SIGNAL_INFO_SIZE);
+}
+
+// The part of the ucontext before the registers; what follows in it is unused and not written.
+struct ucontext_head {
+    unsigned long flags, link;
+    stack_t stack;
+    unsigned long mask;
+};
+_Static_assert(offsetof(struct ucontext_head, mask) == offsetof(struct ucontext, uc_sigmask),
+               "as the ucontext begins");
+
+static int write_frame(struct rt_sigframe __user *user, const struct trap_frame *f, const siginfo_t *info,
+                       const struct ucontext_head *head) {
+    struct sigcontext __user *sc = &user->uc.uc_mcontext;
+    int err = signal_info_to_user(&user->info, info);
+    if (!err)
+        err = copy_to_user(&user->uc, head, sizeof(*head));
+    if (!err)
+        err = copy_to_user(&sc->sc_regs, f, USER_REGS);
+    if (!err)
+        err = copy_to_user(&sc->sc_fpregs, &current->arch.fpu, FP_REGS);
+    return err ? err : clear_user(&sc->sc_fpregs.q.reserved, END_SIZE);
+}
+
 int signal_push_frame(struct trap_frame *f, const siginfo_t *info, const struct signal_action *action,
                       sigset_bits saved_mask) {
     struct thread *t = current;
-    struct rt_sigframe frame; // COPIED bytes of it are filled
     unsigned long sp = frame_address(f, action);
     struct rt_sigframe __user *user = (struct rt_sigframe __user *)sp;
+    struct ucontext_head head = {.stack = altstack_of(t, f->sp), .mask = saved_mask};
     if (!sp)
         return -EFAULT;
     fpu_save(t);
-    frame.info = *info;
-    memset(&frame.uc, 0, offsetof(struct ucontext, uc_mcontext));
-    frame.uc.uc_stack = altstack_of(t, f->sp);
-    frame.uc.uc_sigmask.sig[0] = saved_mask;
-    memcpy(&frame.uc.uc_mcontext.sc_regs, f, USER_REGS);
-    memcpy(&frame.uc.uc_mcontext.sc_fpregs, &t->arch.fpu, sizeof(struct __riscv_d_ext_state));
-    int err = copy_to_user(user, &frame, COPIED);
-    if (!err)
-        err = clear_user((char __user *)user + END_HEADER, END_SIZE);
+    int err = write_frame(user, f, info, &head);
     if (err)
         return err;
     if (t->altstack_flags & SS_AUTODISARM && t->altstack_size) {
@@ -104,26 +122,36 @@ static void restore_altstack(struct thread *t, const stack_t *stack) {
     }
 }
 
+// Into the thread's registers at once: if it faults, the thread gets a SIGSEGV with what there is.
+static int read_frame(const struct rt_sigframe __user *user, struct trap_frame *f,
+                      struct ucontext_head *head) {
+    const struct sigcontext __user *sc = &user->uc.uc_mcontext;
+    uint32_t end[END_SIZE / sizeof(uint32_t)];
+    int err = copy_from_user(head, &user->uc, sizeof(*head));
+    if (!err)
+        err = copy_from_user(end, &sc->sc_fpregs.q.reserved, END_SIZE);
+    if (!err && (end[0] || end[1] || end[2]))
+        err = -EINVAL;
+    if (!err)
+        err = copy_from_user(&current->arch.fpu, &sc->sc_fpregs, FP_REGS);
+    return err ? err : copy_from_user(f, &sc->sc_regs, USER_REGS);
+}
+
 long signal_return(struct trap_frame *f) {
     struct thread *t = current;
-    struct rt_sigframe frame;
-    uint32_t end[END_SIZE / sizeof(uint32_t)];
-    const char __user *user = (const char __user *)f->sp;
+    struct ucontext_head head;
+    unsigned long sp = f->sp;
     t->restart.fn = restart_nothing;
-    if (f->sp % STACK_ALIGN ||
-        copy_from_user(&frame.uc, user + offsetof(struct rt_sigframe, uc),
-                       COPIED - offsetof(struct rt_sigframe, uc)) ||
-        copy_from_user(end, user + END_HEADER, END_SIZE) || end[0] || end[1] || end[2]) {
-        signal_fault(f, SIGSEGV, SI_KERNEL, 0);
-        return 0;
-    }
-    if (t->sig_blocked != frame.uc.uc_sigmask.sig[0])
-        signal_set_blocked(frame.uc.uc_sigmask.sig[0]);
-    memcpy(f, &frame.uc.uc_mcontext.sc_regs, USER_REGS);
+    int err = sp % STACK_ALIGN ? -EFAULT : read_frame((const struct rt_sigframe __user *)sp, f, &head);
     f->in_syscall = 0;
-    memcpy(&t->arch.fpu, &frame.uc.uc_mcontext.sc_fpregs, sizeof(struct __riscv_d_ext_state));
     fpu_discard(t);
-    restore_altstack(t, &frame.uc.uc_stack);
     arch_frame_changed();
+    if (err) {
+        signal_fault(f, SIGSEGV, SI_KERNEL, 0);
+        return (long)f->a0;
+    }
+    if (t->sig_blocked != head.mask)
+        signal_set_blocked(head.mask);
+    restore_altstack(t, &head.stack);
     return (long)f->a0;
 }

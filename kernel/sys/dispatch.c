@@ -23,7 +23,7 @@ static const syscall_fn table[SYSCALL_LIMIT] = {
 };
 #pragma GCC diagnostic pop
 
-static long missing(unsigned long nr) {
+static long __cold missing(unsigned long nr) {
     static uint64_t named[SYSCALL_LIMIT / 64 + 1]; // [a] those beyond the limit share the last bit
     unsigned long slot = nr < SYSCALL_LIMIT ? nr : SYSCALL_LIMIT;
     uint64_t bit = 1ull << slot % 64;
@@ -39,12 +39,12 @@ static long missing(unsigned long nr) {
     return -ENOSYS;
 }
 
-static long call(unsigned long nr, struct trap_frame *f) {
+static inline __attribute__((always_inline)) long call(unsigned long nr, struct trap_frame *f) {
     syscall_fn fn = nr < SYSCALL_LIMIT ? table[nr] : NULL;
     return likely(fn) ? fn(f->a0, f->a1, f->a2, f->a3, f->a4, f->a5) : missing(nr);
 }
 
-static void dispatch_traced(struct trap_frame *f) {
+static void __cold dispatch_traced(struct trap_frame *f) {
     struct trace_call trace;
     unsigned long nr = f->a7;
     trace_enter(&trace, nr, f);

@@ -70,7 +70,7 @@ long sys_rt_sigtimedwait(const void __user *set, void __user *info, const void _
     int sig = signal_wait(bits, &found, t && timeout ? ktime_add(clock_monotonic(), t) : t);
     if (sig < 0 || !info)
         return sig;
-    return copy_to_user(info, &found, sizeof(found)) ? -EFAULT : sig;
+    return signal_info_to_user(info, &found) ? -EFAULT : sig;
 }
 
 long sys_rt_sigreturn(void) {
