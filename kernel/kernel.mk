@@ -12,13 +12,13 @@ KERNEL_OBJ_DIR := $(KOUT)/kernel
 KERNEL_INCLUDE := $(KOUT)/include
 
 KERNEL_SRC := $(sort $(wildcard kernel/*/*.c kernel/arch/riscv/*.c kernel/arch/riscv/*.S))
-KERNEL_LIB := $(LIB_SRC) lib/format.c lib/string.c
+KERNEL_LIB := $(LIB_SRC) lib/format.c lib/intrinsics.c lib/string.c
 KERNEL_OBJ := $(patsubst kernel/%.c,$(KERNEL_OBJ_DIR)/%.o,$(filter %.c,$(KERNEL_SRC))) \
 	$(patsubst kernel/%.S,$(KERNEL_OBJ_DIR)/%.S.o,$(filter %.S,$(KERNEL_SRC))) \
 	$(patsubst lib/%.c,$(KERNEL_OBJ_DIR)/lib/%.o,$(KERNEL_LIB))
 
 LIBFDT_DIR := $(B)/deps/libfdt
-LIBFDT_OBJ := $(patsubst %,$(KERNEL_OBJ_DIR)/libfdt/%.o,fdt fdt_ro fdt_addresses)
+LIBFDT_OBJ := $(patsubst %,$(KERNEL_OBJ_DIR)/libfdt/%.o,fdt fdt_ro fdt_addresses fdt_rw fdt_wip fdt_strerror)
 
 # No instruction of the F or D extension may come from the compiler: user programs' registers are in there.
 KERNEL_ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany

@@ -43,7 +43,9 @@ static void put_text(struct output *o, const struct spec *s, const char *text) {
 static void put_number(struct output *o, const struct spec *s, uint64_t value, bool negative) {
     char digits[24];
     int n = 0;
-    unsigned int base = s->conversion == 'x' || s->conversion == 'X' || s->conversion == 'p' ? 16 : s->conversion == 'o' ? 8 : 10;
+    unsigned int base = s->conversion == 'x' || s->conversion == 'X' || s->conversion == 'p' ? 16
+                        : s->conversion == 'o'                                               ? 8
+                                                                                             : 10;
     const char *alphabet = s->conversion == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
     const char *prefix = negative ? "-" : s->plus ? "+" : s->space ? " " : "";
     if (s->conversion == 'p' || (s->alternate && base == 16 && value))
@@ -116,7 +118,9 @@ static void convert_integer(struct output *o, struct spec *s, uint64_t raw) {
     bool is_signed = s->conversion == 'd' || s->conversion == 'i';
     if (s->conversion == 'p')
         s->size = 8;
-    uint64_t v = is_signed ? sign_extended(raw, s->size) : s->size == 8 ? raw : raw & ((1ull << (8 * s->size)) - 1);
+    uint64_t v = is_signed      ? sign_extended(raw, s->size)
+                 : s->size == 8 ? raw
+                                : raw & ((1ull << (8 * s->size)) - 1);
     bool negative = is_signed && (int64_t)v < 0;
     put_number(o, s, negative ? -v : v, negative);
 }
@@ -161,7 +165,8 @@ int lib_vsnprintf(char *buf, size_t n, const char *f, va_list args) {
         if (*f == 's') {
             put_text(&o, &s, va_arg(args, const char *));
         } else if (*f == 'c') {
-            put_text(&o, &(struct spec){.left = s.left, .width = s.width, .precision = 1}, (char[]){(char)va_arg(args, int), 0});
+            put_text(&o, &(struct spec){.left = s.left, .width = s.width, .precision = 1},
+                     (char[]){(char)va_arg(args, int), 0});
         } else if (*f == '%') {
             put(&o, '%');
         } else if (*f == 'p' || s.size == 8) {

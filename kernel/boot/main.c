@@ -4,6 +4,7 @@
 #include "arch/riscv/mmu.h"
 #include "boot/ram.h"
 #include "core/cmdline.h"
+#include "core/earlycon.h"
 #include "core/fdt.h"
 #include "core/panic.h"
 #include "core/printk.h"
@@ -20,9 +21,11 @@
 #include "proc/init.h"
 #include "proc/posix_timer.h"
 #include "sched/clock.h"
+#include "sys/trace.h"
 #include "vm/vmspace.h"
 
-struct thread boot_thread; // of the code that runs from the image's first instruction on; becomes hart 0's idle thread
+struct thread
+    boot_thread; // of the code that runs from the image's first instruction on; becomes hart 0's idle thread
 extern const struct image_descriptor __image_descriptor;
 
 static void set_log_level(void) {
@@ -41,6 +44,7 @@ static void init_thread(void *arg) {
     futex_init();
     posix_timer_init();
     initrd_load();
+    trace_init();
     process_start_init();
 }
 
@@ -52,6 +56,7 @@ void kernel_main(unsigned long hartid, paddr_t dtb, uint64_t entered) {
     fdt_read_harts(hartid);
     cmdline_init((const char *)_start + __image_descriptor.cmdline_offset, fdt_bootargs());
     set_log_level();
+    earlycon_init();
     pr_info("Drupe %s, entered at rdtime %lu", KERNEL_RELEASE, (unsigned long)entered);
     pr_info("%s, %u hart%s, %s", fdt_model(), hart_count, hart_count == 1 ? "" : "s", fdt_isa());
     pr_info("command line: %s", cmdline_text());

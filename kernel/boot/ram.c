@@ -35,5 +35,6 @@ void ram_init(paddr_t dtb) {
     if (fdt_initrd(&initrd))
         memory_reserve(initrd.base, initrd.size);
     memory_init();
-    pr_info("memory: %lu MiB; image at 0x%lx, %lu KiB", (unsigned long)(total >> 20), (unsigned long)image, (unsigned long)(image_size >> 10));
+    pr_info("memory: %lu MiB; image at 0x%lx, %lu KiB", (unsigned long)(total >> 20), (unsigned long)image,
+            (unsigned long)(image_size >> 10));
 }

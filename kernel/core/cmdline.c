@@ -8,8 +8,10 @@ static const char *words[CMDLINE_WORDS];
 static unsigned int count, dashes;
 
 // What the kernel takes for itself; a name that ends in '.' stands for all parameters of a module, which Linux keeps from init, too.
-static const char *const own[] = {"init", "rdinit", "console", "quiet", "debug", "loglevel", "panic", "trace", "earlycon", "initrd",
-                                  "root", "ro", "rw", "rootwait", "norandmaps", "nokaslr", "printk.time", "ignore_loglevel"};
+static const char *const own[] = {
+    "init",  "rdinit",   "console",    "quiet",   "debug",       "loglevel",
+    "panic", "trace",    "earlycon",   "initrd",  "root",        "ro",
+    "rw",    "rootwait", "norandmaps", "nokaslr", "printk.time", "ignore_loglevel"};
 
 static bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\n';
@@ -42,7 +44,8 @@ static void split_line(const char *s) {
 
 void cmdline_init(const char *built_in, const char *from_loader) {
     bool both = built_in && *built_in && from_loader && *from_loader;
-    lib_snprintf(text, sizeof(text), "%s%s%s", built_in ? built_in : "", both ? " " : "", from_loader ? from_loader : "");
+    lib_snprintf(text, sizeof(text), "%s%s%s", built_in ? built_in : "", both ? " " : "",
+                 from_loader ? from_loader : "");
     dashes = CMDLINE_WORDS + 1;
     split_line(text);
 }

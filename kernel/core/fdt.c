@@ -75,7 +75,8 @@ static bool chosen_address(const char *name, uint64_t *out) {
 
 bool fdt_initrd(struct fdt_range *out) {
     uint64_t start, end;
-    if (!chosen_address("linux,initrd-start", &start) || !chosen_address("linux,initrd-end", &end) || end <= start)
+    if (!chosen_address("linux,initrd-start", &start) || !chosen_address("linux,initrd-end", &end) ||
+        end <= start)
         return false;
     *out = (struct fdt_range){start, end - start};
     return true;

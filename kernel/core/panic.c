@@ -5,6 +5,7 @@
 #include "arch/riscv/layout.h"
 #include "arch/riscv/sbi.h"
 #include "core/cmdline.h"
+#include "core/earlycon.h"
 #include "core/fdt.h"
 #include "core/printk.h"
 #include "core/symbols.h"
@@ -17,9 +18,22 @@
 void printk_panic_unlock(void); // printk.c: whoever holds the log's lock will not go on
 
 static const char *const causes[] = {
-    "instruction address misaligned", "instruction access fault", "illegal instruction", "breakpoint", "load address misaligned",
-    "load access fault", "store address misaligned", "store access fault", "ecall from user mode", "ecall from supervisor mode",
-    "?", "?", "instruction page fault", "load page fault", "?", "store page fault",
+    "instruction address misaligned",
+    "instruction access fault",
+    "illegal instruction",
+    "breakpoint",
+    "load address misaligned",
+    "load access fault",
+    "store address misaligned",
+    "store access fault",
+    "ecall from user mode",
+    "ecall from supervisor mode",
+    "?",
+    "?",
+    "instruction page fault",
+    "load page fault",
+    "?",
+    "store page fault",
 };
 
 static void print_address(const char *what, unsigned long pc) {
@@ -93,15 +107,39 @@ static void __noreturn stop(void) {
         cpu_wait_for_interrupt();
 }
 
-// One hart panics; the others stop at their next interrupt or panic.
-static void begin(void) {
-    static int panicking;
+static struct hart *panicking; // [a] the hart that stops the machine, NULL: none
+
+static void __noreturn wait_forever(void) {
     irq_disable();
-    if (__atomic_exchange_n(&panicking, 1, __ATOMIC_SEQ_CST)) {
-        for (;;)
-            cpu_wait_for_interrupt();
+    for (;;)
+        cpu_wait_for_interrupt();
+}
+
+void panic_check_stop(void) {
+    struct hart *by = READ_ONCE(panicking);
+    if (unlikely(by && by != this_hart()))
+        wait_forever();
+}
+
+// One hart panics; the others stop at its interrupt, or when they panic themselves. A panic on the way of panicking ends the machine
+// without further words.
+static void begin(void) {
+    struct hart *nobody = NULL, *self = this_hart();
+    irq_disable();
+    if (!__atomic_compare_exchange_n(&panicking, &nobody, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        if (nobody != self)
+            wait_forever();
+        printk_panic_unlock();
+        pr_err("a panic within the panic: nothing more can be told");
+        stop();
+    }
+    for (unsigned int i = 0; i < hart_count; i++) {
+        if (&harts[i] != self && READ_ONCE(harts[i].online))
+            sbi_send_ipi(i);
     }
     printk_panic_unlock();
+    if (!console_registered())
+        earlycon_register();
     console_loglevel = LOG_DEBUG;
 }
 
@@ -113,7 +151,8 @@ static void print_context(void) {
 
 // The registers at the call of panic(), as far as C may see them.
 static void capture(struct trap_frame *f) {
-    *f = (struct trap_frame){.status = csr_read(sstatus), .cause = csr_read(scause), .badaddr = csr_read(stval)};
+    *f = (struct trap_frame){
+        .status = csr_read(sstatus), .cause = csr_read(scause), .badaddr = csr_read(stval)};
     __asm__ volatile("sd sp, %0" : "=m"(f->sp));
     __asm__ volatile("sd gp, %0" : "=m"(f->gp));
     __asm__ volatile("sd tp, %0" : "=m"(f->tp));

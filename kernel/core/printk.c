@@ -52,7 +52,8 @@ static uint64_t record_after(uint64_t pos, const struct record *r) {
 
 static int format_stamp(char *buf, size_t n, const struct record *r) {
     uint64_t us = timebase_frequency ? (unsigned __int128)r->ticks * 1000000 / timebase_frequency : 0;
-    return lib_snprintf(buf, n, "[%5lu.%06lu] ", (unsigned long)(us / 1000000), (unsigned long)(us % 1000000));
+    return lib_snprintf(buf, n, "[%5lu.%06lu] ", (unsigned long)(us / 1000000),
+                        (unsigned long)(us % 1000000));
 }
 
 // What has not been on the console yet.
@@ -103,6 +104,10 @@ void console_register(struct console *c) {
     console = c;
     console_flush();
     spin_unlock_irqrestore(&log_lock, flags);
+}
+
+bool console_registered(void) {
+    return READ_ONCE(console) != NULL;
 }
 
 void printk_panic_unlock(void) {

@@ -17,7 +17,8 @@ struct spinlock {
 #endif
 };
 
-#define SPINLOCK_INIT {0}
+#define SPINLOCK_INIT                                                                                        \
+    { 0 }
 
 // Waits for a lock that another hart holds; the slow half of spin_lock().
 void spin_lock_contended(struct spinlock *lock);

@@ -30,8 +30,18 @@ typedef int64_t ktime_t; // nanoseconds, of the clock the context names
 #define ARRAY_SIZE(a)                   (sizeof(a) / sizeof((a)[0]))
 #define ALIGN_DOWN(x, a)                ((x) & ~((__typeof__(x))(a)-1)) // a: a power of two
 #define ALIGN_UP(x, a)                  ALIGN_DOWN((x) + (a)-1, a)
-#define MIN(a, b)                       ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ < b_ ? a_ : b_; })
-#define MAX(a, b)                       ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ > b_ ? a_ : b_; })
+#define MIN(a, b)                                                                                            \
+    ({                                                                                                       \
+        __typeof__(a) a_ = (a);                                                                              \
+        __typeof__(b) b_ = (b);                                                                              \
+        a_ < b_ ? a_ : b_;                                                                                   \
+    })
+#define MAX(a, b)                                                                                            \
+    ({                                                                                                       \
+        __typeof__(a) a_ = (a);                                                                              \
+        __typeof__(b) b_ = (b);                                                                              \
+        a_ > b_ ? a_ : b_;                                                                                   \
+    })
 
 // One access the compiler may neither tear, repeat nor leave out.
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))

@@ -9,12 +9,12 @@
 #include "core/spinlock.h"
 #include "upcalls.h"
 
-#define ENABLE_BASE     0x2000
-#define ENABLE_STRIDE   0x80
-#define CONTEXT_BASE    0x200000
-#define CONTEXT_STRIDE  0x1000
-#define CONTEXT_CLAIM   4
-#define IRQ_S_EXTERNAL  9
+#define ENABLE_BASE      0x2000
+#define ENABLE_STRIDE    0x80
+#define CONTEXT_BASE     0x200000
+#define CONTEXT_STRIDE   0x1000
+#define CONTEXT_CLAIM    4
+#define IRQ_S_EXTERNAL   9
 #define DEFAULT_PRIORITY 1
 
 static volatile uint8_t *base;

@@ -4,6 +4,7 @@
 #include "drivers/uart8250.h"
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/layout.h"
+#include "core/earlycon.h"
 #include "core/fdt.h"
 #include "core/irq.h"
 #include "core/printk.h"
@@ -14,21 +15,21 @@
 #define FIFO_SIZE 16
 
 enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5 };
-#define IER_RECEIVE  0x01
-#define IER_TRANSMIT 0x02
+#define IER_RECEIVE      0x01
+#define IER_TRANSMIT     0x02
 #define FCR_ENABLE_CLEAR 0x07
-#define LCR_8N1      0x03
-#define MCR_ON       0x0b // DTR, RTS, interrupts out
-#define LSR_READY    0x01
-#define LSR_EMPTY    0x20
+#define LCR_8N1          0x03
+#define MCR_ON           0x0b // DTR, RTS, interrupts out
+#define LSR_READY        0x01
+#define LSR_EMPTY        0x20
 
 struct uart {
     struct serial_port port;
-    volatile uint8_t *base;     // [I]
-    unsigned int shift;         // [I] registers are 1 << shift bytes apart
-    unsigned int irq;           // [I] 0: none
-    struct spinlock lock;       // registers
-    uint8_t ier;                // [lock]
+    volatile uint8_t *base; // [I]
+    unsigned int shift;     // [I] registers are 1 << shift bytes apart
+    unsigned int irq;       // [I] 0: none
+    struct spinlock lock;   // registers
+    uint8_t ier;            // [lock]
 };
 
 static struct uart uarts[MAX_PORTS];
@@ -120,6 +121,8 @@ void uart_init(void) {
         add(node);
     if (uart_count)
         console_register(&uart_console);
+    else
+        earlycon_register();
 }
 
 void uart_enable_interrupts(void) {

@@ -29,32 +29,32 @@ struct switch_context {
 
 // The processor's part of a thread; the first member of struct thread (sched/thread.h).
 struct arch_thread {
-    unsigned long kernel_sp;      // top of the kernel stack, where a trap from user mode starts
-    unsigned long user_sp;        // scratch of the trap entry
-    unsigned int work;            // [a] WORK_*: what to do before going back to user mode
-    int fpu_hart;                 // hart whose registers hold this thread's FP state newest, or -1 (lazy restore)
-    struct hart *hart;            // the hart it runs on, or ran on last
+    unsigned long kernel_sp; // top of the kernel stack, where a trap from user mode starts
+    unsigned long user_sp;   // scratch of the trap entry
+    unsigned int work;       // [a] WORK_*: what to do before going back to user mode
+    int fpu_hart;            // hart whose registers hold this thread's FP state newest, or -1 (lazy restore)
+    struct hart *hart;       // the hart it runs on, or ran on last
     struct switch_context context;
     struct fpu_state fpu;
 };
 
 struct hart {
-    unsigned int id;         // [I] dense index, 0..hart_count-1; 0 booted
-    unsigned long hartid;    // [I] the firmware's number
-    struct thread *idle;     // [I]
+    unsigned int id;          // [I] dense index, 0..hart_count-1; 0 booted
+    unsigned long hartid;     // [I] the firmware's number
+    struct thread *idle;      // [I]
     struct thread *fpu_owner; // whose FP state the registers hold
-    void *vmspace;           // whose page table satp holds (struct vmspace *), NULL: kernel's
-    unsigned int irq_depth;  // >0 inside an interrupt handler
-    bool online;             // [a]
+    void *vmspace;            // whose page table satp holds (struct vmspace *), NULL: kernel's
+    unsigned int irq_depth;   // >0 inside an interrupt handler
+    bool online;              // [a]
 };
 
 extern struct hart harts[MAX_HARTS];
-extern unsigned int hart_count;           // harts online or coming, fixed after the device tree is read
-extern unsigned long timebase_frequency;  // rdtime ticks a second, from the device tree
+extern unsigned int hart_count;          // harts online or coming, fixed after the device tree is read
+extern unsigned long timebase_frequency; // rdtime ticks a second, from the device tree
 
 register struct thread *tp_thread __asm__("tp");
-#define current       (tp_thread)
-#define this_hart()   (((struct arch_thread *)tp_thread)->hart)
+#define current        (tp_thread)
+#define this_hart()    (((struct arch_thread *)tp_thread)->hart)
 #define this_hart_id() (this_hart()->id)
 
 #define csr_read(csr)                                                                                        \
@@ -67,14 +67,14 @@ register struct thread *tp_thread __asm__("tp");
 #define csr_set(csr, v)   __asm__ volatile("csrs " #csr ", %0" ::"rK"((unsigned long)(v)) : "memory")
 #define csr_clear(csr, v) __asm__ volatile("csrc " #csr ", %0" ::"rK"((unsigned long)(v)) : "memory")
 
-#define SSTATUS_SIE  (1ul << 1)
-#define SSTATUS_SPIE (1ul << 5)
-#define SSTATUS_SPP  (1ul << 8)
-#define SSTATUS_FS   (3ul << 13)
+#define SSTATUS_SIE        (1ul << 1)
+#define SSTATUS_SPIE       (1ul << 5)
+#define SSTATUS_SPP        (1ul << 8)
+#define SSTATUS_FS         (3ul << 13)
 #define SSTATUS_FS_INITIAL (1ul << 13)
 #define SSTATUS_FS_CLEAN   (2ul << 13)
 #define SSTATUS_FS_DIRTY   (3ul << 13)
-#define SSTATUS_SUM  (1ul << 18)
+#define SSTATUS_SUM        (1ul << 18)
 
 static inline unsigned long irq_save(void) {
     unsigned long v;
@@ -138,8 +138,9 @@ int __must_check arch_start_hart(unsigned int id);
 
 // FP state of a thread, brought to memory first where registers hold it newest (only for current or a thread that does
 // not run).
-void fpu_save(struct thread *thread);    // registers -> thread's fpu, if they are newer
-void fpu_discard(struct thread *thread); // thread's memory copy is the truth from now on (after writing arch_thread.fpu)
+void fpu_save(struct thread *thread); // registers -> thread's fpu, if they are newer
+void fpu_discard(
+    struct thread *thread); // thread's memory copy is the truth from now on (after writing arch_thread.fpu)
 // A fresh state (all zero) for the current thread, after execve.
 void fpu_reset(void);
 

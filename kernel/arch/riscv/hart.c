@@ -95,8 +95,9 @@ void arch_thread_init(struct thread *t, void *stack_top, void (*entry)(void *), 
     struct trap_frame *f = arch_user_frame(t);
     memset(f, 0, sizeof(*f));
     f->status = SSTATUS_SPIE;
-    a->context = (struct switch_context){
-        .ra = (unsigned long)thread_first, .sp = (unsigned long)f, .s = {0, (unsigned long)entry, (unsigned long)arg}};
+    a->context = (struct switch_context){.ra = (unsigned long)thread_first,
+                                         .sp = (unsigned long)f,
+                                         .s = {0, (unsigned long)entry, (unsigned long)arg}};
 }
 
 // ---- further harts

@@ -6,31 +6,32 @@
 #define PAGE_SIZE  4096
 #define PAGE_MASK  (PAGE_SIZE - 1)
 
-#define USER_END      0x0000004000000000 // user addresses are below
-#define DIRECT_BASE   0xffffffc000000000 // physical address 0 on: RAM, writable, not executable (the image's text and rodata: read-only)
-#define DIRECT_SIZE   0x0000002000000000 // 128 GiB
-#define STACKS_BASE   0xfffffff000000000 // kernel stacks, each with an unmapped guard page below
-#define IO_BASE       0xfffffff800000000 // device registers, mapped by arch_ioremap()
-#define KERNEL_BASE   0xffffffff80000000 // the kernel image, wherever it was loaded
+#define USER_END 0x0000004000000000 // user addresses are below
+#define DIRECT_BASE                                                                                          \
+    0xffffffc000000000 // physical address 0 on: RAM, writable, not executable (the image's text and rodata: read-only)
+#define DIRECT_SIZE 0x0000002000000000 // 128 GiB
+#define STACKS_BASE 0xfffffff000000000 // kernel stacks, each with an unmapped guard page below
+#define IO_BASE     0xfffffff800000000 // device registers, mapped by arch_ioremap()
+#define KERNEL_BASE 0xffffffff80000000 // the kernel image, wherever it was loaded
 
 #define KSTACK_SIZE 16384 // bytes of a kernel stack, without its guard page
 
-#define PTE_V (1ul << 0)
-#define PTE_R (1ul << 1)
-#define PTE_W (1ul << 2)
-#define PTE_X (1ul << 3)
-#define PTE_U (1ul << 4)
-#define PTE_G (1ul << 5)
-#define PTE_A (1ul << 6)
-#define PTE_D (1ul << 7)
-#define PTE_SOFT_COW (1ul << 8) // software: write fault copies
+#define PTE_V       (1ul << 0)
+#define PTE_R       (1ul << 1)
+#define PTE_W       (1ul << 2)
+#define PTE_X       (1ul << 3)
+#define PTE_U       (1ul << 4)
+#define PTE_G       (1ul << 5)
+#define PTE_A       (1ul << 6)
+#define PTE_D       (1ul << 7)
+#define PTE_SPECIAL (1ul << 8) // software: the page table holds no reference on the page
 
 #ifndef __ASSEMBLER__
 #include "core/types.h"
 
 typedef uint64_t pte_t;
 
-extern paddr_t kernel_phys_base;  // where the image was loaded
+extern paddr_t kernel_phys_base; // where the image was loaded
 
 // Linker symbols: bounds of the image's parts, link addresses.
 extern char _start[], __text_end[], __rodata_end[], __data_end[], __bss_end[], __image_end[];

@@ -4,22 +4,46 @@
 #include "arch/riscv/cpu.h"
 #include <asm/errno.h>
 
-enum { EXT_LEGACY_PUTCHAR = 1, EXT_BASE = 0x10, EXT_TIME = 0x54494d45, EXT_IPI = 0x735049, EXT_RFENCE = 0x52464e43,
-       EXT_HSM = 0x48534d, EXT_SRST = 0x53525354 };
+enum {
+    EXT_LEGACY_PUTCHAR = 1,
+    EXT_LEGACY_SHUTDOWN = 8,
+    EXT_BASE = 0x10,
+    EXT_TIME = 0x54494d45,
+    EXT_IPI = 0x735049,
+    EXT_RFENCE = 0x52464e43,
+    EXT_HSM = 0x48534d,
+    EXT_SRST = 0x53525354,
+    EXT_DBCN = 0x4442434e,
+};
+#define BASE_PROBE_EXTENSION 3
 
 struct sbi_result {
     long error, value;
 };
 
-static struct sbi_result sbi_call(long ext, long fn, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
-    register unsigned long a0 __asm__("a0") = a, a1 __asm__("a1") = b, a2 __asm__("a2") = c, a3 __asm__("a3") = d;
+static struct sbi_result sbi_call(long ext, long fn, unsigned long a, unsigned long b, unsigned long c,
+                                  unsigned long d) {
+    register unsigned long a0 __asm__("a0") = a, a1 __asm__("a1") = b, a2 __asm__("a2") = c,
+                              a3 __asm__("a3") = d;
     register long a6 __asm__("a6") = fn, a7 __asm__("a7") = ext;
     __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a3), "r"(a6), "r"(a7) : "memory");
     return (struct sbi_result){(long)a0, (long)a1};
 }
 
-void sbi_console_putchar(char c) {
-    sbi_call(EXT_LEGACY_PUTCHAR, 0, (unsigned char)c, 0, 0, 0);
+void sbi_console_write(paddr_t pa, const char *text, size_t n) {
+    static int has_dbcn = -1;
+    if (has_dbcn < 0)
+        has_dbcn = sbi_call(EXT_BASE, BASE_PROBE_EXTENSION, EXT_DBCN, 0, 0, 0).value != 0;
+    for (size_t done = 0; done < n;) {
+        if (!has_dbcn) {
+            sbi_call(EXT_LEGACY_PUTCHAR, 0, (unsigned char)text[done++], 0, 0, 0);
+            continue;
+        }
+        struct sbi_result r = sbi_call(EXT_DBCN, 0, n - done, pa + done, 0, 0);
+        if (r.error)
+            return;
+        done += r.value;
+    }
 }
 
 #define CSR_STIMECMP 0x14d // by number: the assembler is not told of Sstc
@@ -64,6 +88,7 @@ void sbi_remote_fence_i(uint64_t mask) {
 
 void sbi_shutdown(bool failure) {
     sbi_call(EXT_SRST, 0, 0, failure, 0, 0);
+    sbi_call(EXT_LEGACY_SHUTDOWN, 0, 0, 0, 0, 0);
 }
 
 void sbi_reboot(void) {

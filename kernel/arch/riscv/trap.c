@@ -10,15 +10,25 @@
 #include <asm/siginfo.h>
 #include <linux/mman.h>
 
-#define CAUSE_INTERRUPT  (1ul << 63)
-#define IRQ_SOFTWARE     1
-#define IRQ_TIMER        5
-#define IRQ_EXTERNAL     9
+#define CAUSE_INTERRUPT (1ul << 63)
+#define IRQ_SOFTWARE    1
+#define IRQ_TIMER       5
+#define IRQ_EXTERNAL    9
 
 // scause of exceptions: RISC-V privileged specification, table 4.2.
 enum {
-    FETCH_MISALIGNED, FETCH_ACCESS, ILLEGAL, BREAKPOINT, LOAD_MISALIGNED, LOAD_ACCESS, STORE_MISALIGNED, STORE_ACCESS,
-    ECALL_USER, FETCH_FAULT = 12, LOAD_FAULT, STORE_FAULT = 15,
+    FETCH_MISALIGNED,
+    FETCH_ACCESS,
+    ILLEGAL,
+    BREAKPOINT,
+    LOAD_MISALIGNED,
+    LOAD_ACCESS,
+    STORE_MISALIGNED,
+    STORE_ACCESS,
+    ECALL_USER,
+    FETCH_FAULT = 12,
+    LOAD_FAULT,
+    STORE_FAULT = 15,
 };
 
 static void interrupt(unsigned long cause) {
@@ -26,6 +36,7 @@ static void interrupt(unsigned long cause) {
     switch (cause & ~CAUSE_INTERRUPT) {
     case IRQ_SOFTWARE:
         csr_clear(sip, 1ul << IRQ_SOFTWARE);
+        panic_check_stop();
         ipi_interrupt();
         break;
     case IRQ_TIMER:
@@ -107,6 +118,7 @@ void trap_kernel(struct trap_frame *f) {
 }
 
 void trap_stack_overflow(unsigned long pc, unsigned long sp, unsigned long ra, unsigned long fp) {
-    struct trap_frame f = {.pc = pc, .sp = sp, .ra = ra, .s0 = fp, .status = csr_read(sstatus), .badaddr = sp};
+    struct trap_frame f = {
+        .pc = pc, .sp = sp, .ra = ra, .s0 = fp, .status = csr_read(sstatus), .badaddr = sp};
     panic_stack_overflow(&f);
 }
