@@ -42,7 +42,7 @@ struct posix_timer {
     struct cpu_timer cpu;
     ktime_t interval;     // [lock]; the callback reads it
     ktime_t expires;      // of its clock; the callback moves it on
-    bool queued;          // [a] a signal of it is pending
+    unsigned int queued;  // [a] 1: a signal of it is pending
     unsigned int overrun; // [a] expiries since the signal was queued
     int last_overrun;     // [a] what the last signal taken said
 };
@@ -335,7 +335,7 @@ static bool is_cpu(const struct posix_timer *t) {
 static void notify(struct posix_timer *t, uint64_t times) {
     if (t->event.notify == SIGEV_NONE)
         return;
-    if (__atomic_exchange_n(&t->queued, true, __ATOMIC_ACQ_REL)) {
+    if (__atomic_exchange_n(&t->queued, 1, __ATOMIC_ACQ_REL)) {
         __atomic_fetch_add(&t->overrun, times, __ATOMIC_RELAXED);
         return;
     }
@@ -348,7 +348,7 @@ static void notify(struct posix_timer *t, uint64_t times) {
     int err = t->event.notify == SIGEV_THREAD_ID ? signal_send_tid_info(t->process, t->event.tid, &info)
                                                  : signal_send_process_info(t->process, &info);
     if (err)
-        __atomic_store_n(&t->queued, false, __ATOMIC_RELEASE); // ignored, or the thread has gone
+        __atomic_store_n(&t->queued, 0, __ATOMIC_RELEASE); // ignored, or the thread has gone
 }
 
 static void timer_fired(struct timer *timer) {
@@ -399,7 +399,7 @@ int posix_timer_dequeued(int id) {
     if (!timers)
         return 0;
     unsigned int overrun = __atomic_exchange_n(&t->overrun, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&t->queued, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&t->queued, 0, __ATOMIC_RELEASE);
     t->last_overrun = MIN(overrun, (unsigned int)INT32_MAX);
     mutex_unlock(&timers->lock);
     return t->last_overrun;
@@ -517,7 +517,7 @@ int posix_timer_set(int id, bool absolute, const struct timer_value *new, struct
     disarm(timers, t);
     t->interval = new->interval;
     t->overrun = 0;
-    t->queued = false; // also after a signal that was thrown away
+    t->queued = 0; // also after a signal that was thrown away
     ktime_t expires = new->value;
     if (expires && !absolute && __builtin_add_overflow(timer_now(t), new->value, &expires))
         expires = KTIME_NEVER;
