@@ -37,10 +37,10 @@ struct file {
     struct inode *inode;        // [I] referenced by the dentry, or by the file
     struct mutex pos_lock;      // [pos]: taken for read, write, lseek on regular files and directories
     off_t pos;
-    void *private_data;         // of the ops
-    struct vm_backing *backing; // for mmap, NULL: cannot
-    struct cred *cred;          // opener's
-    int owner;                  // F_SETOWN
+    void *private_data;           // of the ops
+    struct vm_backing *backing;   // for mmap, NULL: cannot
+    struct cred *cred;            // opener's
+    int owner;                    // F_SETOWN
     struct list_head epoll_links; // fs/epoll.c
     struct spinlock epoll_lock;
 };
@@ -49,12 +49,12 @@ struct file_ops {
     // Bytes done, or -errno. `pos`: where; moved on. Streams ignore it. O_NONBLOCK is in file->flags.
     ssize_t (*read)(struct file *f, struct uio *u, off_t *pos);
     ssize_t (*write)(struct file *f, struct uio *u, off_t *pos);
-    off_t (*lseek)(struct file *f, off_t offset, int whence);   // NULL: -ESPIPE
-    int (*readdir)(struct file *f, struct dir_context *ctx);    // NULL: -ENOTDIR
+    off_t (*lseek)(struct file *f, off_t offset, int whence); // NULL: -ESPIPE
+    int (*readdir)(struct file *f, struct dir_context *ctx);  // NULL: -ENOTDIR
     // Events ready now (POLLIN...); registers the waiter in the table's queues through poll_wait() first.
-    unsigned int (*poll)(struct file *f, struct poll_table *table); // NULL: always readable and writable
+    unsigned int (*poll)(struct file *f, struct poll_table *table);     // NULL: always readable and writable
     long (*ioctl)(struct file *f, unsigned int cmd, unsigned long arg); // NULL: -ENOTTY
-    int (*mmap)(struct file *f, struct vm_map_args *args);      // NULL: file->backing if set, else -ENODEV
+    int (*mmap)(struct file *f, struct vm_map_args *args); // NULL: file->backing if set, else -ENODEV
     int (*fsync)(struct file *f);
     int (*fallocate)(struct file *f, int mode, off_t offset, off_t len);
     int (*flush)(struct file *f);    // at each close(2)
@@ -66,11 +66,25 @@ static inline void file_get(struct file *f) {
     ref_get(&f->refs);
 }
 void file_put(struct file *f);
+// Gives f a place: of a pipe or the like, which /proc/PID/fd shows as "word:[inode number]" or, for an anonymous inode,
+// "anon_inode:[word]". It takes its own reference to the inode. 0 or -ENOMEM.
+int __must_check file_set_pseudo(struct file *f, struct inode *inode, const char *word);
 // Opens path (kernel string) relative to cwd as the current credentials. ERR_PTR(-errno).
 struct file *__must_check file_open(const char *path, int flags, mode_t mode);
+// Opens what a lookup has found, without a check of permission (execve has made its own).
+struct file *__must_check file_open_path(const struct path *path, int flags);
 struct file *__must_check file_open_at(int dfd, const char *path, int flags, mode_t mode);
+// The same with LOOKUP_* of fs/path.h on the way (openat2).
+struct file *__must_check file_open_how(int dfd, const char *path, int flags, mode_t mode,
+                                        unsigned int lookup);
+// Opens a name in a directory, for kernel code; no symlinks, no check of permission.
+struct file *__must_check file_open_in(struct dentry *dir, const char *name, int flags);
+// openat2(2): file_open_at() with LOOKUP_* of its `resolve`.
+struct file *__must_check file_open_how(int dfd, const char *path, int flags, mode_t mode,
+                                        unsigned int lookup);
 // A file on an anonymous inode, "anon_inode:[name]" (eventfd, epoll, pidfd, ...).
-struct file *__must_check file_create_anon(const char *name, const struct file_ops *ops, void *private_data, int flags);
+struct file *__must_check file_create_anon(const char *name, const struct file_ops *ops, void *private_data,
+                                           int flags);
 // Reads at an offset into kernel memory, whole or until the end. Bytes or -errno.
 ssize_t __must_check file_read_kernel(struct file *f, void *buf, size_t n, off_t pos);
 ssize_t __must_check file_write_kernel(struct file *f, const void *buf, size_t n, off_t *pos);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Inodes, dentries, mounts, file systems.
 //
+// Locks: a directory's inode->lock serialises changes of its names; a dentry's spinlock guards its tree of children; [tree] is
+// the one spinlock over all parent links (dentry.c), [mounts] the one over mounts (mount.c).
+//
 // All file systems live in memory, so lookup never waits for a device. A dentry is a name in a directory and holds its inode; the dentries of tmpfs are the
 // directory itself (pinned as long as the name exists), those of procfs are made at lookup and dropped with the last reference.
 #pragma once
@@ -26,10 +29,11 @@ struct file_lock_list;
 
 #define MKDEV(major, minor) (((dev_t)(major) << 20) | (minor))
 #define DEV_MAJOR(dev)      ((unsigned int)((dev) >> 20))
-#define DEV_MINOR(dev)      ((unsigned int)((dev) & 0xfffff))
+#define DEV_MINOR(dev)      ((unsigned int)((dev)&0xfffff))
 // As struct stat has it (new_encode_dev).
-#define DEV_ENCODE(dev) ((DEV_MINOR(dev) & 0xff) | (DEV_MAJOR(dev) << 8) | ((uint64_t)(DEV_MINOR(dev) & ~0xffu) << 12))
-#define DEV_DECODE(enc) MKDEV(((enc) & 0xfff00) >> 8, ((enc) & 0xff) | (((enc) >> 12) & 0xfff00))
+#define DEV_ENCODE(dev)                                                                                      \
+    ((DEV_MINOR(dev) & 0xff) | (DEV_MAJOR(dev) << 8) | ((uint64_t)(DEV_MINOR(dev) & ~0xffu) << 12))
+#define DEV_DECODE(enc) MKDEV(((enc)&0xfff00) >> 8, ((enc)&0xff) | (((enc) >> 12) & 0xfff00))
 
 struct path {
     struct mount *mount;
@@ -39,19 +43,23 @@ struct path {
 struct dir_context {
     off_t pos; // of the next entry; 0 and 1 are "." and ".."
     // Returns false when there is no more room.
-    bool (*emit)(struct dir_context *ctx, const char *name, size_t len, off_t next_pos, ino_t ino, unsigned int d_type);
+    bool (*emit)(struct dir_context *ctx, const char *name, size_t len, off_t next_pos, ino_t ino,
+                 unsigned int d_type);
 };
 
 struct inode_ops {
     // Looks name up in directory `dir`: fills in d->inode (NULL left: no such name). 0 or -errno. NULL op: the directory tree is all there is (tmpfs).
     int (*lookup)(struct inode *dir, struct dentry *d);
-    int (*create)(struct inode *dir, struct dentry *d, mode_t mode, dev_t rdev); // regular, device, fifo, socket by mode
+    int (*create)(struct inode *dir, struct dentry *d, mode_t mode,
+                  dev_t rdev); // regular, device, fifo, socket by mode
     int (*mkdir)(struct inode *dir, struct dentry *d, mode_t mode);
     int (*symlink)(struct inode *dir, struct dentry *d, const char *target, size_t len);
     int (*link)(struct inode *dir, struct dentry *d, struct inode *target);
     int (*unlink)(struct inode *dir, struct dentry *d); // also rmdir
-    int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *new_d, unsigned int flags);
-    // The target: a NUL-terminated string valid while the inode is referenced, or ERR_PTR. For magic links (/proc/PID/exe, fd/N) follow() is used instead.
+    int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *new_d,
+                  unsigned int flags);
+    // The target: a NUL-terminated string valid while the inode is referenced (inode->size is its length), or put into buf (size 0),
+    // or ERR_PTR. For magic links (/proc/PID/exe, fd/N) follow() is used instead.
     const char *(*readlink)(struct inode *inode, char *buf, size_t n);
     int (*follow)(struct inode *inode, struct path *out); // magic link: the place itself, referenced
     int (*open)(struct inode *inode, struct file *f);     // sets ops and private_data; NULL: inode->fops
@@ -89,45 +97,50 @@ struct kstat {
 
 struct inode {
     struct refcount refs;
-    mode_t mode;                  // [l] type and permissions
-    uid_t uid;                    // [l]
-    gid_t gid;                    // [l]
-    unsigned int nlink;           // [l]
-    dev_t rdev;                   // [I]
-    ino_t ino;                    // [I]
-    uint64_t size;                // [l] read without
+    mode_t mode;                        // [l] type and permissions
+    uid_t uid;                          // [l]
+    gid_t gid;                          // [l]
+    unsigned int nlink;                 // [l]
+    dev_t rdev;                         // [I]
+    ino_t ino;                          // [I]
+    uint64_t size;                      // [l] read without
     ktime_t atime, mtime, ctime, btime; // [l]
-    struct superblock *sb;        // [I]
-    const struct inode_ops *ops;  // [I]
-    const struct file_ops *fops;  // [I] of open files
-    struct vm_backing backing;    // content as pages, ops NULL if none
-    struct mutex lock;            // content: writers, truncation
-    struct spinlock spin;         // [l] attributes
+    struct superblock *sb;              // [I]
+    const struct inode_ops *ops;        // [I]
+    const struct file_ops *fops;        // [I] of open files
+    struct vm_backing backing;          // content as pages, ops NULL if none
+    struct mutex lock;                  // content: writers, truncation
+    struct spinlock spin;               // [l] attributes
     void *private_data;
     struct pipe *pipe;            // FIFO: its pipe while open
+    bool linkable;                // O_TMPFILE: it may still get its first name
     struct file_lock_list *locks; // fs/lock.c: POSIX and flock locks, made on demand
 };
 
+RB_HEAD(dentry_tree, dentry);
 struct dentry {
-    RB_ENTRY(dentry) node;     // in parent's children [parent->lock]
-    uint64_t key;              // hash of the name << 8 | a number that keeps equal hashes apart: order of the tree and of readdir
-    struct refcount refs;
-    struct dentry *parent;     // referenced; root: itself
-    struct inode *inode;       // referenced; NULL: negative (being created)
-    RB_HEAD(dentry_tree, dentry) children; // [lock]
+    RB_ENTRY(dentry) node; // in parent's children [parent->lock]
+    uint64_t key; // [I] dentry_key() and a number that keeps equal names' hashes apart: order of readdir
+    struct refcount refs;        // 1 for being in the parent's tree
+    struct dentry *parent;       // [tree] referenced; root: itself, without a reference
+    struct inode *inode;         // [I] once found or made; referenced
+    struct dentry_tree children; // [lock]
     struct spinlock lock;
-    unsigned int child_count;  // [lock] directories among them count for nlink elsewhere
-    struct mount *mounted;     // [a] the mount on top of it, if any
-    bool dead;                 // unlinked
-    uint8_t name_len;
-    char name[];               // NUL-terminated, at most NAME_MAX
+    unsigned int child_count; // [lock]
+    struct mount *mounted;    // [mounts] a mount on top of it, NULL: none. Read without.
+    bool dead;                // [parent->lock] its name has gone
+    bool in_tree;             // [parent->lock] in parent's children
+    bool pseudo;      // [I] of a pipe or another file that never had a place: path_name() gives a word
+    uint8_t name_len; // [tree] of `name`; changed by a rename only while d is in no tree of children
+    const char *name; // [tree] NUL-terminated, at most NAME_MAX; `inline_name`, or kmalloc'ed by a rename
+    char inline_name[];
 };
 
 struct superblock {
     const struct fs_type *type;
-    dev_t dev;               // anonymous number
+    dev_t dev;                                               // anonymous number
     uint64_t max_pages, used_pages, max_inodes, used_inodes; // [a] limits, 0: none
-    ino_t next_ino;          // [a]
+    ino_t next_ino;                                          // [a]
     void *private_data;
     struct refcount refs;
 };
@@ -148,15 +161,62 @@ struct kstatfs {
 };
 
 struct mount {
-    struct list_head link;    // all mounts, in order of mounting
+    struct list_head link; // all mounts, in order of mounting
     struct refcount refs;
-    struct mount *parent;     // NULL: the root
+    struct mount *parent;      // NULL: the root
     struct dentry *mountpoint; // in parent
     struct dentry *root;
     struct superblock *sb;
-    unsigned int flags;       // MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, ...
+    unsigned int flags; // MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, ...
     int id;
     char source[64];
+    bool attached; // [mounts] in the list
 };
 
 void fs_type_register(struct fs_type *type);
+const struct fs_type *fs_type_find(const char *name); // NULL if there is none
+void fs_type_for_each(bool (*fn)(const struct fs_type *type, void *arg), void *arg);
+
+// A superblock with one reference and an anonymous device number. NULL if no memory.
+struct superblock *__must_check superblock_create(const struct fs_type *type);
+void superblock_put(struct superblock *sb); // the last one: type->destroy
+
+// A cleared inode, one reference: owner root, the next number of sb, times now, nlink 1 (directory: 2). It holds sb. NULL if no
+// memory.
+struct inode *__must_check inode_create(struct superblock *sb, mode_t mode);
+static inline void inode_get(struct inode *inode) {
+    ref_get(&inode->refs);
+}
+void inode_put(struct inode *inode); // the last one: type->inode_free
+// Owner by the current credentials and the directory (set-group-id is inherited).
+void inode_init_owner(struct inode *inode, const struct inode *dir);
+// The change of attributes that every file system makes, size apart: stores what attr holds. Also ctime. 0.
+int inode_setattr(struct inode *inode, const struct iattr *attr);
+void inode_touch(struct inode *inode, bool modified);      // ctime, and mtime if modified, are now
+void inode_getattr(struct inode *inode, struct kstat *st); // by the op, or from the fields
+void inode_change_nlink(struct inode *inode, int n);
+
+// A dentry for a name, not in the tree, without inode; it references parent (NULL: it is a root). NULL if no memory.
+struct dentry *__must_check dentry_alloc(struct dentry *parent, const char *name, size_t len);
+// The root dentry of a file system; takes a reference of its own to the inode.
+struct dentry *__must_check dentry_create_root(struct inode *inode);
+static inline void dentry_get(struct dentry *d) {
+    ref_get(&d->refs);
+}
+void dentry_put(struct dentry *d);
+// Puts d into its parent's tree, which takes a reference; and out again: then it is dead.
+void dentry_insert(struct dentry *d);
+void dentry_remove(struct dentry *d);
+// Gives d, in the tree, the place of `name` (kmalloc'ed, taken over) in `dir`. What `victim` (NULL: nothing) names there goes; or,
+// with `other_name`, it takes d's old place under that name (taken over, too). rename_lock and both directories' locks are held.
+void dentry_move(struct dentry *d, struct dentry *dir, const char *name, struct dentry *victim,
+                 const char *other_name);
+// Copies d's name, which may change.
+size_t dentry_copy_name(struct dentry *d, char buf[256]);
+// The child of that name in the tree, referenced, or NULL.
+struct dentry *dentry_find(struct dentry *parent, const char *name, size_t len);
+// The parent with a reference.
+struct dentry *dentry_get_parent(struct dentry *d);
+// readdir of a directory whose tree is all there is (tmpfs).
+int dentry_readdir(struct file *f, struct dir_context *ctx);
+off_t dentry_lseek_dir(struct file *f, off_t offset, int whence);

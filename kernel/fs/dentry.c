@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+// Dentries: names in directories.
+//
+// A directory's children stand in a red-black tree ordered by a hash of their names, which is also the order of readdir: a
+// position there is a key, so it stays good whatever comes and goes. Being in the tree is a reference; a name of procfs and its
+// like is not in it, but for mount points, so it goes with its last user.
+#include "core/errno.h"
+#include "fs/file.h"
+#include "fs/inode.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include <linux/fs.h>
+
+#define KEY_BITS   62
+#define EQUAL_BITS 8 // of the key, to tell names with the same hash apart
+#define FIRST_POS  2 // of readdir, behind "." and ".."
+
+static struct spinlock tree_lock = SPINLOCK_INIT; // [tree]
+
+static int dentry_compare(const struct dentry *a, const struct dentry *b) {
+    return a->key < b->key ? -1 : a->key > b->key;
+}
+RB_GENERATE_STATIC(dentry_tree, dentry, node, dentry_compare)
+
+// FNV-1a over 8 bytes at a time where there are so many, with a final mix.
+static uint64_t name_key(const char *name, size_t len) {
+    uint64_t h = 0xcbf29ce484222325 ^ len;
+    for (; len >= 8; name += 8, len -= 8) {
+        uint64_t word;
+        memcpy(&word, name, 8);
+        h = (h ^ word) * 0x9e3779b97f4a7c15;
+        h ^= h >> 29;
+    }
+    for (; len; len--)
+        h = (h ^ (unsigned char)*name++) * 0x100000001b3;
+    h ^= h >> 32;
+    return (h * 0x9e3779b97f4a7c15) >> (64 - KEY_BITS + EQUAL_BITS) << EQUAL_BITS;
+}
+
+struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len) {
+    struct dentry *d = kmalloc(sizeof(*d) + len + 1);
+    if (!d)
+        return NULL;
+    memset(d, 0, sizeof(*d));
+    ref_init(&d->refs);
+    spin_init(&d->lock);
+    RB_INIT(&d->children);
+    d->key = name_key(name, len);
+    d->name_len = len;
+    memcpy(d->inline_name, name, len);
+    d->inline_name[len] = '\0';
+    d->name = d->inline_name;
+    if (parent)
+        dentry_get(parent);
+    d->parent = parent ? parent : d;
+    return d;
+}
+
+struct dentry *dentry_create_root(struct inode *inode) {
+    struct dentry *d = dentry_alloc(NULL, "", 0);
+    if (!d)
+        return NULL;
+    inode_get(inode);
+    d->inode = inode;
+    return d;
+}
+
+void dentry_put(struct dentry *d) {
+    while (ref_put(&d->refs)) {
+        struct dentry *parent = d->parent;
+        if (d->inode)
+            inode_put(d->inode);
+        bool root = parent == d;
+        if (d->name != d->inline_name)
+            kfree((char *)d->name);
+        kfree(d);
+        if (root)
+            return;
+        d = parent;
+    }
+}
+
+// The first child of that hash [parent->lock].
+static struct dentry *first_of_key(struct dentry *parent, uint64_t key) {
+    struct dentry *d = RB_ROOT(&parent->children), *found = NULL;
+    while (d) {
+        if (d->key >= key) {
+            found = d;
+            d = RB_LEFT(d, node);
+        } else {
+            d = RB_RIGHT(d, node);
+        }
+    }
+    return found;
+}
+
+static struct dentry *find_locked(struct dentry *parent, const char *name, size_t len) {
+    uint64_t key = name_key(name, len);
+    for (struct dentry *d = first_of_key(parent, key); d && d->key >> EQUAL_BITS == key >> EQUAL_BITS;
+         d = RB_NEXT(dentry_tree, &parent->children, d))
+        if (d->name_len == len && !memcmp(d->name, name, len))
+            return d;
+    return NULL;
+}
+
+struct dentry *dentry_find(struct dentry *parent, const char *name, size_t len) {
+    spin_lock(&parent->lock);
+    struct dentry *d = find_locked(parent, name, len);
+    if (d)
+        dentry_get(d);
+    spin_unlock(&parent->lock);
+    return d;
+}
+
+void dentry_insert(struct dentry *d) {
+    struct dentry *parent = d->parent;
+    if (parent == d)
+        return;
+    spin_lock(&parent->lock);
+    if (!d->in_tree) {
+        d->key = d->key >> EQUAL_BITS << EQUAL_BITS;
+        while (RB_INSERT(dentry_tree, &parent->children, d))
+            d->key++; // 255 names of one hash of 54 bits: not in this world
+        d->in_tree = true;
+        d->dead = false;
+        parent->child_count++;
+        dentry_get(d);
+    }
+    spin_unlock(&parent->lock);
+}
+
+void dentry_remove(struct dentry *d) {
+    struct dentry *parent = d->parent;
+    spin_lock(&parent->lock);
+    bool was = d->in_tree;
+    if (was) {
+        RB_REMOVE(dentry_tree, &parent->children, d);
+        parent->child_count--;
+    }
+    d->in_tree = false;
+    d->dead = true;
+    spin_unlock(&parent->lock);
+    if (was)
+        dentry_put(d);
+}
+
+struct dentry *dentry_get_parent(struct dentry *d) {
+    spin_lock(&tree_lock);
+    struct dentry *parent = d->parent;
+    dentry_get(parent);
+    spin_unlock(&tree_lock);
+    return parent;
+}
+
+size_t dentry_copy_name(struct dentry *d, char buf[256]) {
+    spin_lock(&tree_lock);
+    size_t len = d->name_len;
+    memcpy(buf, d->name, len + 1);
+    spin_unlock(&tree_lock);
+    return len;
+}
+
+// ---- renaming
+
+static void take_out(struct dentry *d) {
+    struct dentry *parent = d->parent;
+    spin_lock(&parent->lock);
+    RB_REMOVE(dentry_tree, &parent->children, d);
+    parent->child_count--;
+    d->in_tree = false;
+    spin_unlock(&parent->lock);
+}
+
+// Changes name and parent of d, which is in no tree, and puts it in; the reference of being in a tree goes along.
+static void put_in(struct dentry *d, struct dentry *dir, const char *name) {
+    struct dentry *old_dir = d->parent;
+    const char *old_name = d->name;
+    dentry_get(dir);
+    spin_lock(&tree_lock);
+    d->name = name;
+    d->name_len = strlen(name);
+    d->key = name_key(name, d->name_len);
+    d->parent = dir;
+    spin_unlock(&tree_lock);
+    dentry_insert(d);
+    dentry_put(d);
+    dentry_put(old_dir);
+    if (old_name != d->inline_name)
+        kfree((char *)old_name);
+}
+
+void dentry_move(struct dentry *d, struct dentry *dir, const char *name, struct dentry *victim,
+                 const char *other_name) {
+    struct dentry *old_dir = d->parent;
+    dentry_get(old_dir);
+    take_out(d);
+    if (victim && other_name) {
+        take_out(victim);
+        put_in(victim, old_dir, other_name);
+    } else if (victim) {
+        dentry_remove(victim);
+    }
+    put_in(d, dir, name);
+    dentry_put(old_dir);
+}
+
+// ---- readdir
+
+static struct dentry *next_from(struct dentry *dir, uint64_t key) {
+    spin_lock(&dir->lock);
+    struct dentry *d = first_of_key(dir, key);
+    if (d)
+        dentry_get(d);
+    spin_unlock(&dir->lock);
+    return d;
+}
+
+int dentry_readdir(struct file *f, struct dir_context *ctx) {
+    struct dentry *dir = f->path.dentry, *d;
+    char name[256];
+    while ((d = next_from(dir, ctx->pos - FIRST_POS))) {
+        off_t next = d->key + FIRST_POS + 1;
+        size_t len = dentry_copy_name(d, name);
+        bool room = ctx->emit(ctx, name, len, next, d->inode->ino, (d->inode->mode & S_IFMT) >> 12);
+        dentry_put(d);
+        if (!room)
+            break;
+        ctx->pos = next;
+    }
+    return 0;
+}
+
+off_t dentry_lseek_dir(struct file *f, off_t offset, int whence) {
+    if (whence == SEEK_CUR)
+        offset += f->pos;
+    else if (whence != SEEK_SET)
+        return -EINVAL;
+    if (offset < 0)
+        return -EINVAL;
+    return f->pos = offset;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// devtmpfs: see devtmpfs.h.
+#include "fs/devtmpfs.h"
+#include "core/panic.h"
+#include "core/printk.h"
+#include "fs/tmpfs.h"
+#include "fs/vfs.h"
+#include "lib/string.h"
+
+static struct dentry *devtmpfs_root; // [I] once made
+
+void devtmpfs_add(struct chrdev *c) {
+    if (!devtmpfs_root || !c->name)
+        return;
+    int err = vfs_create(devtmpfs_root, c->name, strlen(c->name), S_IFCHR | c->mode, c->dev, NULL);
+    if (err)
+        pr_err("devtmpfs: cannot make the node of %s: error %d", c->name, err);
+}
+
+static bool add_known(struct chrdev *c, void *arg) {
+    (void)arg;
+    devtmpfs_add(c);
+    return true;
+}
+
+static struct dentry *devtmpfs_mount(const struct fs_type *type, const char *source, const char *options) {
+    (void)type, (void)source, (void)options;
+    dentry_get(devtmpfs_root);
+    return devtmpfs_root;
+}
+
+static struct fs_type devtmpfs_type = {.name = "devtmpfs",
+                                       .nodev = true,
+                                       .mount = devtmpfs_mount,
+                                       .statfs = tmpfs_statfs,
+                                       .destroy = tmpfs_destroy,
+                                       .inode_free = tmpfs_inode_free,
+                                       .show_options = tmpfs_show_options};
+
+void devtmpfs_init(void) {
+    devtmpfs_root = tmpfs_create_instance(&devtmpfs_type, NULL);
+    if (IS_ERR(devtmpfs_root))
+        panic("no memory for /dev");
+    fs_type_register(&devtmpfs_type);
+    chrdev_for_each(add_known, NULL);
+}

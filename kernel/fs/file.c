@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: MIT
+// Open files: their making, opening by name, reading, writing and end.
+#include "fs/file.h"
+#include "core/errno.h"
+#include "core/panic.h"
+#include "fs/chrdev.h"
+#include "fs/epoll.h"
+#include "fs/lock.h"
+#include "fs/mount.h"
+#include "fs/path_walk.h"
+#include "fs/pipe.h"
+#include "fs/vfs.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "upcalls.h"
+#include <asm/signal.h>
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/mount.h>
+#include <linux/resource.h>
+
+#define READ          4
+#define WRITE         2
+#define O_TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
+// What a file remembers of the flags of its open.
+#define KEPT_FLAGS                                                                                           \
+    (O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_DIRECT | O_LARGEFILE | O_NOATIME | O_PATH |    \
+     FASYNC | O_DIRECTORY | O_NOFOLLOW)
+
+static struct slab_cache *files;
+static struct superblock *anon_sb; // of inodes without a place
+static struct inode *anon_inode;   // that of all files of file_create_anon()
+static struct mount *anon_mount;
+static const struct file_ops path_ops; // of O_PATH files: none
+
+void file_init(void) {
+    static struct fs_type anon_type = {.name = "anon_inodefs", .nodev = true};
+    files = slab_create("file", sizeof(struct file), 0);
+    anon_sb = superblock_create(&anon_type);
+    anon_inode = anon_sb ? inode_create(anon_sb, 0600) : NULL;
+    struct dentry *root = anon_inode ? dentry_create_root(anon_inode) : NULL;
+    anon_mount = root ? mount_create_internal(root) : NULL;
+    if (!anon_mount)
+        panic("no memory for files");
+}
+
+// ---- life
+
+struct file *file_alloc(const struct file_ops *ops, unsigned int flags) {
+    struct file *f = slab_zalloc(files);
+    if (!f)
+        return ERR_PTR(-ENOMEM);
+    ref_init(&f->refs);
+    f->flags = flags;
+    f->ops = ops;
+    f->cred = cred_get(current->cred ? current->cred : &kernel_cred);
+    mutex_init(&f->pos_lock);
+    return f;
+}
+
+void file_put(struct file *f) {
+    if (!ref_put(&f->refs))
+        return;
+    if (f->epoll_links.next)
+        epoll_forget_file(f);
+    if (f->inode && f->inode->locks)
+        file_locks_release(f);
+    if (f->ops && f->ops->release)
+        f->ops->release(f);
+    if (f->path.dentry)
+        path_put(&f->path);
+    else if (f->inode)
+        inode_put(f->inode);
+    cred_put(f->cred);
+    slab_free(files, f);
+}
+
+void vm_file_get(struct file *f) {
+    file_get(f);
+}
+
+void vm_file_put(struct file *f) {
+    file_put(f);
+}
+
+int file_set_pseudo(struct file *f, struct inode *inode, const char *word) {
+    struct dentry *d = dentry_alloc(NULL, word, strlen(word));
+    if (!d)
+        return -ENOMEM;
+    inode_get(inode);
+    d->inode = inode;
+    d->pseudo = true;
+    mount_get(anon_mount);
+    f->path = (struct path){anon_mount, d};
+    f->inode = inode;
+    return 0;
+}
+
+struct file *file_create_anon(const char *name, const struct file_ops *ops, void *private_data, int flags) {
+    struct file *f = file_alloc(NULL, flags);
+    if (IS_ERR(f))
+        return f;
+    if (file_set_pseudo(f, anon_inode, name)) {
+        file_put(f);
+        return ERR_PTR(-ENOMEM);
+    }
+    f->ops = ops;
+    f->private_data = private_data;
+    return f;
+}
+
+// ---- opening what was found
+
+static int open_special(struct inode *inode, struct file *f) {
+    switch (inode->mode & S_IFMT) {
+    case S_IFCHR:
+        return chrdev_open(inode, f);
+    case S_IFIFO:
+        return pipe_open_fifo(inode, f);
+    case S_IFSOCK:
+    case S_IFBLK:
+        return -ENXIO;
+    }
+    if (inode->ops && inode->ops->open)
+        return inode->ops->open(inode, f);
+    f->ops = inode->fops;
+    return f->ops ? 0 : -ENXIO;
+}
+
+struct file *file_open_path(const struct path *path, int flags) {
+    struct inode *inode = path->dentry->inode;
+    struct file *f = file_alloc(NULL, flags & KEPT_FLAGS);
+    if (IS_ERR(f))
+        return f;
+    f->path = *path;
+    path_get(&f->path);
+    f->inode = inode;
+    if (flags & O_PATH) {
+        f->ops = &path_ops;
+        return f;
+    }
+    int err = open_special(inode, f);
+    if (!err)
+        return f;
+    f->ops = NULL;
+    file_put(f);
+    return ERR_PTR(err);
+}
+
+// May the caller open it this way?
+static int check_open(const struct path *path, int flags) {
+    struct inode *inode = path->dentry->inode;
+    mode_t type = inode->mode & S_IFMT;
+    static const int masks[] = {READ, WRITE, READ | WRITE, READ | WRITE};
+    int mask = masks[flags & O_ACCMODE];
+    if (flags & O_TRUNC)
+        mask |= WRITE;
+    if (type == S_IFLNK)
+        return -ELOOP;
+    if (type == S_IFDIR && (mask & WRITE))
+        return -EISDIR;
+    if ((type == S_IFCHR || type == S_IFBLK) && (path->mount->flags & MS_NODEV))
+        return -EACCES;
+    if ((mask & WRITE) && (type == S_IFREG || type == S_IFDIR)) {
+        int err = mount_check_writable(path->mount);
+        if (err)
+            return err;
+    }
+    if ((flags & O_NOATIME) && current->cred->fsuid != inode->uid && !cred_capable(current->cred, CAP_FOWNER))
+        return -EPERM;
+    return inode_permission(inode, mask);
+}
+
+// `created`: by this very call, which then may do with it what it likes.
+static struct file *open_found(const struct path *path, int flags, bool created) {
+    struct inode *inode = path->dentry->inode;
+    int err = 0;
+    if ((flags & O_DIRECTORY) && !S_ISDIR(inode->mode))
+        return ERR_PTR(S_ISLNK(inode->mode) && !(flags & O_PATH) ? -ELOOP : -ENOTDIR);
+    if (!(flags & O_PATH) && !created)
+        err = check_open(path, flags);
+    if (!err && (flags & O_TRUNC) && !(flags & O_PATH) && !created && S_ISREG(inode->mode))
+        err = vfs_truncate(inode, 0);
+    return err ? ERR_PTR(err) : file_open_path(path, flags);
+}
+
+// ---- opening by name
+
+static mode_t apply_umask(mode_t mode) {
+    return mode & ~(current->fs ? current->fs->umask : 0);
+}
+
+// The last component of a name in the directory dir->dentry, to be created if it is not there. *dir becomes what is opened.
+static int find_or_create(struct path *dir, const struct last_component *last, int flags, mode_t mode,
+                          bool *created) {
+    *created = false;
+    if (last->slash)
+        return -EISDIR;
+    for (;;) {
+        struct dentry *d = vfs_lookup(dir->dentry, last->name, last->len);
+        if (IS_ERR(d) && PTR_ERR(d) == -ENOENT) {
+            int err = mount_check_writable(dir->mount);
+            if (!err)
+                err = inode_permission(dir->dentry->inode, 3);
+            if (!err)
+                err = vfs_create(dir->dentry, last->name, last->len, S_IFREG | apply_umask(mode & 07777), 0,
+                                 &d);
+            if (err == -EEXIST && !(flags & O_EXCL))
+                continue; // somebody was faster
+            if (err)
+                return err;
+            *created = true;
+        } else if (IS_ERR(d)) {
+            return PTR_ERR(d);
+        } else if (flags & O_EXCL) {
+            dentry_put(d);
+            return -EEXIST;
+        }
+        dentry_put(dir->dentry);
+        dir->dentry = d;
+        if (!*created)
+            mount_cross_down(dir);
+        return 0;
+    }
+}
+
+static struct file *open_creating(int dfd, const char *name, int flags, mode_t mode, unsigned int lookup) {
+    struct last_component last;
+    struct path path;
+    bool created = false;
+    if (flags & O_DIRECTORY)
+        return ERR_PTR(-EINVAL);
+    if (!(flags & (O_EXCL | O_NOFOLLOW)))
+        lookup |= LOOKUP_FOLLOW;
+    int err = path_lookup_parent(dfd, name, lookup, &path, &last);
+    if (err)
+        return ERR_PTR(err);
+    if (!last.dots)
+        err = find_or_create(&path, &last, flags, mode, &created);
+    else if (flags & O_EXCL)
+        err = -EEXIST;
+    else if (S_ISDIR(path.dentry->inode->mode))
+        err = -EISDIR;
+    if (!err && !created && S_ISDIR(path.dentry->inode->mode))
+        err = -EISDIR;
+    struct file *f = err ? ERR_PTR(err) : open_found(&path, flags, created);
+    path_put(&path);
+    return f;
+}
+
+// O_TMPFILE: a file in the directory's file system that has no name yet.
+static struct file *open_unnamed(const struct path *dir, int flags, mode_t mode) {
+    struct inode *inode = dir->dentry->inode;
+    if (!(flags & (O_WRONLY | O_RDWR)))
+        return ERR_PTR(-EINVAL);
+    if (!S_ISDIR(inode->mode))
+        return ERR_PTR(-ENOTDIR);
+    if (!inode->ops->create)
+        return ERR_PTR(-EOPNOTSUPP);
+    int err = mount_check_writable(dir->mount);
+    if (!err)
+        err = inode_permission(inode, 3);
+    if (err)
+        return ERR_PTR(err);
+    struct dentry *d = dentry_alloc(dir->dentry, "#tmpfile", 8);
+    if (!d)
+        return ERR_PTR(-ENOMEM);
+    err = inode->ops->create(inode, d, S_IFREG | apply_umask(mode & 07777), 0);
+    struct file *f = ERR_PTR(err);
+    if (!err) {
+        d->dead = true;
+        d->inode->nlink = 0;
+        d->inode->linkable = !(flags & O_EXCL);
+        struct path path = {dir->mount, d};
+        f = file_open_path(&path, flags);
+    }
+    dentry_put(d);
+    return f;
+}
+
+struct file *file_open_how(int dfd, const char *name, int flags, mode_t mode, unsigned int lookup) {
+    struct path path;
+    if (flags & O_PATH)
+        flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    if ((flags & O_CREAT) && (flags & O_TMPFILE_BIT))
+        return ERR_PTR(-EINVAL);
+    if (flags & O_CREAT)
+        return open_creating(dfd, name, flags, mode, lookup);
+    if (!(flags & O_NOFOLLOW))
+        lookup |= LOOKUP_FOLLOW;
+    int err = path_lookup(dfd, name, lookup, &path);
+    if (err)
+        return ERR_PTR(err);
+    struct file *f =
+        flags & O_TMPFILE_BIT ? open_unnamed(&path, flags, mode) : open_found(&path, flags, false);
+    path_put(&path);
+    return f;
+}
+
+struct file *file_open_at(int dfd, const char *name, int flags, mode_t mode) {
+    return file_open_how(dfd, name, flags, mode, 0);
+}
+
+struct file *file_open(const char *name, int flags, mode_t mode) {
+    return file_open_how(AT_FDCWD, name, flags, mode, 0);
+}
+
+struct file *file_open_in(struct dentry *dir, const char *name, int flags) {
+    struct dentry *d = vfs_lookup(dir, name, strlen(name));
+    if (IS_ERR(d))
+        return ERR_PTR(PTR_ERR(d));
+    struct path path = {anon_mount, d};
+    struct file *f = file_open_path(&path, flags);
+    dentry_put(d);
+    return f;
+}
+
+// ---- reading and writing
+
+ssize_t file_read(struct file *f, struct uio *u, off_t *pos) {
+    if ((f->flags & (O_ACCMODE | O_PATH)) == O_WRONLY || (f->flags & O_PATH))
+        return -EBADF;
+    if (!f->ops->read)
+        return f->inode && S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
+    return f->ops->read(f, u, pos);
+}
+
+// RLIMIT_FSIZE: as much as may still be written at `at`; nothing is -EFBIG with SIGXFSZ.
+static int limit_size(struct uio *u, uint64_t at) {
+    uint64_t limit = process_rlimit(RLIMIT_FSIZE);
+    if (limit == RLIM64_INFINITY || at + u->resid <= limit)
+        return 0;
+    if (at >= limit) {
+        signal_send_thread(current, SIGXFSZ);
+        return -EFBIG;
+    }
+    size_t room = limit - at;
+    u->resid = room;
+    return 0;
+}
+
+ssize_t file_write(struct file *f, struct uio *u, off_t *pos) {
+    if ((f->flags & O_ACCMODE) == O_RDONLY || (f->flags & O_PATH))
+        return -EBADF;
+    if (!f->ops->write)
+        return -EINVAL;
+    if (f->backing && u->resid) {
+        int err = limit_size(u, f->flags & O_APPEND ? f->inode->size : (uint64_t)*pos);
+        if (err)
+            return err;
+    }
+    return f->ops->write(f, u, pos);
+}
+
+ssize_t file_read_kernel(struct file *f, void *buf, size_t n, off_t pos) {
+    size_t done = 0;
+    while (done < n) {
+        struct uio_segment seg;
+        struct uio u;
+        uio_init_kernel(&u, &seg, (char *)buf + done, n - done);
+        ssize_t got = f->ops->read ? f->ops->read(f, &u, &pos) : -EINVAL;
+        if (got < 0)
+            return got;
+        if (!got)
+            break;
+        done += got;
+    }
+    return done;
+}
+
+ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, off_t *pos) {
+    struct uio_segment seg;
+    struct uio u;
+    uio_init_kernel(&u, &seg, (void *)buf, n);
+    return f->ops->write ? f->ops->write(f, &u, pos) : -EINVAL;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// What lives in kernel/fs, in the order in which it starts:
+//   inode, dentry, path, mount, vfs   the tree of names;  file, fdtable, uio, lock   open files
+//   tmpfs, tmpfs_data                 the file system in memory, and the root
+//   chrdev, memdev, devtmpfs          devices;  tty*, pty, devpts   terminals
+//   pipe, eventfd, poll, epoll        streams, and waiting for files
+//   procfs, proc_*                    /proc
+#include "fs/init.h"
+#include "core/panic.h"
+#include "fs/chrdev.h"
+#include "fs/devtmpfs.h"
+#include "fs/mount.h"
+#include "fs/pipe.h"
+#include "fs/proc.h"
+#include "fs/tmpfs.h"
+#include "fs/tty.h"
+#include "sched/thread.h"
+
+void inode_cache_init(void);
+void file_init(void);
+
+static void enter_root(void) {
+    static struct fs_context context = {.umask = 022};
+    struct path root = mount_root();
+    ref_init(&context.refs);
+    ref_get(&context.refs); // it is not kmalloc'ed and stays
+    spin_init(&context.lock);
+    context.root = context.cwd = root;
+    path_get(&root);
+    current->fs = &context;
+}
+
+void fs_start(void) {
+    if (!current->cred)
+        current->cred = cred_get(&kernel_cred);
+    inode_cache_init();
+    file_init();
+    tmpfs_init();
+    mount_init();
+    enter_root();
+    memdev_init();
+    devtmpfs_init();
+    pipe_init();
+    procfs_init();
+    tty_init();
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// Inodes, superblocks and the register of file system types.
+#include "fs/inode.h"
+#include "core/errno.h"
+#include "fs/file.h"
+#include "fs/lock.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "sched/clock.h"
+
+static struct spinlock types_lock = SPINLOCK_INIT;
+static struct list_head types = LIST_HEAD_INIT(types); // [types_lock] added to only
+static struct slab_cache *inodes;
+static unsigned int next_device; // [a] minor of the next anonymous device number
+
+void inode_cache_init(void) {
+    inodes = slab_create("inode", sizeof(struct inode), 0);
+}
+
+// ---- types
+
+void fs_type_register(struct fs_type *type) {
+    spin_lock(&types_lock);
+    list_add_tail(&type->link, &types);
+    spin_unlock(&types_lock);
+}
+
+const struct fs_type *fs_type_find(const char *name) {
+    struct fs_type *type, *found = NULL;
+    spin_lock(&types_lock);
+    list_for_each_entry (type, &types, link)
+        if (!strcmp(type->name, name))
+            found = type;
+    spin_unlock(&types_lock);
+    return found;
+}
+
+void fs_type_for_each(bool (*fn)(const struct fs_type *type, void *arg), void *arg) {
+    struct list_head *at = &types;
+    for (;;) {
+        spin_lock(&types_lock);
+        at = at->next;
+        spin_unlock(&types_lock);
+        if (at == &types || !fn(list_entry(at, struct fs_type, link), arg))
+            return;
+    }
+}
+
+// ---- superblocks
+
+struct superblock *superblock_create(const struct fs_type *type) {
+    struct superblock *sb = kzalloc(sizeof(*sb));
+    if (!sb)
+        return NULL;
+    ref_init(&sb->refs);
+    sb->type = type;
+    sb->dev = MKDEV(0, 1 + __atomic_fetch_add(&next_device, 1, __ATOMIC_RELAXED));
+    sb->next_ino = 1;
+    return sb;
+}
+
+void superblock_put(struct superblock *sb) {
+    if (!ref_put(&sb->refs))
+        return;
+    if (sb->type->destroy)
+        sb->type->destroy(sb);
+    kfree(sb);
+}
+
+// ---- inodes
+
+struct inode *inode_create(struct superblock *sb, mode_t mode) {
+    struct inode *inode = slab_zalloc(inodes);
+    if (!inode)
+        return NULL;
+    ref_get(&sb->refs);
+    ref_init(&inode->refs);
+    inode->mode = mode;
+    inode->nlink = S_ISDIR(mode) ? 2 : 1;
+    inode->sb = sb;
+    inode->ino = __atomic_fetch_add(&sb->next_ino, 1, __ATOMIC_RELAXED);
+    inode->atime = inode->mtime = inode->ctime = inode->btime = clock_realtime();
+    mutex_init(&inode->lock);
+    spin_init(&inode->spin);
+    return inode;
+}
+
+void inode_put(struct inode *inode) {
+    if (!ref_put(&inode->refs))
+        return;
+    struct superblock *sb = inode->sb;
+    if (inode->locks)
+        file_locks_free(inode);
+    if (sb->type->inode_free)
+        sb->type->inode_free(inode);
+    slab_free(inodes, inode);
+    superblock_put(sb);
+}
+
+void inode_init_owner(struct inode *inode, const struct inode *dir) {
+    inode->uid = current->cred->fsuid;
+    inode->gid = current->cred->fsgid;
+    if (dir && (dir->mode & S_ISGID)) {
+        inode->gid = dir->gid;
+        if (S_ISDIR(inode->mode))
+            inode->mode |= S_ISGID;
+    }
+}
+
+int inode_setattr(struct inode *inode, const struct iattr *attr) {
+    spin_lock(&inode->spin);
+    if (attr->valid & ATTR_MODE)
+        inode->mode = (inode->mode & S_IFMT) | (attr->mode & 07777);
+    if (attr->valid & ATTR_UID)
+        inode->uid = attr->uid;
+    if (attr->valid & ATTR_GID)
+        inode->gid = attr->gid;
+    if (attr->valid & ATTR_ATIME)
+        inode->atime = attr->atime;
+    if (attr->valid & ATTR_MTIME)
+        inode->mtime = attr->mtime;
+    inode->ctime = clock_realtime();
+    spin_unlock(&inode->spin);
+    return 0;
+}
+
+void inode_touch(struct inode *inode, bool modified) {
+    ktime_t now = clock_realtime();
+    spin_lock(&inode->spin);
+    inode->ctime = now;
+    if (modified)
+        inode->mtime = now;
+    spin_unlock(&inode->spin);
+}
+
+void inode_change_nlink(struct inode *inode, int n) {
+    spin_lock(&inode->spin);
+    inode->nlink += n;
+    inode->ctime = clock_realtime();
+    spin_unlock(&inode->spin);
+}
+
+void inode_getattr(struct inode *inode, struct kstat *st) {
+    spin_lock(&inode->spin);
+    *st = (struct kstat){.dev = inode->sb->dev,
+                         .rdev = inode->rdev,
+                         .ino = inode->ino,
+                         .mode = inode->mode,
+                         .nlink = inode->nlink,
+                         .blksize = PAGE_SIZE,
+                         .uid = inode->uid,
+                         .gid = inode->gid,
+                         .size = inode->size,
+                         .blocks = 0,
+                         .atime = inode->atime,
+                         .mtime = inode->mtime,
+                         .ctime = inode->ctime,
+                         .btime = inode->btime};
+    spin_unlock(&inode->spin);
+    if (inode->ops && inode->ops->getattr)
+        inode->ops->getattr(inode, st);
+}

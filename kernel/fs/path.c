@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: MIT
+// Walking paths.
+//
+// A walk holds one place (mount and dentry, referenced) and moves it component by component. A symlink's target is walked
+// before what is left of the name: the rest waits on a stack. Permission to search is checked at every directory.
+#include "fs/path.h"
+#include "arch/riscv/uaccess.h"
+#include "core/errno.h"
+#include "fs/fdtable.h"
+#include "fs/mount.h"
+#include "fs/path_walk.h"
+#include "fs/vfs.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/limits.h>
+
+#define MAX_LINKS 40
+
+// ---- places
+
+void path_get(struct path *p) {
+    if (p->mount)
+        mount_get(p->mount);
+    if (p->dentry)
+        dentry_get(p->dentry);
+}
+
+void path_put(struct path *p) {
+    if (p->dentry)
+        dentry_put(p->dentry);
+    if (p->mount)
+        mount_put(p->mount);
+}
+
+struct fs_context *fs_context_copy(struct fs_context *old) {
+    struct fs_context *fs = kzalloc(sizeof(*fs));
+    if (!fs)
+        return NULL;
+    ref_init(&fs->refs);
+    spin_init(&fs->lock);
+    spin_lock(&old->lock);
+    fs->root = old->root;
+    fs->cwd = old->cwd;
+    fs->umask = old->umask;
+    path_get(&fs->root);
+    path_get(&fs->cwd);
+    spin_unlock(&old->lock);
+    return fs;
+}
+
+void fs_context_put(struct fs_context *fs) {
+    if (!ref_put(&fs->refs))
+        return;
+    path_put(&fs->root);
+    path_put(&fs->cwd);
+    kfree(fs);
+}
+
+// The process's root or working directory, referenced.
+static struct path fs_place(bool root) {
+    struct fs_context *fs = current->fs;
+    spin_lock(&fs->lock);
+    struct path p = root ? fs->root : fs->cwd;
+    path_get(&p);
+    spin_unlock(&fs->lock);
+    return p;
+}
+
+struct path path_process_root(void) {
+    return fs_place(true);
+}
+
+// ---- permission
+
+int inode_permission(struct inode *inode, int mask) {
+    mode_t mode = inode->mode;
+    if ((mode >> 6 & mode >> 3 & mode & mask & 7) == (mode_t)mask)
+        return 0; // for everybody
+    const struct cred *cred = current->cred;
+    if (inode->ops && inode->ops->permission)
+        return inode->ops->permission(inode, mask);
+    mode_t mine = cred->fsuid == inode->uid ? mode >> 6 : cred_in_group(cred, inode->gid) ? mode >> 3 : mode;
+    if ((mine & mask) == (mode_t)mask)
+        return 0;
+    if (cred_capable(cred, CAP_DAC_OVERRIDE) && (!(mask & 1) || S_ISDIR(mode) || (mode & 0111)))
+        return 0;
+    if (cred_capable(cred, CAP_DAC_READ_SEARCH) && (mask == 4 || (S_ISDIR(mode) && !(mask & 2))))
+        return 0;
+    return -EACCES;
+}
+
+// ---- the walk
+
+struct walk {
+    struct path at;
+    unsigned int flags;
+    const char *rest; // of the name
+    unsigned int depth, links;
+    struct dentry *top; // LOOKUP_BENEATH: may not be left upward
+    struct {
+        const char *rest;    // behind the link
+        struct dentry *link; // whose inode holds the target; referenced
+        char *buffer;        // or the target itself
+    } stack[MAX_LINKS];
+};
+
+static void walk_pop(struct walk *w) {
+    w->depth--;
+    w->rest = w->stack[w->depth].rest;
+    dentry_put(w->stack[w->depth].link);
+    kfree(w->stack[w->depth].buffer);
+}
+
+static void walk_end(struct walk *w) {
+    while (w->depth)
+        walk_pop(w);
+}
+
+static int walk_start(struct walk *w, int dfd, const char *name) {
+    if (*name == '/') {
+        if (w->flags & LOOKUP_BENEATH)
+            return -EXDEV;
+        w->at = fs_place(true);
+    } else if (dfd == AT_FDCWD) {
+        w->at = fs_place(false);
+    } else {
+        struct file *f = fd_get(dfd);
+        if (!f)
+            return -EBADF;
+        w->at = f->path;
+        path_get(&w->at);
+        file_put(f);
+        if (!w->at.dentry || (*name && !S_ISDIR(w->at.dentry->inode->mode))) {
+            path_put(&w->at);
+            return -ENOTDIR;
+        }
+    }
+    w->top = w->at.dentry;
+    return 0;
+}
+
+static void walk_to(struct walk *w, struct path to) {
+    struct path old = w->at;
+    w->at = to;
+    path_put(&old);
+}
+
+static bool at_process_root(const struct walk *w) {
+    const struct path *root = &current->fs->root;
+    return READ_ONCE(root->dentry) == w->at.dentry && READ_ONCE(root->mount) == w->at.mount;
+}
+
+static int walk_up(struct walk *w) {
+    if ((w->flags & LOOKUP_BENEATH) && w->at.dentry == w->top)
+        return -EXDEV;
+    if (at_process_root(w))
+        return 0;
+    while (w->at.dentry == w->at.mount->root) {
+        if (w->flags & LOOKUP_NO_XDEV)
+            return -EXDEV;
+        if (!mount_cross_up(&w->at) || at_process_root(w))
+            return 0;
+    }
+    struct dentry *parent = dentry_get_parent(w->at.dentry);
+    dentry_put(w->at.dentry);
+    w->at.dentry = parent;
+    return 0;
+}
+
+// The child, looked up where the file system makes its names at need. Referenced, or ERR_PTR.
+struct dentry *vfs_lookup(struct dentry *dir, const char *name, size_t len) {
+    struct inode *inode = dir->inode;
+    struct dentry *d = dentry_find(dir, name, len);
+    if (!inode->ops->lookup)
+        return d ? d : ERR_PTR(-ENOENT);
+    if (d && READ_ONCE(d->mounted))
+        return d;
+    if (d)
+        dentry_put(d);
+    d = dentry_alloc(dir, name, len);
+    if (!d)
+        return ERR_PTR(-ENOMEM);
+    int err = inode->ops->lookup(inode, d);
+    if (!err && !d->inode)
+        err = -ENOENT;
+    if (!err)
+        return d;
+    dentry_put(d);
+    return ERR_PTR(err);
+}
+
+// Goes on with the target of the link d, whose reference it takes over. *d is in the directory w->at.
+static int walk_follow(struct walk *w, struct dentry *d) {
+    struct inode *inode = d->inode;
+    char *buffer = NULL;
+    int err = -ELOOP;
+    if (++w->links > MAX_LINKS || (w->flags & LOOKUP_NO_SYMLINKS) || w->depth == MAX_LINKS)
+        goto out;
+    if (inode->ops->follow) {
+        struct path to;
+        err = w->flags & LOOKUP_BENEATH ? -EXDEV : inode->ops->follow(inode, &to);
+        if (!err)
+            walk_to(w, to);
+        goto out;
+    }
+    err = -ENOMEM;
+    if (!inode->size && !(buffer = kmalloc(PATH_MAX))) // of a size: stored
+        goto out;
+    const char *target = inode->ops->readlink(inode, buffer, PATH_MAX);
+    if (IS_ERR(target)) {
+        err = PTR_ERR(target);
+        goto out;
+    }
+    err = -ENOENT;
+    if (!*target)
+        goto out;
+    if (*target == '/') {
+        err = -EXDEV;
+        if (w->flags & LOOKUP_BENEATH)
+            goto out;
+        walk_to(w, fs_place(true));
+    }
+    w->stack[w->depth].rest = w->rest;
+    w->stack[w->depth].link = d;
+    w->stack[w->depth].buffer = buffer;
+    w->depth++;
+    w->rest = target;
+    return 0;
+out:
+    kfree(buffer);
+    dentry_put(d);
+    return err;
+}
+
+// Takes the next component off the name; those of links that are used up are popped on the way. False at the end of all.
+static bool next_component(struct walk *w, const char **name, size_t *len) {
+    for (;;) {
+        while (*w->rest == '/')
+            w->rest++;
+        if (*w->rest)
+            break;
+        if (!w->depth)
+            return false;
+        walk_pop(w);
+    }
+    const char *p = w->rest;
+    while (*p && *p != '/')
+        p++;
+    *name = w->rest;
+    *len = p - w->rest;
+    w->rest = p;
+    return true;
+}
+
+// True if nothing but slashes follows, in this name and in those that wait.
+static bool at_end(const struct walk *w, bool *slash) {
+    const char *p = w->rest;
+    *slash = *p == '/';
+    for (unsigned int i = w->depth;; i--) {
+        while (*p == '/') {
+            *slash = true;
+            p++;
+        }
+        if (*p)
+            return false;
+        if (!i)
+            return true;
+        p = w->stack[i - 1].rest;
+    }
+}
+
+static int step(struct walk *w, const char *name, size_t len, bool follow) {
+    struct dentry *d = vfs_lookup(w->at.dentry, name, len);
+    if (IS_ERR(d))
+        return PTR_ERR(d);
+    if (unlikely(S_ISLNK(d->inode->mode)) && follow)
+        return walk_follow(w, d);
+    struct dentry *old = w->at.dentry;
+    w->at.dentry = d;
+    dentry_put(old);
+    if (unlikely(READ_ONCE(d->mounted))) {
+        struct mount *before = w->at.mount;
+        mount_cross_down(&w->at);
+        if ((w->flags & LOOKUP_NO_XDEV) && w->at.mount != before)
+            return -EXDEV;
+    }
+    return 0;
+}
+
+static int check_directory(const struct walk *w) {
+    struct inode *inode = w->at.dentry->inode;
+    if (unlikely(!S_ISDIR(inode->mode)))
+        return -ENOTDIR;
+    return inode_permission(inode, 1);
+}
+
+// What the last component is when a name is to be made or removed there: not "." or "..".
+static int keep_last(struct last_component *last, const char *name, size_t len, bool slash) {
+    if (len > NAME_MAX)
+        return -ENAMETOOLONG;
+    memcpy(last->name, name, len);
+    last->name[len] = '\0';
+    last->len = len;
+    last->slash = slash;
+    last->dots = name[0] != '.' ? 0 : len == 1 ? 1 : len == 2 && name[1] == '.' ? 2 : 0;
+    return 0;
+}
+
+// Walks the name; if `last` is given, only up to its last component (behind symlinks, with LOOKUP_FOLLOW), which is stored there.
+static int walk_name(struct walk *w, struct last_component *last) {
+    const char *name;
+    size_t len;
+    bool slash = false, dir_wanted = w->flags & LOOKUP_DIRECTORY;
+    while (next_component(w, &name, &len)) {
+        int err = check_directory(w);
+        if (err)
+            return err;
+        if (len > NAME_MAX)
+            return -ENAMETOOLONG;
+        bool end = at_end(w, &slash), follow = !end || slash || (w->flags & LOOKUP_FOLLOW);
+        if (end && last) {
+            struct dentry *d = NULL;
+            if ((w->flags & LOOKUP_FOLLOW) && name[0] != '.')
+                d = vfs_lookup(w->at.dentry, name, len);
+            if (!d || IS_ERR(d) || !S_ISLNK(d->inode->mode)) {
+                if (d && !IS_ERR(d))
+                    dentry_put(d);
+                return keep_last(last, name, len, slash);
+            }
+            if ((err = walk_follow(w, d)))
+                return err;
+            continue;
+        }
+        if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))
+            err = len == 1 ? 0 : walk_up(w);
+        else
+            err = step(w, name, len, follow);
+        if (err)
+            return err;
+        dir_wanted |= end && slash;
+    }
+    if (last)
+        return keep_last(last, ".", 1, false); // "/", or a magic link
+    return dir_wanted && !S_ISDIR(w->at.dentry->inode->mode) ? -ENOTDIR : 0;
+}
+
+static int walk(int dfd, const char *name, unsigned int flags, struct path *out,
+                struct last_component *last) {
+    struct walk w;
+    w.flags = flags;
+    w.rest = name;
+    w.depth = w.links = 0;
+    if (!*name && !(flags & LOOKUP_EMPTY))
+        return -ENOENT;
+    int err = walk_start(&w, dfd, name);
+    if (err)
+        return err;
+    err = walk_name(&w, last);
+    walk_end(&w);
+    if (err)
+        path_put(&w.at);
+    else
+        *out = w.at;
+    return err;
+}
+
+int path_lookup(int dfd, const char *name, unsigned int flags, struct path *out) {
+    return walk(dfd, name, flags, out, NULL);
+}
+
+int path_lookup_parent(int dfd, const char *name, unsigned int flags, struct path *out,
+                       struct last_component *last) {
+    return walk(dfd, name, flags, out, last);
+}
+
+char *path_copy_name(const char __user *name, bool allow_empty) {
+    char *buf = kmalloc(PATH_MAX);
+    if (!buf)
+        return ERR_PTR(-ENOMEM);
+    ssize_t n = strncpy_from_user(buf, name, PATH_MAX);
+    if (n > 0 || (n == 0 && allow_empty))
+        return buf;
+    kfree(buf);
+    return ERR_PTR(n ? n : -ENOENT);
+}
+
+int path_lookup_user(int dfd, const char __user *name, unsigned int flags, struct path *out) {
+    char *copy = path_copy_name(name, flags & LOOKUP_EMPTY);
+    if (IS_ERR(copy))
+        return PTR_ERR(copy);
+    int err = path_lookup(dfd, copy, flags, out);
+    kfree(copy);
+    return err;
+}
+
+// ---- names of places
+
+static bool prepend(char *buf, char **at, const char *text, size_t n) {
+    if ((size_t)(*at - buf) < n)
+        return false;
+    *at -= n;
+    memcpy(*at, text, n);
+    return true;
+}
+
+static char *pseudo_name(const struct dentry *d, char *buf, size_t n) {
+    if (S_ISFIFO(d->inode->mode) || S_ISSOCK(d->inode->mode))
+        lib_snprintf(buf, n, "%s:[%lu]", d->name, (unsigned long)d->inode->ino);
+    else
+        lib_snprintf(buf, n, "anon_inode:[%s]", d->name);
+    return buf;
+}
+
+char *path_name(const struct path *p, char *buf, size_t n) {
+    char *at = buf + n, name[NAME_MAX + 1];
+    if (p->dentry->pseudo)
+        return pseudo_name(p->dentry, buf, n);
+    struct path root = fs_place(true), here = *p;
+    bool fits = prepend(buf, &at, "", 1), reached = true;
+    path_get(&here);
+    if (here.dentry->dead)
+        fits = prepend(buf, &at, " (deleted)", 10);
+    char *end = at;
+    while (fits && !(here.dentry == root.dentry && here.mount == root.mount)) {
+        if (here.dentry == here.mount->root) {
+            if (mount_cross_up(&here))
+                continue;
+            reached = !here.mount->attached;
+            break;
+        }
+        size_t len = dentry_copy_name(here.dentry, name);
+        fits = prepend(buf, &at, name, len) && prepend(buf, &at, "/", 1);
+        struct dentry *parent = dentry_get_parent(here.dentry);
+        dentry_put(here.dentry);
+        here.dentry = parent;
+    }
+    if (at == end)
+        fits = fits && prepend(buf, &at, "/", 1);
+    if (!reached)
+        fits = fits && prepend(buf, &at, "(unreachable)", 13);
+    path_put(&here);
+    path_put(&root);
+    return fits ? at : ERR_PTR(-ENAMETOOLONG);
+}

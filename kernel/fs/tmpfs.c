@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: MIT
+// tmpfs: directories are the tree of dentries itself; regular files are tmpfs_data.c's; symlinks hold their target.
+#include "fs/tmpfs.h"
+#include "core/errno.h"
+#include "core/panic.h"
+#include "fs/mount.h"
+#include "fs/tmpfs_data.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "upcalls.h"
+#include <asm/signal.h>
+#include <linux/capability.h>
+#include <linux/falloc.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/memfd.h>
+
+#define MAX_FILE_SIZE ((uint64_t)INT64_MAX & ~(uint64_t)PAGE_MASK)
+
+static const struct inode_ops dir_ops, file_iops, link_ops, special_ops;
+static const struct file_ops dir_fops, file_fops;
+static struct slab_cache *datas;
+static struct mount *internal_mount; // [I] where files without a name are
+
+// ---- inodes
+
+static struct inode *tmpfs_inode(struct superblock *sb, mode_t mode, const struct inode *dir) {
+    if (sb->max_inodes && __atomic_add_fetch(&sb->used_inodes, 1, __ATOMIC_RELAXED) > sb->max_inodes) {
+        __atomic_fetch_sub(&sb->used_inodes, 1, __ATOMIC_RELAXED);
+        return ERR_PTR(-ENOSPC);
+    }
+    struct inode *inode = inode_create(sb, mode);
+    if (!inode)
+        return ERR_PTR(-ENOMEM);
+    inode_init_owner(inode, dir);
+    inode->ops = &special_ops;
+    if (S_ISREG(mode)) {
+        inode->private_data = slab_zalloc(datas);
+        if (!inode->private_data) {
+            inode_put(inode);
+            return ERR_PTR(-ENOMEM);
+        }
+        inode->ops = &file_iops;
+        inode->fops = &file_fops;
+        vm_backing_init(&inode->backing, &tmpfs_backing_ops);
+    } else if (S_ISDIR(mode)) {
+        inode->ops = &dir_ops;
+        inode->fops = &dir_fops;
+    } else if (S_ISLNK(mode)) {
+        inode->ops = &link_ops;
+    }
+    return inode;
+}
+
+void tmpfs_inode_free(struct inode *inode) {
+    if (S_ISREG(inode->mode) && inode->private_data) {
+        tmpfs_cut(inode, 0);
+        slab_free(datas, inode->private_data);
+    } else if (S_ISLNK(inode->mode)) {
+        kfree(inode->private_data);
+    }
+    if (inode->sb->max_inodes)
+        __atomic_fetch_sub(&inode->sb->used_inodes, 1, __ATOMIC_RELAXED);
+}
+
+// ---- directories
+
+static int tmpfs_create(struct inode *dir, struct dentry *d, mode_t mode, dev_t rdev) {
+    struct inode *inode = tmpfs_inode(dir->sb, mode, dir);
+    if (IS_ERR(inode))
+        return PTR_ERR(inode);
+    inode->rdev = rdev;
+    d->inode = inode;
+    return 0;
+}
+
+static int tmpfs_mkdir(struct inode *dir, struct dentry *d, mode_t mode) {
+    int err = tmpfs_create(dir, d, S_IFDIR | mode, 0);
+    if (!err)
+        inode_change_nlink(dir, 1);
+    return err;
+}
+
+static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target, size_t len) {
+    char *copy = kstrndup(target, len);
+    if (!copy)
+        return -ENOMEM;
+    int err = tmpfs_create(dir, d, S_IFLNK | 0777, 0);
+    if (err) {
+        kfree(copy);
+        return err;
+    }
+    d->inode->private_data = copy;
+    d->inode->size = len;
+    return 0;
+}
+
+static int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *target) {
+    (void)dir;
+    inode_get(target);
+    inode_change_nlink(target, 1);
+    d->inode = target;
+    return 0;
+}
+
+static int tmpfs_unlink(struct inode *dir, struct dentry *d) {
+    bool is_dir = S_ISDIR(d->inode->mode);
+    inode_change_nlink(d->inode, is_dir ? -2 : -1);
+    if (is_dir)
+        inode_change_nlink(dir, -1);
+    return 0;
+}
+
+static int tmpfs_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+                        struct dentry *new_d, unsigned int flags) {
+    bool old_is_dir = S_ISDIR(old->inode->mode), new_is_dir = new_d && S_ISDIR(new_d->inode->mode);
+    if (flags & RENAME_EXCHANGE) {
+        if (old_is_dir != new_is_dir && old_dir != new_dir) {
+            inode_change_nlink(old_dir, new_is_dir - old_is_dir);
+            inode_change_nlink(new_dir, old_is_dir - new_is_dir);
+        }
+    } else {
+        if (new_d)
+            (void)tmpfs_unlink(new_dir, new_d);
+        if (old_is_dir) {
+            inode_change_nlink(old_dir, -1);
+            inode_change_nlink(new_dir, 1);
+        }
+    }
+    inode_touch(old->inode, false);
+    return 0;
+}
+
+static const char *tmpfs_readlink(struct inode *inode, char *buf, size_t n) {
+    (void)buf, (void)n;
+    return inode->private_data;
+}
+
+static void dir_getattr(struct inode *inode, struct kstat *st) {
+    (void)inode;
+    st->size = PAGE_SIZE;
+}
+
+static const struct file_ops dir_fops = {.readdir = dentry_readdir, .lseek = dentry_lseek_dir};
+static const struct inode_ops dir_ops = {.create = tmpfs_create,
+                                         .mkdir = tmpfs_mkdir,
+                                         .symlink = tmpfs_symlink,
+                                         .link = tmpfs_link,
+                                         .unlink = tmpfs_unlink,
+                                         .rename = tmpfs_rename,
+                                         .getattr = dir_getattr,
+                                         .setattr = inode_setattr};
+static const struct inode_ops link_ops = {.readlink = tmpfs_readlink, .setattr = inode_setattr};
+static const struct inode_ops special_ops = {.setattr = inode_setattr};
+
+// ---- regular files
+
+// Straight from borrowed bytes, the rest page by page.
+static ssize_t file_read_op(struct file *f, struct uio *u, off_t *pos) {
+    struct inode *inode = f->inode;
+    struct tmpfs_data *t = tmpfs_data(inode);
+    size_t done = 0;
+    uint64_t size = READ_ONCE(inode->size), at = *pos;
+    while (u->resid && at < size) {
+        size_t n = MIN(MIN(PAGE_SIZE - (at & PAGE_MASK), size - at), u->resid), copied;
+        struct page *p = t->root ? tmpfs_find_page(inode, at >> PAGE_SHIFT) : NULL;
+        const char *borrowed = t->borrowed;
+        if (p) {
+            copied = uio_write_to(u, (char *)page_address(p) + (at & PAGE_MASK), n);
+            page_put(p);
+        } else if (borrowed && at < t->borrowed_size) {
+            n = MIN(t->root ? n : u->resid, t->borrowed_size - at);
+            copied = uio_write_to(u, borrowed + at, n);
+        } else {
+            copied = uio_zero(u, n);
+        }
+        at += copied;
+        done += copied;
+        if (copied < n) {
+            if (!done)
+                return -EFAULT;
+            break;
+        }
+    }
+    if (done && !(f->flags & O_NOATIME) && f->path.mount && !(f->path.mount->flags & MS_NOATIME) &&
+        inode->atime <= inode->mtime)
+        WRITE_ONCE(inode->atime, clock_realtime());
+    *pos = at;
+    return done;
+}
+
+static int check_seals(struct inode *inode, uint64_t end) {
+    unsigned int seals = tmpfs_data(inode)->seals;
+    if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+        return -EPERM;
+    return (seals & F_SEAL_GROW) && end > inode->size ? -EPERM : 0;
+}
+
+// One page's part of a write. Bytes, or an error if there were none.
+static ssize_t write_part(struct inode *inode, struct uio *u, uint64_t at) {
+    size_t offset = at & PAGE_MASK, n = MIN(PAGE_SIZE - offset, u->resid);
+    // Behind the end nobody sees a page before it is written; elsewhere it must be clear.
+    bool whole = n == PAGE_SIZE && at >= inode->size;
+    struct page *p = tmpfs_find_page(inode, at >> PAGE_SHIFT);
+    bool fresh = !p;
+    if (!p)
+        p = tmpfs_make_page(inode, at >> PAGE_SHIFT, whole);
+    if (IS_ERR(p))
+        return PTR_ERR(p);
+    char *to = (char *)page_address(p) + offset;
+    size_t copied = uio_read_from(u, to, n);
+    if (copied < n && fresh && whole)
+        memset(to + copied, 0, n - copied);
+    page_put(p);
+    return copied ? (ssize_t)copied : -EFAULT;
+}
+
+static ssize_t file_write_op(struct file *f, struct uio *u, off_t *pos) {
+    struct inode *inode = f->inode;
+    ssize_t done = 0, err;
+    mutex_lock(&inode->lock);
+    uint64_t at = f->flags & O_APPEND ? inode->size : (uint64_t)*pos;
+    err = at + u->resid > MAX_FILE_SIZE ? -EFBIG : check_seals(inode, at + u->resid);
+    while (!err && u->resid) {
+        ssize_t n = write_part(inode, u, at);
+        if (n < 0) {
+            err = n;
+            break;
+        }
+        at += n;
+        done += n;
+        if (at > inode->size)
+            WRITE_ONCE(inode->size, at);
+    }
+    if (done) {
+        inode_touch(inode, true);
+        if (unlikely(inode->mode & (S_ISUID | S_ISGID)) && !cred_capable(current->cred, CAP_FSETID))
+            inode->mode &= ~(S_ISUID | ((inode->mode & 010) ? S_ISGID : 0));
+        *pos = at;
+    }
+    mutex_unlock(&inode->lock);
+    return done ? done : err;
+}
+
+static off_t seek_content(struct inode *inode, off_t offset, bool data) {
+    uint64_t size = inode->size;
+    if (offset < 0 || (uint64_t)offset >= size)
+        return -ENXIO;
+    unsigned long end = (size + PAGE_SIZE - 1) >> PAGE_SHIFT,
+                  at = tmpfs_seek(inode, offset >> PAGE_SHIFT, end, data);
+    if (at == end)
+        return data ? -ENXIO : (off_t)size;
+    return MAX(offset, (off_t)at << PAGE_SHIFT);
+}
+
+static off_t file_lseek_op(struct file *f, off_t offset, int whence) {
+    if (whence == SEEK_CUR)
+        offset += f->pos;
+    else if (whence == SEEK_END)
+        offset += f->inode->size;
+    else if (whence == SEEK_DATA || whence == SEEK_HOLE)
+        offset = seek_content(f->inode, offset, whence == SEEK_DATA);
+    else if (whence != SEEK_SET)
+        return -EINVAL;
+    if (offset < 0)
+        return whence == SEEK_DATA || whence == SEEK_HOLE ? offset : -EINVAL;
+    return f->pos = offset;
+}
+
+static int set_size(struct inode *inode, uint64_t size) {
+    unsigned int seals = tmpfs_data(inode)->seals;
+    if (size > MAX_FILE_SIZE)
+        return -EFBIG;
+    if ((size < inode->size && (seals & F_SEAL_SHRINK)) || (size > inode->size && (seals & F_SEAL_GROW)))
+        return -EPERM;
+    uint64_t old = inode->size;
+    WRITE_ONCE(inode->size, size);
+    if (size < old)
+        tmpfs_cut(inode, size);
+    return 0;
+}
+
+// The inode's lock is held by whoever changes the size.
+static int file_setattr(struct inode *inode, const struct iattr *attr) {
+    int err = attr->valid & ATTR_SIZE ? set_size(inode, attr->size) : 0;
+    return err ? err : inode_setattr(inode, attr);
+}
+
+static int file_fallocate_op(struct file *f, int mode, off_t offset, off_t len) {
+    struct inode *inode = f->inode;
+    uint64_t end = (uint64_t)offset + len;
+    int err = 0;
+    if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+        return -EOPNOTSUPP;
+    if (end > MAX_FILE_SIZE)
+        return -EFBIG;
+    mutex_lock(&inode->lock);
+    if (mode & FALLOC_FL_PUNCH_HOLE) {
+        err = mode & FALLOC_FL_KEEP_SIZE ? check_seals(inode, 0) : -EOPNOTSUPP;
+        if (!err)
+            err = tmpfs_punch(inode, offset, end);
+    } else {
+        err = (tmpfs_data(inode)->seals & F_SEAL_GROW) && end > inode->size ? -EPERM : 0;
+        for (uint64_t at = offset; !err && at < end; at = (at | PAGE_MASK) + 1) {
+            struct page *p = tmpfs_make_page(inode, at >> PAGE_SHIFT, false);
+            err = IS_ERR(p) ? PTR_ERR(p) : 0;
+            if (!err)
+                page_put(p);
+        }
+        if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > inode->size)
+            WRITE_ONCE(inode->size, end);
+    }
+    if (!err)
+        inode_touch(inode, true);
+    mutex_unlock(&inode->lock);
+    return err;
+}
+
+static void file_getattr(struct inode *inode, struct kstat *st) {
+    st->blocks = tmpfs_block_count(inode);
+}
+
+static int no_fsync(struct file *f) {
+    (void)f;
+    return 0;
+}
+
+static int tmpfs_open(struct inode *inode, struct file *f) {
+    f->ops = inode->fops;
+    f->backing = &inode->backing;
+    return 0;
+}
+
+static const struct file_ops file_fops = {.read = file_read_op,
+                                          .write = file_write_op,
+                                          .lseek = file_lseek_op,
+                                          .fsync = no_fsync,
+                                          .fallocate = file_fallocate_op};
+static const struct inode_ops file_iops = {
+    .open = tmpfs_open, .setattr = file_setattr, .getattr = file_getattr};
+
+void tmpfs_set_borrowed(struct inode *inode, const void *data, uint64_t size) {
+    struct tmpfs_data *t = tmpfs_data(inode);
+    mutex_lock(&inode->lock);
+    tmpfs_cut(inode, 0);
+    spin_lock(&inode->spin);
+    t->borrowed = size ? data : NULL;
+    t->borrowed_size = size;
+    WRITE_ONCE(inode->size, size);
+    spin_unlock(&inode->spin);
+    if (!((unsigned long)data & PAGE_MASK))
+        memory_account(MEM_BORROWED, size >> PAGE_SHIFT);
+    mutex_unlock(&inode->lock);
+}
+
+// ---- files without a name
+
+static struct file *create_unnamed(const char *name, uint64_t size, int flags, unsigned int seals) {
+    struct superblock *sb = internal_mount->sb;
+    struct inode *inode = tmpfs_inode(sb, S_IFREG | 0777, NULL);
+    if (IS_ERR(inode))
+        return ERR_PTR(PTR_ERR(inode));
+    struct dentry *d = dentry_alloc(internal_mount->root, name, MIN(strlen(name), (size_t)255));
+    if (!d) {
+        inode_put(inode);
+        return ERR_PTR(-ENOMEM);
+    }
+    d->inode = inode;
+    d->dead = true;
+    inode->nlink = 0;
+    inode->size = size;
+    tmpfs_data(inode)->seals = seals;
+    struct path path = {internal_mount, d};
+    struct file *f = file_open_path(&path, O_RDWR | flags);
+    dentry_put(d);
+    return f;
+}
+
+struct file *tmpfs_create_anon(const char *name, size_t size, int flags) {
+    return create_unnamed(name, size, flags, F_SEAL_SEAL);
+}
+
+struct file *tmpfs_create_memfd(const char *name, unsigned int flags) {
+    char full[256];
+    lib_snprintf(full, sizeof(full), "memfd:%s", name);
+    return create_unnamed(full, 0, O_LARGEFILE, flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL);
+}
+
+static bool has_seals(const struct file *f) {
+    return f->ops == &file_fops && f->inode->sb == internal_mount->sb;
+}
+
+int tmpfs_get_seals(struct file *f) {
+    return has_seals(f) ? (int)tmpfs_data(f->inode)->seals : -EINVAL;
+}
+
+int tmpfs_add_seals(struct file *f, unsigned int seals) {
+    if (!has_seals(f) ||
+        (seals & ~(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))
+        return -EINVAL;
+    if ((f->flags & O_ACCMODE) == O_RDONLY)
+        return -EPERM;
+    struct tmpfs_data *t = tmpfs_data(f->inode);
+    int err = 0;
+    mutex_lock(&f->inode->lock);
+    if (t->seals & F_SEAL_SEAL)
+        err = -EPERM;
+    else if ((seals & F_SEAL_WRITE) && !list_empty(&f->inode->backing.areas))
+        err = -EBUSY;
+    else
+        t->seals |= seals;
+    mutex_unlock(&f->inode->lock);
+    return err;
+}
+
+// ---- instances
+
+int tmpfs_statfs(struct superblock *sb, struct kstatfs *out) {
+    uint64_t blocks = sb->max_pages ? sb->max_pages : memory_total_pages() / 2;
+    uint64_t used = sb->max_pages ? sb->used_pages : 0;
+    *out = (struct kstatfs){.type = TMPFS_MAGIC,
+                            .bsize = PAGE_SIZE,
+                            .blocks = blocks,
+                            .bfree = MIN(blocks - used, memory_free_pages()),
+                            .files = sb->max_inodes ? sb->max_inodes : memory_total_pages(),
+                            .ffree = sb->max_inodes ? sb->max_inodes - sb->used_inodes : memory_free_pages()};
+    return 0;
+}
+
+int tmpfs_show_options(struct superblock *sb, char *buf, size_t n) {
+    buf[0] = '\0';
+    int len = 0;
+    if (sb->max_pages)
+        len += lib_snprintf(buf, n, ",size=%luk", (unsigned long)sb->max_pages * (PAGE_SIZE / 1024));
+    if (sb->max_inodes)
+        len += lib_snprintf(buf + len, n - len, ",nr_inodes=%lu", (unsigned long)sb->max_inodes);
+    return len;
+}
+
+struct mount_options {
+    uint64_t size, inodes; // size in bytes; 0: no limit
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+};
+
+// A number with k, m, g or (of `whole`) %. False if it is none.
+static bool parse_size(const char *s, size_t n, unsigned int base, uint64_t whole, uint64_t *out) {
+    uint64_t v = 0;
+    size_t i = 0;
+    for (; i < n && s[i] >= '0' && s[i] < (char)('0' + base); i++)
+        v = v * base + (s[i] - '0');
+    if (!i)
+        return false;
+    if (i < n) {
+        char c = s[i++] | 32;
+        if (c == 'k' || c == 'm' || c == 'g')
+            v <<= c == 'k' ? 10 : c == 'm' ? 20 : 30;
+        else if (s[i - 1] == '%')
+            v = v * whole / 100;
+        else
+            return false;
+    }
+    *out = v;
+    return i == n;
+}
+
+// One `key=value` of n bytes. Unknown keys are refused, as Linux does.
+static bool parse_option(const char *s, size_t n, struct mount_options *o) {
+    size_t key = 0;
+    uint64_t v = 0, ram = memory_total_pages() << PAGE_SHIFT;
+    while (key < n && s[key] != '=')
+        key++;
+    const char *value = s + key + 1;
+    size_t len = key < n ? n - key - 1 : 0;
+#define IS(name) (key == sizeof(name) - 1 && !memcmp(s, name, key))
+    if (IS("mode")) {
+        if (!parse_size(value, len, 8, 0, &v))
+            return false;
+        o->mode = v & 07777;
+    } else if (IS("size") || IS("nr_blocks") || IS("nr_inodes") || IS("uid") || IS("gid")) {
+        if (!parse_size(value, len, 10, ram, &v))
+            return false;
+        if (IS("size"))
+            o->size = v;
+        else if (IS("nr_blocks"))
+            o->size = v << PAGE_SHIFT;
+        else if (IS("nr_inodes"))
+            o->inodes = v;
+        else if (IS("uid"))
+            o->uid = v;
+        else
+            o->gid = v;
+    } else {
+        return IS("huge") || IS("mpol") || IS("noswap") || IS("inode32") || IS("inode64") || n == 0;
+    }
+#undef IS
+    return true;
+}
+
+static bool parse_options(const char *s, struct mount_options *o) {
+    while (s && *s) {
+        size_t n = 0;
+        while (s[n] && s[n] != ',')
+            n++;
+        if (!parse_option(s, n, o))
+            return false;
+        s += n + (s[n] == ',');
+    }
+    return true;
+}
+
+struct dentry *tmpfs_create_instance(const struct fs_type *type, const char *options) {
+    struct mount_options o = {.mode = type == &tmpfs_type && options ? 01777 : 0755};
+    if (!parse_options(options, &o))
+        return ERR_PTR(-EINVAL);
+    struct superblock *sb = superblock_create(type);
+    if (!sb)
+        return ERR_PTR(-ENOMEM);
+    sb->max_pages = (o.size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    sb->max_inodes = o.inodes;
+    struct inode *inode = tmpfs_inode(sb, S_IFDIR | o.mode, NULL);
+    superblock_put(sb); // the inode holds it
+    if (IS_ERR(inode))
+        return ERR_PTR(PTR_ERR(inode));
+    inode->uid = o.uid;
+    inode->gid = o.gid;
+    struct dentry *root = dentry_create_root(inode);
+    inode_put(inode);
+    return root ? root : ERR_PTR(-ENOMEM);
+}
+
+// mount(2): without options the root is for everybody.
+static struct dentry *tmpfs_mount(const struct fs_type *type, const char *source, const char *options) {
+    (void)source;
+    return tmpfs_create_instance(type, options ? options : "");
+}
+
+// All memory is the inodes'.
+void tmpfs_destroy(struct superblock *sb) {
+    (void)sb;
+}
+
+struct fs_type tmpfs_type = {.name = "tmpfs",
+                             .nodev = true,
+                             .mount = tmpfs_mount,
+                             .statfs = tmpfs_statfs,
+                             .destroy = tmpfs_destroy,
+                             .inode_free = tmpfs_inode_free,
+                             .show_options = tmpfs_show_options};
+
+void tmpfs_init(void) {
+    datas = slab_create("tmpfs_data", sizeof(struct tmpfs_data), 0);
+    fs_type_register(&tmpfs_type);
+    struct dentry *root = tmpfs_create_root();
+    if (IS_ERR(root) || !(internal_mount = mount_create_internal(root)))
+        panic("no memory for tmpfs");
+    dentry_put(root);
+}

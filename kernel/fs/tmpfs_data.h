@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// The content of a tmpfs file; private to tmpfs*.c.
+#pragma once
+#include "fs/file.h"
+
+// Page `index` of the content is, in this order: the page in the radix tree at `root`; a part of the borrowed bytes; zeros.
+// The tree has `height` levels of nodes of 512 pointers; height 0: root is page 0 itself, or NULL.
+// Key: [s] inode->spin, [i] inode->lock.
+struct tmpfs_data {
+    void *root;             // [s]
+    unsigned int height;    // [s]
+    unsigned int seals;     // [i] F_SEAL_*
+    uint64_t pages;         // [s] in the tree
+    const char *borrowed;   // [s] NULL: nothing
+    uint64_t borrowed_size; // [s] bytes, at most the file's size
+};
+
+static inline struct tmpfs_data *tmpfs_data(const struct inode *inode) {
+    return inode->private_data;
+}
+extern const struct vm_backing_ops tmpfs_backing_ops;
+
+// The page with a reference, NULL if it is none (borrowed or zeros).
+struct page *tmpfs_find_page(struct inode *inode, unsigned long index);
+// The page with a reference, made if need be: from the borrowed bytes, or of zeros (`overwrite`: not cleared, the caller writes
+// all of it). ERR_PTR(-ENOMEM, -ENOSPC).
+struct page *__must_check tmpfs_make_page(struct inode *inode, unsigned long index, bool overwrite);
+// Cuts the content off behind `size` bytes and clears the rest of the last page. [i]; not the inode's size.
+void tmpfs_cut(struct inode *inode, uint64_t size);
+// Zeros in [start, end), whole pages given back. [i] 0 or -ENOMEM.
+int __must_check tmpfs_punch(struct inode *inode, uint64_t start, uint64_t end);
+// The first page number >= index that has content (`data`) or has none; `end` if there is none below it.
+unsigned long tmpfs_seek(struct inode *inode, unsigned long index, unsigned long end, bool data);
+uint64_t tmpfs_block_count(struct inode *inode); // of 512 bytes

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+// System calls about the attributes of files and file systems.
+#include "arch/riscv/uaccess.h"
+#include "fs/fdtable.h"
+#include "fs/mount.h"
+#include "fs/path.h"
+#include "fs/vfs.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "sched/clock.h"
+#include "sys/syscalls.h"
+#include <asm/stat.h>
+#include <asm/statfs.h>
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/limits.h>
+#include <linux/mount.h>
+#include <linux/time_types.h>
+
+#define UTIME_NOW  ((1l << 30) - 1) // tv_nsec of utimensat(2)
+#define UTIME_OMIT ((1l << 30) - 2)
+#define ST_VALID   0x20 // statfs.f_flags: the others are filled in
+
+// ---- the file that a call is about
+
+// By path and AT_* flags; an empty path with AT_EMPTY_PATH, or none, means dfd itself.
+static int find(int dfd, const char __user *name, int flags, struct path *out) {
+    unsigned int lookup =
+        (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+    return path_lookup_user(dfd, name, lookup, out);
+}
+
+static int find_fd(int fd, struct path *out) {
+    struct file *f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    *out = f->path;
+    path_get(out);
+    file_put(f);
+    return out->dentry ? 0 : -EBADF;
+}
+
+// An empty name with AT_EMPTY_PATH is common (fstat by way of newfstatat) and needs no walk.
+static int find_for_stat(int dfd, const char __user *name, int flags, struct path *out) {
+    char first;
+    if ((flags & AT_EMPTY_PATH) && dfd >= 0 && (!name || (!get_user(first, name) && !first)))
+        return find_fd(dfd, out);
+    return find(dfd, name, flags, out);
+}
+
+// ---- stat
+
+static void fill_stat(struct stat *out, const struct kstat *st) {
+    *out = (struct stat){.st_dev = DEV_ENCODE(st->dev),
+                         .st_ino = st->ino,
+                         .st_mode = st->mode,
+                         .st_nlink = st->nlink,
+                         .st_uid = st->uid,
+                         .st_gid = st->gid,
+                         .st_rdev = DEV_ENCODE(st->rdev),
+                         .st_size = st->size,
+                         .st_blksize = st->blksize,
+                         .st_blocks = st->blocks,
+                         .st_atime = st->atime / NSEC_PER_SEC,
+                         .st_atime_nsec = st->atime % NSEC_PER_SEC,
+                         .st_mtime = st->mtime / NSEC_PER_SEC,
+                         .st_mtime_nsec = st->mtime % NSEC_PER_SEC,
+                         .st_ctime = st->ctime / NSEC_PER_SEC,
+                         .st_ctime_nsec = st->ctime % NSEC_PER_SEC};
+}
+
+static long stat_inode(struct inode *inode, void __user *user) {
+    struct kstat st;
+    struct stat out;
+    inode_getattr(inode, &st);
+    fill_stat(&out, &st);
+    return copy_to_user(user, &out, sizeof(out));
+}
+
+long sys_newfstatat(int dfd, const char __user *path, void __user *st, int flags) {
+    struct path p;
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+        return -EINVAL;
+    int err = find_for_stat(dfd, path, flags, &p);
+    if (err)
+        return err;
+    long ret = stat_inode(p.dentry->inode, st);
+    path_put(&p);
+    return ret;
+}
+
+long sys_fstat(int fd, void __user *st) {
+    struct file *f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    long ret = stat_inode(f->inode, st);
+    file_put(f);
+    return ret;
+}
+
+static struct statx_timestamp statx_time(ktime_t t) {
+    return (struct statx_timestamp){.tv_sec = t / NSEC_PER_SEC, .tv_nsec = t % NSEC_PER_SEC};
+}
+
+long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask, void __user *user) {
+    struct kstat st;
+    struct path p;
+    if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)) ||
+        (mask & STATX__RESERVED))
+        return -EINVAL;
+    int err = find_for_stat(dfd, path, flags, &p);
+    if (err)
+        return err;
+    inode_getattr(p.dentry->inode, &st);
+    struct statx out = {.stx_mask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID,
+                        .stx_blksize = st.blksize,
+                        .stx_nlink = st.nlink,
+                        .stx_uid = st.uid,
+                        .stx_gid = st.gid,
+                        .stx_mode = st.mode,
+                        .stx_ino = st.ino,
+                        .stx_size = st.size,
+                        .stx_blocks = st.blocks,
+                        .stx_atime = statx_time(st.atime),
+                        .stx_btime = statx_time(st.btime),
+                        .stx_ctime = statx_time(st.ctime),
+                        .stx_mtime = statx_time(st.mtime),
+                        .stx_rdev_major = DEV_MAJOR(st.rdev),
+                        .stx_rdev_minor = DEV_MINOR(st.rdev),
+                        .stx_dev_major = DEV_MAJOR(st.dev),
+                        .stx_dev_minor = DEV_MINOR(st.dev),
+                        .stx_mnt_id = p.mount->id,
+                        .stx_attributes_mask = STATX_ATTR_MOUNT_ROOT,
+                        .stx_attributes = p.dentry == p.mount->root ? STATX_ATTR_MOUNT_ROOT : 0};
+    path_put(&p);
+    return copy_to_user(user, &out, sizeof(out));
+}
+
+// ---- file systems
+
+static long statfs_path(const struct path *p, void __user *user) {
+    struct kstatfs s = {.bsize = PAGE_SIZE};
+    if (p->mount->sb->type->statfs) {
+        int err = p->mount->sb->type->statfs(p->dentry->inode->sb, &s);
+        if (err)
+            return err;
+    }
+    // The flags of mount(2) up to MS_NOEXEC have the same numbers here; the two for access times come 10 bits later there.
+    unsigned long flags = (p->mount->flags & 0xf) | (p->mount->flags & (MS_NOATIME | MS_NODIRATIME));
+    struct statfs out = {.f_type = s.type,
+                         .f_bsize = s.bsize,
+                         .f_blocks = s.blocks,
+                         .f_bfree = s.bfree,
+                         .f_bavail = s.bfree,
+                         .f_files = s.files,
+                         .f_ffree = s.ffree,
+                         .f_fsid.val = {(int)DEV_ENCODE(p->mount->sb->dev), 0},
+                         .f_namelen = NAME_MAX,
+                         .f_frsize = s.bsize,
+                         .f_flags = ST_VALID | flags};
+    return copy_to_user(user, &out, sizeof(out));
+}
+
+long sys_statfs(const char __user *path, void __user *st) {
+    struct path p;
+    int err = path_lookup_user(AT_FDCWD, path, LOOKUP_FOLLOW, &p);
+    if (err)
+        return err;
+    long ret = statfs_path(&p, st);
+    path_put(&p);
+    return ret;
+}
+
+long sys_fstatfs(int fd, void __user *st) {
+    struct path p;
+    int err = find_fd(fd, &p);
+    if (err)
+        return err;
+    long ret = statfs_path(&p, st);
+    path_put(&p);
+    return ret;
+}
+
+// ---- access
+
+// Credentials with the real ids in place of the effective ones. NULL: they are the same; ERR_PTR.
+static struct cred *real_cred(void) {
+    const struct cred *mine = current->cred;
+    uint64_t caps = mine->uid ? 0 : mine->cap_permitted;
+    if (mine->fsuid == mine->uid && mine->fsgid == mine->gid && (mine->cap_effective == caps || mine->uid))
+        return NULL;
+    struct cred *c = cred_copy(mine);
+    if (!c)
+        return ERR_PTR(-ENOMEM);
+    c->fsuid = mine->uid;
+    c->fsgid = mine->gid;
+    c->cap_effective = caps;
+    return c;
+}
+
+static int check_access(const struct path *p, int mode) {
+    struct inode *inode = p->dentry->inode;
+    if ((mode & 1) && S_ISREG(inode->mode) && (p->mount->flags & MS_NOEXEC))
+        return -EACCES;
+    int err = mode ? inode_permission(inode, mode) : 0;
+    if (!err && (mode & 2) && (S_ISREG(inode->mode) || S_ISDIR(inode->mode) || S_ISLNK(inode->mode)))
+        err = mount_check_writable(p->mount);
+    return err;
+}
+
+long sys_faccessat2(int dfd, const char __user *path, int mode, int flags) {
+    struct path p;
+    if ((mode & ~7) || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
+        return -EINVAL;
+    struct cred *real = flags & AT_EACCESS ? NULL : real_cred(), *mine = current->cred;
+    if (IS_ERR(real))
+        return PTR_ERR(real);
+    if (real)
+        current->cred = real;
+    int err = find(dfd, path, flags, &p);
+    if (!err) {
+        err = check_access(&p, mode);
+        path_put(&p);
+    }
+    current->cred = mine;
+    if (real)
+        cred_put(real);
+    return err;
+}
+
+long sys_faccessat(int dfd, const char __user *path, int mode) {
+    return sys_faccessat2(dfd, path, mode, 0);
+}
+
+// ---- changing attributes
+
+// p's reference is given back.
+static long set_attributes(struct path *p, struct iattr *attr, bool now) {
+    int err = mount_check_writable(p->mount);
+    if (!err)
+        err = vfs_setattr(p->dentry->inode, attr, now);
+    path_put(p);
+    return err;
+}
+
+long sys_fchmodat(int dfd, const char __user *path, mode_t mode) {
+    struct path p;
+    struct iattr attr = {.valid = ATTR_MODE, .mode = mode & 07777};
+    int err = find(dfd, path, 0, &p);
+    return err ? err : set_attributes(&p, &attr, false);
+}
+
+long sys_fchmod(int fd, mode_t mode) {
+    struct path p;
+    struct iattr attr = {.valid = ATTR_MODE, .mode = mode & 07777};
+    int err = find_fd(fd, &p);
+    return err ? err : set_attributes(&p, &attr, false);
+}
+
+static struct iattr owner_attr(uid_t uid, gid_t gid) {
+    return (struct iattr){.valid = (uid != (uid_t)-1 ? ATTR_UID : 0) | (gid != (gid_t)-1 ? ATTR_GID : 0),
+                          .uid = uid,
+                          .gid = gid};
+}
+
+long sys_fchownat(int dfd, const char __user *path, uid_t uid, gid_t gid, int flags) {
+    struct path p;
+    struct iattr attr = owner_attr(uid, gid);
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    int err = find(dfd, path, flags, &p);
+    return err ? err : set_attributes(&p, &attr, false);
+}
+
+long sys_fchown(int fd, uid_t uid, gid_t gid) {
+    struct path p;
+    struct iattr attr = owner_attr(uid, gid);
+    int err = find_fd(fd, &p);
+    return err ? err : set_attributes(&p, &attr, false);
+}
+
+// One of the two times. -EINVAL.
+static int read_time(const struct __kernel_timespec *ts, unsigned int bit, struct iattr *attr, ktime_t *out) {
+    if (ts->tv_nsec == UTIME_OMIT)
+        return 0;
+    attr->valid |= bit;
+    if (ts->tv_nsec == UTIME_NOW)
+        *out = clock_realtime();
+    else if ((unsigned long)ts->tv_nsec >= (unsigned long)NSEC_PER_SEC)
+        return -EINVAL;
+    else
+        *out = ts->tv_sec * NSEC_PER_SEC + ts->tv_nsec;
+    return 0;
+}
+
+long sys_utimensat(int dfd, const char __user *path, const void __user *times, int flags) {
+    struct __kernel_timespec ts[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
+    struct iattr attr = {.valid = 0};
+    struct path p;
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    if (times && copy_from_user(ts, times, sizeof(ts)))
+        return -EFAULT;
+    int err = read_time(&ts[0], ATTR_ATIME, &attr, &attr.atime);
+    if (!err)
+        err = read_time(&ts[1], ATTR_MTIME, &attr, &attr.mtime);
+    if (err || !attr.valid)
+        return err;
+    err = path ? find(dfd, path, flags, &p) : find_fd(dfd, &p);
+    bool now = ts[0].tv_nsec == UTIME_NOW && ts[1].tv_nsec == UTIME_NOW;
+    return err ? err : set_attributes(&p, &attr, now);
+}
