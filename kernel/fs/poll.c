@@ -11,7 +11,7 @@ static bool poll_entry_wake(struct wait_entry *wait, unsigned int events) {
     struct poll_entry *e = container_of(wait, struct poll_entry, wait);
     if (events && !(events & e->events))
         return false;
-    __atomic_store_n(&e->waiter->woken, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&e->waiter->woken, 1, __ATOMIC_RELEASE);
     return thread_wake(e->waiter->thread);
 }
 
@@ -49,7 +49,7 @@ void poll_waiter_init(struct poll_waiter *w) {
     w->thread = current;
     w->events = 0;
     w->used = 0;
-    w->woken = false;
+    w->woken = 0;
     w->error = 0;
     w->more = NULL;
 }
@@ -76,7 +76,7 @@ int poll_waiter_sleep(struct poll_waiter *w, ktime_t deadline) {
     int err = 0;
     for (;;) {
         thread_set_state(THREAD_INTERRUPTIBLE);
-        if (__atomic_exchange_n(&w->woken, false, __ATOMIC_ACQUIRE))
+        if (__atomic_exchange_n(&w->woken, 0, __ATOMIC_ACQUIRE))
             break;
         if (signal_pending()) {
             err = -EINTR;

@@ -44,7 +44,7 @@ struct poll_waiter {
     struct thread *thread;
     unsigned int events; // wanted of the file that is being registered
     unsigned int used;   // of `entry`
-    bool woken;          // [a]
+    unsigned int woken;  // [a] not 0: an event came
     int error;           // -ENOMEM: an entry could not be made
     struct poll_block *more;
     struct poll_entry entry[POLL_ENTRIES_INLINE];

@@ -1,33 +1,80 @@
 // SPDX-License-Identifier: MIT
-// procfs's register of files: layers above fs add theirs here (procfs itself knows no process).
+// procfs for the layers above: how to add a file to /proc, and how the per-process directories plug in. procfs
+// itself knows no process.
+//
+// An inode of procfs stands for a `struct proc_node`, which says where its text comes from. Nodes are static, or
+// embedded in something that `free` releases with the inode.
 #pragma once
 #include "fs/file.h"
 
-// A growing text buffer that a proc file is generated into at open or first read.
+// A growing text buffer. A regular file of procfs is generated into one at the first read and can then be read
+// at any offset; reading at 0 again generates it anew.
 struct seq_buf {
-    char *data;
+    char *data; // kmalloc
     size_t len, capacity;
-    bool failed; // no memory
+    bool failed; // no memory: the read returns -ENOMEM
 };
 void seq_printf(struct seq_buf *s, const char *fmt, ...) __printf(2, 3);
 void seq_write(struct seq_buf *s, const void *data, size_t n);
+static inline void seq_puts(struct seq_buf *s, const char *text) {
+    seq_write(s, text, __builtin_strlen(text));
+}
+// A name with blanks, tabs, newlines, backslashes and the characters of `more` as \ooo (mounts, maps).
+void seq_escape(struct seq_buf *s, const char *text, const char *more);
 
+struct proc_node {
+    // Regular files. 0 or -errno. May sleep.
+    int (*show)(struct seq_buf *s, struct proc_node *node);
+    // A write of at most a page, NUL-terminated behind `n`. Bytes taken or -errno. NULL: not writable.
+    ssize_t (*store)(struct proc_node *node, const char *text, size_t n);
+    void (*free)(struct proc_node *node); // with the last reference; NULL: nothing to do
+};
+
+// A new inode of procfs, owned by root, one reference, ERR_PTR(-ENOMEM): then node->free is not called. `mode`
+// with the type: regular files read node->show; directories and symlinks bring ops (lookup; readlink or follow),
+// directories also fops (readdir).
+struct inode *__must_check proc_inode_create(struct superblock *sb, mode_t mode, struct proc_node *node,
+                                             const struct inode_ops *ops, const struct file_ops *fops);
+off_t proc_lseek(struct file *f, off_t offset, int whence); // for directories
+static inline struct proc_node *proc_node(const struct inode *inode) {
+    return inode->private_data;
+}
+
+// A file or symlink at a fixed place. Directories above it appear as needed.
 struct proc_entry {
     const char *path; // below /proc: "meminfo", "sys/kernel/hostname"
-    mode_t mode;
+    mode_t mode;      // permissions; 0: 0444, or 0777 for a symlink
     int (*show)(struct seq_buf *s, void *arg);
-    ssize_t (*store)(const char *text, size_t n, void *arg); // for writable ones
-    const char *(*link)(char *buf, size_t n, void *arg);  // symlink: its target
+    ssize_t (*store)(const char *text, size_t n, void *arg); // NULL: not writable
+    // A symlink: its target, written to buf or constant; or ERR_PTR.
+    const char *(*link)(char *buf, size_t n, void *arg);
+    const struct file_ops *fops; // instead of show and store; NULL: none
     void *arg;
-    struct list_head children, link_;
 };
-int proc_register(struct proc_entry *e);
-// The per-process directories: proc/procfs_pid.c registers these ops.
+int proc_register(const struct proc_entry *e); // -ENOMEM
+
+// For /proc/stat and /proc/loadavg.
+struct proc_counts {
+    unsigned long forks;  // processes and threads made since boot
+    unsigned int threads; // alive
+    pid_t last_pid;       // given out
+};
+
+// The per-process directories; proc/procfs_pid.c registers them. All look at the pids of now.
 struct proc_pid_ops {
-    bool (*exists)(pid_t pid);
-    pid_t (*next)(pid_t after);              // readdir
-    struct inode *(*inode)(struct superblock *sb, pid_t pid); // directory inode of PID, ERR_PTR
-    pid_t (*self)(void);
-    pid_t (*thread_self)(void);
+    void (*count)(struct proc_counts *out);
+    bool (*exists)(pid_t pid);  // a process or a thread: /proc/TID is found, though not listed
+    pid_t (*next)(pid_t after); // the smallest process id > after, or 0: for readdir
+    // The directory of PID: an inode of proc_inode_create(), ERR_PTR(-ENOENT).
+    struct inode *(*inode)(struct superblock *sb, pid_t pid);
+    pid_t (*self)(void);        // process id of the caller
+    pid_t (*thread_self)(void); // thread id of the caller
 };
 void proc_register_pids(const struct proc_pid_ops *ops);
+
+// /proc/PID/mounts, mountinfo: the mounts as seen by the caller.
+int proc_show_mounts(struct seq_buf *s);
+int proc_show_mountinfo(struct seq_buf *s);
+
+// Registers the file system and the files that are about no process.
+void procfs_init(void);

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+// The file system type "devpts": a directory with a device node for each pty that is there, and "ptmx", which makes one. There
+// is one instance. Inodes are made at lookup; the owner and mode that a program gives a node are kept at the pty.
+#include "core/panic.h"
+#include "fs/chrdev.h"
+#include "fs/fdtable.h"
+#include "fs/mount.h"
+#include "fs/pty.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include <linux/fcntl.h>
+#include <linux/magic.h>
+#include <linux/major.h>
+
+#define ROOT_INO  1
+#define PTMX_INO  2
+#define FIRST_INO 3 // of pty 0
+
+static struct superblock *devpts_sb; // [I]
+static struct dentry *devpts_root;   // [I]
+
+// inode->private_data of a pty's node.
+static struct tty *tty_of(const struct inode *inode) {
+    return inode->private_data;
+}
+
+static int devpts_setattr(struct inode *inode, const struct iattr *attr) {
+    struct pty_owner owner;
+    int err = inode_setattr(inode, attr);
+    if (err || !tty_of(inode))
+        return err;
+    pty_get_owner(tty_of(inode), &owner);
+    owner.mode = inode->mode;
+    owner.uid = inode->uid;
+    owner.gid = inode->gid;
+    pty_set_owner(tty_of(inode), &owner);
+    return 0;
+}
+
+static const struct inode_ops node_ops = {.setattr = devpts_setattr};
+
+// ptmx, or the pty whose reference the inode takes over.
+static struct inode *node_create(struct tty *tty, unsigned int index) {
+    struct inode *inode = inode_create(devpts_sb, S_IFCHR | 0666);
+    if (!inode)
+        return NULL;
+    inode->ops = &node_ops;
+    inode->nlink = 1;
+    inode->ino = tty ? FIRST_INO + index : PTMX_INO;
+    inode->rdev = tty ? tty_dev(tty) : MKDEV(TTYAUX_MAJOR, 2);
+    inode->private_data = tty;
+    if (tty) {
+        struct pty_owner owner;
+        pty_get_owner(tty, &owner);
+        inode->mode = owner.mode;
+        inode->uid = owner.uid;
+        inode->gid = owner.gid;
+        inode->atime = inode->mtime = inode->ctime = owner.created;
+    }
+    return inode;
+}
+
+// The number that a name is, -1 if it is none.
+static int parse_index(const struct dentry *d) {
+    int n = 0;
+    if (!d->name_len || d->name_len > 3 || (d->name[0] == '0' && d->name_len > 1))
+        return -1;
+    for (const char *c = d->name; *c; c++) {
+        if (*c < '0' || *c > '9')
+            return -1;
+        n = n * 10 + (*c - '0');
+    }
+    return n;
+}
+
+static int devpts_lookup(struct inode *dir, struct dentry *d) {
+    int index = parse_index(d);
+    struct tty *tty = index >= 0 ? pty_get(index) : NULL;
+    (void)dir;
+    if (!tty && strcmp(d->name, "ptmx"))
+        return 0;
+    struct inode *inode = node_create(tty, index);
+    if (!inode) {
+        tty_put(tty);
+        return -ENOMEM;
+    }
+    d->inode = inode;
+    return 0;
+}
+
+static int devpts_readdir(struct file *f, struct dir_context *ctx) {
+    char name[8];
+    (void)f;
+    if (ctx->pos <= 2) {
+        if (!ctx->emit(ctx, "ptmx", 4, 3, PTMX_INO, S_IFCHR >> 12))
+            return 0;
+        ctx->pos = 3;
+    }
+    for (int index; (index = pty_next(ctx->pos - 3)) >= 0; ctx->pos = index + 4) {
+        int len = lib_snprintf(name, sizeof(name), "%d", index);
+        if (!ctx->emit(ctx, name, len, index + 4, FIRST_INO + index, S_IFCHR >> 12))
+            break;
+    }
+    return 0;
+}
+
+static const struct inode_ops root_ops = {.lookup = devpts_lookup};
+static const struct file_ops root_fops = {.readdir = devpts_readdir};
+
+int devpts_open(unsigned int index, int flags) {
+    char name[8];
+    lib_snprintf(name, sizeof(name), "%u", index);
+    struct file *f = file_open_in(devpts_root, name, flags);
+    return IS_ERR(f) ? (int)PTR_ERR(f) : fd_add(f, flags & O_CLOEXEC);
+}
+
+// ---- the file system type
+
+static struct dentry *devpts_mount(const struct fs_type *type, const char *source, const char *options) {
+    (void)type, (void)source, (void)options;
+    dentry_get(devpts_root);
+    return devpts_root;
+}
+
+static int devpts_statfs(struct superblock *sb, struct kstatfs *out) {
+    (void)sb;
+    *out = (struct kstatfs){.type = DEVPTS_SUPER_MAGIC, .bsize = PAGE_SIZE};
+    return 0;
+}
+
+static void devpts_inode_free(struct inode *inode) {
+    tty_put(tty_of(inode));
+}
+
+static struct fs_type devpts_type = {.name = "devpts",
+                                     .nodev = true,
+                                     .mount = devpts_mount,
+                                     .statfs = devpts_statfs,
+                                     .inode_free = devpts_inode_free};
+
+void devpts_init(void) {
+    devpts_sb = superblock_create(&devpts_type);
+    struct inode *inode = devpts_sb ? inode_create(devpts_sb, S_IFDIR | 0755) : NULL;
+    if (!inode)
+        panic("no memory for devpts");
+    inode->ino = ROOT_INO;
+    inode->nlink = 2;
+    inode->ops = &root_ops;
+    inode->fops = &root_fops;
+    devpts_root = dentry_create_root(inode);
+    if (!devpts_root)
+        panic("no memory for devpts");
+    fs_type_register(&devpts_type);
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+// Files of /proc about the machine, in the formats of proc(5).
+#include "core/cmdline.h"
+#include "core/fdt.h"
+#include "core/irq.h"
+#include "core/panic.h"
+#include "core/printk.h"
+#include "core/version.h"
+#include "fs/chrdev.h"
+#include "fs/mount.h"
+#include "fs/proc_private.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "sched/clock.h"
+#include "sched/thread.h"
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/limits.h>
+
+#define USER_HZ    100
+#define CENTIS(ns) ((unsigned long)(ns) / (NSEC_PER_SEC / USER_HZ))
+
+// ---- memory
+
+static void meminfo_line(struct seq_buf *s, const char *name, uint64_t pages) {
+    size_t pad = strlen(name) < 15 ? 15 - strlen(name) : 0;
+    seq_printf(s, "%s:%*s%8lu kB\n", name, (int)pad, "", (unsigned long)pages * (PAGE_SIZE / 1024));
+}
+
+static int show_meminfo(struct seq_buf *s, void *arg) {
+    struct memory_stats m;
+    (void)arg;
+    memory_get_stats(&m);
+    const struct {
+        const char *name;
+        uint64_t pages;
+    } lines[] = {
+        {"MemTotal", m.total},
+        {"MemFree", m.free},
+        {"MemAvailable", m.free},
+        {"Buffers", 0},
+        {"Cached", m.cache},
+        {"SwapCached", 0},
+        {"Active", m.anon},
+        {"Inactive", m.cache},
+        {"Active(anon)", m.anon},
+        {"Inactive(anon)", m.cache},
+        {"Active(file)", 0},
+        {"Inactive(file)", 0},
+        {"Unevictable", 0},
+        {"Mlocked", 0},
+        {"SwapTotal", 0},
+        {"SwapFree", 0},
+        {"Dirty", 0},
+        {"Writeback", 0},
+        {"AnonPages", m.anon},
+        {"Mapped", 0},
+        {"Shmem", m.cache},
+        {"KReclaimable", 0},
+        {"Slab", m.slab},
+        {"SReclaimable", 0},
+        {"SUnreclaim", m.slab},
+        {"KernelStack", m.kernel_stacks},
+        {"PageTables", m.page_tables},
+        {"CommitLimit", m.total},
+        {"Committed_AS", m.anon + m.cache},
+        {"VmallocTotal", 0},
+        {"VmallocUsed", 0},
+        {"ArchiveBorrowed", m.borrowed},
+        {"ArchiveAdopted", m.adopted},
+        {"ArchiveCopied", m.copied},
+        {"ArchiveReleased", m.released},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+        meminfo_line(s, lines[i].name, lines[i].pages);
+    return 0;
+}
+
+static int show_swaps(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_puts(s, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    return 0;
+}
+
+// ---- time and load
+
+static int show_uptime(struct seq_buf *s, void *arg) {
+    ktime_t idle = 0;
+    (void)arg;
+    for (unsigned int i = 0; i < hart_count; i++)
+        idle += sched_idle_time(i);
+    unsigned long up = CENTIS(clock_monotonic()), rest = CENTIS(idle);
+    seq_printf(s, "%lu.%02lu %lu.%02lu\n", up / USER_HZ, up % USER_HZ, rest / USER_HZ, rest % USER_HZ);
+    return 0;
+}
+
+static int show_loadavg(struct seq_buf *s, void *arg) {
+    unsigned long load[3];
+    struct proc_counts c = proc_get_counts();
+    (void)arg;
+    sched_loadavg(load);
+    for (int i = 0; i < 3; i++) {
+        unsigned long rounded = load[i] + 2048 / 200;
+        seq_printf(s, "%lu.%02lu ", rounded >> 11, (rounded & 2047) * 100 >> 11);
+    }
+    seq_printf(s, "%u/%u %d\n", sched_running(), c.threads, c.last_pid);
+    return 0;
+}
+
+static void stat_cpu(struct seq_buf *s, const struct hart_times *t) {
+    seq_printf(s, " %lu %lu %lu %lu 0 0 0 0 0 0\n", CENTIS(t->user), CENTIS(t->nice), CENTIS(t->system),
+               CENTIS(t->idle));
+}
+
+static unsigned long irq_total(void) {
+    unsigned long sum = 0;
+    for (unsigned int i = 0; i < IRQ_COUNT; i++)
+        sum += irq_count(i);
+    return sum;
+}
+
+static int show_stat(struct seq_buf *s, void *arg) {
+    struct hart_times t, sum = {0, 0, 0, 0};
+    struct proc_counts c = proc_get_counts();
+    (void)arg;
+    for (unsigned int i = 0; i < hart_count; i++) {
+        sched_hart_times(i, &t);
+        sum.user += t.user;
+        sum.nice += t.nice;
+        sum.system += t.system;
+        sum.idle += t.idle;
+    }
+    seq_puts(s, "cpu ");
+    stat_cpu(s, &sum);
+    for (unsigned int i = 0; i < hart_count; i++) {
+        sched_hart_times(i, &t);
+        seq_printf(s, "cpu%u", i);
+        stat_cpu(s, &t);
+    }
+    seq_printf(s, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked 0\n",
+               irq_total(), (unsigned long)sched_switch_count(),
+               (unsigned long)(clock_realtime_offset() / NSEC_PER_SEC), c.forks, sched_running());
+    return 0;
+}
+
+// ---- the machine and the kernel
+
+static int show_cpuinfo(struct seq_buf *s, void *arg) {
+    (void)arg;
+    for (unsigned int i = 0; i < hart_count; i++) {
+        seq_printf(s, "processor\t: %u\nhart\t\t: %lu\n", i, harts[i].hartid);
+        seq_printf(s, "isa\t\t: %s\nmmu\t\t: sv39\n\n", fdt_isa());
+    }
+    return 0;
+}
+
+static int show_version(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_printf(s, "%s version %s (gcc %s) %s\n", KERNEL_SYSNAME, KERNEL_RELEASE, __VERSION__, KERNEL_VERSION);
+    return 0;
+}
+
+static int show_cmdline(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_printf(s, "%s\n", cmdline_text());
+    return 0;
+}
+
+// Counted over all harts.
+static int show_interrupts(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_puts(s, "          count\n");
+    for (unsigned int i = 0; i < IRQ_COUNT; i++)
+        if (irq_count(i))
+            seq_printf(s, "%4u: %9lu\n", i, (unsigned long)irq_count(i));
+    return 0;
+}
+
+static bool device_line(struct chrdev *c, void *arg) {
+    if (c->driver)
+        seq_printf(arg, "%3u %s\n", DEV_MAJOR(c->dev), c->driver);
+    return true;
+}
+
+static int show_devices(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_puts(s, "Character devices:\n");
+    chrdev_for_each(device_line, s);
+    seq_puts(s, "\nBlock devices:\n");
+    return 0;
+}
+
+static int show_partitions(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_puts(s, "major minor  #blocks  name\n\n");
+    return 0;
+}
+
+// ---- file systems and mounts
+
+static bool filesystem_line(const struct fs_type *type, void *arg) {
+    seq_printf(arg, "%s\t%s\n", type->nodev ? "nodev" : "", type->name);
+    return true;
+}
+
+static int show_filesystems(struct seq_buf *s, void *arg) {
+    (void)arg;
+    fs_type_for_each(filesystem_line, s);
+    return 0;
+}
+
+// Where m is mounted, as the caller sees it; NULL if that is nowhere.
+static const char *mount_place(const struct mount *m, char *buf, size_t n) {
+    if (!m->parent)
+        return "/";
+    struct path p = {m->parent, m->mountpoint};
+    const char *name = path_name(&p, buf, n);
+    return IS_ERR(name) || *name != '/' ? NULL : name;
+}
+
+static void mount_options(const struct mount *m, char *buf, size_t n) {
+    mount_format_flags(m, buf, n);
+    size_t len = strlen(buf);
+    if (m->sb->type->show_options)
+        m->sb->type->show_options(m->sb, buf + len, n - len);
+}
+
+static bool mounts_line(struct mount *m, void *arg) {
+    struct seq_buf *s = arg;
+    char *buf = kmalloc(PATH_MAX), options[256];
+    const char *place = buf ? mount_place(m, buf, PATH_MAX) : NULL;
+    if (place) {
+        seq_escape(s, m->source, "");
+        seq_puts(s, " ");
+        seq_escape(s, place, "");
+        mount_options(m, options, sizeof(options));
+        seq_printf(s, " %s %s 0 0\n", m->sb->type->name, options);
+    }
+    kfree(buf);
+    return true;
+}
+
+int proc_show_mounts(struct seq_buf *s) {
+    mount_for_each(mounts_line, s);
+    return 0;
+}
+
+static bool mountinfo_line(struct mount *m, void *arg) {
+    struct seq_buf *s = arg;
+    char *buf = kmalloc(PATH_MAX), options[256];
+    const char *place = buf ? mount_place(m, buf, PATH_MAX) : NULL;
+    if (place) {
+        seq_printf(s, "%d %d %u:%u / ", m->id, m->parent ? m->parent->id : m->id, DEV_MAJOR(m->sb->dev),
+                   DEV_MINOR(m->sb->dev));
+        seq_escape(s, place, "");
+        mount_format_flags(m, options, sizeof(options));
+        seq_printf(s, " %s - %s ", options, m->sb->type->name);
+        seq_escape(s, m->source, "");
+        options[0] = '\0';
+        if (m->sb->type->show_options)
+            m->sb->type->show_options(m->sb, options, sizeof(options));
+        seq_printf(s, " rw%s\n", options);
+    }
+    kfree(buf);
+    return true;
+}
+
+int proc_show_mountinfo(struct seq_buf *s) {
+    mount_for_each(mountinfo_line, s);
+    return 0;
+}
+
+// ---- /proc/kmsg: the log as syslog(2) gives it, from where the last reader of it stopped
+
+static struct mutex kmsg_lock = MUTEX_INIT(kmsg_lock);
+static uint64_t kmsg_next; // [kmsg_lock]
+
+#define KMSG_CHUNK 4096
+#define KMSG_WAIT  (200 * 1000000l) // ns between two looks at the log
+
+static ssize_t kmsg_read_lines(struct uio *u) {
+    size_t n = MIN(u->resid, (size_t)KMSG_CHUNK);
+    char *text = kmalloc(n);
+    if (!text)
+        return -ENOMEM;
+    mutex_lock(&kmsg_lock);
+    ssize_t len = log_read(&kmsg_next, text, n);
+    mutex_unlock(&kmsg_lock);
+    if (len && uio_write_to(u, text, len) != (size_t)len)
+        len = -EFAULT;
+    kfree(text);
+    return len;
+}
+
+static ssize_t kmsg_read(struct file *f, struct uio *u, off_t *pos) {
+    (void)pos;
+    if (!u->resid)
+        return 0;
+    for (;;) {
+        ssize_t n = kmsg_read_lines(u);
+        if (n)
+            return n;
+        if (f->flags & O_NONBLOCK)
+            return -EAGAIN;
+        if (sleep_until(clock_monotonic() + KMSG_WAIT))
+            return -ERESTARTSYS;
+    }
+}
+
+static const struct file_ops kmsg_ops = {.read = kmsg_read};
+
+// ---- the table
+
+static const struct proc_entry entries[] = {
+    {.path = "meminfo", .show = show_meminfo},
+    {.path = "swaps", .show = show_swaps},
+    {.path = "uptime", .show = show_uptime},
+    {.path = "loadavg", .show = show_loadavg},
+    {.path = "stat", .show = show_stat},
+    {.path = "cpuinfo", .show = show_cpuinfo},
+    {.path = "version", .show = show_version},
+    {.path = "cmdline", .show = show_cmdline},
+    {.path = "interrupts", .show = show_interrupts},
+    {.path = "devices", .show = show_devices},
+    {.path = "partitions", .show = show_partitions},
+    {.path = "filesystems", .show = show_filesystems},
+    {.path = "kmsg", .mode = 0400, .fops = &kmsg_ops},
+};
+
+void proc_files_init(void) {
+    proc_register_all(entries, ARRAY_SIZE(entries));
+    proc_sys_init();
+}

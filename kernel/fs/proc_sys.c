@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+// /proc/sys: what can be known and set about the kernel, in the places that programs look at.
+#include "core/cred.h"
+#include "core/printk.h"
+#include "core/random.h"
+#include "core/version.h"
+#include "fs/pipe.h"
+#include "fs/proc_private.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "sched/thread.h"
+#include "upcalls.h"
+#include <linux/capability.h>
+#include <linux/limits.h>
+
+// ---- fixed text and numbers
+
+static int show_text(struct seq_buf *s, void *arg) {
+    seq_printf(s, "%s\n", (const char *)arg);
+    return 0;
+}
+
+// The number at the start of `text`; -EINVAL if there is none or something else follows it on the line.
+static long parse_number(const char *text, unsigned long *out) {
+    unsigned long n = 0;
+    const char *p = text;
+    for (; *p >= '0' && *p <= '9'; p++)
+        if (__builtin_mul_overflow(n, 10ul, &n) || __builtin_add_overflow(n, (unsigned long)(*p - '0'), &n))
+            return -EINVAL;
+    if (p == text || (*p && *p != '\n' && *p != ' ' && *p != '\t'))
+        return -EINVAL;
+    *out = n;
+    return 0;
+}
+
+// ---- names
+
+static int show_name(struct seq_buf *s, void *domain) {
+    char name[65];
+    system_get_name(domain != NULL, name);
+    seq_printf(s, "%s\n", name);
+    return 0;
+}
+
+static ssize_t store_name(const char *text, size_t n, void *domain) {
+    size_t len = 0;
+    while (len < n && text[len] && text[len] != '\n')
+        len++;
+    int err = system_set_name(domain != NULL, text, len);
+    return err ? err : (ssize_t)n;
+}
+
+// ---- random numbers
+
+static void show_uuid_of(struct seq_buf *s, const uint8_t b[16]) {
+    for (int i = 0; i < 16; i++)
+        seq_printf(s, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", b[i]);
+    seq_puts(s, "\n");
+}
+
+// A version 4 UUID: RFC 4122, 4.4.
+static void make_uuid(uint8_t b[16]) {
+    random_bytes(b, 16);
+    b[6] = (b[6] & 0x0f) | 0x40;
+    b[8] = (b[8] & 0x3f) | 0x80;
+}
+
+static int show_uuid(struct seq_buf *s, void *arg) {
+    uint8_t b[16];
+    (void)arg;
+    make_uuid(b);
+    show_uuid_of(s, b);
+    return 0;
+}
+
+static uint8_t boot_id[16]; // [I] after start
+
+static int show_boot_id(struct seq_buf *s, void *arg) {
+    (void)arg;
+    show_uuid_of(s, boot_id);
+    return 0;
+}
+
+// ---- settings
+
+static int show_printk(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_printf(s, "%d\t4\t1\t7\n", console_loglevel);
+    return 0;
+}
+
+static ssize_t store_printk(const char *text, size_t n, void *arg) {
+    unsigned long level;
+    (void)arg;
+    long err = parse_number(text, &level);
+    if (err)
+        return err;
+    console_loglevel = MIN(level, 15ul);
+    return n;
+}
+
+static int show_pipe_max_size(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_printf(s, "%u\n", pipe_max_size);
+    return 0;
+}
+
+static ssize_t store_pipe_max_size(const char *text, size_t n, void *arg) {
+    unsigned long size;
+    (void)arg;
+    long err = parse_number(text, &size);
+    if (err || size < PAGE_SIZE || size > 1ul << 31)
+        return -EINVAL;
+    pipe_max_size = ALIGN_UP(size, (unsigned long)PAGE_SIZE);
+    return n;
+}
+
+#define TEXT(path_, text_)                                                                                   \
+    { .path = "sys/" path_, .show = show_text, .arg = (void *)(text_) }
+
+static const struct proc_entry entries[] = {
+    TEXT("kernel/ostype", KERNEL_SYSNAME),
+    TEXT("kernel/osrelease", KERNEL_RELEASE),
+    TEXT("kernel/version", KERNEL_VERSION),
+    TEXT("kernel/pid_max", "32768"),
+    TEXT("kernel/threads-max", "32767"),
+    TEXT("kernel/ngroups_max", "64"),
+    TEXT("kernel/cap_last_cap", "40"),
+    TEXT("kernel/randomize_va_space", "2"),
+    {.path = "sys/kernel/hostname", .mode = 0644, .show = show_name, .store = store_name},
+    {.path = "sys/kernel/domainname", .mode = 0644, .show = show_name, .store = store_name, .arg = boot_id},
+    {.path = "sys/kernel/printk", .mode = 0644, .show = show_printk, .store = store_printk},
+    {.path = "sys/kernel/random/boot_id", .show = show_boot_id},
+    {.path = "sys/kernel/random/uuid", .show = show_uuid},
+    TEXT("kernel/random/entropy_avail", "256"),
+    TEXT("kernel/random/poolsize", "256"),
+    TEXT("vm/overcommit_memory", "1"),
+    TEXT("vm/overcommit_ratio", "50"),
+    TEXT("vm/max_map_count", "2147483647"),
+    TEXT("fs/file-max", "9223372036854775807"),
+    TEXT("fs/nr_open", "1048576"),
+    {.path = "sys/fs/pipe-max-size", .mode = 0644, .show = show_pipe_max_size, .store = store_pipe_max_size},
+};
+
+_Static_assert(CAP_LAST_CAP == 40 && NGROUPS == 64, "as the table says");
+
+void proc_sys_init(void) {
+    make_uuid(boot_id);
+    proc_register_all(entries, ARRAY_SIZE(entries));
+}

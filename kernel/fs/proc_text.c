@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+// Files of generated text, and the buffer that the text is generated into.
+#include "core/panic.h"
+#include "fs/proc_private.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <stdarg.h>
+
+#define SEQ_FIRST 512       // bytes at first; then twice as many each time
+#define SEQ_LIMIT (4 << 20) // of one file
+#define STORE_MAX PAGE_SIZE
+
+// ---- struct seq_buf
+
+// Makes room for n more bytes and a NUL.
+static bool seq_reserve(struct seq_buf *s, size_t n) {
+    if (s->failed)
+        return false;
+    if (s->capacity - s->len > n)
+        return true;
+    size_t capacity = MAX(s->capacity * 2, (size_t)SEQ_FIRST);
+    while (capacity - s->len <= n)
+        capacity *= 2;
+    char *data = capacity <= SEQ_LIMIT ? krealloc(s->data, s->capacity, capacity) : NULL;
+    if (!data) {
+        s->failed = true;
+        return false;
+    }
+    s->data = data;
+    s->capacity = capacity;
+    return true;
+}
+
+void seq_write(struct seq_buf *s, const void *data, size_t n) {
+    if (!seq_reserve(s, n))
+        return;
+    memcpy(s->data + s->len, data, n);
+    s->len += n;
+}
+
+void seq_printf(struct seq_buf *s, const char *fmt, ...) {
+    va_list args;
+    if (!seq_reserve(s, 128))
+        return;
+    va_start(args, fmt);
+    size_t n = lib_vsnprintf(s->data + s->len, s->capacity - s->len, fmt, args);
+    va_end(args);
+    if (n >= s->capacity - s->len) {
+        if (!seq_reserve(s, n))
+            return;
+        va_start(args, fmt);
+        n = lib_vsnprintf(s->data + s->len, s->capacity - s->len, fmt, args);
+        va_end(args);
+    }
+    s->len += n;
+}
+
+void seq_escape(struct seq_buf *s, const char *text, const char *more) {
+    for (; *text; text++) {
+        unsigned char c = *text;
+        if (c == ' ' || c == '\t' || c == '\n' || c == '\\' || strchr(more, c)) {
+            char octal[4] = {'\\', '0' + (c >> 6), '0' + (c >> 3 & 7), '0' + (c & 7)};
+            seq_write(s, octal, 4);
+        } else {
+            seq_write(s, &c, 1);
+        }
+    }
+}
+
+// ---- files
+
+// file->private_data.
+struct proc_text {
+    struct mutex lock;
+    struct seq_buf text; // [lock]
+    bool generated;      // [lock]
+};
+
+static int text_open(struct inode *inode, struct file *f) {
+    (void)inode;
+    struct proc_text *t = kzalloc(sizeof(*t));
+    if (!t)
+        return -ENOMEM;
+    mutex_init(&t->lock);
+    f->private_data = t;
+    f->ops = &proc_file_ops;
+    return 0;
+}
+
+static void text_release(struct file *f) {
+    struct proc_text *t = f->private_data;
+    kfree(t->text.data);
+    kfree(t);
+}
+
+static int text_generate(struct proc_text *t, struct proc_node *node) {
+    t->text.len = 0;
+    t->text.failed = false;
+    t->generated = false;
+    int err = node->show ? node->show(&t->text, node) : 0;
+    if (!err && t->text.failed)
+        err = -ENOMEM;
+    t->generated = !err;
+    return err;
+}
+
+static ssize_t text_read(struct file *f, struct uio *u, off_t *pos) {
+    struct proc_text *t = f->private_data;
+    ssize_t ret = 0;
+    mutex_lock(&t->lock);
+    if (*pos == 0 || !t->generated)
+        ret = text_generate(t, proc_node(f->inode));
+    if (!ret && *pos >= 0 && (size_t)*pos < t->text.len) {
+        size_t n = MIN(t->text.len - (size_t)*pos, u->resid);
+        ret = uio_write_to(u, t->text.data + *pos, n);
+        if (!ret && n)
+            ret = -EFAULT;
+    }
+    mutex_unlock(&t->lock);
+    if (ret > 0)
+        *pos += ret;
+    return ret;
+}
+
+static ssize_t text_write(struct file *f, struct uio *u, off_t *pos) {
+    struct proc_node *node = proc_node(f->inode);
+    size_t n = MIN(u->resid, (size_t)STORE_MAX - 1);
+    if (!node->store)
+        return -EIO;
+    char *text = kmalloc(n + 1);
+    if (!text)
+        return -ENOMEM;
+    ssize_t ret = uio_read_from(u, text, n) == n ? 0 : -EFAULT;
+    text[n] = '\0';
+    if (!ret)
+        ret = node->store(node, text, n);
+    kfree(text);
+    if (ret > 0)
+        *pos += ret;
+    return ret;
+}
+
+off_t proc_lseek(struct file *f, off_t offset, int whence) {
+    if (whence == SEEK_CUR)
+        offset += f->pos;
+    else if (whence != SEEK_SET)
+        return -EINVAL;
+    if (offset < 0)
+        return -EINVAL;
+    return f->pos = offset;
+}
+
+// Truncation on opening for writing (`echo x > file`) is no error and does nothing.
+static int text_setattr(struct inode *inode, const struct iattr *attr) {
+    (void)inode;
+    return attr->valid & ~ATTR_SIZE & ~ATTR_MTIME ? -EPERM : 0;
+}
+
+const struct inode_ops proc_file_inode_ops = {.open = text_open, .setattr = text_setattr};
+const struct inode_ops proc_raw_inode_ops = {.setattr = text_setattr};
+const struct file_ops proc_file_ops = {
+    .read = text_read, .write = text_write, .lseek = proc_lseek, .release = text_release};
+
+void proc_register_all(const struct proc_entry *entries, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (proc_register(&entries[i]))
+            panic("no memory for /proc/%s", entries[i].path);
+}

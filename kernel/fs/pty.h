@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Pseudoterminals: what pty.c (the terminals) and devpts.c (their names) need of each other.
+#pragma once
+#include "fs/tty.h"
+
+#define PTY_MAX 256
+
+// Who may open the terminal, as its node in devpts shows it.
+struct pty_owner {
+    mode_t mode; // with the type
+    uid_t uid;
+    gid_t gid;
+    ktime_t created; // realtime
+};
+
+// The terminal of pty `index` with a reference, NULL if there is none now.
+struct tty *pty_get(unsigned int index);
+// The smallest index >= `from` in use, -1 if there is none.
+int pty_next(unsigned int from);
+void pty_get_owner(struct tty *tty, struct pty_owner *out);
+void pty_set_owner(struct tty *tty, const struct pty_owner *owner);
+
+// devpts.c: the terminal as a new descriptor of the caller, opened with `flags`. The number or -errno.
+int devpts_open(unsigned int index, int flags);
+void devpts_init(void);
