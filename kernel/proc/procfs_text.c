@@ -135,7 +135,7 @@ static int take(struct pid_node *n, struct snapshot *s) {
 // ---- memory
 
 struct memory_use {
-    unsigned long text, stack, text_start, text_end, data_start, data_end;
+    unsigned long text, libraries, stack, text_start, text_end, data_start, data_end;
     struct vmspace *vm;
 };
 
@@ -144,7 +144,10 @@ static bool count_area(const struct vm_area *a, void *arg) {
     unsigned long pages = (a->end - a->start) >> PAGE_SHIFT;
     if (a->flags & MAP_GROWSDOWN)
         m->stack += pages;
-    if (a->file && a->file == m->vm->exe_file) {
+    bool program = a->file && a->file == m->vm->exe_file;
+    if (a->file && !program && a->prot & PROT_EXEC)
+        m->libraries += pages;
+    if (program) {
         if (a->prot & PROT_EXEC) {
             m->text += pages;
             m->text_start = m->text_start ? m->text_start : a->start;
@@ -160,9 +163,7 @@ static bool count_area(const struct vm_area *a, void *arg) {
 static struct memory_use count_memory(struct vmspace *vm) {
     struct memory_use m = {.vm = vm};
     if (vm) {
-        mutex_lock(&vm->lock);
         vm_area_for_each(vm, count_area, &m);
-        mutex_unlock(&vm->lock);
     }
     return m;
 }
@@ -240,7 +241,7 @@ static void status_memory(struct seq_buf *s, struct vmspace *vm) {
                KB(vm->rss_file), 0);
     seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n", KB(vm->data_pages), KB(m.stack),
                exe);
-    seq_printf(s, "VmLib:\t%8d kB\nVmPTE:\t%8d kB\nVmSwap:\t%8d kB\n", 0, 0, 0);
+    seq_printf(s, "VmLib:\t%8lu kB\nVmSwap:\t%8d kB\n", KB(m.libraries), 0);
 }
 
 // "0-3,5" of a mask.
@@ -416,9 +417,7 @@ int pid_show_maps(struct seq_buf *s, struct pid_node *n) {
         return 0;
     struct maps_state m = {s, kmalloc(PAGE_SIZE)};
     if (m.name) {
-        mutex_lock(&vm->lock);
         vm_area_for_each(vm, show_area, &m);
-        mutex_unlock(&vm->lock);
         kfree(m.name);
     }
     vmspace_put(vm);

@@ -13,15 +13,46 @@
 typedef long (*syscall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long,
                            unsigned long);
 
-// All arguments come in registers, so a function that takes fewer or narrower ones may be called with all six.
+// Programs leave in the upper half of a register what they like where a parameter has 32 bits, but C functions rely on
+// its being the sign: one entry for each call narrows its arguments.
+#define WIDE(type, name)   unsigned long name
+#define NARROW(type, name) (type) name
+#define SYSCALL(name, kinds, ...)                                                                            \
+    static long enter_##name(SYSCALL_EACH(WIDE, ##__VA_ARGS__)) {                                            \
+        return sys_##name(SYSCALL_EACH(NARROW, ##__VA_ARGS__));                                              \
+    }
+#include "sys/syscalls.def"
+#undef SYSCALL
+
+// For each call a function that takes all six registers and passes on as many as the call has parameters, converted to
+// their types: a program may leave anything in the upper half of a register that holds an int, which our C code may not see.
+#define ARGS_0(a, b, c, d, e, f)
+#define ARGS_1(a, b, c, d, e, f)                   a
+#define ARGS_2(a, b, c, d, e, f)                   a, b
+#define ARGS_3(a, b, c, d, e, f)                   a, b, c
+#define ARGS_4(a, b, c, d, e, f)                   a, b, c, d
+#define ARGS_5(a, b, c, d, e, f)                   a, b, c, d, e
+#define ARGS_6(a, b, c, d, e, f)                   a, b, c, d, e, f
+#define PICK_8TH(a, b, c, d, e, f, g, choice, ...) choice
+#define ARGS_OF(...)                                                                                         \
+    PICK_8TH(, ##__VA_ARGS__, ARGS_6, ARGS_5, ARGS_4, ARGS_3, ARGS_2, ARGS_1, ARGS_0)(a, b, c, d, e, f)
+
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wcast-function-type"
+#pragma GCC diagnostic ignored "-Wint-conversion" // registers to pointers
+#define SYSCALL(name, kinds, ...)                                                                            \
+    static long call_##name(unsigned long a, unsigned long b, unsigned long c, unsigned long d,              \
+                            unsigned long e, unsigned long f) {                                              \
+        return sys_##name(ARGS_OF(__VA_ARGS__));                                                             \
+    }
+#include "sys/syscalls.def"
+#undef SYSCALL
+#pragma GCC diagnostic pop
+
 static const syscall_fn table[SYSCALL_LIMIT] = {
-#define SYSCALL(name, kinds, ...) [__NR_##name] = (syscall_fn)sys_##name,
+#define SYSCALL(name, kinds, ...) [__NR_##name] = call_##name,
 #include "sys/syscalls.def"
 #undef SYSCALL
 };
-#pragma GCC diagnostic pop
 
 static long __cold missing(unsigned long nr) {
     static uint64_t named[SYSCALL_LIMIT / 64 + 1]; // [a] those beyond the limit share the last bit
