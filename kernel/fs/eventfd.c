@@ -43,7 +43,7 @@ static ssize_t eventfd_read(struct file *f, struct uio *u, off_t *pos) {
         if (err)
             return err;
     }
-    wake_poll(&e->wait, POLLOUT | POLLWRNORM);
+    wait_wake(&e->wait, 1, POLLOUT | POLLWRNORM);
     return uio_write_to(u, &value, sizeof(value)) == sizeof(value) ? (ssize_t)sizeof(value) : -EFAULT;
 }
 
@@ -65,7 +65,7 @@ static ssize_t eventfd_write(struct file *f, struct uio *u, off_t *pos) {
             return err;
     }
     if (value)
-        wake_poll(&e->wait, POLLIN | POLLRDNORM);
+        wait_wake(&e->wait, 1, POLLIN | POLLRDNORM);
     return sizeof(value);
 }
 

@@ -110,8 +110,9 @@ static void pipe_consumed(struct pipe *p, uint64_t old_tail) {
         p->pages[0] = page;
         WRITE_ONCE(p->head, 0);
         WRITE_ONCE(p->tail, 0);
-    } else if (!(p->tail & PAGE_MASK)) {
-        pipe_drop_page(p, pipe_slot(p, old_tail));
+    } else if (!(p->tail & PAGE_MASK) &&
+               ((p->head - 1) >> PAGE_SHIFT) - (old_tail >> PAGE_SHIFT) < p->slots) {
+        pipe_drop_page(p, pipe_slot(p, old_tail)); // the ring's newest bytes are not on it, too
     }
 }
 
@@ -139,7 +140,8 @@ static ssize_t pipe_put(struct pipe *p, struct uio *u) {
     for (size_t room; u->resid && (room = pipe_room(p));) {
         struct page **slot = pipe_slot(p, p->head);
         size_t offset = p->head & PAGE_MASK;
-        if (!*slot) {
+        bool fresh = !*slot;
+        if (fresh) {
             *slot = p->spare ? p->spare : page_alloc(0, 0);
             p->spare = NULL;
             if (!*slot)
@@ -149,6 +151,8 @@ static ssize_t pipe_put(struct pipe *p, struct uio *u) {
         size_t copied = uio_read_from(u, (char *)page_address(*slot) + offset, n);
         WRITE_ONCE(p->head, p->head + copied);
         done += copied;
+        if (fresh && !copied)
+            pipe_drop_page(p, slot);
         if (copied < n)
             return done ? (ssize_t)done : -EFAULT;
     }

@@ -67,6 +67,8 @@ static uint64_t tree_cut(void **at, unsigned int height, unsigned long base, uns
     if (!*at)
         return 0;
     if (!height) {
+        if (base < first || base > last)
+            return 0;
         page_put(*at);
         *at = NULL;
         return 1;

@@ -147,6 +147,7 @@ out:
 #define SELECT_IN             (POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR)
 #define SELECT_OUT            (POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR)
 #define SELECT_EX             POLLPRI
+#define NR_OPEN    (1 << 20) // no descriptor is higher
 #define SELECT_WORDS_ON_STACK 16 // 1024 descriptors a set
 
 // The three sets asked for and the three found, each of `words`.
@@ -246,7 +247,7 @@ long sys_pselect6(int n, void __user *in, void __user *out, void __user *except,
         return err;
     if (n < 0)
         return -EINVAL;
-    n = MIN((unsigned int)n, READ_ONCE(current->files->size));
+    n = MIN(n, NR_OPEN);
     struct select_sets s = {.words = (n + 63) / 64};
     if (s.words > SELECT_WORDS_ON_STACK && !(words = kmalloc(6 * 8 * s.words)))
         return -ENOMEM;
