@@ -13,17 +13,6 @@
 typedef long (*syscall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long,
                            unsigned long);
 
-// Programs leave in the upper half of a register what they like where a parameter has 32 bits, but C functions rely on
-// its being the sign: one entry for each call narrows its arguments.
-#define WIDE(type, name)   unsigned long name
-#define NARROW(type, name) (type) name
-#define SYSCALL(name, kinds, ...)                                                                            \
-    static long enter_##name(SYSCALL_EACH(WIDE, ##__VA_ARGS__)) {                                            \
-        return sys_##name(SYSCALL_EACH(NARROW, ##__VA_ARGS__));                                              \
-    }
-#include "sys/syscalls.def"
-#undef SYSCALL
-
 // For each call a function that takes all six registers and passes on as many as the call has parameters, converted to
 // their types: a program may leave anything in the upper half of a register that holds an int, which our C code may not see.
 #define ARGS_0(a, b, c, d, e, f)
