@@ -7,7 +7,8 @@
                                  name in the guest if that differs. Then: hbreak main (its pages need not be
                                  there yet, so a hardware breakpoint), continue.
 
-In user mode (a breakpoint in a program) and in the kernel alike, "current" is the thread of the selected hart.
+"Current" is what the selected hart runs. The hart must be in the kernel: in user mode QEMU lets gdb see no more
+than the program sees. Any system call will do: hbreak syscall_dispatch, continue.
 """
 import os
 import struct
@@ -20,7 +21,7 @@ MAP_SHARED = 1
 
 
 def current():
-    """The running thread of the selected hart: tp holds it in the kernel, sscratch in user mode."""
+    """The running thread of the selected hart: tp holds it in the kernel, sscratch at the edge to user mode."""
     address = int(gdb.parse_and_eval("(unsigned long)$sscratch")) or int(gdb.parse_and_eval("(unsigned long)$tp"))
     return gdb.Value(address).cast(gdb.lookup_type("struct thread").pointer())
 
@@ -44,10 +45,13 @@ def file_name(file):
 
 
 def areas():
-    vm = current()["vm"]
-    if not vm:
-        raise gdb.GdbError("this thread belongs to the kernel: it has no address space of its own")
-    yield from tree(vm["areas"]["rbh_root"], "node")
+    try:
+        vm = current()["vm"]
+        if not vm:
+            raise gdb.GdbError("this thread belongs to the kernel: it has no address space of its own")
+        return list(tree(vm["areas"]["rbh_root"], "node"))
+    except gdb.MemoryError:
+        raise gdb.GdbError("the hart is in user mode: stop it in the kernel first (help drupe)") from None
 
 
 def first_load(path):
