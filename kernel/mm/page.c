@@ -158,7 +158,7 @@ static struct page *take_block(unsigned int order) {
 // ---- a hart's own pages
 
 // In one piece if there is one; the lowest page goes out first.
-static void cache_fill(struct page_cache *c) {
+__attribute__((noinline)) static void cache_fill(struct page_cache *c) {
     spin_lock(&lock);
     struct page *block = list_empty(&free_lists[0]) ? take_block(BATCH_ORDER) : NULL;
     for (unsigned int i = BATCH; block && i-- > 0;) {
@@ -175,14 +175,14 @@ static void cache_fill(struct page_cache *c) {
     spin_unlock(&lock);
 }
 
-static void cache_drain(struct page_cache *c) {
+__attribute__((noinline)) static void cache_drain(struct page_cache *c) {
     spin_lock(&lock);
     while (c->count > CACHE_SIZE - BATCH)
         put_block(c->pages[--c->count], 0);
     spin_unlock(&lock);
 }
 
-static struct page *alloc_block(unsigned int order) {
+__attribute__((noinline)) static struct page *alloc_block(unsigned int order) {
     if (order > PAGE_MAX_ORDER)
         return NULL;
     unsigned long irq = spin_lock_irqsave(&lock);
@@ -203,6 +203,12 @@ static struct page *alloc_single(void) {
     return page;
 }
 
+static void clear_block(struct page *page, unsigned int order) {
+    char *at = page_address(page), *end = at + ((size_t)PAGE_SIZE << order);
+    for (; at < end; at += PAGE_SIZE)
+        page_clear(at);
+}
+
 struct page *page_alloc(unsigned int order, unsigned int flags) {
     struct page *page = likely(order == 0) ? alloc_single() : alloc_block(order);
     if (unlikely(!page))
@@ -210,12 +216,15 @@ struct page *page_alloc(unsigned int order, unsigned int flags) {
     DEBUG_ASSERT(!(page->flags & PAGE_FREE) && page->order == order);
     __atomic_store_n(&page->refs, 1, __ATOMIC_RELAXED);
     page->flags = 0;
-    if (flags & ALLOC_ZERO) {
-        char *at = page_address(page);
-        for (size_t i = 0; i < (size_t)PAGE_SIZE << order; i += PAGE_SIZE)
-            page_clear(at + i);
-    }
+    if (flags & ALLOC_ZERO)
+        clear_block(page, order);
     return page;
+}
+
+__attribute__((noinline)) static void free_block(struct page *page) {
+    unsigned long irq = spin_lock_irqsave(&lock);
+    put_block(page, page->order);
+    spin_unlock_irqrestore(&lock, irq);
 }
 
 void page_free(struct page *page) {
@@ -225,17 +234,15 @@ void page_free(struct page *page) {
     else if (page->flags & PAGE_BORROWED)
         memory_account(MEM_RELEASED, 1);
     page->flags = 0;
-    unsigned long irq = irq_save();
-    if (likely(page->order == 0)) {
-        struct page_cache *c = &caches[this_hart_id()];
-        if (unlikely(c->count == CACHE_SIZE))
-            cache_drain(c);
-        c->pages[c->count++] = page;
-    } else {
-        spin_lock(&lock);
-        put_block(page, page->order);
-        spin_unlock(&lock);
+    if (unlikely(page->order)) {
+        free_block(page);
+        return;
     }
+    unsigned long irq = irq_save();
+    struct page_cache *c = &caches[this_hart_id()];
+    if (unlikely(c->count == CACHE_SIZE))
+        cache_drain(c);
+    c->pages[c->count++] = page;
     irq_restore(irq);
 }
 
@@ -400,10 +407,11 @@ static void place_descriptors(struct memory_bank *b) {
     b->size = end - b->base;
     for (struct memory_bank *other = memory_banks; other < b; other++) {
         if (b->base < other->base + other->size && other->base < b->base + b->size)
-            panic("memory: the banks at 0x%lx and 0x%lx are too close to each other", (unsigned long)other->base,
-                  (unsigned long)b->base);
+            panic("memory: the banks at 0x%lx and 0x%lx are too close to each other",
+                  (unsigned long)other->base, (unsigned long)b->base);
     }
-    uint64_t need = ALIGN_UP((b->size >> PAGE_SHIFT) * sizeof(struct page), (uint64_t)PAGE_SIZE) >> PAGE_SHIFT;
+    uint64_t need =
+        ALIGN_UP((b->size >> PAGE_SHIFT) * sizeof(struct page), (uint64_t)PAGE_SIZE) >> PAGE_SHIFT;
     for (unsigned int i = range_count; i-- > 0;) {
         if (ranges[i].end - ranges[i].start < need)
             continue;

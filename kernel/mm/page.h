@@ -12,12 +12,12 @@
 #define PAGE_MAX_ORDER 10 // blocks of up to 4 MiB
 
 enum page_flags {
-    PAGE_FREE = 1 << 0,     // heads a free block
-    PAGE_SLAB = 1 << 1,     // belongs to a slab
-    PAGE_CACHE = 1 << 2,    // content of a file (owner, index)
-    PAGE_BORROWED = 1 << 3, // came from an archive; counted in MEM_RELEASED when it is freed
-    PAGE_ANON = 1 << 4,     // anonymous memory of programs; counted in MEM_ANON until it is freed
-    PAGE_TABLE = 1 << 5,    // a page table of programs
+    PAGE_FREE = 1 << 0,      // heads a free block
+    PAGE_SLAB = 1 << 1,      // belongs to a slab
+    PAGE_CACHE = 1 << 2,     // content of a file (owner, index)
+    PAGE_BORROWED = 1 << 3,  // came from an archive; counted in MEM_RELEASED when it is freed
+    PAGE_ANON = 1 << 4,      // anonymous memory of programs; counted in MEM_ANON until it is freed
+    PAGE_TABLE = 1 << 5,     // a page table of programs
     PAGE_FETCHABLE = 1 << 7, // all harts' instruction caches have been told of its content
 };
 
@@ -37,8 +37,8 @@ struct page {
             uint16_t cache; // PAGE_SLAB: number of its cache
         };
     };
-    uint8_t order; // of the block this page heads
-    uint8_t flags; // PAGE_*; changed by the page's owner, PAGE_FETCHABLE atomically
+    uint8_t order;  // of the block this page heads
+    uint8_t flags;  // PAGE_*; set by the owner before others know the page, but for PAGE_FETCHABLE
     void *freelist; // PAGE_SLAB
 };
 
@@ -79,7 +79,8 @@ struct page *phys_to_page_slow(paddr_t pa);
 
 static inline paddr_t page_to_phys(const struct page *page) {
     const struct memory_bank *b = &memory_banks[0];
-    uint64_t offset = (uint64_t)((const char *)page - (const char *)b->descriptors) / sizeof(*page) << PAGE_SHIFT;
+    uint64_t offset = (uint64_t)((const char *)page - (const char *)b->descriptors) / sizeof(*page)
+                      << PAGE_SHIFT;
     return likely(offset < b->size) ? b->base + offset : page_to_phys_slow(page);
 }
 // pa within RAM.
@@ -97,8 +98,10 @@ bool phys_is_ram(paddr_t pa);
 // Bytes / pages, for meminfo and sysinfo.
 struct memory_stats {
     uint64_t total, free; // pages
-    uint64_t cache, slab, page_tables, kernel_stacks, anon; // pages; kept by their users with memory_account()
-    uint64_t borrowed, adopted, copied, released; // pages of archives: still borrowed, taken over, copied, given back
+    uint64_t cache, slab, page_tables, kernel_stacks,
+        anon; // pages; kept by their users with memory_account()
+    uint64_t borrowed, adopted, copied,
+        released; // pages of archives: still borrowed, taken over, copied, given back
 };
 enum memory_kind {
     MEM_CACHE,

@@ -47,7 +47,7 @@ static unsigned int lowest(uint64_t x) {
 
 // ---- tables
 
-static pte_t *table_new(void) {
+__attribute__((noinline)) static pte_t *table_new(void) {
     struct page *page = page_alloc(0, ALLOC_ZERO);
     if (!page)
         return NULL;
@@ -62,7 +62,7 @@ static pte_t *table_alloc(void) {
     return likely(c->tables) ? c->table[--c->tables] : table_new();
 }
 
-static void table_discard(pte_t *table) {
+__attribute__((noinline)) static void table_discard(pte_t *table) {
     memory_account(MEM_PAGE_TABLES, -1);
     page_free(descriptor(table));
 }

@@ -14,9 +14,9 @@
 #include "lib/string.h"
 #include "mm/page.h"
 
-#define MAX_CACHES    64
-#define MAGAZINE      16
-#define SLAB_MIN_FIT  8 // objects a slab shall hold, if that takes no more than 8 pages
+#define MAX_CACHES     64
+#define MAGAZINE       16
+#define SLAB_MIN_FIT   8 // objects a slab shall hold, if that takes no more than 8 pages
 #define SLAB_MAX_ORDER 3
 
 #define POISON 0x6b6b6b6b6b6b6b6bull // in debug builds
@@ -28,12 +28,12 @@ struct magazine {
 
 struct slab_cache {
     const char *name;
-    size_t size;               // [I] of an object, alignment included
+    size_t size;                  // [I] of an object, alignment included
     unsigned int order, per_slab; // [I]
-    struct magazine *magazines; // [I] one for each hart
+    struct magazine *magazines;   // [I] one for each hart
     struct spinlock lock;
-    struct list_head partial;  // [lock] slabs with free objects
-    unsigned int empty;        // [lock] of them: without any object in use
+    struct list_head partial; // [lock] slabs with free objects
+    unsigned int empty;       // [lock] of them: without any object in use
 };
 
 static struct slab_cache slab_caches[MAX_CACHES];
@@ -110,7 +110,7 @@ static struct page *slab_make(struct slab_cache *c) {
     return slab;
 }
 
-static void refill(struct slab_cache *c, struct magazine *m) {
+__attribute__((noinline)) static void refill(struct slab_cache *c, struct magazine *m) {
     spin_lock(&c->lock);
     while (m->count < MAGAZINE / 2) {
         struct page *slab =
@@ -149,7 +149,7 @@ static void give_back(struct slab_cache *c, void *object) {
     page_free(slab);
 }
 
-static void drain(struct slab_cache *c, struct magazine *m) {
+__attribute__((noinline)) static void drain(struct slab_cache *c, struct magazine *m) {
     spin_lock(&c->lock);
     while (m->count > MAGAZINE / 2)
         give_back(c, m->objects[--m->count]);

@@ -176,7 +176,8 @@ long sys_mremap(unsigned long addr, size_t old_n, size_t new_n, int flags, unsig
 
 // ---- madvise, msync, mincore
 
-static int touch_nothing(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end, void *arg) {
+static int touch_nothing(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
+                         void *arg) {
     (void)vm, (void)a, (void)start, (void)end, (void)arg;
     return 0;
 }
@@ -185,12 +186,14 @@ static bool is_private_anonymous(const struct vm_area *a) {
     return !a->backing && !(a->flags & MAP_SHARED);
 }
 
-static int only_anonymous(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end, void *arg) {
+static int only_anonymous(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
+                          void *arg) {
     (void)vm, (void)start, (void)end, (void)arg;
     return is_private_anonymous(a) ? 0 : -EINVAL;
 }
 
-static int free_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end, void *arg) {
+static int free_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
+                      void *arg) {
     return is_private_anonymous(a) ? vm_discard_range(vm, a, start, end, arg) : -EINVAL;
 }
 
@@ -200,7 +203,8 @@ struct hole {
 };
 
 // The first area of the range that has a file, for MADV_REMOVE.
-static int find_hole(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end, void *arg) {
+static int find_hole(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
+                     void *arg) {
     struct hole *h = arg;
     (void)vm;
     if (a->flags & MAP_LOCKED || !a->backing || !a->file)
@@ -220,9 +224,10 @@ static long punch_holes(unsigned long addr, unsigned long end) {
         int found = vm_for_range(current->vm, addr, end, find_hole, &h);
         if (found <= 0)
             return found;
-        int err = h.file->ops->fallocate ? h.file->ops->fallocate(h.file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                                                  h.offset, h.length)
-                                         : -EOPNOTSUPP;
+        int err = h.file->ops->fallocate
+                      ? h.file->ops->fallocate(h.file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, h.offset,
+                                               h.length)
+                      : -EOPNOTSUPP;
         file_put(h.file);
         if (err)
             return err;
@@ -272,11 +277,13 @@ long sys_madvise(unsigned long addr, size_t n, int advice) {
 }
 
 long sys_msync(unsigned long addr, size_t n, int flags) {
-    if ((addr & PAGE_MASK) || (flags & ~(MS_ASYNC | MS_SYNC | MS_INVALIDATE)) || (flags & MS_ASYNC && flags & MS_SYNC))
+    if ((addr & PAGE_MASK) || (flags & ~(MS_ASYNC | MS_SYNC | MS_INVALIDATE)) ||
+        (flags & MS_ASYNC && flags & MS_SYNC))
         return -EINVAL;
     if (!range_ok(addr, n))
         return -ENOMEM;
-    return vm_for_range(current->vm, addr, addr + page_up(n), touch_nothing, NULL); // memory is where files are
+    return vm_for_range(current->vm, addr, addr + page_up(n), touch_nothing,
+                        NULL); // memory is where files are
 }
 
 long sys_mincore(unsigned long addr, size_t n, unsigned char __user *vec) {
@@ -305,7 +312,8 @@ long sys_mincore(unsigned long addr, size_t n, unsigned char __user *vec) {
 // ---- locking: pages never leave memory, so it is enough to bring them in and to count them
 
 static long lock_range(unsigned long addr, size_t n, bool populate) {
-    unsigned long start = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE), length = page_up(n + (addr & PAGE_MASK));
+    unsigned long start = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE),
+                  length = page_up(n + (addr & PAGE_MASK));
     if (n > USER_END || !range_ok(start, length))
         return n > USER_END ? -EINVAL : -ENOMEM;
     int err = check_locked(length);
@@ -327,7 +335,8 @@ long sys_mlock2(unsigned long addr, size_t n, int flags) {
 }
 
 long sys_munlock(unsigned long addr, size_t n) {
-    unsigned long start = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE), length = page_up(n + (addr & PAGE_MASK));
+    unsigned long start = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE),
+                  length = page_up(n + (addr & PAGE_MASK));
     if (n > USER_END || !range_ok(start, length))
         return n > USER_END ? -EINVAL : -ENOMEM;
     return vm_flag_range(current->vm, start, start + length, 0, MAP_LOCKED);
@@ -338,7 +347,8 @@ static long flag_all(unsigned int set, unsigned int clear) {
     return err == -ENOMEM ? 0 : err; // holes are no error here
 }
 
-static int populate_area(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end, void *arg) {
+static int populate_area(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
+                         void *arg) {
     unsigned long *range = arg;
     (void)vm, (void)a;
     range[0] = start;
@@ -359,7 +369,8 @@ long sys_mlockall(int flags) {
     struct vmspace *vm = current->vm;
     if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
         return -EINVAL;
-    int err = flags & MCL_CURRENT ? check_locked((vm->total_pages - vm->locked_pages) << PAGE_SHIFT) : check_locked(0);
+    int err = flags & MCL_CURRENT ? check_locked((vm->total_pages - vm->locked_pages) << PAGE_SHIFT)
+                                  : check_locked(0);
     if (err)
         return err;
     mutex_lock(&vm->lock);

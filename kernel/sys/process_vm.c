@@ -111,14 +111,14 @@ static long process_vm(struct transfer *t, pid_t pid, const void __user *local, 
     return result;
 }
 
-long sys_process_vm_readv(pid_t pid, const void __user *local, unsigned long nlocal, const void __user *remote,
-                          unsigned long nremote, unsigned long flags) {
+long sys_process_vm_readv(pid_t pid, const void __user *local, unsigned long nlocal,
+                          const void __user *remote, unsigned long nremote, unsigned long flags) {
     struct transfer t = {.local_count = nlocal, .remote_count = nremote};
     return process_vm(&t, pid, local, remote, flags);
 }
 
-long sys_process_vm_writev(pid_t pid, const void __user *local, unsigned long nlocal, const void __user *remote,
-                           unsigned long nremote, unsigned long flags) {
+long sys_process_vm_writev(pid_t pid, const void __user *local, unsigned long nlocal,
+                           const void __user *remote, unsigned long nremote, unsigned long flags) {
     struct transfer t = {.local_count = nlocal, .remote_count = nremote, .write = true};
     return process_vm(&t, pid, local, remote, flags);
 }

@@ -106,11 +106,32 @@ void area_insert(struct vmspace *vm, struct vm_area *a) {
     backing_enter(a);
 }
 
-static void release(struct vm_area *a) {
+// Released areas are linked by their left child.
+static void release(struct vmspace *vm, struct vm_area *a) {
     backing_leave(a);
-    if (a->file)
+    if (!a->file) {
+        slab_free(vm_area_cache, a);
+        return;
+    }
+    RB_LEFT(a, node) = vm->released;
+    vm->released = a;
+}
+
+static void free_released(struct vm_area *a) {
+    while (a) {
+        struct vm_area *next = RB_LEFT(a, node);
         vm_file_put(a->file);
-    slab_free(vm_area_cache, a);
+        slab_free(vm_area_cache, a);
+        a = next;
+    }
+}
+
+void vm_unlock(struct vmspace *vm) {
+    struct vm_area *released = vm->released;
+    vm->released = NULL;
+    mutex_unlock(&vm->lock);
+    if (unlikely(released))
+        free_released(released);
 }
 
 void area_remove(struct vmspace *vm, struct vm_area *a) {
@@ -119,7 +140,7 @@ void area_remove(struct vmspace *vm, struct vm_area *a) {
     RB_REMOVE(vm_area_tree, &vm->areas, a);
     if (vm->last_area == a)
         vm->last_area = NULL;
-    release(a);
+    release(vm, a);
 }
 
 // From the leaves up, without keeping the tree balanced.
@@ -136,12 +157,13 @@ void area_remove_all(struct vmspace *vm) {
                 RB_LEFT(parent, node) = NULL;
             else if (parent)
                 RB_RIGHT(parent, node) = NULL;
-            release(a);
+            release(vm, a);
             a = parent;
         }
     }
     RB_INIT(&vm->areas);
     vm->last_area = NULL;
+    free_released(vm->released);
 }
 
 struct vm_area *area_copy(struct vmspace *to, const struct vm_area *a) {
@@ -220,7 +242,8 @@ static bool is_plain(const struct vm_area *a, unsigned int prot, unsigned int fl
            a->max_prot == (PROT_READ | PROT_WRITE | PROT_EXEC);
 }
 
-bool area_absorb(struct vmspace *vm, unsigned long start, unsigned long end, unsigned int prot, unsigned int flags) {
+bool area_absorb(struct vmspace *vm, unsigned long start, unsigned long end, unsigned int prot,
+                 unsigned int flags) {
     struct vm_area *above = area_first_from(vm, start);
     struct vm_area *below = above ? area_prev(above) : RB_MAX(vm_area_tree, &vm->areas);
     if (flags & MAP_GROWSDOWN)
@@ -280,11 +303,11 @@ long area_find_free(struct vmspace *vm, unsigned long hint, unsigned long length
 void vm_area_for_each(struct vmspace *vm, bool (*fn)(const struct vm_area *a, void *arg), void *arg) {
     struct vm_area *a;
     mutex_lock(&vm->lock);
-    RB_FOREACH(a, vm_area_tree, &vm->areas) {
+    RB_FOREACH (a, vm_area_tree, &vm->areas) {
         if (!fn(a, arg))
             break;
     }
-    mutex_unlock(&vm->lock);
+    vm_unlock(vm);
 }
 
 void vm_area_usage(const struct vm_area *a, struct vm_area_usage *out) {

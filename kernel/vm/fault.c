@@ -46,7 +46,7 @@ static void make_fetchable(struct page **pages, unsigned int n) {
         return;
     vm_fetch_barrier();
     for (unsigned int i = 0; i < n; i++)
-        __atomic_fetch_or(&pages[i]->flags, PAGE_FETCHABLE, __ATOMIC_RELAXED);
+        pages[i]->flags |= PAGE_FETCHABLE; // nobody changes other flags of a page that can be mapped
 }
 
 static void set_entry(struct vm_area *a, pte_t *pte, struct page *page, bool writable) {
@@ -117,7 +117,8 @@ static int fault_anonymous(struct vmspace *vm, struct vm_area *a, pte_t *pte, bo
 }
 
 // Maps those of the n pages from addr on that the backing has ready and that are not mapped yet.
-static void map_present(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte, unsigned int n) {
+static void map_present(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte,
+                        unsigned int n) {
     struct page *pages[AROUND];
     unsigned long bits = rights(a->prot);
     n = a->backing->ops->get_present(a->backing, area_page_index(a, addr), pages, n);
@@ -139,15 +140,18 @@ static void map_around(struct vmspace *vm, struct vm_area *a, unsigned long addr
     unsigned long first = MAX(stretch, a->start), end = MIN(stretch + AROUND * PAGE_SIZE, a->end);
     unsigned long next = addr + PAGE_SIZE;
     if (next < end)
-        map_present(vm, a, next, pt_make(vm->root, end - PAGE_SIZE) - ((end - PAGE_SIZE - next) >> PAGE_SHIFT),
+        map_present(vm, a, next,
+                    pt_make(vm->root, end - PAGE_SIZE) - ((end - PAGE_SIZE - next) >> PAGE_SHIFT),
                     (end - next) >> PAGE_SHIFT);
     if (first < addr)
         map_present(vm, a, first, pt_make(vm->root, first), (addr - first) >> PAGE_SHIFT);
 }
 
-static int fault_backed(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte, bool write, int *code) {
+static int fault_backed(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte, bool write,
+                        int *code) {
     bool private_write = write && area_is_private(a);
-    struct page *page = a->backing->ops->get_page(a->backing, area_page_index(a, addr), write && !private_write);
+    struct page *page =
+        a->backing->ops->get_page(a->backing, area_page_index(a, addr), write && !private_write);
     if (IS_ERR(page))
         return no_page(page, code);
     if (private_write) {
@@ -167,7 +171,8 @@ static int fault_backed(struct vmspace *vm, struct vm_area *a, unsigned long add
 
 // ---- a write to a page that is mapped read-only
 
-static int fault_shared_write(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte, int *code) {
+static int fault_shared_write(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte,
+                              int *code) {
     struct page *old = phys_to_page(pte_phys(*pte));
     struct page *page = a->backing->ops->get_page(a->backing, area_page_index(a, addr), true);
     if (IS_ERR(page))
@@ -182,7 +187,8 @@ static int fault_shared_write(struct vmspace *vm, struct vm_area *a, unsigned lo
     return 0;
 }
 
-static int fault_private_write(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte, int *code) {
+static int fault_private_write(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte,
+                               int *code) {
     bool zeros = *pte & PTE_SPECIAL;
     struct page *old = zeros ? NULL : phys_to_page(pte_phys(*pte));
     if (old && old->flags & PAGE_ANON && __atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1) {
@@ -194,7 +200,8 @@ static int fault_private_write(struct vmspace *vm, struct vm_area *a, unsigned l
     if (!page)
         return out_of_memory(code);
     *pte = 0;
-    vm_flush(vm, addr, addr + PAGE_SIZE); // no hart may see the old page once it is somebody else's, or differs
+    vm_flush(vm, addr,
+             addr + PAGE_SIZE); // no hart may see the old page once it is somebody else's, or differs
     set_entry(a, pte, page, true);
     if (old) {
         vm->rss_anon -= !!(old->flags & PAGE_ANON);

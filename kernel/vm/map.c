@@ -14,7 +14,8 @@ static unsigned long page_up(unsigned long n) {
 // ---- taking away
 
 // Takes [start, end) away from `a`, of which it is the beginning, the end, or all.
-static void cut(struct vmspace *vm, struct gather *g, struct vm_area *a, unsigned long start, unsigned long end) {
+static void cut(struct vmspace *vm, struct gather *g, struct vm_area *a, unsigned long start,
+                unsigned long end) {
     vm_zap_tables(g, start, end);
     if (start > a->start)
         area_set_range(vm, a, a->start, start);
@@ -49,7 +50,7 @@ int vm_unmap(struct vmspace *vm, unsigned long addr, unsigned long length) {
         return -EINVAL;
     mutex_lock(&vm->lock);
     int err = vm_unmap_locked(vm, addr, page_up(length));
-    mutex_unlock(&vm->lock);
+    vm_unlock(vm);
     return err;
 }
 
@@ -104,7 +105,8 @@ long vm_map_locked(struct vmspace *vm, const struct vm_map_args *m, const paddr_
         return -ENOMEM;
     long addr = place(vm, m, length);
     bool plain = !m->backing && !m->file && !m->name && !special && !m->max_prot;
-    if (addr < 0 || (plain && area_absorb(vm, (unsigned long)addr, (unsigned long)addr + length, m->prot, flags))) {
+    if (addr < 0 ||
+        (plain && area_absorb(vm, (unsigned long)addr, (unsigned long)addr + length, m->prot, flags))) {
         slab_free(vm_area_cache, a);
         return addr;
     }
@@ -122,7 +124,7 @@ long vm_map(struct vmspace *vm, const struct vm_map_args *m) {
     mutex_lock(&vm->lock);
     unsigned int flags = m->flags | vm->new_flags;
     long addr = vm_map_locked(vm, m, NULL);
-    mutex_unlock(&vm->lock);
+    vm_unlock(vm);
     if (addr >= 0 && flags & (MAP_POPULATE | MAP_LOCKED) && !(flags & MAP_NONBLOCK)) {
         int err = vm_populate(vm, (unsigned long)addr, m->length, 0);
         (void)err; // what cannot be had now faults later
@@ -140,7 +142,7 @@ int vm_map_special(struct vmspace *vm, unsigned long addr, const paddr_t *pages,
                             .name = name};
     mutex_lock(&vm->lock);
     long err = vm_map_locked(vm, &m, pages);
-    mutex_unlock(&vm->lock);
+    vm_unlock(vm);
     return err < 0 ? (int)err : 0;
 }
 
@@ -167,7 +169,7 @@ int vm_populate(struct vmspace *vm, unsigned long addr, unsigned long length, un
     for (; addr < end && !err; addr += PAGE_SIZE) {
         mutex_lock(&vm->lock);
         err = populate_page(vm, addr, access);
-        mutex_unlock(&vm->lock);
+        vm_unlock(vm);
         cond_resched();
     }
     return err;
@@ -175,7 +177,8 @@ int vm_populate(struct vmspace *vm, unsigned long addr, unsigned long length, un
 
 // ---- mprotect
 
-static void rewrite_entries(struct gather *g, const struct vm_area *a, unsigned long start, unsigned long end) {
+static void rewrite_entries(struct gather *g, const struct vm_area *a, unsigned long start,
+                            unsigned long end) {
     struct pt_run run;
     pte_t *pte;
     pt_run_init(&run, a->vm->root, start, end);
@@ -233,7 +236,7 @@ int vm_protect(struct vmspace *vm, unsigned long addr, unsigned long length, uns
         return -ENOMEM;
     mutex_lock(&vm->lock);
     int err = protect_locked(vm, addr, addr + page_up(length), prot);
-    mutex_unlock(&vm->lock);
+    vm_unlock(vm);
     return err;
 }
 
@@ -264,7 +267,7 @@ unsigned long vm_brk(struct vmspace *vm, unsigned long addr, unsigned long max_b
         vm->brk = addr;
     addr = vm->brk;
     bool locked = ok && end > old_end && vm->new_flags & MAP_LOCKED;
-    mutex_unlock(&vm->lock);
+    vm_unlock(vm);
     if (locked) {
         int err = vm_populate(vm, old_end, end - old_end, 0);
         (void)err; // what cannot be had now faults later
@@ -275,7 +278,8 @@ unsigned long vm_brk(struct vmspace *vm, unsigned long addr, unsigned long max_b
 // ---- madvise, mlock
 
 int vm_for_range(struct vmspace *vm, unsigned long addr, unsigned long end,
-                 int (*fn)(struct vmspace *, struct vm_area *, unsigned long, unsigned long, void *), void *arg) {
+                 int (*fn)(struct vmspace *, struct vm_area *, unsigned long, unsigned long, void *),
+                 void *arg) {
     int err = 0;
     bool hole = false;
     mutex_lock(&vm->lock);
@@ -291,11 +295,12 @@ int vm_for_range(struct vmspace *vm, unsigned long addr, unsigned long end,
         err = fn(vm, a, addr, stop, arg);
         addr = stop;
     }
-    mutex_unlock(&vm->lock);
+    vm_unlock(vm);
     return err ? err : hole ? -ENOMEM : 0;
 }
 
-int vm_discard_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end, void *arg) {
+int vm_discard_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
+                     void *arg) {
     struct gather g;
     (void)arg;
     if (a->flags & (MAP_LOCKED | VM_SPECIAL))
@@ -306,7 +311,8 @@ int vm_discard_range(struct vmspace *vm, struct vm_area *a, unsigned long start,
     return 0;
 }
 
-int vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int set, unsigned int clear) {
+int vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int set,
+                  unsigned int clear) {
     int err;
     bool hole = false;
     mutex_lock(&vm->lock);
@@ -325,7 +331,7 @@ int vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, uns
         area_merge(vm, a);
     }
 out:
-    mutex_unlock(&vm->lock);
+    vm_unlock(vm);
     return err ? err : hole ? -ENOMEM : 0;
 }
 
@@ -337,7 +343,7 @@ static struct vmspace *next_mapper(struct vm_backing *b, unsigned int round) {
     struct vmspace *vm = NULL;
     struct vm_area *a;
     spin_lock(&b->lock);
-    list_for_each_entry(a, &b->areas, backing_link) {
+    list_for_each_entry (a, &b->areas, backing_link) {
         if (a->round != round && ref_get_unless_zero(&a->vm->refs)) {
             vm = a->vm;
             break;
@@ -362,14 +368,14 @@ static void zap_backing(struct vmspace *vm, struct vm_backing *b, unsigned long 
     struct vm_area *a;
     mutex_lock(&vm->lock);
     gather_init(&g, vm);
-    RB_FOREACH(a, vm_area_tree, &vm->areas) {
+    RB_FOREACH (a, vm_area_tree, &vm->areas) {
         if (a->backing != b)
             continue;
         a->round = round;
         zap_area(&g, a, first, last);
     }
     gather_finish(&g);
-    mutex_unlock(&vm->lock);
+    vm_unlock(vm);
 }
 
 void vm_backing_truncate(struct vm_backing *b, unsigned long first, unsigned long last) {

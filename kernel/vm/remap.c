@@ -70,7 +70,8 @@ static long remap_locked(struct remap *r) {
     int err = 0;
     if (!a || r->from < a->start || r->from_length > a->end - r->from)
         return -EFAULT;
-    if (a->flags & VM_SPECIAL || (!r->from_length && area_is_private(a))) // length 0: a second mapping of shared pages
+    if (a->flags & VM_SPECIAL ||
+        (!r->from_length && area_is_private(a))) // length 0: a second mapping of shared pages
         return -EINVAL;
     if (r->flags & MREMAP_FIXED) {
         err = vm_unmap_locked(vm, r->to, r->length);
@@ -121,7 +122,7 @@ long vm_remap(struct vmspace *vm, unsigned long from, unsigned long old_n, unsig
     mutex_lock(&vm->lock);
     long addr = remap_locked(&r);
     bool locked = addr >= 0 && vm_area_find(vm, (unsigned long)addr)->flags & MAP_LOCKED;
-    mutex_unlock(&vm->lock);
+    vm_unlock(vm);
     if (locked && r.length > r.from_length) {
         int err = vm_populate(vm, (unsigned long)addr, r.length, 0);
         (void)err; // what cannot be had now faults later

@@ -4,11 +4,12 @@
 #include "mm/pgtable.h"
 #include "vm/vmspace.h"
 
-#define VM_LOWEST     0x10000ul           // nothing is placed below unless asked (Linux's vm.mmap_min_addr)
-#define VM_STACK_GAP  (256ul * PAGE_SIZE) // kept free below a stack
+#define VM_LOWEST    0x10000ul           // nothing is placed below unless asked (Linux's vm.mmap_min_addr)
+#define VM_STACK_GAP (256ul * PAGE_SIZE) // kept free below a stack
 // What of mmap's flags an area keeps.
 #define VM_KEPT_FLAGS                                                                                        \
-    (MAP_SHARED | MAP_PRIVATE | MAP_GROWSDOWN | MAP_NORESERVE | MAP_LOCKED | VM_DONTFORK | VM_WIPEONFORK | VM_SPECIAL)
+    (MAP_SHARED | MAP_PRIVATE | MAP_GROWSDOWN | MAP_NORESERVE | MAP_LOCKED | VM_DONTFORK | VM_WIPEONFORK |   \
+     VM_SPECIAL)
 
 RB_PROTOTYPE(vm_area_tree, vm_area, node, )
 
@@ -46,15 +47,19 @@ struct vm_area *area_first_from(struct vmspace *vm, unsigned long addr); // the 
 struct vm_area *area_next(struct vm_area *a);
 struct vm_area *area_prev(struct vm_area *a);
 void area_insert(struct vmspace *vm, struct vm_area *a);
-void area_remove(struct vmspace *vm, struct vm_area *a); // and frees it
+void area_remove(struct vmspace *vm, struct vm_area *a); // and frees it, its file at vm_unlock()
 void area_remove_all(struct vmspace *vm);
-struct vm_area *area_copy(struct vmspace *to, const struct vm_area *a); // not inserted; takes references. NULL: no memory
+// Gives up vm->lock, and then the files of areas that were removed: that may take locks which come before vm->lock.
+void vm_unlock(struct vmspace *vm);
+struct vm_area *area_copy(struct vmspace *to,
+                          const struct vm_area *a); // not inserted; takes references. NULL: no memory
 // Makes `addr` a border between areas, if it lies within one. 0 or -ENOMEM.
 int __must_check area_split(struct vmspace *vm, unsigned long addr);
 // Joins `a` with its neighbours where they continue each other; the area that holds a's addresses then.
 struct vm_area *area_merge(struct vmspace *vm, struct vm_area *a);
 // Private anonymous memory at [start, end), which is free: makes a neighbour longer if that will do. True if it did.
-bool area_absorb(struct vmspace *vm, unsigned long start, unsigned long end, unsigned int prot, unsigned int flags);
+bool area_absorb(struct vmspace *vm, unsigned long start, unsigned long end, unsigned int prot,
+                 unsigned int flags);
 // A free range of `length` bytes at or near hint, else below vm->mmap_base. -ENOMEM.
 long area_find_free(struct vmspace *vm, unsigned long hint, unsigned long length);
 static inline bool area_is_private(const struct vm_area *a) {

@@ -83,7 +83,9 @@ static int copy_area(struct vmspace *from, struct vmspace *to, const struct vm_a
         return -ENOMEM;
     copy->flags &= ~MAP_LOCKED;
     area_insert(to, copy);
-    return area_is_private(a) && !(a->flags & (VM_WIPEONFORK | VM_SPECIAL)) ? share_pages(from, to, a, changed) : 0;
+    return area_is_private(a) && !(a->flags & (VM_WIPEONFORK | VM_SPECIAL))
+               ? share_pages(from, to, a, changed)
+               : 0;
 }
 
 static void copy_layout(struct vmspace *to, const struct vmspace *from) {
@@ -114,7 +116,7 @@ struct vmspace *vmspace_fork(struct vmspace *old) {
         return vm;
     mutex_lock(&old->lock);
     copy_layout(vm, old);
-    RB_FOREACH(a, vm_area_tree, &old->areas) {
+    RB_FOREACH (a, vm_area_tree, &old->areas) {
         if ((err = copy_area(old, vm, a, &changed)))
             break;
     }

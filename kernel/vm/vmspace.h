@@ -29,24 +29,25 @@ struct vm_backing_ops {
     struct page *(*get_page)(struct vm_backing *b, unsigned long index, bool write);
     // Optional: up to `n` pages from `index` on that are present without work, for mapping around a fault. Returns how
     // many were put into `pages` (stops at the first that is not there; each with a reference).
-    unsigned int (*get_present)(struct vm_backing *b, unsigned long index, struct page **pages, unsigned int n);
+    unsigned int (*get_present)(struct vm_backing *b, unsigned long index, struct page **pages,
+                                unsigned int n);
 };
 // Before any use of b. Does not allocate.
 void vm_backing_init(struct vm_backing *b, const struct vm_backing_ops *ops);
 
 struct vm_area {
     RB_ENTRY(vm_area) node;
-    unsigned long start, end;      // page-aligned, end exclusive
-    unsigned int prot;             // PROT_*
-    unsigned int flags;            // MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_LOCKED, VM_*
-    struct vm_backing *backing;    // NULL: anonymous private
-    struct file *file;             // holds the backing alive and names it in /proc/PID/maps; a reference
-    unsigned long pgoff;           // first page of the backing
-    const char *name;              // "[stack]", "[heap]", "[vdso]": static string, or NULL
-    unsigned int max_prot;         // what mprotect may give
-    unsigned int round;            // [backing->lock] last vm_backing_truncate() that saw it
-    const paddr_t *special;        // VM_SPECIAL: its pages
-    struct vmspace *vm;            // [I]
+    unsigned long start, end;   // page-aligned, end exclusive
+    unsigned int prot;          // PROT_*
+    unsigned int flags;         // MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_LOCKED, VM_*
+    struct vm_backing *backing; // NULL: anonymous private
+    struct file *file;          // holds the backing alive and names it in /proc/PID/maps; a reference
+    unsigned long pgoff;        // first page of the backing
+    const char *name;           // "[stack]", "[heap]", "[vdso]": static string, or NULL
+    unsigned int max_prot;      // what mprotect may give
+    unsigned int round;         // [backing->lock] last vm_backing_truncate() that saw it
+    const paddr_t *special;     // VM_SPECIAL: its pages
+    struct vmspace *vm;         // [I]
     struct list_head backing_link; // [backing->lock]
 };
 #define VM_DONTFORK   (1u << 30)
@@ -59,24 +60,25 @@ RB_HEAD(vm_area_tree, vm_area);
 
 struct vmspace {
     struct refcount refs;
-    struct mutex lock;          // areas, page table structure
-    struct vm_area_tree areas;  // [lock]
-    struct vm_area *last_area;  // [lock] what vm_area_find() found last, or NULL
-    unsigned int area_count;    // [lock]
-    pte_t *root;                // [I] page table
-    uint64_t active_harts;      // [a] harts whose satp may hold it (dense index)
+    struct mutex lock;                       // areas, page table structure
+    struct vm_area_tree areas;               // [lock]
+    struct vm_area *last_area;               // [lock] what vm_area_find() found last, or NULL
+    struct vm_area *released;                // [lock] areas gone whose files are let go of by vm_unlock()
+    unsigned int area_count;                 // [lock]
+    pte_t *root;                             // [I] page table
+    uint64_t active_harts;                   // [a] harts whose satp may hold it (dense index)
     unsigned long brk_start, brk, mmap_base; // [lock]
-    unsigned long free_hint;    // [lock] where the search for free room starts, 0: mmap_base
-    unsigned long stack_start;  // [lock] where the stack ends at its top
-    unsigned long stack_limit;  // [lock] bytes that MAP_GROWSDOWN areas may grow to: RLIMIT_STACK
+    unsigned long free_hint;                 // [lock] where the search for free room starts, 0: mmap_base
+    unsigned long stack_start;               // [lock] where the stack ends at its top
+    unsigned long stack_limit; // [lock] bytes that MAP_GROWSDOWN areas may grow to: RLIMIT_STACK
     unsigned long arg_start, arg_end, env_start, env_end; // [I] after exec: /proc/PID/cmdline, environ
     unsigned long total_pages, locked_pages, data_pages;  // [lock] of areas
     long rss_anon, rss_file, rss_peak;                    // [lock] pages
-    unsigned int new_flags;      // [lock] flags of areas to come: MAP_LOCKED after mlockall(MCL_FUTURE)
-    unsigned int membarrier;     // [a] what was registered for (sys/memory.c)
-    struct file *exe_file;       // [lock] /proc/PID/exe, a reference
-    unsigned long auxv[64];      // [I]
-    unsigned long vdso;          // [I] address of the vDSO
+    unsigned int new_flags;  // [lock] flags of areas to come: MAP_LOCKED after mlockall(MCL_FUTURE)
+    unsigned int membarrier; // [a] what was registered for (sys/memory.c)
+    struct file *exe_file;   // [lock] /proc/PID/exe, a reference
+    unsigned long auxv[64];  // [I]
+    unsigned long vdso;      // [I] address of the vDSO
 };
 
 // An empty one. Where things go in it (mmap_base, stack_limit, brk_start) is for exec to say.
@@ -105,22 +107,29 @@ long __must_check vm_map(struct vmspace *vm, const struct vm_map_args *args);
 int __must_check vm_unmap(struct vmspace *vm, unsigned long addr, unsigned long length);
 int __must_check vm_protect(struct vmspace *vm, unsigned long addr, unsigned long length, unsigned int prot);
 // mremap(2); limits are the caller's to check. The new address or -errno.
-long __must_check vm_remap(struct vmspace *vm, unsigned long addr, unsigned long old_n, unsigned long new_n, int flags, unsigned long new_addr);
+long __must_check vm_remap(struct vmspace *vm, unsigned long addr, unsigned long old_n, unsigned long new_n,
+                           int flags, unsigned long new_addr);
 // brk(2): moves the end of the heap, at most `max_bytes` from its start; returns where it is then.
 unsigned long vm_brk(struct vmspace *vm, unsigned long addr, unsigned long max_bytes);
 // Brings in the pages of a range for reading (PROT_READ), for writing (PROT_WRITE), or as far as each area allows (0).
 // 0, -ENOMEM (a hole), -EFAULT (no access, no memory, past the end of a file).
-int __must_check vm_populate(struct vmspace *vm, unsigned long addr, unsigned long length, unsigned int access);
+int __must_check vm_populate(struct vmspace *vm, unsigned long addr, unsigned long length,
+                             unsigned int access);
 // Calls fn for the part [start, end) of each area within [addr, end), with vm->lock held, until it returns an error. That error, or -ENOMEM
 // at the end if something in the range was not mapped.
 int __must_check vm_for_range(struct vmspace *vm, unsigned long addr, unsigned long end,
-                              int (*fn)(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end, void *arg), void *arg);
+                              int (*fn)(struct vmspace *vm, struct vm_area *a, unsigned long start,
+                                        unsigned long end, void *arg),
+                              void *arg);
 // For vm_for_range(): lets the pages go, so that they come anew. -EINVAL for locked ones.
-int vm_discard_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end, void *arg);
+int vm_discard_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
+                     void *arg);
 // Sets and clears flags (MAP_LOCKED, VM_*) of all areas in a range. -ENOMEM: something in it is not mapped, the rest was changed.
-int __must_check vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int set, unsigned int clear);
+int __must_check vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int set,
+                               unsigned int clear);
 // A page of the kernel's own (vDSO image or data) at addr, read-only/executable as prot says; pages never freed.
-int __must_check vm_map_special(struct vmspace *vm, unsigned long addr, const paddr_t *pages, size_t n, unsigned int prot, const char *name);
+int __must_check vm_map_special(struct vmspace *vm, unsigned long addr, const paddr_t *pages, size_t n,
+                                unsigned int prot, const char *name);
 // The area that holds addr, or the next above it (vm->lock held).
 struct vm_area *vm_area_find(struct vmspace *vm, unsigned long addr);
 // Calls fn for each area in order of addresses until it returns false. Takes vm->lock: fn must not fault on user memory.
