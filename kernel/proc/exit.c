@@ -103,7 +103,7 @@ static void give_children_away(struct process *p) {
 // ---- the parent
 
 static void exit_info(struct process *p, siginfo_t *info) {
-    memset(info, 0, SIGNAL_INFO_SIZE);
+    signal_info_clear(info);
     int status = p->exit_status;
     info->si_signo = p->exit_signal;
     info->si_code = status & 0x7f ? CLD_KILLED : CLD_EXITED;

@@ -116,7 +116,7 @@ void signal_flush_process(struct process *p) {
 
 // Pending with nothing known about it: the queue was full.
 static void forget_info(int sig, siginfo_t *info) {
-    memset(info, 0, SIGNAL_INFO_SIZE);
+    signal_info_clear(info);
     info->si_signo = sig;
     info->si_code = SI_USER;
 }
@@ -140,7 +140,7 @@ static void take_entry(struct process *p, struct list_head *queue, sigset_bits *
         forget_info(sig, info);
         return;
     }
-    memcpy(info, &first->info, SIGNAL_INFO_SIZE);
+    signal_info_copy(info, &first->info);
     free_entry(p, first);
 }
 
@@ -256,7 +256,7 @@ static int enqueue(struct process *p, struct thread *t, const siginfo_t *info) {
     if (p->sig_queued < p->limits[RLIMIT_SIGPENDING].rlim_cur || (sig < SIGRTMIN && info->si_code >= 0))
         e = slab_alloc(entry_cache);
     if (e) {
-        memcpy(&e->info, info, SIGNAL_INFO_SIZE);
+        signal_info_copy(&e->info, info);
         list_add_tail(&e->link, queue);
         p->sig_queued++;
     } else if (sig >= SIGRTMIN && info->si_code != SI_USER) {
@@ -305,7 +305,7 @@ static int send(struct process *p, struct thread *t, const siginfo_t *info) {
 }
 
 static void kernel_info(siginfo_t *info, int sig) {
-    memset(info, 0, SIGNAL_INFO_SIZE);
+    signal_info_clear(info);
     info->si_signo = sig;
     info->si_code = SI_KERNEL;
 }
@@ -384,7 +384,7 @@ void signal_force(const siginfo_t *info) {
 }
 
 void signal_info_user(siginfo_t *info, int sig, int code) {
-    memset(info, 0, SIGNAL_INFO_SIZE);
+    signal_info_clear(info);
     info->si_signo = sig;
     info->si_code = code;
     info->si_pid = current->process->pid;
@@ -487,7 +487,7 @@ void signal_notify_parent_locked(struct process *p, int code) {
         return;
     if (signal_notifies_stops(parent) && handler_of(parent, SIGCHLD) != (unsigned long)SIG_IGN) {
         siginfo_t info;
-        memset(&info, 0, SIGNAL_INFO_SIZE);
+        signal_info_clear(&info);
         info.si_signo = SIGCHLD;
         info.si_code = code;
         info.si_pid = p->pid;

@@ -19,7 +19,16 @@
 #define SIGNAL_COUNT  64
 #define SIGNAL_BIT(n) (1ull << ((n)-1))
 // What any signal's siginfo_t uses, in bytes: only these are kept and copied; programs see zeros behind them.
-#define SIGNAL_INFO_SIZE  48
+#define SIGNAL_INFO_SIZE 48
+struct signal_info_words {
+    unsigned long word[SIGNAL_INFO_SIZE / sizeof(unsigned long)];
+};
+static inline void signal_info_copy(siginfo_t *to, const siginfo_t *from) {
+    *(struct signal_info_words *)to = *(const struct signal_info_words *)from;
+}
+static inline void signal_info_clear(siginfo_t *info) {
+    *(struct signal_info_words *)info = (struct signal_info_words){0};
+}
 #define SIGNALS_KILL_STOP (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 // Signals by default action; those in none of them end the process.
 #define SIGNALS_STOP (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))

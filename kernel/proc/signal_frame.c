@@ -101,7 +101,10 @@ int signal_push_frame(struct trap_frame *f, const siginfo_t *info, const struct 
         t->altstack_sp = t->altstack_size = 0;
         t->altstack_flags = 0;
     }
-    f->ra = t->vm->vdso + vdso_sigreturn_offset();
+    static unsigned long sigreturn; // where the vDSO has it, found once
+    if (unlikely(!sigreturn))
+        sigreturn = vdso_sigreturn_offset();
+    f->ra = t->vm->vdso + sigreturn;
     f->pc = action->handler;
     f->sp = sp;
     f->a0 = info->si_signo;
