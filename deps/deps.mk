@@ -9,10 +9,20 @@ MUSL_STAMP := $(B)/deps/musl.stamp
 BUSYBOX_STAMP := $(B)/deps/busybox.stamp
 LIBFDT_STAMP := $(B)/deps/libfdt.stamp
 
+# $(call dep_locked,COMMAND): runs COMMAND and touches the target. One at a time, and not if another make has
+# done it while this one waited: several makes may run in one tree.
+dep_locked = mkdir -p $(B)/deps && exec 8>$(B)/deps/lock && flock 8 && \
+	if [ ! -e $@ ] || [ -n "$$(find $^ -newer $@)" ]; then { $(1); } 8>&- && touch $@; fi
+
 # $(call dep_log,NAME,COMMAND): runs COMMAND with its output in a log, which is shown if it fails.
-dep_log = mkdir -p $(B)/deps && echo "  DEP     $(1)" && \
-	{ { $(2); } >$(B)/deps/$(1).log 2>&1 || \
-	  { tail -n 30 $(B)/deps/$(1).log >&2; echo "deps: $(1) failed; all of its output: $(B)/deps/$(1).log" >&2; exit 1; }; }
+dep_log = echo "  DEP     $(1)"; \
+	if ! { $(2); } >$(B)/deps/$(1).log 2>&1; then \
+		tail -n 30 $(B)/deps/$(1).log >&2; \
+		echo "deps: $(1) failed; all of its output: $(B)/deps/$(1).log" >&2; \
+		false; \
+	fi
+
+dep = $(call dep_locked,$(call dep_log,$(1),$(2)))
 
 deps: $(MUSL_STAMP) $(BUSYBOX_STAMP) $(LIBFDT_STAMP) ## fetch and build the outside parts (musl, busybox, libfdt)
 
@@ -23,21 +33,17 @@ $(B)/deps/%.pin: deps/pins
 	@if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
 
 $(B)/deps/%.source: $(B)/deps/%.pin deps/unpack.sh
-	@deps/unpack.sh $* $(B)/deps/$*-source
-	@touch $@
+	@$(call dep_locked,deps/unpack.sh $* $(B)/deps/$*-source)
 
 $(MUSL_STAMP): $(B)/deps/musl.source deps/musl.sh
-	@$(call dep_log,musl,CROSS=$(CROSS) deps/musl.sh $(B)/deps/musl-source $(B)/deps/musl $(SYSROOT))
-	@touch $@
+	@$(call dep,musl,CROSS=$(CROSS) deps/musl.sh $(B)/deps/musl-source $(B)/deps/musl $(SYSROOT))
 
 $(BUSYBOX_STAMP): $(B)/deps/busybox.source $(MUSL_STAMP) deps/busybox.sh deps/busybox.config
-	@$(call dep_log,busybox,CROSS=$(CROSS) HOSTCC=$(HOSTCC) deps/busybox.sh $(B)/deps/busybox-source \
+	@$(call dep,busybox,CROSS=$(CROSS) HOSTCC=$(HOSTCC) deps/busybox.sh $(B)/deps/busybox-source \
 		$(B)/deps/busybox $(SYSROOT) deps/busybox.config)
-	@touch $@
 
 $(LIBFDT_STAMP): $(B)/deps/device-tree-compiler.source deps/libfdt.sh
-	@$(call dep_log,libfdt,deps/libfdt.sh $(B)/deps/device-tree-compiler-source $(B)/deps/libfdt)
-	@touch $@
+	@$(call dep,libfdt,deps/libfdt.sh $(B)/deps/device-tree-compiler-source $(B)/deps/libfdt)
 
 # Debian 13's own riscv64 programs, for the test that runs them. Exits with 75 if they cannot be had.
 TRIXIE_PACKAGES := bash coreutils
