@@ -1,17 +1,98 @@
 // SPDX-License-Identifier: MIT
+// libfdt finds parents, names and phandles by reading the tree from its start, so one walk at the beginning notes where the
+// nodes are; `node` stands for an index into that list.
 #include "core/fdt.h"
 #include "arch/riscv/cpu.h"
 #include "core/panic.h"
+#include "core/printk.h"
 #include "lib/string.h"
 #include <libfdt.h>
 
+#define MAX_NODES 1024
+#define MAX_DEPTH 16
+
+struct node {
+    int offset; // libfdt's
+    int parent; // index; the root's is 0
+    uint32_t phandle;
+    int compatible_length;
+    const char *compatible;
+};
+
 static const void *fdt;
+static struct node nodes[MAX_NODES]; // [I] in the order of the tree, the root first
+static int node_count;
+
+static void note_property(struct node *n, int at) {
+    int length;
+    const char *name;
+    const void *value = fdt_getprop_by_offset(fdt, at, &name, &length);
+    if (!value)
+        return;
+    if (!strcmp(name, "compatible")) {
+        n->compatible = value;
+        n->compatible_length = length;
+    } else if (!strcmp(name, "phandle") && length == 4) {
+        n->phandle = fdt32_to_cpu(*(const fdt32_t *)value);
+    }
+}
+
+// One step for each tag of the structure block. A node's properties come before its children.
+static void index_nodes(void) {
+    int depth = -1, path[MAX_DEPTH], next;
+    for (int at = 0; at >= 0; at = next) {
+        uint32_t tag = fdt_next_tag(fdt, at, &next);
+        if (tag == FDT_END)
+            return;
+        if (tag == FDT_END_NODE)
+            depth--;
+        else if (tag == FDT_PROP && depth >= 0 && depth < MAX_DEPTH)
+            note_property(&nodes[path[depth]], at);
+        if (tag != FDT_BEGIN_NODE || ++depth >= MAX_DEPTH)
+            continue;
+        if (node_count == MAX_NODES) {
+            pr_warn("device tree: nodes after the first %d are not looked at", MAX_NODES);
+            return;
+        }
+        path[depth] = node_count;
+        nodes[node_count++] = (struct node){.offset = at, .parent = depth ? path[depth - 1] : 0};
+    }
+}
 
 void fdt_init(const void *blob) {
     int err = fdt_check_header(blob);
     if (err)
         panic("no device tree at %p: %s; the firmware must pass its address in a1", blob, fdt_strerror(err));
     fdt = blob;
+    index_nodes();
+    if (!node_count)
+        panic("the device tree at %p has no nodes", blob);
+}
+
+static const void *get_property(int node, const char *name, int *length) {
+    return node < 0 ? NULL : fdt_getprop(fdt, nodes[node].offset, name, length);
+}
+
+// The next node below `parent` after node `after` (the parent itself: the first); -1 if there is none.
+static int next_child(int parent, int after) {
+    for (int i = after + 1; i < node_count && nodes[i].offset > nodes[parent].offset; i++) {
+        if (nodes[i].parent == parent)
+            return i;
+    }
+    return -1;
+}
+
+#define for_each_child(node, parent)                                                                         \
+    for (int node = (parent) < 0 ? -1 : next_child(parent, parent); node >= 0;                               \
+         node = next_child(parent, node))
+
+// The root's child of that name, -1 if there is none.
+static int top_node(const char *name) {
+    for_each_child(node, 0) {
+        if (!strcmp(fdt_get_name(fdt, nodes[node].offset, NULL), name))
+            return node;
+    }
+    return -1;
 }
 
 size_t fdt_size(void) {
@@ -28,34 +109,34 @@ static uint64_t read_cells(const fdt32_t *p, int cells) {
 
 // Calls fn for each (address, size) pair of a node's reg.
 static void for_each_reg(int node, void (*fn)(paddr_t, uint64_t)) {
-    int parent = fdt_parent_offset(fdt, node), length;
+    int parent = nodes[nodes[node].parent].offset, length;
     int ac = fdt_address_cells(fdt, parent), sc = fdt_size_cells(fdt, parent);
-    const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &length);
+    const fdt32_t *reg = get_property(node, "reg", &length);
     for (int n = reg ? length / 4 : 0; n >= ac + sc; n -= ac + sc, reg += ac + sc)
         fn(read_cells(reg, ac), read_cells(reg + ac, sc));
 }
 
 void fdt_for_each_memory(void (*fn)(paddr_t, uint64_t)) {
-    int node;
-    fdt_for_each_subnode(node, fdt, 0) {
-        const char *type = fdt_getprop(fdt, node, "device_type", NULL);
+    for_each_child(node, 0) {
+        const char *type = get_property(node, "device_type", NULL);
         if (type && !strcmp(type, "memory"))
             for_each_reg(node, fn);
     }
 }
 
 void fdt_for_each_reserved(void (*fn)(paddr_t, uint64_t)) {
-    int node, count = fdt_num_mem_rsv(fdt);
+    int count = fdt_num_mem_rsv(fdt);
     for (int i = 0; i < count; i++) {
         uint64_t base, size;
         if (!fdt_get_mem_rsv(fdt, i, &base, &size))
             fn(base, size);
     }
-    fdt_for_each_subnode(node, fdt, fdt_path_offset(fdt, "/reserved-memory")) for_each_reg(node, fn);
+    int reserved = top_node("reserved-memory");
+    for_each_child(node, reserved) for_each_reg(node, fn);
 }
 
 static const void *chosen(const char *name, int *length) {
-    return fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), name, length);
+    return get_property(top_node("chosen"), name, length);
 }
 
 const char *fdt_bootargs(void) {
@@ -98,7 +179,7 @@ const char *fdt_isa(void) {
 }
 
 const char *fdt_model(void) {
-    const char *model = fdt_getprop(fdt, 0, "model", NULL);
+    const char *model = get_property(0, "model", NULL);
     return model ? model : "unknown machine";
 }
 
@@ -112,28 +193,28 @@ static unsigned long isa_letters(const char *s) {
 }
 
 static bool is_usable_cpu(int node) {
-    const char *type = fdt_getprop(fdt, node, "device_type", NULL);
-    const char *status = fdt_getprop(fdt, node, "status", NULL);
+    const char *type = get_property(node, "device_type", NULL);
+    const char *status = get_property(node, "status", NULL);
     return type && !strcmp(type, "cpu") && !(status && strcmp(status, "okay") && strcmp(status, "ok"));
 }
 
 static unsigned long hartid_of(int cpu) {
     int length;
-    const fdt32_t *reg = fdt_getprop(fdt, cpu, "reg", &length);
+    const fdt32_t *reg = get_property(cpu, "reg", &length);
     return reg ? read_cells(reg, length / 4) : ~0ul;
 }
 
 void fdt_read_harts(unsigned long boot_hartid) {
-    int cpus = fdt_path_offset(fdt, "/cpus"), node;
+    int cpus = top_node("cpus");
     timebase_frequency = fdt_u32(cpus, "timebase-frequency", 0);
     harts[0].hartid = boot_hartid;
     hart_count = 1;
-    fdt_for_each_subnode(node, fdt, cpus) {
+    for_each_child(node, cpus) {
         if (!is_usable_cpu(node))
             continue;
         unsigned long id = hartid_of(node);
         if (id == boot_hartid) {
-            const char *string = fdt_getprop(fdt, node, "riscv,isa", NULL);
+            const char *string = get_property(node, "riscv,isa", NULL);
             isa = string ? string : isa;
             arch_hwcap = isa_letters(isa);
             arch_has_sstc = strstr(isa, "_sstc") != NULL;
@@ -145,13 +226,14 @@ void fdt_read_harts(unsigned long boot_hartid) {
 }
 
 int fdt_hart_of_intc(uint32_t phandle) {
-    int intc = fdt_node_offset_by_phandle(fdt, phandle);
-    if (intc < 0)
-        return -1;
-    unsigned long id = hartid_of(fdt_parent_offset(fdt, intc));
-    for (unsigned int i = 0; i < hart_count; i++) {
-        if (harts[i].hartid == id)
-            return (int)i;
+    for (int node = 0; node < node_count; node++) {
+        if (nodes[node].phandle != phandle)
+            continue;
+        unsigned long id = hartid_of(nodes[node].parent);
+        for (unsigned int i = 0; i < hart_count; i++) {
+            if (harts[i].hartid == id)
+                return (int)i;
+        }
     }
     return -1;
 }
@@ -159,14 +241,18 @@ int fdt_hart_of_intc(uint32_t phandle) {
 // ---- devices
 
 int fdt_next_compatible(int after, const char *name) {
-    int node = fdt_node_offset_by_compatible(fdt, after, name);
-    return node < 0 ? -1 : node;
+    for (int node = after + 1; node < node_count; node++) {
+        const struct node *n = &nodes[node];
+        if (n->compatible && fdt_stringlist_contains(n->compatible, n->compatible_length, name))
+            return node;
+    }
+    return -1;
 }
 
 bool fdt_reg(int node, struct fdt_range *out) {
-    int parent = fdt_parent_offset(fdt, node), length;
+    int parent = nodes[nodes[node].parent].offset, length;
     int ac = fdt_address_cells(fdt, parent), sc = fdt_size_cells(fdt, parent);
-    const fdt32_t *reg = fdt_getprop(fdt, node, "reg", &length);
+    const fdt32_t *reg = get_property(node, "reg", &length);
     if (!reg || length < 4 * (ac + sc))
         return false;
     *out = (struct fdt_range){read_cells(reg, ac), read_cells(reg + ac, sc)};
@@ -175,12 +261,12 @@ bool fdt_reg(int node, struct fdt_range *out) {
 
 unsigned int fdt_u32_count(int node, const char *property) {
     int length = 0;
-    return fdt_getprop(fdt, node, property, &length) ? length / 4 : 0;
+    return get_property(node, property, &length) ? length / 4 : 0;
 }
 
 uint32_t fdt_u32_at(int node, const char *property, unsigned int i, uint32_t otherwise) {
     int length = 0;
-    const fdt32_t *p = fdt_getprop(fdt, node, property, &length);
+    const fdt32_t *p = get_property(node, property, &length);
     return p && 4 * i + 4 <= (unsigned int)length ? fdt32_to_cpu(p[i]) : otherwise;
 }
 

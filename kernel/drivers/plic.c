@@ -60,8 +60,10 @@ void plic_init(void) {
         context_of[i] = -1;
     // Contexts are numbered as the pairs (interrupt controller, interrupt) stand in interrupts-extended.
     for (unsigned int c = 0; c < fdt_u32_count(node, "interrupts-extended") / 2; c++) {
+        if (fdt_u32_at(node, "interrupts-extended", 2 * c + 1, 0) != IRQ_S_EXTERNAL)
+            continue;
         int hart = fdt_hart_of_intc(fdt_u32_at(node, "interrupts-extended", 2 * c, 0));
-        if (hart < 0 || fdt_u32_at(node, "interrupts-extended", 2 * c + 1, 0) != IRQ_S_EXTERNAL)
+        if (hart < 0)
             continue;
         context_of[hart] = (int)c;
         *reg(CONTEXT_BASE + CONTEXT_STRIDE * c) = 0; // threshold: all priorities
