@@ -107,6 +107,7 @@ static int wake_key(const struct futex_key *key, int n, uint32_t bitset) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST); // after the change of the word
     if (READ_ONCE(b->waiters.next) == &b->waiters)
         return 0;
+    sched_defer_interrupts();
     spin_lock(&b->lock);
     list_for_each_entry_safe (w, next, &b->waiters, link) {
         if (!same_key(&w->key, key) || !(w->bitset & bitset))
@@ -116,6 +117,7 @@ static int wake_key(const struct futex_key *key, int n, uint32_t bitset) {
             break;
     }
     spin_unlock(&b->lock);
+    sched_undefer_interrupts();
     return woken;
 }
 
@@ -283,6 +285,7 @@ int futex_requeue(uint32_t __user *addr, uint32_t __user *addr2, bool shared, in
     struct waiter *w, *next;
     struct list_head moved = LIST_HEAD_INIT(moved); // so that moving within a bucket ends
     int count = 0;
+    sched_defer_interrupts();
     list_for_each_entry_safe (w, next, &from->waiters, link) {
         if (!same_key(&w->key, &key))
             continue;
@@ -300,6 +303,7 @@ int futex_requeue(uint32_t __user *addr, uint32_t __user *addr2, bool shared, in
     to->arrivals++;
     list_splice_tail(&moved, &to->waiters);
     unlock_two(from, to);
+    sched_undefer_interrupts();
     return count;
 }
 

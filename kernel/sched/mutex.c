@@ -17,6 +17,8 @@
 #define HANDOFF 2ul
 #define FLAGS   (WAITERS | HANDOFF)
 
+#define SPIN_LIMIT 1000 // looks at the holder before it is taken to be away, as a virtual hart may be
+
 struct mutex_waiter {
     struct list_head link;
     struct thread *thread;
@@ -72,7 +74,7 @@ bool mutex_trylock(struct mutex *m) {
 static bool spin_for(struct mutex *m) {
     if (hart_count == 1)
         return false;
-    for (;;) {
+    for (int i = 0; i < SPIN_LIMIT; i++) {
         unsigned long value = load(m);
         struct thread *owner = holder(value);
         if (!owner) {
@@ -84,6 +86,7 @@ static bool spin_for(struct mutex *m) {
         }
         cpu_relax();
     }
+    return false;
 }
 
 // With m->lock held: takes the lock, or finds it handed over.
@@ -139,6 +142,7 @@ int mutex_lock_killable(struct mutex *m) {
 
 void mutex_unlock_slow(struct mutex *m) {
     ASSERT(mutex_is_mine(m));
+    sched_defer_interrupts();
     spin_lock(&m->lock);
     unsigned long value = load(m);
     if (list_empty(&m->waiters)) {
@@ -150,4 +154,5 @@ void mutex_unlock_slow(struct mutex *m) {
         thread_wake(first); // under the lock: `first` is there until it has taken it
     }
     spin_unlock(&m->lock);
+    sched_undefer_interrupts();
 }

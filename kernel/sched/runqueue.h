@@ -23,6 +23,7 @@ struct run_queue {
     struct fair_tree fair;
     struct list_head real_time; // highest priority first, then first come
     uint64_t min_vruntime;      // never falls; where newcomers start
+    uint64_t timer_set;         // ticks that the hart's timer is set to; only its own hart looks
     uint64_t switches;
     uint64_t ticks[4]; // of each enum account
 } __aligned_to(64);
@@ -30,7 +31,7 @@ struct run_queue {
 extern struct run_queue run_queues[MAX_HARTS];
 
 static inline struct run_queue *run_queue_of(const struct hart *hart) {
-    return &run_queues[hart->id];
+    return hart->queue;
 }
 static inline bool thread_is_real_time(const struct thread *t) {
     return t->rt_priority != 0;
@@ -74,7 +75,11 @@ void runqueue_update_weight(struct thread *t);
 
 // sched/timer.c: this hart's timer interrupt comes at `ticks` or before. Interrupts disabled. Asking for what
 // is asked already costs a comparison; nothing is ever taken back: an interrupt without a cause does nothing.
-void hart_timer_request(uint64_t ticks);
+void hart_timer_set(uint64_t ticks);
+static inline void hart_timer_request(uint64_t ticks) {
+    if (unlikely(ticks < this_hart()->queue->timer_set))
+        hart_timer_set(ticks);
+}
 // sched/sched.c: the scheduler's part of the timer interrupt: `user`: user mode was interrupted. Returns the
 // ticks at which it wants the next, ~0: none.
 uint64_t sched_tick(uint64_t now, bool user);

@@ -38,9 +38,27 @@ static bool request_resched(struct thread *t) {
     return !(__atomic_fetch_or(&t->arch.work, WORK_RESCHED, __ATOMIC_RELAXED) & WORK_RESCHED);
 }
 
+// Interrupts disabled.
+static void interrupt_hart(struct hart *hart) {
+    struct hart *here = this_hart();
+    if (here->ipi_defer)
+        here->ipi_pending |= hart_bit(hart);
+    else
+        sbi_send_ipi(hart->id);
+}
+
+void sched_send_deferred(void) {
+    unsigned long flags = irq_save();
+    struct hart *here = this_hart();
+    uint64_t harts_left = here->ipi_pending;
+    for (here->ipi_pending = 0; harts_left; harts_left &= harts_left - 1)
+        sbi_send_ipi(__builtin_ctzll(harts_left));
+    irq_restore(flags);
+}
+
 // Takes a thread that waits for another hart and may run here. This hart's queue is locked, so the others are
 // only tried.
-static struct thread *steal(struct run_queue *rq, struct hart *hart) {
+static __attribute__((noinline)) struct thread *steal(struct run_queue *rq, struct hart *hart) {
     for (unsigned int i = 1; i < hart_count; i++) {
         unsigned int victim = (hart->id + i) % hart_count;
         struct run_queue *other = &run_queues[victim];
@@ -119,6 +137,16 @@ static void prepare_switch(struct run_queue *rq, struct thread *prev, struct thr
         vmspace_activate(next);
 }
 
+// What the switch away from a thread leaves to be done: it has ended, or may not run on this hart any more.
+static __attribute__((noinline)) void settle(struct thread *prev, bool dead, struct thread *displaced) {
+    if (dead)
+        thread_reap(prev);
+    if (displaced) {
+        make_runnable(displaced);
+        thread_put(displaced);
+    }
+}
+
 // The other half of schedule(), on the stack of the thread that was switched to.
 static inline void finish_switch(void) {
     struct run_queue *rq = run_queue_of(this_hart());
@@ -131,12 +159,8 @@ static inline void finish_switch(void) {
     rq->displaced = NULL;
     __atomic_store_n(&prev->on_cpu, false, __ATOMIC_RELEASE);
     spin_unlock(&rq->lock);
-    if (unlikely(dead))
-        thread_reap(prev);
-    if (unlikely(displaced)) {
-        make_runnable(displaced);
-        thread_put(displaced);
-    }
+    if (unlikely(dead || displaced))
+        settle(prev, dead, displaced);
 }
 
 void sched_first_switch(void) {
@@ -218,22 +242,20 @@ static struct hart *choose_hart(struct thread *t, struct hart *last, bool is_new
     return least_loaded(t, allowed);
 }
 
-static inline bool should_preempt(struct run_queue *rq, const struct thread *t) {
+static inline bool should_preempt(struct run_queue *rq, const struct thread *t, uint64_t now) {
     const struct thread *running = rq->running;
-    if (thread_is_real_time(t) || thread_is_real_time(running))
+    if (unlikely(thread_is_real_time(t) || thread_is_real_time(running)))
         return t->rt_priority > running->rt_priority;
-    if (running->policy == SCHED_IDLE)
+    if (unlikely(running->policy == SCHED_IDLE))
         return t->policy != SCHED_IDLE;
-    if (t->policy != SCHED_NORMAL)
-        return false;
-    uint64_t ran = rdtime() - running->last_account;
-    return vruntime_before(t->vruntime + sched_ticks.preempt, running->vruntime + ran);
+    uint64_t ran = now - running->last_account;
+    return vruntime_before(t->vruntime + sched_ticks.preempt, running->vruntime + ran) &&
+           t->policy == SCHED_NORMAL;
 }
 
 // This hart has somebody waiting: the running thread's slice must end.
-static void arm_slice(struct thread *running) {
-    uint64_t now = rdtime();
-    if (vruntime_before(running->slice_end, now))
+static inline void arm_slice(struct thread *running, uint64_t now) {
+    if (unlikely(vruntime_before(running->slice_end, now)))
         running->slice_end = now + sched_ticks.preempt; // it ran alone and long
     hart_timer_request(running->slice_end);
 }
@@ -243,10 +265,11 @@ static inline bool announce(struct run_queue *rq, struct hart *hart, const struc
     bool here = hart == this_hart();
     if (rq->running == hart->idle)
         return !here && rq->queued == 1; // else somebody has sent the interrupt already
-    if (should_preempt(rq, t))
+    uint64_t now = rdtime();
+    if (should_preempt(rq, t, now))
         return request_resched(rq->running) && !here;
     if (here)
-        arm_slice(rq->running);
+        arm_slice(rq->running, now);
     return !here && rq->queued == 1;
 }
 
@@ -261,13 +284,13 @@ static inline struct run_queue *lock_queue_of(struct thread *t) {
     }
 }
 
-// Puts t, which is not runnable and whose queue `rq` is locked, on the queue of a hart of choice. Unlocks.
-static inline void place(struct run_queue *rq, struct thread *t, bool is_new) {
-    t->runnable = true;
-    while (hart_count > 1) {
+// Chooses the hart for t, whose queue `rq` is locked. Returns the locked queue of that hart.
+static __attribute__((noinline)) struct run_queue *choose_queue(struct run_queue *rq, struct thread *t,
+                                                                bool is_new) {
+    for (;;) {
         struct hart *last = t->arch.hart, *hart = choose_hart(t, last, is_new);
         if (hart == last)
-            break;
+            return rq;
         struct run_queue *target = run_queue_of(hart);
         t->vruntime += target->min_vruntime - rq->min_vruntime;
         t->arch.hart = hart;
@@ -275,8 +298,15 @@ static inline void place(struct run_queue *rq, struct thread *t, bool is_new) {
         rq = target;
         spin_lock(&rq->lock);
         if (likely(t->affinity & hart_bit(hart)))
-            break; // else it was changed meanwhile
+            return rq; // else it was changed meanwhile
     }
+}
+
+// Puts t, which is not runnable and whose queue `rq` is locked, on the queue of a hart of choice. Unlocks.
+static inline void place(struct run_queue *rq, struct thread *t, bool is_new) {
+    t->runnable = true;
+    if (hart_count > 1)
+        rq = choose_queue(rq, t, is_new);
     struct hart *hart = t->arch.hart;
     uint64_t earliest = rq->min_vruntime - sched_ticks.wake_bonus;
     if (vruntime_before(t->vruntime, earliest))
@@ -284,8 +314,8 @@ static inline void place(struct run_queue *rq, struct thread *t, bool is_new) {
     runqueue_add(rq, t, false);
     bool interrupt = announce(rq, hart, t);
     spin_unlock(&rq->lock);
-    if (interrupt)
-        sbi_send_ipi(hart->id);
+    if (unlikely(interrupt))
+        interrupt_hart(hart);
 }
 
 static void make_runnable(struct thread *t) {
@@ -300,7 +330,7 @@ static void make_runnable(struct thread *t) {
 
 #define STATE(s) (1u << THREAD_##s)
 
-static bool wake_from(struct thread *t, unsigned int states) {
+static inline bool wake_from(struct thread *t, unsigned int states) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     enum thread_state state = __atomic_load_n(&t->state, __ATOMIC_RELAXED);
     do {
@@ -386,7 +416,7 @@ void ipi_interrupt(void) {
     struct run_queue *rq = run_queue_of(this_hart());
     spin_lock(&rq->lock);
     if (rq->queued && rq->running != this_hart()->idle)
-        arm_slice(rq->running);
+        arm_slice(rq->running, rdtime());
     spin_unlock(&rq->lock);
     timer_reprogram();
 }
@@ -507,8 +537,10 @@ void sched_init(void) {
         .preempt = ns_ticks(SCHED_PREEMPT_NS),
         .sample_min = ns_ticks(SAMPLE_NS),
     };
-    for (unsigned int i = 0; i < hart_count; i++)
+    for (unsigned int i = 0; i < hart_count; i++) {
         runqueue_init(&run_queues[i]);
+        harts[i].queue = &run_queues[i];
+    }
     threads_init();
     timers_init();
     run_queues[0].running = current;

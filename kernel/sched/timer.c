@@ -19,7 +19,6 @@ struct timer_queue {
     struct spinlock lock; // taken with interrupts disabled
     struct timer_tree tree;
     struct timer *first;
-    uint64_t programmed; // ticks the hardware is set to; only its own hart uses it
 } __aligned_to(64);
 
 static struct timer_queue timer_queues[MAX_HARTS];
@@ -31,12 +30,9 @@ static int timer_compare(const struct timer *a, const struct timer *b) {
 }
 RB_GENERATE_STATIC(timer_tree, timer, node, timer_compare)
 
-void hart_timer_request(uint64_t ticks) {
-    struct timer_queue *q = &timer_queues[this_hart_id()];
-    if (ticks < q->programmed) {
-        q->programmed = ticks;
-        sbi_set_timer(ticks);
-    }
+void hart_timer_set(uint64_t ticks) {
+    this_hart()->queue->timer_set = ticks;
+    sbi_set_timer(ticks);
 }
 
 void timer_init(struct timer *t, void (*callback)(struct timer *)) {
@@ -187,21 +183,20 @@ static ktime_t run_due_timers(struct timer_queue *q) {
 void timer_interrupt(void) {
     struct timer_queue *q = &timer_queues[this_hart_id()];
     bool user = irq_from_user();
-    q->programmed = 0; // what is asked for in here is known at the end
+    this_hart()->queue->timer_set = 0; // what is asked for in here is known at the end
     ktime_t first = run_due_timers(q);
     uint64_t next = sched_tick(rdtime(), user);
     if (first != KTIME_NEVER) {
         uint64_t ticks = clock_ns_to_ticks(first);
         next = MIN(next, ticks);
     }
-    q->programmed = next;
-    sbi_set_timer(next);
+    hart_timer_set(next);
 }
 
 void timers_init(void) {
     for (unsigned int i = 0; i < hart_count; i++) {
         spin_init(&timer_queues[i].lock);
         RB_INIT(&timer_queues[i].tree);
-        timer_queues[i].programmed = ~0ull;
+        run_queues[i].timer_set = ~0ull;
     }
 }

@@ -38,13 +38,16 @@ void wait_remove(struct wait_queue *q, struct wait_entry *e) {
 void wait_wake(struct wait_queue *q, unsigned int n, unsigned int events) {
     struct wait_entry *e, *next;
     unsigned long flags = spin_lock_irqsave(&q->lock);
+    sched_defer_interrupts();
     list_for_each_entry_safe (e, next, &q->waiters, link) {
         bool exclusive = e->exclusive;
         bool woken = e->wake ? e->wake(e, events) : thread_wake(e->thread);
         if (woken && exclusive && --n == 0)
             break;
     }
-    spin_unlock_irqrestore(&q->lock, flags);
+    spin_unlock(&q->lock);
+    sched_undefer_interrupts();
+    irq_restore(flags);
 }
 
 int wait_interrupted(enum thread_state state) {
