@@ -288,7 +288,7 @@ long sys_sendfile(int out_fd, int in_fd, off_t __user *offset, size_t n) {
         struct end from = {in, offset ? &pos : NULL}, to = {out, NULL};
         if (offset && !in->ops->lseek)
             ret = -ESPIPE;
-        else if (out->flags & O_APPEND)
+        else if (!in->ops->lseek || out->flags & O_APPEND) // a stream's data could be lost between the two
             ret = -EINVAL;
         else
             ret = n ? copy(&from, &to, n) : 0;
