@@ -72,6 +72,9 @@ $(KERNEL_OBJ_DIR)/core/fdt.o: KERNEL_CFLAGS += -Ikernel/core/libfdt-shim -I$(LIB
 # Code that runs before the page tables are on may not use absolute addresses, which jump tables are.
 $(KERNEL_OBJ_DIR)/arch/riscv/early.o: KERNEL_CFLAGS += -fno-jump-tables
 
+# The functions between a system call's entry and its work only pass arguments on: no frames, so that they become jumps.
+$(KERNEL_OBJ_DIR)/sys/dispatch.o: KERNEL_CFLAGS += -fomit-frame-pointer
+
 # ---- the vDSO: a shared object of its own, embedded by vdso.S
 
 VDSO_DIR := $(KERNEL_OBJ_DIR)/vdso

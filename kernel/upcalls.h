@@ -9,8 +9,13 @@ struct thread;
 struct file;
 struct tty;
 
-// arch -> sys: an ecall from user mode. Sets frame's a0. Interrupts are enabled.
-void syscall_dispatch(struct trap_frame *frame);
+// arch -> sys: an ecall from user mode goes to the entry of its number (SYSCALL_LIMIT for all beyond), with the program's a0-a5
+// and interrupts enabled; the result goes into the program's a0. clone, clone3 and traces come by way of entries in arch's trap.S.
+typedef long (*syscall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
+extern const syscall_fn *syscall_entries;
+long syscall_clone(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
+long syscall_clone3(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
+long syscall_traced(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
 // arch -> vm: a page fault at `addr`, from user mode or from a user access of the kernel's. `access` is one of PROT_READ,
 // PROT_WRITE, PROT_EXEC. Returns 0 if the access may be retried, else the signal (SIGSEGV, SIGBUS) with
 // its si_code in *code. May sleep.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From the number in a7 to the function: the table is made from sys/syscalls.def. What is not in it returns -ENOSYS, and
 // is named once in the log.
+#include "arch/riscv/cpu.h"
 #include "arch/riscv/trap.h"
 #include "core/printk.h"
 #include "sys/syscalls.h"
@@ -8,10 +9,13 @@
 #include "upcalls.h"
 #include <asm/unistd.h>
 
-#define SYSCALL_LIMIT 512 // numbers are below
+#define SYSCALL_PARAMETERS                                                                                   \
+    unsigned long a, unsigned long b, unsigned long c, unsigned long d, unsigned long e, unsigned long f
 
-typedef long (*syscall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long,
-                           unsigned long);
+// arch/riscv/trap.S: save the rest of the registers in the frame and go on to syscall_NAME().
+long syscall_entry_clone(SYSCALL_PARAMETERS);
+long syscall_entry_clone3(SYSCALL_PARAMETERS);
+long syscall_entry_traced(SYSCALL_PARAMETERS);
 
 // For each call a function that takes all six registers and passes on as many as the call has parameters, converted to
 // their types: a program may leave anything in the upper half of a register that holds an int, which our C code may not see.
@@ -29,19 +33,12 @@ typedef long (*syscall_fn)(unsigned long, unsigned long, unsigned long, unsigned
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wint-conversion" // registers to pointers
 #define SYSCALL(name, kinds, ...)                                                                            \
-    static long call_##name(unsigned long a, unsigned long b, unsigned long c, unsigned long d,              \
-                            unsigned long e, unsigned long f) {                                              \
+    static long call_##name(SYSCALL_PARAMETERS) {                                                            \
         return sys_##name(ARGS_OF(__VA_ARGS__));                                                             \
     }
 #include "sys/syscalls.def"
 #undef SYSCALL
 #pragma GCC diagnostic pop
-
-static const syscall_fn table[SYSCALL_LIMIT] = {
-#define SYSCALL(name, kinds, ...) [__NR_##name] = call_##name,
-#include "sys/syscalls.def"
-#undef SYSCALL
-};
 
 static long __cold missing(unsigned long nr) {
     static uint64_t named[SYSCALL_LIMIT / 64 + 1]; // [a] those beyond the limit share the last bit
@@ -59,24 +56,52 @@ static long __cold missing(unsigned long nr) {
     return -ENOSYS;
 }
 
-static inline __attribute__((always_inline)) long call(unsigned long nr, struct trap_frame *f) {
-    syscall_fn fn = nr < SYSCALL_LIMIT ? table[nr] : NULL;
-    return likely(fn) ? fn(f->a0, f->a1, f->a2, f->a3, f->a4, f->a5) : missing(nr);
+static long __cold call_missing(SYSCALL_PARAMETERS) {
+    (void)a, (void)b, (void)c, (void)d, (void)e, (void)f;
+    return missing(arch_user_frame(current)->a7);
 }
 
-static void __cold dispatch_traced(struct trap_frame *f) {
+#define SYSCALL(name, kinds, ...) [__NR_##name] = call_##name,
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+// The functions, for calls from C; what trap.S calls; what it calls while tracing.
+static const syscall_fn functions[SYSCALL_LIMIT + 1] = {
+    [0 ... SYSCALL_LIMIT] = call_missing,
+#include "sys/syscalls.def"
+};
+static const syscall_fn entries[SYSCALL_LIMIT + 1] = {
+    [0 ... SYSCALL_LIMIT] = call_missing,
+#include "sys/syscalls.def"
+    [__NR_clone] = syscall_entry_clone,
+    [__NR_clone3] = syscall_entry_clone3,
+};
+static const syscall_fn traced_entries[SYSCALL_LIMIT + 1] = {
+    [0 ... SYSCALL_LIMIT] = syscall_entry_traced,
+};
+#pragma GCC diagnostic pop
+#undef SYSCALL
+
+const syscall_fn *syscall_entries = entries;
+
+long syscall_clone(SYSCALL_PARAMETERS) {
+    return call_clone(a, b, c, d, e, f);
+}
+
+long syscall_clone3(SYSCALL_PARAMETERS) {
+    return call_clone3(a, b, c, d, e, f);
+}
+
+long __cold syscall_traced(SYSCALL_PARAMETERS) {
+    struct trap_frame *frame = arch_user_frame(current);
     struct trace_call trace;
-    unsigned long nr = f->a7;
-    trace_enter(&trace, nr, f);
-    long ret = call(nr, f);
+    unsigned long nr = frame->a7;
+    frame->a0 = a;
+    trace_enter(&trace, nr, frame);
+    long ret = functions[MIN(nr, (unsigned long)SYSCALL_LIMIT)](a, b, c, d, e, f);
     trace_exit(&trace, ret);
-    f->a0 = ret;
+    return ret;
 }
 
-void syscall_dispatch(struct trap_frame *f) {
-    if (unlikely(trace_enabled)) {
-        dispatch_traced(f);
-        return;
-    }
-    f->a0 = call(f->a7, f);
+void syscalls_trace(void) {
+    syscall_entries = traced_entries;
 }

@@ -7,3 +7,6 @@
 #define SYSCALL(name, kinds, ...) long sys_##name(__VA_ARGS__);
 #include "sys/syscalls.def"
 #undef SYSCALL
+
+// From now on every call of every program goes by way of trace_enter() and trace_exit() (sys/trace.h).
+void syscalls_trace(void);

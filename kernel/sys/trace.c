@@ -8,6 +8,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "sched/thread.h"
+#include "sys/syscalls.h"
 #include "upcalls.h"
 #include <asm/signal.h>
 #include <asm/unistd.h>
@@ -16,7 +17,6 @@
 #define STRING_SHOWN 64 // bytes of a string argument
 #define ARGS_MAX     6
 
-bool trace_enabled;
 static const char *wanted_names; // NULL: all
 
 // ---- names
@@ -207,8 +207,9 @@ static bool listed(const char *name) {
 
 void trace_init(void) {
     const char *names = cmdline_get("trace");
-    trace_enabled = names != NULL;
     wanted_names = names && *names ? names : NULL;
+    if (names)
+        syscalls_trace();
 }
 
 // ---- lines

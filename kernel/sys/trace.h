@@ -16,8 +16,7 @@ struct trace_call {
     char line[TRACE_LINE];
 };
 
-extern bool trace_enabled; // [I] after trace_init()
-// Boot: reads the command line.
+// Boot: reads the command line; without `trace` there, calls cost nothing more.
 void trace_init(void);
 void trace_enter(struct trace_call *t, unsigned long nr, const struct trap_frame *f);
 void trace_exit(struct trace_call *t, long ret);

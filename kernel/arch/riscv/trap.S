@@ -2,12 +2,14 @@
 /* Traps.
  *
  * In the kernel sscratch is 0 and tp holds the running thread; in user mode sscratch holds the thread. A trap
- * saves all registers in a struct trap_frame: from user mode at the top of the thread's kernel stack, from the
+ * saves registers in a struct trap_frame: from user mode at the top of the thread's kernel stack, from the
  * kernel on the stack it runs on.
  *
- * A system call's way back loads only what the call's C code may have changed: s0-s11 and gp still hold the user's
- * values, for C functions preserve the former and the kernel never uses the latter. If the frame itself was changed
- * (WORK_FRAME: a new program, a signal's return) or any other work is to be done, all registers are loaded.
+ * A system call saves and loads only what its C code may change. gp and s0-s11 stay where they are, for C functions
+ * preserve the latter and the kernel never uses the former; so does a0, which comes back as the result. They join the frame when
+ * somebody is going to read it: for clone, which copies it, for traces, and before work on the way back (signals, a new
+ * turn of the scheduler). If the frame itself was changed (WORK_FRAME: a new program, a signal's return), all registers are
+ * loaded from it instead.
  *
  * Interrupts are enabled during system calls and handling of exceptions from user mode; otherwise disabled.
  */
@@ -20,6 +22,22 @@
 #define WORK_FRAME	(1 << 3)
 #define CAUSE_ECALL	8
 #define FRAME(r)	FRAME_##r(sp)
+
+	.macro	save_preserved		/* what C functions leave as it is */
+	sd	gp, FRAME(GP)
+	sd	s0, FRAME(S0)
+	sd	s1, FRAME(S1)
+	sd	s2, FRAME(S2)
+	sd	s3, FRAME(S3)
+	sd	s4, FRAME(S4)
+	sd	s5, FRAME(S5)
+	sd	s6, FRAME(S6)
+	sd	s7, FRAME(S7)
+	sd	s8, FRAME(S8)
+	sd	s9, FRAME(S9)
+	sd	s10, FRAME(S10)
+	sd	s11, FRAME(S11)
+	.endm
 
 	.text
 	.balign	4
@@ -36,34 +54,20 @@ trap_entry:
 	csrr	t0, scause
 	csrrw	t1, sscratch, zero	/* the user's tp */
 	sd	ra, FRAME(RA)
-	sd	gp, FRAME(GP)
 	sd	t1, FRAME(TP)
 	ld	t1, THREAD_USER_SP(tp)
 	sd	t2, FRAME(T2)
-	sd	s0, FRAME(S0)
+	sd	a1, FRAME(A1)
 	sd	t1, FRAME(SP)
 	csrr	t1, sepc
-	sd	s1, FRAME(S1)
-	sd	a0, FRAME(A0)
-	sd	a1, FRAME(A1)
 	sd	a2, FRAME(A2)
 	sd	a3, FRAME(A3)
 	sd	a4, FRAME(A4)
 	sd	a5, FRAME(A5)
 	sd	a6, FRAME(A6)
 	sd	a7, FRAME(A7)
-	sd	s2, FRAME(S2)
-	sd	s3, FRAME(S3)
-	sd	s4, FRAME(S4)
-	sd	s5, FRAME(S5)
-	sd	s6, FRAME(S6)
-	sd	s7, FRAME(S7)
-	sd	s8, FRAME(S8)
-	sd	s9, FRAME(S9)
-	sd	s10, FRAME(S10)
-	sd	s11, FRAME(S11)
-	sd	t3, FRAME(T3)
 	csrr	t2, sstatus
+	sd	t3, FRAME(T3)
 	sd	t4, FRAME(T4)
 	sd	t5, FRAME(T5)
 	sd	t6, FRAME(T6)
@@ -71,14 +75,18 @@ trap_entry:
 	addi	t0, t0, -CAUSE_ECALL
 	bnez	t0, not_a_call
 
+/* A system call: a0-a5 its arguments, a7 its number; they are still in their registers when the entry of the table is called. */
+	ld	t0, syscall_entries
+	li	t2, SYSCALL_LIMIT
 	addi	t1, t1, 4		/* go on behind the ecall */
-	li	t0, 1
 	sd	t1, FRAME(PC)
 	sd	a0, FRAME(ORIG_A0)
-	sd	t0, FRAME(IN_SYSCALL)
-	mv	a0, sp
+	bgeu	a7, t2, unknown_number
+	slli	t2, a7, 3
+1:	add	t0, t0, t2
+	ld	t0, 0(t0)
 	csrsi	sstatus, SSTATUS_SIE
-	call	syscall_dispatch
+	jalr	t0
 	csrci	sstatus, SSTATUS_SIE
 	lw	t0, THREAD_WORK(tp)
 	bnez	t0, work_pending
@@ -93,7 +101,6 @@ trap_entry:
 	ld	t0, FRAME(T0)
 	ld	t1, FRAME(T1)
 	ld	t2, FRAME(T2)
-	ld	a0, FRAME(A0)
 	ld	a1, FRAME(A1)
 	ld	a2, FRAME(A2)
 	ld	a3, FRAME(A3)
@@ -108,21 +115,43 @@ trap_entry:
 	ld	sp, FRAME(SP)
 	sret
 
+unknown_number:
+	slli	t2, t2, 3		/* the entry behind the last */
+	j	1b
+
+/* Entries of the table for calls that read the whole frame. */
+	.macro	with_frame name, target
+	.globl	\name
+\name:
+	save_preserved
+	tail	\target
+	.endm
+	with_frame syscall_entry_clone, syscall_clone
+	with_frame syscall_entry_clone3, syscall_clone3
+	with_frame syscall_entry_traced, syscall_traced
+
 not_a_call:
 	addi	t0, t0, CAUSE_ECALL
 	csrr	t2, stval
+	sd	a0, FRAME(A0)
 	sd	t1, FRAME(PC)
 	sd	t0, FRAME(CAUSE)
 	sd	t2, FRAME(BADADDR)
 	sd	zero, FRAME(IN_SYSCALL)
+	save_preserved
 	mv	a0, sp
 	mv	s0, zero		/* backtraces end here */
 	call	trap_user
 	j	return_to_user
 
+/* A system call comes back with a0 = its result, and work to do: t0 = WORK_*. */
 work_pending:
-	andi	t0, t0, ~WORK_FRAME
-	beqz	t0, load_frame
+	sd	a0, FRAME(A0)
+	andi	t1, t0, WORK_FRAME
+	bnez	t1, return_to_user
+	save_preserved
+	li	t1, 1
+	sd	t1, FRAME(IN_SYSCALL)
 	j	do_work
 
 /* Also where a new thread and a new program go: sp = the frame, interrupts disabled. */

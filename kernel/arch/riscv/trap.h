@@ -3,7 +3,11 @@
 #pragma once
 #include "core/types.h"
 
-// The order is that of riscv's user_regs_struct (asm/ptrace.h): pc, then x1..x31.
+#define SYSCALL_LIMIT 512 // system calls' numbers are below
+
+// The order is that of riscv's user_regs_struct (asm/ptrace.h): pc, then x1..x31. During a system call a0, gp and s0-s11
+// are not in the frame but in their registers, or wherever C functions put them (trap.S); clone's and traces' entries and
+// user_return_work() find it complete.
 struct trap_frame {
     unsigned long pc, ra, sp, gp, tp;
     unsigned long t0, t1, t2, s0, s1;
@@ -14,7 +18,7 @@ struct trap_frame {
     unsigned long cause;   // scause
     unsigned long badaddr; // stval
     unsigned long orig_a0; // a0 at the ecall, for restarts; the system call's number is in a7
-    long in_syscall;       // 1 from an ecall until its result is final (no restart otherwise)
+    long in_syscall; // for user_return_work(): 1 if a system call's result may not be final yet (restarts)
     unsigned long pad_[3];
 };
 

@@ -42,24 +42,37 @@ copy_1_end:
 	addi	a0, a0, 1
 	addi	a1, a1, 1
 	j	head
-words:	addi	a3, a2, -63
+	.macro	copy_64 at
+	ld	t0, \at(a1)
+	ld	t1, \at+8(a1)
+	ld	t2, \at+16(a1)
+	ld	t3, \at+24(a1)
+	ld	t4, \at+32(a1)
+	ld	t5, \at+40(a1)
+	ld	a4, \at+48(a1)
+	ld	a5, \at+56(a1)
+	sd	t0, \at(a0)
+	sd	t1, \at+8(a0)
+	sd	t2, \at+16(a0)
+	sd	t3, \at+24(a0)
+	sd	t4, \at+32(a0)
+	sd	t5, \at+40(a0)
+	sd	a4, \at+48(a0)
+	sd	a5, \at+56(a0)
+	.endm
+words:	addi	a3, a2, -255
+	bgeu	a0, a3, fewer
+copy_0:	copy_64	0
+	copy_64	64
+	copy_64	128
+	copy_64	192
+copy_0_end:
+	addi	a0, a0, 256
+	addi	a1, a1, 256
+	bltu	a0, a3, copy_0
+fewer:	addi	a3, a2, -63
 	bgeu	a0, a3, words_rest
-copy_2:	ld	t0, 0(a1)
-	ld	t1, 8(a1)
-	ld	t2, 16(a1)
-	ld	t3, 24(a1)
-	ld	t4, 32(a1)
-	ld	t5, 40(a1)
-	ld	a4, 48(a1)
-	ld	a5, 56(a1)
-	sd	t0, 0(a0)
-	sd	t1, 8(a0)
-	sd	t2, 16(a0)
-	sd	t3, 24(a0)
-	sd	t4, 32(a0)
-	sd	t5, 40(a0)
-	sd	a4, 48(a0)
-	sd	a5, 56(a0)
+copy_2:	copy_64	0
 copy_2_end:
 	addi	a0, a0, 64
 	addi	a1, a1, 64
@@ -116,7 +129,8 @@ copy_7_end:
 	bltu	a0, a3, 2b
 	j	bytes
 	range	copy_1, copy_1_end, done
-	range	copy_2, copy_2_end, bytes	/* finds the byte that faults */
+	range	copy_0, copy_0_end, bytes	/* finds the byte that faults */
+	range	copy_2, copy_2_end, bytes
 	range	copy_3, copy_3_end, bytes
 	range	copy_4, copy_4_end, done
 	range	copy_5, copy_5_end, done
