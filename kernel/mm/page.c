@@ -175,11 +175,31 @@ __attribute__((noinline)) static void cache_fill(struct page_cache *c) {
     spin_unlock(&lock);
 }
 
+// Frees n pages in a row in the largest blocks that they make.
+static void put_row(struct page *page, unsigned int n) {
+    uint64_t number = page_number(page);
+    while (n) {
+        unsigned int order = 0;
+        while (!(number & 1ull << order) && 2u << order <= n)
+            order++;
+        put_block(page, order);
+        page += 1u << order;
+        number += 1u << order;
+        n -= 1u << order;
+    }
+}
+
+// Pages are often freed in the order of their addresses, so rows are looked for.
 __attribute__((noinline)) static void cache_drain(struct page_cache *c) {
+    struct page **batch = &c->pages[CACHE_SIZE - BATCH];
     spin_lock(&lock);
-    while (c->count > CACHE_SIZE - BATCH)
-        put_block(c->pages[--c->count], 0);
+    for (unsigned int i = 0, n; i < BATCH; i += n) {
+        for (n = 1; i + n < BATCH && batch[i + n] == batch[i] + n; n++)
+            ;
+        put_row(batch[i], n);
+    }
     spin_unlock(&lock);
+    c->count = CACHE_SIZE - BATCH;
 }
 
 __attribute__((noinline)) static struct page *alloc_block(unsigned int order) {
@@ -244,6 +264,29 @@ void page_free(struct page *page) {
         cache_drain(c);
     c->pages[c->count++] = page;
     irq_restore(irq);
+}
+
+void page_put_all(struct page **pages, unsigned int n) {
+    long anon = 0;
+    unsigned long irq = irq_save();
+    struct page_cache *c = &caches[this_hart_id()];
+    for (unsigned int i = 0; i < n; i++) {
+        struct page *page = pages[i];
+        if (__atomic_fetch_sub(&page->refs, 1, __ATOMIC_ACQ_REL) != 1)
+            continue;
+        if (unlikely(page->order || page->flags & PAGE_BORROWED)) {
+            page_free(page);
+            continue;
+        }
+        anon += !!(page->flags & PAGE_ANON);
+        page->flags = 0;
+        if (unlikely(c->count == CACHE_SIZE))
+            cache_drain(c);
+        c->pages[c->count++] = page;
+    }
+    irq_restore(irq);
+    if (anon)
+        memory_account(MEM_ANON, -anon);
 }
 
 // ---- memory that was reserved

@@ -60,6 +60,9 @@ static inline void page_put(struct page *page) {
         page_free(page);
 }
 
+// page_put() of each of n pages, in less time; interrupts are disabled meanwhile, so n should be a few hundred at most.
+void page_put_all(struct page **pages, unsigned int n);
+
 // Reserved RAM (the archive, the initrd, the device tree's copy) given to the allocator: whole pages [start, start +
 // count). Pages that are no RAM of ours are left out.
 void page_donate(paddr_t start, size_t count);

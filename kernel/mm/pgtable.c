@@ -23,12 +23,17 @@ static unsigned int index_of(unsigned long va, unsigned int level) {
     return va >> (PAGE_SHIFT + 9 * level) & (PT_ENTRIES - 1);
 }
 
-static pte_t *table_of(pte_t pte) {
+static inline pte_t *table_of(pte_t pte) {
     return phys_to_virt(pte_phys(pte));
 }
 
-static struct page *descriptor(const pte_t *table) {
-    return phys_to_page(virt_to_phys(table));
+// The descriptor of the table that an entry leads to.
+static inline struct page *below(pte_t pte) {
+    return phys_to_page(pte_phys(pte));
+}
+
+static inline struct page *descriptor(const pte_t *table) {
+    return phys_to_page((paddr_t)table - DIRECT_BASE);
 }
 
 static uint64_t group_bit(unsigned int index) {
@@ -102,29 +107,29 @@ pte_t *pt_find(pte_t *root, unsigned long va) {
     return e1 ? &table_of(e1)[index_of(va, 0)] : NULL;
 }
 
-// The table below entry `index` of `table`.
-static pte_t *descend(pte_t *table, unsigned int index) {
-    if (likely(table[index]))
-        return table_of(table[index]);
-    pte_t *below = table_alloc();
-    if (below) {
-        descriptor(table)->groups |= group_bit(index);
-        table[index] = pte_make(virt_to_phys(below), PTE_V);
-    }
-    return below;
+// Fills entry `index` of `table` with a new table. False: no memory.
+__attribute__((noinline)) static bool extend(pte_t *table, unsigned int index) {
+    pte_t *new = table_alloc();
+    if (!new)
+        return false;
+    descriptor(table)->groups |= group_bit(index);
+    table[index] = pte_make(virt_to_phys(new), PTE_V);
+    return true;
 }
 
 pte_t *pt_make(pte_t *root, unsigned long va) {
-    pte_t *l1 = descend(root, index_of(va, 2));
-    pte_t *l0 = l1 ? descend(l1, index_of(va, 1)) : NULL;
-    if (!l0)
+    unsigned int i2 = index_of(va, 2), i1 = index_of(va, 1), i0 = index_of(va, 0);
+    if (unlikely(!root[i2]) && !extend(root, i2))
         return NULL;
-    unsigned int index = index_of(va, 0);
-    descriptor(l0)->groups |= group_bit(index);
-    return &l0[index];
+    pte_t *l1 = table_of(root[i2]);
+    if (unlikely(!l1[i1]) && !extend(l1, i1))
+        return NULL;
+    below(l1[i1])->groups |= group_bit(i0);
+    return &table_of(l1[i1])[i0];
 }
 
-bool pt_run_advance(struct pt_run *r) {
+// Goes to the next table that has a used group in the range. False: there is none.
+static bool enter_table(struct pt_run *r) {
     while (r->next < r->end) {
         unsigned long va = r->next;
         pte_t e2 = r->root[index_of(va, 2)];
@@ -137,22 +142,33 @@ bool pt_run_advance(struct pt_run *r) {
         pte_t e1 = table_of(e2)[index_of(va, 1)];
         if (!e1)
             continue;
-        pte_t *table = table_of(e1);
-        unsigned int index = index_of(va, 0);
-        uint64_t groups = descriptor(table)->groups & ~0ull << index / GROUP;
-        if (!groups)
-            continue;
-        unsigned int first = lowest(groups) * GROUP, stop = first + GROUP;
-        unsigned long end = MIN(r->end, r->next);
-        r->next = r->base + ((unsigned long)stop << PAGE_SHIFT);
-        stop = MIN((unsigned long)stop, (end - r->base) >> PAGE_SHIFT);
-        r->at = table + MAX(first, index);
-        r->stop = table + stop;
-        if (r->at < r->stop)
+        unsigned int first = index_of(va, 0), last = (MIN(r->end, r->next) - PAGE_SIZE - r->base) >> PAGE_SHIFT;
+        uint64_t groups = below(e1)->groups & ~0ull >> (63 - last / GROUP);
+        r->group = first / GROUP;
+        r->groups = groups >> r->group;
+        r->table = table_of(e1);
+        r->first = r->table + first;
+        r->last = r->table + last;
+        if (r->groups)
             return true;
     }
-    r->at = r->stop = NULL;
     return false;
+}
+
+bool pt_run_advance(struct pt_run *r) {
+    if (!r->groups && !enter_table(r))
+        return false;
+    while (!(r->groups & 1)) {
+        unsigned int step = r->groups & 0xff ? 1 : 8;
+        r->groups >>= step;
+        r->group += step;
+    }
+    pte_t *group = r->table + r->group * GROUP;
+    r->groups >>= 1;
+    r->group++;
+    r->at = MAX(group, r->first);
+    r->stop = MIN(group + GROUP, r->last + 1);
+    return true;
 }
 
 // ---- taking apart
@@ -219,14 +235,17 @@ void pt_release(struct list_head *freed) {
 }
 
 // Calls fn for all entries in use of a table, which is empty afterwards.
-static inline __attribute__((always_inline)) void empty_table(pte_t *table, void (*fn)(pte_t pte)) {
-    struct page *d = descriptor(table);
+static inline __attribute__((always_inline)) void empty_table(pte_t *table, struct page *d, void (*fn)(pte_t pte)) {
     uint64_t groups = d->groups;
     d->groups = 0;
-    for (unsigned int group = 0; groups; group++, groups >>= 1) {
+    for (pte_t *group = table; groups; group += GROUP, groups >>= 1) {
+        while (!(groups & 0xff)) {
+            groups >>= 8;
+            group += 8 * GROUP;
+        }
         if (!(groups & 1))
             continue;
-        for (pte_t *p = table + group * GROUP, *stop = p + GROUP; p < stop; p++) {
+        for (pte_t *p = group; p < group + GROUP; p++) {
             if (*p) {
                 fn(*p);
                 *p = 0;
@@ -241,16 +260,16 @@ static inline void drop_page(pte_t pte) {
 }
 
 static void drop_l0(pte_t pte) {
-    empty_table(table_of(pte), drop_page);
+    empty_table(table_of(pte), below(pte), drop_page);
     table_free(table_of(pte));
 }
 
 static void drop_l1(pte_t pte) {
-    empty_table(table_of(pte), drop_l0);
+    empty_table(table_of(pte), below(pte), drop_l0);
     table_free(table_of(pte));
 }
 
 void pt_destroy(pte_t *root) {
-    empty_table(root, drop_l1);
+    empty_table(root, descriptor(root), drop_l1);
     root_free(root);
 }

@@ -34,11 +34,19 @@ void pt_release(struct list_head *freed);
 struct pt_run {
     pte_t *root;
     pte_t *at, *stop;        // what is left of the current group
-    unsigned long base;      // address of the current table's first entry
+    pte_t *table;            // the current one,
+    unsigned long base;      // the address of its first entry,
+    pte_t *first, *last;     // its entries that are in the range,
+    uint64_t groups;         // and its groups still to look at: bit 0 is
+    unsigned int group;      // this one
     unsigned long next, end; // addresses still to look at
 };
 static inline void pt_run_init(struct pt_run *r, pte_t *root, unsigned long start, unsigned long end) {
-    *r = (struct pt_run){.root = root, .next = start, .end = end};
+    r->root = root;
+    r->at = r->stop = NULL;
+    r->groups = 0;
+    r->next = start;
+    r->end = end;
 }
 bool pt_run_advance(struct pt_run *r);
 static inline pte_t *pt_run_next(struct pt_run *r) {

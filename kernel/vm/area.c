@@ -67,7 +67,7 @@ void vm_backing_init(struct vm_backing *b, const struct vm_backing_ops *ops) {
     list_init(&b->areas);
 }
 
-static void backing_enter(struct vm_area *a) {
+void area_enter_backing(struct vm_area *a) {
     if (!a->backing)
         return;
     spin_lock(&a->backing->lock);
@@ -103,7 +103,7 @@ void area_insert(struct vmspace *vm, struct vm_area *a) {
     RB_INSERT(vm_area_tree, &vm->areas, a);
     vm->area_count++;
     count(vm, a, true);
-    backing_enter(a);
+    area_enter_backing(a);
 }
 
 // Released areas are linked by their left child.
@@ -222,6 +222,7 @@ static bool continues(const struct vm_area *a, const struct vm_area *b) {
 
 static void join(struct vmspace *vm, struct vm_area *a, struct vm_area *b) {
     unsigned long end = b->end;
+    a->anon |= b->anon;
     area_remove(vm, b);
     area_set_range(vm, a, a->start, end);
 }

@@ -2,8 +2,9 @@
 // Page faults, and other ways to the page of an address.
 //
 // Writable entries belong to shared mappings and to private pages that nobody else refers to; a write to any other
-// page of a private area copies it. All entries have the accessed bit, the writable ones the dirty bit, so that harts
-// never need to set one. An entry that only becomes more permissive is not told to other harts: they fault, find it
+// page of a private area copies it. All writable entries have the dirty bit, and all have the accessed bit but for those
+// pages of files that were mapped around a fault or copied by fork(): there the hart sets it, and fork() copies what was used
+// since. If it turns out that harts trap instead, all entries have it from then on. An entry that only becomes more permissive is not told to other harts: they fault, find it
 // right, and drop their own old translation.
 #include "arch/riscv/cpu.h"
 #include "core/panic.h"
@@ -19,6 +20,14 @@
 #define AROUND 16 // pages mapped around a fault on a file, if they are there
 
 struct page *vm_zero_page;
+
+// Traps at entries without the accessed bit. A few come from threads that fault on one page at once.
+static unsigned int accessed_traps;
+#define ACCESSED_TRAPS_MAX 1000 // so many mean that harts do not set the bit themselves
+
+bool vm_harts_set_accessed(void) {
+    return READ_ONCE(accessed_traps) < ACCESSED_TRAPS_MAX;
+}
 
 // The bits of a leaf for PROT_READ | PROT_WRITE | PROT_EXEC, without the right to write. Without any right the entry
 // only remembers the page.
@@ -75,7 +84,7 @@ void vm_rewrite_entry(const struct vm_area *a, pte_t *pte) {
 }
 
 // A new anonymous page with the content of `from`, or of zeros.
-static struct page *private_copy(struct vmspace *vm, const struct page *from) {
+static struct page *private_copy(struct vm_area *a, const struct page *from) {
     struct page *page = page_alloc(0, from ? 0 : ALLOC_ZERO);
     if (!page)
         return NULL;
@@ -83,7 +92,8 @@ static struct page *private_copy(struct vmspace *vm, const struct page *from) {
         page_copy(page_address(page), page_address(from));
     page->flags = PAGE_ANON;
     memory_account(MEM_ANON, 1);
-    vm->rss_anon++;
+    a->anon = true;
+    a->vm->rss_anon++;
     return page;
 }
 
@@ -104,12 +114,12 @@ static int no_page(const struct page *error, int *code) {
 
 // ---- absent pages
 
-static int fault_anonymous(struct vmspace *vm, struct vm_area *a, pte_t *pte, bool write, int *code) {
+static int fault_anonymous(struct vm_area *a, pte_t *pte, bool write, int *code) {
     if (!write) {
         *pte = pte_make(page_to_phys(vm_zero_page), rights(a->prot) | PTE_SPECIAL);
         return 0;
     }
-    struct page *page = private_copy(vm, NULL);
+    struct page *page = private_copy(a, NULL);
     if (!page)
         return out_of_memory(code);
     set_entry(a, pte, page, true);
@@ -120,7 +130,7 @@ static int fault_anonymous(struct vmspace *vm, struct vm_area *a, pte_t *pte, bo
 static void map_present(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte,
                         unsigned int n) {
     struct page *pages[AROUND];
-    unsigned long bits = rights(a->prot);
+    unsigned long bits = rights(a->prot) & ~(vm_harts_set_accessed() ? PTE_A : 0);
     n = a->backing->ops->get_present(a->backing, area_page_index(a, addr), pages, n);
     if (a->prot & PROT_EXEC)
         make_fetchable(pages, n);
@@ -155,7 +165,7 @@ static int fault_backed(struct vmspace *vm, struct vm_area *a, unsigned long add
     if (IS_ERR(page))
         return no_page(page, code);
     if (private_write) {
-        struct page *copy = private_copy(vm, page);
+        struct page *copy = private_copy(a, page);
         page_put(page);
         if (!copy)
             return out_of_memory(code);
@@ -196,7 +206,7 @@ static int fault_private_write(struct vmspace *vm, struct vm_area *a, unsigned l
         local_sfence_page(addr);
         return 0;
     }
-    struct page *page = private_copy(vm, old);
+    struct page *page = private_copy(a, old);
     if (!page)
         return out_of_memory(code);
     *pte = 0;
@@ -247,12 +257,17 @@ int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *cod
             *pte = pte_make(a->special[area_page_index(a, addr)], rights(a->prot) | PTE_SPECIAL);
             return 0;
         }
-        return fault_anonymous(vm, a, pte, write, code);
+        return fault_anonymous(a, pte, write, code);
     }
     if (write && !(*pte & PTE_W)) {
         if (area_is_private(a))
             return fault_private_write(vm, a, addr, pte, code);
         return fault_shared_write(vm, a, addr, pte, code);
+    }
+    if (!(*pte & PTE_A)) {
+        *pte |= PTE_A;
+        if (vm_harts_set_accessed())
+            accessed_traps++;
     }
     local_sfence_page(addr); // another thread brought it in meanwhile
     return 0;

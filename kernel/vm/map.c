@@ -318,6 +318,7 @@ int vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, uns
     mutex_lock(&vm->lock);
     if ((err = area_split(vm, addr)) || (err = area_split(vm, end)))
         goto out;
+    vm->dontfork |= !!(set & VM_DONTFORK);
     for (unsigned long at = addr; at < end;) {
         struct vm_area *a = area_first_from(vm, at);
         if (!a || a->start >= end) {

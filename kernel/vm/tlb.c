@@ -71,12 +71,11 @@ void gather_finish(struct gather *g) {
     }
     g->start = ~0ul;
     g->end = 0;
-    for (unsigned int i = 0; i < g->count; i++)
-        page_put(g->pages[i]);
+    page_put_all(g->pages, g->count);
     g->count = 0;
 }
 
-void vm_zap(struct gather *g, unsigned long start, unsigned long end, bool files) {
+bool vm_zap(struct gather *g, unsigned long start, unsigned long end, bool files) {
     struct vmspace *vm = g->vm;
     struct pt_run run;
     pte_t *pte;
@@ -106,9 +105,10 @@ void vm_zap(struct gather *g, unsigned long start, unsigned long end, bool files
     vm->rss_peak = MAX(vm->rss_peak, vm->rss_anon + vm->rss_file);
     vm->rss_anon -= anon;
     vm->rss_file -= file;
+    return run.stop != NULL;
 }
 
 void vm_zap_tables(struct gather *g, unsigned long start, unsigned long end) {
-    vm_zap(g, start, end, false);
-    pt_trim(g->vm->root, start, end, &g->tables);
+    if (vm_zap(g, start, end, false))
+        pt_trim(g->vm->root, start, end, &g->tables);
 }

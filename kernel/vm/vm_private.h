@@ -33,8 +33,9 @@ void gather_range(struct gather *g, unsigned long start, unsigned long end);
 // Drops translations, then gives back what was gathered; g can be used on.
 void gather_finish(struct gather *g);
 
-// Takes all pages of [start, end) out of the page table; `files`: only pages of files, private copies stay.
-void vm_zap(struct gather *g, unsigned long start, unsigned long end, bool files);
+// Takes all pages of [start, end) out of the page table; `files`: only pages of files, private copies stay. False if no
+// table had entries in use there.
+bool vm_zap(struct gather *g, unsigned long start, unsigned long end, bool files);
 // The same, and the tables that are empty then.
 void vm_zap_tables(struct gather *g, unsigned long start, unsigned long end);
 // Every hart drops what its instruction fetch had ahead.
@@ -53,6 +54,7 @@ void area_remove_all(struct vmspace *vm);
 void vm_unlock(struct vmspace *vm);
 struct vm_area *area_copy(struct vmspace *to,
                           const struct vm_area *a); // not inserted; takes references. NULL: no memory
+void area_enter_backing(struct vm_area *a);         // part of area_insert(): puts it on its backing's list
 // Makes `addr` a border between areas, if it lies within one. 0 or -ENOMEM.
 int __must_check area_split(struct vmspace *vm, unsigned long addr);
 // Joins `a` with its neighbours where they continue each other; the area that holds a's addresses then.
@@ -85,3 +87,5 @@ void vm_rewrite_entry(const struct vm_area *a, pte_t *pte);
 // Brings the page of addr in for this access. 0, or the signal with *code set.
 int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *code);
 extern struct page *vm_zero_page;
+// True if harts set the accessed bit of entries, as far as is known.
+bool vm_harts_set_accessed(void);

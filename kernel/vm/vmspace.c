@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Address spaces as a whole: making, copying for fork, giving up, switching to.
+// Address spaces as a whole: making, giving up, switching to. (Copying: fork.c.)
 #include "arch/riscv/cpu.h"
 #include "core/panic.h"
 #include "lib/string.h"
@@ -40,94 +40,6 @@ void vmspace_put(struct vmspace *vm) {
     if (vm->exe_file)
         vm_file_put(vm->exe_file);
     slab_free(vmspace_cache, vm);
-}
-
-// ---- fork
-
-// Shares the anonymous pages of `a` between both tables, read-only. Pages of files are left to be faulted in again by
-// the copy, many at once: most forks touch few of them before they exec or exit. 0 or -ENOMEM.
-static int share_pages(struct vmspace *from, struct vmspace *to, const struct vm_area *a, bool *changed) {
-    struct pt_run run;
-    pte_t *src;
-    const pte_t *group = NULL; // the end of the one that `to` has a table for
-    unsigned long table = 0;
-    pt_run_init(&run, from->root, a->start, a->end);
-    while ((src = pt_run_next(&run))) {
-        pte_t old = *src;
-        struct page *page = phys_to_page(pte_phys(old));
-        if (old & PTE_SPECIAL || !(page->flags & PAGE_ANON))
-            continue;
-        if (group != run.stop) {
-            table = ALIGN_DOWN((unsigned long)pt_make(to->root, pt_run_va(&run, src)), PAGE_SIZE);
-            if (!table)
-                return -ENOMEM;
-            group = run.stop;
-        }
-        if (old & PTE_W) {
-            old &= ~(PTE_W | PTE_D);
-            *src = old;
-            *changed = true;
-        }
-        page_get(page);
-        *(pte_t *)(table | ((unsigned long)src & PAGE_MASK)) = old;
-        to->rss_anon++;
-    }
-    return 0;
-}
-
-static int copy_area(struct vmspace *from, struct vmspace *to, const struct vm_area *a, bool *changed) {
-    if (a->flags & VM_DONTFORK)
-        return 0;
-    struct vm_area *copy = area_copy(to, a);
-    if (!copy)
-        return -ENOMEM;
-    copy->flags &= ~MAP_LOCKED;
-    area_insert(to, copy);
-    return area_is_private(a) && !(a->flags & (VM_WIPEONFORK | VM_SPECIAL))
-               ? share_pages(from, to, a, changed)
-               : 0;
-}
-
-static void copy_layout(struct vmspace *to, const struct vmspace *from) {
-    to->brk_start = from->brk_start;
-    to->brk = from->brk;
-    to->mmap_base = from->mmap_base;
-    to->free_hint = from->free_hint;
-    to->stack_start = from->stack_start;
-    to->stack_limit = from->stack_limit;
-    to->arg_start = from->arg_start;
-    to->arg_end = from->arg_end;
-    to->env_start = from->env_start;
-    to->env_end = from->env_end;
-    to->vdso = from->vdso;
-    to->membarrier = from->membarrier;
-    memcpy(to->auxv, from->auxv, sizeof(to->auxv));
-    to->exe_file = from->exe_file;
-    if (to->exe_file)
-        vm_file_get(to->exe_file);
-}
-
-struct vmspace *vmspace_fork(struct vmspace *old) {
-    struct vmspace *vm = vmspace_create();
-    struct vm_area *a;
-    bool changed = false;
-    int err = 0;
-    if (IS_ERR(vm))
-        return vm;
-    mutex_lock(&old->lock);
-    copy_layout(vm, old);
-    RB_FOREACH (a, vm_area_tree, &old->areas) {
-        if ((err = copy_area(old, vm, a, &changed)))
-            break;
-    }
-    if (changed)
-        vm_flush(old, 0, USER_END);
-    mutex_unlock(&old->lock);
-    if (err) {
-        vmspace_put(vm);
-        return ERR_PTR(err);
-    }
-    return vm;
 }
 
 // ---- switching

@@ -45,6 +45,7 @@ struct vm_area {
     unsigned long pgoff;        // first page of the backing
     const char *name;           // "[stack]", "[heap]", "[vdso]": static string, or NULL
     unsigned int max_prot;      // what mprotect may give
+    bool anon;                  // may have anonymous pages of its own
     unsigned int round;         // [backing->lock] last vm_backing_truncate() that saw it
     const paddr_t *special;     // VM_SPECIAL: its pages
     struct vmspace *vm;         // [I]
@@ -65,6 +66,7 @@ struct vmspace {
     struct vm_area *last_area;               // [lock] what vm_area_find() found last, or NULL
     struct vm_area *released;                // [lock] areas gone whose files are let go of by vm_unlock()
     unsigned int area_count;                 // [lock]
+    bool dontfork;                           // [lock] there may be areas with VM_DONTFORK
     pte_t *root;                             // [I] page table
     uint64_t active_harts;                   // [a] harts whose satp may hold it (dense index)
     unsigned long brk_start, brk, mmap_base; // [lock]
