@@ -6,9 +6,9 @@
 #include "proc/process.h"
 #include "vm/vmspace.h"
 
-#define EXEC_HEAD_SIZE     1024 // bytes read of a file at first: its headers, usually
-#define EXEC_SCRIPT_LINE   255  // of a script's first line that count, as in Linux
-#define EXEC_SCRIPT_LEVELS 5    // scripts that scripts name as their interpreter
+#define EXEC_HEAD_SIZE     768 // bytes read of a file at first: its headers, usually
+#define EXEC_SCRIPT_LINE   255 // of a script's first line that count, as in Linux
+#define EXEC_SCRIPT_LEVELS 5   // scripts that scripts name as their interpreter
 #define EXEC_STRING_MAX    (128 * 1024)
 #define EXEC_TOTAL_MAX     (4 * 1024 * 1024)
 
@@ -30,7 +30,10 @@ struct exec {
     struct vmspace *vm;                     // the new address space
     struct cred *cred;                      // the new credentials, a reference
     bool secure;                            // AT_SECURE
-    uint64_t entropy[6];                    // the last two: AT_RANDOM
+    struct exec_entropy {
+        uint32_t stack, map, program, heap; // where things go
+        uint8_t random[16];                 // AT_RANDOM
+    } entropy;
     unsigned long stack_top, map_top; // where the stack ends; below it the libraries, the lowest taken so far
     unsigned long stack_pointer, entry;
     // argv and envp as they will be in memory: NUL-terminated strings, one after the other.

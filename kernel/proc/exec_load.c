@@ -20,16 +20,16 @@
 #define GAP_MIN           (128ul << 20) // below the stack's top, for it to grow
 #define GAP_MAX           ((unsigned long)USER_END / 6 * 5)
 
-static unsigned long pages(uint64_t random, unsigned long range) {
+static unsigned long pages(uint32_t random, unsigned long range) {
     return random % range << PAGE_SHIFT;
 }
 
 static void choose_layout(struct exec *e) {
     uint64_t stack = MIN(process_rlimit(RLIMIT_STACK), (uint64_t)GAP_MAX);
-    e->stack_top = USER_END - PAGE_SIZE - pages(e->entropy[0], RANDOM_STACK);
+    e->stack_top = USER_END - PAGE_SIZE - pages(e->entropy.stack, RANDOM_STACK);
     unsigned long gap = MIN(MAX(ALIGN_UP(stack, PAGE_SIZE) + PAGE_SIZE, GAP_MIN), GAP_MAX);
     e->map_top = ALIGN_DOWN(USER_END - gap - (RANDOM_STACK << PAGE_SHIFT), PAGE_SIZE) -
-                 pages(e->entropy[1], RANDOM_PAGES);
+                 pages(e->entropy.map, RANDOM_PAGES);
     e->vm->mmap_base = e->map_top;
     e->vm->stack_limit = process_rlimit(RLIMIT_STACK);
 }
@@ -137,11 +137,11 @@ static int map_program(struct exec *e) {
     struct elf_image *elf = &e->program.elf;
     unsigned long base = elf->low;
     if (elf->dynamic)
-        base = ALIGN_DOWN(PROGRAM_BASE + pages(e->entropy[2], RANDOM_PAGES), elf->align);
+        base = ALIGN_DOWN(PROGRAM_BASE + pages(e->entropy.program, RANDOM_PAGES), elf->align);
     int err = map_image(e, &e->program, base);
     if (err)
         return err;
-    e->vm->brk_start = ALIGN_UP(e->program.end, PAGE_SIZE) + pages(e->entropy[3], RANDOM_HEAP_PAGES);
+    e->vm->brk_start = ALIGN_UP(e->program.end, PAGE_SIZE) + pages(e->entropy.heap, RANDOM_HEAP_PAGES);
     e->vm->brk = e->vm->brk_start;
     e->entry = elf->entry + e->program.bias;
     return 0;
@@ -189,7 +189,7 @@ int exec_load(struct exec *e) {
         e->vm = NULL;
         return err;
     }
-    random_bytes(e->entropy, sizeof(e->entropy));
+    random_bytes(&e->entropy, sizeof(e->entropy));
     choose_layout(e);
     err = map_program(e);
     if (!err)

@@ -108,7 +108,7 @@ int exec_build_stack(struct exec *e) {
     out = put_pointers(out, &s, &addr, e->argc);
     out = put_pointers(out, &s, &addr, e->envc);
     memcpy(out, e->vm->auxv, aux_words * sizeof(long));
-    memcpy((char *)block + block_size - RANDOM_SIZE, &e->entropy[4], RANDOM_SIZE);
+    memcpy((char *)block + block_size - RANDOM_SIZE, e->entropy.random, RANDOM_SIZE);
     err = write_all(e->vm, e->stack_pointer, block, block_size);
     kfree(block);
     if (!err && e->strings_size)

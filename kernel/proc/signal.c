@@ -44,8 +44,10 @@ void signal_exec(struct process *p) {
     unsigned long flags = spin_lock_irqsave(&p->sig_lock);
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         struct signal_action *a = &h->action[i];
-        unsigned long keep = a->handler == (unsigned long)SIG_IGN ? a->handler : (unsigned long)SIG_DFL;
-        *a = (struct signal_action){.handler = keep};
+        if (a->handler == (unsigned long)SIG_IGN)
+            *a = (struct signal_action){.handler = (unsigned long)SIG_IGN};
+        else if (a->handler != (unsigned long)SIG_DFL || a->flags)
+            *a = (struct signal_action){0};
     }
     spin_unlock_irqrestore(&p->sig_lock, flags);
 }
