@@ -22,19 +22,20 @@ static int dentry_compare(const struct dentry *a, const struct dentry *b) {
 }
 RB_GENERATE_STATIC(dentry_tree, dentry, node, dentry_compare)
 
-// FNV-1a over 8 bytes at a time where there are so many, with a final mix.
-static uint64_t name_key(const char *name, size_t len) {
+// Names are short: a byte at a time is as good as more.
+static inline uint64_t name_key(const char *name, size_t len) {
     uint64_t h = 0xcbf29ce484222325 ^ len;
-    for (; len >= 8; name += 8, len -= 8) {
-        uint64_t word;
-        memcpy(&word, name, 8);
-        h = (h ^ word) * 0x9e3779b97f4a7c15;
-        h ^= h >> 29;
-    }
-    for (; len; len--)
-        h = (h ^ (unsigned char)*name++) * 0x100000001b3;
+    for (const char *end = name + len; name < end; name++)
+        h = (h ^ (unsigned char)*name) * 0x100000001b3;
     h ^= h >> 32;
     return (h * 0x9e3779b97f4a7c15) >> (64 - KEY_BITS + EQUAL_BITS) << EQUAL_BITS;
+}
+
+static inline bool same_name(const char *a, const char *b, size_t len) {
+    for (const char *end = a + len; a < end; a++, b++)
+        if (*a != *b)
+            return false;
+    return true;
 }
 
 struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len) {
@@ -94,18 +95,18 @@ static struct dentry *first_of_key(struct dentry *parent, uint64_t key) {
     return found;
 }
 
-static struct dentry *find_locked(struct dentry *parent, const char *name, size_t len) {
-    uint64_t key = name_key(name, len);
+static inline struct dentry *find_locked(struct dentry *parent, const char *name, size_t len, uint64_t key) {
     for (struct dentry *d = first_of_key(parent, key); d && d->key >> EQUAL_BITS == key >> EQUAL_BITS;
          d = RB_NEXT(dentry_tree, &parent->children, d))
-        if (d->name_len == len && !memcmp(d->name, name, len))
+        if (d->name_len == len && same_name(d->name, name, len))
             return d;
     return NULL;
 }
 
 struct dentry *dentry_find(struct dentry *parent, const char *name, size_t len) {
+    uint64_t key = name_key(name, len);
     spin_lock(&parent->lock);
-    struct dentry *d = find_locked(parent, name, len);
+    struct dentry *d = find_locked(parent, name, len, key);
     if (d)
         dentry_get(d);
     spin_unlock(&parent->lock);

@@ -22,6 +22,7 @@
 
 #define READ          4
 #define WRITE         2
+#define SEARCH        1
 #define O_TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
 // What a file remembers of the flags of its open.
 #define KEPT_FLAGS                                                                                           \
@@ -197,32 +198,28 @@ static int find_or_create(struct path *dir, const struct last_component *last, i
     *created = false;
     if (last->slash)
         return -EISDIR;
-    for (;;) {
-        struct dentry *d = vfs_lookup(dir->dentry, last->name, last->len);
-        if (IS_ERR(d) && PTR_ERR(d) == -ENOENT) {
-            int err = mount_check_writable(dir->mount);
-            if (!err)
-                err = inode_permission(dir->dentry->inode, 3);
-            if (!err)
-                err = vfs_create(dir->dentry, last->name, last->len, S_IFREG | apply_umask(mode & 07777), 0,
-                                 &d);
-            if (err == -EEXIST && !(flags & O_EXCL))
-                continue; // somebody was faster
-            if (err)
-                return err;
-            *created = true;
-        } else if (IS_ERR(d)) {
-            return PTR_ERR(d);
-        } else if (flags & O_EXCL) {
-            dentry_put(d);
-            return -EEXIST;
-        }
-        dentry_put(dir->dentry);
-        dir->dentry = d;
-        if (!*created)
-            mount_cross_down(dir);
-        return 0;
+    struct dentry *d;
+    int err = mount_check_writable(dir->mount);
+    if (!err)
+        err = inode_permission(dir->dentry->inode, WRITE | SEARCH);
+    if (!err) {
+        err = vfs_create(dir->dentry, last->name, last->len, S_IFREG | apply_umask(mode & 07777), 0, &d);
+        *created = !err;
     }
+    if (err && err != -EEXIST) { // it may be there all the same
+        d = vfs_lookup(dir->dentry, last->name, last->len);
+        if (IS_ERR(d))
+            return PTR_ERR(d) == -ENOENT ? err : PTR_ERR(d);
+    }
+    if (!*created && (flags & O_EXCL)) {
+        dentry_put(d);
+        return -EEXIST;
+    }
+    dentry_put(dir->dentry);
+    dir->dentry = d;
+    if (!*created)
+        mount_cross_down(dir);
+    return 0;
 }
 
 static struct file *open_creating(int dfd, const char *name, int flags, mode_t mode, unsigned int lookup) {

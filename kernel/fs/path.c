@@ -17,7 +17,8 @@
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 
-#define MAX_LINKS 40
+#define MAX_LINKS  40
+#define SHORT_NAME 128 // a divisor of PATH_MAX
 
 // ---- places
 
@@ -99,7 +100,7 @@ struct walk {
     unsigned int flags;
     const char *rest; // of the name
     unsigned int depth, links;
-    struct dentry *top; // LOOKUP_BENEATH: may not be left upward
+    struct path start; // LOOKUP_BENEATH: may not be left upward. LOOKUP_IN_ROOT: "/"; then referenced
     struct {
         const char *rest;    // behind the link
         struct dentry *link; // whose inode holds the target; referenced
@@ -117,12 +118,15 @@ static void walk_pop(struct walk *w) {
 static void walk_end(struct walk *w) {
     while (w->depth)
         walk_pop(w);
+    if (unlikely(w->flags & LOOKUP_IN_ROOT))
+        path_put(&w->start);
 }
 
 static int walk_start(struct walk *w, int dfd, const char *name) {
-    if (*name == '/') {
-        if (w->flags & LOOKUP_BENEATH)
-            return -EXDEV;
+    bool absolute = *name == '/';
+    if (absolute && (w->flags & LOOKUP_BENEATH))
+        return -EXDEV;
+    if (absolute && !(w->flags & LOOKUP_IN_ROOT)) {
         w->at = fs_place(true);
     } else if (dfd == AT_FDCWD) {
         w->at = fs_place(false);
@@ -138,7 +142,9 @@ static int walk_start(struct walk *w, int dfd, const char *name) {
             return -ENOTDIR;
         }
     }
-    w->top = w->at.dentry;
+    w->start = w->at;
+    if (unlikely(w->flags & LOOKUP_IN_ROOT))
+        path_get(&w->start);
     return 0;
 }
 
@@ -148,20 +154,28 @@ static void walk_to(struct walk *w, struct path to) {
     path_put(&old);
 }
 
-static bool at_process_root(const struct walk *w) {
-    const struct path *root = &current->fs->root;
+// What "/" means on this walk, referenced.
+static struct path walk_root(struct walk *w) {
+    if (!(w->flags & LOOKUP_IN_ROOT))
+        return fs_place(true);
+    path_get(&w->start);
+    return w->start;
+}
+
+static bool at_root(const struct walk *w) {
+    const struct path *root = w->flags & LOOKUP_IN_ROOT ? &w->start : &current->fs->root;
     return READ_ONCE(root->dentry) == w->at.dentry && READ_ONCE(root->mount) == w->at.mount;
 }
 
 static int walk_up(struct walk *w) {
-    if ((w->flags & LOOKUP_BENEATH) && w->at.dentry == w->top)
+    if ((w->flags & LOOKUP_BENEATH) && w->at.dentry == w->start.dentry)
         return -EXDEV;
-    if (at_process_root(w))
+    if (at_root(w))
         return 0;
     while (w->at.dentry == w->at.mount->root) {
         if (w->flags & LOOKUP_NO_XDEV)
             return -EXDEV;
-        if (!mount_cross_up(&w->at) || at_process_root(w))
+        if (!mount_cross_up(&w->at) || at_root(w))
             return 0;
     }
     struct dentry *parent = dentry_get_parent(w->at.dentry);
@@ -201,7 +215,9 @@ static int walk_follow(struct walk *w, struct dentry *d) {
         goto out;
     if (inode->ops->follow) {
         struct path to;
-        err = w->flags & LOOKUP_BENEATH ? -EXDEV : inode->ops->follow(inode, &to);
+        if (w->flags & LOOKUP_NO_MAGICLINKS)
+            goto out;
+        err = w->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT) ? -EXDEV : inode->ops->follow(inode, &to);
         if (!err)
             walk_to(w, to);
         goto out;
@@ -221,7 +237,7 @@ static int walk_follow(struct walk *w, struct dentry *d) {
         err = -EXDEV;
         if (w->flags & LOOKUP_BENEATH)
             goto out;
-        walk_to(w, fs_place(true));
+        walk_to(w, walk_root(w));
     }
     w->stack[w->depth].rest = w->rest;
     w->stack[w->depth].link = d;
@@ -376,18 +392,28 @@ int path_lookup_parent(int dfd, const char *name, unsigned int flags, struct pat
     return walk(dfd, name, flags, out, last);
 }
 
+// Most names are short: those get by with little memory.
 char *path_copy_name(const char __user *name, bool allow_empty) {
-    char *buf = kmalloc(PATH_MAX);
-    if (!buf)
-        return ERR_PTR(-ENOMEM);
-    ssize_t n = strncpy_from_user(buf, name, PATH_MAX);
-    if (n > 0 || (n == 0 && allow_empty))
-        return buf;
-    kfree(buf);
+    ssize_t n = -ENAMETOOLONG;
+    for (size_t room = SHORT_NAME; room <= PATH_MAX && n == -ENAMETOOLONG; room *= PATH_MAX / SHORT_NAME) {
+        char *buf = kmalloc(room);
+        if (!buf)
+            return ERR_PTR(-ENOMEM);
+        n = strncpy_from_user(buf, name, room);
+        if (n > 0 || (n == 0 && allow_empty))
+            return buf;
+        kfree(buf);
+    }
     return ERR_PTR(n ? n : -ENOENT);
 }
 
 int path_lookup_user(int dfd, const char __user *name, unsigned int flags, struct path *out) {
+    char brief[SHORT_NAME];
+    ssize_t n = strncpy_from_user(brief, name, sizeof(brief));
+    if (likely(n >= 0))
+        return path_lookup(dfd, brief, flags, out);
+    if (n != -ENAMETOOLONG)
+        return n;
     char *copy = path_copy_name(name, flags & LOOKUP_EMPTY);
     if (IS_ERR(copy))
         return PTR_ERR(copy);

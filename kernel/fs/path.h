@@ -16,12 +16,14 @@ void fs_context_put(struct fs_context *fs);
 void path_get(struct path *p);
 void path_put(struct path *p);
 
-#define LOOKUP_FOLLOW      (1u << 0) // follow a symlink at the end
-#define LOOKUP_DIRECTORY   (1u << 1) // -ENOTDIR unless it is one
-#define LOOKUP_EMPTY       (1u << 2) // "" means dfd itself
-#define LOOKUP_NO_XDEV     (1u << 3)
-#define LOOKUP_NO_SYMLINKS (1u << 4)
-#define LOOKUP_BENEATH     (1u << 5)
+#define LOOKUP_FOLLOW        (1u << 0) // follow a symlink at the end
+#define LOOKUP_DIRECTORY     (1u << 1) // -ENOTDIR unless it is one
+#define LOOKUP_EMPTY         (1u << 2) // "" means dfd itself
+#define LOOKUP_NO_XDEV       (1u << 3)
+#define LOOKUP_NO_SYMLINKS   (1u << 4)
+#define LOOKUP_BENEATH       (1u << 5)
+#define LOOKUP_IN_ROOT       (1u << 6) // "/" is where the walk starts
+#define LOOKUP_NO_MAGICLINKS (1u << 7)
 // Finds `name`, relative to dfd (AT_FDCWD: cwd) as the current credentials. 0 with *out referenced, or -errno. May sleep.
 int __must_check path_lookup(int dfd, const char *name, unsigned int flags, struct path *out);
 int __must_check path_lookup_user(int dfd, const char __user *name, unsigned int flags, struct path *out);

@@ -18,6 +18,7 @@
 #include <linux/magic.h>
 #include <linux/memfd.h>
 
+#define READ_BATCH    16 // pages
 #define MAX_FILE_SIZE ((uint64_t)INT64_MAX & ~(uint64_t)PAGE_MASK)
 
 static const struct inode_ops dir_ops, file_iops, link_ops, special_ops;
@@ -158,25 +159,53 @@ static const struct inode_ops special_ops = {.setattr = inode_setattr};
 
 // ---- regular files
 
-// Straight from borrowed bytes, the rest page by page.
+// Copies n bytes from `offset` of the pages on, those that lie in a row at once. Gives the pages back. Bytes copied.
+static size_t copy_pages(struct uio *u, struct page **pages, unsigned int count, size_t offset, size_t n) {
+    size_t done = 0, part, copied = 0;
+    for (unsigned int i = 0, run; i < count; i += run) {
+        const char *from = page_address(pages[i]);
+        for (run = 1; i + run < count && page_address(pages[i + run]) == from + run * PAGE_SIZE;)
+            run++;
+        part = MIN(run * PAGE_SIZE - offset, n - done);
+        copied = uio_write_to(u, from + offset, part);
+        done += copied;
+        if (copied < part)
+            break;
+        offset = 0;
+    }
+    for (unsigned int i = 0; i < count; i++)
+        page_put(pages[i]);
+    return done;
+}
+
+// Tries to read at most *n bytes, and says in *n how many it tried. Bytes copied.
+static size_t read_part(struct inode *inode, struct uio *u, uint64_t at, size_t *n) {
+    struct page *pages[READ_BATCH];
+    size_t offset = at & PAGE_MASK;
+    unsigned int count = 0;
+    if (tmpfs_data(inode)->root)
+        count = tmpfs_find_pages(inode, at >> PAGE_SHIFT, pages,
+                                 MIN((offset + *n + PAGE_SIZE - 1) >> PAGE_SHIFT, (size_t)READ_BATCH));
+    if (count) {
+        *n = MIN(*n, count * PAGE_SIZE - offset);
+        return copy_pages(u, pages, count, offset, *n);
+    }
+    const char *borrowed = tmpfs_borrow(inode, at, n);
+    if (!borrowed) {
+        *n = MIN(*n, PAGE_SIZE - offset);
+        return uio_zero(u, *n);
+    }
+    size_t copied = uio_write_to(u, borrowed, *n);
+    tmpfs_borrow_end(inode);
+    return copied;
+}
+
 static ssize_t file_read_op(struct file *f, struct uio *u, off_t *pos) {
     struct inode *inode = f->inode;
-    struct tmpfs_data *t = tmpfs_data(inode);
     size_t done = 0;
     uint64_t size = READ_ONCE(inode->size), at = *pos;
     while (u->resid && at < size) {
-        size_t n = MIN(MIN(PAGE_SIZE - (at & PAGE_MASK), size - at), u->resid), copied;
-        struct page *p = t->root ? tmpfs_find_page(inode, at >> PAGE_SHIFT) : NULL;
-        const char *borrowed = t->borrowed;
-        if (p) {
-            copied = uio_write_to(u, (char *)page_address(p) + (at & PAGE_MASK), n);
-            page_put(p);
-        } else if (borrowed && at < t->borrowed_size) {
-            n = MIN(t->root ? n : u->resid, t->borrowed_size - at);
-            copied = uio_write_to(u, borrowed + at, n);
-        } else {
-            copied = uio_zero(u, n);
-        }
+        size_t n = MIN(size - at, u->resid), copied = read_part(inode, u, at, &n);
         at += copied;
         done += copied;
         if (copied < n) {
@@ -304,12 +333,8 @@ static int file_fallocate_op(struct file *f, int mode, off_t offset, off_t len) 
             err = tmpfs_punch(inode, offset, end);
     } else {
         err = (tmpfs_data(inode)->seals & F_SEAL_GROW) && end > inode->size ? -EPERM : 0;
-        for (uint64_t at = offset; !err && at < end; at = (at | PAGE_MASK) + 1) {
-            struct page *p = tmpfs_make_page(inode, at >> PAGE_SHIFT, false);
-            err = IS_ERR(p) ? PTR_ERR(p) : 0;
-            if (!err)
-                page_put(p);
-        }
+        if (!err)
+            err = tmpfs_fill(inode, offset, end);
         if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > inode->size)
             WRITE_ONCE(inode->size, end);
     }
@@ -418,8 +443,13 @@ int tmpfs_add_seals(struct file *f, unsigned int seals) {
 
 // ---- instances
 
+// What an instance of mount(2) may hold if its options do not say it.
+static uint64_t default_pages(void) {
+    return memory_total_pages() / 2;
+}
+
 int tmpfs_statfs(struct superblock *sb, struct kstatfs *out) {
-    uint64_t blocks = sb->max_pages ? sb->max_pages : memory_total_pages() / 2;
+    uint64_t blocks = sb->max_pages ? sb->max_pages : default_pages();
     uint64_t used = sb->max_pages ? sb->used_pages : 0;
     *out = (struct kstatfs){.type = TMPFS_MAGIC,
                             .bsize = PAGE_SIZE,
@@ -433,7 +463,7 @@ int tmpfs_statfs(struct superblock *sb, struct kstatfs *out) {
 int tmpfs_show_options(struct superblock *sb, char *buf, size_t n) {
     buf[0] = '\0';
     int len = 0;
-    if (sb->max_pages)
+    if (sb->max_pages && sb->max_pages != default_pages())
         len += lib_snprintf(buf, n, ",size=%luk", (unsigned long)sb->max_pages * (PAGE_SIZE / 1024));
     if (sb->max_inodes)
         len += lib_snprintf(buf + len, n - len, ",nr_inodes=%lu", (unsigned long)sb->max_inodes);
@@ -520,7 +550,7 @@ struct dentry *tmpfs_create_instance(const struct fs_type *type, const char *opt
     struct superblock *sb = superblock_create(type);
     if (!sb)
         return ERR_PTR(-ENOMEM);
-    sb->max_pages = (o.size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    sb->max_pages = options && !o.size ? default_pages() : (o.size + PAGE_SIZE - 1) >> PAGE_SHIFT;
     sb->max_inodes = o.inodes;
     struct inode *inode = tmpfs_inode(sb, S_IFDIR | o.mode, NULL);
     superblock_put(sb); // the inode holds it

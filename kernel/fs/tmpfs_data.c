@@ -9,10 +9,12 @@
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
+#include "sched/thread.h"
 
 #define FANOUT_BITS 9
 #define FANOUT      (1u << FANOUT_BITS)
-#define MAX_HEIGHT  6
+#define NONE        (~0ul) // no page number
+#define SHORT_RUN   8      // pages in a row fewer than this are freed one by one
 
 static unsigned long tree_limit(unsigned int height) {
     return 1ul << (FANOUT_BITS * height);
@@ -37,6 +39,18 @@ static struct page *tree_get(const struct tmpfs_data *t, unsigned long index) {
     return at;
 }
 
+// The first page >= index in the subtree at `at`, which begins with page `base`; NONE if there is none.
+static unsigned long tree_next(void *at, unsigned int height, unsigned long base, unsigned long index) {
+    if (!at)
+        return NONE;
+    if (!height)
+        return base < index ? NONE : base;
+    unsigned long span = tree_limit(height - 1), found = NONE;
+    for (unsigned long i = index > base ? (index - base) / span : 0; i < FANOUT && found == NONE; i++)
+        found = tree_next(((void **)at)[i], height - 1, base + i * span, index);
+    return found;
+}
+
 // The place of a page, made if need be. NULL if no memory.
 static struct page **tree_slot(struct tmpfs_data *t, unsigned long index) {
     while (index >= tree_limit(t->height)) {
@@ -58,33 +72,72 @@ static struct page **tree_slot(struct tmpfs_data *t, unsigned long index) {
     return (struct page **)at;
 }
 
+// Pages that go, in a row, which the allocator takes back more cheaply than one by one.
+struct run {
+    struct page *first;
+    unsigned long count;
+};
+
+static void run_end(struct run *r) {
+    if (r->count >= SHORT_RUN) {
+        page_donate(page_to_phys(r->first), r->count);
+    } else {
+        for (unsigned long i = 0; i < r->count; i++)
+            page_free(r->first + i);
+    }
+    r->count = 0;
+}
+
+// Drops the tree's reference.
+static void run_add(struct run *r, struct page *p) {
+    if (__atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL) != 1)
+        return;
+    if (unlikely(p->flags & PAGE_BORROWED)) {
+        page_free(p);
+        return;
+    }
+    if (!r->count || p != r->first + r->count || page_to_phys(p) != page_to_phys(p - 1) + PAGE_SIZE) {
+        run_end(r);
+        r->first = p;
+    }
+    p->flags = 0;
+    r->count++;
+}
+
 // Drops the pages [first, last] of the subtree at *at, which begins with page `base`, and nodes that are empty then.
 // Returns how many pages went.
 static uint64_t tree_cut(void **at, unsigned int height, unsigned long base, unsigned long first,
-                         unsigned long last) {
+                         unsigned long last, struct run *run) {
     uint64_t gone = 0;
-    bool empty = true;
-    if (!*at)
+    void **node = *at;
+    if (!node)
         return 0;
     if (!height) {
         if (base < first || base > last)
             return 0;
-        page_put(*at);
+        run_add(run, *at);
         *at = NULL;
         return 1;
     }
-    void **node = *at;
-    unsigned long span = tree_limit(height - 1);
-    for (unsigned int i = 0; i < FANOUT; i++) {
-        unsigned long start = base + i * span;
-        if (node[i] && start <= last && start + span - 1 >= first)
-            gone += tree_cut(&node[i], height - 1, start, first, last);
-        empty &= !node[i];
+    unsigned long span = tree_limit(height - 1), end = base + FANOUT * span - 1;
+    unsigned long from = first > base ? (first - base) / span : 0;
+    unsigned long to = last < end ? (last - base) / span : FANOUT - 1;
+    for (unsigned long i = from; i <= to; i++) {
+        if (!node[i])
+            continue;
+        if (height == 1) {
+            run_add(run, node[i]);
+            node[i] = NULL;
+            gone++;
+        } else {
+            gone += tree_cut(&node[i], height - 1, base + i * span, first, last, run);
+        }
     }
-    if (empty) {
-        node_free(node);
-        *at = NULL;
-    }
+    for (unsigned int i = 0; i < FANOUT; i++)
+        if (node[i])
+            return gone;
+    node_free(node);
+    *at = NULL;
     return gone;
 }
 
@@ -102,24 +155,43 @@ static size_t borrowed_bytes(const struct tmpfs_data *t, unsigned long index) {
     return t->borrowed && start < t->borrowed_size ? MIN(t->borrowed_size - start, (uint64_t)PAGE_SIZE) : 0;
 }
 
-// Gives the borrowed whole pages [first, end) that were not adopted back to the allocator.
-static void borrowed_release(struct tmpfs_data *t, unsigned long first, unsigned long end) {
-    unsigned long run = first;
-    for (unsigned long i = first; i <= end; i++) {
-        bool ours = i < end && borrowed_whole(t, i) && !tree_get(t, i);
-        if (ours)
-            continue;
-        if (i > run) {
-            page_donate(virt_to_phys(t->borrowed + (run << PAGE_SHIFT)), i - run);
-            memory_account(MEM_RELEASED, i - run);
-            memory_account(MEM_BORROWED, -(long)(i - run));
-        }
-        run = i + 1;
-    }
+// Gives the borrowed whole pages [first, end), none of them in the tree, back to the allocator.
+static void borrowed_release(const char *data, unsigned long first, unsigned long end) {
+    if (first >= end)
+        return;
+    page_donate(virt_to_phys(data + (first << PAGE_SHIFT)), end - first);
+    memory_account(MEM_RELEASED, end - first);
+    memory_account(MEM_BORROWED, -(long)(end - first));
 }
 
 static unsigned long borrowed_pages(const struct tmpfs_data *t) {
     return t->borrowed && !((unsigned long)t->borrowed & PAGE_MASK) ? t->borrowed_size >> PAGE_SHIFT : 0;
+}
+
+const char *tmpfs_borrow(struct inode *inode, uint64_t at, size_t *n) {
+    struct tmpfs_data *t = tmpfs_data(inode);
+    const char *from = NULL;
+    spin_lock(&inode->spin);
+    if (t->borrowed && at < t->borrowed_size && !tree_get(t, at >> PAGE_SHIFT)) {
+        if (t->root) // the next page may be another
+            *n = MIN(*n, PAGE_SIZE - (at & PAGE_MASK));
+        *n = MIN(*n, t->borrowed_size - at);
+        from = t->borrowed + at;
+        t->readers++;
+    }
+    spin_unlock(&inode->spin);
+    return from;
+}
+
+void tmpfs_borrow_end(struct inode *inode) {
+    __atomic_fetch_sub(&tmpfs_data(inode)->readers, 1, __ATOMIC_RELEASE);
+}
+
+// Waits until nobody reads borrowed bytes that have been cut off; who begins now sees what is left. Readers hold no lock that is
+// taken with [i] held.
+static void wait_for_readers(struct tmpfs_data *t) {
+    while (unlikely(__atomic_load_n(&t->readers, __ATOMIC_ACQUIRE)))
+        thread_yield();
 }
 
 // ---- accounts
@@ -148,6 +220,21 @@ struct page *tmpfs_find_page(struct inode *inode, unsigned long index) {
         page_get(p);
     spin_unlock(&inode->spin);
     return p;
+}
+
+unsigned int tmpfs_find_pages(struct inode *inode, unsigned long index, struct page **pages, unsigned int n) {
+    struct tmpfs_data *t = tmpfs_data(inode);
+    unsigned int i = 0;
+    spin_lock(&inode->spin);
+    if (t->height == 1 && t->root && index + n <= FANOUT) {
+        for (struct page *p; i < n && (p = ((struct page **)t->root)[index + i]); pages[i++] = p)
+            page_get(p);
+    } else {
+        for (struct page *p; i < n && (p = tree_get(t, index + i)); pages[i++] = p)
+            page_get(p);
+    }
+    spin_unlock(&inode->spin);
+    return i;
 }
 
 // A page with the content of page `index`, refs 1. NULL if no memory. [s]
@@ -203,8 +290,10 @@ static void clear_part(struct inode *inode, unsigned long index, size_t from, si
 // Takes the pages [first, last] out. [i]
 static void drop_pages(struct inode *inode, unsigned long first, unsigned long last) {
     struct tmpfs_data *t = tmpfs_data(inode);
+    struct run run = {NULL, 0};
     spin_lock(&inode->spin);
-    uint64_t gone = tree_cut(&t->root, t->height, 0, first, last);
+    uint64_t gone = tree_cut(&t->root, t->height, 0, first, last, &run);
+    run_end(&run);
     t->pages -= gone;
     if (!t->root)
         t->height = 0;
@@ -216,21 +305,35 @@ static bool is_mapped(struct inode *inode) {
     return !list_empty(&inode->backing.areas);
 }
 
+// Takes the borrowed bytes behind `size` from the file and gives those of their whole pages that are not in the tree back. [i]
+static void cut_borrowed(struct inode *inode, uint64_t size) {
+    struct tmpfs_data *t = tmpfs_data(inode);
+    spin_lock(&inode->spin);
+    const char *data = t->borrowed;
+    unsigned long at = (size + PAGE_SIZE - 1) >> PAGE_SHIFT, end = borrowed_pages(t);
+    t->borrowed_size = size;
+    if (!size)
+        t->borrowed = NULL;
+    spin_unlock(&inode->spin);
+    wait_for_readers(t);
+    while (at < end) { // nobody brings these into the tree any more
+        spin_lock(&inode->spin);
+        unsigned long next = MIN(tree_next(t->root, t->height, 0, at), end);
+        spin_unlock(&inode->spin);
+        borrowed_release(data, at, next);
+        at = next + 1;
+    }
+}
+
 void tmpfs_cut(struct inode *inode, uint64_t size) {
     struct tmpfs_data *t = tmpfs_data(inode);
     unsigned long first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    spin_lock(&inode->spin);
-    if (size < t->borrowed_size) {
-        borrowed_release(t, first, borrowed_pages(t));
-        t->borrowed_size = size;
-        if (!size)
-            t->borrowed = NULL;
-    }
-    spin_unlock(&inode->spin);
+    if (size < t->borrowed_size)
+        cut_borrowed(inode, size);
     if (t->root)
-        drop_pages(inode, first, ~0ul >> PAGE_SHIFT);
+        drop_pages(inode, first, NONE >> PAGE_SHIFT);
     if (is_mapped(inode))
-        vm_backing_truncate(&inode->backing, first, ~0ul >> PAGE_SHIFT);
+        vm_backing_truncate(&inode->backing, first, NONE >> PAGE_SHIFT);
     if (size & PAGE_MASK)
         clear_part(inode, size >> PAGE_SHIFT, size & PAGE_MASK, PAGE_SIZE);
 }
@@ -248,6 +351,7 @@ int tmpfs_punch(struct inode *inode, uint64_t start, uint64_t end) {
     spin_lock(&inode->spin);
     t->borrowed_size = MIN(t->borrowed_size, start);
     spin_unlock(&inode->spin);
+    wait_for_readers(t);
     unsigned long first = (start + PAGE_SIZE - 1) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
     if (start >> PAGE_SHIFT == (end - 1) >> PAGE_SHIFT && (start & PAGE_MASK || end & PAGE_MASK)) {
         clear_part(inode, start >> PAGE_SHIFT, start & PAGE_MASK, ((end - 1) & PAGE_MASK) + 1);
@@ -265,11 +369,32 @@ int tmpfs_punch(struct inode *inode, uint64_t start, uint64_t end) {
     return 0;
 }
 
+int tmpfs_fill(struct inode *inode, uint64_t start, uint64_t end) {
+    unsigned long first = start >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
+    if (last - first >= memory_free_pages())
+        return -ENOSPC;
+    bool empty = tmpfs_seek(inode, first, last + 1, true) > last;
+    for (unsigned long i = first; i <= last; i++) {
+        struct page *p = tmpfs_make_page(inode, i, false);
+        if (IS_ERR(p)) {
+            if (empty)
+                drop_pages(inode, first, last);
+            return PTR_ERR(p) == -ENOMEM ? -ENOSPC : PTR_ERR(p);
+        }
+        page_put(p);
+    }
+    return 0;
+}
+
 unsigned long tmpfs_seek(struct inode *inode, unsigned long index, unsigned long end, bool data) {
     struct tmpfs_data *t = tmpfs_data(inode);
     spin_lock(&inode->spin);
-    while (index < end && (tree_get(t, index) || borrowed_bytes(t, index)) != data)
-        index++;
+    if (!data) {
+        while (index < end && (tree_get(t, index) || borrowed_bytes(t, index)))
+            index++;
+    } else if (!borrowed_bytes(t, index)) {
+        index = tree_next(t->root, t->height, 0, index);
+    }
     spin_unlock(&inode->spin);
     return MIN(index, end);
 }
@@ -291,13 +416,17 @@ static struct page *backing_get_page(struct vm_backing *b, unsigned long index, 
     return PTR_ERR(p) == -ENOSPC ? ERR_PTR(-EFAULT) : p;
 }
 
-// Adopting is as good as being there.
+// Adopting is as good as being there. Behind the file's end there may be pages that a write has not filled yet.
 static unsigned int backing_get_present(struct vm_backing *b, unsigned long index, struct page **pages,
                                         unsigned int n) {
     struct inode *inode = container_of(b, struct inode, backing);
     struct tmpfs_data *t = tmpfs_data(inode);
-    unsigned int i;
-    for (i = 0; i < n; i++) {
+    unsigned long end = (READ_ONCE(inode->size) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    if (index >= end)
+        return 0;
+    n = MIN(n, end - index);
+    unsigned int i = tmpfs_find_pages(inode, index, pages, n);
+    for (; i < n; i++) {
         struct page *p = tmpfs_find_page(inode, index + i);
         if (!p && borrowed_whole(t, index + i)) {
             p = tmpfs_make_page(inode, index + i, false);

@@ -40,7 +40,7 @@ static int make_name(struct dentry *dir, const char *name, size_t len, make_fn *
         }
     }
     mutex_unlock(&inode->lock);
-    if (!err && out)
+    if ((!err || err == -EEXIST) && out)
         *out = d;
     else if (d)
         dentry_put(d);

@@ -6,7 +6,7 @@
 #include "fs/path.h"
 
 // Makes a regular file, device, FIFO or socket (by mode), directory, symlink, one more name. 0 with *out (unless NULL) the new
-// dentry, referenced; -EEXIST, -ENOENT (the directory has been removed), -EPERM (not possible there), -ENOSPC, -ENOMEM, -EROFS.
+// dentry, referenced; with -EEXIST it is the one that is there; -EEXIST, -ENOENT (the directory has been removed), -EPERM (not possible there), -ENOSPC, -ENOMEM, -EROFS.
 int __must_check vfs_create(struct dentry *dir, const char *name, size_t len, mode_t mode, dev_t rdev,
                             struct dentry **out);
 int __must_check vfs_mkdir(struct dentry *dir, const char *name, size_t len, mode_t mode,

@@ -54,6 +54,8 @@ static int set_data(void *ctx, struct unpack_node *node, struct unpack_span *spa
 
 // The end of making something: its name keeps the dentry, so our reference is not needed.
 static int finish(int err, struct dentry *d, const struct unpack_attr *attr, struct unpack_node **out) {
+    if (err == -EEXIST)
+        dentry_put(d); // the one that is there
     if (err)
         return err;
     err = set_attr(NULL, node_of(d), attr);

@@ -6,6 +6,7 @@
 #include "fs/lock.h"
 #include "fs/path.h"
 #include "fs/pipe.h"
+#include "fs/tmpfs.h"
 #include "mm/slab.h"
 #include "proc/process.h"
 #include <asm/ioctls.h>
@@ -55,9 +56,12 @@ static int read_how(const void __user *user, size_t size, struct open_how *how) 
 }
 
 static int check_how(const struct open_how *how) {
-    const uint64_t known = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH;
+    const uint64_t known =
+        RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT;
     bool makes = how->flags & (O_CREAT | __O_TMPFILE);
     if (how->flags & ~(uint64_t)OPEN_FLAGS || how->resolve & ~known)
+        return -EINVAL;
+    if ((how->resolve & RESOLVE_BENEATH) && (how->resolve & RESOLVE_IN_ROOT))
         return -EINVAL;
     return how->mode & ~07777ull || (!makes && how->mode) ? -EINVAL : 0;
 }
@@ -71,7 +75,9 @@ long sys_openat2(int dfd, const char __user *path, const void __user *user, size
         return err;
     unsigned int lookup = (how.resolve & RESOLVE_NO_XDEV ? LOOKUP_NO_XDEV : 0) |
                           (how.resolve & RESOLVE_NO_SYMLINKS ? LOOKUP_NO_SYMLINKS : 0) |
-                          (how.resolve & RESOLVE_BENEATH ? LOOKUP_BENEATH : 0);
+                          (how.resolve & RESOLVE_NO_MAGICLINKS ? LOOKUP_NO_MAGICLINKS : 0) |
+                          (how.resolve & RESOLVE_BENEATH ? LOOKUP_BENEATH : 0) |
+                          (how.resolve & RESOLVE_IN_ROOT ? LOOKUP_IN_ROOT : 0);
     char *name = path_copy_name(path, false);
     if (IS_ERR(name))
         return PTR_ERR(name);
@@ -175,6 +181,10 @@ static long file_fcntl(struct file *f, unsigned int cmd, unsigned long arg) {
         return pipe_get_size(f);
     case F_SETPIPE_SZ:
         return pipe_set_size(f, (unsigned int)arg);
+    case F_ADD_SEALS:
+        return tmpfs_add_seals(f, arg);
+    case F_GET_SEALS:
+        return tmpfs_get_seals(f);
     default:
         return -EINVAL;
     }

@@ -47,10 +47,13 @@ static int place_check(const struct place *p) {
     return err ? err : inode_permission(p->dir.dentry->inode, SEARCH_AND_WRITE);
 }
 
-// For a new name: also that it is none yet, which counts before permission does.
+// For a new name: also that it is none yet, which counts before permission does, but is seen to by vfs.c if there is permission.
 static int place_check_new(const struct place *p, bool is_dir) {
     if (p->last.dots)
         return -EEXIST;
+    int err = place_check(p);
+    if (!err && (is_dir || !p->last.slash))
+        return 0;
     struct dentry *d = vfs_lookup(p->dir.dentry, p->last.name, p->last.len);
     if (!IS_ERR(d)) {
         dentry_put(d);
@@ -58,9 +61,21 @@ static int place_check_new(const struct place *p, bool is_dir) {
     }
     if (PTR_ERR(d) != -ENOENT)
         return PTR_ERR(d);
-    if (p->last.slash && !is_dir)
-        return -ENOENT;
-    return place_check(p);
+    return p->last.slash && !is_dir ? -ENOENT : err;
+}
+
+// For a name that goes: that it is there, which counts before permission does.
+static int place_check_old(const struct place *p) {
+    int err = place_check(p);
+    if (!err && !p->last.slash)
+        return 0;
+    struct dentry *d = vfs_lookup(p->dir.dentry, p->last.name, p->last.len);
+    if (IS_ERR(d))
+        return PTR_ERR(d);
+    if (p->last.slash && !S_ISDIR(d->inode->mode))
+        err = -ENOTDIR;
+    dentry_put(d);
+    return err;
 }
 
 static mode_t apply_umask(mode_t mode) {
@@ -191,16 +206,8 @@ long sys_unlinkat(int dfd, const char __user *path, int flags) {
               : p.last.dots == 2                 ? -ENOTEMPTY
               : p.last.slash || p.name[0] != '/' ? -EINVAL
                                                  : -EBUSY;
-    if (!err) {
-        struct dentry *d = vfs_lookup(p.dir.dentry, p.last.name, p.last.len);
-        err = IS_ERR(d) ? PTR_ERR(d) : 0;
-        if (!err && p.last.slash && !S_ISDIR(d->inode->mode))
-            err = -ENOTDIR;
-        if (!err)
-            dentry_put(d);
-    }
     if (!err)
-        err = place_check(&p);
+        err = place_check_old(&p);
     if (!err)
         err = vfs_unlink(p.dir.dentry, p.last.name, p.last.len, is_dir, may_remove);
     place_put(&p);
@@ -257,6 +264,9 @@ long sys_readlinkat(int dfd, const char __user *path, char __user *buf, int n) {
     long ret = -EINVAL;
     if (!text) {
         ret = -ENOMEM;
+    } else if (!S_ISLNK(inode->mode)) {
+        char first;
+        ret = !get_user(first, path) && !first ? -ENOENT : -EINVAL;
     } else if (inode->ops && inode->ops->readlink) {
         const char *target = inode->ops->readlink(inode, text, PATH_MAX);
         ret = IS_ERR(target) ? PTR_ERR(target) : (long)MIN(strlen(target), (size_t)n);
