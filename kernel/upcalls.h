@@ -11,11 +11,17 @@ struct tty;
 
 // arch -> sys: an ecall from user mode goes to the entry of its number (SYSCALL_LIMIT for all beyond), with the program's a0-a5
 // and interrupts enabled; the result goes into the program's a0. clone, clone3 and traces come by way of entries in arch's trap.S.
-typedef long (*syscall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
+typedef long (*syscall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long,
+                           unsigned long);
 extern const syscall_fn *syscall_entries;
 long syscall_clone(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
 long syscall_clone3(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
 long syscall_traced(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
+// arch -> core: an exception in the kernel that nothing can mend; a kernel stack that is full. Another hart asks for attention: if it is
+// because it panics, stops here for good.
+void panic_trap(const struct trap_frame *frame) __attribute__((noreturn));
+void panic_stack_overflow(const struct trap_frame *frame) __attribute__((noreturn));
+void panic_check_stop(void);
 // arch -> vm: a page fault at `addr`, from user mode or from a user access of the kernel's. `access` is one of PROT_READ,
 // PROT_WRITE, PROT_EXEC. Returns 0 if the access may be retried, else the signal (SIGSEGV, SIGBUS) with
 // its si_code in *code. May sleep.

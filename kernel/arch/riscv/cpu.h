@@ -4,7 +4,7 @@
 // In the kernel `tp` holds the running thread; its first member is struct arch_thread. In user mode sscratch holds
 // it, and is 0 while in the kernel, which is how the trap entry tells where a trap came from.
 #pragma once
-#include "core/types.h"
+#include "lib/types.h"
 
 #define MAX_HARTS 64
 
@@ -44,9 +44,9 @@ struct hart {
     unsigned int id;          // [I] dense index, 0..hart_count-1; 0 booted
     unsigned long hartid;     // [I] the firmware's number
     struct thread *idle;      // [I]
-    struct run_queue *queue; // [I] sched/runqueue.h
-    unsigned int ipi_defer; // >0: interrupts to other harts wait (sched_defer_interrupts())
-    uint64_t ipi_pending;   // those that wait: bit = dense index
+    struct run_queue *queue;  // [I] sched/runqueue.h
+    unsigned int ipi_defer;   // >0: interrupts to other harts wait (sched_defer_interrupts())
+    uint64_t ipi_pending;     // those that wait: bit = dense index
     struct thread *fpu_owner; // whose FP state the registers hold
     void *vmspace;            // whose page table satp holds (struct vmspace *), NULL: kernel's
     unsigned int irq_depth;   // >0 inside an interrupt handler

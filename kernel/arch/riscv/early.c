@@ -9,7 +9,6 @@
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/layout.h"
 #include "arch/riscv/mmu.h"
-#include "core/panic.h"
 
 #define ENTRIES   512
 #define GIB       (1ul << 30)

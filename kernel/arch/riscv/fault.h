@@ -13,9 +13,3 @@ const struct uaccess_range *uaccess_find(unsigned long pc);
 // An illegal instruction of a user program: true if it was its first use of floating point since it runs on this hart, whose registers
 // have been loaded now.
 bool fpu_first_use(struct trap_frame *f);
-
-// core/panic.c: an exception in the kernel that nothing can mend; a kernel stack that is full.
-void panic_trap(const struct trap_frame *f) __attribute__((noreturn));
-void panic_stack_overflow(const struct trap_frame *f) __attribute__((noreturn));
-// Another hart asks for attention: if it is because it panics, stops here for good.
-void panic_check_stop(void);

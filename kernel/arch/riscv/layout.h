@@ -27,7 +27,7 @@
 #define PTE_SPECIAL (1ul << 8) // software: the page table holds no reference on the page
 
 #ifndef __ASSEMBLER__
-#include "core/types.h"
+#include "lib/types.h"
 
 typedef uint64_t pte_t;
 

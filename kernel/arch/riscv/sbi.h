@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Calls to the firmware: RISC-V SBI specification 1.0/2.0.
 #pragma once
-#include "core/types.h"
+#include "lib/types.h"
 
 // Writes text that lies at physical address `pa` to the firmware's console (DBCN, or the legacy call for each character).
 void sbi_console_write(paddr_t pa, const char *text, size_t n);

@@ -4,7 +4,6 @@
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/fault.h"
 #include "arch/riscv/layout.h"
-#include "core/panic.h"
 #include "upcalls.h"
 #include <asm/signal.h>
 #include <asm/siginfo.h>

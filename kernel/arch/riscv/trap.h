@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The registers of interrupted code, and traps.
 #pragma once
-#include "core/types.h"
+#include "lib/types.h"
 
 #define SYSCALL_LIMIT 512 // system calls' numbers are below
 

@@ -4,7 +4,7 @@
 // bytes at a time where both sides allow. Faults inside are fixed up through an exception table (uaccess.S).
 #pragma once
 #include "arch/riscv/layout.h"
-#include "core/types.h"
+#include "lib/types.h"
 
 int __must_check copy_from_user(void *dst, const void __user *src, size_t n);
 int __must_check copy_to_user(void __user *dst, const void *src, size_t n);
