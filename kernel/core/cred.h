@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who a thread acts as: user and group ids, supplementary groups, capabilities. Immutable once a thread uses it;
-// a change makes a new one (credentials(7), capabilities(7)).
+// Who a thread acts as: user and group ids, supplementary groups, capabilities. Immutable once a thread uses
+// it; a change makes a new one (credentials(7), capabilities(7)).
 #pragma once
 #include "core/spinlock.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Tables of open files.
 //
-// The slots and the two bitmaps are one block of memory, which is replaced by a larger one when numbers run out. A slot
-// whose bit in `open` is set and that holds NULL is reserved: nobody else gets the number, nobody can use it yet.
+// The slots and the two bitmaps are one block of memory, which is replaced by a larger one when numbers run
+// out. A slot whose bit in `open` is set and that holds NULL is reserved: nobody else gets the number, nobody
+// can use it yet.
 #include "fs/fdtable.h"
 #include "core/panic.h"
 #include "fs/lock.h"
@@ -62,7 +63,8 @@ struct files *files_create(void) {
     return create(FIRST_SIZE);
 }
 
-// Makes room for number n. With the lock held, which is released meanwhile; the caller looks again. 0 or -ENOMEM.
+// Makes room for number n. With the lock held, which is released meanwhile; the caller looks again. 0 or
+// -ENOMEM.
 static int grow_locked(struct files *files, unsigned int n) {
     unsigned int size = files->size;
     while (size <= n)

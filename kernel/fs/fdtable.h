@@ -21,14 +21,15 @@ void files_close_on_exec(struct files *files);
 // fd_get_io()).
 struct file *fd_get(int fd);
 struct file *fd_get_io(int fd); // not O_PATH
-// The lowest free number >= min with its slot reserved; -EMFILE, -ENOMEM, -EINVAL (min past the limit). fd_install()
-// fills it (takes over the reference), fd_unreserve() gives it back.
+// The lowest free number >= min with its slot reserved; -EMFILE, -ENOMEM, -EINVAL (min past the limit).
+// fd_install() fills it (takes over the reference), fd_unreserve() gives it back.
 int __must_check fd_reserve(int min, unsigned int flags /* O_CLOEXEC */);
 void fd_install(int fd, struct file *f);
 void fd_unreserve(int fd);
 // Reserve and install; puts f on error. The number or -errno.
 int __must_check fd_add(struct file *f, unsigned int flags);
-// Makes fd mean f, whose reference it takes over in any case; what was open there is closed. fd, -EBADF, -EBUSY, -ENOMEM.
+// Makes fd mean f, whose reference it takes over in any case; what was open there is closed. fd, -EBADF,
+// -EBUSY, -ENOMEM.
 int __must_check fd_replace(int fd, struct file *f, unsigned int flags);
 int fd_close(int fd); // 0, -EBADF, or what the file's flush says
 // FD_CLOEXEC of fd: read (0, 1 or -EBADF) and set.

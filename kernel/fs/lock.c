@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Locks on files. Three kinds: those of flock(2) belong to an open file and cover all of it; POSIX locks belong to a
-// process, which is to say to its table of open files, and cover a range; "open file description" locks are ranges
-// that belong to an open file. The latter two see each other, flock's are apart.
+// Locks on files. Three kinds: those of flock(2) belong to an open file and cover all of it; POSIX locks
+// belong to a process, which is to say to its table of open files, and cover a range; "open file description"
+// locks are ranges that belong to an open file. The latter two see each other, flock's are apart.
 //
-// An inode gets its list with the first lock and keeps it. Waiters sleep on the list's queue and look again whenever a
-// lock goes. Deadlocks among them are not looked for: signals end them.
+// An inode gets its list with the first lock and keeps it. Waiters sleep on the list's queue and look again
+// whenever a lock goes. Deadlocks among them are not looked for: signals end them.
 #include "fs/lock.h"
 #include "core/panic.h"
 #include "mm/slab.h"
@@ -124,7 +124,8 @@ static void join(struct file_lock_list *list, struct file_lock *wanted) {
     }
 }
 
-// Replaces what the owner has in the range by `wanted` (F_UNLCK: by nothing), if nobody else's lock is in the way. 0 or -EAGAIN.
+// Replaces what the owner has in the range by `wanted` (F_UNLCK: by nothing), if nobody else's lock is in the
+// way. 0 or -EAGAIN.
 static int try_change(struct file_lock_list *list, struct file_lock *wanted, struct spare *s) {
     spin_lock(&list->lock);
     bool conflict = wanted->type != F_UNLCK && find_conflict(list, wanted);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Unpacks the archives. lib/unpack knows the rules; here is what it needs of a tree: a sink over the root's tmpfs, whose nodes are
-// dentries. Files keep pointing into the archive (tmpfs_set_borrowed()), which is reserved memory and stays.
+// Unpacks the archives. lib/unpack knows the rules; here is what it needs of a tree: a sink over the root's
+// tmpfs, whose nodes are dentries. Files keep pointing into the archive (tmpfs_set_borrowed()), which is
+// reserved memory and stays.
 #include "initrd/initrd.h"
 #include "core/errno.h"
 #include "core/fdt.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The archives that the root file system is made from: the one in the kernel's own image, and the one that the boot loader brought
-// (the device tree's /chosen/linux,initrd-*), laid over it.
+// The archives that the root file system is made from: the one in the kernel's own image, and the one that
+// the boot loader brought (the device tree's /chosen/linux,initrd-*), laid over it.
 #pragma once
 
-// Unpacks both into the root. A bad archive is reported; what came before stays. Panics only if there is no memory to begin.
+// Unpacks both into the root. A bad archive is reported; what came before stays. Panics only if there is no
+// memory to begin.
 void initrd_load(void);

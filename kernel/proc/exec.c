@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // execve(2): another program for the current process.
 //
-// The new address space is built whole, with the new program's stack, before anything of the old program is given up; so
-// whatever goes wrong is an error that the caller sees. Then come the point of no return and steps that cannot fail.
+// The new address space is built whole, with the new program's stack, before anything of the old program is
+// given up; so whatever goes wrong is an error that the caller sees. Then come the point of no return and
+// steps that cannot fail.
 #include "arch/riscv/trap.h"
 #include "arch/riscv/uaccess.h"
 #include "core/cmdline.h"
@@ -66,7 +67,8 @@ static int compute_cred(struct exec *e) {
 
 // ---- the only thread
 
-// Ends the other threads of the process and takes over the process's number. -EAGAIN: the process is being ended itself.
+// Ends the other threads of the process and takes over the process's number. -EAGAIN: the process is being
+// ended itself.
 static int become_single(struct process *p, struct thread *t) {
     struct thread *other;
     unsigned long flags = spin_lock_irqsave(&p->sig_lock);
@@ -263,7 +265,8 @@ static void release(struct exec *e) {
     kfree(e->strings);
 }
 
-// What the program is told its name was: for a descriptor's file, a name in /dev/fd that an interpreter can open. NULL: no memory.
+// What the program is told its name was: for a descriptor's file, a name in /dev/fd that an interpreter can
+// open. NULL: no memory.
 static char *descriptor_name(int dfd, const char *path) {
     size_t size = strlen(path) + 32;
     char *name = kmalloc(size);

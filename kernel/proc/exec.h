@@ -46,8 +46,8 @@ struct exec {
 // exec_file.c: opens a file to run and reads its head. 0 or -errno.
 int exec_open(int dfd, const char *path, unsigned int lookup_flags, struct exec_image *image);
 void exec_close(struct exec_image *image);
-// Follows `#!` lines from e->program until a binary; puts the interpreters' names and arguments into e->strings.
-// *skip_first: the caller's argv[0] is replaced.
+// Follows `#!` lines from e->program until a binary; puts the interpreters' names and arguments into
+// e->strings. *skip_first: the caller's argv[0] is replaced.
 int exec_resolve_scripts(struct exec *e, bool *skip_first);
 
 // exec_strings.c

@@ -65,8 +65,8 @@ static bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-// Cuts "#! interpreter argument" of `line`, n bytes long, into its two parts, NUL-terminated there; *argument NULL if there is
-// none. -ENOEXEC: no name, or it is cut off.
+// Cuts "#! interpreter argument" of `line`, n bytes long, into its two parts, NUL-terminated there; *argument
+// NULL if there is none. -ENOEXEC: no name, or it is cut off.
 static int parse_line(char *line, size_t n, char **interpreter, char **argument) {
     size_t end = 2, start;
     while (end < n && line[end] != '\n' && line[end] != '\0')

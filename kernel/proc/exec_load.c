@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Building the address space of a new program: where everything goes, and the ELF segments.
 //
-// From the top: the stack, a gap, the vDSO, the interpreter, then whatever the program maps; from two thirds of the address space up: a
-// position-independent program, with its heap behind it. All of them are shifted by random amounts.
+// From the top: the stack, a gap, the vDSO, the interpreter, then whatever the program maps; from two thirds
+// of the address space up: a position-independent program, with its heap behind it. All of them are shifted
+// by random amounts.
 #include "arch/riscv/trap.h"
 #include "core/errno.h"
 #include "core/random.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The stack of a new program. From the stack pointer up: argc, the pointers of argv and of envp, each with a NULL at the end, the
-// auxiliary vector (getauxval(3)); then 16 random bytes, the strings of argv, of envp, the program's name, and 8 bytes of zeros.
+// The stack of a new program. From the stack pointer up: argc, the pointers of argv and of envp, each with a
+// NULL at the end, the auxiliary vector (getauxval(3)); then 16 random bytes, the strings of argv, of envp,
+// the program's name, and 8 bytes of zeros.
 #include "arch/riscv/cpu.h"
 #include "core/errno.h"
 #include "lib/string.h"
@@ -71,7 +72,8 @@ static int map_stack(struct exec *e, unsigned long bottom) {
     return addr < 0 ? (int)addr : 0;
 }
 
-// One pointer for each of `count` strings from *s on, and a NULL; *s moves behind them. Strings are at `addr` for the program.
+// One pointer for each of `count` strings from *s on, and a NULL; *s moves behind them. Strings are at `addr`
+// for the program.
 static unsigned long *put_pointers(unsigned long *out, const char **s, unsigned long *addr,
                                    unsigned int count) {
     for (unsigned int i = 0; i < count; i++) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The end of threads and processes.
 //
-// A thread that exits first stops taking signals, then lets go of memory, files and the rest, and at last leaves its
-// process. The one that leaves last makes the process a zombie: its children get a new parent, its own parent is told.
+// A thread that exits first stops taking signals, then lets go of memory, files and the rest, and at last
+// leaves its process. The one that leaves last makes the process a zombie: its children get a new parent, its
+// own parent is told.
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"
 #include "fs/fdtable.h"

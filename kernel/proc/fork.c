@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Birth of threads and processes: clone(2). First everything is checked and allocated (`struct birth`), then the new
-// thread is entered in the tables, which cannot fail.
+// Birth of threads and processes: clone(2). First everything is checked and allocated (`struct birth`), then
+// the new thread is entered in the tables, which cannot fail.
 #include "arch/riscv/trap.h"
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"
@@ -270,7 +270,8 @@ static void enter_tree(struct birth *b) {
         tty_get(p->tty);
 }
 
-// -ERESTARTNOINTR: a signal came; it goes first, so that a process that is being killed or stopped gets no new threads.
+// -ERESTARTNOINTR: a signal came; it goes first, so that a process that is being killed or stopped gets no
+// new threads.
 static int commit(struct birth *b) {
     struct process *creator = current->process;
     unsigned long flags = spin_lock_irqsave(&process_lock);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The first process: which program it runs, with which arguments and environment (as Linux: bootparam(7), "init=", "rdinit=").
+// The first process: which program it runs, with which arguments and environment (as Linux: bootparam(7),
+// "init=", "rdinit=").
 #include "proc/init.h"
 #include "arch/riscv/cpu.h"
 #include "core/cmdline.h"
@@ -97,8 +98,8 @@ static void open_console(void) {
     file_put(f);
 }
 
-// Words of the command line that the kernel does not know: KEY=value goes to the environment, others, and all behind `--`, are
-// arguments.
+// Words of the command line that the kernel does not know: KEY=value goes to the environment, others, and all
+// behind `--`, are arguments.
 static void split_command_line(void) {
     unsigned int argc = 1, envc = 2;
     for (unsigned int i = 0; i < cmdline_count(); i++) {

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
-// Processes: threads that share an address space, signal handlers and a pid; process groups and sessions; birth, exec, death,
-// wait.
+// Processes: threads that share an address space, signal handlers and a pid; process groups and sessions;
+// birth, exec, death, wait.
 //
-// A process is not its first thread: it outlives all its threads as a zombie until its parent has asked for its
-// status. The *leader* is the thread whose tid is the pid; it may end before the others.
+// A process is not its first thread: it outlives all its threads as a zombie until its parent has asked for
+// its status. The *leader* is the thread whose tid is the pid; it may end before the others.
 //
-// Numbers (struct id) are one space: of threads, processes, process groups and sessions. A number is free again when
-// nothing has it any more.
+// Numbers (struct id) are one space: of threads, processes, process groups and sessions. A number is free
+// again when nothing has it any more.
 //
-// Locks: process_lock, taken with interrupts disabled, guards the tree of processes and the tables of numbers;
-// sig_lock of a process, taken inside it, all that has to do with its signals (proc/signal.h). The list of threads
-// changes with both held, so either is enough to read it.
+// Locks: process_lock, taken with interrupts disabled, guards the tree of processes and the tables of
+// numbers; sig_lock of a process, taken inside it, all that has to do with its signals (proc/signal.h). The
+// list of threads changes with both held, so either is enough to read it.
 #pragma once
-#include <linux/resource.h>
 #include "core/cred.h"
 #include "proc/signal.h"
 #include "sched/clock.h"
 #include "sched/thread.h"
 #include "sched/wait.h"
+#include <linux/resource.h>
 
 #define PID_MAX 32768
 
@@ -142,7 +142,8 @@ void process_set_group_locked(struct process *p, struct id *group);
 void process_set_session_locked(struct process *p, struct id *session);
 // The parent lets go of a zombie: takes it out of the tree, adds up its accounts, drops the tree's reference.
 void process_reap_locked(struct process *p);
-// True if no member of the group has a parent outside the group in the same session. `without`: counts as gone.
+// True if no member of the group has a parent outside the group in the same session. `without`: counts as
+// gone.
 bool pgrp_orphaned_locked(const struct id *group, const struct process *without);
 // Our group and those of our children may become orphaned as p leaves: stopped ones are hung up.
 void pgrp_check_orphans_locked(struct process *p, struct process *parent);
@@ -176,7 +177,8 @@ void process_exit_group(int status) __noreturn;
 
 // Tells the parent of vfork(2) that the current thread no longer uses its memory.
 void process_vfork_done(void);
-// Leaves the current thread's robust locks and its clear_child_tid word behind, while it still has its memory.
+// Leaves the current thread's robust locks and its clear_child_tid word behind, while it still has its
+// memory.
 void process_leave_memory(struct thread *t);
 // A zombie tells its parent, and is reaped at once if the parent does not care; process_lock held.
 void process_notify_exit_locked(struct process *p);

@@ -2,8 +2,8 @@
 // The directories /proc/PID and /proc/PID/task/TID: what is in them, and the links to files. The texts are in
 // proc/procfs_text.c.
 //
-// An inode here refers to a struct process, which stays until the last reference, though the process it stood for may
-// have been reaped (process->id is NULL then): its files are empty or say -ESRCH.
+// An inode here refers to a struct process, which stays until the last reference, though the process it stood
+// for may have been reaped (process->id is NULL then): its files are empty or say -ESRCH.
 #include "core/errno.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"

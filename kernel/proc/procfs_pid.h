@@ -21,7 +21,8 @@ typedef int pid_show_fn(struct seq_buf *s, struct pid_node *n);
 pid_show_fn pid_show_stat, pid_show_statm, pid_show_status, pid_show_cmdline, pid_show_environ, pid_show_comm,
     pid_show_maps, pid_show_limits, pid_show_auxv, pid_show_oom_score_adj, pid_show_fdinfo;
 
-// The thread that the node stands for, or the leader (another if that has ended), referenced; NULL if all have gone.
+// The thread that the node stands for, or the leader (another if that has ended), referenced; NULL if all
+// have gone.
 struct thread *pid_node_thread(const struct pid_node *n);
 // An open file of the node's process, referenced; NULL if fd is not open.
 struct file *pid_node_file(const struct pid_node *n, int fd);

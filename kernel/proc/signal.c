@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Sending signals: what is ignored, the queues, and which thread is to take them. proc/signal.h has the overview.
+// Sending signals: what is ignored, the queues, and which thread is to take them. proc/signal.h has the
+// overview.
 #include "proc/signal.h"
 #include "core/errno.h"
 #include "core/panic.h"
@@ -422,8 +423,9 @@ static void pass_on(struct process *p, struct thread *t, sigset_bits set) {
     }
 }
 
-// Usually nothing is pending and no lock is needed: the new set is stored before looking whether something is, and a sender
-// makes a signal pending before it looks at the set. So either we see the signal, or the sender sees the set.
+// Usually nothing is pending and no lock is needed: the new set is stored before looking whether something
+// is, and a sender makes a signal pending before it looks at the set. So either we see the signal, or the
+// sender sees the set.
 void signal_set_blocked(sigset_bits set) {
     struct thread *t = current;
     struct process *p = t->process;

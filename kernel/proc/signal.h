@@ -2,19 +2,19 @@
 // Signals: handlers, pending queues, delivery, stop and continue (signal(7)).
 //
 // A signal is pending for a process or for one thread: a bit in a set, and usually an entry in a queue that
-// carries its siginfo. Sending picks a thread that does not block it and sets WORK_SIGNAL there; that thread takes the
-// signal on its way to user mode (user_return_work()).
+// carries its siginfo. Sending picks a thread that does not block it and sets WORK_SIGNAL there; that thread
+// takes the signal on its way to user mode (user_return_work()).
 //
-// SIGKILL, and other signals whose default action ends the process, are acted on by the sender at once: the whole
-// process is marked (`group_exit`) and all its threads get SIGKILL.
+// SIGKILL, and other signals whose default action ends the process, are acted on by the sender at once: the
+// whole process is marked (`group_exit`) and all its threads get SIGKILL.
 //
-// A process's sig_lock guards all of it; struct signal_handlers, which CLONE_SIGHAND shares between processes, has a lock of its
-// own inside. Any context may send.
+// A process's sig_lock guards all of it; struct signal_handlers, which CLONE_SIGHAND shares between
+// processes, has a lock of its own inside. Any context may send.
 #pragma once
-#include <asm/siginfo.h>
-#include <asm/signal.h>
 #include "core/spinlock.h"
 #include "sched/thread.h"
+#include <asm/siginfo.h>
+#include <asm/signal.h>
 
 #define SIGNAL_COUNT  64
 #define SIGNAL_BIT(n) (1ull << ((n)-1))
@@ -55,8 +55,9 @@ struct signal_handlers {
     struct signal_action action[SIGNAL_COUNT]; // [lock]
 };
 
-// ---- sending. 0: it is pending now, or has had its effect; 1: it was ignored, or pending already; -ESRCH: the target is gone;
-// -EAGAIN: the queue is full (real-time signals only). `info` NULL for the first three: SI_KERNEL.
+// ---- sending. 0: it is pending now, or has had its effect; 1: it was ignored, or pending already; -ESRCH:
+// the target is gone; -EAGAIN: the queue is full (real-time signals only). `info` NULL for the first three:
+// SI_KERNEL.
 int signal_send_process(struct process *p, int sig);
 int signal_send_process_info(struct process *p, const siginfo_t *info);
 int signal_send_thread_info(struct thread *t, const siginfo_t *info); // t: of a process that stays meanwhile
@@ -87,7 +88,8 @@ bool signal_has_default_locked(struct process *p, int sig); // SIG_DFL
 
 // Ends the process with `status`; the caller holds sig_lock. Threads other than the current get SIGKILL.
 void signal_group_exit_locked(struct process *p, int status);
-// True if p ignores sig (SIG_IGN, or SIG_DFL where that does nothing). sig_lock held or the answer may be old.
+// True if p ignores sig (SIG_IGN, or SIG_DFL where that does nothing). sig_lock held or the answer may be
+// old.
 bool signal_ignored_by(struct process *p, int sig);
 // True if SIGCHLD of its children means to p that they need no wait: SIG_IGN or SA_NOCLDWAIT.
 bool signal_reaps_children(struct process *p);
@@ -124,13 +126,14 @@ bool signal_on_altstack(const struct thread *t, unsigned long sp);
 struct signal_handlers *__must_check signal_handlers_copy(struct signal_handlers *old,
                                                           bool defaults); // NULL if no memory
 void signal_handlers_put(struct signal_handlers *h);
-// What execve does to the handlers of the current process, which nobody else shares: caught signals get their default.
+// What execve does to the handlers of the current process, which nobody else shares: caught signals get their
+// default.
 void signal_exec(struct process *p);
 // Pending signals of a thread or process that goes.
 void signal_flush_thread(struct thread *t);
 void signal_flush_process(struct process *p);
-// A thread of p is about to exit with sig_lock held: its share of a group stop, and of the process's pending signals, goes to the
-// others. True if it was the last that a group stop waited for.
+// A thread of p is about to exit with sig_lock held: its share of a group stop, and of the process's pending
+// signals, goes to the others. True if it was the last that a group stop waited for.
 bool signal_thread_leaves_locked(struct process *p, struct thread *t);
 // Tells the parent that p stopped or goes on (CLD_STOPPED, CLD_CONTINUED); process_lock held.
 void signal_notify_parent_locked(struct process *p, int code);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Taking signals: on the way to user mode, and in rt_sigtimedwait(2). Default actions, job control, and what becomes of
-// the system call that a signal interrupted.
+// Taking signals: on the way to user mode, and in rt_sigtimedwait(2). Default actions, job control, and what
+// becomes of the system call that a signal interrupted.
 #include "arch/riscv/trap.h"
 #include "arch/riscv/uaccess.h"
 #include "core/errno.h"
@@ -33,7 +33,8 @@ static void begin_stop(struct process *p, int sig) {
     }
 }
 
-// The current thread stops, unless SIGCONT or SIGKILL came meanwhile. The last one tells the parent. No locks held.
+// The current thread stops, unless SIGCONT or SIGKILL came meanwhile. The last one tells the parent. No locks
+// held.
 static void stop(struct process *p, struct thread *t) {
     bool last = false;
     unsigned long flags = spin_lock_irqsave(&process_lock);
@@ -89,7 +90,8 @@ static void default_action(struct process *p, int sig, unsigned long flags) {
 
 // ---- taking
 
-// What comes before any signal: dying, going on, stopping. True if sig_lock was given up and the caller is to start over.
+// What comes before any signal: dying, going on, stopping. True if sig_lock was given up and the caller is to
+// start over.
 static bool urgent(struct process *p, struct thread *t, unsigned long flags) {
     if (unlikely(t->sig_pending & SIGNAL_BIT(SIGKILL))) {
         int status = p->group_exit ? p->exit_status : SIGKILL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The frame of a signal handler on the user stack, as Linux lays it out for riscv64: siginfo, then ucontext with the
-// registers, so that handlers and unwinders find what they know. The handler returns into the vDSO, which calls
-// rt_sigreturn(2).
+// The frame of a signal handler on the user stack, as Linux lays it out for riscv64: siginfo, then ucontext
+// with the registers, so that handlers and unwinders find what they know. The handler returns into the vDSO,
+// which calls rt_sigreturn(2).
 #include "arch/riscv/trap.h"
 #include "arch/riscv/uaccess.h"
 #include "core/errno.h"
@@ -24,8 +24,8 @@ struct rt_sigframe {
 #define STACK_ALIGN 16
 #define USER_REGS   sizeof(struct user_regs_struct)
 #define FP_REGS     sizeof(struct __riscv_d_ext_state)
-// The frame ends with room for FP states larger than ours, whose last words are a header: {0, 0} says that no extension
-// follows.
+// The frame ends with room for FP states larger than ours, whose last words are a header: {0, 0} says that no
+// extension follows.
 #define END_SIZE sizeof(((struct __riscv_q_ext_state *)0)->reserved)
 
 _Static_assert(sizeof(struct fpu_state) >= sizeof(struct __riscv_d_ext_state), "FP state is copied whole");

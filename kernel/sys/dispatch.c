@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// From the number in a7 to the function: the table is made from sys/syscalls.def. What is not in it returns -ENOSYS, and
-// is named once in the log.
+// From the number in a7 to the function: the table is made from sys/syscalls.def. What is not in it returns
+// -ENOSYS, and is named once in the log.
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/trap.h"
 #include "core/printk.h"
@@ -17,8 +17,9 @@ long syscall_entry_clone(SYSCALL_PARAMETERS);
 long syscall_entry_clone3(SYSCALL_PARAMETERS);
 long syscall_entry_traced(SYSCALL_PARAMETERS);
 
-// For each call a function that takes all six registers and passes on as many as the call has parameters, converted to
-// their types: a program may leave anything in the upper half of a register that holds an int, which our C code may not see.
+// For each call a function that takes all six registers and passes on as many as the call has parameters,
+// converted to their types: a program may leave anything in the upper half of a register that holds an int,
+// which our C code may not see.
 #define ARGS_0(a, b, c, d, e, f)
 #define ARGS_1(a, b, c, d, e, f)                   a
 #define ARGS_2(a, b, c, d, e, f)                   a, b

@@ -162,8 +162,8 @@ long sys_pwritev(int fd, const void __user *iov, int n, off_t pos) {
     return pos < 0 ? -EINVAL : vector_io(fd, iov, n, pos, true);
 }
 
-// All data is in memory, so nothing waits for a device and the hints about that are true by themselves. RWF_APPEND needs a file
-// that appends anyway.
+// All data is in memory, so nothing waits for a device and the hints about that are true by themselves.
+// RWF_APPEND needs a file that appends anyway.
 static int check_rwf(int fd, int flags) {
     if (flags & ~RWF_KNOWN)
         return -EOPNOTSUPP;
