@@ -9,6 +9,10 @@ struct thread;
 struct file;
 struct tty;
 
+// arch -> boot: the first C code, on boot_thread, with the kernel's page table on: the hart, the device tree's physical address, rdtime at
+// the image's first instruction.
+extern struct thread boot_thread;
+void kernel_main(unsigned long hartid, paddr_t dtb, uint64_t entered) __attribute__((noreturn));
 // arch -> sys: an ecall from user mode goes to the entry of its number (SYSCALL_LIMIT for all beyond), with the program's a0-a5
 // and interrupts enabled; the result goes into the program's a0. clone, clone3 and traces come by way of entries in arch's trap.S.
 typedef long (*syscall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long,

@@ -22,6 +22,7 @@
 #include "proc/posix_timer.h"
 #include "sched/clock.h"
 #include "sys/trace.h"
+#include "upcalls.h"
 #include "vm/vmspace.h"
 
 struct thread
@@ -48,7 +49,6 @@ static void init_thread(void *arg) {
     process_start_init();
 }
 
-// hartid, the device tree's physical address, and rdtime at the kernel's first instruction.
 void kernel_main(unsigned long hartid, paddr_t dtb, uint64_t entered) {
     boot_thread.arch.hart = &harts[0];
     fdt_init(phys_to_virt(dtb));
