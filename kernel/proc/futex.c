@@ -422,6 +422,8 @@ void futex_init(void) {
     if (!buckets)
         panic("futex: no memory for %lu buckets", n);
     bucket_mask = n - 1;
-    for (unsigned long i = 0; i < n; i++)
+    for (unsigned long i = 0; i < n; i++) {
+        spin_init(&buckets[i].lock);
         list_init(&buckets[i].waiters);
+    }
 }
