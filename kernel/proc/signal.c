@@ -423,22 +423,26 @@ static void pass_on(struct process *p, struct thread *t, sigset_bits set) {
     }
 }
 
-// Usually nothing is pending and no lock is needed: the new set is stored before looking whether something
-// is, and a sender makes a signal pending before it looks at the set. So either we see the signal, or the
-// sender sees the set.
+// Something is pending while the set of blocked signals changes by `added`.
+static void __attribute__((noinline)) settle_blocked(struct process *p, struct thread *t, sigset_bits added) {
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    if (p->live_threads > 1)
+        pass_on(p, t, added);
+    signal_recalculate_locked(t);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+}
+
+// Usually nothing is pending and no lock is needed: the new set is stored before looking whether something is,
+// and a sender makes a signal pending before it looks at the set. So either we see the signal, or the sender
+// sees the set.
 void signal_set_blocked(sigset_bits set) {
     struct thread *t = current;
     struct process *p = t->process;
     sigset_bits added = set & ~t->sig_blocked;
     WRITE_ONCE(t->sig_blocked, set & ~SIGNALS_KILL_STOP);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (likely(!(READ_ONCE(t->sig_pending) | READ_ONCE(p->sig_pending)) && !signal_pending()))
-        return;
-    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
-    if (p->live_threads > 1)
-        pass_on(p, t, added);
-    signal_recalculate_locked(t);
-    spin_unlock_irqrestore(&p->sig_lock, flags);
+    if (unlikely(READ_ONCE(t->sig_pending) | READ_ONCE(p->sig_pending) || signal_pending()))
+        settle_blocked(p, t, added);
 }
 
 sigset_bits signal_pending_set(void) {
