@@ -303,7 +303,7 @@ static __attribute__((noinline)) struct run_queue *choose_queue(struct run_queue
 }
 
 // Puts t, which is not runnable and whose queue `rq` is locked, on the queue of a hart of choice. Unlocks.
-static inline void place(struct run_queue *rq, struct thread *t, bool is_new) {
+static inline __attribute__((always_inline)) void place(struct run_queue *rq, struct thread *t, bool is_new) {
     t->runnable = true;
     if (hart_count > 1)
         rq = choose_queue(rq, t, is_new);
@@ -318,7 +318,7 @@ static inline void place(struct run_queue *rq, struct thread *t, bool is_new) {
         interrupt_hart(hart);
 }
 
-static void make_runnable(struct thread *t) {
+static inline __attribute__((always_inline)) void make_runnable_fast(struct thread *t) {
     unsigned long flags = irq_save();
     struct run_queue *rq = lock_queue_of(t);
     if (!t->runnable && t->state == THREAD_RUNNING)
@@ -328,9 +328,13 @@ static void make_runnable(struct thread *t) {
     irq_restore(flags);
 }
 
+static void make_runnable(struct thread *t) {
+    make_runnable_fast(t);
+}
+
 #define STATE(s) (1u << THREAD_##s)
 
-static inline bool wake_from(struct thread *t, unsigned int states) {
+static inline __attribute__((always_inline)) bool wake_from(struct thread *t, unsigned int states) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     enum thread_state state = __atomic_load_n(&t->state, __ATOMIC_RELAXED);
     do {
@@ -338,7 +342,7 @@ static inline bool wake_from(struct thread *t, unsigned int states) {
             return false;
     } while (!__atomic_compare_exchange_n(&t->state, &state, THREAD_RUNNING, false, __ATOMIC_ACQ_REL,
                                           __ATOMIC_RELAXED));
-    make_runnable(t);
+    make_runnable_fast(t);
     return true;
 }
 
