@@ -86,7 +86,7 @@ static void bench_files(void) {
     MEASURE("tmpfs read 64 KiB", FILE_BLOCKS, must(pread(fd, buffer, BLOCK, i * BLOCK) == BLOCK, "read"));
     char *map = mmap(NULL, FILE_BLOCKS * BLOCK, PROT_READ, MAP_SHARED, fd, 0);
     must(map != MAP_FAILED, "mmap");
-    MEASURE("fault on a mapped tmpfs page (amortised)", FILE_BLOCKS *PAGES_PER_BLOCK, sum += map[i * PAGE]);
+    MEASURE("fault on a mapped tmpfs page (amortised)", FILE_BLOCKS * PAGES_PER_BLOCK, sum += map[i * PAGE]);
     munmap(map, FILE_BLOCKS * BLOCK);
     close(fd);
     MEASURE("unlink a 16 MiB file", 1, unlink("/tmp/bench"));

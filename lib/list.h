@@ -9,10 +9,11 @@ struct list_head {
     struct list_head *next, *prev;
 };
 
-#define LIST_HEAD_INIT(name) {&(name), &(name)}
+#define LIST_HEAD_INIT(name)                                                                                 \
+    { &(name), &(name) }
 
 // The element of `type` whose `member` is at `ptr`.
-#define list_entry(ptr, type, member)       ((type *)((char *)(ptr)-offsetof(type, member)))
+#define list_entry(ptr, type, member)        ((type *)((char *)(ptr)-offsetof(type, member)))
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 
 static inline void list_init(struct list_head *head) {
@@ -23,7 +24,8 @@ static inline bool list_empty(const struct list_head *head) {
     return head->next == head;
 }
 
-static inline void list_insert_between(struct list_head *node, struct list_head *prev, struct list_head *next) {
+static inline void list_insert_between(struct list_head *node, struct list_head *prev,
+                                       struct list_head *next) {
     node->prev = prev;
     node->next = next;
     prev->next = node;
@@ -67,4 +69,5 @@ static inline void list_splice_tail(struct list_head *from, struct list_head *to
 #define list_for_each_entry_safe(pos, next_, head, member)                                                   \
     for (pos = list_entry((head)->next, __typeof__(*pos), member),                                           \
         next_ = list_entry(pos->member.next, __typeof__(*pos), member);                                      \
-         &pos->member != (head); pos = next_, next_ = list_entry(next_->member.next, __typeof__(*pos), member))
+         &pos->member != (head);                                                                             \
+         pos = next_, next_ = list_entry(next_->member.next, __typeof__(*pos), member))

@@ -12,7 +12,7 @@ import pexpect
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("DRUPE_BUILD", TOP / "build")).resolve()
-LIMIT = 300
+LIMIT = int(os.environ.get("DRUPE_TEST_LIMIT", "120"))  # seconds
 PROMPT = "drupe-test[#] "
 
 
@@ -60,7 +60,7 @@ class Machine:
         """Runs a shell command; returns its output."""
         self.send(line + "\r")
         out = self.expect(PROMPT)
-        return out[:out.rindex("drupe-test")].replace("\r\n", "\n")
+        return out[:out.rindex("drupe-test")].replace("\r", "")
 
     def wait(self):
         """Waits until QEMU ends; returns its exit status."""

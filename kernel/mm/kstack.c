@@ -48,7 +48,8 @@ static void unmap(void *stack) {
             *pte = 0;
         }
     }
-    sbi_remote_sfence_vma(hart_count == 64 ? ~0ull : (1ull << hart_count) - 1, (unsigned long)stack, KSTACK_SIZE);
+    sbi_remote_sfence_vma(hart_count == 64 ? ~0ull : (1ull << hart_count) - 1, (unsigned long)stack,
+                          KSTACK_SIZE);
     while (n)
         page_put(pages[--n]);
 }

@@ -142,7 +142,8 @@ static bool enter_table(struct pt_run *r) {
         pte_t e1 = table_of(e2)[index_of(va, 1)];
         if (!e1)
             continue;
-        unsigned int first = index_of(va, 0), last = (MIN(r->end, r->next) - PAGE_SIZE - r->base) >> PAGE_SHIFT;
+        unsigned int first = index_of(va, 0),
+                     last = (MIN(r->end, r->next) - PAGE_SIZE - r->base) >> PAGE_SHIFT;
         uint64_t groups = below(e1)->groups & ~0ull >> (63 - last / GROUP);
         r->group = first / GROUP;
         r->groups = groups >> r->group;
@@ -235,7 +236,8 @@ void pt_release(struct list_head *freed) {
 }
 
 // Calls fn for all entries in use of a table, which is empty afterwards.
-static inline __attribute__((always_inline)) void empty_table(pte_t *table, struct page *d, void (*fn)(pte_t pte)) {
+static inline __attribute__((always_inline)) void empty_table(pte_t *table, struct page *d,
+                                                              void (*fn)(pte_t pte)) {
     uint64_t groups = d->groups;
     d->groups = 0;
     for (pte_t *group = table; groups; group += GROUP, groups >>= 1) {

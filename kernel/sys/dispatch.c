@@ -51,9 +51,9 @@ static long __cold missing(unsigned long nr) {
     char who[64];
     process_describe(who, sizeof(who));
     if (name)
-        printk(LOG_NOTICE, "syscall %lu (%s) is not implemented, used by %s", nr, name, who);
+        printk(LOG_DEBUG, "syscall %lu (%s) is not implemented, used by %s", nr, name, who);
     else
-        printk(LOG_NOTICE, "syscall %lu is not implemented, used by %s", nr, who);
+        printk(LOG_DEBUG, "syscall %lu is not implemented, used by %s", nr, who);
     return -ENOSYS;
 }
 
@@ -94,12 +94,13 @@ long syscall_clone3(SYSCALL_PARAMETERS) {
 
 long __cold syscall_traced(SYSCALL_PARAMETERS) {
     struct trap_frame *frame = arch_user_frame(current);
+    const unsigned long args[TRACE_ARGS] = {a, b, c, d, e, f};
     struct trace_call trace;
     unsigned long nr = frame->a7;
     frame->a0 = a;
-    trace_enter(&trace, nr, frame);
+    trace_enter(&trace, nr, args);
     long ret = functions[MIN(nr, (unsigned long)SYSCALL_LIMIT)](a, b, c, d, e, f);
-    trace_exit(&trace, ret);
+    trace_exit(&trace, args, ret);
     return ret;
 }
 

@@ -147,8 +147,8 @@ out:
 #define SELECT_IN             (POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR)
 #define SELECT_OUT            (POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR)
 #define SELECT_EX             POLLPRI
-#define NR_OPEN    (1 << 20) // no descriptor is higher
-#define SELECT_WORDS_ON_STACK 16 // 1024 descriptors a set
+#define NR_OPEN               (1 << 20) // no descriptor is higher
+#define SELECT_WORDS_ON_STACK 16        // 1024 descriptors a set
 
 // The three sets asked for and the three found, each of `words`.
 struct select_sets {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "sys/trace.h"
-#include "arch/riscv/trap.h"
 #include "arch/riscv/uaccess.h"
 #include "core/cmdline.h"
 #include "core/errno.h"
@@ -14,8 +13,7 @@
 #include <asm/unistd.h>
 #include <linux/fcntl.h>
 
-#define STRING_SHOWN 64 // bytes of a string argument
-#define ARGS_MAX     6
+#define TEXT_SHOWN 64 // bytes of a string or of data
 
 static const char *wanted_names; // NULL: all
 
@@ -223,35 +221,45 @@ static void add(struct trace_call *t, const char *fmt, ...) {
     t->used = MIN(t->used + (n > 0 ? n : 0), sizeof(t->line) - 1);
 }
 
-static void add_string(struct trace_call *t, unsigned long addr) {
-    char text[STRING_SHOWN + 1];
-    ssize_t n = addr ? strncpy_from_user(text, (const char __user *)addr, sizeof(text)) : -EFAULT;
-    if (!addr) {
-        add(t, "NULL");
-        return;
-    }
-    if (n < 0 && n != -ENAMETOOLONG) {
-        add(t, "0x%lx", addr);
-        return;
-    }
-    size_t length = n < 0 ? STRING_SHOWN : (size_t)n;
+static void add_text(struct trace_call *t, const char *text, size_t n, bool more) {
     add(t, "\"");
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < n; i++) {
         unsigned char c = text[i];
         if (c == '"' || c == '\\')
             add(t, "\\%c", c);
         else if (c == '\n')
             add(t, "\\n");
-        else if (c < ' ' || c == 0x7f)
+        else if (c < ' ' || c >= 0x7f)
             add(t, "\\%o", c);
         else
             add(t, "%c", c);
     }
-    add(t, n < 0 ? "\"..." : "\"");
+    add(t, more ? "\"..." : "\"");
+}
+
+static void add_pointer(struct trace_call *t, unsigned long addr) {
+    add(t, addr ? "0x%lx" : "NULL", addr);
+}
+
+static void add_string(struct trace_call *t, unsigned long addr) {
+    char text[TEXT_SHOWN + 1];
+    ssize_t n = addr ? strncpy_from_user(text, (const char __user *)addr, sizeof(text)) : -EFAULT;
+    if (n < 0 && n != -ENAMETOOLONG)
+        add_pointer(t, addr);
+    else
+        add_text(t, text, n < 0 ? TEXT_SHOWN : (size_t)n, n < 0);
+}
+
+static void add_data(struct trace_call *t, unsigned long addr, size_t n) {
+    char text[TEXT_SHOWN];
+    if (!addr || copy_from_user(text, (const void __user *)addr, MIN(n, sizeof(text))))
+        add_pointer(t, addr);
+    else
+        add_text(t, text, MIN(n, sizeof(text)), n > sizeof(text));
 }
 
 // The kinds of syscalls.def.
-static void add_argument(struct trace_call *t, char kind, unsigned long value) {
+static void add_argument(struct trace_call *t, char kind, unsigned long value, unsigned long next) {
     switch (kind) {
     case 'd':
         // An int comes sign-extended or not: small negative numbers are what is meant.
@@ -266,6 +274,9 @@ static void add_argument(struct trace_call *t, char kind, unsigned long value) {
     case 's':
         add_string(t, value);
         break;
+    case 'b':
+        add_data(t, value, next);
+        break;
     case 'D':
         if ((int)value == AT_FDCWD)
             add(t, "AT_FDCWD");
@@ -279,19 +290,30 @@ static void add_argument(struct trace_call *t, char kind, unsigned long value) {
             add(t, "%lu", value);
         break;
     case 'p':
-        if (!value) {
-            add(t, "NULL");
-            break;
-        }
-        // fall through
+        add_pointer(t, value);
+        break;
     default:
         add(t, "0x%lx", value);
     }
 }
 
-void trace_enter(struct trace_call *t, unsigned long nr, const struct trap_frame *f) {
+// Adds the arguments not shown yet: at entry those before the first 'B', which are known only at exit.
+static void add_arguments(struct trace_call *t, const unsigned long args[TRACE_ARGS], bool at_exit) {
+    for (; t->shown < TRACE_ARGS && t->kinds[t->shown]; t->shown++) {
+        char kind = t->kinds[t->shown];
+        if (kind == 'B' && !at_exit)
+            return;
+        if (t->shown)
+            add(t, ", ");
+        if (kind == 'B' && t->result >= 0)
+            add_data(t, args[t->shown], t->result);
+        else
+            add_argument(t, kind, args[t->shown], t->shown + 1 < TRACE_ARGS ? args[t->shown + 1] : 0);
+    }
+}
+
+void trace_enter(struct trace_call *t, unsigned long nr, const unsigned long args[TRACE_ARGS]) {
     const char *name = syscall_name(nr);
-    const unsigned long args[ARGS_MAX] = {f->a0, f->a1, f->a2, f->a3, f->a4, f->a5};
     t->wanted = !wanted_names || listed(current->name) || (name && listed(name));
     if (!t->wanted)
         return;
@@ -301,27 +323,25 @@ void trace_enter(struct trace_call *t, unsigned long nr, const struct trap_frame
         add(t, "%s(", name);
     else
         add(t, "syscall_%lu(", nr);
-    const char *kinds = nr < ARRAY_SIZE(calls) && calls[nr].kinds ? calls[nr].kinds : "xxxxxx";
-    for (int i = 0; i < ARGS_MAX && kinds[i]; i++) {
-        if (i)
-            add(t, ", ");
-        add_argument(t, kinds[i], args[i]);
-    }
-    add(t, ")");
+    t->kinds = nr < ARRAY_SIZE(calls) && calls[nr].kinds ? calls[nr].kinds : "xxxxxx";
+    t->shown = 0;
+    add_arguments(t, args, false);
     // These do not come back.
     if (nr == __NR_exit || nr == __NR_exit_group)
-        printk(LOG_INFO, "%s", t->line);
+        printk(LOG_INFO, "%s)", t->line);
 }
 
-void trace_exit(struct trace_call *t, long ret) {
+void trace_exit(struct trace_call *t, const unsigned long args[TRACE_ARGS], long ret) {
     if (!t->wanted)
         return;
+    t->result = ret;
+    add_arguments(t, args, true);
     const char *error = ret < 0 ? error_name(-ret) : NULL;
     if (error)
-        add(t, " = -1 %s", error);
+        add(t, ") = -1 %s", error);
     else if (ret >= 0 && ret < 65536)
-        add(t, " = %ld", ret);
+        add(t, ") = %ld", ret);
     else
-        add(t, " = 0x%lx", ret);
+        add(t, ") = 0x%lx", ret);
     printk(LOG_INFO, "%s", t->line);
 }

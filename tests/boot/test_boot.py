@@ -64,7 +64,7 @@ def test_arguments_reach_init_as_on_linux(boot, musl_gcc, cpio, tmp_path):
 
 
 def test_a_missing_init_panics_with_the_path_and_a_failure_status():
-    status, text = machine.run(append="rdinit=/none init=/no/such/init panic=-1")
+    status, text = machine.run(append="rdinit=/none init=/no/such/init")
     assert "/no/such/init" in text and re.search(r"panic", text, re.I)
     assert status != 0
 
@@ -83,8 +83,9 @@ def test_a_panic_shows_registers_process_and_functions():
 
 def test_trace_prints_a_line_for_each_call():
     status, text = machine.run(append="rdinit=/bin/echo trace -- traced")
-    assert re.search(r'execve\("/bin/echo"', text) or "openat(" in text
-    assert re.search(r'write\(1, .*\) = \d+', text)
+    assert re.search(r"\[1 echo\] brk\(NULL\) = 0x[0-9a-f]+", text)
+    assert '[1 echo] write(1, "traced\\n", 7) = 7' in text
+    assert "[1 echo] exit_group(0)" in text
     assert status != 0  # echo was init, and ended
 
 

@@ -275,6 +275,17 @@ def test_pack_takes_the_first_sysroot_that_has_it(musl, tmp_path, out):
     assert "lib/liby.so" in names(out)
 
 
+def test_pack_joins_a_merged_usr_sysroot_with_one_that_is_not(glibc, tmp_path, out):
+    other = Root(tmp_path / "other")
+    other.elf("lib/libc.so", soname="libc.so")
+    other.link("lib/ld-musl-riscv64.so.1", "libc.so")
+    other.elf("bin/mine", ["libc.so"], MUSL)
+    glibc.elf("usr/bin/prog", ["libc.so.6"], GLIBC)
+    drupe("pack", "-s", glibc, "-s", other, glibc / "usr/bin/prog", other / "bin/mine", "-o", out)
+    assert {"lib", "usr/lib/libc.so", "usr/lib/ld-musl-riscv64.so.1", "bin/mine"} <= set(names(out))
+    assert "usr/lib" in line(out, "lib")
+
+
 def test_pack_finds_libraries_that_are_packed_explicitly(musl, tmp_path, out):
     build = Root(tmp_path / "build")
     build.elf("libmine.so")

@@ -21,7 +21,11 @@ static int run(char **argv, char **envp, char *out, size_t n) {
         close(p[0]);
         close(p[1]);
         execve(argv[0], argv, envp);
-        _exit(errno == ENOENT ? 127 : errno == EACCES ? 126 : errno == ENOEXEC ? 125 : errno == E2BIG ? 124 : 123);
+        _exit(errno == ENOENT    ? 127
+              : errno == EACCES  ? 126
+              : errno == ENOEXEC ? 125
+              : errno == E2BIG   ? 124
+                                 : 123);
     }
     close(p[1]);
     while (got < n - 1 && (r = read(p[0], out + got, n - 1 - got)) > 0)
@@ -92,7 +96,8 @@ TEST(exec_limits_one_argument_to_128_KiB) {
 TEST(exec_closes_only_close_on_exec_files) {
     int kept = open("/dev/null", O_RDONLY), closed = open("/dev/null", O_RDONLY | O_CLOEXEC);
     char command[100];
-    snprintf(command, sizeof(command), "test -e /proc/self/fd/%d && ! test -e /proc/self/fd/%d", kept, closed);
+    snprintf(command, sizeof(command), "test -e /proc/self/fd/%d && ! test -e /proc/self/fd/%d", kept,
+             closed);
     char *argv[] = {"/bin/sh", "-c", command, NULL};
     CHECK(run(argv, NULL, output, sizeof(output)) == 0);
 }

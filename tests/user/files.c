@@ -107,7 +107,8 @@ TEST(symlinks_resolve_and_loops_are_ELOOP) {
 
 TEST(directories_count_links_and_refuse_what_they_must) {
     struct stat st;
-    CHECK(mkdir("dir", 0755) == 0 && mkdir("dir/sub", 0755) == 0 && stat("dir", &st) == 0 && st.st_nlink == 3);
+    CHECK(mkdir("dir", 0755) == 0 && mkdir("dir/sub", 0755) == 0 && stat("dir", &st) == 0 &&
+          st.st_nlink == 3);
     CHECK_ERRNO(mkdir("dir", 0755), EEXIST);
     CHECK_ERRNO(rmdir("dir"), ENOTEMPTY);
     CHECK_ERRNO(unlink("dir"), EISDIR);
@@ -162,7 +163,8 @@ TEST(hard_links_share_the_inode) {
     struct stat a, c;
     close(make("h1", "x"));
     CHECK(link("h1", "h2") == 0 && stat("h1", &a) == 0 && stat("h2", &c) == 0);
-    CHECK(a.st_ino == c.st_ino && a.st_nlink == 2 && unlink("h1") == 0 && stat("h2", &c) == 0 && c.st_nlink == 1);
+    CHECK(a.st_ino == c.st_ino && a.st_nlink == 2 && unlink("h1") == 0 && stat("h2", &c) == 0 &&
+          c.st_nlink == 1);
 }
 
 TEST(modes_umask_and_times) {
@@ -244,7 +246,7 @@ TEST(sendfile_and_copy_file_range_copy) {
 
 TEST(fallocate_reserves_and_punches) {
 #ifndef FALLOC_FL_PUNCH_HOLE
-#define FALLOC_FL_KEEP_SIZE 1
+#define FALLOC_FL_KEEP_SIZE  1
 #define FALLOC_FL_PUNCH_HOLE 2
 #endif
     struct stat st;
@@ -253,7 +255,8 @@ TEST(fallocate_reserves_and_punches) {
     memset(b, 'z', 10000);
     CHECK(pwrite(fd, b, 10000, 0) == 10000);
     CHECK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4000, 200) == 0);
-    CHECK(pread(fd, b, 10000, 0) == 10000 && b[3999] == 'z' && b[4000] == 0 && b[4199] == 0 && b[4200] == 'z');
+    CHECK(pread(fd, b, 10000, 0) == 10000 && b[3999] == 'z' && b[4000] == 0 && b[4199] == 0 &&
+          b[4200] == 'z');
 }
 
 TEST(mounts_cover_and_uncover) {
@@ -285,7 +288,8 @@ TEST(file_locks_exclude) {
         CHECK_ERRNO(flock(mine, LOCK_EX | LOCK_NB), EAGAIN);
         l.l_start = 15;
         CHECK(fcntl(mine, F_SETLK, &l) == -1 && (errno == EAGAIN || errno == EACCES));
-        CHECK(fcntl(mine, F_GETLK, &l) == 0 && l.l_type == F_WRLCK && l.l_pid == getppid() && l.l_start == 10);
+        CHECK(fcntl(mine, F_GETLK, &l) == 0 && l.l_type == F_WRLCK && l.l_pid == getppid() &&
+              l.l_start == 10);
         l.l_start = 20;
         l.l_type = F_WRLCK;
         CHECK(fcntl(mine, F_SETLK, &l) == 0);
@@ -311,7 +315,8 @@ TEST(chroot_confines) {
     CHECK(mkdir("jail", 0755) == 0 && mkdir("jail/in", 0755) == 0);
     pid_t pid = fork();
     if (!pid) {
-        CHECK(chroot("jail") == 0 && chdir("/") == 0 && access("/in", F_OK) == 0 && access("/../in", F_OK) == 0);
+        CHECK(chroot("jail") == 0 && chdir("/") == 0 && access("/in", F_OK) == 0 &&
+              access("/../in", F_OK) == 0);
         CHECK(access("/tmp", F_OK) == -1 && getcwd(b, 100) && !strcmp(b, "/"));
         _exit(0);
     }

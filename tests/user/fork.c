@@ -140,7 +140,8 @@ TEST(waitid_can_leave_the_child_waitable) {
     int code = 7;
     pid_t pid = test_fork(exit_with, &code);
     CHECK(waitid(P_PID, pid, &info, WEXITED | WNOWAIT) == 0);
-    CHECK(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 7 && info.si_signo == SIGCHLD);
+    CHECK(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 7 &&
+          info.si_signo == SIGCHLD);
     CHECK(test_wait_exit(pid) == 7);
 }
 

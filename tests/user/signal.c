@@ -243,7 +243,8 @@ TEST(faults_carry_code_and_address) {
     CHECK(sigaction(SIGSEGV, &sa, NULL) == 0 && sigaction(SIGBUS, &sa, NULL) == 0);
     if (!sigsetjmp(jump, 1))
         peek((int *)0x10);
-    CHECK(hits == 1 && last.si_signo == SIGSEGV && last.si_code == SEGV_MAPERR && last.si_addr == (void *)0x10);
+    CHECK(hits == 1 && last.si_signo == SIGSEGV && last.si_code == SEGV_MAPERR &&
+          last.si_addr == (void *)0x10);
     char *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (!sigsetjmp(jump, 1))
         peek((int *)page);

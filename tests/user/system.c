@@ -83,7 +83,8 @@ TEST(sysinfo_and_meminfo_agree) {
     CHECK(sysinfo(&si) == 0 && si.procs > 0 && si.totalram > 0 && si.freeram < si.totalram);
     slurp("/proc/meminfo");
     CHECK(sscanf(b, "MemTotal: %lu kB", &total) == 1);
-    CHECK(strstr(b, "MemAvailable:") && sscanf(strstr(b, "MemAvailable:"), "MemAvailable: %lu", &available) == 1);
+    CHECK(strstr(b, "MemAvailable:") &&
+          sscanf(strstr(b, "MemAvailable:"), "MemAvailable: %lu", &available) == 1);
     CHECK(total == si.totalram * si.mem_unit / 1024 && available < total && available > 0);
 }
 
@@ -137,7 +138,8 @@ TEST(proc_describes_the_process) {
     CHECK(sscanf(slurp("/proc/self/stat"), "%d (%[^)]) %c %d %d", &pid, comm, &state, &ppid, &pgrp) == 5);
     CHECK(pid == getpid() && ppid == getppid() && pgrp == getpgrp() && state == 'R');
     slurp("/proc/self/status");
-    CHECK(strstr(b, "\nPid:\t") && strstr(b, "\nVmRSS:") && strstr(b, "\nThreads:\t1\n") && strstr(b, "\nUid:\t0\t0\t0\t0\n"));
+    CHECK(strstr(b, "\nPid:\t") && strstr(b, "\nVmRSS:") && strstr(b, "\nThreads:\t1\n") &&
+          strstr(b, "\nUid:\t0\t0\t0\t0\n"));
     CHECK(readlink("/proc/self", b, 100) > 0 && atoi(b) == getpid());
     ssize_t n = readlink("/proc/self/exe", b, 100);
     CHECK(n > 0 && (b[n] = 0, strstr(b, "system")));
@@ -163,8 +165,19 @@ TEST(proc_lists_processes) {
 }
 
 TEST(proc_has_the_machines_files) {
-    static const char *const files[] = {"uptime", "stat", "cpuinfo", "filesystems", "loadavg", "mounts", "version",
-                                        "meminfo", "cmdline", "sys/kernel/hostname", "sys/vm/overcommit_memory"};
+    static const char *const files[] = {
+        "uptime",
+        "stat",
+        "cpuinfo",
+        "filesystems",
+        "loadavg",
+        "mounts",
+        "version",
+        "meminfo",
+        "cmdline",
+        "sys/kernel/hostname",
+        "sys/vm/overcommit_memory",
+    };
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
         char path[64];
         snprintf(path, sizeof(path), "/proc/%s", files[i]);

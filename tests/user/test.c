@@ -18,7 +18,8 @@ void test_register(struct test *t) {
 void test_fail(const char *file, int line, const char *claim) {
     const char *why = strerror(errno);
     const char *base = strrchr(file, '/');
-    fprintf(stdout, "# %s:%d: does not hold: %s (errno %d: %s)\n", base ? base + 1 : file, line, claim, errno, why);
+    fprintf(stdout, "# %s:%d: does not hold: %s (errno %d: %s)\n", base ? base + 1 : file, line, claim, errno,
+            why);
     fflush(stdout);
     _exit(1);
 }

@@ -12,7 +12,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-static long futex(uint32_t *addr, int op, uint32_t value, const void *timeout, uint32_t *addr2, uint32_t value3) {
+static long futex(uint32_t *addr, int op, uint32_t value, const void *timeout, uint32_t *addr2,
+                  uint32_t value3) {
     return syscall(SYS_futex, addr, op, value, timeout, addr2, value3);
 }
 

@@ -89,19 +89,37 @@ static int sysroot_directory(const char *sysroot, const char *guest, char *host,
     return (size_t)snprintf(host, size, "%s/%s", sysroot, at) >= size ? -ENAMETOOLONG : 0;
 }
 
+// The host's directories that together are the directory `path` of the view, the first sysroot's first.
+static void host_directories(struct view *v, const char *path, struct strings *dirs) {
+    char dir[PATHNAME_MAX + 1];
+    for (size_t i = 0; i < v->sysroots.count; i++) {
+        const char *sysroot = v->sysroots.at[i];
+        if (sysroot_directory(sysroot, path, dir, sizeof(dir)) == 0)
+            strings_add(dirs, dir);
+        for (size_t k = 0; k < v->directories.count; k++) {
+            if (!pathname_is_below(path, v->directories.at[k]))
+                continue;
+            char *name = xasprintf("%s%s", v->links.at[k], path + strlen(v->directories.at[k]));
+            if (sysroot_directory(sysroot, name, dir, sizeof(dir)) == 0)
+                strings_add(dirs, dir);
+            free(name);
+        }
+    }
+}
+
 // Looks a normal path up in the sysroots, whose parent is a directory of the view.
 static int lookup_sysroots(struct view *v, const char *path, struct found *out) {
     char *parent = xstrndup(path, pathname_parent_length(path));
-    char dir[PATHNAME_MAX + 1];
+    struct strings dirs = {0};
     int err = -ENOENT;
-    for (size_t i = 0; i < v->sysroots.count && err; i++) {
-        if (sysroot_directory(v->sysroots.at[i], parent, dir, sizeof(dir)))
-            continue;
-        if ((size_t)snprintf(out->host, sizeof(out->host), "%s/%s", dir, pathname_base(path)) <
+    host_directories(v, parent, &dirs);
+    for (size_t i = 0; i < dirs.count && err; i++) {
+        if ((size_t)snprintf(out->host, sizeof(out->host), "%s/%s", dirs.at[i], pathname_base(path)) <
                 sizeof(out->host) &&
             lstat(out->host, &out->st) == 0)
             err = 0;
     }
+    strings_free(&dirs);
     free(parent);
     return err;
 }
@@ -126,6 +144,21 @@ static int link_target(const struct found *found, char *target) {
     return 0;
 }
 
+// Notes a symlink that is about to be followed, if a directory is behind it.
+static void note_link(struct view *v, const char *link) {
+    for (size_t i = 0; i < v->links.count; i++)
+        if (strcmp(v->links.at[i], link) == 0)
+            return;
+    strings_add(&v->links, link);
+    strings_add(&v->directories, link); // itself, while what is behind it is looked for
+    size_t index = v->directories.count - 1;
+    struct found f;
+    if (view_resolve(v, link, 0, &f) == 0 && S_ISDIR(f.st.st_mode)) {
+        free(v->directories.at[index]);
+        v->directories.at[index] = xstrdup(f.path);
+    }
+}
+
 // One component, already appended to out->path. `last`: nothing follows it. Gives 1 where the way was
 // replaced by a symlink's target.
 static int take_part(struct view *v, struct found *out, struct way *way, const char *rest, size_t parent,
@@ -142,6 +175,7 @@ static int take_part(struct view *v, struct found *out, struct way *way, const c
     if (S_ISLNK(out->st.st_mode) && !(last && (flags & VIEW_NO_FOLLOW))) {
         if (flags & VIEW_ADD)
             view_add(v, out);
+        note_link(v, out->path);
         err = link_target(out, target);
         if (!err)
             err = way_follow(way, target, rest);
@@ -241,10 +275,11 @@ static void list_host(const char *dir, struct strings *names) {
 }
 
 void view_list(struct view *v, const char *path, struct strings *names) {
-    char dir[PATHNAME_MAX + 1];
-    for (size_t i = 0; i < v->sysroots.count; i++)
-        if (sysroot_directory(v->sysroots.at[i], path, dir, sizeof(dir)) == 0)
-            list_host(dir, names);
+    struct strings dirs = {0};
+    host_directories(v, path, &dirs);
+    for (size_t i = 0; i < dirs.count; i++)
+        list_host(dirs.at[i], names);
+    strings_free(&dirs);
     size_t length = strlen(path);
     for (struct entry *e = tree_from(&v->tree, path); e && pathname_is_below(e->path, path); e = tree_next(e))
         if (*e->path && pathname_parent_length(e->path) == length)

@@ -12,8 +12,11 @@
 struct view {
     struct tree tree;
     struct strings sysroots; // host paths, resolved
-    bool keep_owner;         // host's owners, else 0:0
-    uint32_t uid, gid;       // for what has no owner of its own
+    // Symlinks to directories that were followed, and those directories: another sysroot may have a directory
+    // where the first has such a link, as one with /lib beside one with /lib -> usr/lib.
+    struct strings links, directories;
+    bool keep_owner;   // host's owners, else 0:0
+    uint32_t uid, gid; // for what has no owner of its own
 };
 
 // A thing in the view.

@@ -5,9 +5,9 @@
 #include <linux/time.h>
 #include <linux/time_types.h>
 
-#define EXPORT     __attribute__((visibility("default")))
-#define NSEC       1000000000ull
-#define COARSE_NS  1 // every clock here has the counter's resolution
+#define EXPORT    __attribute__((visibility("default")))
+#define NSEC      1000000000ull
+#define COARSE_NS 1 // every clock here has the counter's resolution
 
 // Hidden: addressed relative to the code, as nobody relocates a vDSO.
 extern const volatile struct vdso_data vdso_data __attribute__((visibility("hidden")));
@@ -72,7 +72,8 @@ EXPORT long __vdso_gettimeofday(struct __kernel_old_timeval *tv, void *zone) {
 }
 
 EXPORT long __vdso_clock_getres(long clock, struct __kernel_timespec *ts) {
-    if (clock < CLOCK_REALTIME || clock > CLOCK_BOOTTIME || clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID)
+    if (clock < CLOCK_REALTIME || clock > CLOCK_BOOTTIME || clock == CLOCK_PROCESS_CPUTIME_ID ||
+        clock == CLOCK_THREAD_CPUTIME_ID)
         return call(__NR_clock_getres, clock, (long)ts);
     if (ts)
         store(ts, COARSE_NS);
