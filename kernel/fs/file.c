@@ -198,7 +198,7 @@ static int find_or_create(struct path *dir, const struct last_component *last, i
     *created = false;
     if (last->slash)
         return -EISDIR;
-    struct dentry *d;
+    struct dentry *d = NULL;
     int err = mount_check_writable(dir->mount);
     if (!err)
         err = inode_permission(dir->dentry->inode, WRITE | SEARCH);

@@ -263,7 +263,7 @@ void process_set_session_locked(struct process *p, struct id *session) {
 bool pgrp_orphaned_locked(const struct id *group, const struct process *without) {
     struct process *p;
     list_for_each_entry (p, &group->group, group_link) {
-        if (p == without || p->zombie || p == init_process || p->parent == init_process)
+        if (p->zombie || p == without || p == init_process || p->parent == init_process)
             continue;
         if (p->parent != without && p->parent->pgrp != p->pgrp && p->parent->session == p->session)
             return false;

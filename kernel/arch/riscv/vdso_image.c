@@ -25,6 +25,8 @@ unsigned long vdso_sigreturn_offset(void) {
         else if (d->d_tag == DT_HASH)
             hash = at;
     }
+    if (!symbols || !names || !hash)
+        return 0; // an image without a symbol table has no functions
     for (uint32_t i = 0; i < hash[1]; i++) {
         if (!strcmp(names + symbols[i].st_name, "__vdso_rt_sigreturn"))
             found = symbols[i].st_value;
