@@ -20,6 +20,10 @@ QEMU_COMMAND = $(QEMU) -machine virt -m $(MEM) -smp $(SMP) -nographic -no-reboot
 # leaves one line "PASSED FAILED SKIPPED" in $(B)/test/NAME.result.
 TEST_SUITES :=
 
+# $(call say,WHAT,NAME) before a command: prints that instead of the command; V=1 shows the command.
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
+WERROR ?= -Werror
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

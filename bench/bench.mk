@@ -1,9 +1,9 @@
 # Measurements in instructions under -icount, beside Linux's figures; see run.py.
 $(B)/bench/kbench: bench/kbench.c $(B)/deps/musl.stamp
 	@mkdir -p $(@D)
-	$(B)/sysroot/bin/musl-gcc -O2 -Wall -o $@ $<
+	$(call say,ROOTCC,$@) $(B)/sysroot/bin/musl-gcc -O2 -Wall -o $@ $<
 
 .PHONY: bench
 bench: $(B)/bench/kbench $(B)/drupe setup-test ## measure in instructions and print the table beside Linux's
-	$(MAKE) --no-print-directory KOUT=$(B)/bench/kernel INITRD= kernel
-	$(PYTHON) bench/run.py $(B)
+	@$(MAKE) --no-print-directory KOUT=$(B)/bench/kernel INITRD= kernel
+	@$(PYTHON) bench/run.py $(B)

@@ -27,7 +27,6 @@ KERNEL_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -isystem $(KERNEL_IN
 	-fno-tree-loop-distribute-patterns -fno-delete-null-pointer-checks -msmall-data-limit=0 \
 	-ffile-prefix-map=$(CURDIR)/= -D__drupe_kernel__ -I. -Ikernel -I$(KERNEL_OBJ_DIR) -MMD -MP
 KERNEL_WARNINGS := -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter -Wvla
-WERROR ?= -Werror
 ifdef DEBUG
 KERNEL_CFLAGS += -DCONFIG_DEBUG
 endif
@@ -53,19 +52,19 @@ KERNEL_DEPS := $(KERNEL_INCLUDE_STAMP) $(KERNEL_OBJ_DIR)/asm-offsets.h $(LIBFDT_
 
 $(KERNEL_OBJ_DIR)/%.o: kernel/%.c | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
-	$(if $(V),,@echo "  CC      $<";) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
+	$(call say,CC,$<) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
 
 $(KERNEL_OBJ_DIR)/%.S.o: kernel/%.S | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
-	$(if $(V),,@echo "  AS      $<";) $(KERNEL_CC) $(KERNEL_CFLAGS) -D__ASSEMBLER__ -c $< -o $@
+	$(call say,AS,$<) $(KERNEL_CC) $(KERNEL_CFLAGS) -D__ASSEMBLER__ -c $< -o $@
 
 $(KERNEL_OBJ_DIR)/lib/%.o: lib/%.c | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
-	$(if $(V),,@echo "  CC      $<";) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
+	$(call say,CC,$<) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
 
 $(KERNEL_OBJ_DIR)/libfdt/%.o: $(LIBFDT_STAMP) $(KERNEL_INCLUDE_STAMP)
 	@mkdir -p $(@D)
-	$(if $(V),,@echo "  CC      libfdt/$*.c";) $(KERNEL_CC) $(KERNEL_CFLAGS) -Ikernel/core/libfdt-shim -I$(LIBFDT_DIR) -w -c $(LIBFDT_DIR)/$*.c -o $@
+	$(call say,CC,libfdt/$*.c) $(KERNEL_CC) $(KERNEL_CFLAGS) -Ikernel/core/libfdt-shim -I$(LIBFDT_DIR) -w -c $(LIBFDT_DIR)/$*.c -o $@
 
 $(KERNEL_OBJ_DIR)/core/fdt.o: KERNEL_CFLAGS += -Ikernel/core/libfdt-shim -I$(LIBFDT_DIR)
 
@@ -83,11 +82,11 @@ VDSO_CFLAGS := -std=gnu11 -O2 -ffreestanding -nostdinc -isystem $(KERNEL_INCLUDE
 
 $(VDSO_DIR)/%.o: kernel/arch/riscv/vdso/%.c | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
-	$(if $(V),,@echo "  CC      $<";) $(KERNEL_CC) $(VDSO_CFLAGS) -c $< -o $@
+	$(call say,CC,$<) $(KERNEL_CC) $(VDSO_CFLAGS) -c $< -o $@
 
 $(VDSO_DIR)/%.o: kernel/arch/riscv/vdso/%.S | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
-	$(if $(V),,@echo "  AS      $<";) $(KERNEL_CC) $(VDSO_CFLAGS) -D__ASSEMBLER__ -c $< -o $@
+	$(call say,AS,$<) $(KERNEL_CC) $(VDSO_CFLAGS) -D__ASSEMBLER__ -c $< -o $@
 
 $(VDSO_DIR)/vdso.so: $(VDSO_DIR)/time.o $(VDSO_DIR)/sigreturn.o kernel/arch/riscv/vdso/vdso.lds
 	@$(CROSS)ld -shared -nostdlib -soname linux-vdso.so.1 --hash-style=both --eh-frame-hdr --build-id=none -z noexecstack \

@@ -3,12 +3,12 @@ LIB_SRC := lib/cpio.c lib/elf.c lib/path.c lib/text.c lib/unpack.c
 
 HOSTCC ?= gcc
 HOST_CFLAGS ?= -O2 -g
-HOST_WARNINGS := -std=gnu11 -Wall -Wextra -Wshadow -Wvla -Werror=implicit-function-declaration
+HOST_WARNINGS := -std=gnu11 -Wall -Wextra -Wshadow -Wvla $(WERROR)
 
 LIB_HOST_OBJ := $(LIB_SRC:lib/%.c=$(B)/host/lib/%.o)
 
 $(B)/host/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
-	$(HOSTCC) $(HOST_WARNINGS) $(HOST_CFLAGS) -I. -MMD -MP -c $< -o $@
+	$(call say,HOSTCC,$<) $(HOSTCC) $(HOST_WARNINGS) $(HOST_CFLAGS) -I. -MMD -MP -c $< -o $@
 
 -include $(LIB_HOST_OBJ:.o=.d)

@@ -15,15 +15,15 @@ $(ROOT)/bin/busybox: $(BUSYBOX_STAMP)
 
 $(ROOT)/usr/lib/libdemo.so: rootfs/demo/canvas.c rootfs/demo/demo.h $(MUSL_STAMP)
 	@mkdir -p $(@D)
-	$(ROOT_CC) $(ROOT_CFLAGS) -shared -fPIC -Wl,-soname,libdemo.so -o $@ $<
+	$(call say,ROOTCC,$@) $(ROOT_CC) $(ROOT_CFLAGS) -shared -fPIC -Wl,-soname,libdemo.so -o $@ $<
 
 $(ROOT)/usr/lib/demo/%.so: rootfs/demo/%.c rootfs/demo/demo.h $(ROOT)/usr/lib/libdemo.so
 	@mkdir -p $(@D)
-	$(ROOT_CC) $(ROOT_CFLAGS) -shared -fPIC -o $@ $< $(ROOT)/usr/lib/libdemo.so -lm
+	$(call say,ROOTCC,$@) $(ROOT_CC) $(ROOT_CFLAGS) -shared -fPIC -o $@ $< $(ROOT)/usr/lib/libdemo.so -lm
 
 $(ROOT)/usr/bin/demo: rootfs/demo/demo.c rootfs/demo/demo.h $(ROOT)/usr/lib/libdemo.so
 	@mkdir -p $(@D)
-	$(ROOT_CC) $(ROOT_CFLAGS) -o $@ $< $(ROOT)/usr/lib/libdemo.so
+	$(call say,ROOTCC,$@) $(ROOT_CC) $(ROOT_CFLAGS) -o $@ $< $(ROOT)/usr/lib/libdemo.so
 
 # The manifest with busybox's links, but for those that the manifest itself makes.
 $(B)/root.manifest: rootfs/manifest $(BUSYBOX_STAMP)
@@ -31,7 +31,7 @@ $(B)/root.manifest: rootfs/manifest $(BUSYBOX_STAMP)
 	@mv $@.tmp $@
 
 $(B)/root.cpio: $(B)/root.manifest $(B)/drupe $(ROOT_PROGRAMS) $(wildcard rootfs/etc/*)
-	ROOT=$(ROOT) ETC=rootfs/etc $(B)/drupe pack --sysroot $(SYSROOT) --sysroot $(ROOT) --manifest $< -o $@
+	$(call say,PACK,$@) ROOT=$(ROOT) ETC=rootfs/etc $(B)/drupe pack --sysroot $(SYSROOT) --sysroot $(ROOT) --manifest $< -o $@
 
 rootfs: $(B)/root.cpio ## build the default archive
 .PHONY: rootfs

@@ -10,17 +10,17 @@ DRUPE_ASAN_OBJ := $(DRUPE_SRC:%.c=$(B)/host/asan/%.o) $(LIB_SRC:%.c=$(B)/host/as
 
 $(B)/host/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
-	$(HOSTCC) $(DRUPE_CFLAGS) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,HOSTCC,$<) $(HOSTCC) $(DRUPE_CFLAGS) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/drupe: $(DRUPE_OBJ) $(LIB_HOST_OBJ)
-	$(HOSTCC) $(HOST_CFLAGS) $^ $(LIBELF_LIBS) -o $@.tmp && mv $@.tmp $@
+	$(call say,HOSTLD,$@) $(HOSTCC) $(HOST_CFLAGS) $^ $(LIBELF_LIBS) -o $@.tmp && mv $@.tmp $@
 
 $(B)/host/asan/%.o: %.c
 	@mkdir -p $(@D)
-	$(HOSTCC) $(DRUPE_CFLAGS) $(DRUPE_SANITIZE) -MMD -MP -c $< -o $@
+	$(call say,HOSTCC,$<) $(HOSTCC) $(DRUPE_CFLAGS) $(DRUPE_SANITIZE) -MMD -MP -c $< -o $@
 
 $(B)/host/asan/drupe: $(DRUPE_ASAN_OBJ)
-	$(HOSTCC) $(DRUPE_SANITIZE) $^ $(LIBELF_LIBS) -o $@
+	$(call say,HOSTLD,$@) $(HOSTCC) $(DRUPE_SANITIZE) $^ $(LIBELF_LIBS) -o $@
 
 -include $(DRUPE_OBJ:.o=.d) $(DRUPE_ASAN_OBJ:.o=.d)
 

@@ -10,11 +10,11 @@ TEST_SUITES += test-fuzz
 
 $(FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c tests/unit/model.c tests/unit/model.h $(LIB_SRC) $(LIB_SRC:.c=.h)
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(FUZZ_FLAGS) $(filter %.c,$^) -o $@
+	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) $(filter %.c,$^) -o $@
 
 $(FUZZ_DIR)/seeds: $(B)/host/unit/tests/fuzz/seeds.o $(B)/host/unit/tests/unit/archive.o
 	@mkdir -p $(@D)
-	$(HOSTCC) -fsanitize=address,undefined $^ -o $@
+	$(call say,HOSTLD,$@) $(HOSTCC) -fsanitize=address,undefined $^ -o $@
 
 $(FUZZ_DIR)/seeds.stamp: $(FUZZ_DIR)/seeds
 	$< $(FUZZ_DIR)

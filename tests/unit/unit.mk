@@ -9,13 +9,13 @@ TEST_SUITES += test-unit test-pack
 
 $(UNIT_DIR)/%.o: %.c
 	@mkdir -p $(@D)
-	$(HOSTCC) $(HOST_WARNINGS) -D_GNU_SOURCE -g $(UNIT_SANITIZE) -I. -Itests/unit -MMD -MP -c $< -o $@
+	$(call say,HOSTCC,$<) $(HOSTCC) $(HOST_WARNINGS) -D_GNU_SOURCE -g $(UNIT_SANITIZE) -I. -Itests/unit -MMD -MP -c $< -o $@
 
 $(UNIT_PROGRAMS): $(UNIT_DIR)/test_%: $(UNIT_DIR)/tests/unit/test_%.o $(UNIT_COMMON)
-	$(HOSTCC) $(UNIT_SANITIZE) $^ -lcmocka -o $@
+	$(call say,HOSTLD,$@) $(HOSTCC) $(UNIT_SANITIZE) $^ -lcmocka -o $@
 
 $(UNIT_DIR)/unpack-to-text: $(UNIT_DIR)/tests/unit/unpack-to-text.o $(UNIT_COMMON)
-	$(HOSTCC) $(UNIT_SANITIZE) $^ -o $@
+	$(call say,HOSTLD,$@) $(HOSTCC) $(UNIT_SANITIZE) $^ -o $@
 
 .PHONY: test-unit test-pack
 test-unit: $(UNIT_PROGRAMS) ## lib/ on the host: walker, unpacking, ELF, paths
@@ -23,6 +23,6 @@ test-unit: $(UNIT_PROGRAMS) ## lib/ on the host: walker, unpacking, ELF, paths
 
 test-pack: $(B)/drupe $(B)/host/asan/drupe $(UNIT_DIR)/unpack-to-text ## the drupe command, and archives of other tools in both directions
 	@mkdir -p $(B)/test
-	DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/pytest-suite $(B)/test/pack.result tests/unit
+	@DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/pytest-suite $(B)/test/pack.result tests/unit
 
 -include $(wildcard $(UNIT_DIR)/*/*.d $(UNIT_DIR)/*/*/*.d)

@@ -5,18 +5,18 @@ MUSL_GCC := $(B)/sysroot/bin/musl-gcc
 
 $(B)/tests/user/init: tests/user/init.c $(B)/deps/musl.stamp
 	@mkdir -p $(@D)
-	$(MUSL_GCC) -O1 -Wall -Wextra -o $@ $<
+	$(call say,ROOTCC,$@) $(MUSL_GCC) -O1 -Wall -Wextra -o $@ $<
 
 $(B)/tests/user/%: tests/user/%.c tests/user/test.c tests/user/test.h $(B)/deps/musl.stamp
 	@mkdir -p $(@D)
-	$(MUSL_GCC) -O1 -Wall -Wextra -Wno-stringop-overread -Wno-infinite-recursion -o $@ $< tests/user/test.c
+	$(call say,ROOTCC,$@) $(MUSL_GCC) -O1 -Wall -Wextra -Wno-stringop-overread -Wno-infinite-recursion -o $@ $< tests/user/test.c
 
 $(B)/tests/user.cpio: $(USER_TEST_BINARIES) $(B)/tests/user/init $(B)/drupe
-	$(B)/drupe pack --sysroot $(B)/sysroot -o $@ /test-init=$(B)/tests/user/init \
+	$(call say,PACK,$@) $(B)/drupe pack --sysroot $(B)/sysroot -o $@ /test-init=$(B)/tests/user/init \
 		$(foreach t,$(USER_TESTS),/tests/$(t)=$(B)/tests/user/$(t))
 
 TEST_SUITES += test-user
 .PHONY: test-user
 test-user: $(B)/Image $(B)/tests/user.cpio ## user programs for every group of system calls, with 1 and 4 harts
 	@mkdir -p $(B)/test
-	$(PYTHON) tests/user/run.py $(B)/tests/user.cpio $(B)/test/user.result
+	@$(PYTHON) tests/user/run.py $(B)/tests/user.cpio $(B)/test/user.result
