@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What a kernel's everyday operations cost, in ticks of rdtime; under `qemu -icount shift=0,sleep=off` a tick
-// is 100 instructions. Run as /init (or from a shell) on any riscv64 Linux-compatible kernel. The first lines tell when main() began; with
-// the argument `boot` nothing else is measured. bench/run.py reads the output: "name<TAB>ticks<TAB>operations".
+// is 100 instructions. Run as /init (or from a shell) on any riscv64 Linux-compatible kernel. The first lines
+// tell when main() began; with the argument `boot` nothing else is measured. bench/run.py reads the output:
+// "name<TAB>ticks<TAB>operations".
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>

@@ -27,7 +27,8 @@ static const char *const field_names[CPIO_FIELDS] = {
 static inline uint32_t hex8(uint64_t digits, uint64_t *bad) {
     uint64_t letter = (digits >> 6) & EACH_BYTE(1); // bit 6 tells letters from figures
     uint64_t value = (digits & EACH_BYTE(0x0f)) + (letter << 3) + letter;
-    // Good digits have values below 16 and are, in capitals, what these values are written as: '0' + value, and 7 more from 10 on.
+    // Good digits have values below 16 and are, in capitals, what these values are written as: '0' + value,
+    // and 7 more from 10 on.
     uint64_t over9 = ((value + EACH_BYTE(6)) >> 4) & EACH_BYTE(1);
     *bad |= (value + EACH_BYTE('0') + (over9 << 3) - over9) ^ (digits & ~(letter << 5));
     *bad |= value & EACH_BYTE(0xf0);

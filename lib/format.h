@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Formatting: the part of printf that kernel and library use. %s %c %p, %d %i %u %x %X %o with h, hh, l, ll, z; flags 0 - # + space, width and
-// precision, also as *. No floating point.
+// Formatting: the part of printf that kernel and library use. %s %c %p, %d %i %u %x %X %o with h, hh, l, ll,
+// z; flags 0 - # + space, width and precision, also as *. No floating point.
 #pragma once
 #include <stdarg.h>
 #include <stddef.h>

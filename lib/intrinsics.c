@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the compiler calls for operations that the base instruction set lacks; its own library is built for another floating-point ABI.
+// What the compiler calls for operations that the base instruction set lacks; its own library is built for
+// another floating-point ABI.
 #include <stdint.h>
 
 int __ctzdi2(uint64_t v);
@@ -7,7 +8,8 @@ int __clzdi2(uint64_t v);
 int __popcountdi2(uint64_t v);
 unsigned __int128 __udivti3(unsigned __int128 a, unsigned __int128 b);
 
-// The lowest set bit, isolated, times a de Bruijn sequence has the bit's number in a table's index in its top 6 bits.
+// The lowest set bit, isolated, times a de Bruijn sequence has the bit's number in a table's index in its top
+// 6 bits.
 int __ctzdi2(uint64_t v) {
     static const uint8_t table[64] = {
         0,  1,  2,  53, 3,  7,  54, 27, 4,  38, 41, 8,  34, 55, 48, 28, 62, 5,  39, 46, 44, 42,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Memory and strings. Copies and fills go by 64-bit words, eight at a time; where source and destination differ in alignment, aligned words
-// are read and shifted together, since unaligned access may be emulated in the firmware.
+// Memory and strings. Copies and fills go by 64-bit words, eight at a time; where source and destination
+// differ in alignment, aligned words are read and shifted together, since unaligned access may be emulated in
+// the firmware.
 #include "lib/string.h"
 #include <stdint.h>
 

@@ -7,7 +7,8 @@ static char text[CMDLINE_SIZE], split[CMDLINE_SIZE + CMDLINE_WORDS];
 static const char *words[CMDLINE_WORDS];
 static unsigned int count, dashes;
 
-// What the kernel takes for itself; a name that ends in '.' stands for all parameters of a module, which Linux keeps from init, too.
+// What the kernel takes for itself; a name that ends in '.' stands for all parameters of a module, which
+// Linux keeps from init, too.
 static const char *const own[] = {
     "init",  "rdinit",   "console",    "quiet",   "debug",       "loglevel",
     "panic", "trace",    "earlycon",   "initrd",  "root",        "ro",

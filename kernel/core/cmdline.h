@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The kernel's command line: words, `KEY=value` with "double quotes" around blanks, `--` before what is init's alone
-// (bootparam(7)). The built-in line of the image comes first, then the boot loader's.
+// The kernel's command line: words, `KEY=value` with "double quotes" around blanks, `--` before what is
+// init's alone (bootparam(7)). The built-in line of the image comes first, then the boot loader's.
 #pragma once
 #include "core/types.h"
 
@@ -14,7 +14,8 @@ const char *cmdline_get(const char *key);
 bool cmdline_has(const char *key);
 // An unsigned number, decimal or 0x hexadecimal; `otherwise` if KEY is missing or no number.
 long cmdline_number(const char *key, long otherwise);
-// The words in order, quotes removed: word i of cmdline_count(); those from cmdline_dashes() on came after `--`.
+// The words in order, quotes removed: word i of cmdline_count(); those from cmdline_dashes() on came after
+// `--`.
 unsigned int cmdline_count(void);
 unsigned int cmdline_dashes(void);
 const char *cmdline_word(unsigned int i);

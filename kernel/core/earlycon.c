@@ -9,7 +9,8 @@
 
 #define CHUNK 512
 
-// The firmware takes physical addresses, and only the image's own data is known to be contiguous. The log's lock guards it.
+// The firmware takes physical addresses, and only the image's own data is known to be contiguous. The log's
+// lock guards it.
 static char chunk[CHUNK];
 
 static void earlycon_write(const char *text, size_t n) {

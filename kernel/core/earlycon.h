@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The firmware as the console until a driver has one: with `earlycon` on the command line, on machines whose UART we do not
-// know, and for a panic before there is any other.
+// The firmware as the console until a driver has one: with `earlycon` on the command line, on machines whose
+// UART we do not know, and for a panic before there is any other.
 #pragma once
 #include "core/types.h"
 

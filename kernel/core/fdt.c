@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// libfdt finds parents, names and phandles by reading the tree from its start, so one walk at the beginning notes where the
-// nodes are; `node` stands for an index into that list.
+// libfdt finds parents, names and phandles by reading the tree from its start, so one walk at the beginning
+// notes where the nodes are; `node` stands for an index into that list.
 #include "core/fdt.h"
 #include "arch/riscv/cpu.h"
 #include "core/panic.h"

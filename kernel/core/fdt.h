@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The device tree, read through libfdt (this folder's fdt.c is the one file that includes it). Everything is read at boot, by one hart.
-// Devicetree specification 0.4.
+// The device tree, read through libfdt (this folder's fdt.c is the one file that includes it). Everything is
+// read at boot, by one hart. Devicetree specification 0.4.
 #pragma once
 #include "core/types.h"
 
@@ -18,7 +18,8 @@ size_t fdt_size(void);
 void fdt_for_each_memory(void (*fn)(paddr_t base, uint64_t size));
 void fdt_for_each_reserved(void (*fn)(paddr_t base, uint64_t size));
 
-// /chosen: the boot arguments or NULL; the initrd's place (both properties, of 4 or 8 bytes), false if there is none; the seed for random numbers.
+// /chosen: the boot arguments or NULL; the initrd's place (both properties, of 4 or 8 bytes), false if there
+// is none; the seed for random numbers.
 const char *fdt_bootargs(void);
 bool fdt_initrd(struct fdt_range *out);
 const void *fdt_rng_seed(size_t *n);
@@ -37,5 +38,6 @@ bool fdt_reg(int node, struct fdt_range *out);
 uint32_t fdt_u32(int node, const char *property, uint32_t otherwise);
 uint32_t fdt_u32_at(int node, const char *property, unsigned int i, uint32_t otherwise);
 unsigned int fdt_u32_count(int node, const char *property);
-// For interrupt controllers: the dense hart index of the CPU whose interrupt controller has this phandle, -1 if none.
+// For interrupt controllers: the dense hart index of the CPU whose interrupt controller has this phandle, -1
+// if none.
 int fdt_hart_of_intc(uint32_t phandle);

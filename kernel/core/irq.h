@@ -5,7 +5,8 @@
 
 #define IRQ_COUNT 1024
 
-// `handler` runs with interrupts disabled, on one hart at a time. -EBUSY if the number is taken, -EINVAL if there is none such.
+// `handler` runs with interrupts disabled, on one hart at a time. -EBUSY if the number is taken, -EINVAL if
+// there is none such.
 int __must_check irq_register(unsigned int irq, void (*handler)(void *), void *arg);
 // For the controller's driver: runs the handler; false if nobody registered.
 bool irq_dispatch(unsigned int irq);

@@ -42,8 +42,8 @@ static void print_address(const char *what, unsigned long pc) {
     pr_err("%s %s", what, where);
 }
 
-// Frames are linked through s0 (the frame pointer): return address at -8, the caller's frame pointer at -16. Only addresses
-// within the stack that `sp` is in are followed.
+// Frames are linked through s0 (the frame pointer): return address at -8, the caller's frame pointer at -16.
+// Only addresses within the stack that `sp` is in are followed.
 static void backtrace(unsigned long pc, unsigned long ra, unsigned long fp, unsigned long sp) {
     unsigned long top = ALIGN_UP(sp + 1, (unsigned long)KSTACK_SIZE);
     pr_err("backtrace:");
@@ -79,8 +79,8 @@ static void wait_seconds(long seconds) {
         cpu_relax();
 }
 
-// QEMU's "test finisher": a store to it ends the machine with a status. Firmware's shutdown cannot: OpenSBI drops the
-// reason, and QEMU's exit status would be 0.
+// QEMU's "test finisher": a store to it ends the machine with a status. Firmware's shutdown cannot: OpenSBI
+// drops the reason, and QEMU's exit status would be 0.
 static volatile uint32_t *test_device; // [I] NULL: the machine has none
 #define TEST_DEVICE_FAIL ((1u << 16) | 0x3333)
 
@@ -121,8 +121,8 @@ void panic_check_stop(void) {
         wait_forever();
 }
 
-// One hart panics; the others stop at its interrupt, or when they panic themselves. A panic on the way of panicking ends the machine
-// without further words.
+// One hart panics; the others stop at its interrupt, or when they panic themselves. A panic on the way of
+// panicking ends the machine without further words.
 static void begin(void) {
     struct hart *nobody = NULL, *self = this_hart();
     irq_disable();

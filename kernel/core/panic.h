@@ -3,11 +3,12 @@
 #pragma once
 #include "core/types.h"
 
-// Prints the message, the registers, the current process and a backtrace with function names and lines; stops the
-// other harts; then waits, reboots or powers off as `panic=` says, with a failure status. Never returns.
+// Prints the message, the registers, the current process and a backtrace with function names and lines; stops
+// the other harts; then waits, reboots or powers off as `panic=` says, with a failure status. Never returns.
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn __cold;
 
-// Finds out how to tell the machine of a failure; before that, a panic ends it as any power-off. After fdt_init().
+// Finds out how to tell the machine of a failure; before that, a panic ends it as any power-off. After
+// fdt_init().
 void panic_init(void);
 
 // For our own bugs only; what comes from outside never reaches one.

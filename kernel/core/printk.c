@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The kernel's log.
 //
-// A ring of bytes holds records: a header, then the text. `first` and `last` are positions that only grow; a record's place is its position
-// modulo the ring's size. A new record drops old ones until it has room. A console has its own position, so that what was logged
-// before it registered comes out then, at once and not character by character through the firmware.
+// A ring of bytes holds records: a header, then the text. `first` and `last` are positions that only grow; a
+// record's place is its position modulo the ring's size. A new record drops old ones until it has room. A
+// console has its own position, so that what was logged before it registered comes out then, at once and not
+// character by character through the firmware.
 #include "core/printk.h"
 #include "core/spinlock.h"
 #include "lib/format.h"

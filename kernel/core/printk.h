@@ -29,9 +29,10 @@ bool console_registered(void);
 extern int console_loglevel;
 
 // syslog(2): copies log text, oldest first, as "<level>[seconds.micros] text\n" lines. Starts at sequence
-// number *seq (0: the oldest kept) and moves it on. Returns bytes put into buf (never a partial line unless one
-// line alone is larger than n).
+// number *seq (0: the oldest kept) and moves it on. Returns bytes put into buf (never a partial line unless
+// one line alone is larger than n).
 size_t log_read(uint64_t *seq, char *buf, size_t n);
-// The sequence number that the next line will get; and bytes that the whole ring holds formatted, an upper bound.
+// The sequence number that the next line will get; and bytes that the whole ring holds formatted, an upper
+// bound.
 uint64_t log_next_seq(void);
 size_t log_size(void);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// ChaCha20 as in RFC 8439, sections 2.1 to 2.3; the generator overwrites its key with the first 32 bytes of each block.
+// ChaCha20 as in RFC 8439, sections 2.1 to 2.3; the generator overwrites its key with the first 32 bytes of
+// each block.
 #include "core/random.h"
 #include "core/spinlock.h"
 #include "lib/string.h"

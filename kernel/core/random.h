@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Random numbers: ChaCha20 keyed from the device tree's rng-seed and the jitter of the clock, rekeyed after each use so that
-// earlier output cannot be found out from a later state.
+// Random numbers: ChaCha20 keyed from the device tree's rng-seed and the jitter of the clock, rekeyed after
+// each use so that earlier output cannot be found out from a later state.
 #pragma once
 #include "core/types.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Spinlocks and reference counts.
 //
-// The kernel is not preempted inside the kernel: a thread leaves its hart only where it calls schedule(). So a
-// plain spin_lock() need not disable interrupts, unless an interrupt handler takes the same lock; those use the
-// _irqsave forms. Nothing may sleep, fault on user memory, or call schedule() while it holds a spinlock.
+// The kernel is not preempted inside the kernel: a thread leaves its hart only where it calls schedule(). So
+// a plain spin_lock() need not disable interrupts, unless an interrupt handler takes the same lock; those use
+// the _irqsave forms. Nothing may sleep, fault on user memory, or call schedule() while it holds a spinlock.
 // Debug builds (make DEBUG=1) check all that and the order of locks (core/lockcheck.h, docs/locking.md).
 #pragma once
 #include "core/types.h"

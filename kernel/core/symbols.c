@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The table (tools/mksymbols): a header of 32-bit numbers { functions, files, names' offset, lines' offset }; for each function
-// { address - KERNEL_BASE, name, lines }; for each file its name's offset; the names; and each function's lines as a byte stream of
-// (file number, first line) and then pairs (address step, line step), in LEB128, the line steps zigzag, ended by an address step of 0 followed by 0.
+// The table (tools/mksymbols): a header of 32-bit numbers { functions, files, names' offset, lines' offset };
+// for each function { address - KERNEL_BASE, name, lines }; for each file its name's offset; the names; and
+// each function's lines as a byte stream of (file number, first line) and then pairs (address step, line
+// step), in LEB128, the line steps zigzag, ended by an address step of 0 followed by 0.
 #include "core/symbols.h"
 #include "arch/riscv/layout.h"
 #include "lib/format.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Names and lines of the kernel's own code, for backtraces: a table that tools/mksymbols makes of the linked kernel.
+// Names and lines of the kernel's own code, for backtraces: a table that tools/mksymbols makes of the linked
+// kernel.
 #pragma once
 #include "core/types.h"
 

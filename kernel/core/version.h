@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the kernel says that it is: uname(2), /proc/version, the first line of the log. The release begins with the
-// version of Linux whose system calls it is measured against, as C libraries look at that.
+// What the kernel says that it is: uname(2), /proc/version, the first line of the log. The release begins
+// with the version of Linux whose system calls it is measured against, as C libraries look at that.
 #pragma once
 
 #define KERNEL_SYSNAME "Linux"

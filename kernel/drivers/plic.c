@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Each hart's supervisor context is enabled for every line in use; whichever hart claims an interrupt first handles it.
+// Each hart's supervisor context is enabled for every line in use; whichever hart claims an interrupt first
+// handles it.
 #include "drivers/plic.h"
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/layout.h"

@@ -6,7 +6,8 @@
 struct serial_port {
     const char *name;   // "ttyS0"
     unsigned int index; // minor 64 + index
-    // Puts bytes out, as many as there is room for, and asks for an interrupt when there is room again; returns how many. Any context.
+    // Puts bytes out, as many as there is room for, and asks for an interrupt when there is room again;
+    // returns how many. Any context.
     size_t (*write)(struct serial_port *port, const char *text, size_t n);
     // Set by the terminal layer; called from the driver's interrupt, interrupts disabled.
     void (*received)(struct serial_port *port, const char *text, size_t n);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// 16550-compatible UARTs (National Semiconductor PC16550D data sheet), as `ns16550a` in the device tree. Each is a serial port
-// for the terminal layer; the first is the kernel's console, too.
+// 16550-compatible UARTs (National Semiconductor PC16550D data sheet), as `ns16550a` in the device tree. Each
+// is a serial port for the terminal layer; the first is the kernel's console, too.
 #include "drivers/uart8250.h"
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/layout.h"
@@ -80,7 +80,8 @@ static void uart_interrupt(void *arg) {
         u->port.writable(&u->port);
 }
 
-// The log's lines go out by waiting for the transmitter, so that they come also when nothing else works any more.
+// The log's lines go out by waiting for the transmitter, so that they come also when nothing else works any
+// more.
 static void console_write(const char *text, size_t n) {
     struct uart *u = &uarts[0];
     unsigned long flags = spin_lock_irqsave(&u->lock);

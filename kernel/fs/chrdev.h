@@ -9,7 +9,8 @@ struct chrdev {
     const char *name;    // in devtmpfs (one minor only), NULL: none
     const char *driver;  // in /proc/devices, NULL: not listed
     mode_t mode;         // permissions in devtmpfs
-    // Called at open with f->inode set and f->ops == ops; may change f->ops and private_data. NULL: nothing to do.
+    // Called at open with f->inode set and f->ops == ops; may change f->ops and private_data. NULL: nothing
+    // to do.
     int (*open)(struct chrdev *c, struct file *f);
     const struct file_ops *ops;
     struct list_head link;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Dentries: names in directories.
 //
-// A directory's children stand in a red-black tree ordered by a hash of their names, which is also the order of readdir: a
-// position there is a key, so it stays good whatever comes and goes. Being in the tree is a reference; a name of procfs and its
-// like is not in it, but for mount points, so it goes with its last user.
+// A directory's children stand in a red-black tree ordered by a hash of their names, which is also the order
+// of readdir: a position there is a key, so it stays good whatever comes and goes. Being in the tree is a
+// reference; a name of procfs and its like is not in it, but for mount points, so it goes with its last user.
 #include "core/errno.h"
 #include "fs/file.h"
 #include "fs/inode.h"
@@ -172,7 +172,8 @@ static void take_out(struct dentry *d) {
     spin_unlock(&parent->lock);
 }
 
-// Changes name and parent of d, which is in no tree, and puts it in; the reference of being in a tree goes along.
+// Changes name and parent of d, which is in no tree, and puts it in; the reference of being in a tree goes
+// along.
 static void put_in(struct dentry *d, struct dentry *dir, const char *name) {
     struct dentry *old_dir = d->parent;
     const char *old_name = d->name;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The file system type "devpts": a directory with a device node for each pty that is there, and "ptmx", which makes one. There
-// is one instance. Inodes are made at lookup; the owner and mode that a program gives a node are kept at the pty.
+// The file system type "devpts": a directory with a device node for each pty that is there, and "ptmx", which
+// makes one. There is one instance. Inodes are made at lookup; the owner and mode that a program gives a node
+// are kept at the pty.
 #include "core/panic.h"
 #include "fs/chrdev.h"
 #include "fs/fdtable.h"

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: MIT
 // epoll(7).
 //
-// A set holds an item for each (file, fd) pair. The item stands on the file's wait queues with hooks; when one is
-// woken the item goes to the set's ready list, from interrupt context if need be. Collecting takes the items off
-// that list one at a time, asks their files what is ready, and puts level-triggered ones back. An item is off
-// the list while its file is asked, so that a wake-up in between puts it there again and nothing is lost.
+// A set holds an item for each (file, fd) pair. The item stands on the file's wait queues with hooks; when
+// one is woken the item goes to the set's ready list, from interrupt context if need be. Collecting takes the
+// items off that list one at a time, asks their files what is ready, and puts level-triggered ones back. An
+// item is off the list while its file is asked, so that a wake-up in between puts it there again and nothing
+// is lost.
 //
-// A set does not hold its files: when the last descriptor of one is closed, the file takes itself out of all sets
-// (epoll_forget_file), which sees it in the list at file->epoll_links. That list is made when the file first joins a
-// set; until then its `next` is NULL.
+// A set does not hold its files: when the last descriptor of one is closed, the file takes itself out of all
+// sets (epoll_forget_file), which sees it in the list at file->epoll_links. That list is made when the file
+// first joins a set; until then its `next` is NULL.
 //
 // Sets may be in sets, at most MAX_NESTS deep and never in a circle; that is checked, and links between sets
 // are made, with `nest_mutex` held.
 //
-// Order of locks: nest_mutex, a set's mutex (an outer set's before an inner's), links_lock; a wait queue's lock, a
-// set's ready lock (inner before outer).
+// Order of locks: nest_mutex, a set's mutex (an outer set's before an inner's), links_lock; a wait queue's
+// lock, a set's ready lock (inner before outer).
 // Key: [I] immutable, [m] the set's mutex, [r] its ready lock, [l] links_lock.
 #include "fs/epoll.h"
 #include "arch/riscv/uaccess.h"
@@ -194,7 +195,8 @@ static int epoll_modify(struct epoll *set, struct epoll_item *item, const struct
 
 // ---- sets in sets, with nest_mutex held
 
-// How deep the sets below `set` go, `set` itself being at `depth`; more than MAX_NESTS if `loop` is among them.
+// How deep the sets below `set` go, `set` itself being at `depth`; more than MAX_NESTS if `loop` is among
+// them.
 static int epoll_depth_below(struct epoll *set, const struct epoll *loop, int depth) {
     struct epoll_item *item;
     int deepest = depth;
@@ -399,8 +401,8 @@ struct file *epoll_create(void) {
     return f;
 }
 
-// The set of the first item of `f` with a reference, NULL if there is none. An item that is in the list keeps its
-// set: epoll_release() takes it out first, under the same lock.
+// The set of the first item of `f` with a reference, NULL if there is none. An item that is in the list keeps
+// its set: epoll_release() takes it out first, under the same lock.
 static struct epoll *epoll_first_set(struct file *f) {
     struct epoll *set = NULL;
     spin_lock(&links_lock);

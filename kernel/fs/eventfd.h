@@ -3,8 +3,8 @@
 #pragma once
 #include "fs/file.h"
 
-// linux/eventfd.h is younger than the oldest headers that we build with. EFD_CLOEXEC and EFD_NONBLOCK are O_CLOEXEC
-// and O_NONBLOCK.
+// linux/eventfd.h is younger than the oldest headers that we build with. EFD_CLOEXEC and EFD_NONBLOCK are
+// O_CLOEXEC and O_NONBLOCK.
 #define EVENTFD_SEMAPHORE 1
 
 // `flags`: EVENTFD_SEMAPHORE and O_NONBLOCK, checked by the caller. ERR_PTR(-ENOMEM, -ENFILE).

@@ -192,7 +192,8 @@ static mode_t apply_umask(mode_t mode) {
     return mode & ~(current->fs ? current->fs->umask : 0);
 }
 
-// The last component of a name in the directory dir->dentry, to be created if it is not there. *dir becomes what is opened.
+// The last component of a name in the directory dir->dentry, to be created if it is not there. *dir becomes
+// what is opened.
 static int find_or_create(struct path *dir, const struct last_component *last, int flags, mode_t mode,
                           bool *created) {
     *created = false;

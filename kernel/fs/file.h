@@ -7,7 +7,8 @@
 #include "fs/inode.h"
 #include "sched/wait.h"
 
-// The memory of one read or write: user or kernel buffers, any number of segments. Moves on as bytes are copied.
+// The memory of one read or write: user or kernel buffers, any number of segments. Moves on as bytes are
+// copied.
 struct uio_segment {
     void *base; // user address if !uio->kernel
     size_t len;
@@ -21,7 +22,8 @@ struct uio {
 };
 void uio_init_user(struct uio *u, struct uio_segment *seg, void __user *buf, size_t n);
 void uio_init_kernel(struct uio *u, struct uio_segment *seg, void *buf, size_t n);
-// Copies up to n bytes out of (read) or into (write) `buf`. Returns bytes copied; fewer than MIN(n, resid) means a fault, so that 0 is -EFAULT for the caller. May sleep.
+// Copies up to n bytes out of (read) or into (write) `buf`. Returns bytes copied; fewer than MIN(n, resid)
+// means a fault, so that 0 is -EFAULT for the caller. May sleep.
 size_t uio_write_to(struct uio *u, const void *buf, size_t n); // kernel -> the reader's memory
 size_t uio_read_from(struct uio *u, void *buf, size_t n);      // the writer's memory -> kernel
 size_t uio_zero(struct uio *u, size_t n);
@@ -66,8 +68,8 @@ static inline void file_get(struct file *f) {
     ref_get(&f->refs);
 }
 void file_put(struct file *f);
-// Gives f a place: of a pipe or the like, which /proc/PID/fd shows as "word:[inode number]" or, for an anonymous inode,
-// "anon_inode:[word]". It takes its own reference to the inode. 0 or -ENOMEM.
+// Gives f a place: of a pipe or the like, which /proc/PID/fd shows as "word:[inode number]" or, for an
+// anonymous inode, "anon_inode:[word]". It takes its own reference to the inode. 0 or -ENOMEM.
 int __must_check file_set_pseudo(struct file *f, struct inode *inode, const char *word);
 // Opens path (kernel string) relative to cwd as the current credentials. ERR_PTR(-errno).
 struct file *__must_check file_open(const char *path, int flags, mode_t mode);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Inodes, dentries, mounts, file systems.
 //
-// Locks: a directory's inode->lock serialises changes of its names; a dentry's spinlock guards its tree of children; [tree] is
-// the one spinlock over all parent links (dentry.c), [mounts] the one over mounts (mount.c).
+// Locks: a directory's inode->lock serialises changes of its names; a dentry's spinlock guards its tree of
+// children; [tree] is the one spinlock over all parent links (dentry.c), [mounts] the one over mounts
+// (mount.c).
 //
-// All file systems live in memory, so lookup never waits for a device. A dentry is a name in a directory and holds its inode; the dentries of tmpfs are the
-// directory itself (pinned as long as the name exists), those of procfs are made at lookup and dropped with the last reference.
+// All file systems live in memory, so lookup never waits for a device. A dentry is a name in a directory and
+// holds its inode; the dentries of tmpfs are the directory itself (pinned as long as the name exists), those
+// of procfs are made at lookup and dropped with the last reference.
 #pragma once
 #include <linux/stat.h>
 #include "core/spinlock.h"
@@ -48,7 +50,8 @@ struct dir_context {
 };
 
 struct inode_ops {
-    // Looks name up in directory `dir`: fills in d->inode (NULL left: no such name). 0 or -errno. NULL op: the directory tree is all there is (tmpfs).
+    // Looks name up in directory `dir`: fills in d->inode (NULL left: no such name). 0 or -errno. NULL op:
+    // the directory tree is all there is (tmpfs).
     int (*lookup)(struct inode *dir, struct dentry *d);
     int (*create)(struct inode *dir, struct dentry *d, mode_t mode,
                   dev_t rdev); // regular, device, fifo, socket by mode
@@ -58,8 +61,8 @@ struct inode_ops {
     int (*unlink)(struct inode *dir, struct dentry *d); // also rmdir
     int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *new_d,
                   unsigned int flags);
-    // The target: a NUL-terminated string valid while the inode is referenced (inode->size is its length), or put into buf (size 0),
-    // or ERR_PTR. For magic links (/proc/PID/exe, fd/N) follow() is used instead.
+    // The target: a NUL-terminated string valid while the inode is referenced (inode->size is its length), or
+    // put into buf (size 0), or ERR_PTR. For magic links (/proc/PID/exe, fd/N) follow() is used instead.
     const char *(*readlink)(struct inode *inode, char *buf, size_t n);
     int (*follow)(struct inode *inode, struct path *out); // magic link: the place itself, referenced
     int (*open)(struct inode *inode, struct file *f);     // sets ops and private_data; NULL: inode->fops
@@ -148,7 +151,8 @@ struct superblock {
 struct fs_type {
     const char *name; // as in mount(2) and /proc/filesystems
     bool nodev;
-    // A root dentry (referenced) on a new or shared superblock. `options`: as the mount call's data, may be NULL.
+    // A root dentry (referenced) on a new or shared superblock. `options`: as the mount call's data, may be
+    // NULL.
     struct dentry *(*mount)(const struct fs_type *type, const char *source, const char *options);
     int (*statfs)(struct superblock *sb, struct kstatfs *out);
     void (*destroy)(struct superblock *sb);
@@ -181,8 +185,8 @@ void fs_type_for_each(bool (*fn)(const struct fs_type *type, void *arg), void *a
 struct superblock *__must_check superblock_create(const struct fs_type *type);
 void superblock_put(struct superblock *sb); // the last one: type->destroy
 
-// A cleared inode, one reference: owner root, the next number of sb, times now, nlink 1 (directory: 2). It holds sb. NULL if no
-// memory.
+// A cleared inode, one reference: owner root, the next number of sb, times now, nlink 1 (directory: 2). It
+// holds sb. NULL if no memory.
 struct inode *__must_check inode_create(struct superblock *sb, mode_t mode);
 static inline void inode_get(struct inode *inode) {
     ref_get(&inode->refs);
@@ -196,7 +200,8 @@ void inode_touch(struct inode *inode, bool modified);      // ctime, and mtime i
 void inode_getattr(struct inode *inode, struct kstat *st); // by the op, or from the fields
 void inode_change_nlink(struct inode *inode, int n);
 
-// A dentry for a name, not in the tree, without inode; it references parent (NULL: it is a root). NULL if no memory.
+// A dentry for a name, not in the tree, without inode; it references parent (NULL: it is a root). NULL if no
+// memory.
 struct dentry *__must_check dentry_alloc(struct dentry *parent, const char *name, size_t len);
 // The root dentry of a file system; takes a reference of its own to the inode.
 struct dentry *__must_check dentry_create_root(struct inode *inode);
@@ -207,8 +212,9 @@ void dentry_put(struct dentry *d);
 // Puts d into its parent's tree, which takes a reference; and out again: then it is dead.
 void dentry_insert(struct dentry *d);
 void dentry_remove(struct dentry *d);
-// Gives d, in the tree, the place of `name` (kmalloc'ed, taken over) in `dir`. What `victim` (NULL: nothing) names there goes; or,
-// with `other_name`, it takes d's old place under that name (taken over, too). rename_lock and both directories' locks are held.
+// Gives d, in the tree, the place of `name` (kmalloc'ed, taken over) in `dir`. What `victim` (NULL: nothing)
+// names there goes; or, with `other_name`, it takes d's old place under that name (taken over, too).
+// rename_lock and both directories' locks are held.
 void dentry_move(struct dentry *d, struct dentry *dir, const char *name, struct dentry *victim,
                  const char *other_name);
 // Copies d's name, which may change.

@@ -111,7 +111,8 @@ static ssize_t random_write(struct file *f, struct uio *u, off_t *pos) {
 #define KMSG_LINE   1024
 #define KMSG_TICK   (200 * 1000000l) // ns
 
-// Logging happens with any lock held and cannot wake anybody. While readers wait, a timer looks for new lines.
+// Logging happens with any lock held and cannot wake anybody. While readers wait, a timer looks for new
+// lines.
 static struct wait_queue kmsg_wait = WAIT_QUEUE_INIT(kmsg_wait);
 static struct spinlock kmsg_timer_lock = SPINLOCK_INIT; // of arming; taken with interrupts disabled
 static uint64_t kmsg_seen; // [kmsg_timer_lock] lines that were there at the last look
@@ -140,8 +141,8 @@ static void kmsg_watch(void) {
     spin_unlock_irqrestore(&kmsg_timer_lock, flags);
 }
 
-// One reader. `text` holds formatted lines of which those from `at` on have not been read; `seq` is the number of the first
-// of them, `next` of the first not fetched.
+// One reader. `text` holds formatted lines of which those from `at` on have not been read; `seq` is the
+// number of the first of them, `next` of the first not fetched.
 struct kmsg_reader {
     struct mutex lock;
     uint64_t seq, next;

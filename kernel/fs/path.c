@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Walking paths.
 //
-// A walk holds one place (mount and dentry, referenced) and moves it component by component. A symlink's target is walked
-// before what is left of the name: the rest waits on a stack. Permission to search is checked at every directory.
+// A walk holds one place (mount and dentry, referenced) and moves it component by component. A symlink's
+// target is walked before what is left of the name: the rest waits on a stack. Permission to search is
+// checked at every directory.
 #include "fs/path.h"
 #include "arch/riscv/uaccess.h"
 #include "core/errno.h"
@@ -251,7 +252,8 @@ out:
     return err;
 }
 
-// Takes the next component off the name; those of links that are used up are popped on the way. False at the end of all.
+// Takes the next component off the name; those of links that are used up are popped on the way. False at the
+// end of all.
 static bool next_component(struct walk *w, const char **name, size_t *len) {
     for (;;) {
         while (*w->rest == '/')
@@ -325,7 +327,8 @@ static int keep_last(struct last_component *last, const char *name, size_t len, 
     return 0;
 }
 
-// Walks the name; if `last` is given, only up to its last component (behind symlinks, with LOOKUP_FOLLOW), which is stored there.
+// Walks the name; if `last` is given, only up to its last component (behind symlinks, with LOOKUP_FOLLOW),
+// which is stored there.
 static int walk_name(struct walk *w, struct last_component *last) {
     const char *name;
     size_t len;

@@ -24,12 +24,15 @@ void path_put(struct path *p);
 #define LOOKUP_BENEATH       (1u << 5)
 #define LOOKUP_IN_ROOT       (1u << 6) // "/" is where the walk starts
 #define LOOKUP_NO_MAGICLINKS (1u << 7)
-// Finds `name`, relative to dfd (AT_FDCWD: cwd) as the current credentials. 0 with *out referenced, or -errno. May sleep.
+// Finds `name`, relative to dfd (AT_FDCWD: cwd) as the current credentials. 0 with *out referenced, or
+// -errno. May sleep.
 int __must_check path_lookup(int dfd, const char *name, unsigned int flags, struct path *out);
 int __must_check path_lookup_user(int dfd, const char __user *name, unsigned int flags, struct path *out);
-// Copies a path name from user memory: a buffer of kmalloc (free with kfree), or ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOENT if empty and !allow_empty).
+// Copies a path name from user memory: a buffer of kmalloc (free with kfree), or ERR_PTR(-EFAULT,
+// -ENAMETOOLONG, -ENOENT if empty and !allow_empty).
 char *__must_check path_copy_name(const char __user *name, bool allow_empty);
-// The absolute name of p as seen from the process's root: the start within buf (filled from the end), or ERR_PTR(-ENAMETOOLONG). Unlinked: with " (deleted)"; unreachable: "(unreachable)..." as Linux.
+// The absolute name of p as seen from the process's root: the start within buf (filled from the end), or
+// ERR_PTR(-ENAMETOOLONG). Unlinked: with " (deleted)"; unreachable: "(unreachable)..." as Linux.
 char *path_name(const struct path *p, char *buf, size_t n);
 // Permission of the current credentials on an inode: mask of 4 read, 2 write, 1 execute. 0 or -EACCES.
 int __must_check inode_permission(struct inode *inode, int mask);

@@ -10,7 +10,8 @@ struct last_component {
     unsigned int dots; // 1: "." or "/" itself, 2: ".."
     char name[NAME_MAX + 1];
 };
-// The directory of the last component, referenced. LOOKUP_FOLLOW: if that is a symlink, the place where its target is or would be.
+// The directory of the last component, referenced. LOOKUP_FOLLOW: if that is a symlink, the place where its
+// target is or would be.
 int __must_check path_lookup_parent(int dfd, const char *name, unsigned int flags, struct path *out,
                                     struct last_component *last);
 // The process's root, referenced.

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 // Pipes and FIFOs.
 //
-// The bytes in a pipe stand in a ring of pages: `tail` and `head` count the bytes ever read and written since the ring
-// was last found empty (both then start again at 0, so that a pipe that never holds much uses one page only), and
-// byte number i is in page (i / PAGE_SIZE) % slots. A page is there while it holds a byte; one more is kept for
-// the next that is needed.
+// The bytes in a pipe stand in a ring of pages: `tail` and `head` count the bytes ever read and written since
+// the ring was last found empty (both then start again at 0, so that a pipe that never holds much uses one
+// page only), and byte number i is in page (i / PAGE_SIZE) % slots. A page is there while it holds a byte;
+// one more is kept for the next that is needed.
 //
-// Who waits where: readers (and pollers of the read end) on read_wait while the ring is empty, writers (and pollers
-// of the write end) on write_wait. Sleeping readers and writers are exclusive: one at a time is woken, and whoever leaves
-// something for another wakes the next. A writer sleeps until there is room for all of a small write, but is woken only
-// when at least PIPE_BUF bytes are free, which comes at the latest when the ring is empty.
+// Who waits where: readers (and pollers of the read end) on read_wait while the ring is empty, writers (and
+// pollers of the write end) on write_wait. Sleeping readers and writers are exclusive: one at a time is
+// woken, and whoever leaves something for another wakes the next. A writer sleeps until there is room for all
+// of a small write, but is woken only when at least PIPE_BUF bytes are free, which comes at the latest when
+// the ring is empty.
 //
-// file->pos of a FIFO's reader that came when there was no writer is the number of writers that had ever been (a hang-up
-// is reported only once there are more); of every other end it is -1.
+// file->pos of a FIFO's reader that came when there was no writer is the number of writers that had ever been
+// (a hang-up is reported only once there are more); of every other end it is -1.
 //
 // Key: [m] mutex, [a] atomic.
 #include "fs/pipe.h"
@@ -380,8 +381,8 @@ static struct pipe *pipe_of_fifo(struct inode *inode) {
     return p;
 }
 
-// fifo(7): an open for one direction waits until the other is opened, too; O_NONBLOCK does not wait, and fails
-// for a writer without a reader.
+// fifo(7): an open for one direction waits until the other is opened, too; O_NONBLOCK does not wait, and
+// fails for a writer without a reader.
 int pipe_open_fifo(struct inode *inode, struct file *f) {
     unsigned int mode = f->flags & O_ACCMODE;
     struct pipe *p = pipe_of_fifo(inode);

@@ -6,7 +6,8 @@
 // The system's limit for F_SETPIPE_SZ without CAP_SYS_RESOURCE, bytes; /proc/sys/fs/pipe-max-size.
 extern unsigned int pipe_max_size;
 
-// Both ends of a new pipe. `flags`: O_NONBLOCK, O_CLOEXEC is the caller's; anything else is -EINVAL. 0, -ENOMEM, -ENFILE.
+// Both ends of a new pipe. `flags`: O_NONBLOCK, O_CLOEXEC is the caller's; anything else is -EINVAL. 0,
+// -ENOMEM, -ENFILE.
 int __must_check pipe_create(struct file *ends[2], int flags);
 // The open of a FIFO's node; f->flags says how. May sleep. 0, -ENXIO, -ERESTARTSYS, -ENOMEM.
 int __must_check pipe_open_fifo(struct inode *inode, struct file *f);

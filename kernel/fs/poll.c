@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A thread that waits for any of several files.
 //
-// The thread stands on the files' wait queues with one entry for each, whose callback sets `woken` and wakes it.
-// Setting `woken` comes before waking, and the thread looks at it after it has set its state, so that nothing is lost.
+// The thread stands on the files' wait queues with one entry for each, whose callback sets `woken` and wakes
+// it. Setting `woken` comes before waking, and the thread looks at it after it has set its state, so that
+// nothing is lost.
 #include "fs/poll.h"
 #include "mm/page.h"
 

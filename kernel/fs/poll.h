@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Waiting for files: what a poll op registers in. poll, ppoll, select and epoll are built on it.
 //
-// A file's poll op first names its wait queues with poll_wait(), then looks at its state; whoever changes the state
-// wakes those queues afterwards. So a change between the two is never lost.
+// A file's poll op first names its wait queues with poll_wait(), then looks at its state; whoever changes the
+// state wakes those queues afterwards. So a change between the two is never lost.
 #pragma once
 #include "fs/file.h"
 #include "sched/clock.h"
@@ -25,7 +25,8 @@ static inline unsigned int file_poll(struct file *f, struct poll_table *table) {
     return f->ops->poll ? f->ops->poll(f, table) : POLL_ALWAYS;
 }
 
-// One waiting thread and the queues it stands on: poll(2) and select(2). Some entries are inside, more come in pages.
+// One waiting thread and the queues it stands on: poll(2) and select(2). Some entries are inside, more come
+// in pages.
 #define POLL_ENTRIES_INLINE 8
 struct poll_entry {
     struct wait_entry wait;
@@ -52,5 +53,6 @@ struct poll_waiter {
 void poll_waiter_init(struct poll_waiter *w);
 // Leaves all queues.
 void poll_waiter_end(struct poll_waiter *w);
-// Sleeps until one of the queues is woken for an event wanted. 0, -EINTR, -ETIME at `deadline` (monotonic ns).
+// Sleeps until one of the queues is woken for an event wanted. 0, -EINTR, -ETIME at `deadline` (monotonic
+// ns).
 int __must_check poll_waiter_sleep(struct poll_waiter *w, ktime_t deadline);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// procfs for the layers above: how to add a file to /proc, and how the per-process directories plug in. procfs
-// itself knows no process.
+// procfs for the layers above: how to add a file to /proc, and how the per-process directories plug in.
+// procfs itself knows no process.
 //
-// An inode of procfs stands for a `struct proc_node`, which says where its text comes from. Nodes are static, or
-// embedded in something that `free` releases with the inode.
+// An inode of procfs stands for a `struct proc_node`, which says where its text comes from. Nodes are static,
+// or embedded in something that `free` releases with the inode.
 #pragma once
 #include "fs/file.h"
 
-// A growing text buffer. A regular file of procfs is generated into one at the first read and can then be read
-// at any offset; reading at 0 again generates it anew.
+// A growing text buffer. A regular file of procfs is generated into one at the first read and can then be
+// read at any offset; reading at 0 again generates it anew.
 struct seq_buf {
     char *data; // kmalloc
     size_t len, capacity;
@@ -30,9 +30,9 @@ struct proc_node {
     void (*free)(struct proc_node *node); // with the last reference; NULL: nothing to do
 };
 
-// A new inode of procfs, owned by root, one reference, ERR_PTR(-ENOMEM): then node->free is not called. `mode`
-// with the type: regular files read node->show; directories and symlinks bring ops (lookup; readlink or follow),
-// directories also fops (readdir).
+// A new inode of procfs, owned by root, one reference, ERR_PTR(-ENOMEM): then node->free is not called.
+// `mode` with the type: regular files read node->show; directories and symlinks bring ops (lookup; readlink
+// or follow), directories also fops (readdir).
 struct inode *__must_check proc_inode_create(struct superblock *sb, mode_t mode, struct proc_node *node,
                                              const struct inode_ops *ops, const struct file_ops *fops);
 off_t proc_lseek(struct file *f, off_t offset, int whence); // for directories

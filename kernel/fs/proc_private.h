@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the files of procfs share: procfs.c (the tree), proc_text.c (files of generated text), proc_files.c and proc_sys.c (the files about
-// the machine).
+// What the files of procfs share: procfs.c (the tree), proc_text.c (files of generated text), proc_files.c
+// and proc_sys.c (the files about the machine).
 #pragma once
 #include "fs/proc.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // procfs: the tree under /proc.
 //
-// Fixed entries form a tree of items, made as they are registered and kept for good. The root directory has, besides
-// them, the directories of processes, which the layer above makes at each lookup (proc.h), and "self" and "thread-self".
-// There is one superblock, shown by every mount. An inode lives as long as somebody uses it, and the next lookup of the
-// name makes another with the same number.
+// Fixed entries form a tree of items, made as they are registered and kept for good. The root directory has,
+// besides them, the directories of processes, which the layer above makes at each lookup (proc.h), and "self"
+// and "thread-self". There is one superblock, shown by every mount. An inode lives as long as somebody uses
+// it, and the next lookup of the name makes another with the same number.
 #include "fs/proc.h"
 #include "core/panic.h"
 #include "fs/proc_private.h"

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Pseudoterminals: pty(7), and the file system type "devpts" that names them (/dev/pts/N).
 //
-// Opening /dev/ptmx makes a pty: the file is its master, and the terminal (the slave) is what others open. What the master
-// writes is the terminal's input; what the terminal's output ring holds is what the master reads. The master has no line discipline
-// of its own: its termios ioctls are about the terminal.
+// Opening /dev/ptmx makes a pty: the file is its master, and the terminal (the slave) is what others open.
+// What the master writes is the terminal's input; what the terminal's output ring holds is what the master
+// reads. The master has no line discipline of its own: its termios ioctls are about the terminal.
 //
-// A pty is in the table while its master is open; its files and inodes hold references to the terminal inside.
+// A pty is in the table while its master is open; its files and inodes hold references to the terminal
+// inside.
 #include "fs/pty.h"
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// tmpfs: directories are the tree of dentries itself; regular files are tmpfs_data.c's; symlinks hold their target.
+// tmpfs: directories are the tree of dentries itself; regular files are tmpfs_data.c's; symlinks hold their
+// target.
 #include "fs/tmpfs.h"
 #include "core/errno.h"
 #include "core/panic.h"
@@ -159,7 +160,8 @@ static const struct inode_ops special_ops = {.setattr = inode_setattr};
 
 // ---- regular files
 
-// Copies n bytes from `offset` of the pages on, those that lie in a row at once. Gives the pages back. Bytes copied.
+// Copies n bytes from `offset` of the pages on, those that lie in a row at once. Gives the pages back. Bytes
+// copied.
 static size_t copy_pages(struct uio *u, struct page **pages, unsigned int count, size_t offset, size_t n) {
     size_t done = 0, part, copied = 0;
     for (unsigned int i = 0, run; i < count; i += run) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// tmpfs: the file system in memory; also what memfd_create(2) and shared anonymous memory are made of. tmpfs(5).
+// tmpfs: the file system in memory; also what memfd_create(2) and shared anonymous memory are made of.
+// tmpfs(5).
 #pragma once
 #include "fs/file.h"
 
 extern struct fs_type tmpfs_type;
 
-// The root directory of a new instance without limits, referenced. ERR_PTR(-ENOMEM). `type` as mounts shall show it.
+// The root directory of a new instance without limits, referenced. ERR_PTR(-ENOMEM). `type` as mounts shall
+// show it.
 struct dentry *__must_check tmpfs_create_instance(const struct fs_type *type, const char *options);
 static inline struct dentry *__must_check tmpfs_create_root(void) {
     return tmpfs_create_instance(&tmpfs_type, NULL);
@@ -14,9 +16,9 @@ static inline struct dentry *__must_check tmpfs_create_root(void) {
 struct file *__must_check tmpfs_create_anon(const char *name, size_t size, int flags);
 // memfd_create(2): "/memfd:name (deleted)". flags: MFD_*, checked by the caller.
 struct file *__must_check tmpfs_create_memfd(const char *name, unsigned int flags);
-// A regular file's content becomes `size` bytes at `data` (direct map), in reserved RAM that only it uses from now
-// on: nothing is copied until a page is mapped or written. Whole pages go to the allocator when the file lets go of them. The
-// old content goes.
+// A regular file's content becomes `size` bytes at `data` (direct map), in reserved RAM that only it uses
+// from now on: nothing is copied until a page is mapped or written. Whole pages go to the allocator when the
+// file lets go of them. The old content goes.
 void tmpfs_set_borrowed(struct inode *inode, const void *data, uint64_t size);
 // F_ADD_SEALS, F_GET_SEALS of a memfd. -EINVAL for other files.
 int __must_check tmpfs_add_seals(struct file *f, unsigned int seals);

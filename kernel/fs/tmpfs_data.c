@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The content of tmpfs files: pages in a radix tree, over bytes borrowed from an archive.
 //
-// A borrowed page that is whole (page-aligned in RAM, no other file's bytes on it) is *adopted* when it is first mapped or
-// written: it becomes a page of the tree, in place. Others are *copied* then. When a file lets go of borrowed whole pages,
-// they are *released* to the allocator; bytes on shared pages stay where they are.
+// A borrowed page that is whole (page-aligned in RAM, no other file's bytes on it) is *adopted* when it is
+// first mapped or written: it becomes a page of the tree, in place. Others are *copied* then. When a file
+// lets go of borrowed whole pages, they are *released* to the allocator; bytes on shared pages stay where
+// they are.
 #include "fs/tmpfs_data.h"
 #include "core/errno.h"
 #include "lib/string.h"
@@ -104,8 +105,8 @@ static void run_add(struct run *r, struct page *p) {
     r->count++;
 }
 
-// Drops the pages [first, last] of the subtree at *at, which begins with page `base`, and nodes that are empty then.
-// Returns how many pages went.
+// Drops the pages [first, last] of the subtree at *at, which begins with page `base`, and nodes that are
+// empty then. Returns how many pages went.
 static uint64_t tree_cut(void **at, unsigned int height, unsigned long base, unsigned long first,
                          unsigned long last, struct run *run) {
     uint64_t gone = 0;
@@ -187,8 +188,8 @@ void tmpfs_borrow_end(struct inode *inode) {
     __atomic_fetch_sub(&tmpfs_data(inode)->readers, 1, __ATOMIC_RELEASE);
 }
 
-// Waits until nobody reads borrowed bytes that have been cut off; who begins now sees what is left. Readers hold no lock that is
-// taken with [i] held.
+// Waits until nobody reads borrowed bytes that have been cut off; who begins now sees what is left. Readers
+// hold no lock that is taken with [i] held.
 static void wait_for_readers(struct tmpfs_data *t) {
     while (unlikely(__atomic_load_n(&t->readers, __ATOMIC_ACQUIRE)))
         thread_yield();
@@ -305,7 +306,8 @@ static bool is_mapped(struct inode *inode) {
     return !list_empty(&inode->backing.areas);
 }
 
-// Takes the borrowed bytes behind `size` from the file and gives those of their whole pages that are not in the tree back. [i]
+// Takes the borrowed bytes behind `size` from the file and gives those of their whole pages that are not in
+// the tree back. [i]
 static void cut_borrowed(struct inode *inode, uint64_t size) {
     struct tmpfs_data *t = tmpfs_data(inode);
     spin_lock(&inode->spin);
@@ -416,7 +418,8 @@ static struct page *backing_get_page(struct vm_backing *b, unsigned long index, 
     return PTR_ERR(p) == -ENOSPC ? ERR_PTR(-EFAULT) : p;
 }
 
-// Adopting is as good as being there. Behind the file's end there may be pages that a write has not filled yet.
+// Adopting is as good as being there. Behind the file's end there may be pages that a write has not filled
+// yet.
 static unsigned int backing_get_present(struct vm_backing *b, unsigned long index, struct page **pages,
                                         unsigned int n) {
     struct inode *inode = container_of(b, struct inode, backing);

@@ -3,9 +3,9 @@
 #pragma once
 #include "fs/file.h"
 
-// Page `index` of the content is, in this order: the page in the radix tree at `root`; a part of the borrowed bytes; zeros.
-// The tree has `height` levels of nodes of 512 pointers; height 0: root is page 0 itself, or NULL.
-// Key: [s] inode->spin, [i] inode->lock.
+// Page `index` of the content is, in this order: the page in the radix tree at `root`; a part of the borrowed
+// bytes; zeros. The tree has `height` levels of nodes of 512 pointers; height 0: root is page 0 itself, or
+// NULL. Key: [s] inode->spin, [i] inode->lock.
 struct tmpfs_data {
     void *root;             // [s]
     unsigned int height;    // [s]
@@ -23,20 +23,22 @@ extern const struct vm_backing_ops tmpfs_backing_ops;
 
 // The page with a reference, NULL if it is none (borrowed or zeros).
 struct page *tmpfs_find_page(struct inode *inode, unsigned long index);
-// The pages index, index + 1, ... as far as they are there without a gap, at most n, each with a reference. How many.
+// The pages index, index + 1, ... as far as they are there without a gap, at most n, each with a reference.
+// How many.
 unsigned int tmpfs_find_pages(struct inode *inode, unsigned long index, struct page **pages, unsigned int n);
-// The borrowed bytes from offset `at` on, *n or fewer (then *n says how many), which stay there until tmpfs_borrow_end().
-// NULL: byte `at` is in a page, or nowhere.
+// The borrowed bytes from offset `at` on, *n or fewer (then *n says how many), which stay there until
+// tmpfs_borrow_end(). NULL: byte `at` is in a page, or nowhere.
 const char *tmpfs_borrow(struct inode *inode, uint64_t at, size_t *n);
 void tmpfs_borrow_end(struct inode *inode);
-// The page with a reference, made if need be: from the borrowed bytes, or of zeros (`overwrite`: not cleared, the caller writes
-// all of it). ERR_PTR(-ENOMEM, -ENOSPC).
+// The page with a reference, made if need be: from the borrowed bytes, or of zeros (`overwrite`: not cleared,
+// the caller writes all of it). ERR_PTR(-ENOMEM, -ENOSPC).
 struct page *__must_check tmpfs_make_page(struct inode *inode, unsigned long index, bool overwrite);
 // Cuts the content off behind `size` bytes and clears the rest of the last page. [i]; not the inode's size.
 void tmpfs_cut(struct inode *inode, uint64_t size);
 // Zeros in [start, end), whole pages given back. [i] 0 or -ENOMEM.
 int __must_check tmpfs_punch(struct inode *inode, uint64_t start, uint64_t end);
-// Pages for all of [start, end), not empty. [i] 0 or -ENOSPC, and then no page more than before if there was none.
+// Pages for all of [start, end), not empty. [i] 0 or -ENOSPC, and then no page more than before if there was
+// none.
 int __must_check tmpfs_fill(struct inode *inode, uint64_t start, uint64_t end);
 // The first page number >= index that has content (`data`) or has none; `end` if there is none below it.
 unsigned long tmpfs_seek(struct inode *inode, unsigned long index, unsigned long end, bool data);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Terminals: the line discipline between a device (a serial port, or a pty's master) and readers. termios(3), tty_ioctl(2),
-// job control (credentials(7)).
+// Terminals: the line discipline between a device (a serial port, or a pty's master) and readers. termios(3),
+// tty_ioctl(2), job control (credentials(7)).
 #pragma once
 #include "fs/file.h"
 
 struct tty;
 
-// Registers the terminals: /dev/ttyS0 over the serial port, /dev/console over what `console=` names, /dev/tty,
-// and pseudoterminals.
+// Registers the terminals: /dev/ttyS0 over the serial port, /dev/console over what `console=` names,
+// /dev/tty, and pseudoterminals.
 void tty_init(void);
-// Called by proc when a session leader exits: hangs the terminal up, or (pty) sends SIGHUP to the foreground group. No process
-// of the session has it afterwards (session_clear_tty() is called from here).
+// Called by proc when a session leader exits: hangs the terminal up, or (pty) sends SIGHUP to the foreground
+// group. No process of the session has it afterwards (session_clear_tty() is called from here).
 void tty_session_exit(struct tty *tty, pid_t session);
 // dev_t of a terminal and its foreground process group, for /proc/PID/stat (0 / -1 if NULL).
 dev_t tty_dev(struct tty *tty);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The input side of the line discipline (termios(3), c_iflag, c_lflag, c_cc): editing of lines, echo, the characters
-// that send signals and hold output, and the four ways of reading without lines.
+// The input side of the line discipline (termios(3), c_iflag, c_lflag, c_cc): editing of lines, echo, the
+// characters that send signals and hold output, and the four ways of reading without lines.
 //
-// In canonical mode the bytes from `canon` to `head` are the line being edited, those from `tail` to `canon` are whole
-// lines. The last byte of a line is marked; a marked 0 byte is an end-of-file character, which readers do not see.
+// In canonical mode the bytes from `canon` to `head` are the line being edited, those from `tail` to `canon`
+// are whole lines. The last byte of a line is marked; a marked 0 byte is an end-of-file character, which
+// readers do not see.
 //
 // Everything that may call out (signals, starting output) is noted under the lock and done after it.
 #include "fs/tty_private.h"
@@ -60,8 +61,8 @@ static void put_line_end(struct tty *tty, unsigned char c) {
     tty->canon = tty->head;
 }
 
-// Whether another byte may be looked at. A full buffer without a line in it takes more, so that the line's end is seen,
-// but keeps none of it.
+// Whether another byte may be looked at. A full buffer without a line in it takes more, so that the line's
+// end is seen, but keeps none of it.
 static bool may_take(const struct tty *tty) {
     return tty->head - tty->tail < TTY_INPUT_SIZE - 1 || (lflag(tty, ICANON) && tty->canon == tty->tail);
 }
@@ -120,7 +121,8 @@ static void echo_erase(struct tty *tty, unsigned char c) {
         tty_echo_raw(tty, "\b \b", 3);
 }
 
-// Removes the last character, which may be of several bytes. Returns its first byte, or -1 if there is no whole one.
+// Removes the last character, which may be of several bytes. Returns its first byte, or -1 if there is no
+// whole one.
 static int erase_character(struct tty *tty) {
     unsigned int i = tty->head;
     unsigned char c;
@@ -435,8 +437,8 @@ static ssize_t copy_input(struct tty *tty, struct uio *u, bool *over) {
     return done;
 }
 
-// How a read waits, by the mode at its start: for `least` bytes (canonical: for a line) until the time is up; `between`
-// is allowed between two bytes once one has come.
+// How a read waits, by the mode at its start: for `least` bytes (canonical: for a line) until the time is up;
+// `between` is allowed between two bytes once one has come.
 struct read_wait {
     unsigned int least;
     ktime_t deadline, between;

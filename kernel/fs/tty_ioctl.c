@@ -55,7 +55,8 @@ static void set_speeds(struct ktermios *t) {
 
 // ---- termios
 
-// TCSETS2 and TCGETS2 use struct termios2, which is laid out as the kernel's own; struct termios is its beginning.
+// TCSETS2 and TCGETS2 use struct termios2, which is laid out as the kernel's own; struct termios is its
+// beginning.
 _Static_assert(sizeof(struct termios2) == sizeof(struct ktermios), "one layout");
 _Static_assert(offsetof(struct ktermios, c_ispeed) >= sizeof(struct termios) - 3, "a prefix");
 

@@ -8,12 +8,13 @@
 //   tty_serial.c  terminals over serial ports, /dev/console
 //   pty.c         terminals whose device is a program
 //
-// A terminal is a struct tty; its driver feeds tty_input() and takes what waits in the output ring. Both rings are indexed
-// by counters that run freely. Several files may be open on one terminal; each has a struct tty_file.
+// A terminal is a struct tty; its driver feeds tty_input() and takes what waits in the output ring. Both
+// rings are indexed by counters that run freely. Several files may be open on one terminal; each has a struct
+// tty_file.
 //
-// Locks: read_mutex and write_mutex keep readers and writers apart (they sleep), `lock` guards the input side, the termios
-// and the session; `out_lock` guards the output ring, is taken with interrupts disabled, and after `lock` where both are.
-// Key: [I] immutable, [l] lock, [o] out_lock, [a] atomic.
+// Locks: read_mutex and write_mutex keep readers and writers apart (they sleep), `lock` guards the input
+// side, the termios and the session; `out_lock` guards the output ring, is taken with interrupts disabled,
+// and after `lock` where both are. Key: [I] immutable, [l] lock, [o] out_lock, [a] atomic.
 #pragma once
 #include "fs/poll.h"
 #include "fs/tty.h"
@@ -94,11 +95,13 @@ static inline bool tty_hung_up(const struct tty_file *tf) {
 int __must_check tty_setup(struct tty *tty, const struct tty_driver *driver, dev_t dev);
 void tty_free_buffers(struct tty *tty);
 extern const struct file_ops tty_ops;
-// Makes f a file on the terminal, whose controlling terminal it may become. Takes over no reference. 0, -EBUSY, -EIO, -ENOMEM.
+// Makes f a file on the terminal, whose controlling terminal it may become. Takes over no reference. 0,
+// -EBUSY, -EIO, -ENOMEM.
 int __must_check tty_open_file(struct tty *tty, struct file *f, bool console, bool may_control);
 // A background process gets `sig` for touching its terminal. 0: go on; -EIO, -ERESTARTSYS.
 int __must_check tty_check_background(struct tty *tty, int sig);
-// The device is gone: every open file (but consoles) sees end of file and -EIO, the session loses the terminal.
+// The device is gone: every open file (but consoles) sees end of file and -EIO, the session loses the
+// terminal.
 void tty_hangup(struct tty *tty);
 // The session loses the terminal; its foreground group gets SIGHUP and, if `cont`, SIGCONT.
 void tty_end_session(struct tty *tty, bool cont);
@@ -106,7 +109,8 @@ bool tty_is_mine(struct tty *tty);                  // the current process's con
 int __must_check tty_take_control(struct tty *tty); // becomes it, for a session leader without one; -EPERM
 
 // tty_input.c
-// Bytes from the device, in thread context. Returns how many were taken; the driver keeps the others until unthrottle().
+// Bytes from the device, in thread context. Returns how many were taken; the driver keeps the others until
+// unthrottle().
 size_t tty_input(struct tty *tty, const char *text, size_t n);
 ssize_t tty_read_input(struct file *f, struct tty *tty, struct uio *u);
 bool tty_input_ready(struct tty *tty);         // poll: a read would not wait

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Terminals over serial ports: /dev/ttyS0 and on; and /dev/console, which is the one that `console=` names (the last one given,
-// else the first port).
+// Terminals over serial ports: /dev/ttyS0 and on; and /dev/console, which is the one that `console=` names
+// (the last one given, else the first port).
 //
 // Bytes come in an interrupt and go into a ring; one kernel thread, "ttyd", takes them through the line
-// discipline, which sends signals and echoes. What a terminal does not take stays in its ring until a reader has
-// made room.
+// discipline, which sends signals and echoes. What a terminal does not take stays in its ring until a reader
+// has made room.
 #include "core/cmdline.h"
 #include "core/panic.h"
 #include "core/printk.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Changes of the tree of names. A directory's inode->lock is held while its names change; a rename takes both directories' in an
-// order that no two renames disagree about, with `rename_lock` held, which also keeps directories from moving meanwhile.
+// Changes of the tree of names. A directory's inode->lock is held while its names change; a rename takes both
+// directories' in an order that no two renames disagree about, with `rename_lock` held, which also keeps
+// directories from moving meanwhile.
 #include "fs/vfs.h"
 #include "core/cred.h"
 #include "core/errno.h"

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Changes of the tree of names, by directory and name; who may do so has been checked (sys/path.c), or does not matter
-// (initrd, devtmpfs). Names are one component, `len` bytes. All take the directory's lock; none sleeps otherwise.
+// Changes of the tree of names, by directory and name; who may do so has been checked (sys/path.c), or does
+// not matter (initrd, devtmpfs). Names are one component, `len` bytes. All take the directory's lock; none
+// sleeps otherwise.
 #pragma once
 #include "fs/inode.h"
 #include "fs/path.h"
 
-// Makes a regular file, device, FIFO or socket (by mode), directory, symlink, one more name. 0 with *out (unless NULL) the new
-// dentry, referenced; with -EEXIST it is the one that is there; -EEXIST, -ENOENT (the directory has been removed), -EPERM (not possible there), -ENOSPC, -ENOMEM, -EROFS.
+// Makes a regular file, device, FIFO or socket (by mode), directory, symlink, one more name. 0 with *out
+// (unless NULL) the new dentry, referenced; with -EEXIST it is the one that is there; -EEXIST, -ENOENT (the
+// directory has been removed), -EPERM (not possible there), -ENOSPC, -ENOMEM, -EROFS.
 int __must_check vfs_create(struct dentry *dir, const char *name, size_t len, mode_t mode, dev_t rdev,
                             struct dentry **out);
 int __must_check vfs_mkdir(struct dentry *dir, const char *name, size_t len, mode_t mode,
@@ -14,20 +16,21 @@ int __must_check vfs_mkdir(struct dentry *dir, const char *name, size_t len, mod
 int __must_check vfs_symlink(struct dentry *dir, const char *name, size_t len, const char *target,
                              struct dentry **out);
 int __must_check vfs_link(struct dentry *dir, const char *name, size_t len, struct inode *target);
-// Removes a name: of a directory if `is_dir` (-ENOTDIR, -ENOTEMPTY), else of anything else (-EISDIR). -EBUSY: mounted on. `may`, if not
-// NULL, is asked about the victim under the lock and its error returned.
+// Removes a name: of a directory if `is_dir` (-ENOTDIR, -ENOTEMPTY), else of anything else (-EISDIR). -EBUSY:
+// mounted on. `may`, if not NULL, is asked about the victim under the lock and its error returned.
 int __must_check vfs_unlink(struct dentry *dir, const char *name, size_t len, bool is_dir,
                             int (*may)(struct inode *dir, struct inode *victim));
 // rename(2) within one mount; flags: RENAME_*. Its errors.
 int __must_check vfs_rename(struct dentry *old_dir, const char *old_name, size_t old_len,
                             struct dentry *new_dir, const char *new_name, size_t new_len, unsigned int flags,
                             int (*may)(struct inode *dir, struct inode *victim));
-// The child of that name, found or looked up, referenced. ERR_PTR(-ENOENT). The directory's lock is not needed.
+// The child of that name, found or looked up, referenced. ERR_PTR(-ENOENT). The directory's lock is not
+// needed.
 struct dentry *__must_check vfs_lookup(struct dentry *dir, const char *name, size_t len);
 // The size of a regular file; the caller has checked that it may be written. 0 or -EINVAL, -EFBIG, ...
 int __must_check vfs_truncate(struct inode *inode, off_t size);
-// chmod, chown, utimes by the current credentials: checks them, drops set-id bits where a change of owner must. attr->valid says
-// what; `now`: the times are "now", for which write permission suffices.
+// chmod, chown, utimes by the current credentials: checks them, drops set-id bits where a change of owner
+// must. attr->valid says what; `now`: the times are "now", for which write permission suffices.
 int __must_check vfs_setattr(struct inode *inode, struct iattr *attr, bool now);
 // -EROFS if the mount or the superblock may not be written.
 int __must_check mount_check_writable(const struct mount *mount);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Kernel stacks, in a part of the address space of their own. Each has a slot of twice its size, aligned to that, and lies
-// in its upper half; the lower half is never mapped, so a stack that runs over faults, and the trap entry can tell by one bit of sp.
+// Kernel stacks, in a part of the address space of their own. Each has a slot of twice its size, aligned to
+// that, and lies in its upper half; the lower half is never mapped, so a stack that runs over faults, and the
+// trap entry can tell by one bit of sp.
 //
-// A freed stack stays mapped for the next thread, up to FREE_MAX of them; more are unmapped on all harts and their pages given back.
+// A freed stack stays mapped for the next thread, up to FREE_MAX of them; more are unmapped on all harts and
+// their pages given back.
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/mmu.h"
 #include "arch/riscv/sbi.h"

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The page allocator: a buddy system over the banks of RAM, with a small cache of single pages for each hart.
 //
-// Memory comes to life as it is used. At boot each free range of RAM is just an interval with a *frontier*: what lies
-// below has been handed to the buddy system. Descriptors are valid by *chunks* of 4 MiB, the largest block: a chunk's
-// descriptors are cleared when its first page comes in from the frontier, is adopted or donated. A block's buddy lies
-// in the same chunk, so the buddy system looks at valid descriptors only.
+// Memory comes to life as it is used. At boot each free range of RAM is just an interval with a *frontier*:
+// what lies below has been handed to the buddy system. Descriptors are valid by *chunks* of 4 MiB, the
+// largest block: a chunk's descriptors are cleared when its first page comes in from the frontier, is adopted
+// or donated. A block's buddy lies in the same chunk, so the buddy system looks at valid descriptors only.
 //
-// Locks: `lock` for free lists, ranges and chunk bits, taken with interrupts disabled; a hart's cache is used with
-// interrupts disabled.
+// Locks: `lock` for free lists, ranges and chunk bits, taken with interrupts disabled; a hart's cache is used
+// with interrupts disabled.
 #include "mm/page.h"
 #include "arch/riscv/cpu.h"
 #include "core/panic.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Physical pages: their descriptors and the buddy allocator.
 //
-// Boot cost does not grow with RAM: a descriptor is uninitialised memory until its page (or the block it heads) is
-// first handed out from the frontier of untouched RAM, donated or adopted. Nothing here sleeps, so all of it may be
-// called under spinlocks and in interrupts. page.c has the vocabulary.
+// Boot cost does not grow with RAM: a descriptor is uninitialised memory until its page (or the block it
+// heads) is first handed out from the frontier of untouched RAM, donated or adopted. Nothing here sleeps, so
+// all of it may be called under spinlocks and in interrupts. page.c has the vocabulary.
 #pragma once
 #include "arch/riscv/layout.h"
 #include "core/types.h"
@@ -49,7 +49,8 @@ struct page *__must_check page_alloc(unsigned int order, unsigned int flags);
 // Fills a page with zeros (direct-map address), and copies one.
 void page_clear(void *to);
 void page_copy(void *restrict to, const void *restrict from);
-// The last reference has gone: gives the block back. Called by page_put() only, and by owners of pages without refs.
+// The last reference has gone: gives the block back. Called by page_put() only, and by owners of pages
+// without refs.
 void page_free(struct page *page);
 static inline void page_get(struct page *page) {
     __atomic_fetch_add(&page->refs, 1, __ATOMIC_RELAXED);
@@ -60,14 +61,15 @@ static inline void page_put(struct page *page) {
         page_free(page);
 }
 
-// page_put() of each of n pages, in less time; interrupts are disabled meanwhile, so n should be a few hundred at most.
+// page_put() of each of n pages, in less time; interrupts are disabled meanwhile, so n should be a few
+// hundred at most.
 void page_put_all(struct page **pages, unsigned int n);
 
-// Reserved RAM (the archive, the initrd, the device tree's copy) given to the allocator: whole pages [start, start +
-// count). Pages that are no RAM of ours are left out.
+// Reserved RAM (the archive, the initrd, the device tree's copy) given to the allocator: whole pages [start,
+// start + count). Pages that are no RAM of ours are left out.
 void page_donate(paddr_t start, size_t count);
-// Makes an in-use descriptor (refs 1, order 0) for one page of reserved RAM that an archive holds, so that it can be
-// mapped, and freed by page_put() as any other. The page must be RAM (phys_is_ram()).
+// Makes an in-use descriptor (refs 1, order 0) for one page of reserved RAM that an archive holds, so that it
+// can be mapped, and freed by page_put() as any other. The page must be RAM (phys_is_ram()).
 struct page *page_adopt(paddr_t pa);
 
 // A contiguous part of RAM and the descriptors of its pages. Read-only after memory_init().
@@ -124,8 +126,8 @@ void memory_get_stats(struct memory_stats *out);
 uint64_t memory_total_pages(void);
 uint64_t memory_free_pages(void);
 
-// Boot: one bank of RAM, and ranges within banks not to hand out (kernel, archive, initrd, device tree, firmware).
-// memory_init() then starts the allocator. Panics when called in the wrong order or with nonsense.
+// Boot: one bank of RAM, and ranges within banks not to hand out (kernel, archive, initrd, device tree,
+// firmware). memory_init() then starts the allocator. Panics when called in the wrong order or with nonsense.
 void memory_add_bank(paddr_t base, uint64_t size);
 void memory_reserve(paddr_t base, uint64_t size);
 void memory_init(void);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Page tables of user address spaces: see pgtable.h for the words.
 //
-// Each hart keeps some empty tables, and some empty roots, which have the kernel's entries already. The kernel is not
-// preempted and interrupts do not come here, so they need no lock.
+// Each hart keeps some empty tables, and some empty roots, which have the kernel's entries already. The
+// kernel is not preempted and interrupts do not come here, so they need no lock.
 #include "mm/pgtable.h"
 #include "arch/riscv/cpu.h"
 #include "core/panic.h"

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Page tables of user address spaces: Sv39, three levels of 512 entries. A leaf entry is 0 (nothing here), or holds a
-// page, on which it has a reference unless PTE_SPECIAL is set; one without PTE_V remembers a page that may not be
-// accessed now.
+// Page tables of user address spaces: Sv39, three levels of 512 entries. A leaf entry is 0 (nothing here), or
+// holds a page, on which it has a reference unless PTE_SPECIAL is set; one without PTE_V remembers a page
+// that may not be accessed now.
 //
-// The descriptor of each table has a bit for each *group* of 8 entries (page->groups), set when an entry of the group
-// is given out to be filled. So sparse tables are walked, copied and freed without looking at 512 entries, and a
-// table without groups is empty, hence all zeros, and kept for the next user without being cleared again.
+// The descriptor of each table has a bit for each *group* of 8 entries (page->groups), set when an entry of
+// the group is given out to be filled. So sparse tables are walked, copied and freed without looking at 512
+// entries, and a table without groups is empty, hence all zeros, and kept for the next user without being
+// cleared again.
 //
 // Who uses a table holds the lock of its address space. Nothing here drops translations.
 #pragma once
@@ -20,10 +21,11 @@ pte_t *__must_check pt_create(void);
 void pt_destroy(pte_t *root);
 // The leaf entry of va; NULL if there is no table for it. It must not be filled if it is empty.
 pte_t *pt_find(pte_t *root, unsigned long va);
-// The same, making the tables; the entry may be filled, and those that follow it within its group of 8. NULL: no memory.
+// The same, making the tables; the entry may be filled, and those that follow it within its group of 8. NULL:
+// no memory.
 pte_t *pt_make(pte_t *root, unsigned long va);
-// Takes tables that are empty after the leaves of [start, end) were cleared out of the tree and puts them on `freed`,
-// for pt_release() once no hart can walk them any more.
+// Takes tables that are empty after the leaves of [start, end) were cleared out of the tree and puts them on
+// `freed`, for pt_release() once no hart can walk them any more.
 void pt_trim(pte_t *root, unsigned long start, unsigned long end, struct list_head *freed);
 void pt_release(struct list_head *freed);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Small objects. A slab is a block of pages cut into objects of one size; its first page's descriptor holds the list
-// of its free objects. Each hart keeps a magazine of free objects a cache, filled and emptied by halves, so that most
-// calls touch nothing shared.
+// Small objects. A slab is a block of pages cut into objects of one size; its first page's descriptor holds
+// the list of its free objects. Each hart keeps a magazine of free objects a cache, filled and emptied by
+// halves, so that most calls touch nothing shared.
 //
-// Debug builds fill free objects with a pattern and look at it when they are given out: a write after free, or an
-// object that is freed twice, ends in a panic that names the cache.
+// Debug builds fill free objects with a pattern and look at it when they are given out: a write after free,
+// or an object that is freed twice, ends in a panic that names the cache.
 //
 // Locks: a cache's lock for its slabs; a magazine is used with interrupts disabled.
 #include "mm/slab.h"

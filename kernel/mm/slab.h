@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Small objects: caches of equal size with per-hart free lists, and kmalloc() over a set of them. Nothing sleeps;
-// all of it may be called in interrupts.
+// Small objects: caches of equal size with per-hart free lists, and kmalloc() over a set of them. Nothing
+// sleeps; all of it may be called in interrupts.
 #pragma once
 #include "core/types.h"
 

@@ -432,9 +432,9 @@ static void __attribute__((noinline)) settle_blocked(struct process *p, struct t
     spin_unlock_irqrestore(&p->sig_lock, flags);
 }
 
-// Usually nothing is pending and no lock is needed: the new set is stored before looking whether something is,
-// and a sender makes a signal pending before it looks at the set. So either we see the signal, or the sender
-// sees the set.
+// Usually nothing is pending and no lock is needed: the new set is stored before looking whether something
+// is, and a sender makes a signal pending before it looks at the set. So either we see the signal, or the
+// sender sees the set.
 void signal_set_blocked(sigset_bits set) {
     struct thread *t = current;
     struct process *p = t->process;

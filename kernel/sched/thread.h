@@ -136,8 +136,8 @@ bool thread_wake(struct thread *thread);
 // The same only if it sleeps in an INTERRUPTIBLE (or, if `fatal`, KILLABLE or STOPPED) state; a thread that
 // runs on another hart is made to look at its arch.work soon, which the caller has set.
 bool thread_wake_for_signal(struct thread *thread, bool fatal);
-// Between the two, waking a thread on another hart does not interrupt that hart yet. For those who wake with a
-// lock held that the woken thread takes first: it would wait for it, and for long if the waker's hart is a
+// Between the two, waking a thread on another hart does not interrupt that hart yet. For those who wake with
+// a lock held that the woken thread takes first: it would wait for it, and for long if the waker's hart is a
 // virtual one that its host stops at that very moment. They nest; no sleep in between.
 static inline void sched_defer_interrupts(void) {
     this_hart()->ipi_defer++;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// System calls about names: making, removing, renaming, reading directories, working directory and root, mounts. Attributes are in
-// sys/stat.c.
+// System calls about names: making, removing, renaming, reading directories, working directory and root,
+// mounts. Attributes are in sys/stat.c.
 #include "arch/riscv/uaccess.h"
 #include "fs/fdtable.h"
 #include "fs/mount.h"
@@ -47,7 +47,8 @@ static int place_check(const struct place *p) {
     return err ? err : inode_permission(p->dir.dentry->inode, SEARCH_AND_WRITE);
 }
 
-// For a new name: also that it is none yet, which counts before permission does, but is seen to by vfs.c if there is permission.
+// For a new name: also that it is none yet, which counts before permission does, but is seen to by vfs.c if
+// there is permission.
 static int place_check_new(const struct place *p, bool is_dir) {
     if (p->last.dots)
         return -EEXIST;

@@ -44,7 +44,8 @@ long sys_eventfd2(unsigned int count, int flags) {
 
 // ---- timeouts and masks
 
-// The monotonic deadline of a relative timeout: KTIME_NEVER if `user` is NULL, 0 if it is zero (do not sleep at all).
+// The monotonic deadline of a relative timeout: KTIME_NEVER if `user` is NULL, 0 if it is zero (do not sleep
+// at all).
 static int read_deadline(const void __user *user, ktime_t *deadline) {
     ktime_t t = KTIME_NEVER;
     int err = user ? timespec_read(user, &t) : 0;
@@ -52,8 +53,8 @@ static int read_deadline(const void __user *user, ktime_t *deadline) {
     return err;
 }
 
-// The end of ppoll and pselect6: puts the mask back if no signal is to be handled with it, and tells what is left
-// of the timeout. A call whose timeout cannot be told is not started again, as it would wait too long.
+// The end of ppoll and pselect6: puts the mask back if no signal is to be handled with it, and tells what is
+// left of the timeout. A call whose timeout cannot be told is not started again, as it would wait too long.
 static long finish_wait(long ret, const void __user *mask, void __user *timeout, ktime_t deadline) {
     if (mask && ret != -EINTR)
         signal_restore_user_mask();

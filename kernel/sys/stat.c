@@ -146,7 +146,8 @@ static long statfs_path(const struct path *p, void __user *user) {
         if (err)
             return err;
     }
-    // The flags of mount(2) up to MS_NOEXEC have the same numbers here; the two for access times come 10 bits later there.
+    // The flags of mount(2) up to MS_NOEXEC have the same numbers here; the two for access times come 10 bits
+    // later there.
     unsigned long flags = (p->mount->flags & 0xf) | (p->mount->flags & (MS_NOATIME | MS_NODIRATIME));
     struct statfs out = {.f_type = s.type,
                          .f_bsize = s.bsize,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The areas of an address space: finding, splitting, joining, placing; and the list of areas that map a backing.
+// The areas of an address space: finding, splitting, joining, placing; and the list of areas that map a
+// backing.
 #include "core/panic.h"
 #include "mm/slab.h"
 #include "upcalls.h"

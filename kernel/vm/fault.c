@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Page faults, and other ways to the page of an address.
 //
-// Writable entries belong to shared mappings and to private pages that nobody else refers to; a write to any other
-// page of a private area copies it. All writable entries have the dirty bit, and all have the accessed bit but for those
-// pages of files that were mapped around a fault or copied by fork(): there the hart sets it, and fork() copies what was used
-// since. If it turns out that harts trap instead, all entries have it from then on. An entry that only becomes more permissive is not told to other harts: they fault, find it
+// Writable entries belong to shared mappings and to private pages that nobody else refers to; a write to any
+// other page of a private area copies it. All writable entries have the dirty bit, and all have the accessed
+// bit but for those pages of files that were mapped around a fault or copied by fork(): there the hart sets
+// it, and fork() copies what was used since. If it turns out that harts trap instead, all entries have it
+// from then on. An entry that only becomes more permissive is not told to other harts: they fault, find it
 // right, and drop their own old translation.
 #include "arch/riscv/cpu.h"
 #include "core/panic.h"
@@ -29,8 +30,8 @@ bool vm_harts_set_accessed(void) {
     return READ_ONCE(accessed_traps) < ACCESSED_TRAPS_MAX;
 }
 
-// The bits of a leaf for PROT_READ | PROT_WRITE | PROT_EXEC, without the right to write. Without any right the entry
-// only remembers the page.
+// The bits of a leaf for PROT_READ | PROT_WRITE | PROT_EXEC, without the right to write. Without any right
+// the entry only remembers the page.
 static unsigned long rights(unsigned int prot) {
     static const uint8_t bits[] = {
         PTE_U | PTE_A,
@@ -45,8 +46,8 @@ static unsigned long rights(unsigned int prot) {
     return bits[prot & (PROT_READ | PROT_WRITE | PROT_EXEC)];
 }
 
-// Code is fetched through caches that do not see stores: before a page is first mapped executable, every hart drops
-// what it has fetched.
+// Code is fetched through caches that do not see stores: before a page is first mapped executable, every hart
+// drops what it has fetched.
 static void make_fetchable(struct page **pages, unsigned int n) {
     bool all = true;
     for (unsigned int i = 0; i < n; i++)
@@ -64,7 +65,8 @@ static void set_entry(struct vm_area *a, pte_t *pte, struct page *page, bool wri
     *pte = pte_make(page_to_phys(page), rights(a->prot) | (writable ? PTE_W | PTE_D : 0));
 }
 
-// A new right to write comes at the next write's fault, which knows whether to copy; unless nobody else has the page.
+// A new right to write comes at the next write's fault, which knows whether to copy; unless nobody else has
+// the page.
 void vm_rewrite_entry(const struct vm_area *a, pte_t *pte) {
     pte_t old = *pte, keep = 0;
     if (old & PTE_SPECIAL) {

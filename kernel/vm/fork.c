@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The copy of an address space that fork(2) makes.
 //
-// Anonymous pages are shared, read-only on both sides, until one side writes. The page that the stack pointer is on and
-// that of the thread pointer are copied at once: both sides write there before they do anything else, and two faults
-// are saved. Pages of files are shared too, if they were used since the last fork (the accessed bit, which is cleared) and
-// the area is not large; else they are left to be faulted in again. Anonymous pages always have the accessed bit.
+// Anonymous pages are shared, read-only on both sides, until one side writes. The page that the stack pointer
+// is on and that of the thread pointer are copied at once: both sides write there before they do anything
+// else, and two faults are saved. Pages of files are shared too, if they were used since the last fork (the
+// accessed bit, which is cleared) and the area is not large; else they are left to be faulted in again.
+// Anonymous pages always have the accessed bit.
 #include "arch/riscv/trap.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -88,8 +89,8 @@ static int share_pages(struct fork *f, const struct vm_area *a) {
     return 0;
 }
 
-// Copies the tree of areas below and with `a` in its shape, so that nothing has to be searched or balanced; each area's
-// pages with it. What has been copied before an error is in the new tree.
+// Copies the tree of areas below and with `a` in its shape, so that nothing has to be searched or balanced;
+// each area's pages with it. What has been copied before an error is in the new tree.
 static int copy_tree(struct fork *f, const struct vm_area *a, struct vm_area *parent,
                      struct vm_area **place) {
     struct vm_area *copy = area_copy(f->to, a);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Changing what is mapped: mmap(2), munmap(2), mprotect(2), brk(2), madvise(2), and truncation of what is mapped.
+// Changing what is mapped: mmap(2), munmap(2), mprotect(2), brk(2), madvise(2), and truncation of what is
+// mapped.
 #include "core/panic.h"
 #include "mm/slab.h"
 #include "upcalls.h"
@@ -338,8 +339,8 @@ out:
 
 // ---- truncation
 
-// The address space of an area that maps b and was not looked at in this round, with a reference; NULL: all were.
-// One that is being freed has nobody who could use its old mappings.
+// The address space of an area that maps b and was not looked at in this round, with a reference; NULL: all
+// were. One that is being freed has nobody who could use its old mappings.
 static struct vmspace *next_mapper(struct vm_backing *b, unsigned int round) {
     struct vmspace *vm = NULL;
     struct vm_area *a;

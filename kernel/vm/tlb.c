@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Translations that harts remember, and giving pages back safely.
 //
-// A page that leaves a page table may still be reached through a hart's old translation. So pages are gathered, the
-// translations dropped on all harts in vm->active_harts, and only then are the pages given back. A hart enters itself
-// there before it loads the table (vmspace.c), so one that is missed here loads the table as it is now.
+// A page that leaves a page table may still be reached through a hart's old translation. So pages are
+// gathered, the translations dropped on all harts in vm->active_harts, and only then are the pages given
+// back. A hart enters itself there before it loads the table (vmspace.c), so one that is missed here loads
+// the table as it is now.
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/sbi.h"
 #include "sched/thread.h"

@@ -33,8 +33,8 @@ void gather_range(struct gather *g, unsigned long start, unsigned long end);
 // Drops translations, then gives back what was gathered; g can be used on.
 void gather_finish(struct gather *g);
 
-// Takes all pages of [start, end) out of the page table; `files`: only pages of files, private copies stay. False if no
-// table had entries in use there.
+// Takes all pages of [start, end) out of the page table; `files`: only pages of files, private copies stay.
+// False if no table had entries in use there.
 bool vm_zap(struct gather *g, unsigned long start, unsigned long end, bool files);
 // The same, and the tables that are empty then.
 void vm_zap_tables(struct gather *g, unsigned long start, unsigned long end);
@@ -50,7 +50,8 @@ struct vm_area *area_prev(struct vm_area *a);
 void area_insert(struct vmspace *vm, struct vm_area *a);
 void area_remove(struct vmspace *vm, struct vm_area *a); // and frees it, its file at vm_unlock()
 void area_remove_all(struct vmspace *vm);
-// Gives up vm->lock, and then the files of areas that were removed: that may take locks which come before vm->lock.
+// Gives up vm->lock, and then the files of areas that were removed: that may take locks which come before
+// vm->lock.
 void vm_unlock(struct vmspace *vm);
 struct vm_area *area_copy(struct vmspace *to,
                           const struct vm_area *a); // not inserted; takes references. NULL: no memory
@@ -59,7 +60,8 @@ void area_enter_backing(struct vm_area *a);         // part of area_insert(): pu
 int __must_check area_split(struct vmspace *vm, unsigned long addr);
 // Joins `a` with its neighbours where they continue each other; the area that holds a's addresses then.
 struct vm_area *area_merge(struct vmspace *vm, struct vm_area *a);
-// Private anonymous memory at [start, end), which is free: makes a neighbour longer if that will do. True if it did.
+// Private anonymous memory at [start, end), which is free: makes a neighbour longer if that will do. True if
+// it did.
 bool area_absorb(struct vmspace *vm, unsigned long start, unsigned long end, unsigned int prot,
                  unsigned int flags);
 // A free range of `length` bytes at or near hint, else below vm->mmap_base. -ENOMEM.

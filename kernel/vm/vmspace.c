@@ -30,7 +30,8 @@ void vmspace_get(struct vmspace *vm) {
     ref_get(&vm->refs);
 }
 
-// Nobody else looks at it any more, and no hart has it loaded: neither locks nor dropping translations are needed.
+// Nobody else looks at it any more, and no hart has it loaded: neither locks nor dropping translations are
+// needed.
 void vmspace_put(struct vmspace *vm) {
     if (!vm || !ref_put(&vm->refs))
         return;
@@ -44,7 +45,8 @@ void vmspace_put(struct vmspace *vm) {
 
 // ---- switching
 
-// A hart is in active_harts from before it loads the page table until it has loaded another. Interrupts are disabled.
+// A hart is in active_harts from before it loads the page table until it has loaded another. Interrupts are
+// disabled.
 static void load(struct vmspace *vm) {
     struct hart *hart = this_hart();
     struct vmspace *old = hart->vmspace;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Address spaces: areas, mappings, faults. docs/memory.md tells how it works.
 //
-// A vmspace is a page table and a red-black tree of areas. An area maps a range of a backing (a file's pages) or
-// anonymous memory. Pages come in at the first touch; a private writable page is shared until written (copy on
-// write). Locks: vm->lock, a mutex; then locks of a backing's pages. vm->lock may be taken while an inode's lock is held.
+// A vmspace is a page table and a red-black tree of areas. An area maps a range of a backing (a file's pages)
+// or anonymous memory. Pages come in at the first touch; a private writable page is shared until written
+// (copy on write). Locks: vm->lock, a mutex; then locks of a backing's pages. vm->lock may be taken while an
+// inode's lock is held.
 #pragma once
 #include "arch/riscv/layout.h"
 #include "lib/tree.h"
@@ -13,8 +14,8 @@
 struct file;
 struct vmspace;
 
-// What an area gets its pages from: the content of a file (fs), or shared anonymous memory (also a tmpfs file).
-// A page number's page never changes while it is mapped, but for vm_backing_truncate().
+// What an area gets its pages from: the content of a file (fs), or shared anonymous memory (also a tmpfs
+// file). A page number's page never changes while it is mapped, but for vm_backing_truncate().
 struct vm_backing {
     const struct vm_backing_ops *ops;
     struct list_head areas; // [lock] vm_area.backing_link
@@ -22,13 +23,13 @@ struct vm_backing {
     unsigned int round; // [lock] number of the last vm_backing_truncate()
 };
 struct vm_backing_ops {
-    // The page `index` (in pages), with a reference for the caller. `write`: the page will be changed through a shared
-    // mapping (so a borrowed page must become the file's own, and holes must be filled). For reads of a hole a page of
-    // zeros will do, if vm_backing_truncate() is called before the hole is filled. Errors as ERR_PTR: -EFAULT past the
-    // end (SIGBUS), -ENOMEM. May sleep. Called with vm->lock held.
+    // The page `index` (in pages), with a reference for the caller. `write`: the page will be changed through
+    // a shared mapping (so a borrowed page must become the file's own, and holes must be filled). For reads
+    // of a hole a page of zeros will do, if vm_backing_truncate() is called before the hole is filled. Errors
+    // as ERR_PTR: -EFAULT past the end (SIGBUS), -ENOMEM. May sleep. Called with vm->lock held.
     struct page *(*get_page)(struct vm_backing *b, unsigned long index, bool write);
-    // Optional: up to `n` pages from `index` on that are present without work, for mapping around a fault. Returns how
-    // many were put into `pages` (stops at the first that is not there; each with a reference).
+    // Optional: up to `n` pages from `index` on that are present without work, for mapping around a fault.
+    // Returns how many were put into `pages` (stops at the first that is not there; each with a reference).
     unsigned int (*get_present)(struct vm_backing *b, unsigned long index, struct page **pages,
                                 unsigned int n);
 };
@@ -90,8 +91,9 @@ struct vmspace *__must_check vmspace_fork(struct vmspace *old);
 void vmspace_get(struct vmspace *vm);
 // The last reference frees everything; then no hart has it active. May sleep.
 void vmspace_put(struct vmspace *vm);
-// Makes it the current thread's and this hart's (NULL: the kernel's). References are the caller's: the thread's to the old
-// one is to be dropped, that to the new one becomes the thread's. sched calls vmspace_activate() at each switch.
+// Makes it the current thread's and this hart's (NULL: the kernel's). References are the caller's: the
+// thread's to the old one is to be dropped, that to the new one becomes the thread's. sched calls
+// vmspace_activate() at each switch.
 void vmspace_switch(struct vmspace *vm);
 void vmspace_activate(struct thread *next);
 
@@ -104,7 +106,8 @@ struct vm_map_args {
     unsigned int max_prot; // 0: all
     const char *name;
 };
-// The address, or -errno: -EINVAL, -ENOMEM, -EEXIST. Takes vm->lock, as all that follow unless they say otherwise.
+// The address, or -errno: -EINVAL, -ENOMEM, -EEXIST. Takes vm->lock, as all that follow unless they say
+// otherwise.
 long __must_check vm_map(struct vmspace *vm, const struct vm_map_args *args);
 int __must_check vm_unmap(struct vmspace *vm, unsigned long addr, unsigned long length);
 int __must_check vm_protect(struct vmspace *vm, unsigned long addr, unsigned long length, unsigned int prot);
@@ -113,12 +116,12 @@ long __must_check vm_remap(struct vmspace *vm, unsigned long addr, unsigned long
                            int flags, unsigned long new_addr);
 // brk(2): moves the end of the heap, at most `max_bytes` from its start; returns where it is then.
 unsigned long vm_brk(struct vmspace *vm, unsigned long addr, unsigned long max_bytes);
-// Brings in the pages of a range for reading (PROT_READ), for writing (PROT_WRITE), or as far as each area allows (0).
-// 0, -ENOMEM (a hole), -EFAULT (no access, no memory, past the end of a file).
+// Brings in the pages of a range for reading (PROT_READ), for writing (PROT_WRITE), or as far as each area
+// allows (0). 0, -ENOMEM (a hole), -EFAULT (no access, no memory, past the end of a file).
 int __must_check vm_populate(struct vmspace *vm, unsigned long addr, unsigned long length,
                              unsigned int access);
-// Calls fn for the part [start, end) of each area within [addr, end), with vm->lock held, until it returns an error. That error, or -ENOMEM
-// at the end if something in the range was not mapped.
+// Calls fn for the part [start, end) of each area within [addr, end), with vm->lock held, until it returns an
+// error. That error, or -ENOMEM at the end if something in the range was not mapped.
 int __must_check vm_for_range(struct vmspace *vm, unsigned long addr, unsigned long end,
                               int (*fn)(struct vmspace *vm, struct vm_area *a, unsigned long start,
                                         unsigned long end, void *arg),
@@ -126,15 +129,18 @@ int __must_check vm_for_range(struct vmspace *vm, unsigned long addr, unsigned l
 // For vm_for_range(): lets the pages go, so that they come anew. -EINVAL for locked ones.
 int vm_discard_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
                      void *arg);
-// Sets and clears flags (MAP_LOCKED, VM_*) of all areas in a range. -ENOMEM: something in it is not mapped, the rest was changed.
+// Sets and clears flags (MAP_LOCKED, VM_*) of all areas in a range. -ENOMEM: something in it is not mapped,
+// the rest was changed.
 int __must_check vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int set,
                                unsigned int clear);
-// A page of the kernel's own (vDSO image or data) at addr, read-only/executable as prot says; pages never freed.
+// A page of the kernel's own (vDSO image or data) at addr, read-only/executable as prot says; pages never
+// freed.
 int __must_check vm_map_special(struct vmspace *vm, unsigned long addr, const paddr_t *pages, size_t n,
                                 unsigned int prot, const char *name);
 // The area that holds addr, or the next above it (vm->lock held).
 struct vm_area *vm_area_find(struct vmspace *vm, unsigned long addr);
-// Calls fn for each area in order of addresses until it returns false. Takes vm->lock: fn must not fault on user memory.
+// Calls fn for each area in order of addresses until it returns false. Takes vm->lock: fn must not fault on
+// user memory.
 void vm_area_for_each(struct vmspace *vm, bool (*fn)(const struct vm_area *a, void *arg), void *arg);
 // What of an area is in memory, in pages; for fn of vm_area_for_each().
 struct vm_area_usage {
@@ -144,11 +150,12 @@ struct vm_area_usage {
 void vm_area_usage(const struct vm_area *a, struct vm_area_usage *out);
 // 1 if the page of addr is in memory, 0 if not, -ENOMEM where nothing is mapped.
 int vm_is_present(struct vmspace *vm, unsigned long addr);
-// Access to another (or this) address space without its page table: for /proc/PID/cmdline, environ, mem, exec's stack,
-// process_vm_readv. Bytes done, or -EFAULT if there were none.
+// Access to another (or this) address space without its page table: for /proc/PID/cmdline, environ, mem,
+// exec's stack, process_vm_readv. Bytes done, or -EFAULT if there were none.
 ssize_t __must_check vm_access(struct vmspace *vm, unsigned long addr, void *buf, size_t n, bool write);
-// Drops all mappings of backing's pages [first, last] in all address spaces after truncation. Called by fs with the
-// inode's lock, after the change that keeps get_page() from giving the pages out again. Not from get_page().
+// Drops all mappings of backing's pages [first, last] in all address spaces after truncation. Called by fs
+// with the inode's lock, after the change that keeps get_page() from giving the pages out again. Not from
+// get_page().
 void vm_backing_truncate(struct vm_backing *b, unsigned long first, unsigned long last);
 // Futex key of a user address: private areas: (vmspace, address); shared: (backing, offset). 0 or -EFAULT.
 struct futex_key {
@@ -156,8 +163,8 @@ struct futex_key {
     unsigned long offset;
 };
 int __must_check vm_futex_key(unsigned long addr, bool private_only, struct futex_key *key);
-// Waits until all harts that run this address space (`all`: all harts) have passed a full barrier and dropped what their
-// instruction fetch had ahead.
+// Waits until all harts that run this address space (`all`: all harts) have passed a full barrier and dropped
+// what their instruction fetch had ahead.
 void vm_barrier(struct vmspace *vm, bool all);
 
 // Boot, after sched_init().

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// demo [PLUGIN...]: has each plugin draw a picture, by default every one in /usr/lib/demo, and tells which object
-// each part was found in. The program is linked against libdemo.so and opens the plugins itself, with dlopen; the
-// plugins use libdemo.so too, and must find the program's copy of it.
+// demo [PLUGIN...]: has each plugin draw a picture, by default every one in /usr/lib/demo, and tells which
+// object each part was found in. The program is linked against libdemo.so and opens the plugins itself, with
+// dlopen; the plugins use libdemo.so too, and must find the program's copy of it.
 #define _GNU_SOURCE
 #include "demo.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// libdemo: a canvas of characters. The program prints one, the library keeps it, a plugin draws on it; three objects
-// that the loader has to bring together, which is what the demonstration is about.
+// libdemo: a canvas of characters. The program prints one, the library keeps it, a plugin draws on it; three
+// objects that the loader has to bring together, which is what the demonstration is about.
 #pragma once
 
 struct demo_canvas;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A plugin that draws a branching tree with fruit. It needs libm's trigonometry (in musl, libc's own) and so the
-// floating-point unit.
+// A plugin that draws a branching tree with fruit. It needs libm's trigonometry (in musl, libc's own) and so
+// the floating-point unit.
 #include "demo.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// seeds DIRECTORY: writes the fuzzers' first inputs: archives with every kind of entry, and small ELF files, into DIRECTORY/unpack and
-// DIRECTORY/elf.
+// seeds DIRECTORY: writes the fuzzers' first inputs: archives with every kind of entry, and small ELF files,
+// into DIRECTORY/unpack and DIRECTORY/elf.
 #include <linux/elf.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// unpack-to-text FILE...: unpacks archives, one over the other, into the model file system, with the kernel's own lib/, and prints the
-// tree that comes of it. Reports go to stderr. Exit status 1 if a file was not read to its end.
+// unpack-to-text FILE...: unpacks archives, one over the other, into the model file system, with the kernel's
+// own lib/, and prints the tree that comes of it. Reports go to stderr. Exit status 1 if a file was not read
+// to its end.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>

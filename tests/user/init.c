@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // /init of the user tests' archive: mounts what tests expect, runs every program in /tests in the order of
-// their names, and powers off. The host reads the console: "ok NAME", "not ok NAME", "# detail", and last "DONE".
+// their names, and powers off. The host reads the console: "ok NAME", "not ok NAME", "# detail", and last
+// "DONE".
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Waiting for files, the finer points: timeouts and masks of ppoll and pselect, nested epoll sets, files that are closed
-// while they are waited for, sizes of pipes, FIFOs.
+// Waiting for files, the finer points: timeouts and masks of ppoll and pselect, nested epoll sets, files that
+// are closed while they are waited for, sizes of pipes, FIFOs.
 #include "test.h"
 #include <fcntl.h>
 #include <poll.h>

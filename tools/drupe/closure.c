@@ -329,8 +329,8 @@ void closure_free(struct closure *c) {
 
 // ---- all closures ----
 
-// What a script needs and nobody has: an error for a script that was asked for by name, a note for one in a directory, where
-// examples and the like may lie around.
+// What a script needs and nobody has: an error for a script that was asked for by name, a note for one in a
+// directory, where examples and the like may lie around.
 static void report_script(const struct entry *script, const char *what) {
     if (script->named)
         complain("the script /%s (%s) needs %s, which is neither in the archive nor in a sysroot",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The commands of `drupe`, each with its own options and --help: argv[0] is the command's name. They give the exit status.
+// The commands of `drupe`, each with its own options and --help: argv[0] is the command's name. They give the
+// exit status.
 #pragma once
 
 int command_pack(int argc, char **argv);

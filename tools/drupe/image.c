@@ -10,8 +10,8 @@
 #define BOOT_MAGIC_OFFSET 56
 #define BOOT_MAGIC        "RSC\x05"
 
-// Where a byte of the image is in an ELF file: its segments hold the image from the first one's physical address on. False where
-// no segment has all `size` bytes.
+// Where a byte of the image is in an ELF file: its segments hold the image from the first one's physical
+// address on. False where no segment has all `size` bytes.
 static bool elf_offset(const uint8_t *bytes, size_t file_size, uint64_t image_offset, uint64_t size,
                        uint64_t *offset) {
     Elf64_Ehdr h;

@@ -111,7 +111,8 @@ static void add_host_tree(struct view *v, const char *guest, const char *host) {
     strings_free(&names);
 }
 
-// What a path inside sysroot number `index` is. False, and complained of, where it is not there or another sysroot hides it.
+// What a path inside sysroot number `index` is. False, and complained of, where it is not there or another
+// sysroot hides it.
 static bool find_in_sysroot(struct view *v, int index, const char *guest, const char *host,
                             unsigned int flags, struct found *f) {
     const char *sysroot = v->sysroots.at[index];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// `drupe`: what a person does with archives and images. Each command has its file; the closure of a program is closure.c over
-// view.c (the guest's files before they are packed) and object.c (what a file needs); tree.c holds what archive.c writes.
+// `drupe`: what a person does with archives and images. Each command has its file; the closure of a program
+// is closure.c over view.c (the guest's files before they are packed) and object.c (what a file needs);
+// tree.c holds what archive.c writes.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -48,6 +48,7 @@ void view_list(struct view *v, const char *path, struct strings *names);
 // The host path of a found regular file: where its bytes are.
 const char *found_host(const struct found *found);
 
-// If the host path lies in a sysroot: that sysroot's index, and the guest path there in `out`; else -1. Once the path has come to a
-// sysroot, what follows is the guest's: symlinks in it have not been followed on the host.
+// If the host path lies in a sysroot: that sysroot's index, and the guest path there in `out`; else -1. Once
+// the path has come to a sysroot, what follows is the guest's: symlinks in it have not been followed on the
+// host.
 int view_guest_path(struct view *v, const char *host, char *out, size_t size);

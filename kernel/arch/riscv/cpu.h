@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The hart: control registers, interrupts, the per-hart structure and the per-thread processor state.
 //
-// In the kernel `tp` holds the running thread; its first member is struct arch_thread. In user mode sscratch holds
-// it, and is 0 while in the kernel, which is how the trap entry tells where a trap came from.
+// In the kernel `tp` holds the running thread; its first member is struct arch_thread. In user mode sscratch
+// holds it, and is 0 while in the kernel, which is how the trap entry tells where a trap came from.
 #pragma once
 #include "lib/types.h"
 
@@ -119,18 +119,19 @@ static inline void fence_i(void) {
 }
 
 // Switches stacks and callee-saved registers from `from` to `to`, which becomes `current`. Interrupts are
-// disabled. Handles the FP state. Returns, on from's stack, when somebody switches back; the result is the thread
-// that ran before on this hart.
+// disabled. Handles the FP state. Returns, on from's stack, when somebody switches back; the result is the
+// thread that ran before on this hart.
 struct thread *arch_switch(struct thread *from, struct thread *to);
-// Makes the thread start in `entry(arg)` on its kernel stack whose top is `stack_top`; interrupts disabled at start.
+// Makes the thread start in `entry(arg)` on its kernel stack whose top is `stack_top`; interrupts disabled at
+// start.
 void arch_thread_init(struct thread *thread, void *stack_top, void (*entry)(void *), void *arg);
 // The trap frame of a user thread: at the top of its kernel stack.
 struct trap_frame *arch_user_frame(struct thread *thread);
 // Goes to user mode with the thread's trap frame; never returns. Runs user_return_work() first where asked.
 void arch_enter_user(void) __noreturn;
 
-// The current thread's trap frame holds new values: the way back to user mode loads all of it. (A system call's way back
-// else loads only what a call may change.) arch_enter_user() and work (WORK_*) imply it.
+// The current thread's trap frame holds new values: the way back to user mode loads all of it. (A system
+// call's way back else loads only what a call may change.) arch_enter_user() and work (WORK_*) imply it.
 static inline void arch_frame_changed(void) {
     __atomic_fetch_or(&((struct arch_thread *)tp_thread)->work, WORK_FRAME, __ATOMIC_RELAXED);
 }
@@ -141,8 +142,8 @@ void arch_enable_interrupts(void);
 // Has the firmware start hart `id`, which goes to hart_main() on the stack of harts[id].idle. 0 or -EIO.
 int __must_check arch_start_hart(unsigned int id);
 
-// FP state of a thread, brought to memory first where registers hold it newest (only for current or a thread that does
-// not run).
+// FP state of a thread, brought to memory first where registers hold it newest (only for current or a thread
+// that does not run).
 void fpu_save(struct thread *thread); // registers -> thread's fpu, if they are newer
 void fpu_discard(
     struct thread *thread); // thread's memory copy is the truth from now on (after writing arch_thread.fpu)

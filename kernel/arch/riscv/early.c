@@ -2,10 +2,10 @@
 // The kernel's page table.
 //
 // early_page_tables() runs with paging off, so it must not use absolute addresses: the compiler's references
-// are relative to the pc (medany), and this file is compiled without jump tables. It maps the image at its link
-// address page by page, each part with the rights it needs; the GiB of RAM that holds the image, where text and
-// read-only data are not writable either; and the GiB of the device tree. The rest of RAM follows when the
-// device tree has been read: one entry for each GiB.
+// are relative to the pc (medany), and this file is compiled without jump tables. It maps the image at its
+// link address page by page, each part with the rights it needs; the GiB of RAM that holds the image, where
+// text and read-only data are not writable either; and the GiB of the device tree. The rest of RAM follows
+// when the device tree has been read: one entry for each GiB.
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/layout.h"
 #include "arch/riscv/mmu.h"
@@ -88,7 +88,8 @@ void arch_set_page_table(paddr_t table) {
     local_sfence_all();
 }
 
-// Devices are mapped by 2 MiB pages, so that no table has to be allocated; two registers close together share one.
+// Devices are mapped by 2 MiB pages, so that no table has to be allocated; two registers close together share
+// one.
 volatile void *arch_ioremap(paddr_t pa, size_t size) {
     static unsigned int next;
     paddr_t first = pa & -MIB2;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Harts, the switch between threads, and floating-point state.
 //
-// FP registers are saved when a thread that has changed them (sstatus.FS dirty) leaves the hart, and loaded when
-// it first uses them after it has come back, unless they are still its own: nobody else has used the hart's registers since
-// (hart->fpu_owner) and it has not used another hart's (thread->fpu_hart). So a thread's memory copy is up to date whenever
-// it does not run. sstatus.FS of user mode lives in the thread's trap frame.
+// FP registers are saved when a thread that has changed them (sstatus.FS dirty) leaves the hart, and loaded
+// when it first uses them after it has come back, unless they are still its own: nobody else has used the
+// hart's registers since (hart->fpu_owner) and it has not used another hart's (thread->fpu_hart). So a
+// thread's memory copy is up to date whenever it does not run. sstatus.FS of user mode lives in the thread's
+// trap frame.
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/fault.h"
 #include "arch/riscv/layout.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The address space (Sv39) and the page-table entry. docs/memory.md draws the map. Also included from assembly.
+// The address space (Sv39) and the page-table entry. docs/memory.md draws the map. Also included from
+// assembly.
 #pragma once
 
 #define PAGE_SHIFT 12
@@ -64,7 +65,8 @@ extern pte_t *kernel_page_table;
 void arch_copy_kernel_mappings(pte_t *root);
 // Maps [pa, pa+size) of device registers. Early boot and drivers' probing only. NULL if out of room.
 volatile void *arch_ioremap(paddr_t pa, size_t size);
-// A kernel stack with a guard page below: returns its lowest address, NULL if no memory. Freed ones are cached, a few a hart.
+// A kernel stack with a guard page below: returns its lowest address, NULL if no memory. Freed ones are
+// cached, a few a hart.
 void *kstack_alloc(void);
 void kstack_free(void *stack);
 #endif

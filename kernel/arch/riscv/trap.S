@@ -5,11 +5,11 @@
  * saves registers in a struct trap_frame: from user mode at the top of the thread's kernel stack, from the
  * kernel on the stack it runs on.
  *
- * A system call saves and loads only what its C code may change. gp and s0-s11 stay where they are, for C functions
- * preserve the latter and the kernel never uses the former; so does a0, which comes back as the result. They join the frame when
- * somebody is going to read it: for clone, which copies it, for traces, and before work on the way back (signals, a new
- * turn of the scheduler). If the frame itself was changed (WORK_FRAME: a new program, a signal's return), all registers are
- * loaded from it instead.
+ * A system call saves and loads only what its C code may change. gp and s0-s11 stay where they are, for C
+ * functions preserve the latter and the kernel never uses the former; so does a0, which comes back as the
+ * result. They join the frame when somebody is going to read it: for clone, which copies it, for traces, and
+ * before work on the way back (signals, a new turn of the scheduler). If the frame itself was changed
+ * (WORK_FRAME: a new program, a signal's return), all registers are loaded from it instead.
  *
  * Interrupts are enabled during system calls and handling of exceptions from user mode; otherwise disabled.
  */
@@ -75,7 +75,8 @@ trap_entry:
 	addi	t0, t0, -CAUSE_ECALL
 	bnez	t0, not_a_call
 
-/* A system call: a0-a5 its arguments, a7 its number; they are still in their registers when the entry of the table is called. */
+/* A system call: a0-a5 its arguments, a7 its number; they are still in their registers when the entry of
+ * the table is called. */
 	ld	t0, syscall_entries
 	li	t2, SYSCALL_LIMIT
 	addi	t1, t1, 4		/* go on behind the ecall */

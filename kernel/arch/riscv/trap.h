@@ -5,9 +5,9 @@
 
 #define SYSCALL_LIMIT 512 // system calls' numbers are below
 
-// The order is that of riscv's user_regs_struct (asm/ptrace.h): pc, then x1..x31. During a system call a0, gp and s0-s11
-// are not in the frame but in their registers, or wherever C functions put them (trap.S); clone's and traces' entries and
-// user_return_work() find it complete.
+// The order is that of riscv's user_regs_struct (asm/ptrace.h): pc, then x1..x31. During a system call a0, gp
+// and s0-s11 are not in the frame but in their registers, or wherever C functions put them (trap.S); clone's
+// and traces' entries and user_return_work() find it complete.
 struct trap_frame {
     unsigned long pc, ra, sp, gp, tp;
     unsigned long t0, t1, t2, s0, s1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* User memory: the only instructions of the kernel that touch it. Each routine switches SUM on for itself; a fault in it that cannot be
- * mended goes on at the fix-up that uaccess_table names for its range. Routines check nothing: uaccess.c does. */
+/* User memory: the only instructions of the kernel that touch it. Each routine switches SUM on for itself; a
+ * fault in it that cannot be mended goes on at the fix-up that uaccess_table names for its range. Routines
+ * check nothing: uaccess.c does. */
 
 #define SUM	(1 << 18)
 	.macro	begin

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The only way to user memory. Every function may sleep (page faults), so no spinlock may be held; all
-// check that the range lies below USER_END and return -EFAULT for what cannot be accessed. Copies are at least 8
-// bytes at a time where both sides allow. Faults inside are fixed up through an exception table (uaccess.S).
+// check that the range lies below USER_END and return -EFAULT for what cannot be accessed. Copies are at
+// least 8 bytes at a time where both sides allow. Faults inside are fixed up through an exception table
+// (uaccess.S).
 #pragma once
 #include "arch/riscv/layout.h"
 #include "lib/types.h"
@@ -12,9 +13,11 @@ int __must_check copy_to_user(void __user *dst, const void *src, size_t n);
 size_t __must_check copy_from_user_partial(void *dst, const void __user *src, size_t n);
 size_t __must_check copy_to_user_partial(void __user *dst, const void *src, size_t n);
 int __must_check clear_user(void __user *dst, size_t n);
-// Copies a string with its NUL. Returns its length without the NUL, -EFAULT, or -ENAMETOOLONG if there is no NUL within n.
+// Copies a string with its NUL. Returns its length without the NUL, -EFAULT, or -ENAMETOOLONG if there is no
+// NUL within n.
 ssize_t __must_check strncpy_from_user(char *dst, const char __user *src, size_t n);
-// Atomic on user memory, for futexes and robust lists: 32-bit load; compare-and-swap (*old gets the value found). 0 or -EFAULT.
+// Atomic on user memory, for futexes and robust lists: 32-bit load; compare-and-swap (*old gets the value
+// found). 0 or -EFAULT.
 int __must_check user_load_u32(const uint32_t __user *addr, uint32_t *value);
 int __must_check user_cmpxchg_u32(uint32_t __user *addr, uint32_t *old, uint32_t new_value);
 // *addr = op(*addr, arg) for FUTEX_WAKE_OP: returns old value in *old.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The page that the kernel shares with the vDSO's code in every process, read-only there.
 //
-// Monotonic time in ns is (rdtime - boot_ticks) * mult / 2^32; realtime is that plus realtime_offset. `sequence` is odd
-// while the offset changes: a reader starts over if it was odd, or another one afterwards.
+// Monotonic time in ns is (rdtime - boot_ticks) * mult / 2^32; realtime is that plus realtime_offset.
+// `sequence` is odd while the offset changes: a reader starts over if it was odd, or another one afterwards.
 #pragma once
 #include <stdint.h>
 

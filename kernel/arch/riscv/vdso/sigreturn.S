@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a signal handler returns to. Unwinders know this sequence by its bytes, and by the frame's description. */
+/* Where a signal handler returns to. Unwinders know this sequence by its bytes, and by the frame's
+ * description. */
 #include <asm/unistd.h>
 
 	.text

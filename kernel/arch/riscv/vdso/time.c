@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The vDSO's clocks: what user programs read without entering the kernel. See arch/riscv/vdso_data.h for the data; vdso(7).
+// The vDSO's clocks: what user programs read without entering the kernel. See arch/riscv/vdso_data.h for the
+// data; vdso(7).
 #include "arch/riscv/vdso_data.h"
 #include <asm/unistd.h>
 #include <linux/time.h>
