@@ -8,7 +8,7 @@
                                  there yet, so a hardware breakpoint), continue.
 
 "Current" is what the selected hart runs. The hart must be in the kernel: in user mode QEMU lets gdb see no more
-than the program sees. Any system call will do: hbreak syscall_dispatch, continue.
+than the program sees. Any system call will do: hbreak sys_write, continue.
 """
 import os
 import struct
@@ -113,7 +113,7 @@ class Symbols(gdb.Command):
         name, _, path = argument.strip().rpartition("=")
         if not path:
             raise gdb.GdbError("usage: drupe symbols [NAME=]FILE")
-        name = name or os.path.basename(path)
+        name = os.path.basename(name or path)
         for area in areas():
             if file_name(area["file"]) == name:
                 base = int(area["start"]) - int(area["pgoff"]) * PAGE_SIZE - first_load(path)
