@@ -10,8 +10,11 @@ import pytest
 @pytest.mark.parametrize("memory", ["128M", "4G"])
 def test_boots_to_a_shell(boot, smp, memory):
     m = boot(smp=smp, memory=memory)
-    m.shell()
+    start = m.shell()
     assert m.run("grep -c ^processor /proc/cpuinfo").strip() == str(smp)
+    # Any hart may win the firmware's race to be the first.
+    assert m.run("grep -m1 ^hart /proc/cpuinfo").split()[-1] == re.search(r"Boot HART ID\s*: (\d+)", start).group(1)
+    assert "cannot be started" not in start
     total = int(re.search(r"MemTotal:\s+(\d+)", m.run("cat /proc/meminfo")).group(1))
     expected = {"128M": 128, "4G": 4096}[memory] * 1024
     assert 0.85 * expected < total <= expected

@@ -105,7 +105,7 @@ void arch_thread_init(struct thread *t, void *stack_top, void (*entry)(void *), 
 
 int arch_start_hart(unsigned int id) {
     paddr_t entry = virt_to_phys(secondary_start);
-    return sbi_hart_start(harts[id].hartid, entry, (unsigned long)harts[id].idle) ? -EIO : 0;
+    return sbi_hart_start(harts[id].hartid, entry, (unsigned long)harts[id].idle);
 }
 
 void arch_enable_interrupts(void) {

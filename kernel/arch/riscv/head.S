@@ -30,7 +30,7 @@ start:
 	csrw	sscratch, zero		/* 0: in the kernel */
 	li	t0, 3 << 13		/* floating point off */
 	csrc	sstatus, t0
-	mv	s0, a0
+	mv	s3, a0
 	mv	s1, a1
 	la	tp, boot_thread
 	la	sp, boot_stack_top
@@ -43,7 +43,7 @@ start:
 	la	sp, boot_stack_top
 	la	t0, trap_entry
 	csrw	stvec, t0
-	mv	a0, s0
+	mv	a0, s3
 	mv	a1, s1
 	mv	a2, s2
 	mv	s0, zero		/* fp: the end of backtraces */
