@@ -194,9 +194,23 @@ static void unpack_one(struct dentry *root, const char *which, const void *archi
             err ? "; not all of it could be read" : "");
 }
 
+// What Linux's image has in it if it was built without an archive, so that an archive made by somebody who may
+// not make device nodes starts an init with input and output.
+static int make_default_root(struct dentry *root) {
+    struct unpack_node *dev;
+    const struct unpack_attr directory = {.mode = S_IFDIR | 0755}, home = {.mode = S_IFDIR | 0700};
+    const struct unpack_attr console = {.mode = S_IFCHR | 0600, .rdev_major = 5, .rdev_minor = 1};
+    int err = make_directory(NULL, node_of(root), "dev", 3, &directory, &dev);
+    if (!err)
+        err = create(NULL, dev, "console", 7, &console, NULL, NULL);
+    return err ? err : make_directory(NULL, node_of(root), "root", 4, &home, NULL);
+}
+
 void initrd_load(void) {
     struct path root = mount_root();
     struct fdt_range external;
+    if (!__image_descriptor.archive_size && make_default_root(root.dentry))
+        panic("initrd: no memory for /dev/console");
     if (__image_descriptor.archive_size)
         unpack_one(root.dentry, "embedded",
                    phys_to_virt(kernel_phys_base + __image_descriptor.archive_offset),

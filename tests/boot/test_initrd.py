@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The external archive over the embedded one, and what a bad archive leaves."""
+import hashlib
+import shutil
 import subprocess
 
 import machine
@@ -88,14 +90,16 @@ def test_links_devices_modes_owners_and_times_arrive(boot, tmp_path):
     assert m.run("stat -c '%a %u %g %h %s %Y' /t/big").strip() == "4751 5 6 2 25600 981173106"
     assert m.run("stat -c %i /t/big /t/link | uniq | wc -l").strip() == "1"
     assert m.run("readlink /t/sym; stat -c %F /t/fifo").split("\n")[:2] == ["big", "fifo"]
-    assert m.run("md5sum < /t/link").split()[0] == "%s" % __import__("hashlib").md5(bytes(range(256)) * 100).hexdigest()
+    assert m.run("md5sum < /t/link").split()[0] == "%s" % hashlib.md5(bytes(range(256)) * 100).hexdigest()
 
 
-def test_someones_own_dynamic_init_from_gnu_cpio_boots(musl_gcc, cpio, tmp_path):
+@pytest.mark.parametrize("image", ["Image", "bare/Image"])
+def test_someones_own_dynamic_init_from_gnu_cpio_boots(musl_gcc, cpio, tmp_path, image):
     root = tmp_path / "root"
     (root / "lib").mkdir(parents=True)
+    shutil.copy(machine.BUILD / "sysroot/lib/libc.so", root / "lib/ld-musl-riscv64.so.1")
     musl_gcc(root / "init", '#include <stdio.h>\n#include <sys/reboot.h>\nint main(void) '
              '{ puts("my own init runs"); fflush(stdout); reboot(RB_POWER_OFF); }')
-    status, text = machine.run(initrd=cpio(root, tmp_path / "x.cpio"), memory="1G", append="rdinit=/init")
+    status, text = machine.run(kernel=machine.BUILD / image, initrd=cpio(root, tmp_path / "x.cpio"), memory="1G", append="rdinit=/init")
     assert "my own init runs" in text
     assert status == 0
