@@ -62,11 +62,18 @@ $(KERNEL_OBJ_DIR)/lib/%.o: lib/%.c | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
 	$(call say,CC,$<) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
 
+$(eval $(call outside_rule,$(KERNEL_OBJ_DIR),$(KERNEL_CC) $(KERNEL_CFLAGS) -ffunction-sections -fdata-sections -Ikernel/core/shim))
+$(KERNEL_OBJ_DIR)/outside.o: $(call outside_obj,$(KERNEL_OBJ_DIR)) # what of it is used
+	@$(CROSS)ld -r --gc-sections $(OUTSIDE_API:%=-u %) $^ -o $@
+
+$(KERNEL_OBJ_DIR)/lib/decompress/%.o: KERNEL_CFLAGS += $(call outside_include,$<) -Ikernel/core/shim
+$(KERNEL_OBJ_DIR)/lib/decompress/%.o: | $(OUTSIDE_SOURCES)
+
 $(KERNEL_OBJ_DIR)/libfdt/%.o: $(LIBFDT_STAMP) $(KERNEL_INCLUDE_STAMP)
 	@mkdir -p $(@D)
-	$(call say,CC,libfdt/$*.c) $(KERNEL_CC) $(KERNEL_CFLAGS) -Ikernel/core/libfdt-shim -I$(LIBFDT_DIR) -w -c $(LIBFDT_DIR)/$*.c -o $@
+	$(call say,CC,libfdt/$*.c) $(KERNEL_CC) $(KERNEL_CFLAGS) -Ikernel/core/shim -I$(LIBFDT_DIR) -w -c $(LIBFDT_DIR)/$*.c -o $@
 
-$(KERNEL_OBJ_DIR)/core/fdt.o: KERNEL_CFLAGS += -Ikernel/core/libfdt-shim -I$(LIBFDT_DIR)
+$(KERNEL_OBJ_DIR)/core/fdt.o: KERNEL_CFLAGS += -Ikernel/core/shim -I$(LIBFDT_DIR)
 
 # Code that runs before the page tables are on may not use absolute addresses, which jump tables are.
 $(KERNEL_OBJ_DIR)/arch/riscv/early.o: KERNEL_CFLAGS += -fno-jump-tables
@@ -99,7 +106,7 @@ $(KERNEL_OBJ_DIR)/arch/riscv/vdso.S.o: KERNEL_CFLAGS += -DVDSO_FILE='"$(VDSO_DIR
 # ---- linking
 
 KERNEL_LDFLAGS := -nostdlib -static --no-relax --build-id=none -z noexecstack --no-warn-rwx-segments -T kernel/kernel.lds
-KERNEL_ALL := $(KERNEL_OBJ) $(LIBFDT_OBJ)
+KERNEL_ALL := $(KERNEL_OBJ) $(LIBFDT_OBJ) $(KERNEL_OBJ_DIR)/outside.o
 
 $(KOUT)/drupe.nosym.elf: $(KERNEL_ALL) $(KERNEL_OBJ_DIR)/nosym.o kernel/kernel.lds
 	@$(CROSS)ld $(KERNEL_LDFLAGS) $(filter %.o,$^) -o $@
@@ -139,4 +146,4 @@ kernel: $(KOUT)/drupe.elf $(KOUT)/Image ## build the kernel alone (KOUT=build IN
 .FORCE:
 .PHONY: kernel .FORCE
 
--include $(KERNEL_OBJ:.o=.d) $(wildcard $(VDSO_DIR)/*.d)
+-include $(KERNEL_OBJ:.o=.d) $(patsubst %.o,%.d,$(call outside_obj,$(KERNEL_OBJ_DIR))) $(wildcard $(VDSO_DIR)/*.d)

@@ -51,3 +51,15 @@ unsigned __int128 __udivti3(unsigned __int128 a, unsigned __int128 b) {
     }
     return quotient;
 }
+
+// Bytes in the other order.
+uint32_t __bswapsi2(uint32_t x);
+uint32_t __bswapsi2(uint32_t x) {
+    x = (x & 0x00ff00ffu) << 8 | (x >> 8 & 0x00ff00ffu);
+    return x << 16 | x >> 16;
+}
+
+uint64_t __bswapdi2(uint64_t x);
+uint64_t __bswapdi2(uint64_t x) {
+    return (uint64_t)__bswapsi2((uint32_t)x) << 32 | __bswapsi2((uint32_t)(x >> 32));
+}

@@ -1,5 +1,6 @@
 # lib/: the sources that host and kernel share, and the host's archive of them. Each side compiles them with its own flags.
-LIB_SRC := lib/cpio.c lib/elf.c lib/path.c lib/text.c lib/unpack.c
+LIB_SRC := lib/cpio.c lib/elf.c lib/path.c lib/text.c lib/unpack.c lib/unpack_buffer.c $(addprefix lib/decompress/,decompress.c gzip.c lz4.c xz.c zstd.c)
+include lib/outside.mk
 
 HOSTCC ?= gcc
 HOST_CFLAGS ?= -O2 -g
@@ -9,6 +10,10 @@ LIB_HOST_OBJ := $(LIB_SRC:lib/%.c=$(B)/host/lib/%.o)
 
 $(B)/host/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
-	$(call say,HOSTCC,$<) $(HOSTCC) $(HOST_WARNINGS) $(HOST_CFLAGS) -I. -MMD -MP -c $< -o $@
+	$(call say,HOSTCC,$<) $(HOSTCC) $(HOST_WARNINGS) $(HOST_CFLAGS) -I. $(call outside_include,$<) -MMD -MP -c $< -o $@
+
+HOST_OUTSIDE_OBJ := $(call outside_obj,$(B)/host)
+$(eval $(call outside_rule,$(B)/host,$(HOSTCC) $(HOST_CFLAGS)))
+$(B)/host/lib/decompress/%.o: | $(OUTSIDE_SOURCES)
 
 -include $(LIB_HOST_OBJ:.o=.d)

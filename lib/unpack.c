@@ -3,13 +3,12 @@
 // parent and one call of the sink; all else is off that path. The remembered nodes of directories are not
 // held: whenever a directory or a symlink is removed they are forgotten. Nodes in the tables of links and of
 // mtimes are held.
-#include "lib/unpack.h"
+#include "lib/unpack_private.h"
 #include "lib/errno.h"
 #include "lib/path.h"
 #include "lib/text.h"
 #include "lib/tree.h"
 
-#define TEXT_MAX        512
 #define LINK_TARGET_MAX 4095
 #define FOLLOW_MAX      40 // symlinks on one way, as in Linux
 #define SKIPPED         1  // the entry was reported and is done with
@@ -102,7 +101,7 @@ static int link_add(struct unpack *u, const struct cpio_entry *e, struct unpack_
     return 0;
 }
 
-static void links_forget(struct unpack *u) {
+void unpack_links_forget(struct unpack *u) {
     u->links = NULL;
     while (u->link_chunks) {
         struct unpack_chunk *chunk = u->link_chunks;
@@ -149,7 +148,7 @@ static void times_set(struct unpack *u) {
 
 // ---- reports ----
 
-static void report(struct unpack *u, enum unpack_severity severity, const char *sentence) {
+void unpack_report(struct unpack *u, enum unpack_severity severity, const char *sentence) {
     if (severity == UNPACK_NOTE)
         u->summary.notes++;
     else if (severity == UNPACK_WARNING)
@@ -162,14 +161,14 @@ static void report(struct unpack *u, enum unpack_severity severity, const char *
 static void report_entry(struct unpack *u, enum unpack_severity severity, const struct cpio_entry *e,
                          const char *what, const char *remedy) {
     struct text t;
-    text_begin(&t, u->text, TEXT_MAX);
-    t.length = cpio_entry_text(e->archive, e->index, e->name, e->name_length, u->text, TEXT_MAX);
+    text_begin(&t, u->text, UNPACK_TEXT_MAX);
+    t.length = cpio_entry_text(e->archive, e->index, e->name, e->name_length, u->text, UNPACK_TEXT_MAX);
     text_add(&t, ", offset ");
     text_add_number(&t, e->header);
     text_add(&t, ": ");
     text_add(&t, what);
     text_add(&t, remedy);
-    report(u, severity, u->text);
+    unpack_report(u, severity, u->text);
 }
 
 static int skip(struct unpack *u, const struct cpio_entry *e, const char *why) {
@@ -179,19 +178,19 @@ static int skip(struct unpack *u, const struct cpio_entry *e, const char *why) {
 
 static void report_no_room(struct unpack *u, const struct cpio_entry *e) {
     struct text t;
-    text_begin(&t, u->text, TEXT_MAX);
-    t.length = cpio_entry_text(e->archive, e->index, e->name, e->name_length, u->text, TEXT_MAX);
+    text_begin(&t, u->text, UNPACK_TEXT_MAX);
+    t.length = cpio_entry_text(e->archive, e->index, e->name, e->name_length, u->text, UNPACK_TEXT_MAX);
     text_add(&t, ", offset ");
     text_add_number(&t, e->header);
     text_add(&t, ": no room for it and its ");
     text_add_number(&t, e->data_size);
     text_add(&t, " bytes; it and all behind it are left out");
-    report(u, UNPACK_ERROR, u->text);
+    unpack_report(u, UNPACK_ERROR, u->text);
 }
 
-static void report_error(struct unpack *u, enum unpack_severity severity, const struct cpio_error *error) {
-    cpio_error_text(error, u->text, TEXT_MAX);
-    report(u, severity, u->text);
+void unpack_report_error(struct unpack *u, enum unpack_severity severity, const struct cpio_error *error) {
+    cpio_error_text(error, u->text, UNPACK_TEXT_MAX);
+    unpack_report(u, severity, u->text);
 }
 
 // What became of an entry: an error that ends the buffer stays one, any other is reported and the entry
@@ -397,6 +396,8 @@ static void count_span(struct unpack *u, const struct unpack_span *span) {
     u->summary.bytes += span->size;
     u->summary.copied += span->copied;
     u->summary.borrowed += span->size - span->copied;
+    if (span->size > span->copied)
+        unpack_keep(u, span->data, span->size);
 }
 
 static int rewrite(struct unpack *u, struct unpack_node *node, const struct unpack_attr *attr,
@@ -548,74 +549,32 @@ int unpack_begin(struct unpack *u, const struct unpack_sink *sink, void *ctx, st
     *u = (struct unpack){.sink = sink, .ctx = ctx, .root = root};
     parent_forget(u);
     u->parent = sink->alloc(ctx, CPIO_PATH_MAX);
-    u->text = sink->alloc(ctx, TEXT_MAX);
+    u->text = sink->alloc(ctx, UNPACK_TEXT_MAX);
     if (u->parent && u->text)
         return 0;
     unpack_end(u);
     return -ENOMEM;
 }
 
-static void report_no_trailer(struct unpack *u, const struct cpio_reader *r) {
-    struct text t;
-    text_begin(&t, u->text, TEXT_MAX);
-    text_add(&t, "archive ");
-    text_add_number(&t, r->archive);
-    text_add(&t, " ends behind entry ");
-    text_add_number(&t, r->index);
-    text_add(&t, " without a trailer; archive truncated?");
-    report(u, UNPACK_NOTE, u->text);
-}
-
-static int unpack_entry(struct unpack *u, const struct cpio_entry *e) {
+int unpack_entry(struct unpack *u, const struct cpio_entry *e) {
     struct cpio_error error;
     u->summary.entries++;
     if (e->has_checksum && !cpio_verify(e, &error)) {
-        report_error(u, UNPACK_ERROR, &error);
+        unpack_report_error(u, UNPACK_ERROR, &error);
         return -EINVAL;
     }
     int err = make_entry(u, e);
     return err ? settle(u, e, err) : 0;
 }
 
-int unpack_buffer(struct unpack *u, const void *buffer, uint64_t size) {
-    struct cpio_reader reader;
-    struct cpio_entry entry;
-    int err = 0;
-    cpio_open(&reader, buffer, size);
-    while (!err) {
-        switch (cpio_next(&reader, &entry)) {
-        case CPIO_ENTRY:
-            err = unpack_entry(u, &entry);
-            break;
-        case CPIO_TRAILER:
-            links_forget(u);
-            break;
-        case CPIO_SKIPPED:
-            report_error(u, UNPACK_WARNING, &reader.error);
-            break;
-        case CPIO_ERROR:
-            report_error(u, UNPACK_ERROR, &reader.error);
-            err = -EINVAL;
-            break;
-        case CPIO_END:
-            if (reader.in_archive)
-                report_no_trailer(u, &reader);
-            goto out;
-        }
-    }
-out:
-    u->summary.archives += reader.archive;
-    return err;
-}
-
 void unpack_end(struct unpack *u) {
     times_set(u);
-    links_forget(u);
+    unpack_links_forget(u);
     char *pages[] = {u->parent, u->walk[0], u->walk[1]};
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
         if (pages[i])
             u->sink->free(u->ctx, pages[i], CPIO_PATH_MAX);
     if (u->text)
-        u->sink->free(u->ctx, u->text, TEXT_MAX);
+        u->sink->free(u->ctx, u->text, UNPACK_TEXT_MAX);
     u->parent = u->walk[0] = u->walk[1] = u->text = NULL;
 }

@@ -25,7 +25,7 @@
 //
 // Between unpack_begin() and unpack_end() nothing else changes the tree. No locks: one caller at a time.
 // Sleeps as the sink does. The unpacker allocates through the sink only, at most UNPACK_ALLOC_MAX bytes at
-// once.
+// once, and DECOMPRESS_ALLOC_MAX where there is compressed data.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -93,6 +93,13 @@ struct unpack_sink {
     // Memory for the unpacker itself: aligned for any object, not cleared; NULL where there is none.
     void *(*alloc)(void *ctx, size_t size);
     void (*free)(void *ctx, void *memory, size_t size);
+    // Memory for decompressed archives: the largest piece there is, aligned to a page, *size bytes; NULL and 0 where
+    // there is none. No other memory is asked for but the decompressor's own until keep() says how much of it
+    // is used; the rest goes back. What is kept stays as the buffer does.
+    void *(*room)(void *ctx, uint64_t *size);
+    void (*keep)(void *ctx, void *room, uint64_t size, uint64_t used);
+    // These bytes, of the buffer or of what was kept, will not be read again, and no file points to them.
+    void (*release)(void *ctx, const void *data, uint64_t size);
     // One sentence about the archive, without a newline, such as cpio_error_text() makes.
     void (*report)(void *ctx, enum unpack_severity severity, const char *sentence);
 };
@@ -101,6 +108,7 @@ struct unpack_summary {
     uint64_t archives, entries; // trailers do not count
     uint64_t bytes;             // of all data and link targets
     uint64_t borrowed, copied;  // bytes of files' data
+    uint64_t decompressed;      // bytes that came out of compressed archives
     uint64_t implied;           // directories made without an entry
     uint64_t notes, warnings, errors;
 };
@@ -130,6 +138,8 @@ struct unpack {
     struct unpack_chunk *link_chunks;
     struct unpack_times *times, *times_last; // mtimes of directories, in order
     char *text;                              // for reports
+    const char *needless; // of the buffer being read: what lies between here and the reader is not needed
+    uint64_t archives;    // of this buffer so far
 };
 
 // Starts unpacking into the tree at `root`. -ENOMEM. On success unpack_end() must follow.

@@ -33,6 +33,8 @@ test python3-pexpect - tests on the console
 test libcmocka-dev - unit tests
 test cpio - archives of GNU cpio, to test against
 test libarchive-tools - archives of bsdcpio, to test against
+test zstd - compressed archives, to test with
+test lz4 - compressed archives, to test with
 test clang - fuzzers and the static analyser
 test libclang-rt-dev - fuzzers and sanitizers
 test clang-format - the format check

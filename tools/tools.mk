@@ -12,14 +12,14 @@ $(B)/host/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<) $(HOSTCC) $(DRUPE_CFLAGS) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/drupe: $(DRUPE_OBJ) $(LIB_HOST_OBJ)
+$(B)/drupe: $(DRUPE_OBJ) $(LIB_HOST_OBJ) $(HOST_OUTSIDE_OBJ)
 	$(call say,HOSTLD,$@) $(HOSTCC) $(HOST_CFLAGS) $^ $(LIBELF_LIBS) -o $@.tmp && mv $@.tmp $@
 
 $(B)/host/asan/%.o: %.c
 	@mkdir -p $(@D)
-	$(call say,HOSTCC,$<) $(HOSTCC) $(DRUPE_CFLAGS) $(DRUPE_SANITIZE) -MMD -MP -c $< -o $@
+	$(call say,HOSTCC,$<) $(HOSTCC) $(DRUPE_CFLAGS) $(DRUPE_SANITIZE) $(call outside_include,$<) -MMD -MP -c $< -o $@
 
-$(B)/host/asan/drupe: $(DRUPE_ASAN_OBJ)
+$(B)/host/asan/drupe: $(DRUPE_ASAN_OBJ) $(HOST_OUTSIDE_OBJ)
 	$(call say,HOSTLD,$@) $(HOSTCC) $(DRUPE_SANITIZE) $^ $(LIBELF_LIBS) -o $@
 
 -include $(DRUPE_OBJ:.o=.d) $(DRUPE_ASAN_OBJ:.o=.d)

@@ -3,6 +3,7 @@
 // tmpfs, whose nodes are dentries. Files keep pointing into the archive (tmpfs_set_borrowed()), which is
 // reserved memory and stays.
 #include "initrd/initrd.h"
+#include "core/cmdline.h"
 #include "core/errno.h"
 #include "core/fdt.h"
 #include "core/panic.h"
@@ -10,8 +11,11 @@
 #include "fs/mount.h"
 #include "fs/tmpfs.h"
 #include "fs/vfs.h"
+#include "lib/format.h"
 #include "lib/image.h"
+#include "lib/string.h"
 #include "lib/unpack.h"
+#include "mm/page.h"
 #include "mm/slab.h"
 #include "sched/clock.h"
 #include <linux/stat.h>
@@ -153,6 +157,32 @@ static void release(void *ctx, void *memory, size_t size) {
     kfree(memory);
 }
 
+// ---- memory of archives
+
+static void *room(void *ctx, uint64_t *size) {
+    (void)ctx;
+    paddr_t base = memory_take_untouched(size);
+    return base ? phys_to_virt(base) : NULL;
+}
+
+static void keep(void *ctx, void *memory, uint64_t size, uint64_t used) {
+    (void)ctx;
+    uint64_t kept = ALIGN_UP(used, (uint64_t)PAGE_SIZE);
+    if (size > kept)
+        memory_return_untouched(virt_to_phys(memory) + kept, size - kept);
+}
+
+// Whole pages only; what is left of others goes with the last file on them.
+static void release_memory(void *ctx, const void *data, uint64_t size) {
+    (void)ctx;
+    paddr_t base = virt_to_phys(data);
+    paddr_t first = ALIGN_UP(base, (paddr_t)PAGE_SIZE), end = ALIGN_DOWN(base + size, (paddr_t)PAGE_SIZE);
+    if (first >= end)
+        return;
+    page_donate(first, (end - first) >> PAGE_SHIFT);
+    memory_account(MEM_RELEASED, (long)((end - first) >> PAGE_SHIFT));
+}
+
 // ctx: which archive it is about.
 static void report(void *ctx, enum unpack_severity severity, const char *sentence) {
     static const enum log_level levels[] = {
@@ -176,22 +206,49 @@ static const struct unpack_sink sink = {
     .drop = drop,
     .alloc = allocate,
     .free = release,
+    .room = room,
+    .keep = keep,
+    .release = release_memory,
     .report = report,
 };
 
 // ---- the two archives
 
-static void unpack_one(struct dentry *root, const char *which, const void *archive, uint64_t size) {
+// initrd=strict or initrd=lenient on the command line: whether to go on where memory ends before the archive does.
+// Without it the embedded archive is strict: half a root that somebody built into the image is no root.
+static bool is_strict(bool embedded) {
+    const char *word = cmdline_get("initrd");
+    if (word && !strcmp(word, "strict"))
+        return true;
+    return embedded && !(word && !strcmp(word, "lenient"));
+}
+
+static void summarise(const char *which, const struct unpack_summary *s, ktime_t took, int err) {
+    char decompressed[48] = "";
+    if (s->decompressed)
+        lib_snprintf(decompressed, sizeof(decompressed), "%lu decompressed, ", s->decompressed);
+    pr_info(
+        "initrd: %s archive: %lu entries, %lu bytes, %s%lu borrowed, %lu copied, %lu directories implied, "
+        "%lu warnings, in %ld us%s",
+        which, s->entries, s->bytes, decompressed, s->borrowed, s->copied, s->implied,
+        s->warnings + s->errors, took / NSEC_PER_USEC, err ? "; not all of it could be read" : "");
+}
+
+static void unpack_one(struct dentry *root, bool embedded, const void *archive, uint64_t size) {
+    const char *which = embedded ? "embedded" : "external";
     struct unpack u;
     ktime_t start = clock_monotonic();
     if (unpack_begin(&u, &sink, (void *)which, (struct unpack_node *)root))
         panic("initrd: no memory to unpack the %s archive", which);
     int err = unpack_buffer(&u, archive, size);
     unpack_end(&u);
-    const struct unpack_summary *s = &u.summary;
-    pr_info("initrd: %s archive: %lu entries, %lu bytes of data, %lu copied, in %ld us%s", which, s->entries,
-            s->bytes, s->copied, (clock_monotonic() - start) / NSEC_PER_USEC,
-            err ? "; not all of it could be read" : "");
+    summarise(which, &u.summary, clock_monotonic() - start, err);
+    if ((err == -ENOMEM || err == -ENOSPC) && is_strict(embedded))
+        panic(
+            "initrd: the %s archive, %lu KiB, needs more memory than there is: %lu of %lu KiB are free. Give "
+            "the machine more, or go on with what fits: initrd=lenient",
+            which, size >> 10, memory_free_pages() * (PAGE_SIZE >> 10),
+            memory_total_pages() * (PAGE_SIZE >> 10));
 }
 
 // What Linux's image has in it if it was built without an archive, so that an archive made by somebody who may
@@ -212,10 +269,9 @@ void initrd_load(void) {
     if (!__image_descriptor.archive_size && make_default_root(root.dentry))
         panic("initrd: no memory for /dev/console");
     if (__image_descriptor.archive_size)
-        unpack_one(root.dentry, "embedded",
-                   phys_to_virt(kernel_phys_base + __image_descriptor.archive_offset),
+        unpack_one(root.dentry, true, phys_to_virt(kernel_phys_base + __image_descriptor.archive_offset),
                    __image_descriptor.archive_size);
     if (fdt_initrd(&external))
-        unpack_one(root.dentry, "external", phys_to_virt(external.base), external.size);
+        unpack_one(root.dentry, false, phys_to_virt(external.base), external.size);
     path_put(&root);
 }

@@ -305,6 +305,42 @@ void page_donate(paddr_t start, size_t count) {
     spin_unlock_irqrestore(&lock, irq);
 }
 
+#define SPARE_PAGES 1024ul // left to others while the largest piece is out
+
+paddr_t memory_take_untouched(uint64_t *size) {
+    struct range *best = NULL;
+    unsigned long irq = spin_lock_irqsave(&lock);
+    for (unsigned int i = 0; i < range_count; i++) {
+        if (!best || ranges[i].end - ranges[i].start > best->end - best->start)
+            best = &ranges[i];
+    }
+    uint64_t count = best ? best->end - best->start : 0;
+    count -= MIN(SPARE_PAGES, count / 4);
+    if (count) {
+        best->end -= count;
+        free_pages -= count;
+    }
+    paddr_t base = count ? best->end << PAGE_SHIFT : 0;
+    spin_unlock_irqrestore(&lock, irq);
+    *size = count << PAGE_SHIFT;
+    return base;
+}
+
+void memory_return_untouched(paddr_t base, uint64_t size) {
+    struct range r = {base >> PAGE_SHIFT, (base + size) >> PAGE_SHIFT};
+    if (!size)
+        return;
+    unsigned long irq = spin_lock_irqsave(&lock);
+    bool listed = range_count < MAX_RANGES;
+    if (listed) {
+        ranges[range_count++] = r;
+        free_pages += r.end - r.start;
+    }
+    spin_unlock_irqrestore(&lock, irq);
+    if (!listed) // no place to note it down: page by page
+        page_donate(base, size >> PAGE_SHIFT);
+}
+
 struct page *page_adopt(paddr_t pa) {
     unsigned long irq = spin_lock_irqsave(&lock);
     make_valid(pa >> PAGE_SHIFT);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The external archive over the embedded one, and what a bad archive leaves."""
 import hashlib
+import re
 import shutil
 import subprocess
 
@@ -103,3 +104,26 @@ def test_someones_own_dynamic_init_from_gnu_cpio_boots(musl_gcc, cpio, tmp_path,
     status, text = machine.run(kernel=machine.BUILD / image, initrd=cpio(root, tmp_path / "x.cpio"), memory="1G", append="rdinit=/init")
     assert "my own init runs" in text
     assert status == 0
+
+
+@pytest.mark.parametrize("compressor", ["gzip -n", "zstd -q --ultra -22", "lz4 -q", "lz4 -q -l", "xz --check=crc32"])
+def test_a_compressed_root_boots_and_its_input_is_given_back(boot, tmp_path, compressor):
+    root = machine.BUILD / "root.cpio"
+    packed = subprocess.run([*compressor.split(), "-c", str(root)], check=True, stdout=subprocess.PIPE).stdout
+    (tmp_path / "root").write_bytes(packed)
+    m = boot(kernel=machine.BUILD / "bare/Image", initrd=tmp_path / "root", memory="64M")
+    log = m.shell()
+    assert f"{root.stat().st_size} decompressed" in log and " 0 copied" in log
+    # What is gone then: the archive, but for its headers, and what the kernel needs for itself.
+    used = int(re.search(r"Mem:\s+\d+\s+(\d+)", m.run("free")).group(1)) * 1024
+    assert used < root.stat().st_size + (6 << 20)
+
+
+def test_an_archive_that_does_not_fit_panics_if_strict(tmp_path):
+    archive = tmp_path / "a.cpio"
+    archive.write_bytes(b"".join(member(f"{i:04}/" + 200 * "d/" + "f") for i in range(1000)) + member("TRAILER!!!", mode=0))
+    machine_of = {"kernel": machine.BUILD / "bare/Image", "initrd": archive, "memory": "32M"}
+    status, text = machine.run(append="initrd=strict", **machine_of)
+    assert "no room for it" in text and "needs more memory than there is" in text and "initrd=lenient" in text and status != 0
+    status, text = machine.run(**machine_of)
+    assert "no room for it" in text and "needs more memory" not in text and "no working init" in text.lower()

@@ -47,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     model_init(&m);
     m.copy = size % 2;
     m.room = 10000;
+    m.room_size = 1 << 20;
     if (unpack_begin(&u, &model_sink, &m, m.root) == 0) {
         unpack_buffer(&u, bytes, size);
         unpack_end(&u);

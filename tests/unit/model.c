@@ -2,6 +2,9 @@
 // A node is a name; the object it names may have others and is counted. Removed names stay as long as they
 // are held.
 #include "model.h"
+#include <sanitizer/asan_interface.h>
+#include <sys/mman.h>
+#include "lib/decompress/decompress.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,7 +218,7 @@ static void model_drop(void *ctx, struct unpack_node *node) {
 
 static void *model_alloc(void *ctx, size_t size) {
     struct model *m = ctx;
-    if (size > UNPACK_ALLOC_MAX)
+    if (size > UNPACK_ALLOC_MAX && !(m->rooms && size <= DECOMPRESS_ALLOC_MAX))
         abort(); // the unpacker broke the sink's contract
     if (m->allocations == 0)
         return NULL;
@@ -228,6 +231,36 @@ static void model_free_memory(void *ctx, void *memory, size_t size) {
     struct model *m = ctx;
     m->allocated -= size;
     free(memory);
+}
+
+// Rooms are address space first, and memory as it is used.
+static void *model_room(void *ctx, uint64_t *size) {
+    struct model *m = ctx;
+    struct model_room *room = calloc(1, sizeof(*room));
+    *size = room->size = m->room_size;
+    room->memory =
+        mmap(NULL, room->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room->memory == MAP_FAILED)
+        abort();
+    room->next = m->rooms;
+    m->rooms = room;
+    return room->memory;
+}
+
+static void model_keep(void *ctx, void *memory, uint64_t size, uint64_t used) {
+    struct model *m = ctx;
+    if (m->rooms->memory != memory || m->rooms->size != size || used > size)
+        abort();
+}
+
+// Whoever reads it now is found out. (It is not given to anybody: the buffer is the test's.)
+static void model_release(void *ctx, const void *data, uint64_t size) {
+    struct model *m = ctx;
+    m->released += size;
+    struct model_released *r = malloc(sizeof(*r));
+    *r = (struct model_released){m->releases, data, size};
+    m->releases = r;
+    ASAN_POISON_MEMORY_REGION(data, size);
 }
 
 static void model_report(void *ctx, enum unpack_severity severity, const char *sentence) {
@@ -256,13 +289,17 @@ const struct unpack_sink model_sink = {
     .drop = model_drop,
     .alloc = model_alloc,
     .free = model_free_memory,
+    .room = model_room,
+    .keep = model_keep,
+    .release = model_release,
     .report = model_report,
 };
 
 void model_init(struct model *m) {
     struct object *object = calloc(1, sizeof(*object));
     object->attr.mode = CPIO_IFDIR | 0755;
-    *m = (struct model){.room = SIZE_MAX, .allocations = SIZE_MAX, .reports = strdup("")};
+    *m = (struct model){
+        .room = SIZE_MAX, .allocations = SIZE_MAX, .room_size = 256 << 20, .reports = strdup("")};
     m->root = new_node(NULL, "", 0, object);
 }
 
@@ -276,8 +313,16 @@ static void free_tree(struct unpack_node *node) {
 }
 
 void model_free(struct model *m) {
+    for (struct model_released *r; (r = m->releases); free(r)) {
+        ASAN_UNPOISON_MEMORY_REGION(r->data, r->size);
+        m->releases = r->next;
+    }
     free_tree(m->root);
     free(m->reports);
+    for (struct model_room *room; (room = m->rooms); free(room)) {
+        munmap(room->memory, room->size);
+        m->rooms = room->next;
+    }
 }
 
 // Short text as it is, else size and a hash.

@@ -6,6 +6,17 @@
 #include <stddef.h>
 #include "lib/unpack.h"
 
+struct model_room {
+    struct model_room *next;
+    void *memory;
+    size_t size;
+};
+struct model_released {
+    struct model_released *next;
+    const void *data;
+    size_t size;
+};
+
 struct model {
     struct unpack_node *root;
     size_t room;        // nodes that may still be made, SIZE_MAX at first
@@ -15,7 +26,11 @@ struct model {
     size_t calls;       // of operations on the tree
     int refuse;         // what operations that make something or look it up give, where it is not 0
     bool copy;          // copies data instead of borrowing
-    char *reports;      // lines "note: ...", "warning: ...", "error: ..."
+    size_t room_size;   // of the memory for decompressed archives, 256 MiB at first
+    size_t released;    // bytes
+    struct model_room *rooms;
+    struct model_released *releases;
+    char *reports; // lines "note: ...", "warning: ...", "error: ..."
 };
 
 extern const struct unpack_sink model_sink;

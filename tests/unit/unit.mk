@@ -2,14 +2,14 @@
 UNIT_TESTS    := cpio unpack elf path
 UNIT_SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_DIR      := $(B)/host/unit
-UNIT_COMMON   := $(LIB_SRC:%.c=$(UNIT_DIR)/%.o) $(UNIT_DIR)/tests/unit/archive.o $(UNIT_DIR)/tests/unit/model.o
+UNIT_COMMON   := $(LIB_SRC:%.c=$(UNIT_DIR)/%.o) $(UNIT_DIR)/tests/unit/archive.o $(UNIT_DIR)/tests/unit/model.o $(HOST_OUTSIDE_OBJ)
 UNIT_PROGRAMS := $(UNIT_TESTS:%=$(UNIT_DIR)/test_%)
 
 TEST_SUITES += test-unit test-pack
 
 $(UNIT_DIR)/%.o: %.c
 	@mkdir -p $(@D)
-	$(call say,HOSTCC,$<) $(HOSTCC) $(HOST_WARNINGS) -D_GNU_SOURCE -g $(UNIT_SANITIZE) -I. -Itests/unit -MMD -MP -c $< -o $@
+	$(call say,HOSTCC,$<) $(HOSTCC) $(HOST_WARNINGS) -D_GNU_SOURCE -g $(UNIT_SANITIZE) -I. -Itests/unit $(call outside_include,$<) -MMD -MP -c $< -o $@
 
 $(UNIT_PROGRAMS): $(UNIT_DIR)/test_%: $(UNIT_DIR)/tests/unit/test_%.o $(UNIT_COMMON)
 	$(call say,HOSTLD,$@) $(HOSTCC) $(UNIT_SANITIZE) $^ -lcmocka -o $@

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: MIT
-// What libfdt expects of <string.h>.
+// What outside libraries expect of <string.h>.
 #pragma once
 #include "lib/string.h"

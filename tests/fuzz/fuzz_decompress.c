@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// The decompressors on any bytes: they neither read nor write beyond their memory, what they report lies in
+// bounds, and all working memory is given back.
+#include <stdlib.h>
+#include "lib/decompress/decompress.h"
+#include "lib/errno.h"
+
+#define ROOM (64u << 10)
+
+static size_t allocated;
+
+static void check(bool good) {
+    if (!good)
+        abort();
+}
+
+static void *allocate(void *ctx, size_t size) {
+    (void)ctx;
+    check(size <= DECOMPRESS_ALLOC_MAX);
+    allocated += size;
+    return malloc(size);
+}
+
+static void release(void *ctx, void *memory, size_t size) {
+    (void)ctx;
+    allocated -= size;
+    free(memory);
+}
+
+static void progress(void *ctx, uint64_t consumed) {
+    uint64_t *last = ctx;
+    check(consumed >= *last);
+    *last = consumed;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    uint64_t last = 0;
+    uint8_t *room = malloc(ROOM);
+    struct decompress d = {.in = bytes,
+                           .in_size = size,
+                           .out = room,
+                           .out_size = ROOM,
+                           .alloc = allocate,
+                           .free = release,
+                           .progress = progress,
+                           .ctx = &last};
+    int err = decompress(&d);
+    check((err == 0) == (d.cause == NULL));
+    check(d.consumed <= size && last <= d.consumed && d.produced <= ROOM);
+    check(allocated == 0);
+    check((decompress_format(bytes, size) == NULL) == (err == -ENOSYS));
+    free(room);
+    return 0;
+}
