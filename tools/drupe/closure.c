@@ -188,9 +188,9 @@ static size_t add_loaded(struct closure *c, const char *name, const char *found_
     return c->count++;
 }
 
-static void add_need(struct loaded *l, size_t index) {
+static void add_need(struct loaded *l, enum need_kind kind, const char *name, size_t index) {
     l->needs = xrealloc(l->needs, (l->needs_count + 1) * sizeof(*l->needs));
-    l->needs[l->needs_count++] = index;
+    l->needs[l->needs_count++] = (struct need){.name = name, .kind = kind, .index = index};
 }
 
 static size_t find_loaded(const struct closure *c, const char *name) {
@@ -272,7 +272,7 @@ static size_t find_needed(struct view *v, struct closure *c, size_t index, const
         }
     }
     if (found == SIZE_MAX && c->loader == LOADER_MUSL && musl_own_name(name) && c->all[0].needs_count)
-        found = c->all[0].needs[0];
+        found = c->all[0].needs[0].index;
     if (found == SIZE_MAX && (c->all[0].object->interp || !is_in_tree(v, name)))
         report_missing(v, &c->all[index], name, &dirs, unusable);
     strings_free(&dirs);
@@ -288,7 +288,7 @@ static void add_interpreter(struct view *v, struct closure *c) {
     strings_add(&here, o->interp);
     if (found == SIZE_MAX)
         report_missing(v, &c->all[0], o->interp, &here, unusable);
-    add_need(&c->all[0], found);
+    add_need(&c->all[0], NEED_LOADER, o->interp, found);
     strings_free(&here);
     free(unusable);
 }
@@ -311,8 +311,9 @@ void closure_of(struct view *v, const char *path, struct closure *c) {
         add_interpreter(v, c);
     for (size_t i = 0; i < c->count; i++)
         for (size_t n = 0; n < c->all[i].object->needed.count; n++) {
-            size_t found = find_needed(v, c, i, c->all[i].object->needed.at[n]);
-            add_need(&c->all[i], found);
+            const char *name = c->all[i].object->needed.at[n];
+            size_t found = find_needed(v, c, i, name);
+            add_need(&c->all[i], NEED_NEEDED, name, found);
         }
 }
 

@@ -7,15 +7,23 @@
 
 enum loader { LOADER_UNKNOWN, LOADER_GLIBC, LOADER_MUSL };
 
+enum need_kind { NEED_LOADER, NEED_NEEDED };
+
+struct need {
+    const char *name; // as the object has it
+    enum need_kind kind;
+    size_t index; // of what was found in the closure; SIZE_MAX: missing
+};
+
 struct loaded {
     struct object *object;
     char *name;     // as it was asked for: the NEEDED name or a path
     char *found_as; // guest path under which it was found, symlinks not resolved: what $ORIGIN and rpath
                     // count from
     char *path;     // normal guest path
-    size_t by;      // index of the first that needed it; itself for the program
-    size_t *needs;  // indices of what it needs, in order (the interpreter first); one per NEEDED name,
-                    // SIZE_MAX: missing
+    size_t by;      // index of the first that needed it, before it in the closure; itself for the program.
+                    // Objects are found breadth first: this way to the program is a shortest one
+    struct need *needs; // in order, the loader first
     size_t needs_count;
 };
 

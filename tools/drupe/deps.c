@@ -8,33 +8,35 @@
 #include "input.h"
 
 static const char help[] =
-    "Usage: drupe deps [--sysroot DIR]... PROGRAM...\n"
+    "Usage: drupe deps [--sysroot DIR]... [--why LIB] PROGRAM...\n"
     "Prints what PROGRAM needs, as a tree: its loader, its libraries, theirs; for a script its interpreter. "
     "The\n"
     "libraries are searched as `drupe pack` does it. What stands in the tree already is not unfolded again.\n"
     "\n"
     "  -s, --sysroot DIR   the target's files are below DIR; may be given more than once, the first wins\n"
+    "  -w, --why LIB       instead: who needs LIB (a name, such as libz.so.1, or a path on the target), each "
+    "with\n"
+    "                      a shortest chain from PROGRAM to it\n"
     "  -h, --help          this text\n"
     "\n"
-    "The exit status is 1 if anything is missing.\n";
+    "The exit status is 1 if anything is missing, or if nothing needs LIB.\n";
+
+// ---- the tree ----
 
 static void print_needs(const struct closure *c, size_t index, int depth, bool *shown) {
     const struct loaded *l = &c->all[index];
-    const struct object *o = l->object;
     for (size_t i = 0; i < l->needs_count; i++) {
-        bool loader = index == 0 && o->interp && i == 0;
-        const char *name = loader ? o->interp : o->needed.at[i - (index == 0 && o->interp ? 1 : 0)];
-        size_t need = l->needs[i];
-        printf("%*s%s", 2 * depth, "", name);
-        if (need == SIZE_MAX)
+        const struct need *need = &l->needs[i];
+        printf("%*s%s", 2 * depth, "", need->name);
+        if (need->index == SIZE_MAX)
             fputs(" => not found", stdout);
-        else if (strcmp(name, c->all[need].path) != 0 &&
-                 (*name != '/' || strcmp(name + 1, c->all[need].path) != 0))
-            printf(" => /%s", c->all[need].path);
-        puts(loader ? " (loader)" : "");
-        if (need != SIZE_MAX && !shown[need]) {
-            shown[need] = true;
-            print_needs(c, need, depth + 1, shown);
+        else if (strcmp(need->name, c->all[need->index].path) != 0 &&
+                 (*need->name != '/' || strcmp(need->name + 1, c->all[need->index].path) != 0))
+            printf(" => /%s", c->all[need->index].path);
+        puts(need->kind == NEED_LOADER ? " (loader)" : "");
+        if (need->index != SIZE_MAX && !shown[need->index]) {
+            shown[need->index] = true;
+            print_needs(c, need->index, depth + 1, shown);
         }
     }
 }
@@ -56,13 +58,73 @@ static void print_tree(struct view *v, const char *path, int depth) {
     closure_free(&c);
 }
 
+// ---- why ----
+
+// Whether a need is for the library that was asked about: by the name it is needed by, its soname, its file's
+// name, or its path.
+static bool is_for(struct view *v, const struct closure *c, const struct need *need, const char *library) {
+    if (strcmp(need->name, library) == 0)
+        return true;
+    if (need->index == SIZE_MAX)
+        return false;
+    const struct loaded *l = &c->all[need->index];
+    if (!strchr(library, '/'))
+        return strcmp(pathname_base(l->path), library) == 0 ||
+               (l->object->soname && strcmp(l->object->soname, library) == 0);
+    struct found f;
+    return view_resolve(v, library, 0, &f) == 0 && strcmp(f.path, l->path) == 0;
+}
+
+// "/bin/prog -> /lib/liba.so", up to all[index].
+static void print_chain(const struct closure *c, size_t index) {
+    if (c->all[index].by != index) {
+        print_chain(c, c->all[index].by);
+        fputs(" -> ", stdout);
+    }
+    printf("/%s", c->all[index].path);
+}
+
+// Prints a line for each object of the program's closure that needs the library; gives their number. `before`
+// leads to the program: the scripts it interprets.
+static unsigned int print_why(struct view *v, const char *path, const char *library, const char *before) {
+    struct closure c;
+    unsigned int count = 0;
+    closure_of(v, path, &c);
+    if (c.count && c.all[0].object->kind == OBJECT_SCRIPT && strlen(before) < PATHNAME_MAX) {
+        char *longer = xasprintf("%s/%s -> ", before, c.all[0].path);
+        count += print_why(v, c.all[0].object->interp, library, longer);
+        free(longer);
+    }
+    for (size_t i = 0; i < c.count; i++) {
+        for (size_t n = 0; n < c.all[i].needs_count; n++) {
+            const struct need *need = &c.all[i].needs[n];
+            if (!is_for(v, &c, need, library))
+                continue;
+            fputs(before, stdout);
+            print_chain(&c, i);
+            printf(" -> %s%s\n", need->name, need->index == SIZE_MAX ? " (not found)" : "");
+            count++;
+        }
+    }
+    closure_free(&c);
+    return count;
+}
+
+// ---- the command ----
+
 int command_deps(int argc, char **argv) {
-    static const struct option options[] = {
-        {"sysroot", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"sysroot", required_argument, NULL, 's'},
+                                            {"why", required_argument, NULL, 'w'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     struct view v = {.keep_owner = false};
-    for (int c; (c = getopt_long(argc, argv, "s:h", options, NULL)) != -1;) {
+    const char *why = NULL;
+    unsigned int reasons = 0;
+    for (int c; (c = getopt_long(argc, argv, "s:w:h", options, NULL)) != -1;) {
         if (c == 's') {
             input_sysroot(&v, optarg);
+        } else if (c == 'w') {
+            why = optarg;
         } else if (c == 'h') {
             fputs(help, stdout);
             return EXIT_SUCCESS;
@@ -74,11 +136,17 @@ int command_deps(int argc, char **argv) {
         misuse("deps", "a PROGRAM is needed");
     for (int i = optind; i < argc; i++) {
         char *guest = input_host(&v, argv[i]);
-        printf("%s%s\n", *guest == '/' ? "" : "/", guest);
-        fflush(stdout);
-        print_tree(&v, guest, 1);
+        if (why) {
+            reasons += print_why(&v, guest, why, "");
+        } else {
+            printf("%s%s\n", *guest == '/' ? "" : "/", guest);
+            fflush(stdout);
+            print_tree(&v, guest, 1);
+        }
         free(guest);
     }
     closure_complete(&v); // complains of what a script or a library by itself lacks
+    if (why && !reasons)
+        complain("nothing needs %s; `drupe deps` without --why prints what is needed", why);
     return complaints() ? EXIT_FAILURE : EXIT_SUCCESS;
 }
