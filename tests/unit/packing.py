@@ -55,8 +55,13 @@ class Root:
         path.symlink_to(target)
         return path
 
-    def elf(self, name, needs=(), loader=None, rpath=None, runpath=None, soname=None, machine=None):
-        """A program (with a loader) or a library. `needs` are NEEDED names; stubs with these sonames are linked against."""
+    def elf(self, name, needs=(), loader=None, rpath=None, runpath=None, soname=None, machine=None, link=(), versions=None,
+            source="void start(void) {}"):
+        """A program (with a loader) or a library.
+
+        `needs` are NEEDED names; stubs with these sonames are linked against. `link`: libraries to link against themselves.
+        `versions`: a version script. `source`: in C.
+        """
         path = self / name
         path.parent.mkdir(parents=True, exist_ok=True)
         stubs = path.parent / ".stubs"
@@ -71,7 +76,11 @@ class Root:
             stub = stubs / f"{i}.so"
             subprocess.run([*base, "-shared", f"-Wl,-soname,{need}", "-o", stub], input=b"", check=True)
             command += ["-x", "none", stub]
-        subprocess.run(command, input=b"void start(void) {}", check=True)
+        if versions:
+            (stubs / "versions").write_text(versions)
+            command += [f"-Wl,--version-script={stubs}/versions"]
+        command += ["-x", "none", *link] if link else []
+        subprocess.run(command, input=source.encode(), check=True)
         shutil.rmtree(stubs)
         if machine:
             data = bytearray(path.read_bytes())

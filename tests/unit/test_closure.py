@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The closure, proven: who needs what, versions and symbols, and what is opened without being NEEDED."""
+import struct
+
+import pytest
+
 from packing import GLIBC, MUSL, drupe
 
 
@@ -49,3 +53,93 @@ def test_why_tells_when_nothing_needs_it(musl):
     musl.elf("bin/prog", ["libc.so"], MUSL)
     lines, error = why(musl, "libz.so.1", "bin/prog", status=1)
     assert lines == [] and "nothing needs libz.so.1" in error
+
+
+# ---- symbol versions ----
+
+OLD, NEW = "V_1.0 { f; };", "V_1.0 { f; }; V_2.0 { g; } V_1.0;"
+FUNCTIONS = "void f(void) {} void g(void) {}"
+VERNEED, VERDEF = 0x6ffffffe, 0x6ffffffc
+CALLS_BOTH = "void f(void); void g(void); void start(void) { f(); g(); }"
+
+
+def built_for_another_release(root, link, loader, name="bin/prog"):
+    """A program built against the new library, in a root with the old one."""
+    new = root.elf("new/libv.so.1", soname="libv.so.1", versions=NEW, source=FUNCTIONS)
+    root.elf(name, link, loader, link=[new], source=CALLS_BOTH)
+    return root.elf("usr/lib/libv.so.1", soname="libv.so.1", versions=OLD, source=FUNCTIONS)
+
+
+def test_versions_that_are_defined_are_not_talked_about(glibc, out):
+    new = glibc.elf("usr/lib/libv.so.1", soname="libv.so.1", versions=NEW, source=FUNCTIONS)
+    glibc.elf("usr/bin/prog", [], GLIBC, link=[new], source=CALLS_BOTH)
+    assert drupe("pack", "-s", glibc, glibc / "usr/bin/prog", "-o", out)[1] == ""
+
+
+def test_a_version_that_is_not_defined_stops_packing_with_both_sides_named(glibc, out):
+    library = built_for_another_release(glibc, [], GLIBC)
+    _, error = drupe("pack", "-s", glibc, glibc / "bin/prog", "-o", out, status=1)
+    assert "/bin/prog needs version V_2.0 of libv.so.1, which /usr/lib/libv.so.1 does not define" in error
+    assert f"needed by  {glibc}/bin/prog" in error and f"found in   {library}" in error and "it defines V_1.0\n" in error
+    assert error.count("V_2.0") == 1 and not out.exists()
+
+
+def test_a_librarys_versions_are_checked_once_for_all_programs(glibc, out):
+    new = glibc.elf("new/libv.so.1", soname="libv.so.1", versions=NEW, source=FUNCTIONS)
+    glibc.elf("usr/lib/libuser.so", soname="libuser.so", link=[new], source=CALLS_BOTH)
+    glibc.elf("usr/lib/libv.so.1", soname="libv.so.1", versions=OLD, source=FUNCTIONS)
+    for name in ("one", "two"):
+        glibc.elf(f"usr/bin/{name}", ["libuser.so"], GLIBC)
+    _, error = drupe("pack", "-s", glibc, glibc / "usr/bin", "-o", out, status=1)
+    assert error.count("/usr/lib/libuser.so needs version V_2.0") == 1
+
+
+def test_versions_are_a_hint_where_the_loader_does_not_insist(musl, out):
+    built_for_another_release(musl, ["libc.so"], MUSL)
+    _, error = drupe("pack", "-s", musl, musl / "bin/prog", "-o", out)
+    assert "note: /bin/prog needs version V_2.0 of libv.so.1" in error and "the loader goes on" in error
+
+
+def test_a_library_without_versions_is_a_hint(glibc, out):
+    built_for_another_release(glibc, [], GLIBC)
+    glibc.elf("usr/lib/libv.so.1", soname="libv.so.1", source=FUNCTIONS)
+    _, error = drupe("pack", "-s", glibc, glibc / "bin/prog", "-o", out)
+    assert "V_1.0 of libv.so.1, which /usr/lib/libv.so.1 does not define: it has no versions; the loader goes on" in error
+
+
+def test_a_version_of_what_is_not_loaded_stops_packing(glibc, out):
+    built_for_another_release(glibc, [], GLIBC)
+    prog, needed = glibc / "bin/prog", b"libv.so.1\0"
+    data = prog.read_bytes()
+    assert data.count(needed) == 1
+    offset = dynamic_entry(data, 1)  # DT_NEEDED becomes a tag that nobody reads
+    prog.write_bytes(data[:offset] + struct.pack("<Q", 0x6ffffef0) + data[offset + 8:])
+    _, error = drupe("pack", "-s", glibc, prog, "-o", out, status=1)
+    assert "of libv.so.1, but it does not need libv.so.1 itself" in error
+
+
+def dynamic_entry(data, tag):
+    """The offset of the first entry of this tag."""
+    phoff, phnum = struct.unpack_from("<Q", data, 32)[0], struct.unpack_from("<H", data, 56)[0]
+    for i in range(phnum):
+        kind, _, offset, _, _, size = struct.unpack_from("<IIQQQQ", data, phoff + 56 * i)
+        for at in range(offset, offset + size if kind == 2 else offset, 16):
+            if struct.unpack_from("<Q", data, at)[0] == tag:
+                return at
+    raise AssertionError("no such entry")
+
+
+@pytest.mark.parametrize("tag, at, value", [
+    (VERNEED, 4, 0x7ffffff0), (VERNEED, 8, 0xfffffff0), (VERNEED, 8, 0), (VERNEED, 16 + 8, 0x7ffffff0), (VERNEED, 16 + 12, 0),
+    (VERDEF, 12, 0xfffffff0), (VERDEF, 16, 0xfffffff0), (VERDEF, 16, 0), (VERDEF, 20, 0x7ffffff0),
+])
+def test_damaged_versions_are_named(glibc, out, tag, at, value):
+    new = glibc.elf("new/libv.so.1", soname="libv.so.1", versions=NEW, source=FUNCTIONS)
+    prog = glibc.elf("usr/lib/libp.so", link=[new], versions="P_1 { start; }; P_2 { other; };", source=CALLS_BOTH + "void other(void) {}")
+    glibc.elf("usr/lib/libv.so.1", soname="libv.so.1", versions=NEW, source=FUNCTIONS)
+    data = bytearray(prog.read_bytes())
+    offset = struct.unpack_from("<Q", data, dynamic_entry(data, tag) + 8)[0]
+    struct.pack_into("<I", data, offset + at, value)
+    prog.write_bytes(data)
+    _, error = drupe("pack", "-s", glibc, prog, "-o", out, status=1)
+    assert "has damaged symbol versions" in error

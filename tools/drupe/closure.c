@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "prove.h"
 
 static const char *const glibc_directories[] = {
     "/lib/riscv64-linux-gnu",
@@ -193,7 +194,7 @@ static void add_need(struct loaded *l, enum need_kind kind, const char *name, si
     l->needs[l->needs_count++] = (struct need){.name = name, .kind = kind, .index = index};
 }
 
-static size_t find_loaded(const struct closure *c, const char *name) {
+size_t closure_find(const struct closure *c, const char *name) {
     for (size_t i = 0; i < c->count; i++) {
         const struct object *o = c->all[i].object;
         if (i && (strcmp(c->all[i].name, name) == 0 ||
@@ -259,7 +260,7 @@ static bool is_in_tree(struct view *v, const char *name) {
 static size_t find_needed(struct view *v, struct closure *c, size_t index, const char *name) {
     char *unusable = NULL;
     struct strings dirs = {0};
-    size_t found = find_loaded(c, name);
+    size_t found = closure_find(c, name);
     bool has_slash = strchr(name, '/') != NULL;
     if (found == SIZE_MAX && has_slash && *name == '/')
         found = try_path(v, c, name, name, index, &unusable);
@@ -315,6 +316,7 @@ void closure_of(struct view *v, const char *path, struct closure *c) {
             size_t found = find_needed(v, c, i, name);
             add_need(&c->all[i], NEED_NEEDED, name, found);
         }
+    prove_versions(c);
 }
 
 void closure_free(struct closure *c) {

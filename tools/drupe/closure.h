@@ -38,6 +38,9 @@ struct closure {
 void closure_of(struct view *v, const char *path, struct closure *c);
 void closure_free(struct closure *c);
 
+// The index of the object that was loaded under a name, as the loader compares them; SIZE_MAX: none.
+size_t closure_find(const struct closure *c, const char *name);
+
 // The closures of all files in the tree, and of the interpreters of scripts, until there is nothing left to
 // look at.
 void closure_complete(struct view *v);

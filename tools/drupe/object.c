@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "dynamic.h"
 
 #define SCRIPT_LINE_MAX 256 // as in Linux: BINPRM_BUF_SIZE
 #define BUCKETS         1024
@@ -37,62 +38,17 @@ static void read_script(struct object *o, const char *line) {
     free(copy);
 }
 
-// Bytes [offset, offset + size) of the file, as they stand or as an array of `type`; NULL where they are not
-// there.
-static Elf_Data *chunk(Elf *elf, uint64_t offset, uint64_t size, Elf_Type type) {
-    size_t file_size = 0;
-    elf_rawfile(elf, &file_size);
-    if (size == 0 || offset > file_size || size > file_size - offset)
-        return NULL;
-    return elf_getdata_rawchunk(elf, (int64_t)offset, size, type);
-}
-
-// The file offset of a linked address, and the bytes the file has from there on in that segment.
-static bool offset_of(Elf *elf, uint64_t address, uint64_t *offset, uint64_t *room) {
-    size_t count;
-    GElf_Phdr ph;
-    if (elf_getphdrnum(elf, &count) != 0)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_LOAD && address >= ph.p_vaddr &&
-            address - ph.p_vaddr < ph.p_filesz) {
-            *offset = ph.p_offset + (address - ph.p_vaddr);
-            *room = ph.p_filesz - (address - ph.p_vaddr);
-            return true;
-        }
-    return false;
-}
-
-// The string at `index` of the string table; NULL where it is not one.
-static const char *string_at(const Elf_Data *table, uint64_t index) {
-    if (!table || index >= table->d_size ||
-        !memchr((char *)table->d_buf + index, '\0', table->d_size - index))
-        return NULL;
-    return (const char *)table->d_buf + index;
-}
-
-static Elf_Data *find_strings(Elf *elf, Elf_Data *dynamic) {
-    uint64_t address = 0, size = 0, offset, room;
-    GElf_Dyn d;
-    for (int i = 0; gelf_getdyn(dynamic, i, &d) && d.d_tag != DT_NULL; i++) {
-        if (d.d_tag == DT_STRTAB)
-            address = d.d_un.d_ptr;
-        if (d.d_tag == DT_STRSZ)
-            size = d.d_un.d_val;
-    }
-    if (!address || !offset_of(elf, address, &offset, &room) || size > room)
-        return NULL;
-    return chunk(elf, offset, size, ELF_T_BYTE);
-}
-
 static void read_dynamic(struct object *o, Elf *elf, const GElf_Phdr *ph) {
-    Elf_Data *dynamic = chunk(elf, ph->p_offset, ph->p_filesz, ELF_T_DYN);
-    Elf_Data *table = dynamic ? find_strings(elf, dynamic) : NULL;
+    struct dynamic dynamic;
     GElf_Dyn d;
-    for (int i = 0; dynamic && gelf_getdyn(dynamic, i, &d) && d.d_tag != DT_NULL; i++) {
+    if (!dynamic_open(&dynamic, elf, ph)) {
+        bad(o, xstrdup("has a damaged dynamic section: it is outside the file"));
+        return;
+    }
+    for (int i = 0; gelf_getdyn(dynamic.entries, i, &d) && d.d_tag != DT_NULL; i++) {
         if (d.d_tag != DT_NEEDED && d.d_tag != DT_SONAME && d.d_tag != DT_RPATH && d.d_tag != DT_RUNPATH)
             continue;
-        const char *string = string_at(table, d.d_un.d_val);
+        const char *string = string_at(dynamic.strings, d.d_un.d_val);
         if (!string) {
             bad(o, xstrdup("has a damaged dynamic section: a name is outside its string table"));
             return;
@@ -106,8 +62,9 @@ static void read_dynamic(struct object *o, Elf *elf, const GElf_Phdr *ph) {
         else
             o->runpath = xstrdup(string);
     }
-    if (!dynamic)
-        bad(o, xstrdup("has a damaged dynamic section: it is outside the file"));
+    const char *problem = versions_read(&dynamic, &o->versions);
+    if (problem)
+        bad(o, xstrdup(problem));
 }
 
 static void read_segments(struct object *o, Elf *elf) {
@@ -121,7 +78,7 @@ static void read_segments(struct object *o, Elf *elf) {
         if (!gelf_getphdr(elf, (int)i, &ph))
             bad(o, xasprintf("cannot be read: %s", elf_errmsg(-1)));
         else if (ph.p_type == PT_INTERP)
-            o->interp = xstrdup((const char *)chunk(elf, ph.p_offset, ph.p_filesz, ELF_T_BYTE)->d_buf);
+            o->interp = xstrdup((const char *)elf_chunk(elf, ph.p_offset, ph.p_filesz, ELF_T_BYTE)->d_buf);
         else if (ph.p_type == PT_DYNAMIC)
             read_dynamic(o, elf, &ph);
     }

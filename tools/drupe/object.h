@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include "lib/elf.h"
 #include "util.h"
+#include "versions.h"
 
 enum object_kind {
     OBJECT_OTHER,  // needs nothing: data, a relocatable object, ...
@@ -23,7 +24,8 @@ struct object {
     struct strings needed; // DT_NEEDED in order
     char *soname;          // or NULL
     char *rpath, *runpath; // or NULL, as they stand
-    struct object *next;   // in its bucket of the cache
+    struct versions versions;
+    struct object *next; // in its bucket of the cache
 };
 
 // Reads the file once and remembers. Never NULL; ends the program where the file cannot be read.
