@@ -3,6 +3,7 @@
 
 What an archive means is asked of the kernel's own lib/ (unpack-to-text).
 """
+import json
 import os
 import pathlib
 import re
@@ -118,3 +119,11 @@ def entries(archive):
         if name == "TRAILER!!!":
             return result
         at = (body + fields[6] + 3) & ~3
+
+
+def dlopen_note(text, owner=b"FDO\0", kind=0x407c0c0a):
+    """C source of a .note.dlopen that holds this text, or this value as JSON."""
+    text = text if isinstance(text, bytes) else json.dumps(text).encode() + b"\0"
+    note = struct.pack("<III", len(owner), len(text), kind) + owner + text + bytes(-len(text) % 4)
+    values = ",".join(map(str, note))
+    return f'asm(".pushsection .note.dlopen,\\"a\\",%note\\n.balign 4\\n.byte {values}\\n.popsection");'

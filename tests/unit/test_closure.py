@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from packing import GLIBC, MUSL, drupe
+from packing import GLIBC, MUSL, dlopen_note, drupe, names
 
 
 # ---- deps --why ----
@@ -31,7 +31,7 @@ def test_why_takes_a_file_name_a_soname_or_a_path(glibc):
     glibc.elf("usr/bin/prog", ["libz.so.1"], GLIBC)
     for name in ("libz.so.1", "libz.so.1.2", "/lib/libz.so.1", "/usr/lib/libz.so.1.2"):
         assert why(glibc, name, "usr/bin/prog")[0] == ["/usr/bin/prog -> libz.so.1"], name
-    assert why(glibc, GLIBC, "usr/bin/prog")[0] == [f"/usr/bin/prog -> {GLIBC}"]
+    assert why(glibc, GLIBC, "usr/bin/prog")[0] == [f"/usr/bin/prog -> {GLIBC} (loader)"]
 
 
 def test_why_goes_through_a_scripts_interpreter(musl):
@@ -143,3 +143,121 @@ def test_damaged_versions_are_named(glibc, out, tag, at, value):
     prog.write_bytes(data)
     _, error = drupe("pack", "-s", glibc, prog, "-o", out, status=1)
     assert "has damaged symbol versions" in error
+
+
+# ---- .note.dlopen ----
+
+START = "void start(void) {}"
+
+
+def opens(root, *notes, loader=MUSL, name="bin/prog"):
+    """A program whose note says what it opens: notes are (priority, soname...) or the text itself."""
+    values = [n if isinstance(n, dict) else {"priority": n[0], "soname": n[1:], "feature": "zip", "description": "Packs things"} for n in notes]
+    return root.elf(name, ["libc.so"] if loader == MUSL else [], loader, source=START + dlopen_note(values))
+
+
+@pytest.mark.parametrize("priority", ["required", "recommended"])
+def test_what_a_note_says_is_opened_goes_in_with_what_that_needs(musl, out, priority):
+    musl.elf("lib/libz.so.1", ["libdeep.so"])
+    musl.elf("lib/libdeep.so")
+    prog = opens(musl, (priority, "libz.so.1"))
+    assert drupe("pack", "-s", musl, prog, "-o", out)[1] == ""
+    assert {"lib/libz.so.1", "lib/libdeep.so"} <= set(names(out))
+    assert b"  libz.so.1 => /lib/libz.so.1 (dlopen)\n    libdeep.so" in drupe("deps", "-s", musl, prog)[0]
+    assert why(musl, "libdeep.so", "bin/prog")[0] == ["/bin/prog -> /lib/libz.so.1 -> libdeep.so"]
+    assert why(musl, "libz.so.1", "bin/prog")[0] == ["/bin/prog -> libz.so.1 (dlopen)"]
+
+
+def test_a_library_that_is_opened_may_open_others(musl, out):
+    opens(musl, ("required", "libz.so.1"), loader=None, name="lib/liba.so")
+    opens(musl, ("required", "libb.so"), loader=None, name="lib/libz.so.1")
+    opens(musl, ("required", "liba.so"), loader=None, name="lib/libb.so")
+    drupe("pack", "-s", musl, opens(musl, ("required", "liba.so")), "-o", out)
+    assert {"lib/liba.so", "lib/libz.so.1", "lib/libb.so"} <= set(names(out))
+
+
+def test_of_alternative_names_the_first_that_is_there_goes_in(musl, out):
+    musl.elf("lib/libz.so.1")
+    musl.elf("lib/libz.so.2")
+    drupe("pack", "-s", musl, opens(musl, ("required", "libz.so.3", "libz.so.2", "libz.so.1")), "-o", out)
+    assert "lib/libz.so.2" in names(out) and "lib/libz.so.1" not in names(out)
+
+
+def test_a_required_library_that_is_missing_stops_packing(musl, out):
+    prog = opens(musl, ("required", "libz.so.2", "libz.so.1"))
+    _, error = drupe("pack", "-s", musl, prog, "-o", out, status=1)
+    assert "/bin/prog opens libz.so.2 or libz.so.1, for zip (Packs things): required, but in none of the places searched" in error
+    assert f"opened by  {prog} (.note.dlopen)" in error and f"in sysroot {musl}" in error and not out.exists()
+
+
+def test_a_required_library_for_another_machine_stops_packing(musl, out):
+    musl.elf("lib/libz.so.1", machine=62)
+    _, error = drupe("pack", "-s", musl, opens(musl, ("required", "libz.so.1")), "-o", out, status=1)
+    assert "required, but /lib/libz.so.1" in error and "is for x86-64" in error
+
+
+def test_a_recommended_library_that_is_missing_is_a_hint(musl, out):
+    opens(musl, {"soname": ["libz.so.1"]})  # recommended is what a note without a priority means
+    _, error = drupe("pack", "-s", musl, musl / "bin/prog", "-o", out)
+    assert "note: /bin/prog opens libz.so.1: recommended, but not in the archive nor in the sysroots" in error
+
+
+def test_a_suggested_library_is_a_hint_unless_it_goes_in(musl, out):
+    musl.elf("lib/libz.so.1")
+    prog = opens(musl, ("suggested", "libz.so.1"))
+    _, error = drupe("pack", "-s", musl, prog, "-o", out)
+    assert "note: /bin/prog may open libz.so.1, for zip (Packs things); --also libz.so.1 adds it" in error
+    assert "lib/libz.so.1" not in names(out)
+    assert drupe("pack", "-s", musl, prog, "--also", "libz.so.1", "-o", out)[1] == ""
+
+
+@pytest.mark.parametrize("text, problem", [
+    (b"", "a value is expected"),
+    (b"[", "a value is expected"),
+    (b"[{]", "a string is expected"),
+    (b'[{"soname":["a"]} x', "',' or ']' is expected"),
+    (b'[{"soname":["a"]}] x', "something follows the value"),
+    (b'[{"soname":["a"],}]', "a string is expected"),
+    (b'[{"soname":["a"],"soname":["b"]}]', "a key is there twice"),
+    (b'[{"soname" ["a"]}]', "':' is expected"),
+    (b'[{"soname":["a\\x"]}]', "an unknown escape"),
+    (b'[{"soname":["a\\u00g0"]}]', "four hex digits"),
+    (b'[{"soname":["a\\u0000"]}]', "a NUL in a string"),
+    (b'[{"soname":["\\ud800"]}]', "half a surrogate pair"),
+    (b'[{"soname":["\\udc00"]}]', "half a surrogate pair"),
+    (b'[{"soname":["\xff"]}]', "not UTF-8"),
+    (b'[{"soname":["\xc0\x80"]}]', "not UTF-8"),
+    (b'[{"soname":["a\n"]}]', "a control byte"),
+    (b'[{"soname":["a', "does not end"),
+    (b'[{"soname":["a"],"x":01}]', "a number is malformed"),
+    (b'[{"soname":["a"],"x":1.}]', "a number is malformed"),
+    (b'[{"soname":["a"],"x":-}]', "a number is malformed"),
+    (b'[{"soname":["a"],"x":nul}]', "a value is expected"),
+    (b"[" * 40, "nested too deep"),
+    (b"{}", "not an array of objects"),
+    (b"[1]", "not an array of objects"),
+    (b"[{}]", "soname is not an array of names"),
+    (b'[{"soname":[]}]', "soname is not an array of names"),
+    (b'[{"soname":[""]}]', "soname is not an array of names"),
+    (b'[{"soname":[7]}]', "soname is not an array of names"),
+    (b'[{"soname":["a"],"priority":"Required"}]', "neither required, recommended nor suggested"),
+    (b'[{"soname":["a"],"priority":1}]', "is not a string"),
+])
+def test_a_note_that_is_not_understood_is_told_of(musl, out, text, problem):
+    prog = musl.elf("bin/prog", ["libc.so"], MUSL, source=START + dlopen_note(text))
+    _, error = drupe("pack", "-s", musl, prog, "-o", out)
+    assert f"note: {prog} has a .note.dlopen that is not understood" in error and problem in error
+
+
+def test_a_note_is_read_with_all_that_json_allows(musl, out):
+    text = rb' [ { "x" : [ -1.5e+3 , 0, true, false, null, {} ] , "soname" : [ "lib\u007a\/\\\"\u00e9\ud83d\ude00.so" ] } ] '
+    prog = musl.elf("bin/prog", ["libc.so"], MUSL, source=START + dlopen_note(text))
+    _, error = drupe("pack", "-s", musl, prog, "-o", out)
+    assert '/bin/prog opens libz/\\"\u00e9\U0001f600.so: recommended' in error
+
+
+def test_notes_of_others_are_passed_over(musl, out):
+    broken = dlopen_note(b"{", owner=b"ABC\0") + dlopen_note(b"{", kind=3)
+    musl.elf("lib/libz.so.1")
+    prog = musl.elf("bin/prog", ["libc.so"], MUSL, source=START + broken + dlopen_note([{"soname": ["libz.so.1"]}]))
+    assert drupe("pack", "-s", musl, prog, "-o", out)[1] == "" and "lib/libz.so.1" in names(out)

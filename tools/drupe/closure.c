@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "prove.h"
+#include "silent.h"
 
 static const char *const glibc_directories[] = {
     "/lib/riscv64-linux-gnu",
@@ -189,9 +190,10 @@ static size_t add_loaded(struct closure *c, const char *name, const char *found_
     return c->count++;
 }
 
-static void add_need(struct loaded *l, enum need_kind kind, const char *name, size_t index) {
+void closure_add_need(struct closure *c, size_t index, enum need_kind kind, const char *name, size_t found) {
+    struct loaded *l = &c->all[index];
     l->needs = xrealloc(l->needs, (l->needs_count + 1) * sizeof(*l->needs));
-    l->needs[l->needs_count++] = (struct need){.name = name, .kind = kind, .index = index};
+    l->needs[l->needs_count++] = (struct need){.name = name, .kind = kind, .index = found};
 }
 
 size_t closure_find(const struct closure *c, const char *name) {
@@ -240,6 +242,10 @@ static void report_missing(struct view *v, const struct loaded *l, const char *n
     else
         complain("/%s needs %s, which is in none of the places searched:", l->path, name);
     complain_more("needed by  %s", l->object->host);
+    closure_tell_places(v, dirs);
+}
+
+void closure_tell_places(const struct view *v, const struct strings *dirs) {
     for (size_t i = 0; i < dirs->count; i++)
         complain_more("searched   %s", dirs->at[i]);
     for (size_t i = 0; i < v->sysroots.count; i++)
@@ -250,35 +256,41 @@ static void report_missing(struct view *v, const struct loaded *l, const char *n
 
 // A library that no program here needs is opened by name (a plugin): whoever does that may have what it needs
 // already, found through an rpath of its own.
-static bool is_in_tree(struct view *v, const char *name) {
+bool closure_is_in_tree(struct view *v, const char *name) {
     for (struct entry *e = tree_first(&v->tree); e; e = tree_next(e))
         if (!S_ISDIR(e->mode) && strcmp(pathname_base(e->path), name) == 0)
             return true;
     return false;
 }
 
-static size_t find_needed(struct view *v, struct closure *c, size_t index, const char *name) {
-    char *unusable = NULL;
-    struct strings dirs = {0};
+size_t closure_search(struct view *v, struct closure *c, size_t index, const char *name, struct strings *dirs,
+                      char **unusable) {
     size_t found = closure_find(c, name);
     bool has_slash = strchr(name, '/') != NULL;
     if (found == SIZE_MAX && has_slash && *name == '/')
-        found = try_path(v, c, name, name, index, &unusable);
+        found = try_path(v, c, name, name, index, unusable);
     if (found == SIZE_MAX && !has_slash) {
-        search_path(v, c, index, &dirs);
-        for (size_t i = 0; i < dirs.count && found == SIZE_MAX; i++) {
-            char *path = xasprintf("%s/%s", dirs.at[i], name);
-            found = try_path(v, c, name, path, index, &unusable);
+        search_path(v, c, index, dirs);
+        for (size_t i = 0; i < dirs->count && found == SIZE_MAX; i++) {
+            char *path = xasprintf("%s/%s", dirs->at[i], name);
+            found = try_path(v, c, name, path, index, unusable);
             free(path);
         }
     }
     if (found == SIZE_MAX && c->loader == LOADER_MUSL && musl_own_name(name) && c->all[0].needs_count)
         found = c->all[0].needs[0].index;
-    if (found == SIZE_MAX && (c->all[0].object->interp || !is_in_tree(v, name)))
+    return found;
+}
+
+static void find_needed(struct view *v, struct closure *c, size_t index, const char *name) {
+    char *unusable = NULL;
+    struct strings dirs = {0};
+    size_t found = closure_search(v, c, index, name, &dirs, &unusable);
+    if (found == SIZE_MAX && (c->all[0].object->interp || !closure_is_in_tree(v, name)))
         report_missing(v, &c->all[index], name, &dirs, unusable);
+    closure_add_need(c, index, NEED_NEEDED, name, found);
     strings_free(&dirs);
     free(unusable);
-    return found;
 }
 
 static void add_interpreter(struct view *v, struct closure *c) {
@@ -289,7 +301,7 @@ static void add_interpreter(struct view *v, struct closure *c) {
     strings_add(&here, o->interp);
     if (found == SIZE_MAX)
         report_missing(v, &c->all[0], o->interp, &here, unusable);
-    add_need(&c->all[0], NEED_LOADER, o->interp, found);
+    closure_add_need(c, 0, NEED_LOADER, o->interp, found);
     strings_free(&here);
     free(unusable);
 }
@@ -310,12 +322,13 @@ void closure_of(struct view *v, const char *path, struct closure *c) {
     c->loader = loader_of(o);
     if (o->interp)
         add_interpreter(v, c);
-    for (size_t i = 0; i < c->count; i++)
-        for (size_t n = 0; n < c->all[i].object->needed.count; n++) {
-            const char *name = c->all[i].object->needed.at[n];
-            size_t found = find_needed(v, c, i, name);
-            add_need(&c->all[i], NEED_NEEDED, name, found);
-        }
+    // All that is NEEDED comes first, as at run time, then what each of these opens, with what that needs.
+    for (size_t i = 0, k = 0; i < c->count || k < c->count;) {
+        for (; i < c->count; i++)
+            for (size_t n = 0; n < c->all[i].object->needed.count; n++)
+                find_needed(v, c, i, c->all[i].object->needed.at[n]);
+        silent_add(v, c, k++);
+    }
     prove_versions(c);
 }
 
@@ -412,4 +425,5 @@ void closure_complete(struct view *v) {
             examine(v, libraries[i], object_of(libraries[i]->host));
     free(libraries);
     progress_end();
+    silent_tell_hints(v);
 }

@@ -7,7 +7,11 @@
 
 enum loader { LOADER_UNKNOWN, LOADER_GLIBC, LOADER_MUSL };
 
-enum need_kind { NEED_LOADER, NEED_NEEDED };
+enum need_kind {
+    NEED_LOADER,
+    NEED_NEEDED,
+    NEED_DLOPEN, // the object says in a note that it opens it
+};
 
 struct need {
     const char *name; // as the object has it
@@ -40,6 +44,21 @@ void closure_free(struct closure *c);
 
 // The index of the object that was loaded under a name, as the loader compares them; SIZE_MAX: none.
 size_t closure_find(const struct closure *c, const char *name);
+
+// Looks for a library as the loader would for all[index], and puts it into the tree. Its index in the closure;
+// SIZE_MAX: not there, and nothing is said; the places searched are then added to `dirs`, and a file that is
+// there but cannot be used is told of in *unusable, which the caller frees.
+size_t closure_search(struct view *v, struct closure *c, size_t index, const char *name, struct strings *dirs,
+                      char **unusable);
+
+// The lines that say where was searched, below a complaint.
+void closure_tell_places(const struct view *v, const struct strings *dirs);
+
+// Notes that all[index] needs something.
+void closure_add_need(struct closure *c, size_t index, enum need_kind kind, const char *name, size_t found);
+
+// Whether the tree has a file, or symlink, of this name somewhere.
+bool closure_is_in_tree(struct view *v, const char *name);
 
 // The closures of all files in the tree, and of the interpreters of scripts, until there is nothing left to
 // look at.

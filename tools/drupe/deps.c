@@ -23,6 +23,9 @@ static const char help[] =
 
 // ---- the tree ----
 
+static const char *const kinds[] = {
+    [NEED_LOADER] = " (loader)", [NEED_NEEDED] = "", [NEED_DLOPEN] = " (dlopen)"};
+
 static void print_needs(const struct closure *c, size_t index, int depth, bool *shown) {
     const struct loaded *l = &c->all[index];
     for (size_t i = 0; i < l->needs_count; i++) {
@@ -33,7 +36,7 @@ static void print_needs(const struct closure *c, size_t index, int depth, bool *
         else if (strcmp(need->name, c->all[need->index].path) != 0 &&
                  (*need->name != '/' || strcmp(need->name + 1, c->all[need->index].path) != 0))
             printf(" => /%s", c->all[need->index].path);
-        puts(need->kind == NEED_LOADER ? " (loader)" : "");
+        puts(kinds[need->kind]);
         if (need->index != SIZE_MAX && !shown[need->index]) {
             shown[need->index] = true;
             print_needs(c, need->index, depth + 1, shown);
@@ -102,7 +105,8 @@ static unsigned int print_why(struct view *v, const char *path, const char *libr
                 continue;
             fputs(before, stdout);
             print_chain(&c, i);
-            printf(" -> %s%s\n", need->name, need->index == SIZE_MAX ? " (not found)" : "");
+            printf(" -> %s%s%s\n", need->name, kinds[need->kind],
+                   need->index == SIZE_MAX ? " (not found)" : "");
             count++;
         }
     }

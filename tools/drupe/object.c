@@ -81,6 +81,8 @@ static void read_segments(struct object *o, Elf *elf) {
             o->interp = xstrdup((const char *)elf_chunk(elf, ph.p_offset, ph.p_filesz, ELF_T_BYTE)->d_buf);
         else if (ph.p_type == PT_DYNAMIC)
             read_dynamic(o, elf, &ph);
+        else if (ph.p_type == PT_NOTE)
+            dlopen_read(elf, &ph, o->host, &o->dlopens);
     }
 }
 

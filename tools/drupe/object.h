@@ -3,6 +3,7 @@
 // first line.
 #pragma once
 #include <stdbool.h>
+#include "dlopen.h"
 #include "lib/elf.h"
 #include "util.h"
 #include "versions.h"
@@ -25,6 +26,7 @@ struct object {
     char *soname;          // or NULL
     char *rpath, *runpath; // or NULL, as they stand
     struct versions versions;
+    struct dlopen_notes dlopens;
     struct object *next; // in its bucket of the cache
 };
 

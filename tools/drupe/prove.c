@@ -1,18 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "prove.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-// True the first time it is asked about a finding.
-static bool is_new(char *finding) {
-    static struct strings told;
-    bool known = strings_have(&told, finding);
-    if (!known)
-        strings_add(&told, finding);
-    free(finding);
-    return !known;
-}
 
 // ---- versions ----
 

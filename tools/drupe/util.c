@@ -56,6 +56,15 @@ unsigned int complaints(void) {
     return complaint_count;
 }
 
+bool is_new(char *finding) {
+    static struct strings told;
+    bool known = strings_have(&told, finding);
+    if (!known)
+        strings_add(&told, finding);
+    free(finding);
+    return !known;
+}
+
 void *xcalloc(size_t count, size_t size) {
     void *p = calloc(count ? count : 1, size ? size : 1);
     if (!p)
@@ -118,6 +127,29 @@ void strings_free(struct strings *s) {
         free(s->at[i]);
     free(s->at);
     *s = (struct strings){0};
+}
+
+size_t utf8_length(const char *string) {
+    const unsigned char *s = (const unsigned char *)string;
+    if (s[0] < 0x80)
+        return s[0] != 0;
+    size_t length = s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+        (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+bool utf8_is_valid(const char *string) {
+    for (size_t n; *string; string += n) {
+        n = utf8_length(string);
+        if (!n)
+            return false;
+    }
+    return true;
 }
 
 void progress(const char *what, uint64_t count, uint64_t bytes) {

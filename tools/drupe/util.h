@@ -19,6 +19,10 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 unsigned int complaints(void);
 
+// True the first time it is asked about a finding, a text that the caller gives away: what many closures share
+// is told once.
+bool is_new(char *finding);
+
 // More lines of the message before, indented.
 void complain_more(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -36,6 +40,11 @@ void strings_add(struct strings *s, const char *string); // copies it
 void strings_sort(struct strings *s);
 bool strings_have(const struct strings *s, const char *string);
 void strings_free(struct strings *s);
+
+// How many bytes the UTF-8 character at the start of a string has; 0 where it is none: too long for what it
+// says, a surrogate, above U+10FFFF, cut, or the string is at its end.
+size_t utf8_length(const char *string);
+bool utf8_is_valid(const char *string);
 
 // A line on stderr that is rewritten in place, a few times a second, when stderr is a terminal; `what` with a
 // count and bytes.

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// Strict reader of JSON (RFC 8259) for the short texts in ELF notes: UTF-8, nothing before or behind the one
+// value, no key twice. Strings with a NUL in them are refused: nothing that is read here may hold one.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+enum json_type { JSON_NULL, JSON_BOOLEAN, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+struct json {
+    enum json_type type;
+    char *key;           // of a member of an object
+    char *string;        // JSON_STRING
+    struct json *values; // JSON_ARRAY, JSON_OBJECT: in order
+    size_t count;
+};
+
+// Reads a text. False: it is not JSON, *problem says why (a constant) and *at where (its offset).
+bool json_read(const char *text, size_t size, struct json *out, const char **problem, size_t *at);
+void json_free(struct json *value);
+
+// A member of an object; NULL where there is none.
+const struct json *json_member(const struct json *object, const char *key);
