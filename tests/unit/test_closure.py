@@ -261,3 +261,112 @@ def test_notes_of_others_are_passed_over(musl, out):
     musl.elf("lib/libz.so.1")
     prog = musl.elf("bin/prog", ["libc.so"], MUSL, source=START + broken + dlopen_note([{"soname": ["libz.so.1"]}]))
     assert drupe("pack", "-s", musl, prog, "-o", out)[1] == "" and "lib/libz.so.1" in names(out)
+
+
+# ---- what glibc opens by itself ----
+
+def calls(root, *functions, name="usr/bin/prog", **more):
+    """A program for glibc that calls these functions of its libc."""
+    source = "".join(f"int {f}(void);" for f in functions) + "void start(void) {" + "".join(f"{f}();" for f in functions) + "}"
+    root.elf("stub/libc.so.6", soname="libc.so.6", source="".join(f"int {f}(void) {{ return 0; }}" for f in functions))
+    return root.elf(name, [], GLIBC, link=[root / "stub/libc.so.6"], source=source, **more)
+
+
+def test_libgcc_goes_in_with_glibc_where_the_sysroot_has_it(glibc, out):
+    prog = calls(glibc)
+    drupe("pack", "-s", glibc, prog, "-o", out)
+    glibc.elf("usr/lib/libgcc_s.so.1", ["libdeep.so"])
+    glibc.elf("usr/lib/libdeep.so")
+    assert "usr/lib/libgcc_s.so.1" not in names(out)
+    assert drupe("pack", "-s", glibc, prog, "-o", out)[1] == ""
+    assert {"usr/lib/libgcc_s.so.1", "usr/lib/libdeep.so"} <= set(names(out))
+    assert b"    libgcc_s.so.1 => /usr/lib/libgcc_s.so.1 (opened by glibc)\n" in drupe("deps", "-s", glibc, prog)[0]
+
+
+@pytest.mark.parametrize("function", ["pthread_cancel", "pthread_exit", "backtrace"])
+def test_a_missing_libgcc_is_a_hint_where_it_will_be_needed(glibc, out, function):
+    _, error = drupe("pack", "-s", glibc, calls(glibc, function), "-o", out)
+    assert f"note: /usr/bin/prog uses {function}, for which glibc opens libgcc_s.so.1" in error
+
+
+def test_libgcc_stays_out_of_archives_for_musl(musl, out):
+    musl.elf("lib/libgcc_s.so.1")
+    drupe("pack", "-s", musl, musl.elf("bin/prog", ["libc.so"], MUSL), "-o", out)
+    assert "lib/libgcc_s.so.1" not in names(out)
+
+
+NSS_CONF = "# comment: no\npasswd: files systemd # yes: no\nhosts:\tfiles mymachines [!UNAVAIL=return action] dns\n"
+
+
+def test_services_of_nsswitch_conf_are_named_in_hints(glibc, out):
+    glibc.elf("usr/lib/riscv64-linux-gnu/libc.so.6", soname="libc.so.6", versions="GLIBC_2.34 { start; };")
+    glibc.file("etc/nsswitch.conf", NSS_CONF)
+    prog = calls(glibc, "getaddrinfo")
+    calls(glibc, "getpwnam", name="usr/bin/other")
+    _, error = drupe("pack", "-s", glibc, prog, glibc / "usr/bin/other", glibc / "etc", "-o", out)
+    said = [x for x in error.splitlines() if "libnss" in x]
+    assert len(said) == 2 and "action" not in error
+    assert "for which glibc opens libnss_systemd.so.2, as /etc/nsswitch.conf has it; --also libnss_systemd.so.2 adds it" in error
+    assert "libnss_mymachines.so.2" in error
+    glibc.elf("usr/lib/libnss_systemd.so.2")
+    _, error = drupe("pack", "-s", glibc, prog, glibc / "etc", "--also", "libnss_systemd.so.2", "-o", out)
+    assert "libnss_mymachines" in error and "libnss_systemd" not in error
+    _, error = drupe("pack", "-s", glibc, prog, "-o", out)
+    assert "libnss_systemd.so.2, if /etc/nsswitch.conf of the sysroot goes in" in error
+
+
+def test_services_that_an_older_glibc_opens_by_default_are_named_in_hints(glibc, out):
+    _, error = drupe("pack", "-s", glibc, calls(glibc, "getpwnam_r"), "-o", out)
+    assert "/usr/bin/prog uses getpwnam_r, for which glibc opens libnss_files.so.2, by default" in error and "libnss_dns.so.2" in error
+
+
+def test_programs_that_look_nothing_up_get_no_hints(glibc, out):
+    glibc.file("etc/nsswitch.conf", NSS_CONF)
+    assert drupe("pack", "-s", glibc, calls(glibc), "-o", out)[1] == ""
+
+
+@pytest.fixture
+def gconv(glibc):
+    """glibc with iconv modules, and a program that converts."""
+    folder = "usr/lib/riscv64-linux-gnu/gconv/"
+    glibc.file(folder + "gconv-modules", "# alias\nalias L1// LATIN1//\nalias\tLATIN1//\t\tISO-8859-1//\n"
+               "module ISO-8859-1// INTERNAL ISO8859-1 1\nmodule INTERNAL ISO-8859-1// ISO8859-1 1\nmodule GONE// INTERNAL GONE 1\n")
+    glibc.file(folder + "gconv-modules.d/more.conf", "module INTERNAL EUC-JP// EUC-JP.so 1\nalias LOOP// LOOP//")
+    glibc.elf(folder + "ISO8859-1.so")
+    glibc.elf(folder + "EUC-JP.so", ["libJIS.so"], runpath="$ORIGIN")
+    glibc.elf(folder + "libJIS.so")
+    calls(glibc, "iconv_open")
+    return glibc
+
+
+def packed_modules(archive):
+    return [n.rpartition("/")[2] for n in names(archive) if "/gconv/" in n and not n.endswith(".d")]
+
+
+def test_gconv_adds_a_character_sets_modules_and_what_they_need(gconv, out):
+    def pack(*charsets):
+        options = [x for c in charsets for x in ("--gconv", c)]
+        assert drupe("pack", "-s", gconv, gconv / "usr/bin/prog", *options, "-o", out)[1] == ""
+        return packed_modules(out)
+    assert pack("l1") == ["ISO8859-1.so", "gconv-modules", "more.conf"]
+    assert pack("EUC-JP//", "ISO-8859-1") == ["EUC-JP.so", "ISO8859-1.so", "gconv-modules", "more.conf", "libJIS.so"]
+
+
+def test_programs_that_convert_get_a_hint(gconv, out):
+    _, error = drupe("pack", "-s", gconv, gconv / "usr/bin/prog", "-o", out)
+    assert "note: /usr/bin/prog uses iconv_open" in error and "--gconv NAME adds" in error
+
+
+@pytest.mark.parametrize("charset, message", [
+    ("KLINGON", "--gconv KLINGON: no line of /lib/riscv64-linux-gnu/gconv/gconv-modules or gconv-modules.d/*.conf is for it"),
+    ("loop", "--gconv loop: no line of"),
+    ("GONE", "/gconv/GONE.so is listed in gconv-modules, but neither in the archive nor in a sysroot"),
+])
+def test_gconv_names_what_is_not_there(gconv, out, charset, message):
+    assert message in drupe("pack", "-s", gconv, "--gconv", charset, "-o", out, status=1)[1]
+
+
+def test_gconv_tells_of_a_sysroot_without_modules_and_of_built_in_sets(glibc, out):
+    _, error = drupe("pack", "-s", glibc, "--gconv", "LATIN1", "-o", out, status=1)
+    assert "--gconv LATIN1: there is no gconv/gconv-modules in the library directories" in error and f"in sysroot {glibc}" in error
+    assert "glibc has it built in" in drupe("pack", "-s", glibc, calls(glibc), "--gconv", "utf-8", "-o", out)[1]

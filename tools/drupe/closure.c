@@ -329,6 +329,7 @@ void closure_of(struct view *v, const char *path, struct closure *c) {
                 find_needed(v, c, i, c->all[i].object->needed.at[n]);
         silent_add(v, c, k++);
     }
+    silent_add_hints(v, c);
     prove_versions(c);
 }
 

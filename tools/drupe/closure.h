@@ -11,6 +11,7 @@ enum need_kind {
     NEED_LOADER,
     NEED_NEEDED,
     NEED_DLOPEN, // the object says in a note that it opens it
+    NEED_SILENT, // glibc opens it by itself
 };
 
 struct need {

@@ -23,8 +23,10 @@ static const char help[] =
 
 // ---- the tree ----
 
-static const char *const kinds[] = {
-    [NEED_LOADER] = " (loader)", [NEED_NEEDED] = "", [NEED_DLOPEN] = " (dlopen)"};
+static const char *const kinds[] = {[NEED_LOADER] = " (loader)",
+                                    [NEED_NEEDED] = "",
+                                    [NEED_DLOPEN] = " (dlopen)",
+                                    [NEED_SILENT] = " (opened by glibc)"};
 
 static void print_needs(const struct closure *c, size_t index, int depth, bool *shown) {
     const struct loaded *l = &c->all[index];

@@ -63,6 +63,8 @@ static void read_dynamic(struct object *o, Elf *elf, const GElf_Phdr *ph) {
             o->runpath = xstrdup(string);
     }
     const char *problem = versions_read(&dynamic, &o->versions);
+    if (!problem)
+        problem = symbols_read(&dynamic, &o->versions, &o->symbols);
     if (problem)
         bad(o, xstrdup(problem));
 }

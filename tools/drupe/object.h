@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include "dlopen.h"
 #include "lib/elf.h"
+#include "symbols.h"
 #include "util.h"
 #include "versions.h"
 
@@ -26,6 +27,7 @@ struct object {
     char *soname;          // or NULL
     char *rpath, *runpath; // or NULL, as they stand
     struct versions versions;
+    struct symbols symbols;
     struct dlopen_notes dlopens;
     struct object *next; // in its bucket of the cache
 };

@@ -8,6 +8,7 @@
 #include "archive.h"
 #include "closure.h"
 #include "commands.h"
+#include "gconv.h"
 #include "input.h"
 
 static const char help[] =
@@ -28,6 +29,7 @@ static const char help[] =
     "  -a, --also GLOB      add what matches in the sysroots too, such as libraries that only dlopen() "
     "finds;\n"
     "                       without a '/' it is looked for in the library directories\n"
+    "      --gconv NAME     add glibc's iconv modules for the character set NAME\n"
     "  -o, --output FILE    the archive; '-': standard output\n"
     "      --owner UID:GID  owner of what comes from HOST or a sysroot (0:0); 'keep': as on this machine\n"
     "      --mtime SECONDS  modification time of everything ($SOURCE_DATE_EPOCH, else 0); 'keep': each its "
@@ -66,21 +68,17 @@ static void parse_mtime(struct archive_options *options, const char *text) {
 }
 
 struct request {
-    struct strings manifests, globs;
+    struct strings manifests, globs, charsets;
     struct archive_options options;
     bool verbose;
 };
 
 static const struct option options[] = {
-    {"sysroot", required_argument, NULL, 's'},
-    {"manifest", required_argument, NULL, 'm'},
-    {"also", required_argument, NULL, 'a'},
-    {"output", required_argument, NULL, 'o'},
-    {"owner", required_argument, NULL, 'O'},
-    {"mtime", required_argument, NULL, 'T'},
-    {"verbose", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
+    {"sysroot", required_argument, NULL, 's'}, {"manifest", required_argument, NULL, 'm'},
+    {"also", required_argument, NULL, 'a'},    {"gconv", required_argument, NULL, 'G'},
+    {"output", required_argument, NULL, 'o'},  {"owner", required_argument, NULL, 'O'},
+    {"mtime", required_argument, NULL, 'T'},   {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},          {0},
 };
 
 static void parse(int argc, char **argv, struct view *v, struct request *r) {
@@ -101,6 +99,9 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
         case 'o':
             r->options.output = optarg;
             break;
+        case 'G':
+            strings_add(&r->charsets, optarg);
+            break;
         case 'O':
             parse_owner(v, optarg);
             break;
@@ -119,7 +120,7 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
     }
     if (!r->options.output)
         misuse("pack", "where should the archive go? (-o FILE, or -o - for standard output)");
-    if (optind == argc && !r->manifests.count && !r->globs.count)
+    if (optind == argc && !r->manifests.count && !r->globs.count && !r->charsets.count)
         misuse("pack", "nothing to pack");
 }
 
@@ -134,6 +135,8 @@ int command_pack(int argc, char **argv) {
         free(input_host(&v, argv[i]));
     for (size_t i = 0; i < r.globs.count; i++)
         input_also(&v, r.globs.at[i]);
+    for (size_t i = 0; i < r.charsets.count; i++)
+        gconv_add(&v, r.charsets.at[i]);
     closure_complete(&v);
     if (complaints())
         fail("%u %s; nothing was written", complaints(), complaints() == 1 ? "error" : "errors");

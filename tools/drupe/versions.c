@@ -3,6 +3,9 @@
 // inside the table.
 #include "versions.h"
 #include <limits.h>
+#include <stdlib.h>
+
+#define INDEX_MASK 0x7fff // the bit above hides a definition from those who link without a version
 
 static const char damaged[] = "has damaged symbol versions: its tables are not chains of versions with names";
 
@@ -10,6 +13,22 @@ static const char damaged[] = "has damaged symbol versions: its tables are not c
 // each other are endless for practical purposes.
 static bool is_link(const Elf_Data *table, size_t at, size_t links) {
     return at < table->d_size && at <= INT_MAX && links <= table->d_size / sizeof(GElf_Vernaux);
+}
+
+static void name_index(struct versions *out, uint16_t index, const char *name) {
+    index &= INDEX_MASK;
+    if (index >= out->names_count) {
+        out->names = xrealloc(out->names, (index + 1u) * sizeof(char *));
+        while (out->names_count <= index)
+            out->names[out->names_count++] = NULL;
+    }
+    if (!out->names[index])
+        out->names[index] = xstrdup(name);
+}
+
+const char *versions_name(const struct versions *versions, uint16_t versym) {
+    versym &= INDEX_MASK;
+    return versym < versions->names_count ? versions->names[versym] : NULL;
 }
 
 static bool read_definitions(const struct dynamic *d, struct versions *out) {
@@ -28,8 +47,10 @@ static bool read_definitions(const struct dynamic *d, struct versions *out) {
         const char *name = string_at(d->strings, aux.vda_name);
         if (!name || (def.vd_next == 0 && i + 1 < count))
             return false;
-        if (!(def.vd_flags & VER_FLG_BASE))
+        if (!(def.vd_flags & VER_FLG_BASE)) {
             strings_add(&out->defined, name);
+            name_index(out, def.vd_ndx, name);
+        }
         at += def.vd_next;
     }
     out->defines = true;
@@ -54,6 +75,7 @@ static bool read_needs_of_file(const struct dynamic *d, Elf_Data *table, size_t 
         if (!version || (aux.vna_next == 0 && i + 1 < need->vn_cnt))
             return false;
         add_need(out, file, version, aux.vna_flags & VER_FLG_WEAK);
+        name_index(out, aux.vna_other, version);
         at += aux.vna_next;
     }
     return true;

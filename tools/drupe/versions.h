@@ -15,7 +15,12 @@ struct versions {
     bool defines;           // there are definitions at all
     struct version_need *needs;
     size_t needs_count;
+    char **names; // of both, by the index that the symbols have; NULL where there is none
+    size_t names_count;
 };
 
 // Reads both. NULL, or what is wrong with them.
 const char *versions_read(const struct dynamic *d, struct versions *versions);
+
+// The version that an entry of DT_VERSYM tells of; NULL: none, or the base version.
+const char *versions_name(const struct versions *versions, uint16_t versym);
