@@ -56,7 +56,7 @@ class Root:
         path.symlink_to(target)
         return path
 
-    def elf(self, name, needs=(), loader=None, rpath=None, runpath=None, soname=None, machine=None, link=(), versions=None,
+    def elf(self, name, needs=(), loader=None, rpath=None, runpath=None, soname=None, machine=None, link=(), versions=None, flags=(),
             source="void start(void) {}"):
         """A program (with a loader) or a library.
 
@@ -68,7 +68,7 @@ class Root:
         stubs = path.parent / ".stubs"
         stubs.mkdir(exist_ok=True)
         base = [CC, "-nostdlib", "-fPIC", "-x", "c", "-", "-Wl,--no-as-needed", "-Wl,--allow-shlib-undefined"]
-        command = [*base, "-o", path]
+        command = [*base, "-o", path, *flags]
         command += ["-pie", f"-Wl,--dynamic-linker={loader}", "-Wl,-e,start"] if loader else ["-shared"]
         command += [f"-Wl,-soname,{soname}"] if soname else []
         command += [f"-Wl,-rpath,{rpath}", "-Wl,--disable-new-dtags"] if rpath else []

@@ -370,3 +370,73 @@ def test_gconv_tells_of_a_sysroot_without_modules_and_of_built_in_sets(glibc, ou
     _, error = drupe("pack", "-s", glibc, "--gconv", "LATIN1", "-o", out, status=1)
     assert "--gconv LATIN1: there is no gconv/gconv-modules in the library directories" in error and f"in sysroot {glibc}" in error
     assert "glibc has it built in" in drupe("pack", "-s", glibc, calls(glibc), "--gconv", "utf-8", "-o", out)[1]
+
+
+# ---- undefined symbols ----
+
+NEEDS_F = "void f(void); void start(void) { f(); }"
+WEAK_F = "__attribute__((weak)) void f(void); void start(void) { if (f) f(); }"
+
+
+def test_symbols_that_are_defined_somewhere_are_not_talked_about(musl, out):
+    musl.elf("lib/liba.so", ["libb.so"], source=NEEDS_F)
+    musl.elf("lib/libb.so", source="void f(void) {}")
+    prog = musl.elf("bin/prog", ["liba.so"], MUSL, source=WEAK_F.replace("f()", "g()").replace("f(void)", "g(void)").replace("(f)", "(g)"))
+    assert drupe("pack", "--check-symbols", "-s", musl, prog, "-o", out)[1] == ""
+
+
+def test_a_symbol_that_nothing_defines_stops_packing_when_asked_for(musl, out):
+    library = musl.elf("lib/liba.so", source=NEEDS_F)
+    prog = musl.elf("bin/prog", ["liba.so"], MUSL)
+    assert drupe("pack", "-s", musl, prog, "-o", out)[1] == ""
+    _, error = drupe("pack", "--check-symbols", "-s", musl, prog, "-o", out, status=1)
+    assert "/lib/liba.so needs 1 symbol that nothing it is loaded with defines:" in error and "symbol     f\n" in error
+    assert f"needed by  {library}" in error and f"loaded for {prog}" in error
+    assert "needs 1 symbol" in drupe("deps", "--check-symbols", "-s", musl, prog, status=1)[1]
+
+
+def test_a_symbol_of_another_version_is_not_it(glibc, out):
+    new = glibc.elf("new/libv.so.1", soname="libv.so.1", versions="V_1.0 { f; }; V_2.0 { g; };", source=FUNCTIONS)
+    prog = glibc.elf("usr/bin/prog", [], GLIBC, link=[new], source=CALLS_BOTH)
+    glibc.elf("usr/lib/libv.so.1", soname="libv.so.1", versions="V_1.0 { f; g; }; V_2.0 { h; };", source=FUNCTIONS + "void h(void) {}")
+    _, error = drupe("pack", "--check-symbols", "-s", glibc, prog, "-o", out, status=1)
+    assert "symbol     g, version V_2.0\n" in error and "symbol     f" not in error
+
+
+def test_a_plugin_may_use_the_symbols_of_its_program(musl, out):
+    musl.elf("lib/plugin.so", source=NEEDS_F)
+    prog = musl.elf("bin/prog", ["libc.so"], MUSL, source="void f(void) {} void start(void) {}", flags=["-Wl,-export-dynamic"])
+    assert drupe("pack", "--check-symbols", "-s", musl, prog, "--also", "plugin.so", "-o", out)[1] == ""
+    other = musl.elf("bin/other", ["libc.so"], MUSL)
+    _, error = drupe("pack", "--check-symbols", "-s", musl, other, "--also", "plugin.so", "-o", out, status=1)
+    assert "/lib/plugin.so needs 1 symbol that nothing in the archive defines" in error
+
+
+@pytest.mark.parametrize("hash_style", ["sysv", "gnu", "both"])
+@pytest.mark.parametrize("sections", [True, False])
+def test_symbols_are_found_by_each_kind_of_table(musl, out, hash_style, sections):
+    functions = [f"f{i}" for i in range(50)]
+    library = musl.elf("lib/liba.so", source="".join(f"void {f}(void) {{}}" for f in functions), soname="liba.so", flags=[f"-Wl,--hash-style={hash_style}"])
+    source = "".join(f"void {f}(void);" for f in functions) + "void start(void) {" + "".join(f"{f}();" for f in functions) + "}"
+    prog = musl.elf("bin/prog", [], MUSL, source=source, link=[library], flags=[f"-Wl,--hash-style={hash_style}", "-Wl,-export-dynamic"])
+    if not sections:
+        for path in (library, prog):
+            without_sections(path)
+    assert drupe("pack", "--check-symbols", "-s", musl, prog, "-o", out)[1] == ""
+    without_definitions = musl.elf("lib/liba.so")
+    _, error = drupe("pack", "--check-symbols", "-s", musl, prog, "-o", out, status=1)
+    assert without_definitions and "/bin/prog needs 50 symbols" in error and "and 30 more" in error
+
+
+def without_sections(path):
+    data = bytearray(path.read_bytes())
+    data[40:48], data[58:64] = bytes(8), bytes([64, 0, 0, 0, 0, 0])
+    path.write_bytes(data)
+
+
+def test_a_symbol_table_outside_the_file_is_named(musl, out):
+    prog = musl.elf("bin/prog", ["libc.so"], MUSL, flags=["-Wl,-export-dynamic"])
+    data = bytearray(prog.read_bytes())
+    struct.pack_into("<Q", data, dynamic_entry(data, 6) + 8, 1 << 40)
+    prog.write_bytes(data)
+    assert "has a damaged dynamic section: its symbols are outside the file" in drupe("pack", prog, "-s", musl, "-o", out, status=1)[1]

@@ -331,6 +331,8 @@ void closure_of(struct view *v, const char *path, struct closure *c) {
     }
     silent_add_hints(v, c);
     prove_versions(c);
+    if (v->check_symbols)
+        prove_symbols(v, c);
 }
 
 void closure_free(struct closure *c) {

@@ -8,7 +8,7 @@
 #include "input.h"
 
 static const char help[] =
-    "Usage: drupe deps [--sysroot DIR]... [--why LIB] PROGRAM...\n"
+    "Usage: drupe deps [--sysroot DIR]... [--why LIB] [--check-symbols] PROGRAM...\n"
     "Prints what PROGRAM needs, as a tree: its loader, its libraries, theirs; for a script its interpreter. "
     "The\n"
     "libraries are searched as `drupe pack` does it. What stands in the tree already is not unfolded again.\n"
@@ -17,6 +17,7 @@ static const char help[] =
     "  -w, --why LIB       instead: who needs LIB (a name, such as libz.so.1, or a path on the target), each "
     "with\n"
     "                      a shortest chain from PROGRAM to it\n"
+    "      --check-symbols also tell of symbols that are needed but defined by nothing they are loaded with\n"
     "  -h, --help          this text\n"
     "\n"
     "The exit status is 1 if anything is missing, or if nothing needs LIB.\n";
@@ -121,6 +122,7 @@ static unsigned int print_why(struct view *v, const char *path, const char *libr
 int command_deps(int argc, char **argv) {
     static const struct option options[] = {{"sysroot", required_argument, NULL, 's'},
                                             {"why", required_argument, NULL, 'w'},
+                                            {"check-symbols", no_argument, NULL, 'C'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     struct view v = {.keep_owner = false};
@@ -131,6 +133,8 @@ int command_deps(int argc, char **argv) {
             input_sysroot(&v, optarg);
         } else if (c == 'w') {
             why = optarg;
+        } else if (c == 'C') {
+            v.check_symbols = true;
         } else if (c == 'h') {
             fputs(help, stdout);
             return EXIT_SUCCESS;

@@ -30,6 +30,7 @@ static const char help[] =
     "finds;\n"
     "                       without a '/' it is looked for in the library directories\n"
     "      --gconv NAME     add glibc's iconv modules for the character set NAME\n"
+    "      --check-symbols  stop where a symbol that is needed is defined by nothing it is loaded with\n"
     "  -o, --output FILE    the archive; '-': standard output\n"
     "      --owner UID:GID  owner of what comes from HOST or a sysroot (0:0); 'keep': as on this machine\n"
     "      --mtime SECONDS  modification time of everything ($SOURCE_DATE_EPOCH, else 0); 'keep': each its "
@@ -74,11 +75,17 @@ struct request {
 };
 
 static const struct option options[] = {
-    {"sysroot", required_argument, NULL, 's'}, {"manifest", required_argument, NULL, 'm'},
-    {"also", required_argument, NULL, 'a'},    {"gconv", required_argument, NULL, 'G'},
-    {"output", required_argument, NULL, 'o'},  {"owner", required_argument, NULL, 'O'},
-    {"mtime", required_argument, NULL, 'T'},   {"verbose", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},          {0},
+    {"sysroot", required_argument, NULL, 's'},
+    {"manifest", required_argument, NULL, 'm'},
+    {"also", required_argument, NULL, 'a'},
+    {"gconv", required_argument, NULL, 'G'},
+    {"check-symbols", no_argument, NULL, 'C'},
+    {"output", required_argument, NULL, 'o'},
+    {"owner", required_argument, NULL, 'O'},
+    {"mtime", required_argument, NULL, 'T'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
 };
 
 static void parse(int argc, char **argv, struct view *v, struct request *r) {
@@ -101,6 +108,9 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
             break;
         case 'G':
             strings_add(&r->charsets, optarg);
+            break;
+        case 'C':
+            v->check_symbols = true;
             break;
         case 'O':
             parse_owner(v, optarg);

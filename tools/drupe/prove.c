@@ -66,3 +66,57 @@ void prove_versions(const struct closure *c) {
             prove_version(c, &c->all[i], &versions->needs[n]);
     }
 }
+
+// ---- symbols ----
+
+#define SYMBOLS_TOLD 20
+
+// musl's loader does not look at versions.
+static bool is_defined_in(const struct closure *c, const struct object *o, const struct symbol *symbol) {
+    return symbols_define(&o->symbols, symbol->name, c->loader == LOADER_MUSL ? NULL : symbol->version);
+}
+
+static bool is_defined(struct view *v, const struct closure *c, const struct symbol *symbol) {
+    for (size_t i = 0; i < c->count; i++)
+        if (is_defined_in(c, c->all[i].object, symbol))
+            return true;
+    if (c->all[0].object->interp)
+        return false;
+    for (struct entry *e = tree_first(&v->tree); e; e = tree_next(e))
+        if (S_ISREG(e->mode) && is_defined_in(c, object_of(e->host), symbol))
+            return true;
+    return false;
+}
+
+static void tell_symbols(const struct closure *c, const struct loaded *l, const struct strings *lacking) {
+    size_t count = lacking->count;
+    complain("/%s needs %zu symbol%s that nothing %s defines:", l->path, count, count == 1 ? "" : "s",
+             c->all[0].object->interp ? "it is loaded with" : "in the archive");
+    for (size_t i = 0; i < count && i < SYMBOLS_TOLD; i++)
+        complain_more("symbol     %s", lacking->at[i]);
+    if (count > SYMBOLS_TOLD)
+        complain_more("and %zu more", count - SYMBOLS_TOLD);
+    complain_more("needed by  %s", l->object->host);
+    if (l != &c->all[0])
+        complain_more("loaded for %s", c->all[0].object->host);
+}
+
+void prove_symbols(struct view *v, const struct closure *c) {
+    for (size_t i = 0; i < c->count; i++) {
+        const struct loaded *l = &c->all[i];
+        const struct symbols *symbols = &l->object->symbols;
+        struct strings lacking = {0};
+        for (size_t n = 0; n < symbols->undefined_count; n++) {
+            const struct symbol *symbol = &symbols->undefined[n];
+            if (is_defined(v, c, symbol) || !is_new(xasprintf("%s %s", l->path, symbol->name)))
+                continue;
+            char *name = xasprintf("%s%s%s", symbol->name, symbol->version ? ", version " : "",
+                                   symbol->version ? symbol->version : "");
+            strings_add(&lacking, name);
+            free(name);
+        }
+        if (lacking.count)
+            tell_symbols(c, l, &lacking);
+        strings_free(&lacking);
+    }
+}

@@ -15,8 +15,9 @@ struct view {
     // Symlinks to directories that were followed, and those directories: another sysroot may have a directory
     // where the first has such a link, as one with /lib beside one with /lib -> usr/lib.
     struct strings links, directories;
-    bool keep_owner;   // host's owners, else 0:0
-    uint32_t uid, gid; // for what has no owner of its own
+    bool keep_owner;    // host's owners, else 0:0
+    bool check_symbols; // of closures: every symbol that is needed is defined
+    uint32_t uid, gid;  // for what has no owner of its own
 };
 
 // A thing in the view.
