@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The hot path reads a header, 13 x 8 hex digits, with a few instructions a field: eight digits are one
-// 64-bit word, converted and checked together, and a field of all '0', the most frequent one, is recognised
+// 64-bit word, converted and checked together, and most fields are those of the entry before and recognised
 // as such. Whether all digits were good is asked once a header; only then does the slow path look for the
 // culprit.
 #include "lib/cpio.h"
@@ -43,8 +43,15 @@ static inline uint32_t load4(const uint8_t *aligned) {
     return word;
 }
 
+static void forget_digits(struct cpio_reader *r) {
+    for (unsigned int i = 0; i < CPIO_FIELDS; i++) {
+        r->digits[i] = EACH_BYTE('0');
+        r->values[i] = 0;
+    }
+}
+
 // Converts the header at `header`, aligned to 4, with two readable bytes behind it. False where it is none.
-static bool parse_header(const uint8_t *header, uint32_t fields[CPIO_FIELDS]) {
+static bool parse_header(struct cpio_reader *r, const uint8_t *header, uint32_t fields[CPIO_FIELDS]) {
     uint32_t word = load4(header + 4); // fields begin in the middle of a word
     uint16_t version = (uint16_t)word;
     if (load4(header) != MAGIC_0707 || (version != MAGIC_01 && version != MAGIC_02))
@@ -55,11 +62,14 @@ static bool parse_header(const uint8_t *header, uint32_t fields[CPIO_FIELDS]) {
         header += FIELD_SIZE;
         word = load4(header + 4);
         digits |= (uint64_t)load4(header) << 16 | (uint64_t)word << 48;
-        if (__builtin_expect(digits == EACH_BYTE('0'), 1)) // most are: a branch, not both ways
-            fields[i] = 0;
-        else
-            fields[i] = hex8(digits, &bad);
+        if (__builtin_expect(digits != r->digits[i], 0)) {
+            r->digits[i] = digits;
+            r->values[i] = hex8(digits, &bad);
+        }
+        fields[i] = r->values[i];
     }
+    if (bad) // nothing of it is to be remembered
+        forget_digits(r);
     return bad == 0;
 }
 
@@ -69,6 +79,7 @@ static bool is_hex(uint8_t c) {
 
 void cpio_open(struct cpio_reader *r, const void *buffer, uint64_t size) {
     *r = (struct cpio_reader){.buffer = buffer, .size = size};
+    forget_digits(r);
 }
 
 static enum cpio_result fail(struct cpio_reader *r, enum cpio_problem problem, uint64_t offset) {
@@ -161,16 +172,16 @@ static enum cpio_result bad_header(struct cpio_reader *r) {
 }
 
 // Reads the header at the position. False where it is none.
-static bool read_header(const struct cpio_reader *r, uint32_t fields[CPIO_FIELDS]) {
+static bool read_header(struct cpio_reader *r, uint32_t fields[CPIO_FIELDS]) {
     const uint8_t *header = r->buffer + r->position;
     uint64_t remains = r->size - r->position;
     if (remains < CPIO_HEADER_SIZE)
         return false;
     if (((uintptr_t)header & 3) == 0 && remains >= CPIO_HEADER_SIZE + 2)
-        return parse_header(header, fields);
+        return parse_header(r, header, fields);
     uint8_t copy[CPIO_HEADER_SIZE + 2] __attribute__((aligned(4))) = {0};
     __builtin_memcpy(copy, header, CPIO_HEADER_SIZE);
-    return parse_header(copy, fields);
+    return parse_header(r, copy, fields);
 }
 
 // Measures the name, which has a NUL somewhere.

@@ -103,6 +103,8 @@ struct cpio_reader {
     bool in_archive;   // a header was read and no trailer since
     bool failed;       // CPIO_ERROR was given
     struct cpio_error error;
+    uint64_t digits[CPIO_FIELDS]; // of the last header, and what they mean
+    uint32_t values[CPIO_FIELDS];
 };
 
 // Starts a walk over `size` bytes at `buffer`, which must stay as they are until the walk is done.

@@ -360,7 +360,7 @@ static int find_place(struct unpack *u, const struct cpio_entry *e, struct place
         for (base = end; base && name[base - 1] != '/';)
             base--;
     }
-    if (base != u->parent_length || __builtin_memcmp(name, u->parent, base) != 0) {
+    if (base != u->parent_length || common_length(u, name, base) != base) {
         int err = parent_walk(u, name, base, e->mtime);
         if (err)
             return err;

@@ -8,15 +8,17 @@
 #include "lib/errno.h"
 #include "lib/text.h"
 
-#define RELEASE_MIN 4096 // bytes that are worth a call
+#define RELEASE_UNIT 4096 // bytes: a page, which is what a sink can use
 
 // ---- what may go
 
-// Everything from u->needless to `end` is needed no more.
+// Everything from u->needless to `end` is needed no more. What is too little waits for more behind it.
 static void release_to(struct unpack *u, const char *end) {
-    if ((uint64_t)(end - u->needless) >= RELEASE_MIN)
-        u->sink->release(u->ctx, u->needless, (uint64_t)(end - u->needless));
-    u->needless = end;
+    uint64_t size = (uint64_t)(end - u->needless), rest = (uintptr_t)end % RELEASE_UNIT;
+    if (size < RELEASE_UNIT)
+        return;
+    u->sink->release(u->ctx, u->needless, size - rest);
+    u->needless = end - rest;
 }
 
 void unpack_keep(struct unpack *u, const void *data, uint64_t size) {
@@ -43,8 +45,7 @@ static void work_free(void *ctx, void *memory, size_t size) {
 }
 static void progress(void *ctx, uint64_t consumed) {
     struct frames *f = ctx;
-    if (f->in + consumed > f->u->needless)
-        release_to(f->u, f->in + consumed);
+    release_to(f->u, f->in + consumed);
 }
 
 static void report_compressed(struct unpack *u, const char *format, uint64_t offset, const char *cause) {

@@ -21,6 +21,20 @@ static void add_bank(paddr_t base, uint64_t size) {
     memory_add_bank(base, size);
 }
 
+// Some firmware has one place for the device tree (OpenSBI's fw_jump: 34 MiB above the start of RAM), whatever
+// lies there. What was under it is lost.
+static void check_apart(const char *what, struct fdt_range other, struct fdt_range image) {
+    if (other.base >= image.base + image.size || image.base >= other.base + other.size)
+        return;
+    panic(
+        "the firmware or boot loader put %s (0x%lx, %lu KiB) over the image (0x%lx, %lu KiB): part of the "
+        "image "
+        "is lost. Use firmware that looks where there is room (OpenSBI's fw_dynamic), a smaller archive, or "
+        "give the archive to the boot loader as its initrd",
+        what, (unsigned long)other.base, (unsigned long)other.size >> 10, (unsigned long)image.base,
+        (unsigned long)image.size >> 10);
+}
+
 void ram_init(paddr_t dtb) {
     struct fdt_range initrd;
     fdt_for_each_memory(add_bank);
@@ -32,8 +46,12 @@ void ram_init(paddr_t dtb) {
     fdt_for_each_reserved(memory_reserve);
     if (image % (1ul << 30) == SBI_WINDOW)
         memory_reserve(image - SBI_WINDOW, SBI_WINDOW);
-    if (fdt_initrd(&initrd))
+    check_apart("the device tree", (struct fdt_range){dtb, fdt_size()},
+                (struct fdt_range){image, image_size});
+    if (fdt_initrd(&initrd)) {
+        check_apart("the initrd", initrd, (struct fdt_range){image, image_size});
         memory_reserve(initrd.base, initrd.size);
+    }
     memory_init();
     pr_info("memory: %lu MiB; image at 0x%lx, %lu KiB", (unsigned long)(total >> 20), (unsigned long)image,
             (unsigned long)(image_size >> 10));

@@ -372,14 +372,12 @@ static const struct inode_ops file_iops = {
 void tmpfs_set_borrowed(struct inode *inode, const void *data, uint64_t size) {
     struct tmpfs_data *t = tmpfs_data(inode);
     mutex_lock(&inode->lock);
-    tmpfs_cut(inode, 0);
+    if (inode->size || t->root)
+        tmpfs_cut(inode, 0);
     spin_lock(&inode->spin);
-    t->borrowed = size ? data : NULL;
-    t->borrowed_size = size;
+    tmpfs_begin_borrowing(t, data, size);
     WRITE_ONCE(inode->size, size);
     spin_unlock(&inode->spin);
-    if (!((unsigned long)data & PAGE_MASK))
-        memory_account(MEM_BORROWED, size >> PAGE_SHIFT);
     mutex_unlock(&inode->lock);
 }
 

@@ -156,17 +156,48 @@ static size_t borrowed_bytes(const struct tmpfs_data *t, unsigned long index) {
     return t->borrowed && start < t->borrowed_size ? MIN(t->borrowed_size - start, (uint64_t)PAGE_SIZE) : 0;
 }
 
-// Gives the borrowed whole pages [first, end), none of them in the tree, back to the allocator.
-static void borrowed_release(const char *data, unsigned long first, unsigned long end) {
+// Gives the pages of borrowed RAM [first, end) back to the allocator (numbers of their addresses).
+static void borrowed_release(unsigned long first, unsigned long end) {
     if (first >= end)
         return;
-    page_donate(virt_to_phys(data + (first << PAGE_SHIFT)), end - first);
+    page_donate(virt_to_phys((void *)(first << PAGE_SHIFT)), end - first);
     memory_account(MEM_RELEASED, end - first);
     memory_account(MEM_BORROWED, -(long)(end - first));
 }
 
-static unsigned long borrowed_pages(const struct tmpfs_data *t) {
-    return t->borrowed && !((unsigned long)t->borrowed & PAGE_MASK) ? t->borrowed_size >> PAGE_SHIFT : 0;
+static unsigned long first_whole(const char *data) {
+    return ALIGN_UP((unsigned long)data, PAGE_SIZE) >> PAGE_SHIFT;
+}
+static unsigned long end_whole(const char *data, uint64_t size) {
+    return ((unsigned long)data + size) >> PAGE_SHIFT;
+}
+
+void tmpfs_begin_borrowing(struct tmpfs_data *t, const char *data, uint64_t size) {
+    unsigned long first = first_whole(data), end = end_whole(data, size),
+                  last = (unsigned long)data + size - 1;
+    t->shares_first = size && (unsigned long)data & PAGE_MASK;
+    t->shares_last = size && (last + 1) & PAGE_MASK && !(t->shares_first && last >> PAGE_SHIFT < first);
+    if (t->shares_first)
+        page_share(virt_to_phys(data));
+    if (t->shares_last)
+        page_share(virt_to_phys((void *)last));
+    if (end > first)
+        memory_account(MEM_BORROWED, (long)(end - first));
+    t->borrowed = size ? data : NULL;
+    t->borrowed_size = size;
+}
+
+// The bytes behind `size` of the `old_size` are let go of: no longer a user of pages that others have parts of.
+static void stop_sharing(struct tmpfs_data *t, const char *data, uint64_t size, uint64_t old_size) {
+    const char *last = data + old_size - 1;
+    if (t->shares_last && (!size || first_whole(data + size) <= (unsigned long)last >> PAGE_SHIFT)) {
+        t->shares_last = false;
+        page_unshare(virt_to_phys(last));
+    }
+    if (t->shares_first && !size) {
+        t->shares_first = false;
+        page_unshare(virt_to_phys(data));
+    }
 }
 
 const char *tmpfs_borrow(struct inode *inode, uint64_t at, size_t *n) {
@@ -306,23 +337,31 @@ static bool is_mapped(struct inode *inode) {
     return !list_empty(&inode->backing.areas);
 }
 
-// Takes the borrowed bytes behind `size` from the file and gives those of their whole pages that are not in
-// the tree back. [i]
+// Takes the borrowed bytes behind `size` from the file and gives their pages back: those that lie in them whole
+// and are not in the tree, and the part of those that others have parts of. [i]
 static void cut_borrowed(struct inode *inode, uint64_t size) {
     struct tmpfs_data *t = tmpfs_data(inode);
     spin_lock(&inode->spin);
     const char *data = t->borrowed;
-    unsigned long at = (size + PAGE_SIZE - 1) >> PAGE_SHIFT, end = borrowed_pages(t);
+    uint64_t old_size = t->borrowed_size;
     t->borrowed_size = size;
     if (!size)
         t->borrowed = NULL;
     spin_unlock(&inode->spin);
     wait_for_readers(t);
+    unsigned long at = first_whole(data + size), end = end_whole(data, old_size);
+    stop_sharing(t, data, size, old_size);
+    if ((unsigned long)data & PAGE_MASK) { // of these none was ever adopted
+        borrowed_release(at, end);
+        return;
+    }
+    unsigned long start = (unsigned long)data >> PAGE_SHIFT;
     while (at < end) { // nobody brings these into the tree any more
         spin_lock(&inode->spin);
-        unsigned long next = MIN(tree_next(t->root, t->height, 0, at), end);
+        unsigned long next = tree_next(t->root, t->height, 0, at - start);
         spin_unlock(&inode->spin);
-        borrowed_release(data, at, next);
+        next = next == NONE ? end : MIN(next + start, end);
+        borrowed_release(at, next);
         at = next + 1;
     }
 }
@@ -350,10 +389,8 @@ int tmpfs_punch(struct inode *inode, uint64_t start, uint64_t end) {
             return PTR_ERR(p);
         page_put(p);
     }
-    spin_lock(&inode->spin);
-    t->borrowed_size = MIN(t->borrowed_size, start);
-    spin_unlock(&inode->spin);
-    wait_for_readers(t);
+    if (start < t->borrowed_size)
+        cut_borrowed(inode, start);
     unsigned long first = (start + PAGE_SIZE - 1) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
     if (start >> PAGE_SHIFT == (end - 1) >> PAGE_SHIFT && (start & PAGE_MASK || end & PAGE_MASK)) {
         clear_part(inode, start >> PAGE_SHIFT, start & PAGE_MASK, ((end - 1) & PAGE_MASK) + 1);

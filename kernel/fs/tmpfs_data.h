@@ -13,7 +13,9 @@ struct tmpfs_data {
     uint64_t pages;         // [s] in the tree
     const char *borrowed;   // [s] NULL: nothing
     uint64_t borrowed_size; // [s] bytes, at most the file's size
-    unsigned int readers;   // [a] of borrowed bytes just now; grows under [s]
+    bool shares_first,
+        shares_last;      // [i] it counts as a user of the page of RAM that its first (last) byte is on
+    unsigned int readers; // [a] of borrowed bytes just now; grows under [s]
 };
 
 static inline struct tmpfs_data *tmpfs_data(const struct inode *inode) {
@@ -33,6 +35,8 @@ void tmpfs_borrow_end(struct inode *inode);
 // The page with a reference, made if need be: from the borrowed bytes, or of zeros (`overwrite`: not cleared,
 // the caller writes all of it). ERR_PTR(-ENOMEM, -ENOSPC).
 struct page *__must_check tmpfs_make_page(struct inode *inode, unsigned long index, bool overwrite);
+// The content, which is empty, becomes these bytes of an archive. [i] [s]
+void tmpfs_begin_borrowing(struct tmpfs_data *t, const char *data, uint64_t size);
 // Cuts the content off behind `size` bytes and clears the rest of the last page. [i]; not the inode's size.
 void tmpfs_cut(struct inode *inode, uint64_t size);
 // Zeros in [start, end), whole pages given back. [i] 0 or -ENOMEM.

@@ -51,9 +51,29 @@ static int set_mtime(void *ctx, struct unpack_node *node, int64_t mtime) {
     return inode_setattr(dentry_of(node)->inode, &a);
 }
 
+// The page of the archive that the unpacker may be reading, counted as a user of it: the file whose end is on it
+// may be gone before the next one begins there. 0: none.
+static paddr_t held_page;
+
+static void hold_page(paddr_t page) {
+    if (page == held_page)
+        return;
+    if (page)
+        page_share(page);
+    if (held_page)
+        page_unshare(held_page);
+    held_page = page;
+}
+
+static void borrow(struct inode *inode, const struct unpack_span *span) {
+    tmpfs_set_borrowed(inode, span->data, span->size);
+    paddr_t end = virt_to_phys(span->data) + span->size;
+    hold_page(end & PAGE_MASK ? end & ~PAGE_MASK : 0);
+}
+
 static int set_data(void *ctx, struct unpack_node *node, struct unpack_span *span) {
     (void)ctx;
-    tmpfs_set_borrowed(dentry_of(node)->inode, span->data, span->size);
+    borrow(dentry_of(node)->inode, span);
     return 0;
 }
 
@@ -77,7 +97,7 @@ static int create(void *ctx, struct unpack_node *dir, const char *name, size_t l
         vfs_create(dentry_of(dir), name, length, attr->mode, MKDEV(attr->rdev_major, attr->rdev_minor), &d);
     (void)ctx;
     if (!err && S_ISREG(attr->mode) && span->size)
-        tmpfs_set_borrowed(d->inode, span->data, span->size);
+        borrow(d->inode, span);
     return finish(err, d, attr, out);
 }
 
@@ -242,6 +262,7 @@ static void unpack_one(struct dentry *root, bool embedded, const void *archive, 
         panic("initrd: no memory to unpack the %s archive", which);
     int err = unpack_buffer(&u, archive, size);
     unpack_end(&u);
+    hold_page(0);
     summarise(which, &u.summary, clock_monotonic() - start, err);
     if ((err == -ENOMEM || err == -ENOSPC) && is_strict(embedded))
         panic(

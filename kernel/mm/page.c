@@ -305,6 +305,25 @@ void page_donate(paddr_t start, size_t count) {
     spin_unlock_irqrestore(&lock, irq);
 }
 
+void page_share(paddr_t pa) {
+    uint64_t chunk = pa / CHUNK_SIZE;
+    if (unlikely(!(READ_ONCE(chunk_valid[chunk / 64]) >> chunk % 64 & 1))) {
+        unsigned long irq = spin_lock_irqsave(&lock);
+        make_valid(pa >> PAGE_SHIFT);
+        spin_unlock_irqrestore(&lock, irq);
+    }
+    page_get(phys_to_page(pa));
+}
+
+void page_unshare(paddr_t pa) {
+    struct page *page = phys_to_page(pa);
+    if (__atomic_fetch_sub(&page->refs, 1, __ATOMIC_ACQ_REL) != 1)
+        return;
+    page->order = 0;
+    page->flags = PAGE_BORROWED;
+    page_free(page);
+}
+
 #define SPARE_PAGES 1024ul // left to others while the largest piece is out
 
 paddr_t memory_take_untouched(uint64_t *size) {

@@ -68,6 +68,9 @@ void page_put_all(struct page **pages, unsigned int n);
 // Reserved RAM (the archive, the initrd, the device tree's copy) given to the allocator: whole pages [start,
 // start + count). Pages that are no RAM of ours are left out.
 void page_donate(paddr_t start, size_t count);
+// A page of reserved RAM of which several users hold parts: one more, one fewer. The last one frees the page.
+void page_share(paddr_t pa);
+void page_unshare(paddr_t pa);
 // Takes the largest piece of RAM that was never used out of the allocator, but for a little that callers may
 // need meanwhile. Returns its page-aligned address and *size in bytes; 0 and 0: there is none.
 paddr_t memory_take_untouched(uint64_t *size);

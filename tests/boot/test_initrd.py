@@ -127,3 +127,28 @@ def test_an_archive_that_does_not_fit_panics_if_strict(tmp_path):
     assert "no room for it" in text and "needs more memory than there is" in text and "initrd=lenient" in text and status != 0
     status, text = machine.run(**machine_of)
     assert "no room for it" in text and "needs more memory" not in text and "no working init" in text.lower()
+
+
+def archive_pages(m, kind):
+    return int(re.search(kind + r":\s+(\d+)", m.run("cat /proc/meminfo")).group(1)) // 4
+
+
+@pytest.mark.parametrize("shift", [0, 1, 3])
+def test_unlinking_gives_every_page_of_the_archive_back(boot, tmp_path, shift):
+    # Not aligned to pages; large files, and small ones that share pages with each other and with the large ones' ends.
+    body = bytes(range(256)) * 4096
+    entries = [member("t/", mode=0o040755)]
+    for i in range(30):
+        entries += [member(f"t/large{i}", body[:300000 + 1000 * i]), member(f"t/small{i}", body[:100 + 300 * i])]
+    archive = tmp_path / "a.cpio"
+    archive.write_bytes(b"\0" * 4 * shift + b"".join(entries) + member("TRAILER!!!", mode=0))
+    m = boot(initrd=archive, smp=4)
+    m.shell()
+    before = archive_pages(m, "ArchiveReleased")
+    assert m.run("cd /t; ls | wc -l").strip() == "60"
+    m.run("rm small1 small2 large3; truncate -s 5000 large4; head -c 5000 large4 | md5sum > /tmp/sum")
+    assert m.run("md5sum < /tmp/sum") and m.run("cat /tmp/sum").split()[0] == hashlib.md5(body[:5000]).hexdigest()
+    assert m.run("md5sum < large5").split()[0] == hashlib.md5(body[:305000]).hexdigest()
+    m.run("echo more >> small5; cd /; rm -r /t")
+    pages = archive.stat().st_size // 4096
+    assert pages - 4 <= archive_pages(m, "ArchiveReleased") - before <= pages + 1
