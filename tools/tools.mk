@@ -2,7 +2,7 @@
 DRUPE_SRC   := $(wildcard tools/drupe/*.c)
 LIBELF_CFLAGS := $(shell pkg-config --cflags libelf 2>/dev/null)
 LIBELF_LIBS   := $(or $(shell pkg-config --libs libelf 2>/dev/null),-lelf)
-DRUPE_CFLAGS  := $(HOST_WARNINGS) -D_GNU_SOURCE -I. -Itools/drupe $(LIBELF_CFLAGS)
+DRUPE_CFLAGS  := $(HOST_WARNINGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Itools/drupe $(LIBELF_CFLAGS)
 DRUPE_SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 
 DRUPE_OBJ      := $(DRUPE_SRC:%.c=$(B)/host/%.o)

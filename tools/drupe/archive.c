@@ -104,31 +104,43 @@ static void pad_to(struct writer *w, uint64_t unit) {
     put_zeros(w, (unit - w->offset % unit) % unit);
 }
 
+static void open_entry(const struct entry *e, int *fd, struct stat *st) {
+    *fd = open(e->host, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // it may have become a FIFO
+    if (*fd < 0 || fstat(*fd, st) < 0)
+        fail("%s: %s", e->host, strerror(errno));
+    if (!S_ISREG(st->st_mode) || (e->ino && (e->ino != st->st_ino || e->dev != st->st_dev)))
+        fail("%s was replaced while it was packed; pack again when it is at rest", e->host);
+}
+
+// Whether nobody wrote to the file meanwhile.
+static bool is_unchanged(int fd, const struct stat *before) {
+    struct stat st;
+    return fstat(fd, &st) == 0 && st.st_size == before->st_size &&
+           st.st_mtim.tv_sec == before->st_mtim.tv_sec && st.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+}
+
 static void put_file(struct writer *w, const struct entry *e) {
     struct stat st;
-    int fd = open(e->host, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0)
-        fail("%s: %s", e->host, strerror(errno));
-    uint64_t left = (uint64_t)st.st_size == e->size ? e->size : UINT64_MAX;
-    while (left && left != UINT64_MAX) {
+    int fd;
+    open_entry(e, &fd, &st);
+    bool changed = (uint64_t)st.st_size != e->size;
+    for (uint64_t left = e->size; left && !changed;) {
         size_t room = sizeof(w->buffer) - w->used;
         ssize_t n = read(fd, w->buffer + w->used, left < room ? (size_t)left : room);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             fail("%s: %s", e->host, strerror(errno));
-        if (n == 0)
-            left = UINT64_MAX;
-        else
-            left -= (uint64_t)n;
+        changed = n == 0;
+        left -= (uint64_t)n;
         w->used += (size_t)n;
         w->offset += (uint64_t)n;
         if (w->used == sizeof(w->buffer))
             flush(w);
     }
+    if (changed || !is_unchanged(fd, &st))
+        fail("%s changed while it was packed; pack again when it is at rest", e->host);
     close(fd);
-    if (left)
-        fail("%s changed while it was read", e->host);
 }
 
 // ---- entries ----
@@ -167,8 +179,6 @@ static void put_entry(struct writer *w, const struct entry *e) {
         size = strlen(e->target);
     else if (S_ISREG(e->mode) && e->has_data)
         size = e->size;
-    if (size > UINT32_MAX)
-        fail("%s has %llu bytes; the format's limit is 4294967295", e->host, (unsigned long long)size);
     put_header(w, e, name, size);
     if (S_ISLNK(e->mode))
         put(w, e->target, size);

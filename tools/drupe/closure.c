@@ -219,8 +219,10 @@ static size_t try_path(struct view *v, struct closure *c, const char *name, cons
                        char **unusable) {
     struct found f;
     char found_as[PATHNAME_MAX + 1];
-    if (view_resolve(v, path, 0, &f) || !S_ISREG(f.st.st_mode) ||
-        pathname_normalise(path, found_as, sizeof(found_as)))
+    int err = view_resolve(v, path, 0, &f);
+    if (err == -ELOOP && !*unusable)
+        *unusable = xasprintf("%s is a loop of symlinks", path);
+    if (err || !S_ISREG(f.st.st_mode) || pathname_normalise(path, found_as, sizeof(found_as)))
         return SIZE_MAX;
     struct object *o = object_of(found_host(&f));
     if (o->kind != OBJECT_ELF) {

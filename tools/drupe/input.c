@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "input.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <limits.h>
@@ -90,14 +89,8 @@ static void add_one(struct view *v, const char *guest, const char *host, const s
 }
 
 static void add_host_tree(struct view *v, const char *guest, const char *host) {
-    DIR *d = opendir(host);
     struct strings names = {0};
-    if (!d)
-        fail("%s: %s", host, strerror(errno));
-    for (struct dirent *e; (e = readdir(d));)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            strings_add(&names, e->d_name);
-    closedir(d);
+    view_list_host(host, &names);
     strings_sort(&names);
     for (size_t i = 0; i < names.count; i++) {
         struct stat st;

@@ -18,15 +18,12 @@ static const char help[] =
     "  -l, --long   also type and mode, links, owner, size or device, mtime (UTC), symlinks' targets\n"
     "  -h, --help   this text\n"
     "\n"
-    "FILE may be '-', standard input. Control bytes in names are shown as \\xNN.\n";
+    "FILE may be '-', standard input. Control bytes and bytes that are not UTF-8 are shown as \\xNN.\n";
 
-// A name without bytes that would break the line.
 static void print_name(const char *name, size_t length) {
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f || name[i] == '\\')
-            printf("\\x%02x", (unsigned char)name[i]);
-        else
-            putchar(name[i]);
+    char *copy = xstrndup(name, length);
+    print_visible(stdout, copy, true);
+    free(copy);
 }
 
 static char type_letter(uint32_t mode) {

@@ -142,14 +142,13 @@ static void read_elf(struct object *o) {
 
 static void read_object(struct object *o) {
     char head[SCRIPT_LINE_MAX + 1] = "";
-    struct stat st;
-    int fd = open(o->host, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0)
-        fail("%s: %s", o->host, strerror(errno));
-    ssize_t n = read(fd, head, SCRIPT_LINE_MAX);
+    struct stat st = {0};
+    int fd = open(o->host, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // it may have become a FIFO
+    ssize_t n = fd < 0 || fstat(fd, &st) < 0 ? -1 : read(fd, head, SCRIPT_LINE_MAX);
     if (n < 0)
-        fail("%s: %s", o->host, strerror(errno));
-    close(fd);
+        complain("%s: %s", o->host, strerror(errno));
+    if (fd >= 0)
+        close(fd);
     if (n >= 2 && memcmp(head, "#!", 2) == 0 && (st.st_mode & 0111))
         read_script(o, head);
     else if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)

@@ -32,5 +32,5 @@ struct object {
     struct object *next; // in its bucket of the cache
 };
 
-// Reads the file once and remembers. Never NULL; ends the program where the file cannot be read.
+// Reads the file once and remembers. Never NULL; one that cannot be read is complained of, and needs nothing.
 struct object *object_of(const char *host);

@@ -126,7 +126,9 @@ struct entry *tree_add(struct tree *t, const struct entry *proto) {
     e->host = proto->host ? xstrdup(proto->host) : NULL;
     RB_INSERT(entries, &t->entries, e);
     t->count++;
-    if (S_ISREG(e->mode))
+    if (S_ISREG(e->mode) && e->size > UINT32_MAX)
+        complain("%s has %llu bytes; the format's limit is 4294967295", e->host, (unsigned long long)e->size);
+    else if (S_ISREG(e->mode))
         add_pending(t, e);
     return e;
 }

@@ -14,10 +14,16 @@ static unsigned int complaint_count;
 static bool progress_shown;
 
 static void say(const char *prefix, const char *format, va_list args) {
+    char *text;
     progress_end();
     fputs(prefix, stderr);
-    vfprintf(stderr, format, args);
+    if (vasprintf(&text, format, args) < 0) {
+        fputs("out of memory\n", stderr);
+        exit(EXIT_FAILURE);
+    }
+    print_visible(stderr, text, false);
     fputc('\n', stderr);
+    free(text);
 }
 
 #define SAY(prefix, format)                                                                                  \
@@ -152,6 +158,21 @@ bool utf8_is_valid(const char *string) {
     return true;
 }
 
+void print_visible(FILE *to, const char *text, bool escape_backslash) {
+    while (*text) {
+        unsigned char c = (unsigned char)*text;
+        size_t length = utf8_length(text);
+        bool control = c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)text[1] < 0xa0);
+        if (!length || control || (c == '\\' && escape_backslash)) {
+            fprintf(to, "\\x%02x", c);
+            length = 1;
+        } else {
+            fwrite(text, 1, length, to);
+        }
+        text += length;
+    }
+}
+
 void progress(const char *what, uint64_t count, uint64_t bytes) {
     static struct timespec last;
     struct timespec now;
@@ -174,7 +195,7 @@ void progress_end(void) {
 
 char *read_file(const char *path, size_t *size) {
     struct stat st;
-    int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) < 0)
         fail("%s: %s", path, strerror(errno));
     size_t room = S_ISREG(st.st_mode) ? (size_t)st.st_size + 1 : 65536, used = 0;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define EXIT_MISUSE 2
 
@@ -45,6 +46,10 @@ void strings_free(struct strings *s);
 // says, a surrogate, above U+10FFFF, cut, or the string is at its end.
 size_t utf8_length(const char *string);
 bool utf8_is_valid(const char *string);
+
+// Prints a text in one line: control characters, and bytes that are not UTF-8, as \xNN; a backslash too where
+// that is to be read back.
+void print_visible(FILE *to, const char *text, bool escape_backslash);
 
 // A line on stderr that is rewritten in place, a few times a second, when stderr is a terminal; `what` with a
 // count and bytes.

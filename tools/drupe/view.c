@@ -89,19 +89,32 @@ static int sysroot_directory(const char *sysroot, const char *guest, char *host,
     return (size_t)snprintf(host, size, "%s/%s", sysroot, at) >= size ? -ENAMETOOLONG : 0;
 }
 
+// Complains, once, of something that may be there but cannot be looked at. What is not there is no trouble.
+static void complain_of_host(const char *host, int error) {
+    if (error != ENOENT && error != ENOTDIR && error != ELOOP && error != ENAMETOOLONG &&
+        is_new(xasprintf("%s %d", host, error)))
+        complain("%s: %s", host, strerror(error));
+}
+
+static void add_host_directory(const char *sysroot, const char *path, struct strings *dirs) {
+    char dir[PATHNAME_MAX + 1] = "";
+    int err = sysroot_directory(sysroot, path, dir, sizeof(dir));
+    if (err)
+        complain_of_host(dir, -err);
+    else
+        strings_add(dirs, dir);
+}
+
 // The host's directories that together are the directory `path` of the view, the first sysroot's first.
 static void host_directories(struct view *v, const char *path, struct strings *dirs) {
-    char dir[PATHNAME_MAX + 1];
     for (size_t i = 0; i < v->sysroots.count; i++) {
         const char *sysroot = v->sysroots.at[i];
-        if (sysroot_directory(sysroot, path, dir, sizeof(dir)) == 0)
-            strings_add(dirs, dir);
+        add_host_directory(sysroot, path, dirs);
         for (size_t k = 0; k < v->directories.count; k++) {
             if (!pathname_is_below(path, v->directories.at[k]))
                 continue;
             char *name = xasprintf("%s%s", v->links.at[k], path + strlen(v->directories.at[k]));
-            if (sysroot_directory(sysroot, name, dir, sizeof(dir)) == 0)
-                strings_add(dirs, dir);
+            add_host_directory(sysroot, name, dirs);
             free(name);
         }
     }
@@ -114,10 +127,13 @@ static int lookup_sysroots(struct view *v, const char *path, struct found *out) 
     int err = -ENOENT;
     host_directories(v, parent, &dirs);
     for (size_t i = 0; i < dirs.count && err; i++) {
-        if ((size_t)snprintf(out->host, sizeof(out->host), "%s/%s", dirs.at[i], pathname_base(path)) <
-                sizeof(out->host) &&
-            lstat(out->host, &out->st) == 0)
+        if ((size_t)snprintf(out->host, sizeof(out->host), "%s/%s", dirs.at[i], pathname_base(path)) >=
+            sizeof(out->host))
+            continue;
+        if (lstat(out->host, &out->st) == 0)
             err = 0;
+        else
+            complain_of_host(out->host, errno);
     }
     strings_free(&dirs);
     free(parent);
@@ -264,13 +280,17 @@ struct entry *view_add_host(struct view *v, const char *path, const char *host, 
     return tree_add(&v->tree, &e);
 }
 
-static void list_host(const char *dir, struct strings *names) {
+void view_list_host(const char *dir, struct strings *names) {
     DIR *d = opendir(dir);
-    if (!d)
+    if (!d) {
+        complain_of_host(dir, errno);
         return;
-    for (struct dirent *e; (e = readdir(d));)
+    }
+    for (struct dirent *e; (void)(errno = 0), (e = readdir(d));)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             strings_add(names, e->d_name);
+    if (errno)
+        complain_of_host(dir, errno);
     closedir(d);
 }
 
@@ -278,7 +298,7 @@ void view_list(struct view *v, const char *path, struct strings *names) {
     struct strings dirs = {0};
     host_directories(v, path, &dirs);
     for (size_t i = 0; i < dirs.count; i++)
-        list_host(dirs.at[i], names);
+        view_list_host(dirs.at[i], names);
     strings_free(&dirs);
     size_t length = strlen(path);
     for (struct entry *e = tree_from(&v->tree, path); e && pathname_is_below(e->path, path); e = tree_next(e))

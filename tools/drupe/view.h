@@ -46,6 +46,9 @@ struct entry *view_add_host(struct view *v, const char *path, const char *host, 
 // The names in a directory of the view, sorted, each once.
 void view_list(struct view *v, const char *path, struct strings *names);
 
+// The names in a directory of the host, unsorted; one that cannot be read is complained of.
+void view_list_host(const char *dir, struct strings *names);
+
 // The host path of a found regular file: where its bytes are.
 const char *found_host(const struct found *found);
 
