@@ -1,8 +1,9 @@
 # tools/: the `drupe` command, for the host; a second build under ASan and UBSan for the tests.
 DRUPE_SRC   := $(wildcard tools/drupe/*.c)
-LIBELF_CFLAGS := $(shell pkg-config --cflags libelf 2>/dev/null)
-LIBELF_LIBS   := $(or $(shell pkg-config --libs libelf 2>/dev/null),-lelf)
-DRUPE_CFLAGS  := $(HOST_WARNINGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Itools/drupe $(LIBELF_CFLAGS)
+DRUPE_PACKAGES := libelf nettle
+DRUPE_LIBS_CFLAGS := $(shell pkg-config --cflags $(DRUPE_PACKAGES) 2>/dev/null)
+DRUPE_LIBS    := $(or $(shell pkg-config --libs $(DRUPE_PACKAGES) 2>/dev/null),-lelf -lnettle)
+DRUPE_CFLAGS  := $(HOST_WARNINGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Itools/drupe $(DRUPE_LIBS_CFLAGS)
 DRUPE_SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 
 DRUPE_OBJ      := $(DRUPE_SRC:%.c=$(B)/host/%.o)
@@ -13,14 +14,14 @@ $(B)/host/tools/%.o: tools/%.c
 	$(call say,HOSTCC,$<) $(HOSTCC) $(DRUPE_CFLAGS) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/drupe: $(DRUPE_OBJ) $(LIB_HOST_OBJ) $(HOST_OUTSIDE_OBJ)
-	$(call say,HOSTLD,$@) $(HOSTCC) $(HOST_CFLAGS) $^ $(LIBELF_LIBS) -o $@.tmp && mv $@.tmp $@
+	$(call say,HOSTLD,$@) $(HOSTCC) $(HOST_CFLAGS) $^ $(DRUPE_LIBS) -o $@.tmp && mv $@.tmp $@
 
 $(B)/host/asan/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<) $(HOSTCC) $(DRUPE_CFLAGS) $(DRUPE_SANITIZE) $(call outside_include,$<) -MMD -MP -c $< -o $@
 
 $(B)/host/asan/drupe: $(DRUPE_ASAN_OBJ) $(HOST_OUTSIDE_OBJ)
-	$(call say,HOSTLD,$@) $(HOSTCC) $(DRUPE_SANITIZE) $^ $(LIBELF_LIBS) -o $@
+	$(call say,HOSTLD,$@) $(HOSTCC) $(DRUPE_SANITIZE) $^ $(DRUPE_LIBS) -o $@
 
 -include $(DRUPE_OBJ:.o=.d) $(DRUPE_ASAN_OBJ:.o=.d)
 

@@ -5,4 +5,5 @@
 
 int command_pack(int argc, char **argv);
 int command_ls(int argc, char **argv);
+int command_diff(int argc, char **argv);
 int command_deps(int argc, char **argv);

@@ -10,6 +10,10 @@ Elf_Data *elf_chunk(Elf *elf, uint64_t offset, uint64_t size, Elf_Type type) {
     return elf_getdata_rawchunk(elf, (int64_t)offset, size, type);
 }
 
+Elf_Data *elf_notes(Elf *elf, const GElf_Phdr *ph) {
+    return elf_chunk(elf, ph->p_offset, ph->p_filesz, ph->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+}
+
 // The file offset of a linked address, and the bytes the file has from there on in that segment.
 static bool offset_of(Elf *elf, uint64_t address, uint64_t *offset, uint64_t *room) {
     size_t count;

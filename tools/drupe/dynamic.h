@@ -17,6 +17,9 @@ struct dynamic {
 // there.
 Elf_Data *elf_chunk(Elf *elf, uint64_t offset, uint64_t size, Elf_Type type);
 
+// The notes of a PT_NOTE segment, for gelf_getnote(); NULL where they are not there.
+Elf_Data *elf_notes(Elf *elf, const GElf_Phdr *ph);
+
 // The dynamic section that a program header tells of; false where it is outside the file.
 bool dynamic_open(struct dynamic *d, Elf *elf, const GElf_Phdr *ph);
 

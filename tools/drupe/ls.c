@@ -5,17 +5,21 @@
 #include <string.h>
 #include <time.h>
 #include "commands.h"
-#include "image.h"
-#include "lib/cpio.h"
-#include "lib/text.h"
-#include "util.h"
+#include "listing.h"
 
 static const char help[] =
-    "Usage: drupe ls [-l] FILE\n"
+    "Usage: drupe ls [-l | --json] FILE\n"
     "Lists a cpio archive (newc or crc), or the one inside a kernel image (flat or ELF), as the kernel reads "
     "it.\n"
     "\n"
     "  -l, --long   also type and mode, links, owner, size or device, mtime (UTC), symlinks' targets\n"
+    "      --json   as JSON, an array with an object for each entry: path, type, mode, owner (UID:GID), "
+    "mtime;\n"
+    "               of files size, sha256, links (names of the file), and of ELF files build_id and needed; "
+    "of\n"
+    "               symlinks target; of devices device (MAJOR:MINOR). Of a hard link's names each has the "
+    "size\n"
+    "               and sum of the file. A byte that is not UTF-8 is \\udcNN, as Python has it\n"
     "  -h, --help   this text\n"
     "\n"
     "FILE may be '-', standard input. Control bytes and bytes that are not UTF-8 are shown as \\xNN.\n";
@@ -60,7 +64,8 @@ static void mode_text(uint32_t mode, char text[11]) {
     text[10] = '\0';
 }
 
-static void print_long(const struct cpio_entry *e) {
+static void print_long(const struct listed *l) {
+    const struct cpio_entry *e = &l->entry;
     char mode[11], when[32], size[32];
     uint32_t type = e->mode & CPIO_IFMT;
     time_t mtime = e->mtime;
@@ -80,46 +85,108 @@ static void print_long(const struct cpio_entry *e) {
     putchar('\n');
 }
 
-// Tells of the reader's error.
-static void tell(const char *file, const struct cpio_error *error) {
-    char text[512];
-    cpio_error_text(error, text, sizeof(text));
-    complain("%s: %s", file, text);
+// ---- JSON ----
+
+static void print_json_string(const char *text) {
+    putchar('"');
+    while (*text) {
+        size_t length = utf8_length(text);
+        unsigned char c = (unsigned char)*text;
+        if (!length)
+            printf("\\udc%02x", c);
+        else if (c == '"' || c == '\\')
+            printf("\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            printf("\\u%04x", c);
+        else
+            fwrite(text, 1, length, stdout);
+        text += length ? length : 1;
+    }
+    putchar('"');
 }
 
-static void list(const char *file, const uint8_t *archive, uint64_t size, bool is_long) {
-    struct cpio_reader reader;
-    struct cpio_entry entry;
-    struct cpio_error error;
-    cpio_open(&reader, archive, size);
-    for (;;) {
-        enum cpio_result result = cpio_next(&reader, &entry);
-        if (result == CPIO_ENTRY && is_long) {
-            print_long(&entry);
-        } else if (result == CPIO_ENTRY) {
-            print_name(entry.name, entry.name_length);
+static void print_member(const char *key, const char *value) {
+    printf(", \"%s\": ", key);
+    print_json_string(value);
+}
+
+static void print_json_file(const struct listed *l) {
+    char *sum = listed_sha256(l);
+    const struct object *o = listed_object(l);
+    printf(", \"size\": %u, \"links\": %u", l->size, l->entry.nlink);
+    print_member("sha256", sum);
+    free(sum);
+    if (o->build_id)
+        print_member("build_id", o->build_id);
+    if (o->kind != OBJECT_ELF)
+        return;
+    if (o->interp)
+        print_member("interpreter", o->interp);
+    if (o->soname)
+        print_member("soname", o->soname);
+    fputs(", \"needed\": [", stdout);
+    for (size_t i = 0; i < o->needed.count; i++) {
+        fputs(i ? ", " : "", stdout);
+        print_json_string(o->needed.at[i]);
+    }
+    putchar(']');
+}
+
+static void print_json(const struct listed *l) {
+    const struct cpio_entry *e = &l->entry;
+    uint32_t type = e->mode & CPIO_IFMT;
+    fputs("{\"path\": ", stdout);
+    print_json_string(e->name);
+    print_member("type", listed_type(l));
+    printf(", \"mode\": \"%04o\", \"owner\": \"%u:%u\", \"mtime\": %u", e->mode & 07777, e->uid, e->gid,
+           e->mtime);
+    if (type == CPIO_IFREG)
+        print_json_file(l);
+    if (type == CPIO_IFLNK) {
+        char *target = xstrndup((const char *)e->data, e->data_size);
+        print_member("target", target);
+        free(target);
+    }
+    if (type == CPIO_IFCHR || type == CPIO_IFBLK)
+        printf(", \"device\": \"%u:%u\"", e->rdev_major, e->rdev_minor);
+    putchar('}');
+}
+
+// ---- the command ----
+
+enum form { FORM_SHORT, FORM_LONG, FORM_JSON };
+
+static void print(const struct listing *all, enum form form) {
+    if (form == FORM_JSON)
+        putchar('[');
+    for (size_t i = 0; i < all->count; i++) {
+        const struct listed *l = &all->at[i];
+        if (form == FORM_JSON) {
+            fputs(i ? ",\n" : "\n", stdout);
+            print_json(l);
+        } else if (form == FORM_LONG) {
+            print_long(l);
+        } else {
+            print_name(l->entry.name, l->entry.name_length);
             putchar('\n');
         }
-        if (result == CPIO_ENTRY && !cpio_verify(&entry, &error))
-            tell(file, &error);
-        if (result == CPIO_ERROR || result == CPIO_SKIPPED)
-            tell(file, &reader.error);
-        if (result == CPIO_ERROR || result == CPIO_END)
-            break;
     }
-    if (reader.in_archive && !reader.failed)
-        note("%s: no trailer behind the last entry; archive truncated?", file);
-    if (!reader.archive)
-        complain("%s: no archive in it", file);
+    if (form == FORM_JSON)
+        puts("\n]");
 }
 
 int command_ls(int argc, char **argv) {
-    static const struct option options[] = {
-        {"long", no_argument, NULL, 'l'}, {"help", no_argument, NULL, 'h'}, {0}};
-    bool is_long = false;
+    static const struct option options[] = {{"long", no_argument, NULL, 'l'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    enum form form = FORM_SHORT;
+    struct listing all;
     for (int c; (c = getopt_long(argc, argv, "lh", options, NULL)) != -1;) {
         if (c == 'l') {
-            is_long = true;
+            form = FORM_LONG;
+        } else if (c == 'j') {
+            form = FORM_JSON;
         } else if (c == 'h') {
             fputs(help, stdout);
             return EXIT_SUCCESS;
@@ -129,14 +196,8 @@ int command_ls(int argc, char **argv) {
     }
     if (optind + 1 != argc)
         misuse("ls", "one FILE is needed");
-    const char *file = argv[optind];
-    const uint8_t *archive;
-    uint64_t archive_size;
-    size_t size;
-    uint8_t *bytes = (uint8_t *)read_file(file, &size);
-    image_find_archive(file, bytes, size, &archive, &archive_size);
-    list(file, archive, archive_size, is_long);
-    free(bytes);
+    listing_read(argv[optind], &all);
+    print(&all, form);
     if (fflush(stdout) != 0)
         fail("standard output cannot be written");
     return complaints() ? EXIT_FAILURE : EXIT_SUCCESS;

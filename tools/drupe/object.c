@@ -69,6 +69,20 @@ static void read_dynamic(struct object *o, Elf *elf, const GElf_Phdr *ph) {
         bad(o, xstrdup(problem));
 }
 
+static void read_notes(struct object *o, Elf *elf, const GElf_Phdr *ph) {
+    GElf_Nhdr header;
+    size_t name, id;
+    dlopen_read(elf, ph, o->host, &o->dlopens);
+    Elf_Data *data = elf_notes(elf, ph);
+    for (size_t at = 0; data && (at = gelf_getnote(data, at, &header, &name, &id)) > 0;) {
+        const char *bytes = data->d_buf;
+        if (header.n_type != NT_GNU_BUILD_ID || header.n_namesz != sizeof(ELF_NOTE_GNU) ||
+            memcmp(bytes + name, ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)) != 0 || o->build_id)
+            continue;
+        o->build_id = hex(bytes + id, header.n_descsz);
+    }
+}
+
 static void read_segments(struct object *o, Elf *elf) {
     size_t count;
     GElf_Phdr ph;
@@ -84,7 +98,7 @@ static void read_segments(struct object *o, Elf *elf) {
         else if (ph.p_type == PT_DYNAMIC)
             read_dynamic(o, elf, &ph);
         else if (ph.p_type == PT_NOTE)
-            dlopen_read(elf, &ph, o->host, &o->dlopens);
+            read_notes(o, elf, &ph);
     }
 }
 
@@ -123,21 +137,18 @@ static bool sections_cut(Elf *elf, size_t size) {
            (h.e_shoff > size || h.e_shnum * (uint64_t)h.e_shentsize > size - h.e_shoff);
 }
 
-static void read_elf(struct object *o) {
-    size_t size;
-    char *bytes = read_file(o->host, &size);
-    if (check_elf(o, bytes, size)) {
-        Elf *elf = elf_memory(bytes, size);
-        o->kind = OBJECT_ELF;
-        if (!elf)
-            bad(o, xasprintf("cannot be read: %s", elf_errmsg(-1)));
-        else if (sections_cut(elf, size))
-            bad(o, xasprintf("is not usable as an ELF file: %s", elf_problem_text(ELF_CUT)));
-        else
-            read_segments(o, elf);
-        elf_end(elf);
-    }
-    free(bytes);
+static void read_elf(struct object *o, char *bytes, size_t size) {
+    if (!check_elf(o, bytes, size))
+        return;
+    Elf *elf = elf_memory(bytes, size);
+    o->kind = OBJECT_ELF;
+    if (!elf)
+        bad(o, xasprintf("cannot be read: %s", elf_errmsg(-1)));
+    else if (sections_cut(elf, size))
+        bad(o, xasprintf("is not usable as an ELF file: %s", elf_problem_text(ELF_CUT)));
+    else
+        read_segments(o, elf);
+    elf_end(elf);
 }
 
 static void read_object(struct object *o) {
@@ -149,10 +160,27 @@ static void read_object(struct object *o) {
         complain("%s: %s", o->host, strerror(errno));
     if (fd >= 0)
         close(fd);
-    if (n >= 2 && memcmp(head, "#!", 2) == 0 && (st.st_mode & 0111))
+    if (n >= 2 && memcmp(head, "#!", 2) == 0 && (st.st_mode & 0111)) {
         read_script(o, head);
-    else if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)
-        read_elf(o);
+    } else if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0) {
+        size_t size;
+        char *bytes = read_file(o->host, &size);
+        read_elf(o, bytes, size);
+        free(bytes);
+    }
+}
+
+struct object *object_of_elf(const char *name, const void *bytes, size_t size) {
+    elf_version(EV_CURRENT);
+    struct object *o = xcalloc(1, sizeof(*o));
+    o->host = xstrdup(name);
+    if (size >= SELFMAG && memcmp(bytes, ELFMAG, SELFMAG) == 0) {
+        char *copy = xrealloc(NULL, size); // aligned, and libelf's to change
+        memcpy(copy, bytes, size);
+        read_elf(o, copy, size);
+        free(copy);
+    }
+    return o;
 }
 
 struct object *object_of(const char *host) {

@@ -26,6 +26,7 @@ struct object {
     struct strings needed; // DT_NEEDED in order
     char *soname;          // or NULL
     char *rpath, *runpath; // or NULL, as they stand
+    char *build_id;        // in hex, or NULL
     struct versions versions;
     struct symbols symbols;
     struct dlopen_notes dlopens;
@@ -34,3 +35,7 @@ struct object {
 
 // Reads the file once and remembers. Never NULL; one that cannot be read is complained of, and needs nothing.
 struct object *object_of(const char *host);
+
+// As object_of() for bytes that are not in a file of their own; `name` is for messages. Nothing is remembered;
+// only ELF is understood.
+struct object *object_of_elf(const char *name, const void *bytes, size_t size);

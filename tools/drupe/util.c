@@ -106,6 +106,15 @@ char *xasprintf(const char *format, ...) {
     return p;
 }
 
+char *hex(const void *bytes, size_t count) {
+    const unsigned char *from = bytes;
+    char *text = xrealloc(NULL, 2 * count + 1);
+    for (size_t i = 0; i < count; i++)
+        sprintf(text + 2 * i, "%02x", from[i]);
+    text[2 * count] = '\0';
+    return text;
+}
+
 void strings_add(struct strings *s, const char *string) {
     if ((s->count & (s->count - 1)) == 0) // full at powers of two
         s->at = xrealloc(s->at, (s->count ? 2 * s->count : 1) * sizeof(*s->at));

@@ -33,6 +33,8 @@ char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+char *hex(const void *bytes, size_t count); // lower case
+
 struct strings {
     char **at;
     size_t count;
