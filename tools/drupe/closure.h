@@ -46,9 +46,9 @@ void closure_free(struct closure *c);
 // The index of the object that was loaded under a name, as the loader compares them; SIZE_MAX: none.
 size_t closure_find(const struct closure *c, const char *name);
 
-// Looks for a library as the loader would for all[index], and puts it into the tree. Its index in the closure;
-// SIZE_MAX: not there, and nothing is said; the places searched are then added to `dirs`, and a file that is
-// there but cannot be used is told of in *unusable, which the caller frees.
+// Looks for a library as the loader would for all[index], and puts it into the tree. Its index in the
+// closure; SIZE_MAX: not there, and nothing is said; the places searched are then added to `dirs`, and a file
+// that is there but cannot be used is told of in *unusable, which the caller frees.
 size_t closure_search(struct view *v, struct closure *c, size_t index, const char *name, struct strings *dirs,
                       char **unusable);
 

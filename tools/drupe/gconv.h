@@ -3,6 +3,6 @@
 #pragma once
 #include "view.h"
 
-// Adds the modules that convert a character set, named as for iconv, with the files by which glibc finds them.
-// Complains where the view has none.
+// Adds the modules that convert a character set, named as for iconv, with the files by which glibc finds
+// them. Complains where the view has none.
 void gconv_add(struct view *v, const char *charset);

@@ -20,8 +20,8 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 unsigned int complaints(void);
 
-// True the first time it is asked about a finding, a text that the caller gives away: what many closures share
-// is told once.
+// True the first time it is asked about a finding, a text that the caller gives away: what many closures
+// share is told once.
 bool is_new(char *finding);
 
 // More lines of the message before, indented.
