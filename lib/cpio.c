@@ -43,34 +43,34 @@ static inline uint32_t load4(const uint8_t *aligned) {
     return word;
 }
 
-static void forget_digits(struct cpio_reader *r) {
-    for (unsigned int i = 0; i < CPIO_FIELDS; i++) {
-        r->digits[i] = EACH_BYTE('0');
-        r->values[i] = 0;
-    }
+// Converts the field that begins two bytes behind `at`.
+static __attribute__((noinline)) uint32_t convert(const uint8_t *at, uint64_t *bad) {
+    return hex8(load4(at) >> 16 | (uint64_t)load4(at + 4) << 16 | (uint64_t)load4(at + 8) << 48, bad);
 }
 
-// Converts the header at `header`, aligned to 4, with two readable bytes behind it. False where it is none.
-static bool parse_header(struct cpio_reader *r, const uint8_t *header, uint32_t fields[CPIO_FIELDS]) {
-    uint32_t word = load4(header + 4); // fields begin in the middle of a word
-    uint16_t version = (uint16_t)word;
-    if (load4(header) != MAGIC_0707 || (version != MAGIC_01 && version != MAGIC_02))
-        return false;
+// Converts the header at `header`, aligned to 4, with two readable bytes behind it. False where it is none. Of
+// what it has in common with the one before, which is most of it, the result is known.
+static bool parse_header(struct cpio_reader *r, const uint8_t *header) {
+    const uint8_t *at = header + 4; // fields begin in the middle of a word
+    uint32_t first = load4(at), *old = &r->words[1];
     uint64_t bad = 0;
+    if (load4(header) != MAGIC_0707 || ((uint16_t)first != MAGIC_01 && (uint16_t)first != MAGIC_02))
+        return false;
+    uint32_t change = first ^ *old; // in the word that the field begins in
+    *old = first;
+#pragma GCC unroll 13
     for (unsigned int i = 0; i < CPIO_FIELDS; i++) {
-        uint64_t digits = word >> 16;
-        header += FIELD_SIZE;
-        word = load4(header + 4);
-        digits |= (uint64_t)load4(header) << 16 | (uint64_t)word << 48;
-        if (__builtin_expect(digits != r->digits[i], 0)) {
-            r->digits[i] = digits;
-            r->values[i] = hex8(digits, &bad);
+        uint32_t middle = load4(at + 8 * i + 4), last = load4(at + 8 * i + 8);
+        uint32_t last_change = last ^ old[2 * i + 2];
+        // The field is the upper half of the first word, the middle one, and the lower half of the last.
+        if (__builtin_expect((change >> 16 | last_change << 16 | (middle ^ old[2 * i + 1])) != 0, 0)) {
+            r->fields[i] = convert(at + 8 * i, &bad);
+            old[2 * i + 1] = middle;
         }
-        fields[i] = r->values[i];
+        old[2 * i + 2] = last;
+        change = last_change;
     }
-    if (bad) // nothing of it is to be remembered
-        forget_digits(r);
-    return bad == 0;
+    return bad == 0; // if not, the walk ends here
 }
 
 static bool is_hex(uint8_t c) {
@@ -79,7 +79,8 @@ static bool is_hex(uint8_t c) {
 
 void cpio_open(struct cpio_reader *r, const void *buffer, uint64_t size) {
     *r = (struct cpio_reader){.buffer = buffer, .size = size};
-    forget_digits(r);
+    for (unsigned int i = 0; i < CPIO_HEADER_WORDS; i++)
+        r->words[i] = (uint32_t)EACH_BYTE('0'); // what fields of 0 look like
 }
 
 static enum cpio_result fail(struct cpio_reader *r, enum cpio_problem problem, uint64_t offset) {
@@ -171,17 +172,17 @@ static enum cpio_result bad_header(struct cpio_reader *r) {
     return CPIO_ERROR;
 }
 
-// Reads the header at the position. False where it is none.
-static bool read_header(struct cpio_reader *r, uint32_t fields[CPIO_FIELDS]) {
+// Reads the header at the position into r->fields. False where it is none.
+static bool read_header(struct cpio_reader *r) {
     const uint8_t *header = r->buffer + r->position;
     uint64_t remains = r->size - r->position;
     if (remains < CPIO_HEADER_SIZE)
         return false;
     if (((uintptr_t)header & 3) == 0 && remains >= CPIO_HEADER_SIZE + 2)
-        return parse_header(r, header, fields);
+        return parse_header(r, header);
     uint8_t copy[CPIO_HEADER_SIZE + 2] __attribute__((aligned(4))) = {0};
     __builtin_memcpy(copy, header, CPIO_HEADER_SIZE);
-    return parse_header(r, copy, fields);
+    return parse_header(r, copy);
 }
 
 // Measures the name, which has a NUL somewhere.
@@ -225,8 +226,11 @@ enum cpio_result cpio_next(struct cpio_reader *r, struct cpio_entry *entry) {
     enum cpio_result result = find_header(r);
     if (result != CPIO_ENTRY)
         return result;
-    if (!read_header(r, entry->fields))
+    if (!read_header(r))
         return bad_header(r);
+#pragma GCC unroll 13
+    for (unsigned int i = 0; i < CPIO_FIELDS; i++)
+        entry->fields[i] = r->fields[i];
     r->in_archive = true;
 
     uint64_t header = r->position, name_offset = header + CPIO_HEADER_SIZE;

@@ -18,6 +18,7 @@
 
 #define CPIO_HEADER_SIZE  110
 #define CPIO_FIELDS       13
+#define CPIO_HEADER_WORDS 28   // of 4 bytes; the last one reaches two bytes behind it
 #define CPIO_PATH_MAX     4096 // largest name field, NUL and padding included
 #define CPIO_TRAILER_NAME "TRAILER!!!"
 
@@ -103,8 +104,8 @@ struct cpio_reader {
     bool in_archive;   // a header was read and no trailer since
     bool failed;       // CPIO_ERROR was given
     struct cpio_error error;
-    uint64_t digits[CPIO_FIELDS]; // of the last header, and what they mean
-    uint32_t values[CPIO_FIELDS];
+    uint32_t words[CPIO_HEADER_WORDS]; // the last header, and what its fields mean
+    uint32_t fields[CPIO_FIELDS];
 };
 
 // Starts a walk over `size` bytes at `buffer`, which must stay as they are until the walk is done.

@@ -10,8 +10,9 @@
 #include "lib/tree.h"
 
 #define LINK_TARGET_MAX 4095
-#define FOLLOW_MAX      40 // symlinks on one way, as in Linux
-#define SKIPPED         1  // the entry was reported and is done with
+#define FOLLOW_MAX      40                     // symlinks on one way, as in Linux
+#define NAME_ALIGNMENT  (CPIO_HEADER_SIZE & 3) // of names behind aligned headers
+#define SKIPPED         1                      // the entry was reported and is done with
 
 struct unpack_link {
     RB_ENTRY(unpack_link) tree;
@@ -322,6 +323,31 @@ static uint32_t common_length(const struct unpack *u, const char *name, uint32_t
     return i;
 }
 
+// True if the name begins with the remembered parent, which it is long enough for. The parent has the alignment
+// that names in headers have (unpack_begin()), so four bytes go at once.
+static inline bool is_parent(const struct unpack *u, const char *name) {
+    const char *parent = u->parent, *end = parent + u->parent_length;
+    if (((uintptr_t)name & 3) == NAME_ALIGNMENT && end - parent >= 2) {
+        uint16_t a, b;
+        __builtin_memcpy(&a, __builtin_assume_aligned(name, 2), 2);
+        __builtin_memcpy(&b, __builtin_assume_aligned(parent, 2), 2);
+        if (a != b)
+            return false;
+        name += 2;
+        for (parent += 2; end - parent >= 4; parent += 4, name += 4) {
+            uint32_t c, d;
+            __builtin_memcpy(&c, __builtin_assume_aligned(name, 4), 4);
+            __builtin_memcpy(&d, __builtin_assume_aligned(parent, 4), 4);
+            if (c != d)
+                return false;
+        }
+    }
+    while (parent < end)
+        if (*name++ != *parent++)
+            return false;
+    return true;
+}
+
 // Finds, or makes, the directory that the first `length` bytes of `name` lead to (they end with '/', or there
 // are none), and remembers it: walks only what the last one does not share.
 static int parent_walk(struct unpack *u, const char *name, uint32_t length, int64_t mtime) {
@@ -360,7 +386,7 @@ static int find_place(struct unpack *u, const struct cpio_entry *e, struct place
         for (base = end; base && name[base - 1] != '/';)
             base--;
     }
-    if (base != u->parent_length || common_length(u, name, base) != base) {
+    if (base != u->parent_length || !is_parent(u, name)) {
         int err = parent_walk(u, name, base, e->mtime);
         if (err)
             return err;
@@ -548,9 +574,10 @@ static int make_entry(struct unpack *u, const struct cpio_entry *e) {
 int unpack_begin(struct unpack *u, const struct unpack_sink *sink, void *ctx, struct unpack_node *root) {
     *u = (struct unpack){.sink = sink, .ctx = ctx, .root = root};
     parent_forget(u);
-    u->parent = sink->alloc(ctx, CPIO_PATH_MAX);
+    u->names = sink->alloc(ctx, CPIO_PATH_MAX);
+    u->parent = u->names + NAME_ALIGNMENT; // it is shorter than a name by one byte, and that by its NUL
     u->text = sink->alloc(ctx, UNPACK_TEXT_MAX);
-    if (u->parent && u->text)
+    if (u->names && u->text)
         return 0;
     unpack_end(u);
     return -ENOMEM;
@@ -570,11 +597,11 @@ int unpack_entry(struct unpack *u, const struct cpio_entry *e) {
 void unpack_end(struct unpack *u) {
     times_set(u);
     unpack_links_forget(u);
-    char *pages[] = {u->parent, u->walk[0], u->walk[1]};
+    char *pages[] = {u->names, u->walk[0], u->walk[1]};
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
         if (pages[i])
             u->sink->free(u->ctx, pages[i], CPIO_PATH_MAX);
     if (u->text)
         u->sink->free(u->ctx, u->text, UNPACK_TEXT_MAX);
-    u->parent = u->walk[0] = u->walk[1] = u->text = NULL;
+    u->names = u->walk[0] = u->walk[1] = u->text = NULL;
 }

@@ -125,7 +125,8 @@ struct unpack {
     struct unpack_node *root;
     struct unpack_summary summary;
     // The last parent directory: its name as the archive wrote it, and the nodes of its leading directories.
-    char *parent; // CPIO_PATH_MAX bytes
+    char *names;  // CPIO_PATH_MAX bytes
+    char *parent; // in there
     uint32_t parent_length;
     struct unpack_node *parent_node;
     uint32_t depth; // nodes known of it

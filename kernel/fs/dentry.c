@@ -130,6 +130,36 @@ void dentry_insert(struct dentry *d) {
     spin_unlock(&parent->lock);
 }
 
+static bool same_hash(const struct dentry *a, const struct dentry *b) {
+    return a->key >> EQUAL_BITS == b->key >> EQUAL_BITS;
+}
+
+struct dentry *dentry_insert_new(struct dentry *d) {
+    struct dentry *parent = d->parent, *other;
+    spin_lock(&parent->lock);
+    while ((other = RB_INSERT(dentry_tree, &parent->children, d))) {
+        if (other->name_len == d->name_len && same_name(other->name, d->name, d->name_len))
+            goto taken;
+        d->key++;
+    }
+    for (other = d; (other = RB_NEXT(dentry_tree, &parent->children, other)) && same_hash(other, d);) {
+        if (other->name_len == d->name_len && same_name(other->name, d->name, d->name_len)) {
+            RB_REMOVE(dentry_tree, &parent->children, d);
+            goto taken;
+        }
+    }
+    d->in_tree = true;
+    parent->child_count++;
+    dentry_get(d);
+    spin_unlock(&parent->lock);
+    return NULL;
+
+taken:
+    dentry_get(other);
+    spin_unlock(&parent->lock);
+    return other;
+}
+
 void dentry_remove(struct dentry *d) {
     struct dentry *parent = d->parent;
     spin_lock(&parent->lock);

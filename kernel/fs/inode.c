@@ -70,7 +70,11 @@ void superblock_put(struct superblock *sb) {
 // ---- inodes
 
 struct inode *inode_create(struct superblock *sb, mode_t mode) {
-    struct inode *inode = slab_zalloc(inodes);
+    return inode_create_in(inodes, sb, mode);
+}
+
+struct inode *inode_create_in(struct slab_cache *cache, struct superblock *sb, mode_t mode) {
+    struct inode *inode = slab_zalloc(cache);
     if (!inode)
         return NULL;
     ref_get(&sb->refs);
@@ -93,7 +97,7 @@ void inode_put(struct inode *inode) {
         file_locks_free(inode);
     if (sb->type->inode_free)
         sb->type->inode_free(inode);
-    slab_free(inodes, inode);
+    kfree(inode); // of whatever cache
     superblock_put(sb);
 }
 

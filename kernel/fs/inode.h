@@ -27,6 +27,7 @@ struct kstatfs;
 struct dir_context;
 struct fs_type;
 struct pipe;
+struct slab_cache;
 struct file_lock_list;
 
 #define MKDEV(major, minor) (((dev_t)(major) << 20) | (minor))
@@ -188,6 +189,8 @@ void superblock_put(struct superblock *sb); // the last one: type->destroy
 // A cleared inode, one reference: owner root, the next number of sb, times now, nlink 1 (directory: 2). It
 // holds sb. NULL if no memory.
 struct inode *__must_check inode_create(struct superblock *sb, mode_t mode);
+// The same in a cache of the caller's, whose objects begin with a struct inode and are freed with it.
+struct inode *__must_check inode_create_in(struct slab_cache *cache, struct superblock *sb, mode_t mode);
 static inline void inode_get(struct inode *inode) {
     ref_get(&inode->refs);
 }
@@ -211,6 +214,8 @@ static inline void dentry_get(struct dentry *d) {
 void dentry_put(struct dentry *d);
 // Puts d into its parent's tree, which takes a reference; and out again: then it is dead.
 void dentry_insert(struct dentry *d);
+// The same, unless the name is taken: then gives who has it, referenced. Else NULL.
+struct dentry *dentry_insert_new(struct dentry *d);
 void dentry_remove(struct dentry *d);
 // Gives d, in the tree, the place of `name` (kmalloc'ed, taken over) in `dir`. What `victim` (NULL: nothing)
 // names there goes; or, with `other_name`, it takes d's old place under that name (taken over, too).

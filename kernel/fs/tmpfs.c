@@ -24,7 +24,13 @@
 
 static const struct inode_ops dir_ops, file_iops, link_ops, special_ops;
 static const struct file_ops dir_fops, file_fops;
-static struct slab_cache *datas;
+// A file's inode and its content in one piece.
+struct tmpfs_file {
+    struct inode inode;
+    struct tmpfs_data data;
+};
+
+static struct slab_cache *files;
 static struct mount *internal_mount; // [I] where files without a name are
 
 // ---- inodes
@@ -34,17 +40,13 @@ static struct inode *tmpfs_inode(struct superblock *sb, mode_t mode, const struc
         __atomic_fetch_sub(&sb->used_inodes, 1, __ATOMIC_RELAXED);
         return ERR_PTR(-ENOSPC);
     }
-    struct inode *inode = inode_create(sb, mode);
+    struct inode *inode = S_ISREG(mode) ? inode_create_in(files, sb, mode) : inode_create(sb, mode);
     if (!inode)
         return ERR_PTR(-ENOMEM);
     inode_init_owner(inode, dir);
     inode->ops = &special_ops;
     if (S_ISREG(mode)) {
-        inode->private_data = slab_zalloc(datas);
-        if (!inode->private_data) {
-            inode_put(inode);
-            return ERR_PTR(-ENOMEM);
-        }
+        inode->private_data = &((struct tmpfs_file *)inode)->data;
         inode->ops = &file_iops;
         inode->fops = &file_fops;
         vm_backing_init(&inode->backing, &tmpfs_backing_ops);
@@ -58,9 +60,8 @@ static struct inode *tmpfs_inode(struct superblock *sb, mode_t mode, const struc
 }
 
 void tmpfs_inode_free(struct inode *inode) {
-    if (S_ISREG(inode->mode) && inode->private_data) {
+    if (S_ISREG(inode->mode)) {
         tmpfs_cut(inode, 0);
-        slab_free(datas, inode->private_data);
     } else if (S_ISLNK(inode->mode)) {
         kfree(inode->private_data);
     }
@@ -370,15 +371,17 @@ static const struct inode_ops file_iops = {
     .open = tmpfs_open, .setattr = file_setattr, .getattr = file_getattr};
 
 void tmpfs_set_borrowed(struct inode *inode, const void *data, uint64_t size) {
-    struct tmpfs_data *t = tmpfs_data(inode);
     mutex_lock(&inode->lock);
-    if (inode->size || t->root)
-        tmpfs_cut(inode, 0);
+    tmpfs_cut(inode, 0);
     spin_lock(&inode->spin);
-    tmpfs_begin_borrowing(t, data, size);
-    WRITE_ONCE(inode->size, size);
+    tmpfs_borrow_new(inode, data, size);
     spin_unlock(&inode->spin);
     mutex_unlock(&inode->lock);
+}
+
+void tmpfs_borrow_new(struct inode *inode, const void *data, uint64_t size) {
+    tmpfs_begin_borrowing(tmpfs_data(inode), data, size);
+    WRITE_ONCE(inode->size, size);
 }
 
 // ---- files without a name
@@ -583,7 +586,7 @@ struct fs_type tmpfs_type = {.name = "tmpfs",
                              .show_options = tmpfs_show_options};
 
 void tmpfs_init(void) {
-    datas = slab_create("tmpfs_data", sizeof(struct tmpfs_data), 0);
+    files = slab_create("tmpfs_file", sizeof(struct tmpfs_file), 0);
     fs_type_register(&tmpfs_type);
     struct dentry *root = tmpfs_create_root();
     if (IS_ERR(root) || !(internal_mount = mount_create_internal(root)))

@@ -20,6 +20,8 @@ struct file *__must_check tmpfs_create_memfd(const char *name, unsigned int flag
 // from now on: nothing is copied until a page is mapped or written. Whole pages go to the allocator when the
 // file lets go of them. The old content goes.
 void tmpfs_set_borrowed(struct inode *inode, const void *data, uint64_t size);
+// The same for a file that is empty and that nobody else knows yet.
+void tmpfs_borrow_new(struct inode *inode, const void *data, uint64_t size);
 // F_ADD_SEALS, F_GET_SEALS of a memfd. -EINVAL for other files.
 int __must_check tmpfs_add_seals(struct file *f, unsigned int seals);
 int __must_check tmpfs_get_seals(struct file *f);

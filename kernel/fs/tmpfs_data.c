@@ -173,18 +173,25 @@ static unsigned long end_whole(const char *data, uint64_t size) {
 }
 
 void tmpfs_begin_borrowing(struct tmpfs_data *t, const char *data, uint64_t size) {
-    unsigned long first = first_whole(data), end = end_whole(data, size),
-                  last = (unsigned long)data + size - 1;
-    t->shares_first = size && (unsigned long)data & PAGE_MASK;
-    t->shares_last = size && (last + 1) & PAGE_MASK && !(t->shares_first && last >> PAGE_SHIFT < first);
-    if (t->shares_first)
-        page_share(virt_to_phys(data));
-    if (t->shares_last)
-        page_share(virt_to_phys((void *)last));
-    if (end > first)
-        memory_account(MEM_BORROWED, (long)(end - first));
     t->borrowed = size ? data : NULL;
     t->borrowed_size = size;
+    t->shares_first = t->shares_last = false;
+    if (!size)
+        return;
+    unsigned long start = (unsigned long)data, end = start + size;
+    if (start & PAGE_MASK) {
+        t->shares_first = true;
+        page_share(virt_to_phys(data));
+        if ((start ^ (end - 1)) < PAGE_SIZE) // all on one page
+            return;
+    }
+    if (end & PAGE_MASK) {
+        t->shares_last = true;
+        page_share(virt_to_phys((void *)end));
+    }
+    long whole = (long)(end_whole(data, size) - first_whole(data));
+    if (whole > 0)
+        memory_account(MEM_BORROWED, whole);
 }
 
 // The bytes behind `size` of the `old_size` are let go of: no longer a user of pages that others have parts of.

@@ -31,17 +31,21 @@ static struct unpack_node *node_of(struct dentry *d) {
 
 // ---- the sink
 
-static int set_attr(void *ctx, struct unpack_node *node, const struct unpack_attr *attr) {
-    (void)ctx;
+static inline struct iattr iattr_of(const struct unpack_attr *attr) {
     ktime_t mtime = attr->mtime * NSEC_PER_SEC;
-    struct iattr a = {
+    return (struct iattr){
         .valid = ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_ATIME | ATTR_MTIME,
-        .mode = attr->mode & 07777,
+        .mode = attr->mode,
         .uid = attr->uid,
         .gid = attr->gid,
         .atime = mtime,
         .mtime = mtime,
     };
+}
+
+static int set_attr(void *ctx, struct unpack_node *node, const struct unpack_attr *attr) {
+    (void)ctx;
+    struct iattr a = iattr_of(attr);
     return inode_setattr(dentry_of(node)->inode, &a);
 }
 
@@ -65,15 +69,15 @@ static void hold_page(paddr_t page) {
     held_page = page;
 }
 
-static void borrow(struct inode *inode, const struct unpack_span *span) {
-    tmpfs_set_borrowed(inode, span->data, span->size);
+static inline void hold_end(const struct unpack_span *span) {
     paddr_t end = virt_to_phys(span->data) + span->size;
     hold_page(end & PAGE_MASK ? end & ~PAGE_MASK : 0);
 }
 
 static int set_data(void *ctx, struct unpack_node *node, struct unpack_span *span) {
     (void)ctx;
-    borrow(dentry_of(node)->inode, span);
+    tmpfs_set_borrowed(dentry_of(node)->inode, span->data, span->size);
+    hold_end(span);
     return 0;
 }
 
@@ -92,13 +96,21 @@ static int finish(int err, struct dentry *d, const struct unpack_attr *attr, str
 
 static int create(void *ctx, struct unpack_node *dir, const char *name, size_t length,
                   const struct unpack_attr *attr, struct unpack_span *span, struct unpack_node **out) {
-    struct dentry *d;
-    int err =
-        vfs_create(dentry_of(dir), name, length, attr->mode, MKDEV(attr->rdev_major, attr->rdev_minor), &d);
     (void)ctx;
-    if (!err && S_ISREG(attr->mode) && span->size)
-        borrow(d->inode, span);
-    return finish(err, d, attr, out);
+    struct dentry *d;
+    struct iattr a = iattr_of(attr);
+    int err = vfs_unpack(dentry_of(dir), name, length, MKDEV(attr->rdev_major, attr->rdev_minor), &a, &d);
+    if (!err) {
+        if (S_ISREG(attr->mode) && span->size) {
+            tmpfs_borrow_new(d->inode, span->data, span->size);
+            hold_end(span);
+        }
+        if (out)
+            *out = node_of(d);
+    }
+    if (!err || err == -EEXIST)
+        dentry_put(d); // its name keeps it
+    return err;
 }
 
 static int make_directory(void *ctx, struct unpack_node *dir, const char *name, size_t length,
