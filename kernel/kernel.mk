@@ -48,7 +48,7 @@ $(KERNEL_OBJ_DIR)/asm-offsets.h: kernel/arch/riscv/asm-offsets.awk kernel/arch/r
 	@$(KERNEL_CC) $(filter-out -MMD -MP,$(KERNEL_CFLAGS)) -x c -S kernel/arch/riscv/offsets.c.in -o $@.s
 	@awk -f $< $@.s >$@.tmp && mv $@.tmp $@
 
-KERNEL_DEPS := $(KERNEL_INCLUDE_STAMP) $(KERNEL_OBJ_DIR)/asm-offsets.h $(LIBFDT_STAMP) kernel/kernel.mk
+KERNEL_DEPS := $(KERNEL_INCLUDE_STAMP) $(KERNEL_OBJ_DIR)/asm-offsets.h $(LIBFDT_STAMP) $(OUTSIDE_SOURCES) kernel/kernel.mk
 
 $(KERNEL_OBJ_DIR)/%.o: kernel/%.c | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
@@ -67,7 +67,6 @@ $(KERNEL_OBJ_DIR)/outside.o: $(call outside_obj,$(KERNEL_OBJ_DIR)) # what of it 
 	@$(CROSS)ld -r --gc-sections $(OUTSIDE_API:%=-u %) $^ -o $@
 
 $(KERNEL_OBJ_DIR)/lib/decompress/%.o: KERNEL_CFLAGS += $(call outside_include,$<) -Ikernel/core/shim
-$(KERNEL_OBJ_DIR)/lib/decompress/%.o: | $(OUTSIDE_SOURCES)
 
 $(KERNEL_OBJ_DIR)/libfdt/%.o: $(LIBFDT_STAMP) $(KERNEL_INCLUDE_STAMP)
 	@mkdir -p $(@D)

@@ -14,6 +14,6 @@ $(B)/host/lib/%.o: lib/%.c
 
 HOST_OUTSIDE_OBJ := $(call outside_obj,$(B)/host)
 $(eval $(call outside_rule,$(B)/host,$(HOSTCC) $(HOST_CFLAGS)))
-$(B)/host/lib/decompress/%.o: | $(OUTSIDE_SOURCES)
+$(LIB_HOST_OBJ): | $(OUTSIDE_SOURCES)
 
 -include $(LIB_HOST_OBJ:.o=.d)

@@ -23,6 +23,8 @@ $(B)/host/asan/%.o: %.c
 $(B)/host/asan/drupe: $(DRUPE_ASAN_OBJ) $(HOST_OUTSIDE_OBJ)
 	$(call say,HOSTLD,$@) $(HOSTCC) $(DRUPE_SANITIZE) $^ $(DRUPE_LIBS) -o $@
 
+$(DRUPE_ASAN_OBJ): | $(OUTSIDE_SOURCES)
+
 -include $(DRUPE_OBJ:.o=.d) $(DRUPE_ASAN_OBJ:.o=.d)
 
 docs/abi.md: kernel/sys/syscalls.def tools/abi-doc ## make the table of system calls from kernel/sys/syscalls.def

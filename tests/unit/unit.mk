@@ -11,6 +11,8 @@ $(UNIT_DIR)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<) $(HOSTCC) $(HOST_WARNINGS) -D_GNU_SOURCE -g $(UNIT_SANITIZE) -I. -Itests/unit $(call outside_include,$<) -MMD -MP -c $< -o $@
 
+$(UNIT_COMMON): | $(OUTSIDE_SOURCES)
+
 $(UNIT_PROGRAMS): $(UNIT_DIR)/test_%: $(UNIT_DIR)/tests/unit/test_%.o $(UNIT_COMMON)
 	$(call say,HOSTLD,$@) $(HOSTCC) $(UNIT_SANITIZE) $^ -lcmocka -o $@
 
