@@ -195,3 +195,35 @@ TEST(rusage_counts_the_time_of_children) {
     CHECK(wait4(pid, NULL, 0, &ru) == pid);
     CHECK(ru.ru_utime.tv_sec > 0 || ru.ru_utime.tv_usec > 1000);
 }
+
+// read(2) of one byte with gp set to `gp`; returns what gp is afterwards.
+static unsigned long gp_after_read(int fd, unsigned long gp) {
+    char c;
+    register long a0 __asm__("a0") = fd, a1 __asm__("a1") = (long)&c, a2 __asm__("a2") = 1;
+    register long a7 __asm__("a7") = SYS_read;
+    unsigned long saved;
+    __asm__ volatile("mv %1, gp\n mv gp, %0\n ecall\n mv %0, gp\n mv gp, %1"
+                     : "+r"(gp), "=&r"(saved), "+r"(a0)
+                     : "r"(a1), "r"(a2), "r"(a7)
+                     : "memory");
+    return a0 == 1 ? gp : 0;
+}
+
+TEST(each_process_keeps_its_gp_over_calls_that_wait) {
+    int to[2], from[2];
+    char c = 0;
+    CHECK(pipe(to) == 0 && pipe(from) == 0);
+    pid_t pid = fork();
+    if (!pid) {
+        for (int i = 0; i < 100; i++)
+            if (gp_after_read(to[0], 0x1111) != 0x1111 || write(from[1], &c, 1) != 1)
+                _exit(1);
+        _exit(0);
+    }
+    close(from[1]);
+    for (int i = 0; i < 100; i++) {
+        CHECK(write(to[1], &c, 1) == 1);
+        CHECK(gp_after_read(from[0], 0x2222) == 0x2222);
+    }
+    CHECK(test_wait_exit(pid) == 0);
+}

@@ -22,9 +22,10 @@ struct fpu_state {
     uint32_t fcsr;
 };
 
-// The callee-saved registers across a switch of threads.
+// What is kept across a switch of threads: the callee-saved registers, and the user's gp, which system calls
+// leave in the register.
 struct switch_context {
-    unsigned long ra, sp, s[12];
+    unsigned long ra, sp, s[12], gp;
 };
 
 // The processor's part of a thread; the first member of struct thread (sched/thread.h).

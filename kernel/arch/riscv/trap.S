@@ -6,8 +6,8 @@
  * kernel on the stack it runs on.
  *
  * A system call saves and loads only what its C code may change. gp and s0-s11 stay where they are, for C
- * functions preserve the latter and the kernel never uses the former; so does a0, which comes back as the
- * result. They join the frame when somebody is going to read it: for clone, which copies it, for traces, and
+ * functions preserve the latter, the kernel never uses the former, and a switch of threads keeps both; so
+ * does a0, which comes back as the result. They join the frame when somebody is going to read it: for clone, which copies it, for traces, and
  * before work on the way back (signals, a new turn of the scheduler). If the frame itself was changed
  * (WORK_FRAME: a new program, a signal's return), all registers are loaded from it instead.
  *
@@ -284,7 +284,7 @@ stack_overflow:
 	.space	8192
 emergency_stack_top:
 
-/* arch_switch(from, to): callee-saved registers; returns `from` on the new thread's stack. */
+/* arch_switch(from, to): callee-saved registers and the user's gp; returns `from` on the new thread's stack. */
 	.text
 	.globl	switch_registers
 switch_registers:
@@ -304,6 +304,7 @@ switch_registers:
 	sd	s9, 88(a2)
 	sd	s10, 96(a2)
 	sd	s11, 104(a2)
+	sd	gp, 112(a2)
 	ld	ra, 0(a3)
 	ld	sp, 8(a3)
 	ld	s0, 16(a3)
@@ -318,6 +319,7 @@ switch_registers:
 	ld	s9, 88(a3)
 	ld	s10, 96(a3)
 	ld	s11, 104(a3)
+	ld	gp, 112(a3)
 	mv	tp, a1
 	ret
 
