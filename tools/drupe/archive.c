@@ -2,13 +2,13 @@
 #include "archive.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "lib/cpio.h"
 #include "lib/path.h"
+#include "output.h"
 #include "util.h"
 
 #define PAGE_SIZE  4096
@@ -17,66 +17,16 @@
 
 struct writer {
     const struct archive_options *options;
-    int fd;
+    struct output output;
     uint64_t offset; // of the next byte in the archive
     size_t used;
     char buffer[BUFFER];
 };
 
-// ---- the file that is not there until it is whole ----
-
-static char temporary[PATHNAME_MAX + 1]; // "" when there is none
-
-static void remove_temporary(void) {
-    if (*temporary)
-        unlink(temporary);
-}
-
-static void remove_and_die(int signal_number) {
-    remove_temporary();
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
-}
-
-static int open_output(const char *output) {
-    if (strcmp(output, "-") == 0) {
-        if (isatty(STDOUT_FILENO))
-            fail("standard output is a terminal; an archive does not belong there");
-        return STDOUT_FILENO;
-    }
-    if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", output) >= sizeof(temporary))
-        fail("%s: %s", output, strerror(ENAMETOOLONG));
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0) {
-        *temporary = '\0';
-        fail("%s: %s", output, strerror(errno));
-    }
-    atexit(remove_temporary);
-    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        signal(signals[i], remove_and_die);
-    mode_t mask = umask(0);
-    umask(mask);
-    if (fchmod(fd, 0666 & ~mask) < 0)
-        fail("%s: %s", temporary, strerror(errno));
-    return fd;
-}
-
-static void finish_output(int fd, const char *output) {
-    if (fd != STDOUT_FILENO && (close(fd) < 0 || rename(temporary, output) < 0))
-        fail("%s: %s", output, strerror(errno));
-    *temporary = '\0';
-}
-
 // ---- bytes ----
 
 static void flush(struct writer *w) {
-    for (size_t done = 0; done < w->used;) {
-        ssize_t n = write(w->fd, w->buffer + done, w->used - done);
-        if (n < 0 && errno != EINTR)
-            fail("%s: %s", w->options->output, strerror(errno));
-        done += n > 0 ? (size_t)n : 0;
-    }
+    output_write(&w->output, w->buffer, w->used);
     w->used = 0;
 }
 
@@ -243,7 +193,7 @@ void archive_write(struct tree *t, const struct archive_options *options, struct
     w->options = options;
     *totals = (struct archive_totals){0};
     number_entries(t);
-    w->fd = open_output(options->output);
+    output_open(&w->output, options->output, "an archive");
     for (struct entry *e = tree_first(t); e; e = tree_next(e)) {
         put_entry(w, e);
         totals->entries++;
@@ -256,7 +206,7 @@ void archive_write(struct tree *t, const struct archive_options *options, struct
     pad_to(w, BLOCK_SIZE);
     flush(w);
     totals->bytes = w->offset;
-    finish_output(w->fd, options->output);
+    output_finish(&w->output);
     progress_end();
     free(w);
 }

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// A file that is there whole or not at all: it is written to a temporary file beside it, which gets the name
+// at the end. One at a time.
+#pragma once
+#include <stddef.h>
+
+struct output {
+    const char *name;
+    int fd;
+};
+
+// Begins a file; "-" is standard output, unless that is a terminal. What exists and is no regular file (a
+// device, a FIFO) is written to as it stands. `what` is what the file holds, for messages. Ends the program
+// where that fails, as the other two do; the temporary file is removed then, also on a signal.
+void output_open(struct output *out, const char *name, const char *what);
+void output_write(struct output *out, const void *bytes, size_t count);
+void output_finish(struct output *out);
