@@ -4,7 +4,10 @@
 #include "core/fdt.h"
 #include "core/panic.h"
 #include "core/printk.h"
+#include "lib/image.h"
 #include "mm/page.h"
+
+extern const struct image_descriptor __image_descriptor;
 
 #define SBI_WINDOW (2ul << 20) // the firmware sits below the image, and older ones do not say so
 
@@ -40,7 +43,10 @@ void ram_init(paddr_t dtb) {
     fdt_for_each_memory(add_bank);
     if (!total)
         panic("the device tree names no memory");
-    paddr_t image = kernel_phys_base, image_size = __image_end - _start;
+    // Not the linker's __image_end: `drupe image` exchanges the archive.
+    paddr_t image = kernel_phys_base;
+    uint64_t image_size =
+        ALIGN_UP(__image_descriptor.archive_offset + __image_descriptor.archive_size, PAGE_SIZE);
     memory_reserve(image, image_size);
     memory_reserve(dtb, fdt_size());
     fdt_for_each_reserved(memory_reserve);
