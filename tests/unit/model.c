@@ -15,6 +15,7 @@ struct object {
     unsigned int refs, links;
     struct unpack_attr attr;
     char *target;     // symlink
+    char *first;      // of several names, the one that was dumped first
     const char *data; // borrowed, or `copy`
     char *copy;
     size_t size;
@@ -65,6 +66,7 @@ static void put_node(struct unpack_node *node) {
     struct object *object = node->object;
     if (--object->refs == 0) {
         free(object->target);
+        free(object->first);
         free(object->copy);
         free(object);
     }
@@ -359,18 +361,20 @@ static void dump_line(FILE *f, struct unpack_node *node, const char *name) {
     if (type == CPIO_IFCHR || type == CPIO_IFBLK)
         fprintf(f, " %u:%u", o->attr.rdev_major, o->attr.rdev_minor);
     if (o->links > 1)
-        fprintf(f, " (%u links)", o->links);
+        fprintf(f, o->first ? " (%u links, as %s)" : " (%u links)", o->links, o->first);
     fputc('\n', f);
 }
 
-static void dump_tree(FILE *f, struct unpack_node *node, const char *name) {
+static void dump_tree(const struct model *m, FILE *f, struct unpack_node *node, const char *name) {
     dump_line(f, node, *name ? name : ".");
+    if (m->groups && node->object->links > 1 && !node->object->first)
+        node->object->first = strdup(name);
     struct unpack_node *child;
     RB_FOREACH (child, children, &node->children) {
         char *path;
         if (asprintf(&path, "%s%s%s", name, *name ? "/" : "", child->name) < 0)
             abort();
-        dump_tree(f, child, path);
+        dump_tree(m, f, child, path);
         free(path);
     }
 }
@@ -379,7 +383,7 @@ char *model_dump(struct model *m) {
     char *text;
     size_t size;
     FILE *f = open_memstream(&text, &size);
-    dump_tree(f, m->root, "");
+    dump_tree(m, f, m->root, "");
     fclose(f);
     return text;
 }
