@@ -13,7 +13,8 @@ docs/initrd.md has the case's name.
 import dataclasses
 import textwrap
 
-from archives import TRAILER, archive, crc, directory, entry, file, fnv, name_of, node, odc, padded, parents, symlink, zeros
+from archives import (TRAILER, archive, crc, directory, entry, file, fnv, name_of, node, odc, padded, parents,
+                      symlink, zeros)
 
 
 @dataclasses.dataclass

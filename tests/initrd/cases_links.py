@@ -2,8 +2,8 @@
 """The table's second part: files of several names, what replaces what, and compressed archives. See cases.py."""
 import hashlib
 
-from archives import (archive, bzip2, crc, directory, entry, file, fnv, gzipped, lz4_frame, lz4_legacy, lzma_alone, name_of,
-                      node, odc, symlink, to_4, xz, zeros, zstd)
+from archives import (archive, bzip2, crc, directory, entry, file, fnv, gzipped, lz4_frame, lz4_legacy,
+                      lzma_alone, name_of, node, odc, symlink, to_4, xz, zeros, zstd)
 from cases import case
 
 # ---- files with several names
