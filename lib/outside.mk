@@ -11,6 +11,12 @@ OUTSIDE_SRC := $(addprefix $(ZLIB_DIR)/,adler32.c crc32.c inffast.c inflate.c in
 		decompress/huf_decompress.c decompress/zstd_ddict.c decompress/zstd_decompress.c decompress/zstd_decompress_block.c) \
 	$(addprefix $(LZ4_DIR)/,lz4.c xxhash.c)
 
+# For the packer, which compresses.
+OUTSIDE_COMPRESS_SRC := $(addprefix $(ZLIB_DIR)/,deflate.c trees.c) $(LZ4_DIR)/lz4hc.c \
+	$(addprefix $(ZSTD_DIR)/,common/debug.c common/pool.c common/threading.c) \
+	$(addprefix $(ZSTD_DIR)/compress/,fse_compress.c hist.c huf_compress.c zstd_compress.c zstd_compress_literals.c zstd_compress_sequences.c \
+		zstd_compress_superblock.c zstd_double_fast.c zstd_fast.c zstd_lazy.c zstd_ldm.c zstd_opt.c)
+
 # Without stdio, assembly, old formats and traces. Each has a hash of the same name.
 OUTSIDE_FLAGS := -w -DZ_SOLO -DZSTD_LEGACY_SUPPORT=0 -DZSTD_DISABLE_ASM -DZSTD_TRACE=0 -DDEBUGLEVEL=0 -DLZ4_HEAPMODE=0
 
@@ -29,7 +35,7 @@ $(1)/outside/%.o: $(B)/deps/%.c
 endef
 
 # The sources appear when their stamps are made.
-$(OUTSIDE_SRC): | $(OUTSIDE_SOURCES) ;
+$(OUTSIDE_SRC) $(OUTSIDE_COMPRESS_SRC): | $(OUTSIDE_SOURCES) ;
 
 # What the four files of ours need to see. (-isystem: no warnings from there.)
 outside_include = $(if $(findstring /zstd,$(1)),-isystem $(ZSTD_DIR))$(if $(findstring /lz4,$(1)),-isystem $(LZ4_DIR))$(if $(findstring /gzip,$(1)),-isystem $(ZLIB_DIR))$(if $(findstring /xz,$(1)),-isystem $(ZLIB_DIR) -isystem $(XZ_DIR))

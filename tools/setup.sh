@@ -17,6 +17,7 @@ build gcc - host compiler, for the drupe command
 build libc6-dev - host C library headers
 build libelf-dev - to read ELF files in the drupe command
 build nettle-dev - SHA-256 in the drupe command
+build liblzma-dev - to compress with xz in the drupe command
 build libbsd-dev - sys/queue.h and sys/tree.h
 build pkg-config|pkgconf /usr/bin/pkg-config to find these libraries
 build gcc-riscv64-linux-gnu - cross compiler

@@ -1,11 +1,13 @@
 # tools/: the `drupe` command, for the host; a second build under ASan and UBSan for the tests.
 DRUPE_SRC   := $(wildcard tools/drupe/*.c)
-DRUPE_PACKAGES := libelf nettle
+DRUPE_PACKAGES := libelf nettle liblzma
 DRUPE_LIBS_CFLAGS := $(shell pkg-config --cflags $(DRUPE_PACKAGES) 2>/dev/null)
-DRUPE_LIBS    := $(or $(shell pkg-config --libs $(DRUPE_PACKAGES) 2>/dev/null),-lelf -lnettle)
-DRUPE_CFLAGS  := $(HOST_WARNINGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Itools/drupe $(DRUPE_LIBS_CFLAGS)
+DRUPE_LIBS    := $(or $(shell pkg-config --libs $(DRUPE_PACKAGES) 2>/dev/null),-lelf -lnettle -llzma)
+DRUPE_CFLAGS  := $(HOST_WARNINGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Itools/drupe $(DRUPE_LIBS_CFLAGS) \
+	-isystem $(ZLIB_DIR) -isystem $(ZSTD_DIR) -isystem $(LZ4_DIR)
 DRUPE_SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 
+DRUPE_OUTSIDE_OBJ := $(HOST_OUTSIDE_OBJ) $(OUTSIDE_COMPRESS_SRC:$(B)/deps/%.c=$(B)/host/outside/%.o)
 DRUPE_OBJ      := $(DRUPE_SRC:%.c=$(B)/host/%.o)
 DRUPE_ASAN_OBJ := $(DRUPE_SRC:%.c=$(B)/host/asan/%.o) $(LIB_SRC:%.c=$(B)/host/asan/%.o)
 
@@ -13,17 +15,17 @@ $(B)/host/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<) $(HOSTCC) $(DRUPE_CFLAGS) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/drupe: $(DRUPE_OBJ) $(LIB_HOST_OBJ) $(HOST_OUTSIDE_OBJ)
+$(B)/drupe: $(DRUPE_OBJ) $(LIB_HOST_OBJ) $(DRUPE_OUTSIDE_OBJ)
 	$(call say,HOSTLD,$@) $(HOSTCC) $(HOST_CFLAGS) $^ $(DRUPE_LIBS) -o $@.tmp && mv $@.tmp $@
 
 $(B)/host/asan/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<) $(HOSTCC) $(DRUPE_CFLAGS) $(DRUPE_SANITIZE) $(call outside_include,$<) -MMD -MP -c $< -o $@
 
-$(B)/host/asan/drupe: $(DRUPE_ASAN_OBJ) $(HOST_OUTSIDE_OBJ)
+$(B)/host/asan/drupe: $(DRUPE_ASAN_OBJ) $(DRUPE_OUTSIDE_OBJ)
 	$(call say,HOSTLD,$@) $(HOSTCC) $(DRUPE_SANITIZE) $^ $(DRUPE_LIBS) -o $@
 
-$(DRUPE_ASAN_OBJ): | $(OUTSIDE_SOURCES)
+$(DRUPE_OBJ) $(DRUPE_ASAN_OBJ): | $(OUTSIDE_SOURCES)
 
 -include $(DRUPE_OBJ:.o=.d) $(DRUPE_ASAN_OBJ:.o=.d)
 

@@ -3,15 +3,12 @@
 import bz2
 import gzip
 import lzma
-import os
-import pathlib
 import random
 import subprocess
 
+import packing
 import pytest
 
-BUILD = pathlib.Path(os.environ.get("DRUPE_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
-UNPACK = BUILD / "host/unit/unpack-to-text"
 
 
 def newc(name, data=b"", mode=0o100644):
@@ -52,7 +49,7 @@ def unpack(tmp_path, data):
     """(status, tree lines, what was said) of a buffer."""
     file = tmp_path / "buffer"
     file.write_bytes(data)
-    done = subprocess.run([UNPACK, file], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=120)
+    done = subprocess.run([packing.UNPACK, file], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=120)
     assert done.returncode in (0, 1), done.stderr.decode()[-2000:]
     return done.returncode, done.stdout.decode("utf-8", "replace").splitlines(), done.stderr.decode("utf-8", "replace")
 
@@ -127,3 +124,29 @@ def test_compressed_data_in_compressed_data_is_refused(tmp_path, compress):
 def test_more_output_than_memory_is_reported(tmp_path, kind):
     status, _, said = unpack(tmp_path, COMPRESSORS[kind](archive(newc("a", b"\0" * (257 << 20)))))
     assert status == 1 and "memory" in said
+
+
+@pytest.mark.parametrize("how,check", [("gzip", ["gzip", "-tc"]), ("gzip:1", ["gzip", "-tc"]), ("zstd", ["zstd", "-tqc"]),
+                                       ("zstd:22", ["zstd", "-tqc"]), ("lz4", ["lz4", "-tqc"]), ("xz", ["xz", "-tc"]),
+                                       ("none", ["cat"])])
+def test_pack_compresses_what_it_would_write(tmp_path, how, check):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/big").write_bytes(BIG)
+    (tmp_path / "in/small").write_bytes(b"x")
+
+    def pack(name, *options):
+        packing.drupe("pack", *options, "-o", tmp_path / name, tmp_path / "in")
+        return (tmp_path / name).read_bytes()
+
+    packed = pack("packed", "--compress", how)
+    assert packed == pack("again", "--compress", how)
+    assert unpack(tmp_path, packed) == unpack(tmp_path, pack("plain"))
+    subprocess.run(check, input=packed, stdout=subprocess.DEVNULL, check=True)
+    assert how == "none" or len(packed) < len(BIG)
+
+
+@pytest.mark.parametrize("how", ["", "zip", "zstd:", "zstd:23", "gzip:x", "xz:-1"])
+def test_pack_says_what_compress_takes(tmp_path, how):
+    error = packing.drupe("pack", "--compress", how, "-o", tmp_path / "x", tmp_path, status=2)[1]
+    assert "none, gzip (levels 1 to 9), zstd" in error
+    assert not (tmp_path / "x").exists()

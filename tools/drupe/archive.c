@@ -18,6 +18,7 @@
 struct writer {
     const struct archive_options *options;
     struct output output;
+    struct compressor compressor;
     uint64_t offset; // of the next byte in the archive
     size_t used;
     char buffer[BUFFER];
@@ -26,7 +27,7 @@ struct writer {
 // ---- bytes ----
 
 static void flush(struct writer *w) {
-    output_write(&w->output, w->buffer, w->used);
+    compressor_write(&w->compressor, w->buffer, w->used);
     w->used = 0;
 }
 
@@ -194,6 +195,7 @@ void archive_write(struct tree *t, const struct archive_options *options, struct
     *totals = (struct archive_totals){0};
     number_entries(t);
     output_open(&w->output, options->output, "an archive");
+    compressor_open(&w->compressor, &options->compression, &w->output);
     for (struct entry *e = tree_first(t); e; e = tree_next(e)) {
         put_entry(w, e);
         totals->entries++;
@@ -205,6 +207,7 @@ void archive_write(struct tree *t, const struct archive_options *options, struct
     put_header(w, &trailer, CPIO_TRAILER_NAME, 0);
     pad_to(w, BLOCK_SIZE);
     flush(w);
+    compressor_finish(&w->compressor);
     totals->bytes = w->offset;
     output_finish(&w->output);
     progress_end();

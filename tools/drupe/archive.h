@@ -3,11 +3,13 @@
 // from 1, device 0. The data of a file of a page or more begin on a page, by NULs behind the name, where the
 // name field stays within PATH_MAX.
 #pragma once
+#include "compress.h"
 #include "tree.h"
 
 struct archive_options {
     const char *output; // a path, or "-" for standard output
-    bool keep_mtime;    // else `mtime` for all
+    struct compression compression;
+    bool keep_mtime; // else `mtime` for all
     uint32_t mtime;
 };
 

@@ -32,6 +32,7 @@ static const char help[] =
     "      --gconv NAME     add glibc's iconv modules for the character set NAME\n"
     "      --check-symbols  stop where a symbol that is needed is defined by nothing it is loaded with\n"
     "  -o, --output FILE    the archive; '-': standard output\n"
+    "  -c, --compress HOW   zstd, gzip, lz4, xz, with the level behind a colon, as in zstd:19; or none\n"
     "      --owner UID:GID  owner of what comes from HOST or a sysroot (0:0); 'keep': as on this machine\n"
     "      --mtime SECONDS  modification time of everything ($SOURCE_DATE_EPOCH, else 0); 'keep': each its "
     "own\n"
@@ -75,24 +76,19 @@ struct request {
 };
 
 static const struct option options[] = {
-    {"sysroot", required_argument, NULL, 's'},
-    {"manifest", required_argument, NULL, 'm'},
-    {"also", required_argument, NULL, 'a'},
-    {"gconv", required_argument, NULL, 'G'},
-    {"check-symbols", no_argument, NULL, 'C'},
-    {"output", required_argument, NULL, 'o'},
-    {"owner", required_argument, NULL, 'O'},
-    {"mtime", required_argument, NULL, 'T'},
-    {"verbose", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
+    {"sysroot", required_argument, NULL, 's'},  {"manifest", required_argument, NULL, 'm'},
+    {"also", required_argument, NULL, 'a'},     {"gconv", required_argument, NULL, 'G'},
+    {"check-symbols", no_argument, NULL, 'C'},  {"output", required_argument, NULL, 'o'},
+    {"compress", required_argument, NULL, 'c'}, {"owner", required_argument, NULL, 'O'},
+    {"mtime", required_argument, NULL, 'T'},    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},           {0},
 };
 
 static void parse(int argc, char **argv, struct view *v, struct request *r) {
     const char *epoch = getenv("SOURCE_DATE_EPOCH");
     if (epoch && *epoch)
         r->options.mtime = parse_number(epoch, "SOURCE_DATE_EPOCH");
-    for (int c; (c = getopt_long(argc, argv, "s:m:a:o:vh", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "s:m:a:o:c:vh", options, NULL)) != -1;) {
         switch (c) {
         case 's':
             input_sysroot(v, optarg);
@@ -111,6 +107,14 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
             break;
         case 'C':
             v->check_symbols = true;
+            break;
+        case 'c':
+            if (!compression_parse(optarg, &r->options.compression))
+                misuse(
+                    "pack",
+                    "--compress is none, gzip (levels 1 to 9), zstd (1 to 22), lz4 (1 to 12) or xz (0 to 9), "
+                    "as in zstd:19; not %s",
+                    optarg);
             break;
         case 'O':
             parse_owner(v, optarg);
