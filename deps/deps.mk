@@ -55,5 +55,10 @@ $(TRIXIE_STAMP): deps/trixie.sh deps/apt.sh
 
 trixie: $(TRIXIE_STAMP) ## fetch Debian 13's riscv64 bash and coreutils into build/trixie
 
+# Debian 13's own kernel, for the tests that compare ours with it. Exits with 75 if it cannot be had.
+$(B)/linux/vmlinux: deps/linux.sh deps/apt.sh
+	@deps/linux.sh $(B)/linux
+	@touch $@
+
 .PHONY: deps trixie
 .PRECIOUS: $(B)/deps/%.pin $(B)/deps/%.source

@@ -86,8 +86,9 @@ def _filter(data, *command):
     return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
-def gzipped(data):
-    return gzip.compress(data, mtime=0)
+def gzipped(data, level=9):
+    """Level 0 only wraps: 15 bytes, then the data."""
+    return gzip.compress(data, level, mtime=0)
 
 
 def zstd(data):

@@ -128,6 +128,11 @@ case("trailer_in_a_directory_is_a_file", archive(directory("d"), file("d/TRAILER
     f 0644 0:0 7 d/TRAILER!!! = x
     f 0644 0:0 7 e = """)
 
+case("trailer_behind_a_dot_is_a_file", archive(name_of("a", 1, "1"), file("./TRAILER!!!", "x"), name_of("b", 1)), """
+    f 0644 0:0 7 TRAILER!!! = x
+    f 0644 0:0 7 a = 1 (2 links)
+    f 0644 0:0 7 b = 1 (2 links, as a)""")
+
 case("trailer_with_early_nul", archive(name_of("a", 1, "1")) + entry(b"TRAILER!!!\0junk\0", kind="none") +
      archive(name_of("b", 1, "2")), """
     f 0644 0:0 7 a = 1
@@ -149,11 +154,12 @@ case("body_cut_short", _cut[:_b + 312], "f 0644 0:0 7 a = kept",
     f 0644 0:0 - b = {fnv(b"0123456789" * 20 + bytes(300))}""",
      why="a file that is half zeros is worse than none: the message says which, where, and what is missing")
 
+_rest = padded(b"hello") + file("c", "x" * 100) + TRAILER
+
 case("size_past_the_end", archive(file("a", "kept"), file("b", "hello", size=1 << 20), file("c", "x" * 100)),
      "f 0644 0:0 7 a = kept", 'error: entry 2 ("b"): data needs 1048576 bytes', linux=f"""
     f 0644 0:0 7 a = kept
-    f 0644 0:0 - b = {fnv(padded(b"hello") + file("c", "x" * 100) + TRAILER + bytes((1 << 20) - 8 - 216 - 124))}""",
-     why="as body_cut_short")
+    f 0644 0:0 - b = {fnv(_rest + bytes((1 << 20) - len(_rest)))}""", why="as body_cut_short")
 
 case("symlink_cut_short", file("a", "kept") + symlink("s", "a" * 100)[:180], "f 0644 0:0 7 a = kept",
      'error: entry 2 ("s"): data needs 100 bytes, 68 remain')
@@ -242,6 +248,26 @@ case("trailing_slash_of_a_file", archive(file("a/", "1"), file("b", "2")), """
     f 0644 0:0 7 a = 1
     f 0644 0:0 7 b = 2""", linux="f 0644 0:0 7 b = 2", why="the entry's type tells what it is; Linux drops it silently")
 
+case("trailing_slash_of_a_symlink_or_fifo", archive(symlink("l/", "x"), node("p/", "fifo"), file("z")), """
+    l 0777 0:0 8 l -> x
+    p 0600 0:0 7 p
+    f 0644 0:0 7 z = """, linux="f 0644 0:0 7 z = ", why="as trailing_slash_of_a_file")
+
+case("trailing_slash_follows_a_symlink_to_a_directory",
+     archive(directory("usr"), symlink("lib", "usr"), directory("lib/", 0o711, uid=3), file("lib/a", "1")), """
+    l 0777 0:0 8 lib -> usr
+    d 0711 3:0 9 usr
+    f 0644 0:0 7 usr/a = 1""")
+
+case("dot_behind_a_symlink_is_its_directory",
+     archive(directory("usr"), symlink("lib", "usr"), directory("lib/.", 0o711, uid=3)), """
+    l 0777 0:0 8 lib -> usr
+    d 0711 3:0 9 usr""")
+
+case("any_byte_is_a_name", archive(file("ä b\t\"'\\|", "1"), file("-", "2")), """
+    f 0644 0:0 7 - = 2
+    f 0644 0:0 7 ä b\t"'\\| = 1""")
+
 case("dot_is_the_root", archive(directory(".", 0o750, uid=3, gid=4, mtime=5), file("a")), """
     d 0750 3:4 5 .
     f 0644 0:0 7 a = """)
@@ -283,6 +309,11 @@ case("symlinks_on_the_way_stay_inside_the_root", archive(directory("d"), symlink
     d 0755 0:0 9 d
     f 0644 0:0 7 d/a = 1
     l 0777 0:0 8 d/s -> ../../../d""")
+
+case("symlink_to_the_root_on_the_way", archive(symlink("s", "/"), file("s/a", "1"), file("s/s/b", "2")), """
+    f 0644 0:0 7 a = 1
+    f 0644 0:0 7 b = 2
+    l 0777 0:0 8 s -> /""")
 
 case("symlinks_in_a_circle_on_the_way", archive(symlink("a", "b"), symlink("b", "a"), file("a/x"), file("z")), """
     l 0777 0:0 8 a -> b
@@ -338,6 +369,14 @@ case("owner_comes_before_mode", archive(file("a", "x", 0o4755, uid=5, gid=6), fi
 case("owner_of_a_symlink", archive(symlink("l", "nowhere", uid=5, gid=6)), "l 0777 5:6 8 l -> nowhere")
 
 case("large_owner", archive(file("a", uid=0xfffffffe, gid=0xfffffffd)), "f 0644 4294967294:4294967293 7 a = ")
+
+case("owner_of_all_ones_is_none", archive(file("a", uid=0xffffffff, gid=5), directory("d", uid=5, gid=0xffffffff)), """
+    f 0644 0:5 7 a =\x20
+    d 0755 5:0 9 d""")
+
+case("mode_is_of_16_bits", archive(file("a", mode=0xabc081a4), directory("d", mode=0x000141ed)), """
+    f 0644 0:0 7 a =\x20
+    d 0755 0:0 9 d""")
 
 case("mode_of_0", archive(file("a", "x", 0), directory("d", 0), file("d/b")), """
     f 0000 0:0 7 a = x
@@ -396,7 +435,9 @@ case("symlink_target_ends_at_nul", archive(symlink("l", b"to\0junk"), symlink("m
 case("symlink_of_the_longest_target", archive(symlink("l", "t" * 4095)), f"l 0777 0:0 8 l -> {'t' * 4095}")
 
 case("symlink_without_target_is_skipped", archive(symlink("l", ""), file("z")), "f 0644 0:0 7 z = ",
-     "warning: a symlink without a target")
+     "warning: a symlink without a target", linux="""
+    l 0777 0:0 8 l ->\x20
+    f 0644 0:0 7 z = """, why="no program could make it: symlink() refuses it")
 
 case("symlink_of_too_long_a_target_is_skipped", archive(symlink("l", "t" * 4096), symlink("m", "t" * 4097), file("z")),
      "f 0644 0:0 7 z = ", "warning: longer than 4095", "warning: longer than 4095")

@@ -9,3 +9,9 @@ test-initrd: $(B)/host/unit/unpack-to-text $(B)/tests/initrd/walk bare-kernel ##
 $(B)/tests/initrd/walk: tests/initrd/walk.c $(MUSL_STAMP)
 	@mkdir -p $(@D)
 	$(call say,MUSLCC,$<) $(SYSROOT)/bin/musl-gcc -std=gnu11 -O1 -Wall -Wextra $(WERROR) -static -s -o $@ $<
+
+# Not part of `make test`: it fetches a kernel of 110 MB, and each boot takes seconds.
+.PHONY: test-linux
+test-linux: $(B)/tests/initrd/walk ## the same table on Debian's Linux 6.12: what is said of Linux is so
+	@mkdir -p $(B)/test
+	@DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/pytest-suite $(B)/test/linux.result tests/initrd/test_linux.py
