@@ -97,3 +97,10 @@ def test_a_suite_that_does_not_report_is_a_failure(tmp_path):
     assert done.returncode == 0 and done.stdout.splitlines()[-1] == "3 passed, 0 failed, 1 skipped"
     done = call("tools/test-summary", tmp_path, "test-one", "test-two")
     assert done.returncode == 1 and done.stdout.splitlines()[-1] == "3 passed, 1 failed, 1 skipped"
+
+
+def test_a_linux_that_cannot_be_had_is_told_apart_from_an_error(tmp_path):
+    done = call("deps/linux.sh", tmp_path / "linux", DRUPE_APT_SOURCES="/dev/null", DRUPE_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 75 and not (tmp_path / "linux").exists()
+    assert "Debian 13's Linux for riscv64 cannot be had: no Debian archive in the apt sources" in done.stderr
+    assert "DRUPE_CACHE=DIR" in done.stderr
