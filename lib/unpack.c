@@ -503,7 +503,12 @@ static int make_directory(struct unpack *u, const struct cpio_entry *e, const st
         err = u->sink->lookup(u->ctx, place->dir, place->name, place->length, &node, &mode);
         if (err)
             return err;
-        if ((mode & CPIO_IFMT) == CPIO_IFDIR) {
+        if ((mode & CPIO_IFMT) == CPIO_IFLNK && e->name[e->name_length - 1] == '/') {
+            node = place->dir;
+            err = step(u, &node, place->name, place->length, e->mtime);
+            if (!err)
+                err = u->sink->set_attr(u->ctx, node, &attr);
+        } else if ((mode & CPIO_IFMT) == CPIO_IFDIR) {
             err = u->sink->set_attr(u->ctx, node, &attr);
         } else {
             err = clear_way(u, place, mode);
@@ -545,6 +550,8 @@ static int make_symlink(struct unpack *u, const struct cpio_entry *e, const stru
 
 static int make_entry(struct unpack *u, const struct cpio_entry *e) {
     uint32_t type = e->mode & CPIO_IFMT;
+    if (!e->name_length)
+        return skip(u, e, "it has no name");
     bool has_body = type == CPIO_IFREG || type == CPIO_IFLNK;
     if (e->data_size && !has_body)
         return skip(u, e, "data, but neither a file nor a symlink");

@@ -81,8 +81,10 @@ int vfs_unpack(struct dentry *dir, const char *name, size_t len, dev_t rdev, con
     if (!err) {
         struct inode *inode = d->inode; // nobody else knows it
         inode->mode = attr->mode;
-        inode->uid = attr->uid;
-        inode->gid = attr->gid;
+        if (attr->valid & ATTR_UID)
+            inode->uid = attr->uid;
+        if (attr->valid & ATTR_GID)
+            inode->gid = attr->gid;
         inode->atime = attr->atime;
         inode->mtime = attr->mtime;
         *out = dentry_insert_new(d);

@@ -34,7 +34,8 @@ static struct unpack_node *node_of(struct dentry *d) {
 static inline struct iattr iattr_of(const struct unpack_attr *attr) {
     ktime_t mtime = attr->mtime * NSEC_PER_SEC;
     return (struct iattr){
-        .valid = ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_ATIME | ATTR_MTIME,
+        .valid = ATTR_MODE | ATTR_ATIME | ATTR_MTIME | (attr->uid == UNPACK_NO_OWNER ? 0 : ATTR_UID) |
+                 (attr->gid == UNPACK_NO_OWNER ? 0 : ATTR_GID),
         .mode = attr->mode,
         .uid = attr->uid,
         .gid = attr->gid,

@@ -99,6 +99,13 @@ static int check_new(struct model *m, struct unpack_node *dir, const char *name,
     return 0;
 }
 
+static void keep_owner(struct unpack_attr *attr, uint32_t uid, uint32_t gid) {
+    if (attr->uid == UNPACK_NO_OWNER)
+        attr->uid = uid;
+    if (attr->gid == UNPACK_NO_OWNER)
+        attr->gid = gid;
+}
+
 static int make(struct model *m, struct unpack_node *dir, const char *name, size_t length,
                 const struct unpack_attr *attr, struct unpack_node **out) {
     int err = check_new(m, dir, name, length);
@@ -106,6 +113,7 @@ static int make(struct model *m, struct unpack_node *dir, const char *name, size
         return err;
     struct object *object = calloc(1, sizeof(*object));
     object->attr = *attr;
+    keep_owner(&object->attr, 0, 0);
     *out = new_node(dir, name, length, object);
     return 0;
 }
@@ -196,7 +204,9 @@ static int model_set_attr(void *ctx, struct unpack_node *node, const struct unpa
     m->calls++;
     if ((node->object->attr.mode ^ attr->mode) & CPIO_IFMT)
         abort(); // the unpacker broke the sink's contract
+    struct unpack_attr old = node->object->attr;
     node->object->attr = *attr;
+    keep_owner(&node->object->attr, old.uid, old.gid);
     return 0;
 }
 
