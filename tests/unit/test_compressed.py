@@ -150,3 +150,32 @@ def test_pack_says_what_compress_takes(tmp_path, how):
     error = packing.drupe("pack", "--compress", how, "-o", tmp_path / "x", tmp_path, status=2)[1]
     assert "none, gzip (levels 1 to 9), zstd" in error
     assert not (tmp_path / "x").exists()
+
+
+# ---- the tools that read them ----
+
+def test_ls_and_diff_read_plain_and_compressed_archives_in_one_file(tmp_path):
+    parts = [archive(newc("plain", b"1")), bytes(8), COMPRESSORS["zstd"](archive(newc("a", b"22")) + bytes(12)),
+             COMPRESSORS["gzip"](archive(newc("b", b"333"))), bytes(4), archive(newc("c"))]
+    mixed, plain = tmp_path / "mixed", tmp_path / "plain"
+    mixed.write_bytes(b"".join(parts))
+    plain.write_bytes(archive(newc("plain", b"1"), newc("a", b"22"), newc("b", b"333"), newc("c")))
+    assert packing.names(mixed) == ["plain", "a", "b", "c"]
+    assert packing.drupe("diff", mixed, plain) == (b"", "")
+
+
+def test_ls_does_not_join_links_of_archives_in_one_stream_or_outside(tmp_path):
+    def link(name, data):
+        entry = bytearray(newc(name, data))
+        entry[38:46] = b"00000002"
+        return archive(bytes(entry))
+    file = tmp_path / "links"
+    file.write_bytes(link("a", b"1") + COMPRESSORS["gzip"](link("b", b"22") + link("c", b"333")) + link("d", b"4444"))
+    assert [line.split()[4] for line in packing.drupe("ls", "-l", file)[0].decode().splitlines()] == ["1", "2", "3", "4"]
+
+
+def test_ls_lists_what_is_before_the_damage(tmp_path):
+    file = tmp_path / "cut"
+    file.write_bytes(archive(newc("a")) + COMPRESSORS["gzip"](archive(newc("b"), newc("c", BIG)))[:-20000])
+    text, error = packing.drupe("ls", file, status=1)
+    assert text.decode().split()[:2] == ["a", "b"] and "gzip data at offset 236: it ends too early" in error

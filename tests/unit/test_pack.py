@@ -560,7 +560,7 @@ def test_ls_tells_where_an_archive_is_cut(tmp_path, out, cut, message):
 
 
 def test_ls_names_what_it_cannot_read(tmp_path, out):
-    for data, message in ((b"\x1f\x8b\x08\0", "gzip: not built in"), (b"070707", "cpio odc format"), (b"hello", "no cpio header"),
+    for data, message in ((b"BZh91AY&SY", "bzip2: not built in"), (b"\x1f\x8b\x08\0", "gzip data at offset 0: it ends too early"), (b"070707", "cpio odc format"), (b"hello", "no cpio header"),
                           (b"", "no archive in it")):
         out.write_bytes(data)
         assert message in drupe("ls", out, status=1)[1]

@@ -36,7 +36,7 @@ static char *read_guest_file(struct view *v, const char *path) {
     size_t size;
     if (view_resolve(v, path, 0, &f) || !S_ISREG(f.st.st_mode))
         return NULL;
-    return read_file(found_host(&f), &size);
+    return found_read(&f, &size);
 }
 
 static void add_directory(struct strings *dirs, const char *dir) {
@@ -224,7 +224,7 @@ static size_t try_path(struct view *v, struct closure *c, const char *name, cons
         *unusable = xasprintf("%s is a loop of symlinks", path);
     if (err || !S_ISREG(f.st.st_mode) || pathname_normalise(path, found_as, sizeof(found_as)))
         return SIZE_MAX;
-    struct object *o = object_of(found_host(&f));
+    struct object *o = found_object(&f);
     if (o->kind != OBJECT_ELF) {
         if (!*unusable)
             *unusable = xasprintf("/%s (%s) %s", f.path, o->host,
@@ -252,7 +252,7 @@ void closure_tell_places(const struct view *v, const struct strings *dirs) {
         complain_more("searched   %s", dirs->at[i]);
     for (size_t i = 0; i < v->sysroots.count; i++)
         complain_more("in sysroot %s", *v->sysroots.at[i] ? v->sysroots.at[i] : "/");
-    if (!v->sysroots.count)
+    if (!v->sysroots.count && !v->complete)
         complain_more("in no sysroot: none was given (--sysroot DIR)");
 }
 
@@ -313,7 +313,7 @@ void closure_of(struct view *v, const char *path, struct closure *c) {
     *c = (struct closure){0};
     if (view_resolve(v, path, 0, &f) || !S_ISREG(f.st.st_mode))
         return;
-    struct object *o = object_of(found_host(&f));
+    struct object *o = found_object(&f);
     add_loaded(c, path, f.path, f.path, o, 0);
     if (o->kind == OBJECT_BAD)
         complain("/%s (%s) %s", f.path, o->host, o->problem);
@@ -415,7 +415,7 @@ void closure_complete(struct view *v) {
     // Programs first: most libraries are seen as theirs.
     while (v->tree.pending_count) {
         struct entry *e = v->tree.pending[--v->tree.pending_count];
-        struct object *o = object_of(e->host);
+        struct object *o = entry_object(e);
         if (e->examined)
             continue;
         if (o->kind == OBJECT_ELF && !o->interp) {
@@ -427,7 +427,7 @@ void closure_complete(struct view *v) {
     }
     for (size_t i = 0; i < count; i++)
         if (!libraries[i]->examined)
-            examine(v, libraries[i], object_of(libraries[i]->host));
+            examine(v, libraries[i], entry_object(libraries[i]));
     free(libraries);
     progress_end();
     silent_tell_hints(v);

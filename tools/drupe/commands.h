@@ -7,3 +7,4 @@ int command_pack(int argc, char **argv);
 int command_ls(int argc, char **argv);
 int command_diff(int argc, char **argv);
 int command_deps(int argc, char **argv);
+int command_check(int argc, char **argv);

@@ -95,7 +95,7 @@ static bool add_text(struct view *v, const char *path, struct strings *texts) {
     size_t size;
     if (view_resolve(v, path, 0, &f) || !S_ISREG(f.st.st_mode))
         return false;
-    char *text = read_file(found_host(&f), &size);
+    char *text = found_read(&f, &size);
     strings_add(texts, text);
     free(text);
     return add_file(v, path);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "image.h"
+#include "lib/decompress/decompress.h"
 #include "lib/path.h"
+#include "room.h"
 
 // Tells of the reader's error.
 static void tell(const char *file, const struct cpio_error *error) {
@@ -70,23 +72,55 @@ static void join_links(struct listing *l) {
     free(links);
 }
 
-void listing_read(const char *file, struct listing *out) {
-    const uint8_t *archive;
-    uint64_t archive_size;
-    size_t size;
+// Decompresses the run of frames at *position, which is moved behind it.
+static uint8_t *decompress_run(const char *file, const uint8_t *bytes, uint64_t size, uint64_t *position,
+                               uint64_t *out_size) {
+    uint64_t room = 0, used = 0;
+    uint8_t *out = room_take(&room);
+    const char *format;
+    while ((format = decompress_format(bytes + *position, size - *position))) {
+        struct decompress d = {.in = bytes + *position,
+                               .in_size = size - *position,
+                               .out = out + used,
+                               .out_size = room - used,
+                               .alloc = room_work,
+                               .free = room_work_free};
+        int err = decompress(&d);
+        used += d.produced;
+        if (err) {
+            complain("%s: %s data at offset %llu: %s", file, format, (unsigned long long)*position, d.cause);
+            *position = size;
+            break;
+        }
+        *position += d.consumed;
+        while (*position < size && !bytes[*position])
+            ++*position;
+    }
+    room_keep(out, room, used);
+    *out_size = used;
+    return out;
+}
+
+// Lists archives from *position on, which it moves, to the end or to compressed data. The number of archives
+// there were before, and are behind it.
+static uint32_t list(const char *file, const uint8_t *bytes, uint64_t size, uint64_t *position,
+                     uint32_t archives, bool compressed, struct listing *out) {
     struct cpio_reader reader;
     struct cpio_entry entry;
     struct cpio_error error;
-    uint8_t *bytes = (uint8_t *)read_file(file, &size);
-    *out = (struct listing){0};
-    image_find_archive(file, bytes, size, &archive, &archive_size);
-    cpio_open(&reader, archive, archive_size);
+    cpio_open(&reader, bytes, size);
+    reader.position = *position;
+    reader.archive = archives;
     for (;;) {
         enum cpio_result result = cpio_next(&reader, &entry);
         if (result == CPIO_ENTRY)
             add(out, &entry);
         if (result == CPIO_ENTRY && !cpio_verify(&entry, &error))
             tell(file, &error);
+        *position = reader.position;
+        if (result == CPIO_ERROR && !compressed && reader.error.problem == CPIO_MAGIC_OTHER &&
+            decompress_format(bytes + *position, size - *position))
+            return reader.archive - !reader.in_archive; // it is none itself
         if (result == CPIO_ERROR || result == CPIO_SKIPPED)
             tell(file, &reader.error);
         if (result == CPIO_ERROR || result == CPIO_END)
@@ -94,7 +128,26 @@ void listing_read(const char *file, struct listing *out) {
     }
     if (reader.in_archive && !reader.failed)
         note("%s: no trailer behind the last entry; archive truncated?", file);
-    if (!reader.archive)
+    *position = size;
+    return reader.archive;
+}
+
+void listing_read(const char *file, struct listing *out) {
+    const uint8_t *archive, *plain;
+    uint64_t archive_size, plain_size, position = 0;
+    uint32_t archives = 0;
+    size_t size;
+    uint8_t *bytes = (uint8_t *)read_file(file, &size);
+    *out = (struct listing){0};
+    image_find_archive(file, bytes, size, &archive, &archive_size);
+    while (position < archive_size) {
+        archives = list(file, archive, archive_size, &position, archives, false, out);
+        if (position >= archive_size)
+            break;
+        plain = decompress_run(file, archive, archive_size, &position, &plain_size);
+        archives = list(file, plain, plain_size, &(uint64_t){0}, archives, true, out);
+    }
+    if (!archives)
         complain("%s: no archive in it", file);
     join_links(out);
 }

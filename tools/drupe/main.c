@@ -16,6 +16,7 @@ static const struct command {
     {"pack", command_pack, "pack programs and all they need into an archive"},
     {"ls", command_ls, "list an archive, or the one inside a kernel image"},
     {"diff", command_diff, "compare what two archives unpack to"},
+    {"check", command_check, "say what would go wrong with an archive"},
     {"deps", command_deps, "print what a program needs, as a tree"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -151,52 +151,83 @@ static void read_elf(struct object *o, char *bytes, size_t size) {
     elf_end(elf);
 }
 
-static void read_object(struct object *o) {
+static void read_bytes(struct object *o, const char *bytes, size_t size, bool executable) {
     char head[SCRIPT_LINE_MAX + 1] = "";
-    struct stat st = {0};
-    int fd = open(o->host, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // it may have become a FIFO
-    ssize_t n = fd < 0 || fstat(fd, &st) < 0 ? -1 : read(fd, head, SCRIPT_LINE_MAX);
-    if (n < 0)
-        complain("%s: %s", o->host, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    if (n >= 2 && memcmp(head, "#!", 2) == 0 && (st.st_mode & 0111)) {
+    if (!size)
+        return;
+    memcpy(head, bytes, size < SCRIPT_LINE_MAX ? size : SCRIPT_LINE_MAX);
+    if (size >= 2 && memcmp(head, "#!", 2) == 0 && executable) {
         read_script(o, head);
-    } else if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0) {
-        size_t size;
-        char *bytes = read_file(o->host, &size);
-        read_elf(o, bytes, size);
-        free(bytes);
-    }
-}
-
-struct object *object_of_elf(const char *name, const void *bytes, size_t size) {
-    elf_version(EV_CURRENT);
-    struct object *o = xcalloc(1, sizeof(*o));
-    o->host = xstrdup(name);
-    if (size >= SELFMAG && memcmp(bytes, ELFMAG, SELFMAG) == 0) {
+    } else if (size >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0) {
         char *copy = xrealloc(NULL, size); // aligned, and libelf's to change
         memcpy(copy, bytes, size);
         read_elf(o, copy, size);
         free(copy);
     }
+}
+
+static void read_object(struct object *o) {
+    char head[SCRIPT_LINE_MAX];
+    struct stat st = {0};
+    int fd = open(o->host, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // it may have become a FIFO
+    ssize_t n = fd < 0 || fstat(fd, &st) < 0 ? -1 : read(fd, head, sizeof(head));
+    if (n < 0)
+        complain("%s: %s", o->host, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0) {
+        size_t size;
+        char *bytes = read_file(o->host, &size);
+        read_elf(o, bytes, size);
+        free(bytes);
+    } else if (n > 0) {
+        read_bytes(o, head, (size_t)n, st.st_mode & 0111);
+    }
+}
+
+static struct object *new_object(const char *name) {
+    elf_version(EV_CURRENT);
+    struct object *o = xcalloc(1, sizeof(*o));
+    o->host = xstrdup(name);
+    return o;
+}
+
+struct object *object_of_elf(const char *name, const void *bytes, size_t size) {
+    struct object *o = new_object(name);
+    read_bytes(o, bytes, size, false);
+    return o;
+}
+
+// The object of that name; a new one, which is not read yet, where there was none.
+static struct object *remembered(const char *name, bool *is_new) {
+    static struct object *cache[BUCKETS];
+    uint32_t hash = 5381;
+    for (const char *p = name; *p; p++)
+        hash = hash * 33 + (unsigned char)*p;
+    struct object **bucket = &cache[hash % BUCKETS], *o;
+    *is_new = false;
+    for (o = *bucket; o; o = o->next)
+        if (strcmp(o->host, name) == 0)
+            return o;
+    o = new_object(name);
+    o->next = *bucket;
+    *bucket = o;
+    *is_new = true;
     return o;
 }
 
 struct object *object_of(const char *host) {
-    static struct object *cache[BUCKETS];
-    uint32_t hash = 5381;
-    for (const char *p = host; *p; p++)
-        hash = hash * 33 + (unsigned char)*p;
-    struct object **bucket = &cache[hash % BUCKETS], *o;
-    for (o = *bucket; o; o = o->next)
-        if (strcmp(o->host, host) == 0)
-            return o;
-    elf_version(EV_CURRENT);
-    o = xcalloc(1, sizeof(*o));
-    o->host = xstrdup(host);
-    o->next = *bucket;
-    *bucket = o;
-    read_object(o);
+    bool is_new;
+    struct object *o = remembered(host, &is_new);
+    if (is_new)
+        read_object(o);
+    return o;
+}
+
+struct object *object_of_bytes(const char *name, const void *bytes, size_t size, bool executable) {
+    bool is_new;
+    struct object *o = remembered(name, &is_new);
+    if (is_new)
+        read_bytes(o, bytes, size, executable);
     return o;
 }

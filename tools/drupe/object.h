@@ -36,6 +36,10 @@ struct object {
 // Reads the file once and remembers. Never NULL; one that cannot be read is complained of, and needs nothing.
 struct object *object_of(const char *host);
 
-// As object_of() for bytes that are not in a file of their own; `name` is for messages. Nothing is
-// remembered; only ELF is understood.
+// As object_of() for bytes that are not in a file of their own; `name`, which must not be another's, stands
+// in for its path.
+struct object *object_of_bytes(const char *name, const void *bytes, size_t size, bool executable);
+
+// As object_of_bytes() without a place in the cache; `name` is for messages. Only ELF is
+// understood.
 struct object *object_of_elf(const char *name, const void *bytes, size_t size);

@@ -83,7 +83,7 @@ static bool is_defined(struct view *v, const struct closure *c, const struct sym
     if (c->all[0].object->interp)
         return false;
     for (struct entry *e = tree_first(&v->tree); e; e = tree_next(e))
-        if (S_ISREG(e->mode) && is_defined_in(c, object_of(e->host), symbol))
+        if (S_ISREG(e->mode) && is_defined_in(c, entry_object(e), symbol))
             return true;
     return false;
 }

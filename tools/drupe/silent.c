@@ -204,7 +204,7 @@ static void add_services(struct view *v, const struct closure *c) {
     if (!user)
         return;
     if (view_resolve(v, NSS_CONF, 0, &f) == 0 && S_ISREG(f.st.st_mode)) {
-        char *text = read_file(found_host(&f), &size);
+        char *text = found_read(&f, &size);
         hint_services(c, user, function, text,
                       f.entry ? "as " NSS_CONF " has it" : "if " NSS_CONF " of the sysroot goes in");
         free(text);

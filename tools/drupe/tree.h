@@ -14,8 +14,9 @@ struct entry {
     uint32_t mode, uid, gid;
     int64_t mtime; // of the source; what is written is the writer's choice
     uint32_t rdev_major, rdev_minor;
-    char *target;       // symlink
-    char *host;         // regular file: where its bytes are
+    char *target; // symlink
+    char *host;   // regular file: where its bytes are; a name for messages where `bytes` has them
+    const void *bytes;
     uint64_t size;      // of them
     dev_t dev;          // regular file: entries with equal dev, ino and group are one file, where `linked`
     ino_t ino;          // (of the host, or ino 0 and a group of the manifest)

@@ -315,8 +315,23 @@ void view_list(struct view *v, const char *path, struct strings *names) {
     names->count = kept;
 }
 
-const char *found_host(const struct found *found) {
-    return found->entry ? found->entry->host : found->host;
+char *found_read(const struct found *found, size_t *size) {
+    const struct entry *e = found->entry;
+    if (!e || !e->bytes)
+        return read_file(e ? e->host : found->host, size);
+    *size = e->size;
+    char *copy = xrealloc(NULL, e->size + 1); // NUL-terminated, as read_file() has it
+    memcpy(copy, e->bytes, e->size);
+    copy[e->size] = '\0';
+    return copy;
+}
+
+struct object *entry_object(const struct entry *e) {
+    return e->bytes ? object_of_bytes(e->host, e->bytes, e->size, e->mode & 0111) : object_of(e->host);
+}
+
+struct object *found_object(const struct found *found) {
+    return found->entry ? entry_object(found->entry) : object_of(found->host);
 }
 
 // The sysroot that this directory is; -1: none.

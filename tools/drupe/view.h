@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 #include "lib/path.h"
+#include "object.h"
 #include "tree.h"
 #include "util.h"
 
@@ -15,6 +16,7 @@ struct view {
     // Symlinks to directories that were followed, and those directories: another sysroot may have a directory
     // where the first has such a link, as one with /lib beside one with /lib -> usr/lib.
     struct strings links, directories;
+    bool complete;      // there is no place but the tree
     bool keep_owner;    // host's owners, else 0:0
     bool check_symbols; // of closures: every symbol that is needed is defined
     uint32_t uid, gid;  // for what has no owner of its own
@@ -49,8 +51,12 @@ void view_list(struct view *v, const char *path, struct strings *names);
 // The names in a directory of the host, unsorted; one that cannot be read is complained of.
 void view_list_host(const char *dir, struct strings *names);
 
-// The host path of a found regular file: where its bytes are.
-const char *found_host(const struct found *found);
+// The bytes of a found regular file, and a NUL behind them; the caller frees them.
+char *found_read(const struct found *found, size_t *size);
+
+// What a regular file needs (object.h).
+struct object *found_object(const struct found *found);
+struct object *entry_object(const struct entry *e);
 
 // If the host path lies in a sysroot: that sysroot's index, and the guest path there in `out`; else -1. Once
 // the path has come to a sysroot, what follows is the guest's: symlinks in it have not been followed on the

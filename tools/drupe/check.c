@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+// `drupe check`: what would go wrong with an archive, before it is booted. It is unpacked as the kernel does it;
+// then its programs' closures are looked for in it and nowhere else.
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "closure.h"
+#include "commands.h"
+#include "root.h"
+#include "util.h"
+
+// What the kernel and its tables take besides the archive, about.
+#define KERNEL_MEMORY (8u << 20)
+#define NAME_MEMORY   640u // for each file or directory
+
+static const char help[] =
+    "Usage: drupe check [OPTION...] FILE\n"
+    "Says what would go wrong with an archive, or with the one inside a kernel image, before it is booted:\n"
+    "what the kernel would not unpack, programs whose loader or libraries are not in it, a missing init,\n"
+    "symlinks to nothing, too little memory. FILE may be compressed; '-' is standard input.\n"
+    "\n"
+    "      --init PATH      the init that will be asked for (/init, or what the kernel tries without it)\n"
+    "      --mem SIZE       the machine's memory, as in 256M or 1G\n"
+    "      --check-symbols  complain of symbols that nothing in a program's closure defines\n"
+    "  -v, --verbose        say what is in it\n"
+    "  -h, --help           this text\n"
+    "\n"
+    "Exit status 1 if the machine would complain of something; notes alone do not count.\n";
+
+struct check {
+    const char *file, *init;
+    uint64_t memory; // 0: not said
+    bool verbose;
+};
+
+// Puts a file or directory, and what is below, where closure.c looks for it.
+static void add_tree(const struct check *c, struct view *v, struct unpack_node *node, const char *path) {
+    const struct root_object *o = node->object;
+    struct entry e = {.path = (char *)path,
+                      .mode = o->attr.mode,
+                      .uid = o->attr.uid,
+                      .gid = o->attr.gid,
+                      .target = o->target,
+                      .size = o->size};
+    if (S_ISREG(e.mode)) {
+        e.host = xasprintf("%s:/%s", c->file, path);
+        e.bytes = o->size ? (const void *)o->data : "";
+    }
+    if (*path)
+        tree_add(&v->tree, &e);
+    free(e.host);
+    for (struct unpack_node *n = root_first(node); n; n = root_next(n)) {
+        char *below = *path ? xasprintf("%s/%s", path, n->name) : xstrdup(n->name);
+        add_tree(c, v, n, below);
+        free(below);
+    }
+}
+
+// ---- what is looked at
+
+static void check_init(const struct check *c, struct view *v) {
+    static const char *const usual[] = {"/sbin/init", "/etc/init", "/bin/init", "/bin/sh"};
+    struct found f;
+    const char *first = c->init ? c->init : "/init";
+    if (view_resolve(v, first, 0, &f) == 0) {
+        if (!S_ISREG(f.st.st_mode) || !(f.entry->mode & 0111))
+            complain("%s is %s; the kernel cannot run it", first,
+                     S_ISREG(f.st.st_mode) ? "not executable" : "no regular file");
+        return;
+    }
+    for (size_t i = 0; !c->init && i < sizeof(usual) / sizeof(usual[0]); i++) {
+        if (view_resolve(v, usual[i], 0, &f) == 0) {
+            note("there is no /init; the kernel will run %s", usual[i]);
+            return;
+        }
+    }
+    if (c->init)
+        complain("there is no %s to start with", c->init);
+    else
+        complain("there is nothing to start with: no /init, /sbin/init, /etc/init, /bin/init or /bin/sh");
+}
+
+// Targets that are there only when the machine runs.
+static bool is_run_time(const char *target) {
+    static const char *const places[] = {"/proc", "/dev", "/sys", "/run", "/tmp", "/var/run"};
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        size_t n = strlen(places[i]);
+        if (strncmp(target, places[i], n) == 0 && (!target[n] || target[n] == '/'))
+            return true;
+    }
+    return false;
+}
+
+static void check_symlinks(struct view *v) {
+    struct found f;
+    for (struct entry *e = tree_first(&v->tree); e; e = tree_next(e)) {
+        if (!S_ISLNK(e->mode) || is_run_time(e->target))
+            continue;
+        int err = view_resolve(v, e->path, 0, &f);
+        if (err == -ELOOP)
+            complain("/%s is a symlink that leads back to itself (to %s)", e->path, e->target);
+        else if (err)
+            note("/%s is a symlink to %s, which is not there", e->path, e->target);
+    }
+}
+
+static void check_memory(const struct check *c, const struct root *r, size_t names) {
+    uint64_t plain = r->summary.decompressed;
+    uint64_t needed = r->file_size + plain + names * NAME_MEMORY + KERNEL_MEMORY;
+    if (c->memory && needed > c->memory)
+        complain("it needs about %llu MiB (archive %llu MiB%s, %zu names, the kernel), and the machine has "
+                 "%llu MiB",
+                 (unsigned long long)(needed >> 20) + 1, (unsigned long long)(r->file_size >> 20),
+                 plain ? ", and what it decompresses to" : "", names, (unsigned long long)(c->memory >> 20));
+}
+
+// ---- options
+
+static uint64_t parse_size(const char *text) {
+    char *end;
+    unsigned long long n = strtoull(text, &end, 10);
+    static const char units[] = "KMG";
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (*text < '0' || *text > '9' || (*end && (!unit || end[1])) || !n || n > UINT64_MAX >> 34)
+        misuse("check", "--mem is a size such as 256M or 1G, not %s", text);
+    return unit ? n << (10 * (unit - units + 1)) : n;
+}
+
+static const char *parse(int argc, char **argv, struct check *c, struct view *v) {
+    static const struct option options[] = {
+        {"init", required_argument, NULL, 'i'},    {"mem", required_argument, NULL, 'm'},
+        {"check-symbols", no_argument, NULL, 'C'}, {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},          {0},
+    };
+    for (int o; (o = getopt_long(argc, argv, "vh", options, NULL)) != -1;) {
+        switch (o) {
+        case 'i':
+            c->init = optarg;
+            break;
+        case 'm':
+            c->memory = parse_size(optarg);
+            break;
+        case 'C':
+            v->check_symbols = true;
+            break;
+        case 'v':
+            c->verbose = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(EXIT_SUCCESS);
+        default:
+            misuse("check", "unknown or incomplete option");
+        }
+    }
+    if (optind != argc - 1)
+        misuse("check", optind == argc ? "which file?" : "one file at a time");
+    return argv[optind];
+}
+
+int command_check(int argc, char **argv) {
+    struct view v = {.complete = true};
+    struct check c = {.init = NULL};
+    struct root r;
+    c.file = parse(argc, argv, &c, &v);
+    root_read(c.file, &r);
+    add_tree(&c, &v, r.top, "");
+    size_t names = v.tree.count;
+    check_init(&c, &v);
+    check_symlinks(&v);
+    closure_complete(&v);
+    check_memory(&c, &r, names);
+    if (c.verbose)
+        note("%s: %zu names, %llu bytes of data%s", c.file, names, (unsigned long long)r.summary.bytes,
+             r.summary.decompressed ? ", compressed" : "");
+    return complaints() ? EXIT_FAILURE : EXIT_SUCCESS;
+}
