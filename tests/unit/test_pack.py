@@ -483,7 +483,7 @@ def test_misuse_is_told_with_status_2(arguments, message):
     assert message in error and "--help" in error
 
 
-@pytest.mark.parametrize("command", [[], ["pack"], ["ls"], ["deps"]])
+@pytest.mark.parametrize("command", [[], ["pack"], ["ls"], ["deps"], ["image"]])
 def test_help_goes_to_stdout_with_status_0(command):
     output, error = drupe(*command, "--help")
     assert output.startswith(b"Usage: drupe") and error == ""

@@ -23,7 +23,7 @@ $(UNIT_DIR)/unpack-to-text: $(UNIT_DIR)/tests/unit/unpack-to-text.o $(UNIT_COMMO
 test-unit: $(UNIT_PROGRAMS) ## lib/ on the host: walker, unpacking, ELF, paths
 	@tests/unit/run-suite $(B)/test/unit.result $(UNIT_PROGRAMS)
 
-test-pack: $(B)/drupe $(B)/host/asan/drupe $(UNIT_DIR)/unpack-to-text ## the drupe command, and archives of other tools in both directions
+test-pack: $(B)/drupe $(B)/host/asan/drupe $(B)/Image $(B)/drupe.elf $(UNIT_DIR)/unpack-to-text ## the drupe command: archives, images, installing; archives of other tools in both directions
 	@mkdir -p $(B)/test
 	@DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/pytest-suite $(B)/test/pack.result tests/unit
 

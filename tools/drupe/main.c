@@ -18,6 +18,7 @@ static const struct command {
     {"diff", command_diff, "compare what two archives unpack to"},
     {"check", command_check, "say what would go wrong with an archive"},
     {"deps", command_deps, "print what a program needs, as a tree"},
+    {"image", command_image, "put another archive or command line into a kernel image, or take it out"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
