@@ -44,6 +44,7 @@ test clang-tidy - the static analyser
 test file - to look at what was built
 test git /usr/bin/git the checks list the project's files
 test gdb-multiarch - make gdb
+test u-boot-qemu - images booted by U-Boot
 END
 }
 
