@@ -28,7 +28,7 @@ WERROR ?= -Werror
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
--include deps/deps.mk rootfs/rootfs.mk lib/lib.mk tools/tools.mk kernel/kernel.mk tests/tests.mk bench/bench.mk
+-include deps/deps.mk rootfs/rootfs.mk lib/lib.mk tools/tools.mk tools/install.mk kernel/kernel.mk tests/tests.mk bench/bench.mk
 
 all: check-setup $(B)/drupe $(B)/root.cpio $(B)/drupe.elf $(B)/Image ## build the drupe command, the default archive and the kernel image
 

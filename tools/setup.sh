@@ -45,6 +45,9 @@ test file - to look at what was built
 test git /usr/bin/git the checks list the project's files
 test gdb-multiarch - make gdb
 test u-boot-qemu - images booted by U-Boot
+test mandoc - the check of the manual pages
+test zsh - its completion
+test fish - its completion
 END
 }
 
