@@ -276,6 +276,9 @@ def test_a_size_that_reaches_the_device_tree_is_warned_of(tmp_path):
     os.truncate(archive, 32 << 20)
     assert "firmware with a fixed place for the device tree (OpenSBI's fw_jump)" in image(BUILD / "Image", "-i", archive, out=out)
 
+    os.truncate(archive, 1020 << 20)
+    assert "QEMU's virt machine puts the device tree 1020 MiB behind" in image(BUILD / "Image", "-i", archive, out="/dev/null")
+
 
 def test_an_archive_without_a_console_is_mentioned(tmp_path, small):
     console, archive, out = tmp_path / "console", tmp_path / "a.cpio", tmp_path / "out"

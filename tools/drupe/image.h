@@ -37,6 +37,7 @@ uint64_t image_memory_size(const struct image *image, uint64_t archive_size);
 void image_find_archive(const char *name, const uint8_t *bytes, size_t size, const uint8_t **archive,
                         uint64_t *archive_size);
 
-// The kernel that comes with this command: PREFIX/lib/drupe/Image of an installation, Image beside the command
-// where it was built. NULL where neither exists; `tried`, if not NULL, is set to the two paths, for a message.
+// The kernel that comes with this command: PREFIX/lib/drupe/Image of an installation, Image beside the
+// command where it was built. NULL where neither exists; `tried`, if not NULL, is set to the two paths, for a
+// message.
 char *image_default_kernel(char **tried);

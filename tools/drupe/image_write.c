@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A built image with another archive and command line. The archive is the last thing in the image (in memory):
-// a flat image's file ends with it; in an ELF file it is a segment, mostly a section too, and what follows in
-// the file (debugging information, symbols, section headers) moves. A flat image gets the very bytes that
-// linking the same kernel with that archive would have given.
+// A built image with another archive and command line. The archive is the last thing in the image (in
+// memory): a flat image's file ends with it; in an ELF file it is a segment, mostly a section too, and what
+// follows in the file (debugging information, symbols, section headers) moves. A flat image gets the very
+// bytes that linking the same kernel with that archive would have given.
 #include <elf.h>
 #include <string.h>
 #include "image.h"
