@@ -228,6 +228,16 @@ def test_an_elf_file_of_another_shape_is_refused(tmp_path, small):
     assert "something lies behind the archive in memory" in image(bad, "-i", small, out=tmp_path / "o", status=1)
 
 
+def test_an_elf_file_without_a_place_for_an_archive_is_refused(tmp_path, small):
+    bad = tmp_path / "bad"
+    image(BUILD / "drupe.elf", "-n", out=bad)
+    data = bytearray(bad.read_bytes())
+    struct.pack_into("<I", data, 64 + 56 * 3, 0)  # the archive's segment: PT_NULL
+    bad.write_bytes(data)
+    assert "the archive is not in a segment of its own" in image(bad, "-i", small, out=tmp_path / "o", status=1)
+    assert "carries no archive" in drupe("ls", bad, status=1)[1]
+
+
 def test_bytes_behind_the_archive_are_mentioned(tmp_path, small):
     padded, out = tmp_path / "padded", tmp_path / "out"
     padded.write_bytes((BUILD / "Image").read_bytes() + b"\xff" * 7)

@@ -72,8 +72,11 @@ static bool descriptor_fits(struct image *image) {
     if (d->archive_size)
         return find(image, d->archive_offset, d->archive_size, &image->archive_at);
     // Without an archive there is mostly a page of zeros in its place.
-    return find(image, d->archive_offset, 1, &image->archive_at) || image->is_elf ||
-           image->archive_at <= image->size;
+    if (find(image, d->archive_offset, 1, &image->archive_at))
+        return true;
+    if (image->is_elf)
+        image->archive_at = image->size; // where no segment begins
+    return image->archive_at <= image->size;
 }
 
 static void find_descriptor(struct image *image) {

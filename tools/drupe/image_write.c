@@ -67,7 +67,8 @@ static uint64_t change_segments(struct image *image, const Elf64_Ehdr *h, uint64
     }
     for (unsigned int i = 0; i < h->e_phnum; i++) {
         memcpy(&ph, at + i * sizeof(ph), sizeof(ph));
-        if (ph.p_type != PT_LOAD || ph.p_offset != image->archive_at)
+        if (old || ph.p_type != PT_LOAD || ph.p_offset != image->archive_at ||
+            ph.p_filesz > image->size - image->archive_at)
             continue;
         if (ph.p_paddr + ph.p_memsz != end)
             fail("%s: something lies behind the archive in memory; it cannot be exchanged", image->name);
