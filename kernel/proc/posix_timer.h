@@ -7,12 +7,6 @@
 struct process_timers;
 struct signal_info;
 
-// What setitimer and timer_settime take and give, in ns.
-struct timer_value {
-    ktime_t value;    // until (or, absolute: at which) it fires; 0: disarmed
-    ktime_t interval; // 0: once
-};
-
 // How a timer tells that it fired: sigevent(7).
 struct timer_event {
     int notify; // SIGEV_SIGNAL, SIGEV_NONE or SIGEV_THREAD_ID

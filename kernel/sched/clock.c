@@ -6,10 +6,11 @@
 #include "arch/riscv/vdso_data.h"
 #include "core/panic.h"
 #include "sched/runqueue.h"
+#include "sched/wait.h"
 
 uint64_t clock_mult;
 uint64_t clock_boot_ticks;
-unsigned int clock_was_set_count;
+struct wait_queue clock_was_set = WAIT_QUEUE_INIT(clock_was_set);
 
 static uint64_t ticks_per_ns; // 32.32 fixed point
 
@@ -42,11 +43,11 @@ static void set_offset(ktime_t now) {
     __atomic_thread_fence(__ATOMIC_RELEASE);
     WRITE_ONCE(d->realtime_offset, now - clock_monotonic());
     __atomic_store_n(&d->sequence, d->sequence + 1, __ATOMIC_RELEASE);
-    clock_was_set_count++;
 }
 
 void clock_set_realtime(ktime_t now) {
     timers_change_realtime(set_offset, now);
+    wake_all(&clock_was_set);
 }
 
 paddr_t clock_vdso_data(void) {

@@ -4,6 +4,8 @@
 #include "core/spinlock.h"
 #include "lib/tree.h"
 
+struct wait_queue;
+
 #define KTIME_NEVER   INT64_MAX
 #define NSEC_PER_SEC  1000000000L
 #define NSEC_PER_USEC 1000L
@@ -27,8 +29,8 @@ ktime_t clock_realtime(void);
 void clock_set_realtime(ktime_t now);
 // How far realtime is ahead of monotonic.
 ktime_t clock_realtime_offset(void);
-// Changes each time the realtime clock is set.
-extern unsigned int clock_was_set_count;
+// Woken each time the realtime clock was set.
+extern struct wait_queue clock_was_set;
 
 // A one-shot timer. The callback runs in interrupt context on the hart that armed it, interrupts disabled; it
 // may re-arm the timer and wake threads, not sleep. Arming and cancelling one timer is serialised by its
@@ -53,6 +55,12 @@ bool timer_try_cancel(struct timer *t);
 static inline bool timer_is_armed(const struct timer *t) {
     return READ_ONCE(t->hart) != NULL;
 }
+
+// What setitimer, timer_settime and timerfd_settime take and give, in ns.
+struct timer_value {
+    ktime_t value;    // until (or, absolute: at which) it fires; 0: disarmed
+    ktime_t interval; // 0: once
+};
 
 // Interruptible sleeps until a deadline of the clock. 0 or -EINTR by a signal.
 int __must_check sleep_until(ktime_t deadline);

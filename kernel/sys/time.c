@@ -4,12 +4,15 @@
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
 #include "core/cred.h"
+#include "fs/fdtable.h"
+#include "fs/timerfd.h"
 #include "proc/posix_timer.h"
 #include "proc/process.h"
 #include "sched/clock.h"
 #include "sys/timespec.h"
 #include <linux/capability.h>
 #include <linux/time.h>
+#include <linux/timerfd.h>
 #include <linux/times.h>
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -259,16 +262,19 @@ static int put_timer_value(void __user *user, const struct timer_value *v) {
     return copy_to_user(user, &its, sizeof(its));
 }
 
-long sys_timer_settime(int id, int flags, const void __user *value, void __user *old) {
+static int get_timer_value(const void __user *user, struct timer_value *v) {
     struct __kernel_itimerspec its;
+    int err = copy_from_user(&its, user, sizeof(its));
+    if (!err)
+        err = timespec_to_ktime(&its.it_value, &v->value);
+    return err ? err : timespec_to_ktime(&its.it_interval, &v->interval);
+}
+
+long sys_timer_settime(int id, int flags, const void __user *value, void __user *old) {
     struct timer_value new, was;
     if (!value)
         return -EINVAL;
-    int err = copy_from_user(&its, value, sizeof(its));
-    if (!err)
-        err = timespec_to_ktime(&its.it_value, &new.value);
-    if (!err)
-        err = timespec_to_ktime(&its.it_interval, &new.interval);
+    int err = get_timer_value(value, &new);
     if (!err)
         err = posix_timer_set(id, flags & TIMER_ABSTIME, &new, &was);
     return err || !old ? err : put_timer_value(old, &was);
@@ -286,4 +292,50 @@ long sys_timer_getoverrun(int id) {
 
 long sys_timer_delete(int id) {
     return posix_timer_delete(id);
+}
+
+// ---- timers that are files
+
+long sys_timerfd_create(int clock, int flags) {
+    bool alarm = clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM;
+    bool realtime = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM;
+    if (flags & ~(TFD_CLOEXEC | TFD_NONBLOCK) ||
+        !(realtime || alarm || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME))
+        return -EINVAL;
+    if (alarm && !cred_capable(current->cred, CAP_WAKE_ALARM))
+        return -EPERM;
+    struct file *f = timerfd_create(realtime, flags & TFD_NONBLOCK);
+    return IS_ERR(f) ? PTR_ERR(f) : fd_add(f, flags & TFD_CLOEXEC);
+}
+
+// The file, referenced; ERR_PTR(-EBADF, -EINVAL).
+static struct file *get_timerfd(int fd) {
+    struct file *f = fd_get_io(fd);
+    if (!f || timerfd_is(f))
+        return f ? f : ERR_PTR(-EBADF);
+    file_put(f);
+    return ERR_PTR(-EINVAL);
+}
+
+long sys_timerfd_settime(int fd, int flags, const void __user *value, void __user *old) {
+    struct timer_value new, was;
+    int err = get_timer_value(value, &new);
+    if (!err && flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
+        err = -EINVAL;
+    struct file *f = err ? ERR_PTR(err) : get_timerfd(fd);
+    if (IS_ERR(f))
+        return PTR_ERR(f);
+    timerfd_set(f, &new, flags & TFD_TIMER_ABSTIME, flags & TFD_TIMER_CANCEL_ON_SET, &was);
+    file_put(f);
+    return old ? put_timer_value(old, &was) : 0;
+}
+
+long sys_timerfd_gettime(int fd, void __user *value) {
+    struct timer_value v;
+    struct file *f = get_timerfd(fd);
+    if (IS_ERR(f))
+        return PTR_ERR(f);
+    timerfd_get(f, &v);
+    file_put(f);
+    return put_timer_value(value, &v);
 }

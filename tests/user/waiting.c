@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/select.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -235,4 +236,65 @@ TEST(fifos_hang_up_only_after_a_writer) {
     sigaction(SIGALRM, &(struct sigaction){.sa_handler = catch}, NULL);
     signal_soon(getpid(), SIGALRM);
     CHECK_ERRNO(open("/tmp/hang", O_WRONLY), EINTR);
+}
+
+static uint64_t expiries(int fd) {
+    uint64_t n = 0;
+    return read(fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
+}
+
+TEST(timerfd_counts_what_expired_since_the_last_read) {
+    struct itimerspec once = {{0, 0}, {0, 20000000}}, often = {{0, 1000000}, {0, 1}}, now;
+    struct epoll_event e = {.events = EPOLLIN};
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), set = epoll_create1(0);
+    struct pollfd pfd = {fd, POLLIN, 0};
+    CHECK(fd >= 0 && epoll_ctl(set, EPOLL_CTL_ADD, fd, &e) == 0 && poll(&pfd, 1, 0) == 0);
+    CHECK(timerfd_settime(fd, 0, &once, NULL) == 0);
+    CHECK(timerfd_gettime(fd, &now) == 0 && now.it_value.tv_nsec > 0 && now.it_value.tv_nsec <= 20000000);
+    CHECK(epoll_wait(set, &e, 1, -1) == 1 && poll(&pfd, 1, -1) == 1 && pfd.revents == POLLIN);
+    CHECK(expiries(fd) == 1 && poll(&pfd, 1, 0) == 0);
+    CHECK(timerfd_gettime(fd, &now) == 0 && !now.it_value.tv_nsec && !now.it_value.tv_sec);
+    CHECK(timerfd_settime(fd, 0, &often, &now) == 0 && now.it_interval.tv_nsec == 0);
+    struct timespec d = {0, 30000000};
+    CHECK(nanosleep(&d, NULL) == 0 && expiries(fd) >= 30 && expiries(fd) >= 1);
+    CHECK(timerfd_settime(fd, 0, &(struct itimerspec){0}, &now) == 0 && now.it_interval.tv_nsec == 1000000);
+    CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+    CHECK_ERRNO(read(fd, buffer, 8), EAGAIN);
+    CHECK_ERRNO(read(fd, buffer, 7), EINVAL);
+    CHECK_ERRNO(write(fd, buffer, 8), EINVAL);
+}
+
+TEST(timerfd_absolute_times_follow_the_clock) {
+    struct timespec now;
+    struct itimerspec past = {{0, 0}, {1, 0}}, next;
+    uint64_t n;
+    int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK);
+    CHECK(timerfd_settime(fd, TFD_TIMER_ABSTIME, &past, NULL) == 0);
+    CHECK(poll(&(struct pollfd){fd, POLLIN, 0}, 1, -1) == 1 && expiries(fd) == 1);
+    CHECK(clock_gettime(CLOCK_REALTIME, &now) == 0);
+    next = (struct itimerspec){{0, 0}, {now.tv_sec + 1000, now.tv_nsec}};
+    CHECK(timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &next, NULL) == 0);
+    CHECK_ERRNO(read(fd, &n, sizeof(n)), EAGAIN);
+    CHECK(clock_settime(CLOCK_REALTIME, &now) == 0);
+    CHECK(poll(&(struct pollfd){fd, POLLIN, 0}, 1, 0) == 1);
+    CHECK_ERRNO(read(fd, &n, sizeof(n)), ECANCELED);
+    CHECK_ERRNO(read(fd, &n, sizeof(n)), EAGAIN);
+    now.tv_sec += 2000;
+    CHECK(timerfd_settime(fd, TFD_TIMER_ABSTIME, &next, NULL) == 0 &&
+          clock_settime(CLOCK_REALTIME, &now) == 0);
+    CHECK(poll(&(struct pollfd){fd, POLLIN, 0}, 1, -1) == 1 && expiries(fd) == 1);
+    now.tv_sec -= 2000;
+    CHECK(clock_settime(CLOCK_REALTIME, &now) == 0);
+}
+
+TEST(timerfd_refuses_what_it_must) {
+    struct itimerspec bad = {{0, 0}, {0, 1000000000}}, good = {{0, 0}, {1, 0}};
+    int fd = timerfd_create(CLOCK_BOOTTIME, 0);
+    CHECK_ERRNO(timerfd_create(CLOCK_PROCESS_CPUTIME_ID, 0), EINVAL);
+    CHECK_ERRNO(timerfd_create(CLOCK_MONOTONIC, 1), EINVAL);
+    CHECK_ERRNO(timerfd_settime(fd, 0, &bad, NULL), EINVAL);
+    CHECK_ERRNO(timerfd_settime(fd, 4, &good, NULL), EINVAL);
+    CHECK_ERRNO(timerfd_settime(0, 0, &good, NULL), EINVAL);
+    CHECK_ERRNO(timerfd_settime(-1, 0, &good, NULL), EBADF);
+    CHECK_ERRNO(timerfd_gettime(fd, NULL), EFAULT);
 }
