@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -321,4 +322,26 @@ TEST(chroot_confines) {
         _exit(0);
     }
     CHECK(test_wait_exit(pid) == 0);
+}
+
+TEST(extended_attributes_are_none_and_not_supported) {
+    char value[8], name[300];
+    int fd = open("/tmp", O_RDONLY | O_DIRECTORY);
+    CHECK(fd >= 0 && listxattr("/tmp", value, 8) == 0 && llistxattr("/tmp", value, 8) == 0 &&
+          flistxattr(fd, value, 8) == 0);
+    CHECK_ERRNO(getxattr("/tmp", "user.x", value, 8), ENOTSUP);
+    CHECK_ERRNO(fsetxattr(fd, "user.x", "v", 1, 0), ENOTSUP);
+    CHECK_ERRNO(lremovexattr("/tmp", "user.x"), ENOTSUP);
+    CHECK_ERRNO(getxattr("/tmp", "system.posix_acl_access", NULL, 0), ENOTSUP);
+    CHECK_ERRNO(listxattr("/none", value, 8), ENOENT);
+    CHECK_ERRNO(getxattr(NULL, "user.x", value, 8), EFAULT);
+    CHECK_ERRNO(flistxattr(-1, value, 8), EBADF);
+    CHECK_ERRNO(setxattr("/tmp", "user.x", "v", 1, 4), EINVAL);
+    CHECK_ERRNO(setxattr("/tmp", "user.x", "v", 65537, 0), E2BIG);
+    memset(name, 'a', sizeof(name));
+    name[256] = '\0';
+    CHECK_ERRNO(getxattr("/tmp", name, value, 8), ERANGE);
+    CHECK_ERRNO(getxattr("/tmp", "", value, 8), ERANGE);
+    CHECK_ERRNO(setxattr("/dev/null", "user.x", "v", 1, 0), EPERM);
+    CHECK_ERRNO(getxattr("/dev/null", "user.x", value, 8), ENODATA);
 }
