@@ -319,6 +319,8 @@ long sys_pidfd_send_signal(int pidfd, int sig, const void __user *user, unsigned
     if (!f)
         return -EBADF;
     struct process *p = pidfd_process(f);
+    if (IS_ERR(p))
+        p = pid_dir_process(f);
     file_put(f);
     if (IS_ERR(p))
         return PTR_ERR(p);

@@ -3,6 +3,12 @@
 #pragma once
 #include "core/errno.h"
 #include "core/types.h"
+#include <asm/unistd.h>
+
+// Younger than the oldest headers that we build with.
+#ifndef __NR_riscv_hwprobe
+#define __NR_riscv_hwprobe 258
+#endif
 
 #define SYSCALL(name, kinds, ...) long sys_##name(__VA_ARGS__);
 #include "sys/syscalls.def"

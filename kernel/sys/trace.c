@@ -118,11 +118,6 @@ static const struct {
     OTHER(vhangup),
     OTHER(lookup_dcookie),
     OTHER(io_setup),
-#ifdef __NR_riscv_hwprobe
-    OTHER(riscv_hwprobe),
-#else
-    {258, "riscv_hwprobe"}, // not in older headers
-#endif
 #undef OTHER
 };
 

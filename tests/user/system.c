@@ -191,3 +191,26 @@ TEST(unknown_calls_are_ENOSYS) {
     CHECK_ERRNO(syscall(1999), ENOSYS);
     CHECK_ERRNO(syscall(-1), ENOSYS);
 }
+
+struct hwprobe_pair {
+    long key;
+    unsigned long value;
+};
+
+TEST(riscv_hwprobe_tells_what_the_processors_have) {
+    enum { NR = 258, BASE = 3, EXTENSIONS, HIGHEST = 7, FREQUENCY };
+    struct hwprobe_pair p[] = {{BASE, 9}, {EXTENSIONS, 9}, {HIGHEST, 9}, {FREQUENCY, 9}, {1000, 9}};
+    unsigned long cpus = 1, none = 0, far[2] = {~0ul, ~0ul};
+    CHECK(syscall(NR, p, 5, 0, NULL, 0) == 0 && p[0].value == 1);
+    CHECK((p[1].value & 3) == 3 && p[2].value > (unsigned long)&cpus && p[3].value > 1000);
+    CHECK(p[4].key == -1 && p[4].value == 0);
+    CHECK(!strstr(slurp("/proc/cpuinfo"), "_zba_") == !(p[1].value & 8));
+    CHECK(syscall(NR, p, 1, sizeof(cpus), &cpus, 0) == 0);
+    CHECK_ERRNO(syscall(NR, p, 1, sizeof(none), &none, 0), EINVAL);
+    CHECK_ERRNO(syscall(NR, p, 1, 0, NULL, 2), EINVAL);
+    CHECK_ERRNO(syscall(NR, p, 1, 0, NULL, 1), EINVAL);
+    CHECK_ERRNO(syscall(NR, NULL, 1, 0, NULL, 0), EFAULT);
+    CHECK(syscall(NR, p, 2, sizeof(far), far, 1) == 0 && (far[0] & 1) && !far[1]);
+    p[0].value = 2; // no processor has this
+    CHECK(syscall(NR, p, 2, sizeof(far), far, 1) == 0 && !far[0]);
+}

@@ -48,6 +48,10 @@ void sbi_console_write(paddr_t pa, const char *text, size_t n) {
 
 #define CSR_STIMECMP 0x14d // by number: the assembler is not told of Sstc
 
+unsigned long sbi_machine_id(enum sbi_machine_id which) {
+    return sbi_call(EXT_BASE, which, 0, 0, 0, 0).value;
+}
+
 void sbi_set_timer(uint64_t ticks) {
     if (arch_has_sstc)
         __asm__ volatile("csrw %0, %1" ::"i"(CSR_STIMECMP), "r"(ticks) : "memory");

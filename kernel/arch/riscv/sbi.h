@@ -6,6 +6,9 @@
 // Writes text that lies at physical address `pa` to the firmware's console (DBCN, or the legacy call for each
 // character).
 void sbi_console_write(paddr_t pa, const char *text, size_t n);
+// The processor's mvendorid, marchid, mimpid.
+enum sbi_machine_id { SBI_MVENDORID = 4, SBI_MARCHID, SBI_MIMPID };
+unsigned long sbi_machine_id(enum sbi_machine_id which);
 void sbi_set_timer(uint64_t ticks); // absolute rdtime at which this hart's timer fires; ~0: never
 int __must_check sbi_hart_start(unsigned long hartid, paddr_t entry, unsigned long opaque);
 void sbi_send_ipi(unsigned long hart_id); // dense index of the target hart
