@@ -200,6 +200,8 @@ int __must_check process_wait(struct wait_request *w); // 0, -ECHILD, -ERESTARTS
 // pidfds. The process of a pidfd's file with a reference; ERR_PTR(-EBADF).
 struct file *__must_check pidfd_create(struct process *p, unsigned int flags /* O_NONBLOCK */);
 struct process *__must_check pidfd_process(struct file *f);
+// The same of an open directory /proc/PID.
+struct process *__must_check pid_dir_process(struct file *f);
 
 // The leader, or the caller, changes its name: at most 15 bytes are kept.
 void thread_set_name(struct thread *t, const char *name);

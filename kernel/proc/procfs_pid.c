@@ -488,6 +488,16 @@ static struct process *find(pid_t nr) {
     return p;
 }
 
+struct process *pid_dir_process(struct file *f) {
+    if (f->inode->ops != &pid_dir_ops)
+        return ERR_PTR(-EBADF);
+    struct pid_node *n = container_of(proc_node(f->inode), struct pid_node, node);
+    if (n->file != &process_dir)
+        return ERR_PTR(-EBADF);
+    process_get(n->process);
+    return n->process;
+}
+
 static bool pid_exists(pid_t nr) {
     struct process *p = find(nr);
     if (p)

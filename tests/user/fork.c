@@ -227,3 +227,19 @@ TEST(each_process_keeps_its_gp_over_calls_that_wait) {
     }
     CHECK(test_wait_exit(pid) == 0);
 }
+
+TEST(an_open_directory_of_proc_is_good_for_pidfd_send_signal) {
+    char name[32];
+    int status, fd;
+    pid_t pid = fork();
+    if (!pid)
+        for (;;)
+            pause();
+    snprintf(name, sizeof(name), "/proc/%d", pid);
+    CHECK((fd = open(name, O_RDONLY | O_DIRECTORY)) >= 0);
+    CHECK(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) == 0);
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), ESRCH);
+    CHECK((fd = open("/proc", O_RDONLY | O_DIRECTORY)) >= 0);
+    CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), EBADF);
+}
