@@ -121,7 +121,7 @@ static bool master_writable(struct pty *p) {
 }
 
 static bool master_readable(struct pty *p) {
-    return tty_output_count(&p->slave) && !READ_ONCE(p->slave.stopped);
+    return tty_output_ready(&p->slave);
 }
 
 static ssize_t master_read(struct file *f, struct uio *u, off_t *pos) {
@@ -226,9 +226,13 @@ static long master_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
     case TIOCSIG:
         return send_signal(p, arg);
     case FIONREAD:
-        return put_user((int)tty_output_count(&p->slave), (int __user *)arg);
+        return put_user((int)tty_output_ready(&p->slave), (int __user *)arg);
     case TIOCOUTQ:
         return put_user((int)tty_input_count(&p->slave), (int __user *)arg);
+    case TCFLSH: // the master's input is the terminal's output
+        if (arg == TCIFLUSH || arg == TCOFLUSH)
+            arg = arg == TCIFLUSH ? TCOFLUSH : TCIFLUSH;
+        break;
     case TIOCGPGRP: // the holder of the master may know, though it is not its terminal
         return put_user(READ_ONCE(p->slave.pgrp), (pid_t __user *)arg);
     case TIOCSCTTY:

@@ -209,7 +209,7 @@ static unsigned int tty_poll(struct file *f, struct poll_table *table) {
         events |= POLLIN | POLLRDNORM;
     if (READ_ONCE(tty->other_closed))
         events |= POLLHUP;
-    else if (tty_output_room(tty) >= TTY_ROOM_LOW)
+    else if (tty_output_has_room(tty))
         events |= POLLOUT | POLLWRNORM;
     return events;
 }

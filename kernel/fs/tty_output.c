@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The output side of the line discipline (termios(3), c_oflag), and the ring that the device empties.
+//
+// While output is stopped, a serial port sends nothing more of the ring. A pty's terminal hands on what was
+// written before (stop_head), and its writers wait.
 #include "fs/tty_private.h"
 #include "lib/string.h"
 #include <linux/fcntl.h>
@@ -8,6 +11,19 @@
 
 unsigned int tty_output_count(const struct tty *tty) {
     return READ_ONCE(tty->out_head) - READ_ONCE(tty->out_tail);
+}
+
+unsigned int tty_output_ready(const struct tty *tty) {
+    return (READ_ONCE(tty->stopped) ? READ_ONCE(tty->stop_head) : READ_ONCE(tty->out_head)) -
+           READ_ONCE(tty->out_tail);
+}
+
+static bool holds_writers(const struct tty *tty) {
+    return tty->driver->pty && READ_ONCE(tty->stopped);
+}
+
+bool tty_output_has_room(const struct tty *tty) {
+    return tty_output_room(tty) >= TTY_ROOM_LOW && !holds_writers(tty);
 }
 
 // ---- putting bytes in [o]
@@ -108,7 +124,7 @@ static size_t put_text(struct tty *tty, const char *text, size_t n) {
 // ---- writers
 
 static bool writer_may_go_on(const struct tty_file *tf) {
-    return tty_output_room(tf->tty) >= TTY_ROOM_LOW || tty_hung_up(tf) || READ_ONCE(tf->tty->other_closed);
+    return tty_output_has_room(tf->tty) || tty_hung_up(tf) || READ_ONCE(tf->tty->other_closed);
 }
 
 // Puts all n bytes out, waiting for room. Returns how many went before *err (0 if all).
@@ -116,11 +132,13 @@ static size_t write_chunk(struct file *f, struct tty *tty, const char *text, siz
     size_t done = 0;
     *err = 0;
     for (;;) {
-        done += put_text(tty, text + done, n - done);
-        tty->driver->start(tty);
+        if (!holds_writers(tty)) {
+            done += put_text(tty, text + done, n - done);
+            tty->driver->start(tty);
+        }
         if (done == n)
             return done;
-        if (tty_output_room(tty) >= TTY_ROOM_LOW)
+        if (tty_output_has_room(tty))
             continue;
         if (f->flags & O_NONBLOCK)
             *err = -EAGAIN;
@@ -192,20 +210,21 @@ void tty_put_urgent(struct tty *tty, char c) {
 // ---- flow
 
 static void wake_writers(struct tty *tty) {
-    if ((tty_output_room(tty) >= TTY_ROOM_LOW || !tty_output_count(tty)) &&
-        !wait_queue_empty(&tty->write_wait))
+    if ((tty_output_has_room(tty) || !tty_output_count(tty)) && !wait_queue_empty(&tty->write_wait))
         wake_poll(&tty->write_wait, POLLOUT | POLLWRNORM);
 }
 
 void tty_output_flush(struct tty *tty) {
     unsigned long flags = spin_lock_irqsave(&tty->out_lock);
-    tty->out_tail = tty->out_head;
+    tty->out_tail = tty->stop_head = tty->out_head;
     spin_unlock_irqrestore(&tty->out_lock, flags);
     wake_writers(tty);
 }
 
 void tty_output_stop(struct tty *tty, bool by_ioctl) {
     unsigned long flags = spin_lock_irqsave(&tty->out_lock);
+    if (!tty->stopped)
+        tty->stop_head = tty->out_head;
     tty->stopped = true;
     tty->stopped_by_ioctl = by_ioctl;
     spin_unlock_irqrestore(&tty->out_lock, flags);
@@ -216,6 +235,7 @@ void tty_output_start(struct tty *tty) {
     tty->stopped = tty->stopped_by_ioctl = false;
     spin_unlock_irqrestore(&tty->out_lock, flags);
     tty->want_start = true;
+    wake_writers(tty);
 }
 
 // ---- drivers
@@ -240,9 +260,9 @@ void tty_output_send(struct tty *tty, size_t (*send)(struct tty *tty, const char
 size_t tty_output_take(struct tty *tty, char *buf, size_t n) {
     size_t done = 0;
     unsigned long flags = spin_lock_irqsave(&tty->out_lock);
-    while (done < n && tty->out_head != tty->out_tail && !tty->stopped) {
+    for (unsigned int ready; done < n && (ready = tty_output_ready(tty)) != 0;) {
         unsigned int at = tty->out_tail % TTY_OUTPUT_SIZE;
-        size_t part = MIN(MIN(tty->out_head - tty->out_tail, TTY_OUTPUT_SIZE - at), n - done);
+        size_t part = MIN(MIN(ready, TTY_OUTPUT_SIZE - at), n - done);
         memcpy(buf + done, tty->output + at, part);
         tty->out_tail += part;
         done += part;

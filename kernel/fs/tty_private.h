@@ -72,6 +72,7 @@ struct tty {
     unsigned int column;             // [o] of the cursor
     unsigned int line_column;        // [o] where the line being edited began
     bool stopped;                    // [o] ^S, TCOOFF
+    unsigned int stop_head;          // [o] out_head when it was stopped
     bool stopped_by_ioctl;           // [o] TCOOFF: IXANY does not start it again
     struct mutex write_mutex;
     struct wait_queue write_wait;
@@ -128,6 +129,8 @@ void tty_echo_raw(struct tty *tty, const char *text, size_t n);
 void tty_echo_mark_line(struct tty *tty);     // line_column = column
 void tty_put_urgent(struct tty *tty, char c); // a flow control character, unprocessed
 unsigned int tty_output_count(const struct tty *tty);
+unsigned int tty_output_ready(const struct tty *tty); // what tty_output_take() would give
+bool tty_output_has_room(const struct tty *tty);      // poll: a write would not wait
 static inline unsigned int tty_output_room(const struct tty *tty) {
     return TTY_OUTPUT_SIZE - tty_output_count(tty);
 }

@@ -209,6 +209,33 @@ TEST(tty_output_stops_and_starts) {
     CHECK(tcflow(slave, TCOON) == 0 && !strcmp(shown(), "held") && test_wait_exit(pid) == 0);
 }
 
+TEST(tty_stopped_output_holds_writers_but_not_what_they_wrote) {
+    struct pollfd f = {slave, POLLOUT, 0};
+    int n = 0;
+    open_pty();
+    f.fd = slave;
+    CHECK(write(slave, "before", 6) == 6 && tcflow(slave, TCOOFF) == 0);
+    CHECK(ioctl(master, FIONREAD, &n) == 0 && n == 6 && !strcmp(shown(), "before"));
+    CHECK(poll(&f, 1, 0) == 0 && fcntl(slave, F_SETFL, O_NONBLOCK) == 0);
+    CHECK_ERRNO(write(slave, "x", 1), EAGAIN);
+    CHECK(fcntl(slave, F_SETFL, 0) == 0);
+    pid_t pid = test_fork(write_held, NULL);
+    usleep(20000);
+    CHECK(waitpid(pid, NULL, WNOHANG) == 0);
+    CHECK(tcflow(slave, TCOON) == 0 && test_wait_exit(pid) == 0 && poll(&f, 1, 0) == 1);
+    CHECK(!strcmp(shown(), "held"));
+}
+
+TEST(tty_queues_of_the_master_are_the_other_way_round) {
+    open_pty();
+    raw(1, 0);
+    CHECK(write(slave, "abcd", 4) == 4 && tcflush(master, TCOFLUSH) == 0);
+    CHECK(read(master, buffer, 2) == 2 && tcflush(master, TCIFLUSH) == 0);
+    CHECK(write(slave, "ABCD", 4) == 4 && !strcmp(shown(), "ABCD"));
+    type("in");
+    CHECK(tcflush(master, TCIFLUSH) == 0 && slave_ready() && tcflush(master, TCOFLUSH) == 0 && !slave_ready());
+}
+
 TEST(tty_writers_wait_for_the_other_side) {
     open_pty();
     pid_t pid = fork();
