@@ -21,6 +21,7 @@
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/mount.h>
+#include <linux/personality.h>
 #include <linux/prctl.h>
 #include <linux/securebits.h>
 #include <linux/stat.h>
@@ -214,8 +215,10 @@ static void commit(struct exec *e, struct unshared *u) {
     signal_exec(p);
     posix_timers_exec(p);
     files_close_on_exec(t->files);
-    if (e->secure)
+    if (e->secure) {
         t->parent_death_signal = 0;
+        p->personality &= ~PER_CLEAR_ON_SETID;
+    }
     p->dumpable = !e->secure;
     p->execed = true;
     thread_set_cred(e->cred);

@@ -13,6 +13,7 @@
 #include "proc/exec.h"
 #include <linux/fcntl.h>
 #include <linux/mman.h>
+#include <linux/personality.h>
 
 #define RANDOM_PAGES      (1ul << 18) // of the mmap area and of programs
 #define RANDOM_STACK      (1ul << 18) // pages
@@ -191,6 +192,8 @@ int exec_load(struct exec *e) {
         return err;
     }
     random_bytes(&e->entropy, sizeof(e->entropy));
+    if ((READ_ONCE(current->process->personality) & ADDR_NO_RANDOMIZE) && !e->secure)
+        e->entropy.stack = e->entropy.map = e->entropy.program = e->entropy.heap = 0;
     choose_layout(e);
     err = map_program(e);
     if (!err)

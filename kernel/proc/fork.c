@@ -123,6 +123,7 @@ static int copy_process(struct birth *b) {
     memcpy(p->limits, parent->limits, sizeof(p->limits));
     p->dumpable = parent->dumpable;
     p->oom_score_adj = parent->oom_score_adj;
+    p->personality = READ_ONCE(parent->personality);
     p->exit_signal = b->request->exit_signal;
     p->start_time = clock_monotonic();
     if (flags & CLONE_SIGHAND) {

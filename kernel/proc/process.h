@@ -88,6 +88,7 @@ struct process {
 
     bool child_subreaper, dumpable, execed; // [a]
     int oom_score_adj;                      // [a] kept for /proc
+    unsigned int personality;               // [a] personality(2); only ADDR_NO_RANDOMIZE has an effect
     char last_name[16];                     // [p] of the thread that ended last
     struct process_timers *timers;          // proc/posix_timer.h; NULL: none was ever set
 };

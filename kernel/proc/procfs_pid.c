@@ -422,6 +422,13 @@ static ssize_t store_oom_score_adj(struct pid_node *n, const char *text, size_t 
     return size;
 }
 
+static int show_personality(struct seq_buf *s, struct pid_node *n) {
+    if (!pid_may_inspect(n->process))
+        return -EPERM;
+    seq_printf(s, "%08x\n", READ_ONCE(n->process->personality));
+    return 0;
+}
+
 #define FILE_(name_, permissions, show_)                                                                     \
     { .name = name_, .mode = S_IFREG | permissions, .where = IN_BOTH, .show = show_ }
 #define LINK_(name_, follow_)                                                                                \
@@ -446,6 +453,7 @@ static const struct pid_file files[] = {
     {.name = "comm", .mode = S_IFREG | 0644, .where = IN_BOTH, .show = pid_show_comm, .store = store_comm},
     FILE_("cmdline", 0444, pid_show_cmdline),
     FILE_("stat", 0444, pid_show_stat),
+    FILE_("personality", 0400, show_personality),
     FILE_("statm", 0444, pid_show_statm),
     FILE_("maps", 0444, pid_show_maps),
     LINK_("cwd", follow_cwd),

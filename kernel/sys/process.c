@@ -338,7 +338,12 @@ long sys_pidfd_send_signal(int pidfd, int sig, const void __user *user, unsigned
     return err < 0 ? err : 0;
 }
 
-// ---- prctl
+// ---- personality, prctl
+
+long sys_personality(unsigned int persona) {
+    unsigned int *mine = &current->process->personality;
+    return persona == ~0u ? READ_ONCE(*mine) : __atomic_exchange_n(mine, persona, __ATOMIC_RELAXED);
+}
 
 static long change_securebits(unsigned long bits) {
     struct cred *old = current->cred;

@@ -245,11 +245,23 @@ static long set_attributes(struct path *p, struct iattr *attr, bool now) {
     return err;
 }
 
-long sys_fchmodat(int dfd, const char __user *path, mode_t mode) {
+long sys_fchmodat2(int dfd, const char __user *path, mode_t mode, unsigned int flags) {
     struct path p;
     struct iattr attr = {.valid = ATTR_MODE, .mode = mode & 07777};
-    int err = find(dfd, path, 0, &p);
-    return err ? err : set_attributes(&p, &attr, false);
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    int err = find(dfd, path, flags, &p);
+    if (err)
+        return err;
+    if (S_ISLNK(p.dentry->inode->mode)) {
+        path_put(&p);
+        return -EOPNOTSUPP; // a symlink's mode means nothing
+    }
+    return set_attributes(&p, &attr, false);
+}
+
+long sys_fchmodat(int dfd, const char __user *path, mode_t mode) {
+    return sys_fchmodat2(dfd, path, mode, 0);
 }
 
 long sys_fchmod(int fd, mode_t mode) {

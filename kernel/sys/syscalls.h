@@ -9,6 +9,9 @@
 #ifndef __NR_riscv_hwprobe
 #define __NR_riscv_hwprobe 258
 #endif
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452
+#endif
 
 #define SYSCALL(name, kinds, ...) long sys_##name(__VA_ARGS__);
 #include "sys/syscalls.def"

@@ -59,7 +59,6 @@ static const struct {
     OTHER(unshare),
     OTHER(setns),
     OTHER(ptrace),
-    OTHER(personality),
     OTHER(signalfd4),
     OTHER(inotify_init1),
     OTHER(inotify_add_watch),

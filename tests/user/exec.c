@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/auxv.h>
+#include <sys/personality.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -132,6 +133,16 @@ TEST(the_auxiliary_vector_is_complete) {
 #ifdef __riscv
     CHECK((getauxval(AT_HWCAP) & 0x112d) == 0x112d); // a c d f i m
 #endif
+}
+
+TEST(addresses_are_the_same_with_ADDR_NO_RANDOMIZE) {
+    char *argv[] = {"/bin/sh", "-c",
+                    "cat /proc/self/personality; grep -E 'stack|heap|libc.so' /proc/self/maps", NULL};
+    static char again[65536];
+    CHECK(personality(0xffffffff) == 0 && personality(ADDR_NO_RANDOMIZE) == 0);
+    CHECK(personality(0xffffffff) == ADDR_NO_RANDOMIZE);
+    CHECK(run(argv, NULL, output, sizeof(output)) == 0 && run(argv, NULL, again, sizeof(again)) == 0);
+    CHECK(!strncmp(output, "00040000\n", 9) && strstr(output, "[stack]") && !strcmp(output, again));
 }
 
 TEST(addresses_are_random) {

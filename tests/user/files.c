@@ -324,6 +324,20 @@ TEST(chroot_confines) {
     CHECK(test_wait_exit(pid) == 0);
 }
 
+TEST(fchmodat2_knows_flags) {
+    enum { NR = 452 };
+    struct stat st;
+    int fd = open("/tmp/mode", O_CREAT | O_WRONLY, 0600);
+    CHECK(fd >= 0 && symlink("mode", "/tmp/link") == 0);
+    CHECK(syscall(NR, AT_FDCWD, "/tmp/mode", 0640, AT_SYMLINK_NOFOLLOW) == 0);
+    CHECK(stat("/tmp/mode", &st) == 0 && (st.st_mode & 0777) == 0640);
+    CHECK(syscall(NR, AT_FDCWD, "/tmp/link", 0604, 0) == 0 && syscall(NR, fd, "", 0444, AT_EMPTY_PATH) == 0);
+    CHECK(stat("/tmp/mode", &st) == 0 && (st.st_mode & 0777) == 0444);
+    CHECK_ERRNO(syscall(NR, AT_FDCWD, "/tmp/link", 0600, AT_SYMLINK_NOFOLLOW), EOPNOTSUPP);
+    CHECK_ERRNO(syscall(NR, AT_FDCWD, "/tmp/mode", 0600, 1), EINVAL);
+    CHECK(unlink("/tmp/link") == 0 && unlink("/tmp/mode") == 0);
+}
+
 TEST(extended_attributes_are_none_and_not_supported) {
     char value[8], name[300];
     int fd = open("/tmp", O_RDONLY | O_DIRECTORY);
