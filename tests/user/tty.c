@@ -233,7 +233,8 @@ TEST(tty_queues_of_the_master_are_the_other_way_round) {
     CHECK(read(master, buffer, 2) == 2 && tcflush(master, TCIFLUSH) == 0);
     CHECK(write(slave, "ABCD", 4) == 4 && !strcmp(shown(), "ABCD"));
     type("in");
-    CHECK(tcflush(master, TCIFLUSH) == 0 && slave_ready() && tcflush(master, TCOFLUSH) == 0 && !slave_ready());
+    CHECK(tcflush(master, TCIFLUSH) == 0 && slave_ready() && tcflush(master, TCOFLUSH) == 0 &&
+          !slave_ready());
 }
 
 TEST(tty_writers_wait_for_the_other_side) {
