@@ -6,7 +6,7 @@ import struct
 import subprocess
 
 import pytest
-from test_pack import BUILD, Root, drupe
+from packing import BUILD, Root, drupe
 
 KINDS = ["Image", "drupe.elf"]
 READELF = os.environ.get("CROSS", "riscv64-linux-gnu-") + "readelf"

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from test_pack import BUILD, Root
+from packing import BUILD, Root
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 PLAIN = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
