@@ -97,7 +97,8 @@ static int map_fixed(struct vmspace *vm, unsigned long start, unsigned long end,
     return addr < 0 ? (int)addr : 0;
 }
 
-// The rest of the last page of the file's data belongs to the zeros behind it.
+// The rest of the last page of the file's data is zeros, also behind the end of the segment: glibc's loader has its
+// first heap there.
 static int clear_tail(struct vmspace *vm, unsigned long start, unsigned long end) {
     static const char zeros[PAGE_SIZE];
     ssize_t n = vm_access(vm, start, (void *)zeros, end - start, true);
@@ -112,7 +113,7 @@ static int map_segment(struct exec *e, struct exec_image *image, const struct el
     if (s->filesz)
         err = map_fixed(e->vm, page_start, zero_start, prot_of(s), image->file, s->offset >> PAGE_SHIFT);
     if (!err && s->filesz && s->memsz > s->filesz && s->write && zero_start > file_end)
-        err = clear_tail(e->vm, file_end, MIN(zero_start, end));
+        err = clear_tail(e->vm, file_end, zero_start);
     if (!err && ALIGN_UP(end, PAGE_SIZE) > zero_start)
         err = map_fixed(e->vm, zero_start, ALIGN_UP(end, PAGE_SIZE), prot_of(s), NULL, 0);
     image->end = end;
