@@ -57,18 +57,34 @@ static int format_stamp(char *buf, size_t n, const struct record *r) {
                         (unsigned long)(us % 1000000));
 }
 
+// Copies a message for the console, where only printable ASCII may go: names in it may hold anything, and
+// `drupe run` tells the log from what programs write by the top bit. Others become \xNN, as in /dev/kmsg.
+static size_t make_visible(char *to, const char *from, size_t n) {
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = (uint8_t)from[i];
+        if ((c >= ' ' && c < 0x7f) || c == '\t' || c == '\n')
+            to[used++] = (char)c;
+        else
+            used += (size_t)lib_snprintf(to + used, 5, "\\x%02x", c);
+    }
+    return used;
+}
+
 // What has not been on the console yet.
 static void console_flush(void) {
-    char line[LINE_MAX + 40];
+    static char line[4 * LINE_MAX + 40]; // [log_lock]
+    char text[LINE_MAX];
     if (console_pos < first)
         console_pos = first;
     while (console && console_pos < last) {
         struct record r = record_at(console_pos);
         if (r.level < console_loglevel) {
             int n = format_stamp(line, sizeof(line), &r);
-            ring_copy_out(line + n, console_pos + sizeof(r), r.length);
-            line[n + r.length] = '\n';
-            console->write(line, n + r.length + 1);
+            ring_copy_out(text, console_pos + sizeof(r), r.length);
+            n += (int)make_visible(line + n, text, r.length);
+            line[n] = '\n';
+            console->write(line, (size_t)n + 1);
         }
         console_pos = record_after(console_pos, &r);
     }
