@@ -18,6 +18,7 @@ enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5 };
 #define IER_RECEIVE      0x01
 #define IER_TRANSMIT     0x02
 #define FCR_ENABLE_CLEAR 0x07
+#define FCR_TRIGGER_14   0xc0 // interrupt with 14 bytes, or when no more come: most of the FIFO in one go
 #define LCR_8N1          0x03
 #define MCR_ON           0x0b // DTR, RTS, interrupts out
 #define LSR_READY        0x01
@@ -112,7 +113,7 @@ static void add(int node) {
     u->port = (struct serial_port){.name = names[uart_count], .index = uart_count, .write = uart_write};
     set(u, IER, 0);
     set(u, LCR, LCR_8N1);
-    set(u, FCR, FCR_ENABLE_CLEAR);
+    set(u, FCR, FCR_ENABLE_CLEAR | FCR_TRIGGER_14);
     set(u, MCR, MCR_ON);
     uart_count++;
 }
