@@ -39,8 +39,8 @@ struct unpack_node; // the sink's
 #define UNPACK_NO_OWNER 0xffffffff
 
 struct unpack_attr {
-    uint32_t mode; // type and permissions, as st_mode
-    uint32_t uid, gid; // UNPACK_NO_OWNER: as it is, 0 of what is new
+    uint32_t mode;                   // type and permissions, as st_mode
+    uint32_t uid, gid;               // UNPACK_NO_OWNER: as it is, 0 of what is new
     int64_t mtime;                   // seconds since 1970
     uint32_t rdev_major, rdev_minor; // devices only
 };
