@@ -156,3 +156,14 @@ def test_a_file_that_is_not_there(tmp_path):
 
 def test_a_file_that_is_no_archive(here):
     assert "no cpio header at offset 0" in check(here.file("text", "hello, this is no archive at all" * 8), status=1)[0]
+
+
+def test_a_libc_that_is_a_program_too_is_found_by_what_it_loads(here, out):
+    """As glibc's libc.so.6, which has a loader and is looked at as a program; libgcc_s needs versions of it."""
+    here.elf("lib/ld-linux-riscv64-lp64d.so.1", soname="ld-linux-riscv64-lp64d.so.1")
+    here.elf("lib/libc.so.6", ["ld-linux-riscv64-lp64d.so.1", "libgcc_s.so.1"], soname="libc.so.6", versions="V1 { start; };",
+             source=f'const char loader[] __attribute__((section(".interp"))) = "{GLIBC}"; void start(void) {{}}')
+    here.elf("lib/libgcc_s.so.1", soname="libgcc_s.so.1", link=[here / "lib/libc.so.6"],
+             source="extern void start(void); void other(void) { start(); }")
+    here.file("init", "", 0o755)
+    assert check(packed(here, out)) == []

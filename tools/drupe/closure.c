@@ -199,8 +199,8 @@ void closure_add_need(struct closure *c, size_t index, enum need_kind kind, cons
 size_t closure_find(const struct closure *c, const char *name) {
     for (size_t i = 0; i < c->count; i++) {
         const struct object *o = c->all[i].object;
-        if (i && (strcmp(c->all[i].name, name) == 0 ||
-                  (c->loader != LOADER_MUSL && o->soname && strcmp(o->soname, name) == 0)))
+        if ((i && strcmp(c->all[i].name, name) == 0) ||
+            (c->loader != LOADER_MUSL && o->soname && strcmp(o->soname, name) == 0))
             return i;
     }
     return SIZE_MAX;
