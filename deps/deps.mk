@@ -60,5 +60,7 @@ $(B)/linux/vmlinux: deps/linux.sh deps/apt.sh
 	@deps/linux.sh $(B)/linux
 	@touch $@
 
-.PHONY: deps trixie
+linux: $(B)/linux/vmlinux ## fetch Debian 13's riscv64 kernel into build/linux, to compare with
+
+.PHONY: deps trixie linux
 .PRECIOUS: $(B)/deps/%.pin $(B)/deps/%.source

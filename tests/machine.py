@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 
 import pexpect
+import pytest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("DRUPE_BUILD", TOP / "build")).resolve()
@@ -87,3 +88,13 @@ def run(limit=LIMIT, **options):
     done = subprocess.run(command(**options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=limit, check=False)
     return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def debian_programs():
+    """A sysroot with Debian 13's riscv64 bash and coreutils; the test is skipped where they cannot be had."""
+    sysroot = BUILD / "trixie"
+    made = subprocess.run(["make", "-s", "-C", str(TOP), f"B={BUILD}", f"{BUILD}/trixie.stamp"], check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    if made.returncode or not (sysroot / "usr/bin/bash").exists():
+        pytest.skip("Debian's riscv64 packages cannot be had here: " + made.stdout.split("deps: what to try")[0].strip()[-500:])
+    return sysroot

@@ -7,13 +7,23 @@ DRUPE_CFLAGS  := $(HOST_WARNINGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Itoo
 	-isystem $(ZLIB_DIR) -isystem $(ZSTD_DIR) -isystem $(LZ4_DIR)
 DRUPE_SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 
-DRUPE_OUTSIDE_OBJ := $(HOST_OUTSIDE_OBJ) $(OUTSIDE_COMPRESS_SRC:$(B)/deps/%.c=$(B)/host/outside/%.o)
+DRUPE_OUTSIDE_OBJ := $(HOST_OUTSIDE_OBJ) $(OUTSIDE_COMPRESS_SRC:$(B)/deps/%.c=$(B)/host/outside/%.o) \
+	$(B)/host/run_init.o
 DRUPE_OBJ      := $(DRUPE_SRC:%.c=$(B)/host/%.o)
 DRUPE_ASAN_OBJ := $(DRUPE_SRC:%.c=$(B)/host/asan/%.o) $(LIB_SRC:%.c=$(B)/host/asan/%.o)
 
 $(B)/host/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<) $(HOSTCC) $(DRUPE_CFLAGS) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+
+# The init of `drupe run`, a program for the guest, is a part of the command.
+$(B)/guest/init: tools/guest/init.c tools/guest/frames.h $(MUSL_STAMP)
+	@mkdir -p $(@D)
+	$(call say,ROOTCC,$@) $(SYSROOT)/bin/musl-gcc -std=gnu11 -Os -s -Wall -Wextra -Werror -static -I. -o $@ $<
+
+$(B)/host/run_init.o: tools/drupe/run_init.S $(B)/guest/init
+	@mkdir -p $(@D)
+	$(call say,HOSTAS,$<) $(HOSTCC) -DINIT='"$(B)/guest/init"' -c $< -o $@
 
 $(B)/drupe: $(DRUPE_OBJ) $(LIB_HOST_OBJ) $(DRUPE_OUTSIDE_OBJ)
 	$(call say,HOSTLD,$@) $(HOSTCC) $(HOST_CFLAGS) $^ $(DRUPE_LIBS) -o $@.tmp && mv $@.tmp $@

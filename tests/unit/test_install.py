@@ -10,6 +10,7 @@ import pytest
 from packing import BUILD, Root
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+PAGES = sorted((TOP / "man").glob("*.1"))
 PLAIN = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
 
 
@@ -102,8 +103,26 @@ def test_every_command_has_a_page_with_all_its_options(installed):
         assert f".Xr drupe-{command} 1" in main, f"drupe.1 does not name {command}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_tells_of_no_option_that_is_not_there(page):
+    described = re.findall(r"^\.It Fl (?:[a-z] , Fl )?Fl ([a-z-]+)", page.read_text(encoding="ascii"), re.MULTILINE)
+    command = page.stem.partition("-")[2]
+    assert described == [option[2:] for option in options(command)] if command else not described
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_has_its_sections_and_refers_to_pages_that_exist(page):
+    text = page.read_text(encoding="ascii")
+    sections = re.findall(r"^\.Sh (.*)", text, re.MULTILINE)
+    assert sections[:3] == ["NAME", "SYNOPSIS", "DESCRIPTION"] and sections[-1] == "SEE ALSO"
+    assert "EXIT STATUS" in sections and "EXAMPLES" in sections
+    references = re.findall(r"^\.Xr (drupe[a-z-]*) 1", text, re.MULTILINE)
+    assert "drupe" in references or page.stem == "drupe"
+    assert {f"{name}.1" for name in references} <= {other.name for other in PAGES} - {page.name}
+
+
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="no mandoc; make setup-test installs it")
-@pytest.mark.parametrize("page", sorted((TOP / "man").glob("*.1")), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_is_well_formed(page):
     done = subprocess.run(["mandoc", "-Tlint", "-W", "warning", page], capture_output=True, text=True, check=False)
     assert done.stdout == "" and done.returncode == 0

@@ -133,6 +133,8 @@ static void put_entry(struct writer *w, const struct entry *e) {
     put_header(w, e, name, size);
     if (S_ISLNK(e->mode))
         put(w, e->target, size);
+    else if (size && e->bytes)
+        put(w, e->bytes, size);
     else if (size)
         put_file(w, e);
     pad_to(w, 4);

@@ -35,29 +35,6 @@ struct check {
     bool verbose;
 };
 
-// Puts a file or directory, and what is below, where closure.c looks for it.
-static void add_tree(const struct check *c, struct view *v, struct unpack_node *node, const char *path) {
-    const struct root_object *o = node->object;
-    struct entry e = {.path = (char *)path,
-                      .mode = o->attr.mode,
-                      .uid = o->attr.uid,
-                      .gid = o->attr.gid,
-                      .target = o->target,
-                      .size = o->size};
-    if (S_ISREG(e.mode)) {
-        e.host = xasprintf("%s:/%s", c->file, path);
-        e.bytes = o->size ? (const void *)o->data : "";
-    }
-    if (*path)
-        tree_add(&v->tree, &e);
-    free(e.host);
-    for (struct unpack_node *n = root_first(node); n; n = root_next(n)) {
-        char *below = *path ? xasprintf("%s/%s", path, n->name) : xstrdup(n->name);
-        add_tree(c, v, n, below);
-        free(below);
-    }
-}
-
 // ---- what is looked at
 
 static void check_init(const struct check *c, struct view *v) {
@@ -118,16 +95,6 @@ static void check_memory(const struct check *c, const struct root *r, size_t nam
 
 // ---- options
 
-static uint64_t parse_size(const char *text) {
-    char *end;
-    unsigned long long n = strtoull(text, &end, 10);
-    static const char units[] = "KMG";
-    const char *unit = *end ? strchr(units, *end) : NULL;
-    if (*text < '0' || *text > '9' || (*end && (!unit || end[1])) || !n || n > UINT64_MAX >> 34)
-        misuse("check", "--mem is a size such as 256M or 1G, not %s", text);
-    return unit ? n << (10 * (unit - units + 1)) : n;
-}
-
 static const char *parse(int argc, char **argv, struct check *c, struct view *v) {
     static const struct option options[] = {
         {"init", required_argument, NULL, 'i'},    {"mem", required_argument, NULL, 'm'},
@@ -141,6 +108,8 @@ static const char *parse(int argc, char **argv, struct check *c, struct view *v)
             break;
         case 'm':
             c->memory = parse_size(optarg);
+            if (!c->memory)
+                misuse("check", "--mem is a size such as 256M or 1G, not %s", optarg);
             break;
         case 'C':
             v->check_symbols = true;
@@ -166,7 +135,7 @@ int command_check(int argc, char **argv) {
     struct root r;
     c.file = parse(argc, argv, &c, &v);
     root_read(c.file, &r);
-    add_tree(&c, &v, r.top, "");
+    root_to_tree(&r, c.file, &v.tree);
     size_t names = v.tree.count;
     check_init(&c, &v);
     check_symlinks(&v);

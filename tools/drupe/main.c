@@ -13,6 +13,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *what;
 } commands[] = {
+    {"run", command_run, "run a program in a machine of its own"},
     {"pack", command_pack, "pack programs and all they need into an archive"},
     {"ls", command_ls, "list an archive, or the one inside a kernel image"},
     {"diff", command_diff, "compare what two archives unpack to"},

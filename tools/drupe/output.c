@@ -50,7 +50,7 @@ void output_open(struct output *out, const char *name, const char *what) {
         out->name = "standard output";
         if (isatty(STDOUT_FILENO))
             fail("standard output is a terminal; %s does not belong there", what);
-    } else if (stat(name, &st) == 0 && !S_ISREG(st.st_mode)) {
+    } else if (strncmp(name, "/dev/fd/", 8) == 0 || (stat(name, &st) == 0 && !S_ISREG(st.st_mode))) {
         out->fd = open(name, O_WRONLY | O_CLOEXEC);
         if (out->fd < 0)
             fail("%s: %s", name, strerror(errno));

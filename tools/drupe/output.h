@@ -10,7 +10,7 @@ struct output {
 };
 
 // Begins a file; "-" is standard output, unless that is a terminal. What exists and is no regular file (a
-// device, a FIFO) is written to as it stands. `what` is what the file holds, for messages. Ends the program
+// device, a FIFO), or is an open file's name (/dev/fd/N), is written to as it stands. `what` is what the file holds, for messages. Ends the program
 // where that fails, as the other two do; the temporary file is removed then, also on a signal.
 void output_open(struct output *out, const char *name, const char *what);
 void output_write(struct output *out, const void *bytes, size_t count);

@@ -222,3 +222,39 @@ void root_read(const char *file, struct root *out) {
     unpack_end(&u);
     out->summary = u.summary;
 }
+
+// ---- as a packer's tree
+
+static void add_to_tree(const struct unpack_node *node, const char *path, const char *file,
+                        struct tree *out) {
+    const struct root_object *o = node->object;
+    struct entry e = {.path = (char *)path,
+                      .mode = o->attr.mode,
+                      .uid = o->attr.uid,
+                      .gid = o->attr.gid,
+                      .mtime = o->attr.mtime,
+                      .rdev_major = o->attr.rdev_major,
+                      .rdev_minor = o->attr.rdev_minor,
+                      .target = o->target,
+                      .size = o->size};
+    if (S_ISREG(e.mode)) {
+        e.host = xasprintf("%s:/%s", file, path);
+        e.bytes = o->size ? (const void *)o->data : "";
+    }
+    tree_add(out, &e);
+    free(e.host);
+}
+
+static void add_below(const struct unpack_node *directory, const char *path, const char *file,
+                      struct tree *out) {
+    for (struct unpack_node *n = root_first((struct unpack_node *)directory); n; n = root_next(n)) {
+        char *below = *path ? xasprintf("%s/%s", path, n->name) : xstrdup(n->name);
+        add_to_tree(n, below, file, out);
+        add_below(n, below, file, out);
+        free(below);
+    }
+}
+
+void root_to_tree(const struct root *r, const char *file, struct tree *out) {
+    add_below(r->top, "", file, out);
+}

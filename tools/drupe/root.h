@@ -3,6 +3,7 @@
 #pragma once
 #include "lib/tree.h"
 #include "lib/unpack.h"
+#include "tree.h"
 
 // What names refer to: a file with several names is one.
 struct root_object {
@@ -31,6 +32,9 @@ struct root {
 // Unpacks a file ('-': standard input), an archive or a kernel image with one. What the kernel would warn of is
 // complained of, what it would note is noted, in its words. Ends the program where there is no archive.
 void root_read(const char *file, struct root *out);
+
+// Puts all of it into a tree; `file` is for the names that messages give to files.
+void root_to_tree(const struct root *r, const char *file, struct tree *out);
 
 // The first and the next name of a directory; NULL: no more.
 struct unpack_node *root_first(struct unpack_node *directory);

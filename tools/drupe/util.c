@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 static unsigned int complaint_count;
+static int error_status = EXIT_FAILURE, misuse_status = EXIT_MISUSE;
 static bool progress_shown;
 
 static void say(const char *prefix, const char *format, va_list args) {
@@ -34,15 +35,20 @@ static void say(const char *prefix, const char *format, va_list args) {
         va_end(args_);                                                                                       \
     } while (0)
 
+void set_exit_statuses(int error, int misused) {
+    error_status = error;
+    misuse_status = misused;
+}
+
 void fail(const char *format, ...) {
     SAY("drupe: ", format);
-    exit(EXIT_FAILURE);
+    exit(error_status);
 }
 
 void misuse(const char *command, const char *format, ...) {
     SAY("drupe: ", format);
     fprintf(stderr, "Try `drupe %s%s--help`.\n", command, *command ? " " : "");
-    exit(EXIT_MISUSE);
+    exit(misuse_status);
 }
 
 void complain(const char *format, ...) {
@@ -104,6 +110,16 @@ char *xasprintf(const char *format, ...) {
         fail("out of memory");
     va_end(args);
     return p;
+}
+
+uint64_t parse_size(const char *text) {
+    static const char units[] = "KMG";
+    char *end;
+    unsigned long long n = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (*text < '0' || *text > '9' || (*end && (!unit || end[1])) || n > UINT64_MAX >> 34)
+        return 0;
+    return unit ? n << (10 * (unit - units + 1)) : n;
 }
 
 char *hex(const void *bytes, size_t count) {

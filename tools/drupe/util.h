@@ -20,6 +20,9 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 unsigned int complaints(void);
 
+// For a command whose own exit status must not be taken for another's.
+void set_exit_statuses(int error, int misused);
+
 // True the first time it is asked about a finding, a text that the caller gives away: what many closures
 // share is told once.
 bool is_new(char *finding);
@@ -32,6 +35,9 @@ void *xrealloc(void *old, size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// A size in bytes, as in 4096, 512K, 256M or 1G; 0 where it is none.
+uint64_t parse_size(const char *text);
 
 char *hex(const void *bytes, size_t count); // lower case
 

@@ -105,19 +105,41 @@ static void add_host_directory(const char *sysroot, const char *path, struct str
         strings_add(dirs, dir);
 }
 
+// What the directory `path` of the view may be called elsewhere: that, and through symlinks that were followed.
+static void other_names(const struct view *v, const char *path, struct strings *names) {
+    strings_add(names, path);
+    for (size_t k = 0; k < v->directories.count; k++) {
+        if (!pathname_is_below(path, v->directories.at[k]))
+            continue;
+        char *name = xasprintf("%s%s", v->links.at[k], path + strlen(v->directories.at[k]));
+        strings_add(names, name);
+        free(name);
+    }
+}
+
 // The host's directories that together are the directory `path` of the view, the first sysroot's first.
 static void host_directories(struct view *v, const char *path, struct strings *dirs) {
-    for (size_t i = 0; i < v->sysroots.count; i++) {
-        const char *sysroot = v->sysroots.at[i];
-        add_host_directory(sysroot, path, dirs);
-        for (size_t k = 0; k < v->directories.count; k++) {
-            if (!pathname_is_below(path, v->directories.at[k]))
-                continue;
-            char *name = xasprintf("%s%s", v->links.at[k], path + strlen(v->directories.at[k]));
-            add_host_directory(sysroot, name, dirs);
-            free(name);
-        }
-    }
+    struct strings names = {0};
+    if (!v->sysroots.count)
+        return;
+    other_names(v, path, &names);
+    for (size_t i = 0; i < v->sysroots.count; i++)
+        for (size_t k = 0; k < names.count; k++)
+            add_host_directory(v->sysroots.at[i], names.at[k], dirs);
+    strings_free(&names);
+}
+
+// The base's directories that are the directory `path` of the view.
+static void base_directories(struct view *v, const char *path, struct strings *dirs) {
+    struct strings names = {0};
+    struct found f;
+    if (!v->base)
+        return;
+    other_names(v, path, &names);
+    for (size_t k = 0; k < names.count; k++)
+        if (view_resolve(v->base, names.at[k], 0, &f) == 0 && S_ISDIR(f.st.st_mode))
+            strings_add(dirs, f.path);
+    strings_free(&names);
 }
 
 // Looks a normal path up in the sysroots, whose parent is a directory of the view.
@@ -140,7 +162,31 @@ static int lookup_sysroots(struct view *v, const char *path, struct found *out) 
     return err;
 }
 
+// As lookup_sysroots() in the base.
+static int lookup_base(struct view *v, const char *path, struct found *out) {
+    char *parent = xstrndup(path, pathname_parent_length(path));
+    struct strings dirs = {0};
+    base_directories(v, parent, &dirs);
+    for (size_t i = 0; i < dirs.count && !out->base; i++) {
+        char *name = xasprintf("%s%s%s", dirs.at[i], *dirs.at[i] ? "/" : "", pathname_base(path));
+        out->base = tree_find(&v->base->tree, name);
+        free(name);
+    }
+    strings_free(&dirs);
+    free(parent);
+    if (!out->base)
+        return -ENOENT;
+    out->st = (struct stat){.st_mode = out->base->mode};
+    return 0;
+}
+
+static int lookup_below(struct view *v, const char *path, struct found *out) {
+    int err = lookup_sysroots(v, path, out);
+    return err == -ENOENT ? lookup_base(v, path, out) : err;
+}
+
 static int lookup(struct view *v, const char *path, struct found *out) {
+    out->base = NULL;
     out->entry = tree_find(&v->tree, path);
     if (out->entry) {
         out->st = (struct stat){.st_mode = out->entry->mode};
@@ -150,13 +196,19 @@ static int lookup(struct view *v, const char *path, struct found *out) {
         out->st = (struct stat){.st_mode = S_IFDIR | 0755};
         return 0;
     }
-    return lookup_sysroots(v, path, out);
+    return lookup_below(v, path, out);
+}
+
+// Of the tree or of the base; NULL: it is on the host.
+static const struct entry *found_entry(const struct found *found) {
+    return found->entry ? found->entry : found->base;
 }
 
 static int link_target(const struct found *found, char *target) {
-    if (!found->entry)
+    const struct entry *e = found_entry(found);
+    if (!e)
         return read_link(found->host, target);
-    snprintf(target, PATHNAME_MAX + 1, "%s", found->entry->target);
+    snprintf(target, PATHNAME_MAX + 1, "%s", e->target);
     return 0;
 }
 
@@ -239,17 +291,27 @@ static void add_parents(struct view *v, const char *path) {
             continue;
         struct found dir = {.entry = NULL};
         memcpy(dir.path, path, at);
-        if (!tree_find(&v->tree, dir.path) && lookup_sysroots(v, dir.path, &dir) == 0 &&
+        if (!tree_find(&v->tree, dir.path) && lookup_below(v, dir.path, &dir) == 0 &&
             S_ISDIR(dir.st.st_mode)) {
-            struct entry *e = view_add_host(v, dir.path, dir.host, &dir.st);
+            struct entry *e = view_add(v, &dir);
             e->implied = true;
         }
     }
 }
 
+struct entry *view_add_base(struct view *v, const char *path, const struct entry *base) {
+    struct entry e = *base;
+    e.path = (char *)path;
+    e.named = e.examined = false;
+    add_parents(v, path);
+    return tree_add(&v->tree, &e);
+}
+
 struct entry *view_add(struct view *v, const struct found *found) {
     if (found->entry)
         return found->entry;
+    if (found->base)
+        return view_add_base(v, found->path, found->base);
     return view_add_host(v, found->path, found->host, &found->st);
 }
 
@@ -294,16 +356,24 @@ void view_list_host(const char *dir, struct strings *names) {
     closedir(d);
 }
 
+static void list_tree(struct tree *t, const char *path, struct strings *names) {
+    size_t length = strlen(path);
+    for (struct entry *e = tree_from(t, path); e && pathname_is_below(e->path, path); e = tree_next(e))
+        if (*e->path && pathname_parent_length(e->path) == length)
+            strings_add(names, pathname_base(e->path));
+}
+
 void view_list(struct view *v, const char *path, struct strings *names) {
     struct strings dirs = {0};
     host_directories(v, path, &dirs);
     for (size_t i = 0; i < dirs.count; i++)
         view_list_host(dirs.at[i], names);
     strings_free(&dirs);
-    size_t length = strlen(path);
-    for (struct entry *e = tree_from(&v->tree, path); e && pathname_is_below(e->path, path); e = tree_next(e))
-        if (*e->path && pathname_parent_length(e->path) == length)
-            strings_add(names, pathname_base(e->path));
+    base_directories(v, path, &dirs);
+    for (size_t i = 0; i < dirs.count; i++)
+        list_tree(&v->base->tree, dirs.at[i], names);
+    strings_free(&dirs);
+    list_tree(&v->tree, path, names);
     strings_sort(names);
     size_t kept = 0;
     for (size_t i = 0; i < names->count; i++) {
@@ -316,7 +386,7 @@ void view_list(struct view *v, const char *path, struct strings *names) {
 }
 
 char *found_read(const struct found *found, size_t *size) {
-    const struct entry *e = found->entry;
+    const struct entry *e = found_entry(found);
     if (!e || !e->bytes)
         return read_file(e ? e->host : found->host, size);
     *size = e->size;
@@ -331,7 +401,8 @@ struct object *entry_object(const struct entry *e) {
 }
 
 struct object *found_object(const struct found *found) {
-    return found->entry ? entry_object(found->entry) : object_of(found->host);
+    const struct entry *e = found_entry(found);
+    return e ? entry_object(e) : object_of(found->host);
 }
 
 // The sysroot that this directory is; -1: none.

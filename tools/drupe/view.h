@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The guest's file system as the packer sees it before it exists: what is in the tree already, and below that
-// the sysroots, the first one winning. Symlinks are resolved in it, absolute ones too; nothing outside the
+// The guest's file system as the packer sees it before it exists: what is in the tree already, below that
+// the sysroots, the first one winning, and below them a base, if there is one. Symlinks are resolved in it, absolute ones too; nothing outside the
 // sysroots is ever reached through them.
 #pragma once
 #include <stdbool.h>
@@ -16,6 +16,7 @@ struct view {
     // Symlinks to directories that were followed, and those directories: another sysroot may have a directory
     // where the first has such a link, as one with /lib beside one with /lib -> usr/lib.
     struct strings links, directories;
+    struct view *base;  // what is there if nothing else is: a view of its own, or NULL
     bool complete;      // there is no place but the tree
     bool keep_owner;    // host's owners, else 0:0
     bool check_symbols; // of closures: every symbol that is needed is defined
@@ -26,6 +27,7 @@ struct view {
 struct found {
     char path[PATHNAME_MAX + 1]; // normal, without symlinks on the way
     struct entry *entry;         // in the tree, or NULL
+    struct entry *base;          // in the base's tree, or NULL
     char host[PATHNAME_MAX + 1]; // else where it is on the host
     struct stat st;              // and what it is: its type is set in both cases
 };
@@ -40,6 +42,9 @@ int view_resolve(struct view *v, const char *path, unsigned int flags, struct fo
 
 // Puts what was found into the tree, with its parent directories as the sysroots have them.
 struct entry *view_add(struct view *v, const struct found *found);
+
+// Puts an entry of the base at a normal guest path whose parents have been resolved.
+struct entry *view_add_base(struct view *v, const char *path, const struct entry *base);
 
 // Puts the host's file, directory (without its content), symlink or special file at a normal guest path whose
 // parents have been resolved.

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// One program in a machine of QEMU's: boots it, is the program's standard input, output and error, and ends with it.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+// Exit statuses that are not the program's. The last three are those of other commands that start one.
+#define MACHINE_PANICKED       122
+#define MACHINE_NOT_STARTED    123 // QEMU is missing, or failed
+#define MACHINE_TIMED_OUT      124
+#define MACHINE_ERROR          125 // of this command, before there was a machine
+#define MACHINE_CANNOT_EXECUTE 126
+#define MACHINE_NOT_FOUND      127
+
+struct machine {
+    char **command;   // QEMU's, with a NULL behind; its standard input and output are the serial line
+    const char *name; // the program's, for messages
+    void *start;      // what FRAME_START tells (tools/guest/frames.h), but for the terminals
+    size_t start_size;
+    unsigned int timeout; // seconds; 0: none
+    const char *log;      // a file for what firmware and kernel say, or NULL: standard error
+    bool verbose;         // all of that, else from the kernel on
+};
+
+// Gives the exit status: the program's, 128 + the signal that ended it, or one of the above, with a message.
+int machine_run(const struct machine *m);

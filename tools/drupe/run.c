@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: MIT
+// `drupe run`: a program in a machine of its own. The root is what the kernel's archive has and what the
+// program needs besides (view.h: the archive is the base, below the sysroots); machine.c boots it and is the
+// program's input and output.
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "archive.h"
+#include "closure.h"
+#include "commands.h"
+#include "image.h"
+#include "input.h"
+#include "machine.h"
+#include "root.h"
+#include "tools/guest/frames.h"
+
+#define INIT         ".drupe-run"             // its name in the root, which it removes
+#define CROSS_ROOT   "/usr/riscv64-linux-gnu" // of Debian's cross compilers
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define GDB_PORT     "1234"
+
+// The init's bytes (tools/guest/init.c).
+extern const uint8_t run_init[], run_init_end[];
+
+static const char help[] =
+    "Usage: drupe run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
+    "Runs a RISC-V Linux program in a machine of QEMU's that holds it, what it needs, and the kernel's own "
+    "root.\n"
+    "Standard input, output and error, the terminal and Ctrl-C are the program's; twice Ctrl-C ends the "
+    "machine.\n"
+    "\n"
+    "PROGRAM is a path in the machine, if it is an absolute one that is there (in a sysroot, the kernel's "
+    "root\n"
+    "or from --file); a name to be looked for in the machine's $PATH; or a file of this machine, which goes "
+    "to\n"
+    "/NAME. The libraries and loaders it needs are looked for in the sysroots and in the kernel's root.\n"
+    "\n"
+    "  -s, --sysroot DIR    the target's files are below DIR; may be given more than once, the first wins\n"
+    "                       (without one, for programs of glibc: " CROSS_ROOT ")\n"
+    "  -f, --file HOST[:GUEST]  add a file or directory; without GUEST as `drupe pack` places it\n"
+    "  -a, --also GLOB      add what matches in the sysroots, such as libraries that only dlopen() finds\n"
+    "  -e, --env NAME[=VALUE]  a variable for the program; without VALUE as it is here\n"
+    "  -m, --mem SIZE       the machine's memory (256M)\n"
+    "  -S, --smp N          its number of harts (1)\n"
+    "  -t, --timeout SECONDS  end the machine then\n"
+    "  -A, --append LINE    more of the kernel's command line\n"
+    "  -k, --kernel FILE    another kernel image than the one that came with this command\n"
+    "  -b, --bare           leave out the kernel's own root\n"
+    "  -q, --qemu PROGRAM   instead of qemu-system-riscv64\n"
+    "  -l, --log FILE       what firmware and kernel say goes there, all of it\n"
+    "  -g, --gdb            wait for gdb to connect (port " GDB_PORT ") before the kernel starts\n"
+    "  -n, --dry-run        say what would be run, and with which files\n"
+    "  -v, --verbose        show all that firmware and kernel say on standard error\n"
+    "  -h, --help           this text\n"
+    "\n"
+    "Exit status: the program's; 128 and the signal that ended it; 122 the machine panicked, 123 QEMU is "
+    "missing\n"
+    "or failed, 124 time-out, 125 something is wrong with what was asked for, 126 the program cannot be "
+    "executed,\n"
+    "127 it is not there.\n";
+
+struct request {
+    struct strings files, globs, variables;
+    const char *kernel, *qemu, *append, *log;
+    const char *harts;
+    uint64_t memory;
+    unsigned int timeout;
+    bool bare, gdb, dry_run, verbose;
+};
+
+static unsigned int parse_count(const char *text, unsigned int max, const char *what) {
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || !n || n > max)
+        misuse("run", "%s is a number from 1 to %u, not %s", what, max, text);
+    return (unsigned int)n;
+}
+
+static const struct option options[] = {
+    {"sysroot", required_argument, NULL, 's'},
+    {"file", required_argument, NULL, 'f'},
+    {"also", required_argument, NULL, 'a'},
+    {"env", required_argument, NULL, 'e'},
+    {"mem", required_argument, NULL, 'm'},
+    {"smp", required_argument, NULL, 'S'},
+    {"timeout", required_argument, NULL, 't'},
+    {"append", required_argument, NULL, 'A'},
+    {"kernel", required_argument, NULL, 'k'},
+    {"bare", no_argument, NULL, 'b'},
+    {"qemu", required_argument, NULL, 'q'},
+    {"log", required_argument, NULL, 'l'},
+    {"gdb", no_argument, NULL, 'g'},
+    {"dry-run", no_argument, NULL, 'n'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static void parse(int argc, char **argv, struct view *v, struct request *r) {
+    for (int c; (c = getopt_long(argc, argv, "+s:f:a:e:m:S:t:A:k:bq:l:gnvh", options, NULL)) != -1;) {
+        switch (c) {
+        case 's':
+            input_sysroot(v, optarg);
+            break;
+        case 'f':
+            strings_add(&r->files, optarg);
+            break;
+        case 'a':
+            strings_add(&r->globs, optarg);
+            break;
+        case 'e':
+            strings_add(&r->variables, optarg);
+            break;
+        case 'm':
+            r->memory = parse_size(optarg);
+            if (r->memory < 32u << 20)
+                misuse("run", "--mem is a size such as 256M or 1G, 32M at least, not %s", optarg);
+            break;
+        case 'S':
+            parse_count(optarg, 8, "--smp");
+            r->harts = optarg;
+            break;
+        case 't':
+            r->timeout = parse_count(optarg, 1000000000, "--timeout");
+            break;
+        case 'A':
+            r->append = optarg;
+            break;
+        case 'k':
+            r->kernel = optarg;
+            break;
+        case 'b':
+            r->bare = true;
+            break;
+        case 'q':
+            r->qemu = optarg;
+            break;
+        case 'l':
+            r->log = optarg;
+            break;
+        case 'g':
+            r->gdb = true;
+            break;
+        case 'n':
+            r->dry_run = true;
+            break;
+        case 'v':
+            r->verbose = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(EXIT_SUCCESS);
+        default:
+            misuse("run", "unknown or incomplete option");
+        }
+    }
+    if (optind == argc)
+        misuse("run", "which program?");
+}
+
+// ---- the root
+
+static void open_kernel(struct request *r, struct image *kernel) {
+    size_t size;
+    char *tried;
+    if (!r->kernel)
+        r->kernel = image_default_kernel(&tried);
+    if (!r->kernel)
+        fail("no kernel came with this command (looked for: %s); name one with --kernel", tried);
+    uint8_t *bytes = (uint8_t *)read_file(r->kernel, &size);
+    image_open(kernel, r->kernel, bytes, size);
+}
+
+static void read_base(const struct request *r, const struct image *kernel, struct view *base) {
+    struct root root;
+    if (!r->bare && kernel->descriptor.archive_size) {
+        root_read(r->kernel, &root);
+        root_to_tree(&root, r->kernel, &base->tree);
+    }
+    base->complete = true;
+}
+
+// HOST[:GUEST] as GUEST=HOST.
+static void add_file(struct view *v, const char *argument) {
+    const char *colon = strrchr(argument, ':');
+    char *host = xstrndup(argument, colon ? (size_t)(colon - argument) : strlen(argument));
+    char *pair = xasprintf("%s=%s", colon ? colon + 1 : "", host);
+    if (colon && colon[1] != '/')
+        misuse("run", "--file HOST:GUEST: GUEST is an absolute path, not %s", colon + 1);
+    free(input_host(v, pair));
+    free(pair);
+    free(host);
+}
+
+static bool is_in_view(struct view *v, const char *path, struct found *f) {
+    return view_resolve(v, path, 0, f) == 0 && S_ISREG(f->st.st_mode);
+}
+
+static char *add_from_view(struct view *v, const char *path) {
+    struct found f;
+    view_resolve(v, path, VIEW_ADD, &f);
+    view_add(v, &f)->named = true;
+    return xstrdup(path);
+}
+
+// A name without a slash, in the machine's $PATH.
+static char *add_by_name(struct view *v, const char *name) {
+    struct found f;
+    for (const char *dir = DEFAULT_PATH; *dir;) {
+        size_t length = strcspn(dir, ":");
+        char *path = xasprintf("%.*s/%s", (int)length, dir, name);
+        if (is_in_view(v, path, &f))
+            return add_from_view(v, path);
+        free(path);
+        dir += length + (dir[length] == ':');
+    }
+    complain("%s is in none of the machine's directories for programs (" DEFAULT_PATH ")%s", name,
+             access(name, F_OK) == 0 ? "; for the file of that name here write ./ in front of it" : "");
+    exit(MACHINE_NOT_FOUND);
+}
+
+// Adds the program; gives its path in the machine.
+static char *add_program(struct view *v, const char *program) {
+    struct found f;
+    struct stat st;
+    if (!strchr(program, '/'))
+        return add_by_name(v, program);
+    if (*program == '/' && is_in_view(v, program, &f))
+        return add_from_view(v, program);
+    if (stat(program, &st) < 0) {
+        complain("%s: %s, neither here nor in the machine", program, strerror(errno));
+        exit(MACHINE_NOT_FOUND);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        complain("%s is no program: it is %s", program,
+                 S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
+        exit(MACHINE_CANNOT_EXECUTE);
+    }
+    char *argument = xasprintf("=%s", program), *guest = input_host(v, argument);
+    char *path = xasprintf("/%s", guest);
+    free(argument);
+    free(guest);
+    return path;
+}
+
+// What the base has and nobody else brought.
+static void add_base(struct view *v) {
+    struct found f;
+    for (struct entry *e = tree_first(&v->base->tree); e; e = tree_next(e)) {
+        char *parent = xstrndup(e->path, pathname_parent_length(e->path));
+        if (view_resolve(v, parent, VIEW_ADD, &f) == 0 && S_ISDIR(f.st.st_mode)) {
+            char *path = xasprintf("%s%s%s", f.path, *f.path ? "/" : "", pathname_base(e->path));
+            if (!tree_find(&v->tree, path))
+                view_add_base(v, path, e);
+            free(path);
+        }
+        free(parent);
+    }
+}
+
+static void add_init(struct view *v) {
+    struct entry init = {.path = INIT,
+                         .mode = S_IFREG | 0700,
+                         .host = "the init of drupe run",
+                         .bytes = run_init,
+                         .size = (uint64_t)(run_init_end - run_init)};
+    struct entry console = {.path = "dev/console", .mode = S_IFCHR | 0600, .rdev_major = 5, .rdev_minor = 1};
+    tree_add(&v->tree, &init);
+    if (!tree_find(&v->tree, console.path))
+        tree_add(&v->tree, &console);
+}
+
+// A program for glibc, and nobody said where that is: perhaps it was made with a cross compiler.
+static void add_cross_root(struct view *v, const char *path) {
+    static const char glibc[] = "/lib/ld-linux-";
+    struct found f;
+    struct stat st;
+    if (v->sysroots.count || !is_in_view(v, path, &f))
+        return;
+    const struct object *o = found_object(&f);
+    if (o->kind == OBJECT_ELF && o->interp && strncmp(o->interp, glibc, sizeof(glibc) - 1) == 0 &&
+        stat(CROSS_ROOT, &st) == 0 && S_ISDIR(st.st_mode))
+        input_sysroot(v, CROSS_ROOT);
+}
+
+// All that the program needs. Gives the program's path in the machine.
+static char *make_root(struct view *v, const struct request *r, const char *program) {
+    for (size_t i = 0; i < r->files.count; i++)
+        add_file(v, r->files.at[i]);
+    char *path = add_program(v, program);
+    add_cross_root(v, path);
+    for (size_t i = 0; i < r->globs.count; i++)
+        input_also(v, r->globs.at[i]);
+    closure_complete(v);
+    if (complaints())
+        fail("%u %s; nothing was run", complaints(), complaints() == 1 ? "error" : "errors");
+    return path;
+}
+
+// ---- the image
+
+static int memory_file(const char *name, char **path) {
+    int fd = memfd_create(name, 0);
+    if (fd < 0)
+        fail("memory for %s: %s", name, strerror(errno));
+    *path = xasprintf("/dev/fd/%d", fd);
+    return fd;
+}
+
+// An image in memory, which QEMU inherits: there is nothing to be removed, however this ends. Gives its path.
+static char *make_image(struct view *v, struct image *kernel, const char *command_line) {
+    struct archive_options archive = {.keep_mtime = true};
+    struct archive_totals totals;
+    char *archive_path, *path;
+    int fd = memory_file("archive", &archive_path);
+    archive.output = archive_path;
+    archive_write(&v->tree, &archive, &totals);
+    void *bytes = mmap(NULL, totals.bytes, PROT_READ, MAP_SHARED, fd, 0);
+    if (bytes == MAP_FAILED)
+        fail("memory for the archive: %s", strerror(errno));
+    memory_file("image", &path);
+    image_write(kernel, bytes, totals.bytes, command_line, path);
+    munmap(bytes, totals.bytes);
+    close(fd);
+    return path;
+}
+
+static char *command_line_of(const struct request *r, const struct image *kernel) {
+    const char *built_in = image_command_line(kernel);
+    return xasprintf("%s%srdinit=/" INIT "%s%s%s", built_in, *built_in ? " " : "",
+                     r->verbose || r->log ? "" : " quiet", r->append ? " " : "", r->append ? r->append : "");
+}
+
+static char **qemu_command(const struct request *r, const char *image) {
+    char *memory = xasprintf("%lluK", (unsigned long long)(r->memory >> 10));
+    const char *words[] = {r->qemu,
+                           "-machine",
+                           "virt",
+                           "-m",
+                           memory,
+                           "-smp",
+                           r->harts,
+                           "-display",
+                           "none",
+                           "-monitor",
+                           "none",
+                           "-serial",
+                           "stdio",
+                           "-no-reboot",
+                           "-kernel",
+                           image,
+                           r->gdb ? "-S" : NULL,
+                           "-gdb",
+                           "tcp:127.0.0.1:" GDB_PORT,
+                           NULL};
+    char **command = xcalloc(sizeof(words) / sizeof(words[0]), sizeof(char *));
+    for (size_t i = 0; words[i]; i++)
+        command[i] = xstrdup(words[i]);
+    free(memory);
+    return command;
+}
+
+// ---- what the init is told
+
+static void add_string(FILE *to, const char *string) {
+    fwrite(string, 1, strlen(string) + 1, to);
+}
+
+static bool has_variable(const struct strings *variables, const char *name) {
+    size_t length = strlen(name);
+    for (size_t i = 0; i < variables->count; i++)
+        if (strncmp(variables->at[i], name, length) == 0 &&
+            (variables->at[i][length] == '=' || variables->at[i][length] == '\0'))
+            return true;
+    return false;
+}
+
+static void add_variable(const struct request *r, FILE *to, const char *name, const char *value) {
+    if (value && !has_variable(&r->variables, name))
+        fprintf(to, "%s=%s%c", name, value, '\0');
+}
+
+static void add_environment(const struct request *r, FILE *to) {
+    add_variable(r, to, "PATH", DEFAULT_PATH);
+    add_variable(r, to, "HOME", "/root");
+    add_variable(r, to, "TERM", getenv("TERM"));
+    for (size_t i = 0; i < r->variables.count; i++) {
+        const char *variable = r->variables.at[i], *value = getenv(variable);
+        if (strchr(variable, '='))
+            add_string(to, variable);
+        else if (value)
+            fprintf(to, "%s=%s%c", variable, value, '\0');
+    }
+}
+
+static void *make_start(const struct request *r, const char *path, int argc, char **argv, size_t *size) {
+    struct frame_start head = {.arguments = (uint16_t)argc};
+    char *bytes;
+    FILE *f = open_memstream(&bytes, size);
+    if (argc > UINT16_MAX)
+        fail("more than 65535 arguments");
+    if (!f)
+        fail("out of memory");
+    fwrite(&head, 1, sizeof(head), f);
+    add_string(f, path);
+    add_string(f, path);
+    for (int i = 1; i < argc; i++)
+        add_string(f, argv[i]);
+    add_environment(r, f);
+    if (fclose(f) != 0)
+        fail("out of memory");
+    return bytes;
+}
+
+// ---- all of it
+
+static void print_plan(struct view *v, char **command) {
+    for (struct entry *e = tree_first(&v->tree); e; e = tree_next(e)) {
+        if (S_ISDIR(e->mode))
+            continue;
+        printf("/%s", e->path);
+        if (S_ISLNK(e->mode))
+            printf(" -> %s", e->target);
+        else if (S_ISREG(e->mode) && !e->bytes)
+            printf("  %s", e->host);
+        putchar('\n');
+    }
+    for (size_t i = 0; command[i]; i++)
+        printf("%s%s", i ? " " : "", command[i]);
+    putchar('\n');
+    exit(fflush(stdout) == 0 ? EXIT_SUCCESS : MACHINE_ERROR);
+}
+
+static void tell_of_gdb(const struct request *r) {
+    size_t length = strlen(r->kernel);
+    bool flat = length >= 5 && strcmp(r->kernel + length - 5, "Image") == 0;
+    note("waiting: gdb-multiarch -ex 'target remote :" GDB_PORT "' %.*s%s", (int)(flat ? length - 5 : length),
+         r->kernel, flat ? "drupe.elf" : "");
+}
+
+// Descriptors 0 to 2 are open, whatever we were given: others must not get these numbers.
+static void open_standard(void) {
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+int command_run(int argc, char **argv) {
+    struct view base = {.complete = true}, v = {.base = &base};
+    struct request r = {.qemu = "qemu-system-riscv64", .harts = "1", .memory = 256u << 20};
+    struct image kernel;
+    struct machine m = {.name = NULL};
+    set_exit_statuses(MACHINE_ERROR, MACHINE_ERROR);
+    open_standard();
+    parse(argc, argv, &v, &r);
+    open_kernel(&r, &kernel);
+    read_base(&r, &kernel, &base);
+    char *path = make_root(&v, &r, argv[optind]);
+    if (r.dry_run)
+        print_plan(&v, qemu_command(&r, r.kernel));
+    add_base(&v);
+    add_init(&v);
+    if (complaints())
+        fail("nothing was run");
+    m.name = argv[optind];
+    m.start = make_start(&r, path, argc - optind, argv + optind, &m.start_size);
+    char *line = command_line_of(&r, &kernel);
+    m.command = qemu_command(&r, make_image(&v, &kernel, line));
+    m.timeout = r.timeout;
+    m.log = r.log;
+    m.verbose = r.verbose;
+    if (r.gdb)
+        tell_of_gdb(&r);
+    return machine_run(&m);
+}
