@@ -55,7 +55,7 @@ console: ## connect to the console of the machine that "make gdb" runs
 
 check: setup-test ## the developers' checks: format, layers, analysers
 	@$(MAKE) --no-print-directory all
-	@tools/check $(B) "$(filter -I% -D% -isystem $(KERNEL_INCLUDE),$(KERNEL_CFLAGS)) -nostdlibinc -Ikernel/core/shim -I$(LIBFDT_DIR)"
+	@tools/check $(B) "$(filter -I% -D% -isystem $(KERNEL_INCLUDE),$(KERNEL_CFLAGS)) -nostdlibinc -Ikernel/core/shim -I$(LIBFDT_DIR) $(OUTSIDE_INCLUDE)"
 
 test: setup-test ## set up, run every test, and close with "N passed, N failed"
 	@rm -rf $(B)/test/*.result

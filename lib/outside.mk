@@ -38,4 +38,5 @@ endef
 $(OUTSIDE_SRC) $(OUTSIDE_COMPRESS_SRC): | $(OUTSIDE_SOURCES) ;
 
 # What the four files of ours need to see. (-isystem: no warnings from there.)
+OUTSIDE_INCLUDE := -isystem $(ZLIB_DIR) -isystem $(ZSTD_DIR) -isystem $(LZ4_DIR) -isystem $(XZ_DIR)
 outside_include = $(if $(findstring /zstd,$(1)),-isystem $(ZSTD_DIR))$(if $(findstring /lz4,$(1)),-isystem $(LZ4_DIR))$(if $(findstring /gzip,$(1)),-isystem $(ZLIB_DIR))$(if $(findstring /xz,$(1)),-isystem $(ZLIB_DIR) -isystem $(XZ_DIR))
