@@ -29,13 +29,11 @@ static void add_bank(paddr_t base, uint64_t size) {
 static void check_apart(const char *what, struct fdt_range other, struct fdt_range image) {
     if (other.base >= image.base + image.size || image.base >= other.base + other.size)
         return;
-    panic(
-        "the firmware or boot loader put %s (0x%lx, %lu KiB) over the image (0x%lx, %lu KiB): part of the "
-        "image "
-        "is lost. Use firmware that looks where there is room (OpenSBI's fw_dynamic), a smaller archive, or "
-        "give the archive to the boot loader as its initrd",
-        what, (unsigned long)other.base, (unsigned long)other.size >> 10, (unsigned long)image.base,
-        (unsigned long)image.size >> 10);
+    panic("the firmware or boot loader put %s (0x%lx, %lu KiB) over the image (0x%lx, %lu KiB): part of the "
+          "image is lost. Use firmware that looks where there is room (OpenSBI's fw_dynamic), a smaller "
+          "archive, or give the archive to the boot loader as its initrd",
+          what, (unsigned long)other.base, (unsigned long)other.size >> 10, (unsigned long)image.base,
+          (unsigned long)image.size >> 10);
 }
 
 void ram_init(paddr_t dtb) {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Images patched by `drupe image` boot: in QEMU as ELF and flat, patched again and again, and by U-Boot's booti."""
+import hashlib
 import pathlib
+import random
 import re
 import subprocess
 
@@ -85,6 +87,59 @@ def test_an_image_without_an_archive_takes_the_loaders(archives, tmp_path, kind)
     assert says("small", "built-in") in text and "embedded archive" not in text and status == 0, text
     _, text = machine.run(kernel=out, memory="128M")
     assert "panic" in text and "embedded archive" not in text, text
+
+
+@pytest.fixture(scope="module")
+def image_of_150_mib(archives, tmp_path_factory):
+    """(path, bytes) of the default root's image with a file of 150 MiB behind it."""
+    here = tmp_path_factory.mktemp("150mib")
+    with open(here / "filler", "wb") as file:
+        file.truncate(150 << 20)
+    drupe("pack", f"/filler={here / 'filler'}", "-o", here / "filler.cpio")
+    out = here / "image"
+    drupe("image", "-i", machine.BUILD / "root.cpio", "-i", here / "filler.cpio", "-o", out)
+    (here / "filler").unlink()
+    (here / "filler.cpio").unlink()
+    return out
+
+
+def kilobytes(m, name):
+    return int(re.search(name + r":\s+(\d+)", m.run("cat /proc/meminfo"))[1])
+
+
+def test_150_mib_boot_in_192_mib(boot, image_of_150_mib):
+    """Nothing is copied, so the image and 1 MiB is all it takes; the file is read, and all of it given back."""
+    m = boot(kernel=image_of_150_mib, memory="192M")
+    m.shell()
+    total, free, image = kilobytes(m, "MemTotal"), kilobytes(m, "MemFree"), image_of_150_mib.stat().st_size >> 10
+    assert total - free < image * 1.02 + 1024 + 6 * 1024  # processes and the kernel's tables have the last
+    assert m.run("wc -c /filler").split()[0] == str(150 << 20)
+    m.run("rm /filler")
+    assert kilobytes(m, "MemFree") - free > 149 << 10
+
+
+FW_JUMP = pathlib.Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.elf")
+
+
+def test_a_device_tree_over_the_image_is_said_and_stops_it(boot, image_of_150_mib):
+    """fw_jump puts it 34 MiB behind the start of RAM, whatever is there."""
+    if not FW_JUMP.exists():
+        pytest.skip(f"no {FW_JUMP}; make setup-test installs Debian's opensbi")
+    status, text = machine.run(kernel=image_of_150_mib, memory="512M", extra=["-bios", str(FW_JUMP)])
+    assert "put the device tree (0x82200000" in text and "over the image" in text and "a smaller archive" in text and status != 0
+    boot(memory="512M", extra=["-bios", str(FW_JUMP)]).shell()
+
+
+def test_compressed_archives_take_what_they_are_and_what_they_become(boot, tmp_path):
+    """The peak: compressed and uncompressed together. Of bytes that cannot be compressed, so that both are 36 MiB."""
+    (tmp_path / "noise").write_bytes(random.Random(1).randbytes(36 << 20))
+    drupe("pack", "--compress", "zstd:1", f"/noise={tmp_path / 'noise'}", "-o", tmp_path / "noise.cpio")
+    m = boot(kernel=machine.BUILD / "Image", initrd=tmp_path / "noise.cpio", memory="96M")
+    m.shell()
+    total, free = kilobytes(m, "MemTotal"), kilobytes(m, "MemFree")
+    assert total - free < (37 << 10) + 3 * 1024 + 6 * 1024
+    wanted = hashlib.md5((tmp_path / "noise").read_bytes()).hexdigest()
+    assert m.run("md5sum /noise").split()[0] == wanted
 
 
 @pytest.mark.parametrize("name", ["small", "large"])
