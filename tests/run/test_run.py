@@ -157,7 +157,7 @@ def test_a_script_without_its_interpreter(run, tmp_path):
     assert done.status == 125 and "needs /opt/none, which is neither in the archive nor in a sysroot" in done.err
 
 
-@pytest.mark.parametrize("arguments", [[], ["--mem", "1M", "x"], ["--mem", "x", "x"], ["--smp", "0", "x"], ["--timeout", "0", "x"],
+@pytest.mark.parametrize("arguments", [[], ["--mem", "x", "x"], ["--mem", "0", "x"], ["--smp", "0", "x"], ["--timeout", "0", "x"],
                                        ["--nonsense"], ["--file", "a:b", "x"]])
 def test_misuse(run, arguments):
     done = run(*arguments)
@@ -309,6 +309,14 @@ def test_memory_and_harts(run):
     done = run("--mem", "1G", "--smp", "3", "sh", "-c", "grep MemTotal /proc/meminfo; nproc")
     words = done.text.split()
     assert 900_000 < int(words[1]) <= 1 << 20 and words[3] == "3"
+
+
+def test_memory_for_a_large_image(run, tmp_path):
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(200 << 20)
+    assert run("--file", "large", "stat", "-c", "%s", "/large").text == f"{200 << 20}\n"
+    done = run("--file", "large", "--mem", "128M", "true")
+    assert done.status == 125 and "the image has 202 MiB, and --mem gives the machine 128 MiB; it needs 219 at least" in done.err
 
 
 def test_the_kernels_command_line(run):

@@ -24,6 +24,10 @@
 #define CROSS_ROOT   "/usr/riscv64-linux-gnu" // of Debian's cross compilers
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define GDB_PORT     "1234"
+#define MIB          (1ull << 20)
+#define MEMORY       (256 * MIB) // more if the image is large,
+#define MEMORY_FREE  (128 * MIB) // to leave that much
+#define MEMORY_LEAST (16 * MIB)  // beside the image, for anything to run
 
 // The init's bytes (tools/guest/init.c).
 extern const uint8_t run_init[], run_init_end[];
@@ -46,7 +50,7 @@ static const char help[] =
     "  -f, --file HOST[:GUEST]  add a file or directory; without GUEST as `drupe pack` places it\n"
     "  -a, --also GLOB      add what matches in the sysroots, such as libraries that only dlopen() finds\n"
     "  -e, --env NAME[=VALUE]  a variable for the program; without VALUE as it is here\n"
-    "  -m, --mem SIZE       the machine's memory (256M)\n"
+    "  -m, --mem SIZE       the machine's memory (256M, more for a large image)\n"
     "  -S, --smp N          its number of harts (1)\n"
     "  -t, --timeout SECONDS  end the machine then\n"
     "  -A, --append LINE    more of the kernel's command line\n"
@@ -119,8 +123,8 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
             break;
         case 'm':
             r->memory = parse_size(optarg);
-            if (r->memory < 32u << 20)
-                misuse("run", "--mem is a size such as 256M or 1G, 32M at least, not %s", optarg);
+            if (!r->memory)
+                misuse("run", "--mem is a size such as 256M or 1G, not %s", optarg);
             break;
         case 'S':
             parse_count(optarg, 8, "--smp");
@@ -313,8 +317,17 @@ static int memory_file(const char *name, char **path) {
     return fd;
 }
 
+static void set_memory(struct request *r, uint64_t image_size) {
+    if (!r->memory)
+        r->memory = image_size + MEMORY_FREE > MEMORY ? image_size + MEMORY_FREE : MEMORY;
+    if (r->memory < image_size + MEMORY_LEAST)
+        fail("the image has %llu MiB, and --mem gives the machine %llu MiB; it needs %llu at least",
+             (unsigned long long)(image_size / MIB), (unsigned long long)(r->memory / MIB),
+             (unsigned long long)((image_size + MEMORY_LEAST) / MIB + 1));
+}
+
 // An image in memory, which QEMU inherits: there is nothing to be removed, however this ends. Gives its path.
-static char *make_image(struct view *v, struct image *kernel, const char *command_line) {
+static char *make_image(struct view *v, struct request *r, struct image *kernel, const char *command_line) {
     struct archive_options archive = {.keep_mtime = true};
     struct archive_totals totals;
     char *archive_path, *path;
@@ -328,6 +341,7 @@ static char *make_image(struct view *v, struct image *kernel, const char *comman
     image_write(kernel, bytes, totals.bytes, command_line, path);
     munmap(bytes, totals.bytes);
     close(fd);
+    set_memory(r, image_memory_size(kernel, totals.bytes));
     return path;
 }
 
@@ -420,7 +434,10 @@ static void *make_start(const struct request *r, const char *path, int argc, cha
 
 // ---- all of it
 
-static void print_plan(struct view *v, char **command) {
+static void print_plan(struct view *v, struct request *r) {
+    if (!r->memory)
+        r->memory = MEMORY;
+    char **command = qemu_command(r, r->kernel);
     for (struct entry *e = tree_first(&v->tree); e; e = tree_next(e)) {
         if (S_ISDIR(e->mode))
             continue;
@@ -456,7 +473,7 @@ static void open_standard(void) {
 
 int command_run(int argc, char **argv) {
     struct view base = {.complete = true}, v = {.base = &base};
-    struct request r = {.qemu = "qemu-system-riscv64", .harts = "1", .memory = 256u << 20};
+    struct request r = {.qemu = "qemu-system-riscv64", .harts = "1"};
     struct image kernel;
     struct machine m = {.name = NULL};
     set_exit_statuses(MACHINE_ERROR, MACHINE_ERROR);
@@ -466,7 +483,7 @@ int command_run(int argc, char **argv) {
     read_base(&r, &kernel, &base);
     char *path = make_root(&v, &r, argv[optind]);
     if (r.dry_run)
-        print_plan(&v, qemu_command(&r, r.kernel));
+        print_plan(&v, &r);
     add_base(&v);
     add_init(&v);
     if (complaints())
@@ -474,7 +491,8 @@ int command_run(int argc, char **argv) {
     m.name = argv[optind];
     m.start = make_start(&r, path, argc - optind, argv + optind, &m.start_size);
     char *line = command_line_of(&r, &kernel);
-    m.command = qemu_command(&r, make_image(&v, &kernel, line));
+    const char *image = make_image(&v, &r, &kernel, line);
+    m.command = qemu_command(&r, image);
     m.timeout = r.timeout;
     m.log = r.log;
     m.verbose = r.verbose;
