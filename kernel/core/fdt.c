@@ -183,6 +183,8 @@ const char *fdt_model(void) {
     return model ? model : "unknown machine";
 }
 
+#define HWCAP_KEPT 0x112d // imafdc: the extensions whose state a thread keeps
+
 static unsigned long isa_letters(const char *s) {
     unsigned long bits = 0;
     if (!strncmp(s, "rv64", 4))
@@ -216,7 +218,7 @@ void fdt_read_harts(unsigned long boot_hartid) {
         if (id == boot_hartid) {
             const char *string = get_property(node, "riscv,isa", NULL);
             isa = string ? string : isa;
-            arch_hwcap = isa_letters(isa);
+            arch_hwcap = isa_letters(isa) & HWCAP_KEPT;
             arch_has_sstc = strstr(isa, "_sstc") != NULL;
         } else if (hart_count < MAX_HARTS) {
             harts[hart_count] = (struct hart){.id = hart_count, .hartid = id};

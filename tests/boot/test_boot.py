@@ -125,3 +125,10 @@ def test_a_fault_of_a_program_is_one_line_in_the_log(boot, musl_gcc, cpio, tmp_p
     assert "139" in m.run("/crash; echo $?")
     out = m.run("dmesg | grep crash")
     assert len(out.strip().splitlines()) == 1 and "signal 11" in out and "10" in out
+
+
+def test_programs_are_told_only_of_extensions_whose_state_is_kept(boot):
+    m = boot(extra=["-cpu", "rv64,v=true"])
+    assert "rv64imafdcv" in m.shell()
+    words = m.run("od -A n -t x8 -v /proc/self/auxv").split()
+    assert dict(zip(words[::2], words[1::2]))[f"{16:016x}"] == f"{0x112d:016x}"  # AT_HWCAP: imafdc
