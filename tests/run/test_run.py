@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import time
@@ -337,14 +338,17 @@ def test_dry_run_says_what_would_be_run(run, compiled):
     assert lines[-1].startswith("qemu-system-riscv64 -machine virt -m 65536K -smp 1 ")
 
 
-def test_gdb_can_connect_before_the_kernel_starts(compiled):
+def test_gdb_can_connect_before_the_kernel_starts():
     with subprocess.Popen([DRUPE, "run", "--gdb", "true"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        assert b"target remote :1234" in process.stderr.readline()
-        done = subprocess.run(["gdb-multiarch", "-batch", "-ex", "target remote :1234", "-ex", "break kernel_main", "-ex", "continue",
-                               "-ex", "delete", "-ex", "detach", machine.BUILD / "drupe.elf"], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
-        assert process.wait(LIMIT) == 0, done.stdout.decode()
-        assert b"kernel_main" in done.stdout
+        try:
+            target = re.search(r"'(target remote :\d+)'", process.stderr.readline().decode())[1]
+            done = subprocess.run(["gdb-multiarch", "-batch", "-ex", target, "-ex", "break kernel_main", "-ex", "continue", "-ex", "delete",
+                                   "-ex", "detach", machine.BUILD / "drupe.elf"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
+            assert process.wait(LIMIT) == 0, done.stdout.decode()
+            assert b"kernel_main" in done.stdout
+        finally:
+            process.kill()
 
 
 def test_hello_is_there_before_one_would_wait(run, compiled):

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "archive.h"
@@ -23,7 +25,7 @@
 #define INIT         ".drupe-run"             // its name in the root, which it removes
 #define CROSS_ROOT   "/usr/riscv64-linux-gnu" // of Debian's cross compilers
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define GDB_PORT     "1234"
+#define GDB_PORT     1234 // or one of the next that is free
 #define MIB          (1ull << 20)
 #define MEMORY       (256 * MIB) // more if the image is large,
 #define MEMORY_FREE  (128 * MIB) // to leave that much
@@ -58,7 +60,8 @@ static const char help[] =
     "  -b, --bare           leave out the kernel's own root\n"
     "  -q, --qemu PROGRAM   instead of qemu-system-riscv64\n"
     "  -l, --log FILE       what firmware and kernel say goes there, all of it\n"
-    "  -g, --gdb            wait for gdb to connect (port " GDB_PORT ") before the kernel starts\n"
+    "  -g, --gdb            wait for gdb to connect (port 1234, or the next free one) before the kernel "
+    "starts\n"
     "  -n, --dry-run        say what would be run, and with which files\n"
     "  -v, --verbose        show all that firmware and kernel say on standard error\n"
     "  -h, --help           this text\n"
@@ -74,7 +77,7 @@ struct request {
     const char *kernel, *qemu, *append, *log;
     const char *harts;
     uint64_t memory;
-    unsigned int timeout;
+    unsigned int timeout, gdb_port;
     bool bare, gdb, dry_run, verbose;
 };
 
@@ -353,6 +356,7 @@ static char *command_line_of(const struct request *r, const struct image *kernel
 
 static char **qemu_command(const struct request *r, const char *image) {
     char *memory = xasprintf("%lluK", (unsigned long long)(r->memory >> 10));
+    char *gdb = xasprintf("tcp:127.0.0.1:%u", r->gdb_port);
     const char *words[] = {r->qemu,
                            "-machine",
                            "virt",
@@ -371,12 +375,13 @@ static char **qemu_command(const struct request *r, const char *image) {
                            image,
                            r->gdb ? "-S" : NULL,
                            "-gdb",
-                           "tcp:127.0.0.1:" GDB_PORT,
+                           gdb,
                            NULL};
     char **command = xcalloc(sizeof(words) / sizeof(words[0]), sizeof(char *));
     for (size_t i = 0; words[i]; i++)
         command[i] = xstrdup(words[i]);
     free(memory);
+    free(gdb);
     return command;
 }
 
@@ -454,11 +459,25 @@ static void print_plan(struct view *v, struct request *r) {
     exit(fflush(stdout) == 0 ? EXIT_SUCCESS : MACHINE_ERROR);
 }
 
+static unsigned int free_port(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    for (unsigned int port = GDB_PORT; port < GDB_PORT + 100; port++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+        address.sin_port = htons((uint16_t)port);
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        bool is_free = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+        close(fd);
+        if (is_free)
+            return port;
+    }
+    fail("no port from %u to %u is free for gdb", GDB_PORT, GDB_PORT + 99);
+}
+
 static void tell_of_gdb(const struct request *r) {
     size_t length = strlen(r->kernel);
     bool flat = length >= 5 && strcmp(r->kernel + length - 5, "Image") == 0;
-    note("waiting: gdb-multiarch -ex 'target remote :" GDB_PORT "' %.*s%s", (int)(flat ? length - 5 : length),
-         r->kernel, flat ? "drupe.elf" : "");
+    note("waiting: gdb-multiarch -ex 'target remote :%u' %.*s%s", r->gdb_port,
+         (int)(flat ? length - 5 : length), r->kernel, flat ? "drupe.elf" : "");
 }
 
 // Descriptors 0 to 2 are open, whatever we were given: others must not get these numbers.
@@ -491,6 +510,8 @@ int command_run(int argc, char **argv) {
     m.name = argv[optind];
     m.start = make_start(&r, path, argc - optind, argv + optind, &m.start_size);
     char *line = command_line_of(&r, &kernel);
+    if (r.gdb)
+        r.gdb_port = free_port();
     const char *image = make_image(&v, &r, &kernel, line);
     m.command = qemu_command(&r, image);
     m.timeout = r.timeout;
