@@ -43,33 +43,65 @@ static inline uint32_t load4(const uint8_t *aligned) {
     return word;
 }
 
-// Converts the field that begins two bytes behind `at`.
-static __attribute__((noinline)) uint32_t convert(const uint8_t *at, uint64_t *bad) {
-    return hex8(load4(at) >> 16 | (uint64_t)load4(at + 4) << 16 | (uint64_t)load4(at + 8) << 48, bad);
+// Whether any of the fields `from` to `to` differs from the header before, whose words are kept. A field is the
+// upper half of a word, the next word, and the lower half of the third.
+static inline __attribute__((always_inline)) bool fields_differ(const uint8_t *header, const uint32_t *old,
+                                                                unsigned int from, unsigned int to) {
+    unsigned int first = 1 + 2 * from, last = 3 + 2 * to;
+    uint32_t change = (load4(header + 4 * first) ^ old[first]) >> 16;
+    change |= (load4(header + 4 * last) ^ old[last]) << 16;
+#pragma GCC unroll 16
+    for (unsigned int i = first + 1; i < last; i++)
+        change |= load4(header + 4 * i) ^ old[i];
+    return change != 0;
+}
+
+// The field's last two digits, in the lower half of `digits`. Mostly nothing else of it has changed.
+static inline uint32_t hex2(uint32_t digits, uint64_t *bad) {
+    uint32_t value = 0;
+    for (int i = 0; i < 2; i++, digits >>= 8) {
+        uint32_t figure = (digits & 0xff) - '0', letter = ((digits & 0xff) | 0x20) - 'a';
+        if (figure > 9 && letter > 5)
+            *bad = 1;
+        value = value << 4 | (figure <= 9 ? figure : letter + 10);
+    }
+    return value;
+}
+
+// Converts these fields, and keeps their words.
+static __attribute__((noinline)) uint64_t take_fields(struct cpio_reader *r, const uint8_t *header,
+                                                      unsigned int from, unsigned int to) {
+    uint64_t bad = 0;
+    for (unsigned int i = from; i <= to; i++) {
+        const uint8_t *at = header + 4 + 8 * i;
+        uint32_t *old = &r->words[1 + 2 * i], first = load4(at), middle = load4(at + 4), last = load4(at + 8);
+        if ((first ^ old[0]) >> 16 | (middle ^ old[1])) {
+            r->fields[i] = hex8(first >> 16 | (uint64_t)middle << 16 | (uint64_t)last << 48, &bad);
+            old[0] = (old[0] & 0xffff) | (first & 0xffff0000);
+            old[1] = middle;
+        } else {
+            r->fields[i] = (r->fields[i] & ~0xffu) | hex2(last, &bad);
+        }
+        old[2] = (old[2] & 0xffff0000) | (last & 0xffff);
+    }
+    return bad;
 }
 
 // Converts the header at `header`, aligned to 4, with two readable bytes behind it. False where it is none. Of
-// what it has in common with the one before, which is most of it, the result is known.
+// what it has in common with the one before, which is most of it, the result is known: it is compared in
+// groups of fields that change together.
 static bool parse_header(struct cpio_reader *r, const uint8_t *header) {
-    const uint8_t *at = header + 4; // fields begin in the middle of a word
-    uint32_t first = load4(at), *old = &r->words[1];
+    static const struct {
+        uint8_t from, to;
+    } groups[] = {{0, 0}, {1, 5}, {6, 6}, {7, 10}, {11, 11}, {12, 12}};
     uint64_t bad = 0;
-    if (load4(header) != MAGIC_0707 || ((uint16_t)first != MAGIC_01 && (uint16_t)first != MAGIC_02))
+    uint16_t kind = (uint16_t)load4(header + 4);
+    if (load4(header) != MAGIC_0707 || (kind != MAGIC_01 && kind != MAGIC_02))
         return false;
-    uint32_t change = first ^ *old; // in the word that the field begins in
-    *old = first;
-#pragma GCC unroll 13
-    for (unsigned int i = 0; i < CPIO_FIELDS; i++) {
-        uint32_t middle = load4(at + 8 * i + 4), last = load4(at + 8 * i + 8);
-        uint32_t last_change = last ^ old[2 * i + 2];
-        // The field is the upper half of the first word, the middle one, and the lower half of the last.
-        if (__builtin_expect((change >> 16 | last_change << 16 | (middle ^ old[2 * i + 1])) != 0, 0)) {
-            r->fields[i] = convert(at + 8 * i, &bad);
-            old[2 * i + 1] = middle;
-        }
-        old[2 * i + 2] = last;
-        change = last_change;
-    }
+#pragma GCC unroll 6
+    for (unsigned int i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+        if (fields_differ(header, r->words, groups[i].from, groups[i].to))
+            bad |= take_fields(r, header, groups[i].from, groups[i].to);
     return bad == 0; // if not, the walk ends here
 }
 
@@ -185,15 +217,42 @@ static bool read_header(struct cpio_reader *r) {
     return parse_header(r, copy);
 }
 
-// Measures the name, which has a NUL somewhere.
-static inline void scan_name(struct cpio_entry *entry, const char *name) {
-    const char *p = name, *base = name;
+// Whether the name, of `size` bytes with its NUL, begins with the prefix. Both have the same alignment, 2 behind
+// a multiple of 4, if the header is aligned, so that four bytes go at once.
+static inline bool has_prefix(const struct cpio_prefix *prefix, const char *name, uint32_t size) {
+    const char *p = prefix->text, *end = p + prefix->length;
+    if (size <= prefix->length)
+        return false;
+    if (((uintptr_t)name & 3) == CPIO_NAME_ALIGNMENT && prefix->length >= 2) {
+        uint16_t a, b;
+        __builtin_memcpy(&a, __builtin_assume_aligned(name, 2), 2);
+        __builtin_memcpy(&b, __builtin_assume_aligned(p, 2), 2);
+        if (a != b)
+            return false;
+        name += 2;
+        for (p += 2; end - p >= 4; p += 4, name += 4)
+            if (load4((const uint8_t *)name) != load4((const uint8_t *)p))
+                return false;
+    }
+    while (p < end)
+        if (*name++ != *p++)
+            return false;
+    return true;
+}
+
+// Measures the name of `size` bytes, the last of which is NUL.
+static inline void scan_name(const struct cpio_reader *r, struct cpio_entry *entry, const char *name,
+                             uint32_t size) {
+    bool known = r->prefix && has_prefix(r->prefix, name, size);
+    uint32_t start = known ? r->prefix->length : 0;
+    const char *p = name + start, *base = p;
     for (char c; (c = *p) != '\0'; p++)
         if (c == '/')
             base = p + 1;
     entry->name = name;
     entry->name_length = (uint32_t)(p - name);
     entry->base = (uint32_t)(base - name);
+    entry->in_prefix = known && entry->base == start;
 }
 
 static inline uint64_t align4(uint64_t n) {
@@ -228,9 +287,9 @@ enum cpio_result cpio_next(struct cpio_reader *r, struct cpio_entry *entry) {
         return result;
     if (!read_header(r))
         return bad_header(r);
-#pragma GCC unroll 13
-    for (unsigned int i = 0; i < CPIO_FIELDS; i++)
-        entry->fields[i] = r->fields[i];
+#pragma GCC unroll 8
+    for (unsigned int i = 0; i < CPIO_FIELD_PAIRS; i++)
+        entry->pairs[i] = r->pairs[i];
     r->in_archive = true;
 
     uint64_t header = r->position, name_offset = header + CPIO_HEADER_SIZE;
@@ -243,7 +302,7 @@ enum cpio_result cpio_next(struct cpio_reader *r, struct cpio_entry *entry) {
         return fail_part(r, CPIO_NAME_NO_NUL, name_offset, name_size, name, name_size);
     entry->name_length = 0;
     if (name_usable)
-        scan_name(entry, name);
+        scan_name(r, entry, name, name_size);
 
     uint64_t data_offset = r->base + align4(name_offset + name_size - r->base);
     if (data_offset > r->size)

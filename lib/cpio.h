@@ -18,9 +18,13 @@
 
 #define CPIO_HEADER_SIZE  110
 #define CPIO_FIELDS       13
+#define CPIO_FIELD_PAIRS  7
 #define CPIO_HEADER_WORDS 28   // of 4 bytes; the last one reaches two bytes behind it
 #define CPIO_PATH_MAX     4096 // largest name field, NUL and padding included
 #define CPIO_TRAILER_NAME "TRAILER!!!"
+
+#define CPIO_NAME_ALIGNMENT                                                                                  \
+    (CPIO_HEADER_SIZE & 3) // what an address of a name is, modulo 4, behind an aligned header
 
 // Types in an entry's mode: the format's own numbers, and those of st_mode on Linux.
 #define CPIO_IFMT   0170000u
@@ -90,22 +94,34 @@ struct cpio_entry {
             uint32_t name_size; // of the name field, NUL and padding included
             uint32_t checksum;
         };
+        uint64_t pairs[CPIO_FIELD_PAIRS]; // to copy them
     };
     bool has_checksum; // crc format
+    bool in_prefix;    // the name is the reader's prefix and one part without a slash
+};
+
+// How names probably begin: the directory of the name before.
+struct cpio_prefix {
+    const char *text; // ends with '/', or is empty; at CPIO_NAME_ALIGNMENT behind a multiple of 4
+    uint32_t length;
 };
 
 struct cpio_reader {
     const uint8_t *buffer;
     uint64_t size;
-    uint64_t position; // where the next header is looked for
-    uint64_t base;     // first byte of the current archive
-    uint32_t archive;  // its number, 0 before the first
-    uint32_t index;    // entries of it so far
-    bool in_archive;   // a header was read and no trailer since
-    bool failed;       // CPIO_ERROR was given
+    uint64_t position;                // where the next header is looked for
+    uint64_t base;                    // first byte of the current archive
+    uint32_t archive;                 // its number, 0 before the first
+    uint32_t index;                   // entries of it so far
+    bool in_archive;                  // a header was read and no trailer since
+    bool failed;                      // CPIO_ERROR was given
+    const struct cpio_prefix *prefix; // the caller's, which may change it between calls; NULL: none
     struct cpio_error error;
     uint32_t words[CPIO_HEADER_WORDS]; // the last header, and what its fields mean
-    uint32_t fields[CPIO_FIELDS];
+    union {
+        uint32_t fields[CPIO_FIELDS];
+        uint64_t pairs[CPIO_FIELD_PAIRS];
+    };
 };
 
 // Starts a walk over `size` bytes at `buffer`, which must stay as they are until the walk is done.

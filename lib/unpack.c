@@ -10,9 +10,8 @@
 #include "lib/tree.h"
 
 #define LINK_TARGET_MAX 4095
-#define FOLLOW_MAX      40                     // symlinks on one way, as in Linux
-#define NAME_ALIGNMENT  (CPIO_HEADER_SIZE & 3) // of names behind aligned headers
-#define SKIPPED         1                      // the entry was reported and is done with
+#define FOLLOW_MAX      40 // symlinks on one way, as in Linux
+#define SKIPPED         1  // the entry was reported and is done with
 
 struct unpack_link {
     RB_ENTRY(unpack_link) tree;
@@ -308,7 +307,7 @@ static int step(struct unpack *u, struct unpack_node **dir, const char *part, si
 
 // Forgets the remembered parent: a directory or symlink it may lead through is gone.
 static void parent_forget(struct unpack *u) {
-    u->parent_length = 0;
+    u->parent.length = 0;
     u->parent_node = u->root;
     u->depth = 0;
 }
@@ -316,36 +315,11 @@ static void parent_forget(struct unpack *u) {
 // The bytes at the beginning that `name` has in common with the remembered parent.
 static uint32_t common_length(const struct unpack *u, const char *name, uint32_t length) {
     uint32_t i = 0;
-    if (length > u->parent_length)
-        length = u->parent_length;
-    while (i < length && name[i] == u->parent[i])
+    if (length > u->parent.length)
+        length = u->parent.length;
+    while (i < length && name[i] == u->parent.text[i])
         i++;
     return i;
-}
-
-// True if the name begins with the remembered parent, which it is long enough for. The parent has the alignment
-// that names in headers have (unpack_begin()), so four bytes go at once.
-static inline bool is_parent(const struct unpack *u, const char *name) {
-    const char *parent = u->parent, *end = parent + u->parent_length;
-    if (((uintptr_t)name & 3) == NAME_ALIGNMENT && end - parent >= 2) {
-        uint16_t a, b;
-        __builtin_memcpy(&a, __builtin_assume_aligned(name, 2), 2);
-        __builtin_memcpy(&b, __builtin_assume_aligned(parent, 2), 2);
-        if (a != b)
-            return false;
-        name += 2;
-        for (parent += 2; end - parent >= 4; parent += 4, name += 4) {
-            uint32_t c, d;
-            __builtin_memcpy(&c, __builtin_assume_aligned(name, 4), 4);
-            __builtin_memcpy(&d, __builtin_assume_aligned(parent, 4), 4);
-            if (c != d)
-                return false;
-        }
-    }
-    while (parent < end)
-        if (*name++ != *parent++)
-            return false;
-    return true;
 }
 
 // Finds, or makes, the directory that the first `length` bytes of `name` lead to (they end with '/', or there
@@ -356,7 +330,7 @@ static int parent_walk(struct unpack *u, const char *name, uint32_t length, int6
         u->depth--;
     uint32_t at = u->depth ? u->levels[u->depth - 1].length : 0;
     struct unpack_node *node = u->depth ? u->levels[u->depth - 1].node : u->root;
-    __builtin_memcpy(u->parent + at, name + at, length - at);
+    __builtin_memcpy(u->names + CPIO_NAME_ALIGNMENT + at, name + at, length - at);
     while (at < length) {
         uint32_t start = at;
         while (name[at] != '/')
@@ -372,12 +346,13 @@ static int parent_walk(struct unpack *u, const char *name, uint32_t length, int6
             u->levels[u->depth++].node = node;
         }
     }
-    u->parent_length = length;
+    u->parent.length = length;
     u->parent_node = node;
     return 0;
 }
 
-static int find_place(struct unpack *u, const struct cpio_entry *e, struct place *place) {
+static __attribute__((noinline)) int find_other_place(struct unpack *u, const struct cpio_entry *e,
+                                                      struct place *place) {
     const char *name = e->name;
     uint32_t base = e->base, end = e->name_length;
     if (base == end) { // ends with '/': what counts is before it
@@ -386,18 +361,23 @@ static int find_place(struct unpack *u, const struct cpio_entry *e, struct place
         for (base = end; base && name[base - 1] != '/';)
             base--;
     }
-    if (base != u->parent_length || !is_parent(u, name)) {
-        int err = parent_walk(u, name, base, e->mtime);
-        if (err)
-            return err;
-    }
+    int err = parent_walk(u, name, base, e->mtime);
+    if (err)
+        return err;
     *place = (struct place){.dir = u->parent_node, .name = name + base, .length = end - base};
-    if (name[base] != '.' ||
-        (!pathname_is_dot(place->name, place->length) && !pathname_is_dot_dot(place->name, place->length)))
-        return 0;
-    int err = step(u, &place->dir, place->name, place->length, e->mtime);
-    place->length = 0;
+    if (pathname_is_dot(place->name, place->length) || pathname_is_dot_dot(place->name, place->length)) {
+        err = step(u, &place->dir, place->name, place->length, e->mtime);
+        place->length = 0;
+    }
     return err;
+}
+
+static inline int find_place(struct unpack *u, const struct cpio_entry *e, struct place *place) {
+    if (!e->in_prefix || e->base == e->name_length || e->name[e->base] == '.')
+        return find_other_place(u, e, place);
+    *place =
+        (struct place){.dir = u->parent_node, .name = e->name + e->base, .length = e->name_length - e->base};
+    return 0;
 }
 
 // ---- making things ----
@@ -582,7 +562,8 @@ int unpack_begin(struct unpack *u, const struct unpack_sink *sink, void *ctx, st
     *u = (struct unpack){.sink = sink, .ctx = ctx, .root = root};
     parent_forget(u);
     u->names = sink->alloc(ctx, CPIO_PATH_MAX);
-    u->parent = u->names + NAME_ALIGNMENT; // it is shorter than a name by one byte, and that by its NUL
+    u->parent.text =
+        u->names + CPIO_NAME_ALIGNMENT; // it is shorter than a name by one byte, and that by its NUL
     u->text = sink->alloc(ctx, UNPACK_TEXT_MAX);
     if (u->names && u->text)
         return 0;

@@ -127,9 +127,8 @@ struct unpack {
     struct unpack_node *root;
     struct unpack_summary summary;
     // The last parent directory: its name as the archive wrote it, and the nodes of its leading directories.
-    char *names;  // CPIO_PATH_MAX bytes
-    char *parent; // in there
-    uint32_t parent_length;
+    char *names;               // CPIO_PATH_MAX bytes
+    struct cpio_prefix parent; // in there
     struct unpack_node *parent_node;
     uint32_t depth; // nodes known of it
     struct {

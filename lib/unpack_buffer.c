@@ -124,6 +124,7 @@ static int walk(struct unpack *u, const uint8_t *bytes, uint64_t size, uint64_t 
     cpio_open(&reader, bytes, size);
     reader.position = *position;
     reader.archive = (uint32_t)u->archives;
+    reader.prefix = &u->parent;
     for (bool at_end = false; !at_end && !err;) {
         switch (cpio_next(&reader, &entry)) {
         case CPIO_ENTRY:
