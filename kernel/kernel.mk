@@ -80,6 +80,9 @@ $(KERNEL_OBJ_DIR)/arch/riscv/early.o: KERNEL_CFLAGS += -fno-jump-tables
 # The functions between a system call's entry and its work only pass arguments on: no frames, so that they become jumps.
 $(KERNEL_OBJ_DIR)/sys/dispatch.o: KERNEL_CFLAGS += -fomit-frame-pointer
 
+# Functions that call none and are called everywhere: a fault in one shows its caller as ra.
+$(KERNEL_OBJ_DIR)/lib/string.o: KERNEL_CFLAGS += -fomit-frame-pointer
+
 # ---- the vDSO: a shared object of its own, embedded by vdso.S
 
 VDSO_DIR := $(KERNEL_OBJ_DIR)/vdso

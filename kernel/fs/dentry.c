@@ -42,7 +42,7 @@ struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len)
     struct dentry *d = kmalloc(sizeof(*d) + len + 1);
     if (!d)
         return NULL;
-    memset(d, 0, sizeof(*d));
+    __builtin_memset(d, 0, sizeof(*d)); // in line
     ref_init(&d->refs);
     spin_init(&d->lock);
     RB_INIT(&d->children);
@@ -134,7 +134,7 @@ static bool same_hash(const struct dentry *a, const struct dentry *b) {
     return a->key >> EQUAL_BITS == b->key >> EQUAL_BITS;
 }
 
-struct dentry *dentry_insert_new(struct dentry *d) {
+bool dentry_insert_new(struct dentry *d) {
     struct dentry *parent = d->parent, *other;
     spin_lock(&parent->lock);
     while ((other = RB_INSERT(dentry_tree, &parent->children, d))) {
@@ -150,14 +150,12 @@ struct dentry *dentry_insert_new(struct dentry *d) {
     }
     d->in_tree = true;
     parent->child_count++;
-    dentry_get(d);
     spin_unlock(&parent->lock);
-    return NULL;
+    return true;
 
 taken:
-    dentry_get(other);
     spin_unlock(&parent->lock);
-    return other;
+    return false;
 }
 
 void dentry_remove(struct dentry *d) {

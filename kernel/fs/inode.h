@@ -214,8 +214,8 @@ static inline void dentry_get(struct dentry *d) {
 void dentry_put(struct dentry *d);
 // Puts d into its parent's tree, which takes a reference; and out again: then it is dead.
 void dentry_insert(struct dentry *d);
-// The same, unless the name is taken: then gives who has it, referenced. Else NULL.
-struct dentry *dentry_insert_new(struct dentry *d);
+// The same with the caller's own reference, unless the name is taken: then false, and nothing has changed.
+bool dentry_insert_new(struct dentry *d);
 void dentry_remove(struct dentry *d);
 // Gives d, in the tree, the place of `name` (kmalloc'ed, taken over) in `dir`. What `victim` (NULL: nothing)
 // names there goes; or, with `other_name`, it takes d's old place under that name (taken over, too).

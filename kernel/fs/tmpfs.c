@@ -35,7 +35,7 @@ static struct mount *internal_mount; // [I] where files without a name are
 
 // ---- inodes
 
-static struct inode *tmpfs_inode(struct superblock *sb, mode_t mode, const struct inode *dir) {
+static struct inode *tmpfs_inode(struct superblock *sb, mode_t mode) {
     if (sb->max_inodes && __atomic_add_fetch(&sb->used_inodes, 1, __ATOMIC_RELAXED) > sb->max_inodes) {
         __atomic_fetch_sub(&sb->used_inodes, 1, __ATOMIC_RELAXED);
         return ERR_PTR(-ENOSPC);
@@ -43,7 +43,6 @@ static struct inode *tmpfs_inode(struct superblock *sb, mode_t mode, const struc
     struct inode *inode = S_ISREG(mode) ? inode_create_in(files, sb, mode) : inode_create(sb, mode);
     if (!inode)
         return ERR_PTR(-ENOMEM);
-    inode_init_owner(inode, dir);
     inode->ops = &special_ops;
     if (S_ISREG(mode)) {
         inode->private_data = &((struct tmpfs_file *)inode)->data;
@@ -72,9 +71,10 @@ void tmpfs_inode_free(struct inode *inode) {
 // ---- directories
 
 static int tmpfs_create(struct inode *dir, struct dentry *d, mode_t mode, dev_t rdev) {
-    struct inode *inode = tmpfs_inode(dir->sb, mode, dir);
+    struct inode *inode = tmpfs_inode(dir->sb, mode);
     if (IS_ERR(inode))
         return PTR_ERR(inode);
+    inode_init_owner(inode, dir);
     inode->rdev = rdev;
     d->inode = inode;
     return 0;
@@ -374,23 +374,50 @@ void tmpfs_set_borrowed(struct inode *inode, const void *data, uint64_t size) {
     mutex_lock(&inode->lock);
     tmpfs_cut(inode, 0);
     spin_lock(&inode->spin);
-    tmpfs_borrow_new(inode, data, size);
+    tmpfs_begin_borrowing(tmpfs_data(inode), data, size);
+    WRITE_ONCE(inode->size, size);
     spin_unlock(&inode->spin);
     mutex_unlock(&inode->lock);
 }
 
-void tmpfs_borrow_new(struct inode *inode, const void *data, uint64_t size) {
-    tmpfs_begin_borrowing(tmpfs_data(inode), data, size);
-    WRITE_ONCE(inode->size, size);
+int tmpfs_unpack(struct dentry *dir, const char *name, size_t len, const struct unpack_attr *attr,
+                 const void *data, uint64_t size, struct dentry **out) {
+    if (len > NAME_MAX)
+        return -ENAMETOOLONG;
+    struct dentry *d = dentry_alloc(dir, name, len);
+    if (!d)
+        return -ENOMEM;
+    struct inode *inode = tmpfs_inode(dir->inode->sb, attr->mode);
+    if (IS_ERR(inode)) {
+        dentry_put(d);
+        return PTR_ERR(inode);
+    }
+    d->inode = inode; // nobody else knows it
+    inode->uid = attr->uid == UNPACK_NO_OWNER ? 0 : attr->uid;
+    inode->gid = attr->gid == UNPACK_NO_OWNER ? 0 : attr->gid;
+    inode->atime = inode->mtime = attr->mtime * NSEC_PER_SEC;
+    if (!dentry_insert_new(d)) {
+        dentry_put(d);
+        return -EEXIST;
+    }
+    if (!S_ISREG(attr->mode)) {
+        inode->rdev = MKDEV(attr->rdev_major, attr->rdev_minor);
+    } else if (size) {
+        tmpfs_begin_borrowing(tmpfs_data(inode), data, size);
+        inode->size = size;
+    }
+    *out = d;
+    return 0;
 }
 
 // ---- files without a name
 
 static struct file *create_unnamed(const char *name, uint64_t size, int flags, unsigned int seals) {
     struct superblock *sb = internal_mount->sb;
-    struct inode *inode = tmpfs_inode(sb, S_IFREG | 0777, NULL);
+    struct inode *inode = tmpfs_inode(sb, S_IFREG | 0777);
     if (IS_ERR(inode))
         return ERR_PTR(PTR_ERR(inode));
+    inode_init_owner(inode, NULL);
     struct dentry *d = dentry_alloc(internal_mount->root, name, MIN(strlen(name), (size_t)255));
     if (!d) {
         inode_put(inode);
@@ -555,7 +582,7 @@ struct dentry *tmpfs_create_instance(const struct fs_type *type, const char *opt
         return ERR_PTR(-ENOMEM);
     sb->max_pages = options && !o.size ? default_pages() : (o.size + PAGE_SIZE - 1) >> PAGE_SHIFT;
     sb->max_inodes = o.inodes;
-    struct inode *inode = tmpfs_inode(sb, S_IFDIR | o.mode, NULL);
+    struct inode *inode = tmpfs_inode(sb, S_IFDIR | o.mode);
     superblock_put(sb); // the inode holds it
     if (IS_ERR(inode))
         return ERR_PTR(PTR_ERR(inode));

@@ -3,6 +3,7 @@
 // tmpfs(5).
 #pragma once
 #include "fs/file.h"
+#include "lib/unpack.h"
 
 extern struct fs_type tmpfs_type;
 
@@ -20,8 +21,13 @@ struct file *__must_check tmpfs_create_memfd(const char *name, unsigned int flag
 // from now on: nothing is copied until a page is mapped or written. Whole pages go to the allocator when the
 // file lets go of them. The old content goes.
 void tmpfs_set_borrowed(struct inode *inode, const void *data, uint64_t size);
-// The same for a file that is empty and that nobody else knows yet.
-void tmpfs_borrow_new(struct inode *inode, const void *data, uint64_t size);
+// Makes a file, device, FIFO or socket for the unpacker, before there are programs: nobody else changes names in `dir`,
+// and its times stay. A regular file's content is borrowed as above. *out is not referenced: its name keeps it.
+// -EEXIST, -ENAMETOOLONG, -ENOSPC, -ENOMEM.
+
+int __must_check tmpfs_unpack(struct dentry *dir, const char *name, size_t len,
+                              const struct unpack_attr *attr, const void *data, uint64_t size,
+                              struct dentry **out);
 // F_ADD_SEALS, F_GET_SEALS of a memfd. -EINVAL for other files.
 int __must_check tmpfs_add_seals(struct file *f, unsigned int seals);
 int __must_check tmpfs_get_seals(struct file *f);

@@ -70,34 +70,6 @@ static int make_link(struct inode *dir, struct dentry *d, const void *target) {
     return dir->ops->link ? dir->ops->link(dir, d, (struct inode *)target) : -EPERM;
 }
 
-int vfs_unpack(struct dentry *dir, const char *name, size_t len, dev_t rdev, const struct iattr *attr,
-               struct dentry **out) {
-    if (len > NAME_MAX)
-        return -ENAMETOOLONG;
-    struct dentry *d = dentry_alloc(dir, name, len);
-    if (!d)
-        return -ENOMEM;
-    int err = dir->inode->ops->create(dir->inode, d, attr->mode, rdev);
-    if (!err) {
-        struct inode *inode = d->inode; // nobody else knows it
-        inode->mode = attr->mode;
-        if (attr->valid & ATTR_UID)
-            inode->uid = attr->uid;
-        if (attr->valid & ATTR_GID)
-            inode->gid = attr->gid;
-        inode->atime = attr->atime;
-        inode->mtime = attr->mtime;
-        *out = dentry_insert_new(d);
-        if (!*out) {
-            *out = d;
-            return 0;
-        }
-        err = -EEXIST;
-    }
-    dentry_put(d);
-    return err;
-}
-
 int vfs_create(struct dentry *dir, const char *name, size_t len, mode_t mode, dev_t rdev,
                struct dentry **out) {
     struct node_args args = {mode, rdev};

@@ -11,10 +11,6 @@
 // directory has been removed), -EPERM (not possible there), -ENOSPC, -ENOMEM, -EROFS.
 int __must_check vfs_create(struct dentry *dir, const char *name, size_t len, mode_t mode, dev_t rdev,
                             struct dentry **out);
-// vfs_create() for unpacking, before there are programs: a name that is mostly new, in a tmpfs whose names nobody else
-// changes meanwhile; all attributes at once (attr->mode with the type). The directory's times stay.
-int __must_check vfs_unpack(struct dentry *dir, const char *name, size_t len, dev_t rdev,
-                            const struct iattr *attr, struct dentry **out);
 int __must_check vfs_mkdir(struct dentry *dir, const char *name, size_t len, mode_t mode,
                            struct dentry **out);
 int __must_check vfs_symlink(struct dentry *dir, const char *name, size_t len, const char *target,

@@ -99,19 +99,13 @@ static int create(void *ctx, struct unpack_node *dir, const char *name, size_t l
                   const struct unpack_attr *attr, struct unpack_span *span, struct unpack_node **out) {
     (void)ctx;
     struct dentry *d;
-    struct iattr a = iattr_of(attr);
-    int err = vfs_unpack(dentry_of(dir), name, length, MKDEV(attr->rdev_major, attr->rdev_minor), &a, &d);
-    if (!err) {
-        if (S_ISREG(attr->mode) && span->size) {
-            tmpfs_borrow_new(d->inode, span->data, span->size);
-            hold_end(span);
-        }
-        if (out)
-            *out = node_of(d);
-    }
-    if (!err || err == -EEXIST)
-        dentry_put(d); // its name keeps it
-    return err;
+    int err = tmpfs_unpack(dentry_of(dir), name, length, attr, span->data, span->size, &d);
+    if (err)
+        return err;
+    if (span->size)
+        hold_end(span);
+    *out = node_of(d);
+    return 0;
 }
 
 static int make_directory(void *ctx, struct unpack_node *dir, const char *name, size_t length,
@@ -289,11 +283,12 @@ static void unpack_one(struct dentry *root, bool embedded, const void *archive, 
 // not make device nodes starts an init with input and output.
 static int make_default_root(struct dentry *root) {
     struct unpack_node *dev;
+    struct dentry *made;
     const struct unpack_attr directory = {.mode = S_IFDIR | 0755}, home = {.mode = S_IFDIR | 0700};
     const struct unpack_attr console = {.mode = S_IFCHR | 0600, .rdev_major = 5, .rdev_minor = 1};
     int err = make_directory(NULL, node_of(root), "dev", 3, &directory, &dev);
     if (!err)
-        err = create(NULL, dev, "console", 7, &console, NULL, NULL);
+        err = tmpfs_unpack(dentry_of(dev), "console", 7, &console, NULL, 0, &made);
     return err ? err : make_directory(NULL, node_of(root), "root", 4, &home, NULL);
 }
 

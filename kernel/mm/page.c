@@ -305,14 +305,19 @@ void page_donate(paddr_t start, size_t count) {
     spin_unlock_irqrestore(&lock, irq);
 }
 
+static __attribute__((noinline)) void share_first(paddr_t pa) {
+    unsigned long irq = spin_lock_irqsave(&lock);
+    make_valid(pa >> PAGE_SHIFT);
+    spin_unlock_irqrestore(&lock, irq);
+    page_get(phys_to_page(pa));
+}
+
 void page_share(paddr_t pa) {
     uint64_t chunk = pa / CHUNK_SIZE;
-    if (unlikely(!(READ_ONCE(chunk_valid[chunk / 64]) >> chunk % 64 & 1))) {
-        unsigned long irq = spin_lock_irqsave(&lock);
-        make_valid(pa >> PAGE_SHIFT);
-        spin_unlock_irqrestore(&lock, irq);
-    }
-    page_get(phys_to_page(pa));
+    if (likely(READ_ONCE(chunk_valid[chunk / 64]) >> chunk % 64 & 1))
+        page_get(phys_to_page(pa));
+    else
+        share_first(pa);
 }
 
 void page_unshare(paddr_t pa) {

@@ -33,13 +33,14 @@ struct page {
     union {
         int refs; // [a] 1 for the owner and 1 for each mapping or borrower; freed at 0
         struct {
-            uint16_t inuse; // PAGE_SLAB: objects that are not in `freelist`
+            uint16_t inuse; // PAGE_SLAB: objects that are handed out
             uint16_t cache; // PAGE_SLAB: number of its cache
         };
     };
     uint8_t order;  // of the block this page heads
     uint8_t flags;  // PAGE_*; set by the owner before others know the page, but for PAGE_FETCHABLE
-    void *freelist; // PAGE_SLAB
+    uint16_t fresh; // PAGE_SLAB: objects at its end that have never been handed out
+    void *freelist; // PAGE_SLAB: those that were, and came back
 };
 
 #define ALLOC_ZERO 1u // fill with zeros

@@ -84,21 +84,15 @@ static struct page *slab_of(const struct slab_cache *c, const void *object) {
     return phys_to_page(virt_to_phys(object) & ~(((paddr_t)PAGE_SIZE << c->order) - 1));
 }
 
-// Objects are linked through their first word.
 static struct page *slab_make(struct slab_cache *c) {
     struct page *slab = page_alloc(c->order, 0);
     if (!slab)
         return NULL;
-    char *base = page_address(slab);
-    void *next = NULL;
-    for (unsigned int i = c->per_slab; i-- > 0;) {
 #ifdef CONFIG_DEBUG
-        memset(base + i * c->size, POISON & 0xff, c->size);
+    memset(page_address(slab), POISON & 0xff, c->per_slab * c->size);
 #endif
-        *(void **)(base + i * c->size) = next;
-        next = base + i * c->size;
-    }
-    slab->freelist = next;
+    slab->freelist = NULL;
+    slab->fresh = c->per_slab;
     slab->inuse = 0;
     for (unsigned int i = 0; i < 1u << c->order; i++) {
         slab[i].flags = PAGE_SLAB;
@@ -110,6 +104,25 @@ static struct page *slab_make(struct slab_cache *c) {
     return slab;
 }
 
+static bool has_objects(const struct page *slab) {
+    return slab->freelist || slab->fresh;
+}
+
+// Moves up to `want` objects of a slab into the magazine.
+static void take_objects(struct slab_cache *c, struct page *slab, struct magazine *m, unsigned int want) {
+    unsigned int before = m->count;
+    for (; slab->freelist && want; want--) {
+        m->objects[m->count++] = slab->freelist;
+        slab->freelist = *(void **)slab->freelist;
+    }
+    char *object = page_address(slab) + (c->per_slab - slab->fresh) * c->size;
+    unsigned int fresh = MIN(want, slab->fresh);
+    for (unsigned int i = 0; i < fresh; i++, object += c->size)
+        m->objects[m->count++] = object;
+    slab->fresh -= fresh;
+    slab->inuse += m->count - before;
+}
+
 __attribute__((noinline)) static void refill(struct slab_cache *c, struct magazine *m) {
     spin_lock(&c->lock);
     while (m->count < MAGAZINE / 2) {
@@ -119,20 +132,17 @@ __attribute__((noinline)) static void refill(struct slab_cache *c, struct magazi
             break;
         if (slab->inuse == 0)
             c->empty--;
-        while (slab->freelist && m->count < MAGAZINE / 2) {
-            m->objects[m->count++] = slab->freelist;
-            slab->freelist = *(void **)slab->freelist;
-            slab->inuse++;
-        }
-        if (!slab->freelist)
+        take_objects(c, slab, m, MAGAZINE / 2 - m->count);
+        if (!has_objects(slab))
             list_del(&slab->link);
     }
     spin_unlock(&c->lock);
 }
 
+// Free objects are linked through their first word.
 static void give_back(struct slab_cache *c, void *object) {
     struct page *slab = slab_of(c, object);
-    if (!slab->freelist)
+    if (!has_objects(slab))
         list_add(&slab->link, &c->partial);
     *(void **)object = slab->freelist;
     slab->freelist = object;

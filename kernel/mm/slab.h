@@ -6,15 +6,17 @@
 
 struct slab_cache;
 
+#define __slab_aligned __attribute__((assume_aligned(16)))
+
 // `align` a power of two, 0 for 16. The cache's objects are not cleared unless asked.
 struct slab_cache *slab_create(const char *name, size_t size, size_t align);
-void *__must_check slab_alloc(struct slab_cache *cache);  // NULL if no memory
-void *__must_check slab_zalloc(struct slab_cache *cache); // cleared
+void *__must_check __slab_aligned slab_alloc(struct slab_cache *cache);  // NULL if no memory
+void *__must_check __slab_aligned slab_zalloc(struct slab_cache *cache); // cleared
 void slab_free(struct slab_cache *cache, void *object);
 
 // Any size up to 4 MiB, 16-byte aligned (a page and more: page aligned). kfree(NULL) does nothing.
-void *__must_check kmalloc(size_t size);
-void *__must_check kzalloc(size_t size);
+void *__must_check __slab_aligned kmalloc(size_t size);
+void *__must_check __slab_aligned kzalloc(size_t size);
 // The first MIN(old_size, new_size) bytes are kept; p is as it was if there is no memory.
 void *__must_check krealloc(void *p, size_t old_size, size_t new_size);
 void kfree(void *p);

@@ -44,10 +44,6 @@ void mutex_init_class(struct mutex *m, struct lock_class *class) {
     m->class = class;
     m->lock.class = LOCK_CLASS_HERE("the waiters of a mutex");
 }
-#else
-void mutex_init(struct mutex *m) {
-    *m = (struct mutex)MUTEX_INIT(*m);
-}
 #endif
 
 bool mutex_is_mine(const struct mutex *m) {

@@ -61,13 +61,6 @@ static struct vm_area *last_below(struct vmspace *vm, unsigned long addr) {
 
 // ---- areas of a backing, for truncation
 
-void vm_backing_init(struct vm_backing *b, const struct vm_backing_ops *ops) {
-    b->ops = ops;
-    b->round = 0;
-    spin_init(&b->lock);
-    list_init(&b->areas);
-}
-
 void area_enter_backing(struct vm_area *a) {
     if (!a->backing)
         return;

@@ -34,7 +34,12 @@ struct vm_backing_ops {
                                 unsigned int n);
 };
 // Before any use of b. Does not allocate.
-void vm_backing_init(struct vm_backing *b, const struct vm_backing_ops *ops);
+static inline void vm_backing_init(struct vm_backing *b, const struct vm_backing_ops *ops) {
+    b->ops = ops;
+    b->round = 0;
+    spin_init(&b->lock);
+    list_init(&b->areas);
+}
 
 struct vm_area {
     RB_ENTRY(vm_area) node;
