@@ -42,5 +42,5 @@ def test_bash_is_a_good_shell_on_the_console(boot, archive):
     m.expect("started")
     m.send("\x1a")
     m.expect("Stopped")
-    m.send("kill %1; exit\r")
+    m.send("kill %1; wait %1; exit\r")
     m.expect(machine.PROMPT)
