@@ -22,8 +22,6 @@ static void release_to(struct unpack *u, const char *end) {
 }
 
 void unpack_keep(struct unpack *u, const void *data, uint64_t size) {
-    if ((const char *)data < u->needless)
-        return;
     release_to(u, data);
     u->needless = (const char *)data + size;
 }

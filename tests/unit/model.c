@@ -82,13 +82,18 @@ static struct unpack_node *find(struct unpack_node *dir, const char *name, size_
     return node;
 }
 
+// Counts a call. An error where this is the one that fails.
+static int count_call(struct model *m) {
+    return ++m->calls == m->failing_call ? -ENOMEM : 0;
+}
+
 static int check_new(struct model *m, struct unpack_node *dir, const char *name, size_t length) {
-    m->calls++;
+    int err = count_call(m);
     if (length == 0 || memchr(name, '/', length) || (length == 1 && name[0] == '.') ||
         (length == 2 && memcmp(name, "..", 2) == 0) || (dir->object->attr.mode & CPIO_IFMT) != CPIO_IFDIR)
         abort(); // the unpacker broke the sink's contract
-    if (m->refuse)
-        return m->refuse;
+    if (err || m->refuse)
+        return err ? err : m->refuse;
     if (length > 255)
         return -ENAMETOOLONG;
     if (find(dir, name, length))
@@ -126,7 +131,9 @@ static int model_mkdir(void *ctx, struct unpack_node *dir, const char *name, siz
 static int model_set_data(void *ctx, struct unpack_node *node, struct unpack_span *span) {
     struct model *m = ctx;
     struct object *object = node->object;
-    m->calls++;
+    int err = count_call(m);
+    if (err)
+        return err;
     free(object->copy);
     object->copy = NULL;
     object->data = span->data;
@@ -139,10 +146,21 @@ static int model_set_data(void *ctx, struct unpack_node *node, struct unpack_spa
     return 0;
 }
 
+static void remove_name(struct unpack_node *dir, struct unpack_node *node) {
+    RB_REMOVE(children, &dir->children, node);
+    node->object->links--;
+    put_node(node);
+}
+
 static int model_create(void *ctx, struct unpack_node *dir, const char *name, size_t length,
                         const struct unpack_attr *attr, struct unpack_span *span, struct unpack_node **out) {
     int err = make(ctx, dir, name, length, attr, out);
-    return err ? err : model_set_data(ctx, *out, span);
+    if (err)
+        return err;
+    err = model_set_data(ctx, *out, span);
+    if (err)
+        remove_name(dir, *out);
+    return err;
 }
 
 static int model_symlink(void *ctx, struct unpack_node *dir, const char *name, size_t length,
@@ -165,21 +183,23 @@ static int model_link(void *ctx, struct unpack_node *dir, const char *name, size
 static int model_remove(void *ctx, struct unpack_node *dir, const char *name, size_t length) {
     struct model *m = ctx;
     struct unpack_node *node = find(dir, name, length);
-    m->calls++;
+    int err = count_call(m);
+    if (err)
+        return err;
     if (!node)
         return -ENOENT;
     if (!RB_EMPTY(&node->children))
         return -ENOTEMPTY;
-    RB_REMOVE(children, &dir->children, node);
-    node->object->links--;
-    put_node(node);
+    remove_name(dir, node);
     return 0;
 }
 
 static int model_lookup(void *ctx, struct unpack_node *dir, const char *name, size_t length,
                         struct unpack_node **out, uint32_t *mode) {
     struct model *m = ctx;
-    m->calls++;
+    int err = count_call(m);
+    if (err)
+        return err;
     if (length > 255)
         return -ENAMETOOLONG;
     *out = find(dir, name, length);
@@ -201,7 +221,9 @@ static const char *model_readlink(void *ctx, struct unpack_node *node) {
 
 static int model_set_attr(void *ctx, struct unpack_node *node, const struct unpack_attr *attr) {
     struct model *m = ctx;
-    m->calls++;
+    int err = count_call(m);
+    if (err)
+        return err;
     if ((node->object->attr.mode ^ attr->mode) & CPIO_IFMT)
         abort(); // the unpacker broke the sink's contract
     struct unpack_attr old = node->object->attr;

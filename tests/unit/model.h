@@ -19,16 +19,17 @@ struct model_released {
 
 struct model {
     struct unpack_node *root;
-    size_t room;        // nodes that may still be made, SIZE_MAX at first
-    size_t allocations; // that may still be made for the unpacker, SIZE_MAX at first
-    size_t allocated;   // bytes the unpacker has now
-    size_t held;        // holds without a drop
-    size_t calls;       // of operations on the tree
-    int refuse;         // what operations that make something or look it up give, where it is not 0
-    bool copy;          // copies data instead of borrowing
-    bool groups;        // model_dump() says which names are one file's: `(n links, as FIRST)`
-    size_t room_size;   // of the memory for decompressed archives, 256 MiB at first
-    size_t released;    // bytes
+    size_t room;         // nodes that may still be made, SIZE_MAX at first
+    size_t allocations;  // that may still be made for the unpacker, SIZE_MAX at first
+    size_t allocated;    // bytes the unpacker has now
+    size_t held;         // holds without a drop
+    size_t calls;        // of operations on the tree
+    size_t failing_call; // of them, from 1, that gives -ENOMEM; 0: none
+    int refuse;          // what operations that make something or look it up give, where it is not 0
+    bool copy;           // copies data instead of borrowing
+    bool groups;         // model_dump() says which names are one file's: `(n links, as FIRST)`
+    size_t room_size;    // of the memory for decompressed archives, 256 MiB at first
+    size_t released;     // bytes
     struct model_room *rooms;
     struct model_released *releases;
     char *reports; // lines "note: ...", "warning: ...", "error: ..."

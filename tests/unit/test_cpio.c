@@ -353,6 +353,14 @@ static void cpio_keeps_messages_on_one_line_and_in_the_buffer(void **state) {
     assert_int_equal(strlen(large), strlen("entry 1 (\"\"...)") + 255);
 }
 
+static void cpio_has_a_word_for_no_error(void **state) {
+    (void)state;
+    char text[100];
+    struct cpio_error error = {.archive = 1, .entry = 2};
+    assert_int_equal(cpio_error_text(&error, text, sizeof(text)), strlen("entry 2: no error"));
+    assert_string_equal(text, "entry 2: no error");
+}
+
 #define CLAIM(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
@@ -381,6 +389,7 @@ int main(void) {
         CLAIM(cpio_stays_at_its_error),
         CLAIM(cpio_verifies_checksums),
         CLAIM(cpio_keeps_messages_on_one_line_and_in_the_buffer),
+        CLAIM(cpio_has_a_word_for_no_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

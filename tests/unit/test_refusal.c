@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// Unpacking where the file system refuses, and where memory or room ends.
+#include "unpacking.h"
+
+static void unpack_stops_when_there_is_no_room(void **state) {
+    struct fixture *f = *state;
+    f->m.room = 1;
+    add_file(f, "one", "1");
+    add_file(f, "two", "22");
+    add_file(f, "three", "3");
+    archive_end(&f->a);
+    assert_int_equal(unpack(f), -ENOSPC);
+    assert_reports(f, "error: entry 2 (\"two\"), offset 120: no room for it and its 2 bytes; it and all "
+                      "behind it are left out\n");
+    assert_tree(f, "d 0755 0:0 0 .\nf 0644 0:0 7 one = 1\n");
+}
+
+static void unpack_reports_any_error_of_the_sink(void **state) {
+    struct fixture *f = *state;
+    f->m.refuse = -EPERM;
+    add_file(f, "one", "1");
+    add_dir(f, "two");
+    add_symlink(f, "three", "3");
+    archive_end(&f->a);
+    assert_unpacks(f);
+    assert_reports(
+        f, "warning: entry 1 (\"one\"), offset 0: the file system refuses it, error 1; left out\n"
+           "warning: entry 2 (\"two\"), offset 120: the file system refuses it, error 1; left out\n"
+           "warning: entry 3 (\"three\"), offset 236: the file system refuses it, error 1; left out\n");
+}
+
+// An archive that needs every kind of memory, with the n-th allocation failing: an error each time, nothing
+// lost or kept.
+static void unpack_survives_every_failing_allocation(void **state) {
+    struct fixture *f = *state;
+    add_symlink(f, "s", "d/e");
+    add_file(f, "s/x", "1");
+    add_linked(f, "a", "2", 5);
+    add_dir(f, "d");
+    archive_end(&f->a);
+    for (size_t n = 0; n < 6; n++) {
+        f->m.allocations = n;
+        assert_int_equal(unpack(f), -ENOMEM);
+        assert_int_equal(f->m.allocated, 0);
+        assert_int_equal(f->m.held, 0);
+    }
+    f->m.allocations = 6;
+    assert_unpacks(f);
+}
+
+// The same with the n-th operation on the tree failing, in an archive whose entries take every turn.
+static void unpack_survives_every_failing_operation(void **state) {
+    struct fixture *f = *state;
+    add_symlink(f, "s", "d/e");
+    add_file(f, "s/x", "1");
+    add_linked(f, "a", "2", 5);
+    add_linked(f, "x", NULL, 5);
+    add_file(f, "b", "4");
+    add_linked(f, "b", "5", 5);
+    add_file(f, "a", "6");
+    archive_add(&f->a, .name = "a", .mode = CPIO_IFIFO | 0644);
+    add_dir(f, "a");
+    add_dir(f, "a");
+    add_symlink(f, "a", "t");
+    add_dir(f, "a/");
+    add_dir(f, ".");
+    archive_end(&f->a);
+    assert_unpacks(f);
+    size_t operations = f->m.calls;
+    for (size_t n = 1; n <= operations; n++) {
+        model_free(&f->m);
+        model_init(&f->m);
+        f->m.failing_call = n;
+        assert_int_equal(unpack(f), -ENOMEM);
+        assert_int_equal(f->m.calls, n);
+        assert_int_equal(f->m.allocated, 0);
+        assert_int_equal(f->m.held, 0);
+        assert_int_equal(f->u.summary.errors, 1);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        CLAIM(unpack_stops_when_there_is_no_room),
+        CLAIM(unpack_reports_any_error_of_the_sink),
+        CLAIM(unpack_survives_every_failing_allocation),
+        CLAIM(unpack_survives_every_failing_operation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
