@@ -1,33 +1,61 @@
-# tests/fuzz: libFuzzer on the walker and unpacker, and on the ELF reader: a short run as a test, a long one as `make fuzz`.
+# tests/fuzz: libFuzzer on the walker and unpacker, the decompressors and the ELF reader: a short run as a test, a long one as
+# `make fuzz`. All of it under ASan and UBSan; and, with the unit tests of lib/, under MSan (test-msan), where clang has it.
 FUZZ_CC      ?= clang
 FUZZ_SECONDS ?= 600
 FUZZ_TEST_SECONDS := 15
-FUZZ_FLAGS   := -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -Itests/unit \
-	-isystem $(ZLIB_DIR) -isystem $(ZSTD_DIR) -isystem $(LZ4_DIR) -isystem $(XZ_DIR)
+MSAN_TEST_SECONDS := 5
 FUZZ_DIR     := $(B)/fuzz
-FUZZERS      := $(FUZZ_DIR)/fuzz_unpack $(FUZZ_DIR)/fuzz_elf $(FUZZ_DIR)/fuzz_decompress
-FUZZ_OUTSIDE := $(call outside_obj,$(FUZZ_DIR))
+MSAN_DIR     := $(B)/msan
+FUZZ_NAMES   := unpack elf decompress
+FUZZERS      := $(FUZZ_NAMES:%=$(FUZZ_DIR)/fuzz_%)
+MSAN_FUZZERS := $(FUZZ_NAMES:%=$(MSAN_DIR)/fuzzer/fuzz_%)
+MSAN_TESTS   := $(UNIT_TESTS:%=$(MSAN_DIR)/test_%)
+FUZZ_FLAGS   := -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-sanitize-recover=all -I. -Itests/unit \
+	-isystem $(ZLIB_DIR) -isystem $(ZSTD_DIR) -isystem $(LZ4_DIR) -isystem $(XZ_DIR)
+MSAN_FLAGS   := -O1 -fsanitize=memory -fsanitize-memory-track-origins -fno-sanitize-recover=all
+# Whether this machine's clang has MSan.
+MSAN := $(shell echo 'int main(void) {}' | $(FUZZ_CC) -fsanitize=memory -x c - -o /dev/null 2>/dev/null && echo yes)
 
-$(eval $(call outside_rule,$(FUZZ_DIR),$(FUZZ_CC) -g -O1 -fsanitize=fuzzer-no-link,address))
+# (Variables, as a comma in a call would end its argument.)
+FUZZ_OUTSIDE_CC := $(FUZZ_CC) -g -O1 -fsanitize=fuzzer-no-link,address
+MSAN_OUTSIDE_CC := $(FUZZ_CC) -g -O1 -fsanitize=fuzzer-no-link,memory -fsanitize-memory-track-origins
+$(eval $(call outside_rule,$(FUZZ_DIR),$(FUZZ_OUTSIDE_CC)))
+$(eval $(call outside_rule,$(MSAN_DIR),$(MSAN_OUTSIDE_CC)))
+$(eval $(call unit_rules,$(MSAN_DIR),$(FUZZ_CC),$(MSAN_FLAGS),$(call outside_obj,$(MSAN_DIR))))
 
-TEST_SUITES += test-fuzz
+TEST_SUITES += test-fuzz test-msan
 
-$(FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c tests/unit/model.c tests/unit/model.h $(LIB_SRC) $(wildcard lib/*.h lib/*/*.h) $(FUZZ_OUTSIDE)
+FUZZ_PARTS := tests/unit/model.c $(LIB_SRC)
+$(FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c $(FUZZ_PARTS) $(call outside_obj,$(FUZZ_DIR)) tests/unit/model.h $(wildcard lib/*.h lib/*/*.h)
 	@mkdir -p $(@D)
-	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) $(filter %.c %.o,$^) -o $@
+	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.c %.o,$^) -o $@
+
+$(MSAN_FUZZERS): $(MSAN_DIR)/fuzzer/%: tests/fuzz/%.c $(FUZZ_PARTS) $(call outside_obj,$(MSAN_DIR)) tests/unit/model.h $(wildcard lib/*.h lib/*/*.h)
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer,memory -fsanitize-memory-track-origins $(filter %.c %.o,$^) -o $@
 
 $(FUZZ_DIR)/seeds: $(B)/host/unit/tests/fuzz/seeds.o $(B)/host/unit/tests/unit/archive.o
 	@mkdir -p $(@D)
 	$(call say,HOSTLD,$@) $(HOSTCC) -fsanitize=address,undefined $^ -o $@
 
-$(FUZZ_DIR)/seeds.stamp: $(FUZZ_DIR)/seeds
+$(FUZZ_DIR)/seeds.stamp: $(FUZZ_DIR)/seeds tests/fuzz/compressed-seeds
 	@$< $(FUZZ_DIR)
 	@tests/fuzz/compressed-seeds $(FUZZ_DIR)/unpack $(FUZZ_DIR)/decompress $(FUZZ_DIR)/unpack
 	@touch $@
 
-.PHONY: test-fuzz fuzz
+.PHONY: test-fuzz test-msan fuzz
 test-fuzz: $(FUZZERS) $(FUZZ_DIR)/seeds.stamp ## a short run of the fuzzers
-	@tests/fuzz/run-fuzzer $(FUZZ_TEST_SECONDS) $(FUZZ_DIR) $(FUZZERS)
+	@tests/fuzz/run-fuzzer $(FUZZ_TEST_SECONDS) $(FUZZ_DIR) $(B)/test/fuzz.result $(FUZZERS)
+
+ifeq ($(MSAN),yes)
+test-msan: $(MSAN_TESTS) $(MSAN_FUZZERS) $(FUZZ_DIR)/seeds.stamp ## the unit tests of lib/, and a short run of the fuzzers, under MSan
+	@tests/unit/run-suite $(B)/test/msan-unit.part $(MSAN_TESTS); \
+		tests/fuzz/run-fuzzer $(MSAN_TEST_SECONDS) $(FUZZ_DIR) $(B)/test/msan-fuzz.part $(MSAN_FUZZERS); \
+		cat $(B)/test/msan-*.part | awk '{p += $$1; f += $$2; s += $$3} END {print p, f, s > "$(B)/test/msan.result"; exit f > 0}'
+else
+test-msan:
+	@mkdir -p $(B)/test; echo "test-msan: skipped, $(FUZZ_CC) has no -fsanitize=memory here" | tee $(B)/test/msan.log; echo 0 0 1 >$(B)/test/msan.result
+endif
 
 fuzz: $(FUZZERS) $(FUZZ_DIR)/seeds.stamp ## a long run of the fuzzers (FUZZ_SECONDS=600 each)
-	@tests/fuzz/run-fuzzer $(FUZZ_SECONDS) $(FUZZ_DIR) $(FUZZERS)
+	@tests/fuzz/run-fuzzer $(FUZZ_SECONDS) $(FUZZ_DIR) $(B)/test/fuzz.result $(FUZZERS)
