@@ -562,13 +562,14 @@ int unpack_begin(struct unpack *u, const struct unpack_sink *sink, void *ctx, st
     *u = (struct unpack){.sink = sink, .ctx = ctx, .root = root};
     parent_forget(u);
     u->names = sink->alloc(ctx, CPIO_PATH_MAX);
-    u->parent.text =
-        u->names + CPIO_NAME_ALIGNMENT; // it is shorter than a name by one byte, and that by its NUL
     u->text = sink->alloc(ctx, UNPACK_TEXT_MAX);
-    if (u->names && u->text)
-        return 0;
-    unpack_end(u);
-    return -ENOMEM;
+    if (!u->names || !u->text) {
+        unpack_end(u);
+        return -ENOMEM;
+    }
+    // It is shorter than a name by one byte, and that by its NUL.
+    u->parent.text = u->names + CPIO_NAME_ALIGNMENT;
+    return 0;
 }
 
 int unpack_entry(struct unpack *u, const struct cpio_entry *e) {

@@ -72,6 +72,10 @@ static int unpack_frames(struct unpack *u, const uint8_t *bytes, uint64_t size, 
     const char *format = decompress_format(bytes + start, size - start);
     uint8_t *room = u->sink->room(u->ctx, &room_size);
     int err = 0;
+    if (!room) {
+        report_compressed(u, format, start, "there is no memory for what is in it");
+        return -ENOSPC;
+    }
     do {
         struct decompress d = {.in = bytes + *position,
                                .in_size = size - *position,
@@ -162,6 +166,8 @@ int unpack_buffer(struct unpack *u, const void *buffer, uint64_t size) {
     int err = 0;
     u->archives = 0;
     u->needless = buffer;
+    if (!size)
+        return 0; // the buffer may be NULL
     while (!err && position < size) {
         err = walk(u, bytes, size, &position, false);
         if (!err && position < size)

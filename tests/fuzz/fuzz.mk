@@ -12,7 +12,7 @@ MSAN_FUZZERS := $(FUZZ_NAMES:%=$(MSAN_DIR)/fuzzer/fuzz_%)
 MSAN_TESTS   := $(UNIT_TESTS:%=$(MSAN_DIR)/test_%)
 FUZZ_FLAGS   := -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-sanitize-recover=all -I. -Itests/unit \
 	-isystem $(ZLIB_DIR) -isystem $(ZSTD_DIR) -isystem $(LZ4_DIR) -isystem $(XZ_DIR)
-MSAN_FLAGS   := -O1 -fsanitize=memory -fsanitize-memory-track-origins -fno-sanitize-recover=all
+MSAN_FLAGS   := -O1 -fsanitize=memory,undefined -fsanitize-memory-track-origins -fno-sanitize-recover=all
 # Whether this machine's clang has MSan.
 MSAN := $(shell echo 'int main(void) {}' | $(FUZZ_CC) -fsanitize=memory -x c - -o /dev/null 2>/dev/null && echo yes)
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Walker and unpacker on any bytes, into the model file system, which aborts where the sink's contract is
-// broken. Checked besides: data and names lie in the buffer, entries do not overlap, nothing stays held or
+// broken, and in which now and then an operation or an allocation fails. Checked besides: data and names lie in the buffer, entries do not overlap, nothing stays held or
 // allocated, messages are strings.
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +47,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     model_init(&m);
     m.copy = size % 2;
     m.room = 10000;
-    m.room_size = 1 << 20;
+    m.room_size = size % 16 ? 1 << 20 : 0;
+    if (size % 4 == 3)
+        m.failing_call = size / 4 % 64;
+    if (size % 8 == 5)
+        m.allocations = size / 8 % 16;
     if (unpack_begin(&u, &model_sink, &m, m.root) == 0) {
         unpack_buffer(&u, bytes, size);
         unpack_end(&u);

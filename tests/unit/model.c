@@ -270,8 +270,11 @@ static void model_free_memory(void *ctx, void *memory, size_t size) {
 // Rooms are address space first, and memory as it is used.
 static void *model_room(void *ctx, uint64_t *size) {
     struct model *m = ctx;
+    *size = m->room_size;
+    if (!m->room_size)
+        return NULL;
     struct model_room *room = calloc(1, sizeof(*room));
-    *size = room->size = m->room_size;
+    room->size = m->room_size;
     room->memory =
         mmap(NULL, room->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room->memory == MAP_FAILED)

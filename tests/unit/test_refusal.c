@@ -15,6 +15,17 @@ static void unpack_stops_when_there_is_no_room(void **state) {
     assert_tree(f, "d 0755 0:0 0 .\nf 0644 0:0 7 one = 1\n");
 }
 
+static void unpack_says_that_there_is_no_memory_for_compressed_data(void **state) {
+    struct fixture *f = *state;
+    static const uint8_t gzip[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3,
+                                   3,    0,    0, 0, 0, 0, 0, 0, 0, 0}; // of nothing
+    archive_bytes(&f->a, gzip, sizeof(gzip));
+    assert_unpacks(f);
+    f->m.room_size = 0;
+    assert_int_equal(unpack(f), -ENOSPC);
+    assert_reports(f, "error: gzip data at offset 0: there is no memory for what is in it\n");
+}
+
 static void unpack_reports_any_error_of_the_sink(void **state) {
     struct fixture *f = *state;
     f->m.refuse = -EPERM;
@@ -82,6 +93,7 @@ static void unpack_survives_every_failing_operation(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CLAIM(unpack_stops_when_there_is_no_room),
+        CLAIM(unpack_says_that_there_is_no_memory_for_compressed_data),
         CLAIM(unpack_reports_any_error_of_the_sink),
         CLAIM(unpack_survives_every_failing_allocation),
         CLAIM(unpack_survives_every_failing_operation),
