@@ -1,5 +1,5 @@
-# tests/fuzz: libFuzzer on the walker and unpacker, the decompressors and the ELF reader: a short run as a test, a long one as
-# `make fuzz`. All of it under ASan and UBSan; and, with the unit tests of lib/, under MSan (test-msan), where clang has it.
+# tests/fuzz: libFuzzer on the walker and unpacker, the decompressors and the ELF reader, and on what the packer reads: manifests, and
+# ELF files' tables (object). A short run is a test, a long one `make fuzz`. All of it under ASan and UBSan; and, with the unit tests of lib/, under MSan (test-msan), where clang has it.
 FUZZ_CC      ?= clang
 FUZZ_SECONDS ?= 600
 FUZZ_TEST_SECONDS := 15
@@ -7,7 +7,10 @@ MSAN_TEST_SECONDS := 5
 FUZZ_DIR     := $(B)/fuzz
 MSAN_DIR     := $(B)/msan
 FUZZ_NAMES   := unpack elf decompress
+PACKER_NAMES := object manifest
 FUZZERS      := $(FUZZ_NAMES:%=$(FUZZ_DIR)/fuzz_%)
+PACKER_FUZZERS := $(PACKER_NAMES:%=$(FUZZ_DIR)/fuzz_%)
+ALL_FUZZERS  := $(FUZZERS) $(PACKER_FUZZERS)
 MSAN_FUZZERS := $(FUZZ_NAMES:%=$(MSAN_DIR)/fuzzer/fuzz_%)
 MSAN_TESTS   := $(UNIT_TESTS:%=$(MSAN_DIR)/test_%)
 FUZZ_FLAGS   := -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-sanitize-recover=all -I. -Itests/unit \
@@ -30,6 +33,22 @@ $(FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c $(FUZZ_PARTS) $(call outside_obj,$(FUZ
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.c %.o,$^) -o $@
 
+# The packer's sources, which end the program and leave memory to exit, with what packer.h has instead.
+PACKER_SRC   := $(addprefix tools/drupe/,dlopen.c dynamic.c json.c manifest.c object.c symbols.c tree.c util.c versions.c view.c) \
+	lib/elf.c lib/path.c
+PACKER_OBJ   := $(PACKER_SRC:%.c=$(FUZZ_DIR)/packer/%.o)
+PACKER_FLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -g -O1 -fno-sanitize-recover=all -I. -Itools/drupe $(DRUPE_LIBS_CFLAGS)
+PACKER_INSTEAD := $(foreach f,exit calloc realloc strndup vasprintf free,-D$(f)=packer_$(f))
+
+$(PACKER_OBJ): $(FUZZ_DIR)/packer/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$<) $(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer-no-link,address,undefined $(PACKER_INSTEAD) -MMD -MP -c $< -o $@
+
+$(PACKER_FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c tests/fuzz/packer.c $(PACKER_OBJ) tests/fuzz/packer.h $(wildcard tools/drupe/*.h)
+	$(call say,FUZZCC,$@) $(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.c %.o,$^) -lelf -o $@
+
+-include $(PACKER_OBJ:.o=.d)
+
 $(MSAN_FUZZERS): $(MSAN_DIR)/fuzzer/%: tests/fuzz/%.c $(FUZZ_PARTS) $(call outside_obj,$(MSAN_DIR)) tests/unit/model.h $(wildcard lib/*.h lib/*/*.h)
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer,memory -fsanitize-memory-track-origins $(filter %.c %.o,$^) -o $@
@@ -38,14 +57,15 @@ $(FUZZ_DIR)/seeds: $(B)/host/unit/tests/fuzz/seeds.o $(B)/host/unit/tests/unit/a
 	@mkdir -p $(@D)
 	$(call say,HOSTLD,$@) $(HOSTCC) -fsanitize=address,undefined $^ -o $@
 
-$(FUZZ_DIR)/seeds.stamp: $(FUZZ_DIR)/seeds tests/fuzz/compressed-seeds
+$(FUZZ_DIR)/seeds.stamp: $(FUZZ_DIR)/seeds tests/fuzz/compressed-seeds tests/fuzz/packer-seeds
 	@$< $(FUZZ_DIR)
 	@tests/fuzz/compressed-seeds $(FUZZ_DIR)/unpack $(FUZZ_DIR)/decompress $(FUZZ_DIR)/unpack
+	@DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/fuzz/packer-seeds $(FUZZ_DIR)
 	@touch $@
 
 .PHONY: test-fuzz test-msan fuzz
-test-fuzz: $(FUZZERS) $(FUZZ_DIR)/seeds.stamp ## a short run of the fuzzers
-	@tests/fuzz/run-fuzzer $(FUZZ_TEST_SECONDS) $(FUZZ_DIR) $(B)/test/fuzz.result $(FUZZERS)
+test-fuzz: $(ALL_FUZZERS) $(FUZZ_DIR)/seeds.stamp ## a short run of the fuzzers
+	@tests/fuzz/run-fuzzer $(FUZZ_TEST_SECONDS) $(FUZZ_DIR) $(B)/test/fuzz.result $(ALL_FUZZERS)
 
 ifeq ($(MSAN),yes)
 test-msan: $(MSAN_TESTS) $(MSAN_FUZZERS) $(FUZZ_DIR)/seeds.stamp ## the unit tests of lib/, and a short run of the fuzzers, under MSan
@@ -57,5 +77,5 @@ test-msan:
 	@mkdir -p $(B)/test; echo "test-msan: skipped, $(FUZZ_CC) has no -fsanitize=memory here" | tee $(B)/test/msan.log; echo 0 0 1 >$(B)/test/msan.result
 endif
 
-fuzz: $(FUZZERS) $(FUZZ_DIR)/seeds.stamp ## a long run of the fuzzers (FUZZ_SECONDS=600 each)
-	@tests/fuzz/run-fuzzer $(FUZZ_SECONDS) $(FUZZ_DIR) $(B)/test/fuzz.result $(FUZZERS)
+fuzz: $(ALL_FUZZERS) $(FUZZ_DIR)/seeds.stamp ## a long run of the fuzzers (FUZZ_SECONDS=600 each)
+	@tests/fuzz/run-fuzzer $(FUZZ_SECONDS) $(FUZZ_DIR) $(B)/test/fuzz.result $(ALL_FUZZERS)
