@@ -21,8 +21,6 @@ static int failure(struct decompress *d, int code, const z_stream *z) {
         return decompress_fail_memory(d);
     case Z_BUF_ERROR:
         return z->avail_out ? decompress_fail_cut(d) : decompress_fail_room(d);
-    case Z_NEED_DICT:
-        return decompress_fail(d, -EINVAL, "it needs a dictionary");
     default: // zlib's word for a wrong CRC or length
         return z->msg && (__builtin_strstr(z->msg, "data check") || __builtin_strstr(z->msg, "length check"))
                    ? decompress_fail_checksum(d)

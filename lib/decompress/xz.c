@@ -43,11 +43,10 @@ static int failure(struct decompress *d, enum xz_ret code) {
     case XZ_OPTIONS_ERROR:
         return decompress_fail(
             d, -EINVAL, "it has a check or filter that is not built in; make it with xz --check=crc32");
-    case XZ_BUF_ERROR: // the input or the room
-        return d->out_size > d->in_size ? decompress_fail(d, -EINVAL, "it ends too early, or memory does")
-                                        : decompress_fail_room(d);
+    case XZ_BUF_ERROR: // the room: the end of the input is a data error
+        return decompress_fail_room(d);
     default:
-        return decompress_fail_damaged(d);
+        return decompress_fail(d, -EINVAL, "the data are damaged, or end too early; truncated?");
     }
 }
 
