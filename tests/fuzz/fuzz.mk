@@ -57,9 +57,10 @@ $(FUZZ_DIR)/seeds: $(B)/host/unit/tests/fuzz/seeds.o $(B)/host/unit/tests/unit/a
 	@mkdir -p $(@D)
 	$(call say,HOSTLD,$@) $(HOSTCC) -fsanitize=address,undefined $^ -o $@
 
-$(FUZZ_DIR)/seeds.stamp: $(FUZZ_DIR)/seeds tests/fuzz/compressed-seeds tests/fuzz/packer-seeds
+$(FUZZ_DIR)/seeds.stamp: $(FUZZ_DIR)/seeds $(addprefix tests/fuzz/,compressed-seeds packer-seeds table-seeds)
 	@$< $(FUZZ_DIR)
-	@tests/fuzz/compressed-seeds $(FUZZ_DIR)/unpack $(FUZZ_DIR)/decompress $(FUZZ_DIR)/unpack
+	@$(PYTHON) tests/fuzz/table-seeds $(FUZZ_DIR)/unpack
+	@tests/fuzz/compressed-seeds $(FUZZ_DIR)/unpack/kinds $(FUZZ_DIR)/decompress $(FUZZ_DIR)/unpack
 	@DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/fuzz/packer-seeds $(FUZZ_DIR)
 	@touch $@
 
