@@ -2,7 +2,7 @@
 # ELF files' tables (object). A short run is a test, a long one `make fuzz`. All of it under ASan and UBSan; and, with the unit tests of lib/, under MSan (test-msan), where clang has it.
 FUZZ_CC      ?= clang
 FUZZ_SECONDS ?= 600
-FUZZ_TEST_SECONDS := 15
+FUZZ_TEST_SECONDS := 10
 MSAN_TEST_SECONDS := 5
 FUZZ_DIR     := $(B)/fuzz
 MSAN_DIR     := $(B)/msan

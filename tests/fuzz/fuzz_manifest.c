@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Manifests of any bytes, over a sysroot with symlinks, in and out and in a circle. The tree that comes of it is one that can be written.
+// Manifests of any bytes, over a sysroot with symlinks, in and out and in a circle. The tree that comes of it
+// is one that can be written.
 #include "packer.h"
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the packer reads of ELF files: dynamic section, symbols, versions, notes, on any bytes. What it makes of them hangs together.
+// What the packer reads of ELF files: dynamic section, symbols, versions, notes, on any bytes. What it makes
+// of them hangs together.
 #include "packer.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Walker and unpacker on any bytes, into the model file system, which aborts where the sink's contract is
-// broken, and in which now and then an operation or an allocation fails. Checked besides: data and names lie in the buffer, entries do not overlap, nothing stays held or
-// allocated, messages are strings.
+// broken, and in which now and then an operation or an allocation fails. Checked besides: data and names lie
+// in the buffer, entries do not overlap, nothing stays held or allocated, messages are strings.
 #include <stdlib.h>
 #include <string.h>
 #include "model.h"

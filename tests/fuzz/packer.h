@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The packer under libFuzzer: its sources are compiled with these instead of the C library's functions of the same names, so that a
-// message that ends the program ends the run of one input, and what the program would leave to exit is freed.
+// The packer under libFuzzer: its sources are compiled with these instead of the C library's functions of the
+// same names, so that a message that ends the program ends the run of one input, and what the program would
+// leave to exit is freed.
 #pragma once
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-// Calls `body`, which may end early, and frees all that it allocated. Gives 0 or what it ended with. Whatever it says has to be
-// printable text.
+// Calls `body`, which may end early, and frees all that it allocated. Gives 0 or what it ended with. Whatever
+// it says has to be printable text.
 int packer_run(void (*body)(const uint8_t *bytes, size_t size), const uint8_t *bytes, size_t size);
 
 // Ends the fuzzer with a crash unless `good`.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// fuzz_NAME FILE...: a fuzz target without libFuzzer: runs it on files, such as the seeds, or inputs that it failed with.
+// fuzz_NAME FILE...: a fuzz target without libFuzzer: runs it on files, such as the seeds, or inputs that it
+// failed with.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The decompressors on frames made here byte by byte: what each part of a frame may be, and what is said of one that is wrong. Real
-// compressors' output is in test_compressed.py.
+// The decompressors on frames made here byte by byte: what each part of a frame may be, and what is said of
+// one that is wrong. Real compressors' output is in test_compressed.py.
 #include "lib/decompress/decompress.h"
 #include "archive.h"
 #include "lib/errno.h"
@@ -95,7 +95,8 @@ static void assert_gives(struct fixture *f, const char *content) {
     assert_memory_equal(f->out, content, strlen(content));
 }
 
-// Gives `content`, and a failure with nothing lost for want of room, for every allocation that fails, and wherever it is cut.
+// Gives `content`, and a failure with nothing lost for want of room, for every allocation that fails, and
+// wherever it is cut.
 static void check_good(struct fixture *f, const char *content, size_t shortest) {
     assert_gives(f, content);
     for (size_t size = shortest; size < f->a.size; size++)
