@@ -1,5 +1,5 @@
 # tools/: the `drupe` command, for the host; a second build under ASan and UBSan for the tests.
-DRUPE_SRC   := $(wildcard tools/drupe/*.c)
+DRUPE_SRC   := $(wildcard tools/drupe/*.c tools/drupe/*/*.c)
 DRUPE_PACKAGES := libelf nettle liblzma
 DRUPE_LIBS_CFLAGS := $(shell pkg-config --cflags $(DRUPE_PACKAGES) 2>/dev/null)
 DRUPE_LIBS    := $(or $(shell pkg-config --libs $(DRUPE_PACKAGES) 2>/dev/null),-lelf -lnettle -llzma)
@@ -21,7 +21,7 @@ $(B)/guest/init: tools/guest/init.c tools/guest/frames.h $(MUSL_STAMP)
 	@mkdir -p $(@D)
 	$(call say,ROOTCC,$@) $(SYSROOT)/bin/musl-gcc -std=gnu11 -Os -s -Wall -Wextra -Werror -static -I. -o $@ $<
 
-$(B)/host/run_init.o: tools/drupe/run_init.S $(B)/guest/init
+$(B)/host/run_init.o: tools/drupe/machine/run_init.S $(B)/guest/init
 	@mkdir -p $(@D)
 	$(call say,HOSTAS,$<) $(HOSTCC) -DINIT='"$(B)/guest/init"' -c $< -o $@
 

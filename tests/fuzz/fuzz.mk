@@ -34,7 +34,8 @@ $(FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c $(FUZZ_PARTS) $(call outside_obj,$(FUZ
 	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.c %.o,$^) -o $@
 
 # The packer's sources, which end the program and leave memory to exit, with what packer.h has instead.
-PACKER_SRC   := $(addprefix tools/drupe/,dlopen.c dynamic.c json.c manifest.c object.c symbols.c tree.c util.c versions.c view.c) \
+PACKER_SRC   := $(addprefix tools/drupe/,common/json.c common/util.c elf/dlopen.c elf/dynamic.c elf/object.c elf/symbols.c elf/versions.c \
+		closure/manifest.c closure/tree.c closure/view.c) \
 	lib/elf.c lib/path.c
 PACKER_OBJ   := $(PACKER_SRC:%.c=$(FUZZ_DIR)/packer/%.o)
 PACKER_FLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -g -O1 -fno-sanitize-recover=all -I. -Itools/drupe $(DRUPE_LIBS_CFLAGS)
@@ -44,7 +45,7 @@ $(PACKER_OBJ): $(FUZZ_DIR)/packer/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$<) $(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer-no-link,address,undefined $(PACKER_INSTEAD) -MMD -MP -c $< -o $@
 
-$(PACKER_FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c tests/fuzz/packer.c $(PACKER_OBJ) tests/fuzz/packer.h $(wildcard tools/drupe/*.h)
+$(PACKER_FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c tests/fuzz/packer.c $(PACKER_OBJ) tests/fuzz/packer.h $(wildcard tools/drupe/*/*.h)
 	$(call say,FUZZCC,$@) $(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.c %.o,$^) -lelf -o $@
 
 -include $(PACKER_OBJ:.o=.d)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "tools/drupe/input.h"
+#include "tools/drupe/closure/input.h"
 
 static char directory[] = "/tmp/fuzz-manifest-XXXXXX";
 static int manifest;

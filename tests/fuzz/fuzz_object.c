@@ -4,7 +4,7 @@
 #include "packer.h"
 #include <stdlib.h>
 #include <string.h>
-#include "tools/drupe/object.h"
+#include "tools/drupe/elf/object.h"
 
 static void check_strings(const struct strings *strings) {
     for (size_t i = 0; i < strings->count; i++)

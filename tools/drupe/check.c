@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "closure.h"
+#include "closure/closure.h"
 #include "commands.h"
-#include "root.h"
-#include "util.h"
+#include "archive/root.h"
+#include "common/util.h"
 
 // What the kernel and its tables take besides the archive, about.
 #define KERNEL_MEMORY (8u << 20)

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "closure.h"
+#include "closure/closure.h"
 #include "commands.h"
-#include "input.h"
+#include "closure/input.h"
 
 static const char help[] =
     "Usage: drupe deps [--sysroot DIR]... [--why LIB] [--check-symbols] PROGRAM...\n"

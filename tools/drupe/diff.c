@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "commands.h"
-#include "listing.h"
+#include "archive/listing.h"
 
 static const char help[] =
     "Usage: drupe diff A B\n"

@@ -1,151 +1,267 @@
 // SPDX-License-Identifier: MIT
-// Finding things in an image. An ELF file's segments hold the image from the first one's physical address on;
-// a flat one is the image. image_write.c makes a new one.
-#include "image.h"
-#include <elf.h>
-#include <errno.h>
+// `drupe image`: another archive and command line in a built kernel image, or the ones that are there.
+#include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include "commands.h"
+#include "image/image.h"
 #include "lib/cpio.h"
 #include "lib/path.h"
-#include "util.h"
+#include "common/output.h"
+#include "common/util.h"
 
-#define BOOT_HEADER_SIZE  64 // Documentation/arch/riscv/boot-image-header.rst
-#define BOOT_MAGIC_OFFSET 56
-#define BOOT_MAGIC        "RSC\x05"
+#define MIB                (1024.0 * 1024.0)
+#define FIRMWARE_TREE_ROOM 0x02000000 // OpenSBI's fw_jump: 34 MiB behind the start of RAM, the image at 2 MiB
+#define QEMU_TREE_ROOM     0x3fc00000 // QEMU: 2 MiB below 3 GiB, RAM begins at 2 GiB
 
-// Where a byte of the image is in an ELF file. False where no segment has all `size` bytes.
-static bool elf_offset(const uint8_t *bytes, size_t file_size, uint64_t image_offset, uint64_t size,
-                       uint64_t *offset) {
-    Elf64_Ehdr h;
-    Elf64_Phdr ph;
-    uint64_t base = UINT64_MAX;
-    memcpy(&h, bytes, sizeof(h));
-    for (int pass = 0; pass < 2; pass++)
-        for (unsigned int i = 0; i < h.e_phnum; i++) {
-            uint64_t at = h.e_phoff + (uint64_t)i * sizeof(ph);
-            if (h.e_phentsize != sizeof(ph) || at > file_size || sizeof(ph) > file_size - at)
-                return false;
-            memcpy(&ph, bytes + at, sizeof(ph));
-            if (ph.p_type == PT_LOAD && pass == 0 && ph.p_paddr < base)
-                base = ph.p_paddr;
-            if (ph.p_type != PT_LOAD || ph.p_offset > file_size || ph.p_filesz > file_size - ph.p_offset)
-                continue;
-            uint64_t skip =
-                base + image_offset - ph.p_paddr; // wraps to something huge where it is not in here
-            if (pass == 1 && skip < ph.p_filesz && size <= ph.p_filesz - skip) {
-                *offset = ph.p_offset + skip;
-                return true;
-            }
+static const char help[] =
+    "Usage: drupe image [OPTION...] -o FILE\n"
+    "       drupe image [OPTION...] --extract -o FILE\n"
+    "       drupe image [OPTION...] --print-append\n"
+    "Puts another archive and another command line into a built kernel image; no compiler is needed. Or "
+    "takes\n"
+    "them out of it.\n"
+    "\n"
+    "  -k, --kernel FILE    the image, flat or ELF; '-': standard input. Without it, the kernel that came\n"
+    "                       with this command\n"
+    "  -i, --initrd FILE    the archive: all that Linux takes as an initramfs, compressed or not; '-': "
+    "standard\n"
+    "                       input. More than one come one after the other, later files over earlier ones\n"
+    "  -n, --no-initrd      no archive: the boot loader's will be the root\n"
+    "  -a, --append LINE    the built-in command line, before the boot loader's; '' for none\n"
+    "  -o, --output FILE    the new image (it may be the old one); '-': standard output\n"
+    "  -x, --extract        write the image's archive to the output instead\n"
+    "  -p, --print-append   print the image's command line instead\n"
+    "  -f, --force          take an archive whatever it looks like\n"
+    "  -v, --verbose        say what was written\n"
+    "  -h, --help           this text\n"
+    "\n"
+    "What is not named stays as it is. The new image takes the old one's place when it is whole.\n";
+
+struct request {
+    const char *kernel, *output, *append;
+    struct strings initrds;
+    bool no_initrd, extract, print_append, force, verbose;
+};
+
+static const struct option options[] = {
+    {"kernel", required_argument, NULL, 'k'},
+    {"initrd", required_argument, NULL, 'i'},
+    {"no-initrd", no_argument, NULL, 'n'},
+    {"append", required_argument, NULL, 'a'},
+    {"output", required_argument, NULL, 'o'},
+    {"extract", no_argument, NULL, 'x'},
+    {"print-append", no_argument, NULL, 'p'},
+    {"force", no_argument, NULL, 'f'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static void check_request(struct request *r, int left) {
+    bool change = r->initrds.count || r->no_initrd || r->append;
+    unsigned int inputs = r->kernel && strcmp(r->kernel, "-") == 0;
+    for (size_t i = 0; i < r->initrds.count; i++)
+        inputs += strcmp(r->initrds.at[i], "-") == 0;
+    if (left)
+        misuse("image", "arguments without an option; is --initrd or --kernel missing before one?");
+    if (inputs > 1)
+        misuse("image", "standard input can be one file only");
+    if (r->initrds.count && r->no_initrd)
+        misuse("image", "--initrd and --no-initrd exclude each other");
+    if (change && (r->extract || r->print_append))
+        misuse("image",
+               "--extract and --print-append read; they go with no --initrd, --no-initrd or --append");
+    if (r->print_append && (r->extract || r->output))
+        misuse("image",
+               "--print-append prints to standard output; it goes with neither --extract nor --output");
+    if (!r->print_append && !r->output)
+        misuse("image", "where should the %s go? (-o FILE, or -o - for standard output)",
+               r->extract ? "archive" : "image");
+    if (!change && !r->extract && !r->print_append)
+        misuse("image", "nothing to change: --initrd, --no-initrd or --append is needed");
+}
+
+static void parse(int argc, char **argv, struct request *r) {
+    for (int c; (c = getopt_long(argc, argv, "k:i:na:o:xpfvh", options, NULL)) != -1;) {
+        switch (c) {
+        case 'k':
+            r->kernel = optarg;
+            break;
+        case 'i':
+            strings_add(&r->initrds, optarg);
+            break;
+        case 'n':
+            r->no_initrd = true;
+            break;
+        case 'a':
+            r->append = optarg;
+            break;
+        case 'o':
+            r->output = optarg;
+            break;
+        case 'x':
+            r->extract = true;
+            break;
+        case 'p':
+            r->print_append = true;
+            break;
+        case 'f':
+            r->force = true;
+            break;
+        case 'v':
+            r->verbose = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(EXIT_SUCCESS);
+        default:
+            misuse("image", "unknown or incomplete option");
         }
-    return false;
+    }
+    check_request(r, argc - optind);
 }
 
-static bool is_elf(const uint8_t *bytes, size_t size) {
-    return size >= sizeof(Elf64_Ehdr) && memcmp(bytes, ELFMAG, SELFMAG) == 0 && bytes[EI_CLASS] == ELFCLASS64;
+// ---- archives
+
+// Whether the bytes begin as one of the archives that kernels unpack, behind zeros if there are some.
+static void check_archive(const char *name, const uint8_t *bytes, size_t size) {
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } magics[] = {
+        {"070701", 6},
+        {"070702", 6},
+        {"\x1f\x8b", 2},
+        {"\x28\xb5\x2f\xfd", 4},
+        {"\xfd"
+         "7zXZ\0",
+         6},
+        {"\x02\x21\x4c\x18", 4},
+        {"\x04\x22\x4d\x18", 4},
+    };
+    size_t at = 0;
+    while (at < size && bytes[at] == '\0')
+        at++;
+    if (at == size)
+        fail("%s: %s; for an image without an archive: --no-initrd", name,
+             size ? "nothing but zeros in it" : "it is empty");
+    for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
+        if (size - at >= magics[i].size && memcmp(bytes + at, magics[i].bytes, magics[i].size) == 0)
+            return;
+    const char *found = cpio_magic_name(bytes + at, size - at);
+    fail("%s: no cpio archive (newc or crc), nor a compressed one%s%s; --force takes it as it is", name,
+         found ? ": by its first bytes " : "", found ? found : "");
 }
 
-static bool is_kernel(const uint8_t *bytes, size_t size) {
-    return is_elf(bytes, size) || (size >= BOOT_HEADER_SIZE && memcmp(bytes + BOOT_MAGIC_OFFSET, BOOT_MAGIC,
-                                                                      sizeof(BOOT_MAGIC) - 1) == 0);
+// All archives, each from a page on, as files in them are aligned to pages.
+static uint8_t *read_archives(const struct request *r, size_t *size) {
+    uint8_t *all = NULL;
+    *size = 0;
+    for (size_t i = 0; i < r->initrds.count; i++) {
+        size_t one_size, from = (*size + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN;
+        uint8_t *one = (uint8_t *)read_file(r->initrds.at[i], &one_size);
+        if (!r->force)
+            check_archive(r->initrds.at[i], one, one_size);
+        if (i == 0) {
+            all = one;
+        } else {
+            all = xrealloc(all, from + one_size + 1);
+            memset(all + *size, 0, from - *size);
+            memcpy(all + from, one, one_size);
+            free(one);
+        }
+        *size = from + one_size;
+    }
+    return all;
 }
 
-// Where `count` bytes of the image are in the file. False where the file does not have them.
-static bool find(const struct image *image, uint64_t offset, uint64_t count, uint64_t *at) {
-    if (image->is_elf)
-        return elf_offset(image->bytes, image->size, offset, count, at);
-    *at = offset;
-    return offset <= image->size && count <= image->size - offset;
-}
-
-static bool descriptor_fits(struct image *image) {
-    const struct image_descriptor *d = &image->descriptor;
-    if (d->archive_offset % IMAGE_ALIGN != 0 || d->archive_offset < BOOT_HEADER_SIZE ||
-        d->cmdline_offset > d->archive_offset || d->cmdline_size > d->archive_offset - d->cmdline_offset)
-        return false;
-    // An archive may hold other kernels, with descriptors of theirs.
-    if (!image->is_elf && image->descriptor_at + sizeof(*d) > d->archive_offset)
-        return false;
-    if (!find(image, 0, BOOT_HEADER_SIZE, &image->start_at))
-        return false;
-    if (d->archive_size)
-        return find(image, d->archive_offset, d->archive_size, &image->archive_at);
-    // Without an archive there is mostly a page of zeros in its place.
-    if (find(image, d->archive_offset, 1, &image->archive_at))
-        return true;
-    if (image->is_elf)
-        image->archive_at = image->size; // where no segment begins
-    return image->archive_at <= image->size;
-}
-
-static void find_descriptor(struct image *image) {
-    bool seen = false;
-    for (size_t at = 0; at + sizeof(image->descriptor) <= image->size; at += 8) {
-        if (memcmp(image->bytes + at, IMAGE_MAGIC, IMAGE_MAGIC_SIZE) != 0)
-            continue;
-        memcpy(&image->descriptor, image->bytes + at, sizeof(image->descriptor));
-        image->descriptor_at = at;
-        seen = true;
-        if (descriptor_fits(image))
+// An embedded archive takes the place of the kernel's own /dev/console, as in Linux: without one in it, init
+// is mute. Nothing is said of what cannot be read to its end here, such as compressed archives.
+static void warn_of_console(const uint8_t *bytes, size_t size) {
+    struct cpio_reader reader;
+    struct cpio_entry entry;
+    enum cpio_result result;
+    char name[PATHNAME_MAX + 1];
+    cpio_open(&reader, bytes, size);
+    while ((result = cpio_next(&reader, &entry)) != CPIO_END) {
+        if (result == CPIO_ERROR)
+            return;
+        if (result == CPIO_ENTRY && pathname_normalise(entry.name, name, sizeof(name)) == 0 &&
+            strcmp(name, "dev/console") == 0)
             return;
     }
-    fail("%s: a kernel or program, but %s", image->name,
-         seen ? "the archive its descriptor names is not in the file; file truncated?"
-              : "without an archive's descriptor; is it Drupe's, and whole?");
+    note("no /dev/console in the archive: its init will start without input and output "
+         "(`drupe pack --manifest` makes one from the line \"nod /dev/console 600 0 0 c 5 1\")");
 }
 
-void image_open(struct image *image, const char *name, uint8_t *bytes, size_t size) {
-    *image = (struct image){.name = name, .bytes = bytes, .size = size, .is_elf = is_elf(bytes, size)};
-    if (!is_kernel(bytes, size)) {
-        const char *magic = cpio_magic_name(bytes, size);
-        if (magic)
-            fail("%s: this is no kernel image (flat or ELF): by its first bytes %s", name, magic);
-        if (size >= 5 && memcmp(bytes, "07070", 5) == 0)
-            fail("%s: this is a cpio archive; a kernel image (flat or ELF) is needed here", name);
-        fail("%s: this is no kernel image (flat or ELF)%s", name,
-             size < BOOT_HEADER_SIZE ? ": it is too short" : "");
+// ---- the three things to do
+
+static void warn_of_size(const struct image *image, uint64_t archive_size) {
+    uint64_t room = image_memory_size(image, archive_size);
+    const char *name = "the new image";
+    if (room > QEMU_TREE_ROOM)
+        note("%s takes %.1f MiB of memory; QEMU's virt machine puts the device tree %.0f MiB behind its "
+             "beginning, so it will not boot there with -kernel",
+             name, room / MIB, QEMU_TREE_ROOM / MIB);
+    else if (room > FIRMWARE_TREE_ROOM)
+        note("%s takes %.1f MiB of memory; firmware with a fixed place for the device tree (OpenSBI's "
+             "fw_jump) puts it %.0f MiB behind the image's beginning, into it; QEMU and U-Boot do not",
+             name, room / MIB, FIRMWARE_TREE_ROOM / MIB);
+}
+
+static void extract(const struct image *image, const struct request *r) {
+    struct output out;
+    if (image->descriptor.archive_size == 0)
+        fail("%s: this kernel carries no archive", image->name);
+    output_open(&out, r->output, "an archive");
+    output_write(&out, image->bytes + image->archive_at, image->descriptor.archive_size);
+    output_finish(&out);
+    if (r->verbose)
+        note("%llu bytes of archive", (unsigned long long)image->descriptor.archive_size);
+}
+
+static void change(struct image *image, const struct request *r) {
+    const uint8_t *archive = image->bytes + image->archive_at;
+    const char *line = r->append ? r->append : image_command_line(image);
+    size_t size = image->descriptor.archive_size;
+    if (r->initrds.count) {
+        archive = read_archives(r, &size);
+        warn_of_console(archive, size);
+    } else if (r->no_initrd) {
+        size = 0;
     }
-    find_descriptor(image);
+    image_write(image, archive, size, r->append, r->output);
+    warn_of_size(image, size);
+    if (r->verbose)
+        note("%zu bytes of archive; command line \"%s\"; %.1f MiB of memory", size, line,
+             image_memory_size(image, size) / MIB);
 }
 
-const char *image_command_line(const struct image *image) {
-    const struct image_descriptor *d = &image->descriptor;
-    uint64_t at;
-    if (d->cmdline_size == 0)
-        return "";
-    if (!find(image, d->cmdline_offset, d->cmdline_size, &at) ||
-        !memchr(image->bytes + at, '\0', d->cmdline_size))
-        fail("%s: the command line its descriptor names is not in the file; file damaged?", image->name);
-    return (const char *)image->bytes + at;
-}
-
-void image_find_archive(const char *name, const uint8_t *bytes, size_t size, const uint8_t **archive,
-                        uint64_t *archive_size) {
+int command_image(int argc, char **argv) {
+    struct request r = {.kernel = NULL};
     struct image image;
-    *archive = bytes;
-    *archive_size = size;
-    if (!is_kernel(bytes, size))
-        return;
-    image_open(&image, name, (uint8_t *)bytes, size);
-    if (image.descriptor.archive_size == 0)
-        fail("%s: this kernel carries no archive", name);
-    *archive = bytes + image.archive_at;
-    *archive_size = image.descriptor.archive_size;
-}
-
-char *image_default_kernel(char **tried) {
-    char exe[PATHNAME_MAX + 1];
-    ssize_t length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-    if (length < 0)
-        fail("/proc/self/exe: %s", strerror(errno));
-    exe[length] = '\0';
-    *strrchr(exe, '/') = '\0';
-    char *beside = xasprintf("%s/Image", exe), *slash = strrchr(exe, '/');
-    char *installed = xasprintf("%.*s/lib/drupe/Image", slash ? (int)(slash - exe) : 0, exe);
-    if (tried)
-        *tried = xasprintf("%s, %s", installed, beside);
-    if (access(installed, F_OK) == 0)
-        return installed;
-    return access(beside, F_OK) == 0 ? beside : NULL;
+    size_t size;
+    parse(argc, argv, &r);
+    if (!r.kernel) {
+        char *tried;
+        r.kernel = image_default_kernel(&tried);
+        if (!r.kernel)
+            misuse("image",
+                   "which kernel? None came with this command (looked for: %s); name it with --kernel",
+                   tried);
+    }
+    uint8_t *bytes = (uint8_t *)read_file(r.kernel, &size);
+    image_open(&image, r.kernel, bytes, size);
+    if (r.print_append) {
+        puts(image_command_line(&image));
+        if (fflush(stdout) != 0)
+            fail("standard output cannot be written");
+    } else if (r.extract) {
+        extract(&image, &r);
+    } else {
+        change(&image, &r);
+    }
+    return EXIT_SUCCESS;
 }

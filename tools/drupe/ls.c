@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include "commands.h"
-#include "listing.h"
+#include "archive/listing.h"
 
 static const char help[] =
     "Usage: drupe ls [-l | --json] FILE\n"

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// `drupe`: what a person does with archives and images. Each command has its file; the closure of a program
-// is closure.c over view.c (the guest's files before they are packed) and object.c (what a file needs);
-// tree.c holds what archive.c writes.
+// `drupe`: what a person does with archives and images. Each command has its file here; below, each over those
+// before it: common/; elf/, what a file needs; closure/, all that a program needs, over view.c, the guest's
+// files before they are packed, into tree.c; archive/ reads and writes archives; image/, kernels with archives;
+// machine/, QEMU.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "commands.h"
-#include "util.h"
+#include "common/util.h"
 
 static const struct command {
     const char *name;

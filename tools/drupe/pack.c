@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "archive.h"
-#include "closure.h"
+#include "archive/archive.h"
+#include "closure/closure.h"
 #include "commands.h"
-#include "gconv.h"
-#include "input.h"
+#include "closure/gconv.h"
+#include "closure/input.h"
 
 static const char help[] =
     "Usage: drupe pack [OPTION...] -o FILE [[GUEST=]HOST...]\n"

@@ -13,13 +13,13 @@
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-#include "archive.h"
-#include "closure.h"
+#include "archive/archive.h"
+#include "closure/closure.h"
 #include "commands.h"
-#include "image.h"
-#include "input.h"
-#include "machine.h"
-#include "root.h"
+#include "image/image.h"
+#include "closure/input.h"
+#include "machine/machine.h"
+#include "archive/root.h"
 #include "tools/guest/frames.h"
 
 #define INIT         ".drupe-run"             // its name in the root, which it removes

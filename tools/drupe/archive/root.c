@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+// Nodes and objects are never freed: the unpacker may hold them, and the command ends soon.
+#include "archive/root.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "image/image.h"
+#include "lib/path.h"
+#include "common/room.h"
+#include "common/util.h"
+
+static int compare(struct unpack_node *a, struct unpack_node *b) {
+    return strcmp(a->name, b->name);
+}
+// clang-format off
+#define LOCAL static __attribute__((unused))
+RB_PROTOTYPE_INTERNAL(root_names, unpack_node, tree, compare, LOCAL)
+RB_GENERATE_INTERNAL(root_names, unpack_node, tree, compare, LOCAL)
+// clang-format on
+
+struct unpack_node *root_first(struct unpack_node *directory) {
+    return RB_MIN(root_names, &directory->names);
+}
+
+struct unpack_node *root_next(struct unpack_node *node) {
+    return RB_NEXT(root_names, &node->parent->names, node);
+}
+
+// ---- the sink
+
+static struct unpack_node *find(struct unpack_node *dir, const char *name, size_t length) {
+    char text[PATHNAME_PART_MAX + 1];
+    if (length > PATHNAME_PART_MAX)
+        return NULL;
+    memcpy(text, name, length);
+    text[length] = '\0';
+    struct unpack_node key = {.name = text};
+    return RB_FIND(root_names, &dir->names, &key);
+}
+
+static int add(struct unpack_node *dir, const char *name, size_t length, struct root_object *object,
+               struct unpack_node **out) {
+    if (length > PATHNAME_PART_MAX)
+        return -ENAMETOOLONG;
+    if (find(dir, name, length))
+        return -EEXIST;
+    struct unpack_node *node = xcalloc(1, sizeof(*node));
+    node->name = xstrndup(name, length);
+    node->parent = dir;
+    node->object = object;
+    object->names++;
+    RB_INSERT(root_names, &dir->names, node);
+    if (out)
+        *out = node;
+    return 0;
+}
+
+static void keep_owner(struct unpack_attr *attr, uint32_t uid, uint32_t gid) {
+    if (attr->uid == UNPACK_NO_OWNER)
+        attr->uid = uid;
+    if (attr->gid == UNPACK_NO_OWNER)
+        attr->gid = gid;
+}
+
+static struct root_object *new_object(const struct unpack_attr *attr) {
+    struct root_object *object = xcalloc(1, sizeof(*object));
+    object->attr = *attr;
+    keep_owner(&object->attr, 0, 0);
+    return object;
+}
+
+static int create(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                  const struct unpack_attr *attr, struct unpack_span *span, struct unpack_node **out) {
+    (void)ctx;
+    struct root_object *object = new_object(attr);
+    object->data = span->data;
+    object->size = span->size;
+    return add(dir, name, length, object, out);
+}
+
+static int make_directory(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                          const struct unpack_attr *attr, struct unpack_node **out) {
+    (void)ctx;
+    return add(dir, name, length, new_object(attr), out);
+}
+
+static int make_symlink(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                        const struct unpack_attr *attr, const char *target, size_t target_length) {
+    (void)ctx;
+    struct root_object *object = new_object(attr);
+    object->attr.mode = CPIO_IFLNK | 0777;
+    object->target = xstrndup(target, target_length);
+    return add(dir, name, length, object, NULL);
+}
+
+static int make_link(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                     struct unpack_node *node) {
+    (void)ctx;
+    return add(dir, name, length, node->object, NULL);
+}
+
+static int remove_name(void *ctx, struct unpack_node *dir, const char *name, size_t length) {
+    (void)ctx;
+    struct unpack_node *node = find(dir, name, length);
+    if (!node)
+        return -ENOENT;
+    if (!RB_EMPTY(&node->names))
+        return -ENOTEMPTY;
+    RB_REMOVE(root_names, &dir->names, node);
+    node->object->names--;
+    return 0;
+}
+
+static int lookup(void *ctx, struct unpack_node *dir, const char *name, size_t length,
+                  struct unpack_node **out, uint32_t *mode) {
+    (void)ctx;
+    *out = find(dir, name, length);
+    if (!*out)
+        return length > PATHNAME_PART_MAX ? -ENAMETOOLONG : -ENOENT;
+    *mode = (*out)->object->attr.mode;
+    return 0;
+}
+
+static struct unpack_node *parent(void *ctx, struct unpack_node *dir) {
+    (void)ctx;
+    return dir->parent;
+}
+
+static const char *read_target(void *ctx, struct unpack_node *node) {
+    (void)ctx;
+    return node->object->target;
+}
+
+static int set_data(void *ctx, struct unpack_node *node, struct unpack_span *span) {
+    (void)ctx;
+    node->object->data = span->data;
+    node->object->size = span->size;
+    return 0;
+}
+
+static int set_attr(void *ctx, struct unpack_node *node, const struct unpack_attr *attr) {
+    (void)ctx;
+    struct unpack_attr old = node->object->attr;
+    node->object->attr = *attr;
+    node->object->attr.mode = (old.mode & CPIO_IFMT) | (attr->mode & 07777);
+    keep_owner(&node->object->attr, old.uid, old.gid);
+    return 0;
+}
+
+static int set_mtime(void *ctx, struct unpack_node *node, int64_t mtime) {
+    (void)ctx;
+    node->object->attr.mtime = mtime;
+    return 0;
+}
+
+static void hold(void *ctx, struct unpack_node *node) {
+    (void)ctx;
+    node->object->held++;
+}
+static void drop(void *ctx, struct unpack_node *node) {
+    (void)ctx;
+    node->object->held--;
+}
+
+static void *room(void *ctx, uint64_t *size) {
+    (void)ctx;
+    return room_take(size);
+}
+static void keep(void *ctx, void *memory, uint64_t size, uint64_t used) {
+    (void)ctx;
+    room_keep(memory, size, used);
+}
+static void release(void *ctx, const void *data, uint64_t size) {
+    (void)ctx, (void)data, (void)size;
+}
+
+// ctx: the file.
+static void report(void *ctx, enum unpack_severity severity, const char *sentence) {
+    if (severity == UNPACK_NOTE)
+        note("%s: %s", (const char *)ctx, sentence);
+    else
+        complain("%s: %s", (const char *)ctx, sentence);
+}
+
+static const struct unpack_sink sink = {
+    .create = create,
+    .mkdir = make_directory,
+    .symlink = make_symlink,
+    .link = make_link,
+    .remove = remove_name,
+    .lookup = lookup,
+    .parent = parent,
+    .readlink = read_target,
+    .set_data = set_data,
+    .set_attr = set_attr,
+    .set_mtime = set_mtime,
+    .hold = hold,
+    .drop = drop,
+    .alloc = room_work,
+    .free = room_work_free,
+    .room = room,
+    .keep = keep,
+    .release = release,
+    .report = report,
+};
+
+void root_read(const char *file, struct root *out) {
+    const struct unpack_attr attr = {.mode = CPIO_IFDIR | 0755};
+    const uint8_t *archive;
+    uint64_t archive_size;
+    size_t size;
+    struct unpack u;
+    uint8_t *bytes = (uint8_t *)read_file(file, &size);
+    image_find_archive(file, bytes, size, &archive, &archive_size);
+    *out = (struct root){.top = xcalloc(1, sizeof(*out->top)), .file_size = archive_size};
+    out->top->parent = out->top;
+    out->top->name = "";
+    out->top->object = new_object(&attr);
+    if (unpack_begin(&u, &sink, (void *)file, out->top))
+        fail("there is no memory to unpack %s", file);
+    out->error = unpack_buffer(&u, archive, archive_size);
+    unpack_end(&u);
+    out->summary = u.summary;
+}
+
+// ---- as a packer's tree
+
+static void add_to_tree(const struct unpack_node *node, const char *path, const char *file,
+                        struct tree *out) {
+    const struct root_object *o = node->object;
+    struct entry e = {.path = (char *)path,
+                      .mode = o->attr.mode,
+                      .uid = o->attr.uid,
+                      .gid = o->attr.gid,
+                      .mtime = o->attr.mtime,
+                      .rdev_major = o->attr.rdev_major,
+                      .rdev_minor = o->attr.rdev_minor,
+                      .target = o->target,
+                      .size = o->size};
+    if (S_ISREG(e.mode)) {
+        e.host = xasprintf("%s:/%s", file, path);
+        e.bytes = o->size ? (const void *)o->data : "";
+    }
+    tree_add(out, &e);
+    free(e.host);
+}
+
+static void add_below(const struct unpack_node *directory, const char *path, const char *file,
+                      struct tree *out) {
+    for (struct unpack_node *n = root_first((struct unpack_node *)directory); n; n = root_next(n)) {
+        char *below = *path ? xasprintf("%s/%s", path, n->name) : xstrdup(n->name);
+        add_to_tree(n, below, file, out);
+        add_below(n, below, file, out);
+        free(below);
+    }
+}
+
+void root_to_tree(const struct root *r, const char *file, struct tree *out) {
+    add_below(r->top, "", file, out);
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+#include "common/util.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static unsigned int complaint_count;
+static int error_status = EXIT_FAILURE, misuse_status = EXIT_MISUSE;
+static bool progress_shown;
+
+static void say(const char *prefix, const char *format, va_list args) {
+    char *text;
+    progress_end();
+    fputs(prefix, stderr);
+    if (vasprintf(&text, format, args) < 0) {
+        fputs("out of memory\n", stderr);
+        exit(EXIT_FAILURE);
+    }
+    print_visible(stderr, text, false);
+    fputc('\n', stderr);
+    free(text);
+}
+
+#define SAY(prefix, format)                                                                                  \
+    do {                                                                                                     \
+        va_list args_;                                                                                       \
+        va_start(args_, format);                                                                             \
+        say(prefix, format, args_);                                                                          \
+        va_end(args_);                                                                                       \
+    } while (0)
+
+void set_exit_statuses(int error, int misused) {
+    error_status = error;
+    misuse_status = misused;
+}
+
+void fail(const char *format, ...) {
+    SAY("drupe: ", format);
+    exit(error_status);
+}
+
+void misuse(const char *command, const char *format, ...) {
+    SAY("drupe: ", format);
+    fprintf(stderr, "Try `drupe %s%s--help`.\n", command, *command ? " " : "");
+    exit(misuse_status);
+}
+
+void complain(const char *format, ...) {
+    complaint_count++;
+    SAY("drupe: ", format);
+}
+
+void complain_more(const char *format, ...) {
+    SAY("    ", format);
+}
+
+void note(const char *format, ...) {
+    SAY("drupe: note: ", format);
+}
+
+unsigned int complaints(void) {
+    return complaint_count;
+}
+
+bool is_new(char *finding) {
+    static struct strings told;
+    bool known = strings_have(&told, finding);
+    if (!known)
+        strings_add(&told, finding);
+    free(finding);
+    return !known;
+}
+
+void *xcalloc(size_t count, size_t size) {
+    void *p = calloc(count ? count : 1, size ? size : 1);
+    if (!p)
+        fail("out of memory");
+    return p;
+}
+
+void *xrealloc(void *old, size_t size) {
+    void *p = realloc(old, size ? size : 1);
+    if (!p)
+        fail("out of memory");
+    return p;
+}
+
+char *xstrndup(const char *s, size_t n) {
+    char *p = strndup(s, n);
+    if (!p)
+        fail("out of memory");
+    return p;
+}
+
+char *xstrdup(const char *s) {
+    return xstrndup(s, strlen(s));
+}
+
+char *xasprintf(const char *format, ...) {
+    va_list args;
+    char *p;
+    va_start(args, format);
+    if (vasprintf(&p, format, args) < 0)
+        fail("out of memory");
+    va_end(args);
+    return p;
+}
+
+uint64_t parse_size(const char *text) {
+    static const char units[] = "KMG";
+    char *end;
+    unsigned long long n = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (*text < '0' || *text > '9' || (*end && (!unit || end[1])) || n > UINT64_MAX >> 34)
+        return 0;
+    return unit ? n << (10 * (unit - units + 1)) : n;
+}
+
+char *hex(const void *bytes, size_t count) {
+    const unsigned char *from = bytes;
+    char *text = xrealloc(NULL, 2 * count + 1);
+    for (size_t i = 0; i < count; i++)
+        sprintf(text + 2 * i, "%02x", from[i]);
+    text[2 * count] = '\0';
+    return text;
+}
+
+void strings_add(struct strings *s, const char *string) {
+    if ((s->count & (s->count - 1)) == 0) // full at powers of two
+        s->at = xrealloc(s->at, (s->count ? 2 * s->count : 1) * sizeof(*s->at));
+    s->at[s->count++] = xstrdup(string);
+}
+
+static int compare_strings(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strings_sort(struct strings *s) {
+    if (s->count)
+        qsort(s->at, s->count, sizeof(*s->at), compare_strings);
+}
+
+bool strings_have(const struct strings *s, const char *string) {
+    for (size_t i = 0; i < s->count; i++)
+        if (strcmp(s->at[i], string) == 0)
+            return true;
+    return false;
+}
+
+void strings_free(struct strings *s) {
+    for (size_t i = 0; i < s->count; i++)
+        free(s->at[i]);
+    free(s->at);
+    *s = (struct strings){0};
+}
+
+size_t utf8_length(const char *string) {
+    const unsigned char *s = (const unsigned char *)string;
+    if (s[0] < 0x80)
+        return s[0] != 0;
+    size_t length = s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+        (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+bool utf8_is_valid(const char *string) {
+    for (size_t n; *string; string += n) {
+        n = utf8_length(string);
+        if (!n)
+            return false;
+    }
+    return true;
+}
+
+void print_visible(FILE *to, const char *text, bool escape_backslash) {
+    while (*text) {
+        unsigned char c = (unsigned char)*text;
+        size_t length = utf8_length(text);
+        bool control = c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)text[1] < 0xa0);
+        if (!length || control || (c == '\\' && escape_backslash)) {
+            fprintf(to, "\\x%02x", c);
+            length = 1;
+        } else {
+            fwrite(text, 1, length, to);
+        }
+        text += length;
+    }
+}
+
+void progress(const char *what, uint64_t count, uint64_t bytes) {
+    static struct timespec last;
+    struct timespec now;
+    if (!isatty(STDERR_FILENO))
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if ((now.tv_sec - last.tv_sec) * 1000 + (now.tv_nsec - last.tv_nsec) / 1000000 < 200)
+        return;
+    last = now;
+    fprintf(stderr, "\r%s: %llu, %llu MiB\033[K", what, (unsigned long long)count,
+            (unsigned long long)bytes >> 20);
+    progress_shown = true;
+}
+
+void progress_end(void) {
+    if (progress_shown)
+        fputs("\r\033[K", stderr);
+    progress_shown = false;
+}
+
+char *read_file(const char *path, size_t *size) {
+    struct stat st;
+    int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        fail("%s: %s", path, strerror(errno));
+    size_t room = S_ISREG(st.st_mode) ? (size_t)st.st_size + 1 : 65536, used = 0;
+    char *bytes = xrealloc(NULL, room + 1);
+    for (;;) {
+        if (used == room)
+            bytes = xrealloc(bytes, (room *= 2) + 1);
+        ssize_t n = read(fd, bytes + used, room - used);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            fail("%s: %s", path, strerror(errno));
+        if (n == 0)
+            break;
+        used += (size_t)n;
+    }
+    if (fd != STDIN_FILENO)
+        close(fd);
+    bytes[used] = '\0';
+    *size = used;
+    return bytes;
+}
