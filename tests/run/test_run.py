@@ -341,12 +341,12 @@ def test_dry_run_says_what_would_be_run(run, compiled):
 def test_gdb_can_connect_before_the_kernel_starts():
     with subprocess.Popen([DRUPE, "run", "--gdb", "true"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         try:
-            target = re.search(r"'(target remote :\d+)'", process.stderr.readline().decode())[1]
+            target = re.search(r"'(target remote \S+)'", process.stderr.readline().decode())[1]
             done = subprocess.run(["gdb-multiarch", "-batch", "-ex", target, "-ex", "break kernel_main", "-ex", "continue", "-ex", "delete",
                                    "-ex", "detach", machine.BUILD / "drupe.elf"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
-            assert process.wait(LIMIT) == 0, done.stdout.decode()
-            assert b"kernel_main" in done.stdout
+            assert b", kernel_main" in done.stdout and b"detached" in done.stdout, done.stdout.decode()
+            assert process.wait(LIMIT) == 0
         finally:
             process.kill()
 

@@ -476,7 +476,7 @@ static unsigned int free_port(void) {
 static void tell_of_gdb(const struct request *r) {
     size_t length = strlen(r->kernel);
     bool flat = length >= 5 && strcmp(r->kernel + length - 5, "Image") == 0;
-    note("waiting: gdb-multiarch -ex 'target remote :%u' %.*s%s", r->gdb_port,
+    note("waiting: gdb-multiarch -ex 'target remote 127.0.0.1:%u' %.*s%s", r->gdb_port,
          (int)(flat ? length - 5 : length), r->kernel, flat ? "drupe.elf" : "");
 }
 
