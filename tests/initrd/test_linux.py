@@ -52,3 +52,22 @@ def test_a_difference_is_one_and_is_explained(case):
 def test_what_is_explained_is_in_the_table():
     named = re.findall(r"^\| `(\w+)`", DOC.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(named) == sorted(case.name for case in table.ALL if case.why)
+
+
+@pytest.mark.parametrize("compressor", ["none", "gzip", "zstd", "lz4", "xz"])
+def test_linux_boots_what_drupe_packs(kernel, tmp_path, compressor):
+    """The walker as its init, and files as others are packed: Linux sees the same tree as our kernel."""
+    sample = tmp_path / "sample"
+    (sample / "bin").mkdir(parents=True)
+    (sample / "bin/large").write_bytes(bytes(range(256)) * 100)
+    (sample / "bin/same").hardlink_to(sample / "bin/large")
+    (sample / "bin/link").symlink_to("large")
+    (sample / "empty").write_bytes(b"")
+    out = tmp_path / "ours"
+    subprocess.run([machine.BUILD / "drupe", "pack", "--compress", compressor, "--mtime", "7", f"/walk={boots.WALK}", sample, "-o", out],
+                   check=True)
+    trees = []
+    for which, append in ((kernel, "rdinit=/walk console=ttyS0 quiet panic=-1"), (machine.BUILD / "bare/Image", "rdinit=/walk")):
+        _, console = machine.run(kernel=which, initrd=out, append=append, memory="512M")
+        trees.append([line[1:] for line in console.replace("\r", "").split("\n") if line.startswith("|") and not line.endswith(" .")])
+    assert trees[0] == trees[1] and len(trees[0]) == 6 and trees[0][-1] == "end"
