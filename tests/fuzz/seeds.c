@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include "archive/archive.h"
+#include "archive.h"
 #include "lib/cpio.h"
 
 static void save(const char *directory, const char *kind, const char *name, const void *bytes, size_t size) {

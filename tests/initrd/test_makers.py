@@ -67,16 +67,20 @@ def booted(data, tmp_path):
     for line in tree:
         kind, mode, _, _, rest = line.split(" ", 4)
         rest = re.sub(r" \(\d+ links(, as .*)?\)$", "", rest)
-        if rest not in (".", "dev", "root"):
-            lines.append(f"{kind} {mode} {rest}")
+        lines.append(f"{kind} {mode} {rest}")
     return sorted(lines), [line for line in log if "initrd: external archive: " in line]
 
 
+def interesting(lines):
+    """Without what the walker leaves out: the root itself, and what a kernel makes without an archive, too."""
+    return [line for line in lines if not re.match(r". \d+ (\.|(dev|root)(/\S*)?)( \d+:\d+)?$", line)]
+
+
 def is_same(data, tmp_path, expected=None):
-    wanted = [line for line in expected or unpacked(data, tmp_path) if not re.fullmatch(r"d \d+ (dev|root)", line)]
+    wanted = interesting(expected or unpacked(data, tmp_path))
     assert len(wanted) > 5
     seen, said = booted(data, tmp_path)
-    assert seen == wanted, said
+    assert interesting(seen) == wanted, said
     assert len(said) == 1 and " 0 warnings" in said[0]
 
 
