@@ -88,6 +88,13 @@ def test_twice_control_c_ends_the_machine(on_terminal):
     assert ended(child) == 128 + signal.SIGINT
 
 
+def test_control_c_ends_a_machine_that_does_not_come_to_the_program(on_terminal):
+    child = on_terminal("--verbose", "--append", "rdinit=/bin/cat", "true")
+    child.expect("embedded archive")
+    child.send("\x03")
+    assert ended(child) == 128 + signal.SIGINT
+
+
 @pytest.fixture
 def in_background():
     started = []

@@ -204,6 +204,8 @@ void progress(const char *what, uint64_t count, uint64_t bytes) {
     if (!isatty(STDERR_FILENO))
         return;
     clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!last.tv_sec)
+        last = now; // what is done at once needs no telling
     if ((now.tv_sec - last.tv_sec) * 1000 + (now.tv_nsec - last.tv_nsec) / 1000000 < 200)
         return;
     last = now;

@@ -265,6 +265,7 @@ static void take_frame(void) {
     switch (f->type) {
     case FRAME_HELLO:
         s.state = RUNNING;
+        terminal_pass_signals(); // not before: until now Ctrl-C was for us
         s.window = FRAME_WINDOW;
         send_start();
         break;

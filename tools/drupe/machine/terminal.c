@@ -19,9 +19,18 @@ bool terminal_make_raw(void) {
         return false;
     struct termios raw = before;
     cfmakeraw(&raw);
+    raw.c_lflag |= ISIG;
     is_raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
     atexit(terminal_restore);
     return is_raw;
+}
+
+void terminal_pass_signals(void) {
+    struct termios raw;
+    if (!is_raw || tcgetattr(STDIN_FILENO, &raw) < 0)
+        return;
+    raw.c_lflag &= ~(tcflag_t)ISIG;
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
 }
 
 void terminal_size(int fd, uint16_t *rows, uint16_t *columns) {
