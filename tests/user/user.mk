@@ -1,5 +1,5 @@
 # User tests: small C programs for musl, run inside Drupe by /test-init; see run.py.
-USER_TESTS := exec files fork memory pipe races signal system threads tty waiting
+USER_TESTS := $(filter-out init test,$(patsubst tests/user/%.c,%,$(sort $(wildcard tests/user/*.c))))
 USER_TEST_BINARIES := $(USER_TESTS:%=$(B)/tests/user/%)
 MUSL_GCC := $(B)/sysroot/bin/musl-gcc
 
@@ -10,6 +10,12 @@ $(B)/tests/user/init: tests/user/init.c $(B)/deps/musl.stamp
 $(B)/tests/user/%: tests/user/%.c tests/user/test.c tests/user/test.h $(B)/deps/musl.stamp
 	@mkdir -p $(@D)
 	$(call say,ROOTCC,$@) $(MUSL_GCC) -O1 -Wall -Wextra -Wno-stringop-overread -Wno-infinite-recursion -o $@ $< tests/user/test.c
+
+# The kernel's copy loops in user mode; their table of fix-ups holds addresses, so the program is linked to stay where it is.
+$(B)/tests/user/uaccess: tests/user/uaccess.c tests/user/test.c tests/user/test.h kernel/arch/riscv/uaccess.S $(B)/deps/musl.stamp
+	@mkdir -p $(@D)
+	$(call say,ROOTCC,$@) $(MUSL_GCC) -O1 -Wall -Wextra -fno-delete-null-pointer-checks -no-pie -DUACCESS_IN_USER_MODE -o $@ $< \
+		tests/user/test.c kernel/arch/riscv/uaccess.S
 
 $(B)/tests/user.cpio: $(USER_TEST_BINARIES) $(B)/tests/user/init $(B)/drupe
 	$(call say,PACK,$@) $(B)/drupe pack --sysroot $(B)/sysroot -o $@ /test-init=$(B)/tests/user/init \

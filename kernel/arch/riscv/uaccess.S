@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* User memory: the only instructions of the kernel that touch it. Each routine switches SUM on for itself; a
  * fault in it that cannot be mended goes on at the fix-up that uaccess_table names for its range. Routines
- * check nothing: uaccess.c does. */
+ * check nothing: uaccess.c does.
+ *
+ * Addresses begin at 0, so nothing may be computed that lies below a buffer: "end - 255" wraps. How far is left is
+ * a difference, always; a loop of words ends at an address between its start and the buffer's end (the end rounded
+ * down, or the start plus what was found to fit) and stops when it is equal.
+ *
+ * tests/user/uaccess.c builds this file for user mode, with every length and alignment at both ends of the
+ * address space. */
 
 #define SUM	(1 << 18)
 	.macro	begin
+#ifndef UACCESS_IN_USER_MODE
 	li	t6, SUM
 	csrs	sstatus, t6
+#endif
 	.endm
 	.macro	end
+#ifndef UACCESS_IN_USER_MODE
 	li	t6, SUM
 	csrc	sstatus, t6
+#endif
 	.endm
 	.macro	range start, end, fixup
 	.pushsection .rodata
@@ -28,10 +39,9 @@ uaccess_table:
 	.globl	user_copy_raw
 user_copy_raw:
 	begin
+	sltiu	t0, a2, 16
 	add	a2, a0, a2		/* a2 = end of to */
-	sub	t0, a2, a0
-	li	t1, 16
-	bltu	t0, t1, bytes
+	bnez	t0, bytes
 	xor	t0, a0, a1
 	andi	t0, t0, 7
 	bnez	t0, shifted
@@ -61,8 +71,10 @@ copy_1_end:
 	sd	a4, \at+48(a0)
 	sd	a5, \at+56(a0)
 	.endm
-words:	addi	a3, a2, -255
-	bgeu	a0, a3, fewer
+words:	sub	a6, a2, a0		/* what is left */
+	andi	a3, a6, -256
+	beqz	a3, fewer
+	add	a3, a0, a3
 copy_0:	copy_64	0
 	copy_64	64
 	copy_64	128
@@ -70,30 +82,34 @@ copy_0:	copy_64	0
 copy_0_end:
 	addi	a0, a0, 256
 	addi	a1, a1, 256
-	bltu	a0, a3, copy_0
-fewer:	addi	a3, a2, -63
-	bgeu	a0, a3, words_rest
+	bne	a0, a3, copy_0
+	beq	a0, a2, done
+	andi	a6, a6, 255
+fewer:	andi	a3, a6, -64		/* of less than 256 */
+	beqz	a3, words_rest
+	add	a3, a0, a3
 copy_2:	copy_64	0
 copy_2_end:
 	addi	a0, a0, 64
 	addi	a1, a1, 64
-	bltu	a0, a3, copy_2
+	bne	a0, a3, copy_2
+	beq	a0, a2, done
 words_rest:
-	addi	a3, a2, -7
-	bgeu	a0, a3, bytes
+	andi	a3, a2, -8
+	beq	a0, a3, bytes
 copy_3:	ld	t0, 0(a1)
 	sd	t0, 0(a0)
 copy_3_end:
 	addi	a0, a0, 8
 	addi	a1, a1, 8
-	bltu	a0, a3, copy_3
-bytes:	bgeu	a0, a2, done
+	bne	a0, a3, copy_3
+bytes:	beq	a0, a2, done
 copy_4:	lb	t0, 0(a1)
 	sb	t0, 0(a0)
 copy_4_end:
 	addi	a0, a0, 1
 	addi	a1, a1, 1
-	bltu	a0, a2, copy_4
+	bne	a0, a2, copy_4
 done:	end
 	sub	a0, a2, a0
 	ret
@@ -112,8 +128,8 @@ copy_5_end:
 	li	t1, 64
 	sub	t1, t1, t0
 	andi	a4, a1, -8
-	addi	a3, a2, -15		/* the last words come bytewise, so that no word beyond the end is read */
-	bgeu	a0, a3, bytes
+	andi	a3, a2, -8		/* no word is read that holds none of the bytes: the second one holds the last */
+	beq	a0, a3, bytes
 copy_6:	ld	t2, 0(a4)
 copy_6_end:
 2:
@@ -127,7 +143,7 @@ copy_7_end:
 	addi	a4, a4, 8
 	addi	a1, a1, 8
 	addi	a0, a0, 8
-	bltu	a0, a3, 2b
+	bne	a0, a3, 2b
 	j	bytes
 	range	copy_1, copy_1_end, done
 	range	copy_0, copy_0_end, bytes	/* finds the byte that faults */
@@ -145,22 +161,22 @@ user_clear_raw:
 clear_head:
 	andi	t0, a0, 7
 	beqz	t0, clear_words
-	bgeu	a0, a2, done
+	beq	a0, a2, done
 clear_1:
 	sb	zero, 0(a0)
 clear_1_end:
 	addi	a0, a0, 1
 	j	clear_head
 clear_words:
-	addi	a3, a2, -7
-	bgeu	a0, a3, clear_bytes
+	andi	a3, a2, -8
+	beq	a0, a3, clear_bytes
 clear_2:
 	sd	zero, 0(a0)
 clear_2_end:
 	addi	a0, a0, 8
-	bltu	a0, a3, clear_2
+	bne	a0, a3, clear_2
 clear_bytes:
-	bgeu	a0, a2, done
+	beq	a0, a2, done
 clear_3:
 	sb	zero, 0(a0)
 clear_3_end:
@@ -179,7 +195,7 @@ user_string_raw:
 	add	a2, a0, a2
 	li	t3, 0x7f7f7f7f7f7f7f7f
 string_bytes:
-	bgeu	a0, a2, string_none
+	beq	a0, a2, string_none
 	andi	t0, a1, 7
 	beqz	t0, string_words
 string_1:
@@ -192,10 +208,10 @@ string_1_end:
 	j	string_bytes
 string_words:
 	andi	t0, a0, 7
-	addi	a4, a2, -7
+	andi	a4, a2, -8
 	bnez	t0, string_slow
 string_2:
-	bgeu	a0, a4, string_slow
+	beq	a0, a4, string_slow
 	ld	t0, 0(a1)
 	and	t1, t0, t3		/* a byte is 0 iff neither its low bits carry nor its top bit is set */
 	add	t1, t1, t3
@@ -209,7 +225,7 @@ string_2:
 	j	string_2
 string_2_end:
 string_slow:
-	bgeu	a0, a2, string_none
+	beq	a0, a2, string_none
 string_3:
 	lb	t1, 0(a1)
 string_3_end:
