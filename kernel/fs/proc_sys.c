@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "sched/thread.h"
 #include "upcalls.h"
+#include "vm/vmspace.h"
 #include <linux/capability.h>
 #include <linux/limits.h>
 
@@ -115,6 +116,24 @@ static ssize_t store_pipe_max_size(const char *text, size_t n, void *arg) {
     return n;
 }
 
+static int show_mmap_min_addr(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_printf(s, "%lu\n", READ_ONCE(vm_min_addr));
+    return 0;
+}
+
+static ssize_t store_mmap_min_addr(const char *text, size_t n, void *arg) {
+    unsigned long addr;
+    (void)arg;
+    if (!cred_capable(current->cred, CAP_SYS_RAWIO))
+        return -EPERM;
+    long err = parse_number(text, &addr);
+    if (err)
+        return err;
+    WRITE_ONCE(vm_min_addr, addr);
+    return n;
+}
+
 #define TEXT(path_, text_)                                                                                   \
     { .path = "sys/" path_, .show = show_text, .arg = (void *)(text_) }
 
@@ -136,6 +155,7 @@ static const struct proc_entry entries[] = {
     TEXT("kernel/random/poolsize", "256"),
     TEXT("vm/overcommit_memory", "1"),
     TEXT("vm/overcommit_ratio", "50"),
+    {.path = "sys/vm/mmap_min_addr", .mode = 0644, .show = show_mmap_min_addr, .store = store_mmap_min_addr},
     TEXT("vm/max_map_count", "2147483647"),
     TEXT("fs/file-max", "9223372036854775807"),
     TEXT("fs/nr_open", "1048576"),

@@ -125,7 +125,7 @@ static int map_image(struct exec *e, struct exec_image *image, unsigned long bas
     struct elf_segment s;
     unsigned int index = 0;
     unsigned long span = image->elf.high - image->elf.low;
-    if (base < PAGE_SIZE || base > USER_END || span > USER_END - base)
+    if (base > USER_END || span > USER_END - base)
         return -ENOMEM;
     image->bias = base - image->elf.low;
     while (elf_next_load(image->phdrs, &image->elf, &index, &s)) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The areas of an address space: finding, splitting, joining, placing; and the list of areas that map a
 // backing.
+#include "core/cred.h"
 #include "core/panic.h"
 #include "mm/slab.h"
 #include "upcalls.h"
 #include "vm/vm_private.h"
+#include <linux/capability.h>
 #include <linux/mman.h>
 
 static int compare(const struct vm_area *a, const struct vm_area *b) {
@@ -257,6 +259,18 @@ bool area_absorb(struct vmspace *vm, unsigned long start, unsigned long end, uns
 
 // ---- placing
 
+unsigned long vm_min_addr = 0x10000;
+
+unsigned long area_lowest(void) {
+    return MAX(ALIGN_UP(READ_ONCE(vm_min_addr), (unsigned long)PAGE_SIZE), (unsigned long)PAGE_SIZE);
+}
+
+int area_check_low(unsigned long addr) {
+    if (addr >= READ_ONCE(vm_min_addr) || !current->cred || cred_capable(current->cred, CAP_SYS_RAWIO))
+        return 0;
+    return -EPERM;
+}
+
 // Where areas must end that lie below a.
 static unsigned long floor_of(const struct vm_area *a) {
     return a->flags & MAP_GROWSDOWN ? a->start - MIN(a->start, VM_STACK_GAP) : a->start;
@@ -269,8 +283,9 @@ static bool is_free(struct vmspace *vm, unsigned long start, unsigned long lengt
 
 // The highest room below `top`.
 static long search_down(struct vmspace *vm, unsigned long top, unsigned long length) {
+    unsigned long lowest = area_lowest();
     for (struct vm_area *a = last_below(vm, top);; a = area_prev(a)) {
-        unsigned long low = a ? MAX(a->end, VM_LOWEST) : VM_LOWEST;
+        unsigned long low = a ? MAX(a->end, lowest) : lowest;
         if (top >= low && top - low >= length)
             return (long)(top - length);
         if (!a)
@@ -280,10 +295,12 @@ static long search_down(struct vmspace *vm, unsigned long top, unsigned long len
 }
 
 long area_find_free(struct vmspace *vm, unsigned long hint, unsigned long length) {
-    if (length > USER_END - VM_LOWEST)
+    if (length > USER_END)
         return -ENOMEM;
-    hint = ALIGN_UP(hint, (unsigned long)PAGE_SIZE);
-    if (hint >= VM_LOWEST && hint <= USER_END - length && is_free(vm, hint, length))
+    hint = ALIGN_DOWN(hint, (unsigned long)PAGE_SIZE);
+    if (hint)
+        hint = MAX(hint, area_lowest());
+    if (hint && hint <= USER_END - length && is_free(vm, hint, length))
         return (long)hint;
     long addr = vm->free_hint ? search_down(vm, vm->free_hint, length) : -ENOMEM;
     if (addr < 0)

@@ -65,12 +65,15 @@ static long place(struct vmspace *vm, const struct vm_map_args *m, unsigned long
         return -EINVAL;
     if (m->addr > USER_END - length)
         return -ENOMEM;
+    int err = area_check_low(m->addr);
+    if (err)
+        return err;
     struct vm_area *a = area_first_from(vm, m->addr);
     if (!a || a->start >= m->addr + length)
         return (long)m->addr;
     if (m->flags & MAP_FIXED_NOREPLACE)
         return -EEXIST;
-    int err = vm_unmap_locked(vm, m->addr, length);
+    err = vm_unmap_locked(vm, m->addr, length);
     return err ? err : (long)m->addr;
 }
 

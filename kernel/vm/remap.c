@@ -59,7 +59,7 @@ static long move(const struct remap *r, struct vm_area *a) {
 
 static bool can_grow(const struct remap *r, struct vm_area *a) {
     struct vm_area *next = area_next(a);
-    return a->end == r->from + r->from_length && r->length <= USER_END - r->from &&
+    return a->end == r->from + r->from_length && r->length <= USER_END - r->from && !area_check_low(a->start) &&
            (!next || next->start >= r->from + r->length);
 }
 
@@ -74,7 +74,9 @@ static long remap_locked(struct remap *r) {
         (!r->from_length && area_is_private(a))) // length 0: a second mapping of shared pages
         return -EINVAL;
     if (r->flags & MREMAP_FIXED) {
-        err = vm_unmap_locked(vm, r->to, r->length);
+        err = area_check_low(r->to);
+        if (!err)
+            err = vm_unmap_locked(vm, r->to, r->length);
         if (!err && r->length < r->from_length) {
             err = vm_unmap_locked(vm, r->from + r->length, r->from_length - r->length);
             r->from_length = r->length;

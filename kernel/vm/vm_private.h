@@ -4,7 +4,6 @@
 #include "mm/pgtable.h"
 #include "vm/vmspace.h"
 
-#define VM_LOWEST    0x10000ul           // nothing is placed below unless asked (Linux's vm.mmap_min_addr)
 #define VM_STACK_GAP (256ul * PAGE_SIZE) // kept free below a stack
 // What of mmap's flags an area keeps.
 #define VM_KEPT_FLAGS                                                                                        \
@@ -66,6 +65,10 @@ bool area_absorb(struct vmspace *vm, unsigned long start, unsigned long end, uns
                  unsigned int flags);
 // A free range of `length` bytes at or near hint, else below vm->mmap_base. -ENOMEM.
 long area_find_free(struct vmspace *vm, unsigned long hint, unsigned long length);
+// The lowest address that is given out, and that may be asked for without CAP_SYS_RAWIO: vm_min_addr in whole pages.
+unsigned long area_lowest(void);
+// May the caller have a mapping at `addr`? 0 or -EPERM.
+int __must_check area_check_low(unsigned long addr);
 static inline bool area_is_private(const struct vm_area *a) {
     return !(a->flags & 1); // MAP_SHARED
 }

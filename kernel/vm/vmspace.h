@@ -61,6 +61,10 @@ struct vm_area {
 #define VM_WIPEONFORK (1u << 29)
 #define VM_SPECIAL    (1u << 28) // pages are not ours to free or copy (vDSO data)
 
+// Below this address only who has CAP_SYS_RAWIO may map anything: what follows a null pointer of the kernel's is
+// then nobody's. In bytes, as /proc/sys/vm/mmap_min_addr has it.
+extern unsigned long vm_min_addr; // [a]
+
 #define VM_MAX_AREAS 65530 // of an address space, Linux's max_map_count
 
 RB_HEAD(vm_area_tree, vm_area);
