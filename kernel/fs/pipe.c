@@ -6,11 +6,17 @@
 // page only), and byte number i is in page (i / PAGE_SIZE) % slots. A page is there while it holds a byte;
 // one more is kept for the next that is needed.
 //
+// A packet (pipe2(2), O_DIRECT) has a page to itself: it begins at a page's start, and `ends` of its slot says how
+// long it is. The page before it, if it was not full, ends early in the same way. What lies between such an end
+// and the page's end is `padding`: it counts as used, and readers step over it. A pipe that no packet was ever
+// written to has no `ends`.
+//
 // Who waits where: readers (and pollers of the read end) on read_wait while the ring is empty, writers (and
 // pollers of the write end) on write_wait. Sleeping readers and writers are exclusive: one at a time is
-// woken, and whoever leaves something for another wakes the next. A writer sleeps until there is room for all
-// of a small write, but is woken only when at least PIPE_BUF bytes are free, which comes at the latest when
-// the ring is empty.
+// woken, and one that slept and leaves something wakes the next. Others wake only whom their change is news to:
+// a write always tells readers, a read tells writers when it made the pipe writable (pipe_writable(), which poll
+// goes by as well). So edge-triggered epoll hears nothing of its own partial reads and writes. A writer sleeps
+// until there is room for all of a small write, which comes at the latest when the ring is empty.
 //
 // file->pos of a FIFO's reader that came when there was no writer is the number of writers that had ever been
 // (a hang-up is reported only once there are more); of every other end it is -1.
@@ -33,15 +39,18 @@
 
 #define PIPE_DEFAULT_SIZE 65536
 #define PIPE_SIZE_LIMIT   (1ul << 31)
+#define END_PACKET        0x8000u // of pipe.ends: a packet, which one read takes
 
 unsigned int pipe_max_size = 1 << 20;
 
 struct pipe {
     struct mutex mutex;
-    struct page **pages;           // [m] slots, a power of two
-    unsigned int slots;            // [m]
-    struct page *spare;            // [m]
-    uint64_t head, tail;           // [m] head - tail bytes are in the ring; both are read without
+    struct page **pages; // [m] slots, a power of two
+    unsigned int slots;  // [m]
+    uint16_t *ends;      // [m] of the slots: 0, or where the page's bytes end, with END_PACKET; NULL: none
+    size_t padding;      // [m] bytes behind such ends; read without
+    struct page *spare;  // [m]
+    uint64_t head, tail; // [m] head - tail bytes are in the ring; both are read without
     unsigned int readers, writers; // [m] open ends
     unsigned int reader_opens,
         writer_opens;  // [m] how often each end was ever opened, for FIFO opens that wait
@@ -59,6 +68,25 @@ static size_t pipe_capacity(const struct pipe *p) {
 }
 static size_t pipe_room(const struct pipe *p) {
     return pipe_capacity(p) - pipe_used(p);
+}
+
+// The bytes there are to read.
+static size_t pipe_readable_bytes(const struct pipe *p) {
+    return pipe_used(p) - READ_ONCE(p->padding);
+}
+static bool pipe_readable(const struct pipe *p) {
+    return pipe_used(p) != 0;
+}
+// Is there room for whatever write must go in whole? Where packets are used: for one, which begins a page.
+static bool pipe_writable(const struct pipe *p) {
+    if (unlikely(READ_ONCE(p->ends)))
+        return pipe_capacity(p) - (ALIGN_UP(READ_ONCE(p->head), (uint64_t)PAGE_SIZE) - READ_ONCE(p->tail)) >=
+               PAGE_SIZE;
+    return pipe_room(p) >= PIPE_BUF;
+}
+// May a write put something in? `need`: bytes at least, 0: a packet.
+static bool pipe_may_put(const struct pipe *p, size_t need) {
+    return need ? pipe_room(p) >= need : pipe_writable(p);
 }
 
 static struct pipe *pipe_alloc(void) {
@@ -85,6 +113,7 @@ static void pipe_free(struct pipe *p) {
     if (p->spare)
         page_put(p->spare);
     kfree(p->pages);
+    kfree(p->ends);
     kfree(p);
 }
 
@@ -117,22 +146,69 @@ static void pipe_consumed(struct pipe *p, uint64_t old_tail) {
     }
 }
 
-// Copies out up to what is there. Bytes, or -EFAULT if none could be.
+static uint16_t *pipe_end_of(struct pipe *p, uint64_t i) {
+    return p->ends ? &p->ends[(i >> PAGE_SHIFT) & (p->slots - 1)] : NULL;
+}
+
+// Bytes before `tail` in a page that ends early have been read, or its packet has: past the end, on to the next page.
+static uint64_t pipe_step_over(struct pipe *p, uint64_t tail, uint16_t *end) {
+    uint64_t next = ALIGN_UP(tail, (uint64_t)PAGE_SIZE);
+    WRITE_ONCE(p->padding, p->padding - (PAGE_SIZE - (*end & ~END_PACKET)));
+    *end = 0;
+    return next;
+}
+
+// Copies out up to what is there, or of a packet that is next what fits, and all of it is gone. Bytes, or -EFAULT if
+// none could be.
 static ssize_t pipe_take(struct pipe *p, struct uio *u) {
     size_t done = 0;
     while (u->resid && p->tail != p->head) {
-        uint64_t tail = p->tail;
-        size_t offset = tail & PAGE_MASK;
-        size_t n = MIN(MIN(PAGE_SIZE - offset, p->head - tail), u->resid);
+        uint64_t tail = p->tail, next;
+        size_t offset = tail & PAGE_MASK, there = MIN(PAGE_SIZE - offset, p->head - tail);
+        uint16_t *end = pipe_end_of(p, tail);
+        bool ends = unlikely(end && *end), packet = ends && *end & END_PACKET;
+        if (ends)
+            there = (*end & ~END_PACKET) - offset;
+        if (packet && done)
+            break;
+        size_t n = MIN(there, u->resid);
         size_t copied = uio_write_to(u, (char *)page_address(*pipe_slot(p, tail)) + offset, n);
-        WRITE_ONCE(p->tail, tail + copied);
+        next = tail + copied;
+        if (ends && copied && (packet || copied == there))
+            next = pipe_step_over(p, tail + 1, end);
+        WRITE_ONCE(p->tail, next);
         done += copied;
         if (copied)
             pipe_consumed(p, tail);
         if (copied < n)
             return done ? (ssize_t)done : -EFAULT;
+        if (packet)
+            break;
     }
     return done;
+}
+
+// A packet of what is left to write, at most a page. There is room (pipe_writable()). Bytes, -EFAULT, -ENOMEM.
+static ssize_t pipe_put_packet(struct pipe *p, struct uio *u) {
+    uint64_t head = ALIGN_UP(p->head, (uint64_t)PAGE_SIZE);
+    size_t n = MIN(u->resid, PAGE_SIZE);
+    struct page **slot = pipe_slot(p, head);
+    bool fresh = !*slot; // else of the empty ring's only page
+    if (fresh && !(*slot = p->spare ? p->spare : page_alloc(0, 0)))
+        return -ENOMEM;
+    if (fresh)
+        p->spare = NULL;
+    if (uio_read_from(u, page_address(*slot), n) != n) {
+        if (fresh)
+            pipe_drop_page(p, slot);
+        return -EFAULT;
+    }
+    if (head != p->head)
+        *pipe_end_of(p, p->head) = p->head & PAGE_MASK;
+    *pipe_end_of(p, head) = n | END_PACKET;
+    WRITE_ONCE(p->padding, p->padding + (head - p->head) + (PAGE_SIZE - n));
+    WRITE_ONCE(p->head, head + PAGE_SIZE);
+    return n;
 }
 
 // Copies in up to what there is room for. Bytes, or -EFAULT or -ENOMEM if none could be.
@@ -160,32 +236,60 @@ static ssize_t pipe_put(struct pipe *p, struct uio *u) {
     return done;
 }
 
+// Before the first packet, what goes beyond whole pages joins the bytes on the page at hand if it fits there, as in
+// Linux.
+static ssize_t pipe_put_joined(struct pipe *p, struct uio *u) {
+    size_t offset = p->head & PAGE_MASK, n = u->resid & PAGE_MASK, rest = u->resid - n;
+    if (!offset || !n || offset + n > PAGE_SIZE || pipe_room(p) < n)
+        return 0;
+    u->resid = n;
+    ssize_t done = pipe_put(p, u);
+    u->resid += rest;
+    return done;
+}
+
+static ssize_t pipe_put_packets(struct pipe *p, struct uio *u) {
+    ssize_t done = pipe_put_joined(p, u);
+    if (done < 0)
+        return done;
+    while (u->resid && pipe_writable(p)) {
+        ssize_t n = pipe_put_packet(p, u);
+        if (n < 0)
+            return done ? done : n;
+        done += n;
+    }
+    return done;
+}
+
 // ---- reading and writing
 
 static ssize_t pipe_read(struct file *f, struct uio *u, off_t *pos) {
     struct pipe *p = f->private_data;
+    bool slept = false;
     ssize_t ret;
     (void)pos;
     if (!u->resid)
         return 0;
     mutex_lock(&p->mutex);
-    while (p->head == p->tail) {
+    while (!pipe_readable(p)) {
         unsigned int writers = p->writers;
         mutex_unlock(&p->mutex);
         if (!writers)
             return 0;
         if (f->flags & O_NONBLOCK)
             return -EAGAIN;
-        int err = wait_event_interruptible_exclusive(&p->read_wait, pipe_used(p) || !READ_ONCE(p->writers));
+        int err =
+            wait_event_interruptible_exclusive(&p->read_wait, pipe_readable(p) || !READ_ONCE(p->writers));
         if (err)
             return err;
+        slept = true;
         mutex_lock(&p->mutex);
     }
+    bool was_writable = pipe_writable(p);
     ret = pipe_take(p, u);
-    size_t left = p->head - p->tail;
-    bool room = pipe_room(p) >= PIPE_BUF;
+    bool news = !was_writable && pipe_writable(p), left = slept && pipe_readable(p);
     mutex_unlock(&p->mutex);
-    if (room && !wait_queue_empty(&p->write_wait))
+    if (news && !wait_queue_empty(&p->write_wait))
         wait_wake(&p->write_wait, 1, POLLOUT | POLLWRNORM);
     if (left && !wait_queue_empty(&p->read_wait))
         wait_wake(&p->read_wait, 1, POLLIN | POLLRDNORM);
@@ -197,28 +301,30 @@ static ssize_t pipe_broken(void) {
     return -EPIPE;
 }
 
-static ssize_t pipe_write(struct file *f, struct uio *u, off_t *pos) {
-    struct pipe *p = f->private_data;
-    size_t need = u->resid <= PIPE_BUF ? u->resid : 1; // a small write goes in whole
-    ssize_t done = 0, ret = 0;
-    (void)pos;
-    if (!u->resid)
-        return 0;
-    mutex_lock(&p->mutex);
+// Puts in what goes in now; *need is what more there must be for the next try. Bytes or an error.
+static ssize_t pipe_put_some(struct pipe *p, struct uio *u, size_t *need) {
+    if (!*need)
+        return pipe_put_packets(p, u);
+    *need = 1;
+    return pipe_put(p, u);
+}
+
+// With the mutex, which it keeps, or gives up while it waits. Bytes or an error.
+static ssize_t pipe_write_locked(struct pipe *p, struct file *f, struct uio *u, size_t need, bool *slept) {
+    ssize_t done = 0, ret;
     for (;;) {
         if (!p->readers) {
             ret = pipe_broken();
             break;
         }
-        if (pipe_room(p) >= need) {
-            ret = pipe_put(p, u);
+        if (pipe_may_put(p, need)) {
+            ret = pipe_put_some(p, u, &need);
             if (ret < 0)
                 break;
             done += ret;
             if (!u->resid)
                 break;
-            need = 1;
-            if (ret && pipe_room(p))
+            if (ret && pipe_may_put(p, need))
                 continue; // a fault or no memory stopped it in between: the next try says which
         }
         if (f->flags & O_NONBLOCK) {
@@ -229,18 +335,36 @@ static ssize_t pipe_write(struct file *f, struct uio *u, off_t *pos) {
         if (done)
             wait_wake(&p->read_wait, 1, POLLIN | POLLRDNORM);
         ret = wait_event_interruptible_exclusive(&p->write_wait,
-                                                 pipe_room(p) >= need || !READ_ONCE(p->readers));
+                                                 pipe_may_put(p, need) || !READ_ONCE(p->readers));
         mutex_lock(&p->mutex);
+        *slept = true;
         if (ret)
             break;
     }
-    bool more = pipe_room(p) >= PIPE_BUF;
+    return done ? done : ret;
+}
+
+static ssize_t pipe_write(struct file *f, struct uio *u, off_t *pos) {
+    struct pipe *p = f->private_data;
+    size_t need = u->resid <= PIPE_BUF ? u->resid : 1; // a small write goes in whole
+    bool slept = false;
+    (void)pos;
+    if (!u->resid)
+        return 0;
+    mutex_lock(&p->mutex);
+    if (unlikely(f->flags & O_DIRECT)) {
+        need = 0;
+        if (!p->ends)
+            WRITE_ONCE(p->ends, kzalloc(p->slots * sizeof(p->ends[0])));
+    }
+    ssize_t ret = need || p->ends ? pipe_write_locked(p, f, u, need, &slept) : -ENOMEM;
+    bool more = slept && pipe_writable(p);
     mutex_unlock(&p->mutex);
-    if (done && !wait_queue_empty(&p->read_wait))
+    if (ret > 0 && !wait_queue_empty(&p->read_wait))
         wait_wake(&p->read_wait, 1, POLLIN | POLLRDNORM);
     if (more && !wait_queue_empty(&p->write_wait))
         wait_wake(&p->write_wait, 1, POLLOUT | POLLWRNORM);
-    return done ? done : ret;
+    return ret;
 }
 
 static unsigned int pipe_poll(struct file *f, struct poll_table *table) {
@@ -251,14 +375,14 @@ static unsigned int pipe_poll(struct file *f, struct poll_table *table) {
     if (mode != O_RDONLY)
         poll_wait(f, &p->write_wait, table);
     if (mode != O_WRONLY) {
-        if (pipe_used(p))
+        if (pipe_readable(p))
             events |= POLLIN | POLLRDNORM;
         // Not before somebody has opened it for writing.
         if (!READ_ONCE(p->writers) && f->pos != (off_t)READ_ONCE(p->writer_opens))
             events |= POLLHUP;
     }
     if (mode != O_RDONLY) {
-        if (pipe_room(p) >= PIPE_BUF)
+        if (pipe_writable(p))
             events |= POLLOUT | POLLWRNORM;
         if (!READ_ONCE(p->readers))
             events |= POLLERR;
@@ -270,7 +394,7 @@ static long pipe_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
     struct pipe *p = f->private_data;
     if (cmd != FIONREAD)
         return -ENOTTY;
-    return put_user((int)pipe_used(p), (int __user *)arg);
+    return put_user((int)pipe_readable_bytes(p), (int __user *)arg);
 }
 
 // ---- opening and closing
@@ -332,19 +456,20 @@ static struct file *pipe_open_end(struct inode *inode, struct pipe *p, int flags
 }
 
 int pipe_create(struct file *ends[2], int flags) {
-    if (flags & ~(O_NONBLOCK | O_CLOEXEC))
+    if (flags & ~(O_NONBLOCK | O_CLOEXEC | O_DIRECT))
         return -EINVAL;
     struct inode *inode = inode_create(pipe_sb, S_IFIFO | 0600);
     if (!inode)
         return -ENOMEM;
+    inode_init_owner(inode, NULL);
     struct pipe *p = pipe_alloc();
     int err = -ENOMEM;
     if (!p)
         goto out;
     inode->pipe = p;
     p->refs = 1; // ours, until both ends stand
-    ends[0] = pipe_open_end(inode, p, O_RDONLY | (flags & O_NONBLOCK));
-    ends[1] = pipe_open_end(inode, p, O_WRONLY | (flags & O_NONBLOCK));
+    ends[0] = pipe_open_end(inode, p, O_RDONLY | (flags & (O_NONBLOCK | O_DIRECT)));
+    ends[1] = pipe_open_end(inode, p, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)));
     err = 0;
     for (int i = 0; i < 2; i++)
         if (IS_ERR(ends[i])) {
@@ -382,15 +507,17 @@ static struct pipe *pipe_of_fifo(struct inode *inode) {
 }
 
 // fifo(7): an open for one direction waits until the other is opened, too; O_NONBLOCK does not wait, and
-// fails for a writer without a reader.
+// fails for a writer without a reader. A pipe's end that is opened again (/proc/self/fd/N) never waits: who was to be
+// there has been.
 int pipe_open_fifo(struct inode *inode, struct file *f) {
     unsigned int mode = f->flags & O_ACCMODE;
+    bool named = inode->sb != pipe_sb;
     struct pipe *p = pipe_of_fifo(inode);
     int err = 0;
     if (!p)
         return -ENOMEM;
     mutex_lock(&p->mutex);
-    if (mode == O_WRONLY && (f->flags & O_NONBLOCK) && !p->readers) {
+    if (named && mode == O_WRONLY && (f->flags & O_NONBLOCK) && !p->readers) {
         mutex_unlock(&p->mutex);
         pipe_unref(inode, p);
         return -ENXIO;
@@ -399,7 +526,7 @@ int pipe_open_fifo(struct inode *inode, struct file *f) {
     p->reader_opens += mode != O_WRONLY;
     p->writer_opens += mode != O_RDONLY;
     unsigned int reader_opens = p->reader_opens, writer_opens = p->writer_opens;
-    bool alone = mode == O_RDONLY ? !p->writers : mode == O_WRONLY ? !p->readers : false;
+    bool alone = named && (mode == O_RDONLY ? !p->writers : mode == O_WRONLY ? !p->readers : false);
     f->pos = alone && mode == O_RDONLY ? (off_t)writer_opens : -1;
     mutex_unlock(&p->mutex);
     wake_all(&p->open_wait);
@@ -432,58 +559,115 @@ long pipe_get_size(struct file *f) {
     return file_is_pipe(f) ? (long)pipe_capacity(f->private_data) : -EBADF;
 }
 
-// Moves the content into `pages`, of `slots`, which has at least as much room. [m]
-static int pipe_move(struct pipe *p, struct page **pages, unsigned int slots) {
-    size_t used = pipe_used(p);
-    for (size_t i = 0; i < used; i += PAGE_SIZE) {
-        pages[i >> PAGE_SHIFT] = page_alloc(0, 0);
-        if (!pages[i >> PAGE_SHIFT]) {
-            while (i)
-                page_put(pages[(i -= PAGE_SIZE) >> PAGE_SHIFT]);
-            return -ENOMEM;
+// Where the content goes when the ring changes.
+struct ring {
+    struct page **pages;
+    uint16_t *ends;
+    unsigned int slots, used; // slots there are, and that hold something
+};
+
+static void ring_free(struct ring *r) {
+    for (unsigned int i = 0; r->pages && i < r->used; i++)
+        page_put(r->pages[i]);
+    kfree(r->pages);
+    kfree(r->ends);
+}
+
+// Appends n bytes, on the last page if there is room on it (`at` bytes are) and neither is a packet's. 0, -EBUSY,
+// -ENOMEM.
+static int ring_append(struct ring *r, size_t *at, const char *bytes, size_t n, bool packet) {
+    while (n) {
+        if (packet || *at == PAGE_SIZE) {
+            if (r->used == r->slots)
+                return -EBUSY;
+            if (!(r->pages[r->used] = page_alloc(0, 0)))
+                return -ENOMEM;
+            r->used++;
+            *at = 0;
         }
+        size_t part = MIN(n, PAGE_SIZE - *at);
+        memcpy((char *)page_address(r->pages[r->used - 1]) + *at, bytes, part);
+        *at += part;
+        bytes += part;
+        n -= part;
+        if (r->ends)
+            r->ends[r->used - 1] = packet ? part | END_PACKET : *at < PAGE_SIZE ? *at : 0;
     }
-    for (size_t i = 0; i < used;) {
-        uint64_t from = p->tail + i;
-        size_t n = MIN(MIN(PAGE_SIZE - (from & PAGE_MASK), PAGE_SIZE - (i & PAGE_MASK)), used - i);
-        memcpy((char *)page_address(pages[i >> PAGE_SHIFT]) + (i & PAGE_MASK),
-               (char *)page_address(*pipe_slot(p, from)) + (from & PAGE_MASK), n);
-        i += n;
+    if (packet)
+        *at = PAGE_SIZE; // nothing joins it
+    return 0;
+}
+
+// Copies the content into `r`, and how far its last page is filled into *at. [m] 0, -EBUSY if it does not fit,
+// -ENOMEM.
+static int ring_fill(struct pipe *p, struct ring *r, size_t *at) {
+    int err = 0;
+    *at = PAGE_SIZE;
+    for (uint64_t from = p->tail; from < p->head && !err;) {
+        size_t offset = from & PAGE_MASK, n = MIN(PAGE_SIZE - offset, p->head - from), next = n;
+        uint16_t *end = pipe_end_of(p, from);
+        bool packet = end && *end & END_PACKET;
+        if (end && *end) {
+            next = PAGE_SIZE - offset;
+            n = (*end & ~END_PACKET) - offset;
+        }
+        err = ring_append(r, at, (char *)page_address(*pipe_slot(p, from)) + offset, n, packet);
+        from += next;
     }
-    for (unsigned int i = 0; i < p->slots; i++)
-        if (p->pages[i])
-            page_put(p->pages[i]);
-    kfree(p->pages);
-    p->pages = pages;
+    return err;
+}
+
+// Puts the content into a ring of `slots`. [m]
+static int pipe_move(struct pipe *p, unsigned int slots) {
+    struct ring r = {kzalloc(slots * sizeof(r.pages[0])), NULL, slots, 0};
+    size_t at, padding = 0;
+    if (p->ends)
+        r.ends = kzalloc(slots * sizeof(r.ends[0]));
+    int err = !r.pages || (p->ends && !r.ends) ? -ENOMEM : ring_fill(p, &r, &at);
+    if (err) {
+        ring_free(&r);
+        return err;
+    }
+    uint64_t head = (uint64_t)r.used << PAGE_SHIFT;
+    if (r.used && at < PAGE_SIZE) { // the last page is still to be written on
+        head -= PAGE_SIZE - at;
+        if (r.ends)
+            r.ends[r.used - 1] = 0;
+    }
+    for (unsigned int i = 0; r.ends && i < r.used; i++)
+        padding += r.ends[i] ? PAGE_SIZE - (r.ends[i] & ~END_PACKET) : 0;
+    struct ring old = {p->pages, p->ends, p->slots, 0};
+    for (unsigned int i = 0; i < old.slots; i++)
+        if (old.pages[i])
+            old.pages[old.used++] = old.pages[i];
+    p->pages = r.pages;
+    p->ends = r.ends;
+    p->padding = padding;
     p->tail = 0;
-    p->head = used;
+    p->head = head;
     WRITE_ONCE(p->slots, slots);
+    ring_free(&old);
     return 0;
 }
 
 long pipe_set_size(struct file *f, unsigned long size) {
     if (!file_is_pipe(f))
         return -EBADF;
-    if (!size || size > PIPE_SIZE_LIMIT)
+    if (size > PIPE_SIZE_LIMIT)
         return -EINVAL;
     struct pipe *p = f->private_data;
-    unsigned int slots = 1;
+    unsigned int slots = 1; // of size 0, too
     while (((unsigned long)slots << PAGE_SHIFT) < size)
         slots *= 2;
     unsigned long bytes = (unsigned long)slots << PAGE_SHIFT;
     if (bytes > pipe_max_size && bytes > pipe_capacity(p) && !cred_capable(current->cred, CAP_SYS_RESOURCE))
         return -EPERM;
-    struct page **pages = kzalloc(slots * sizeof(pages[0]));
-    if (!pages)
-        return -ENOMEM;
     mutex_lock(&p->mutex);
-    long ret = pipe_used(p) > bytes ? -EBUSY : pipe_move(p, pages, slots);
-    bool room = pipe_room(p) >= PIPE_BUF;
+    long ret = pipe_move(p, slots);
+    bool room = pipe_writable(p);
     mutex_unlock(&p->mutex);
-    if (ret) {
-        kfree(pages);
+    if (ret)
         return ret;
-    }
     if (room)
         wait_wake(&p->write_wait, 1, POLLOUT | POLLWRNORM);
     return bytes;

@@ -204,3 +204,152 @@ TEST(eventfd_counts) {
     CHECK(read(fd, &v, 8) == 8 && v == 1 && read(fd, &v, 8) == 8 && v == 1);
     CHECK_ERRNO(read(fd, &v, 8), EAGAIN);
 }
+
+// ---- a pipe opened again through its descriptor, as bash's process substitution does
+
+static int open_again(int fd, int flags) {
+    char path[40];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, flags);
+}
+
+TEST(a_pipe_opened_again_does_not_wait_and_sees_its_end) {
+    CHECK(pipe(p) == 0 && write(p[1], "ab", 2) == 2 && close(p[1]) == 0);
+    int fd = open_again(p[0], O_RDONLY);
+    CHECK(fd >= 0 && close(p[0]) == 0);
+    CHECK(poll_now(fd, POLLIN) == (POLLIN | POLLHUP));
+    CHECK(read(fd, buffer, 10) == 2 && read(fd, buffer, 10) == 0 && poll_now(fd, POLLIN) == POLLHUP);
+    int late = open_again(fd, O_RDONLY | O_NONBLOCK);
+    CHECK(late >= 0 && poll_now(late, POLLIN) == POLLHUP && read(late, buffer, 1) == 0);
+    int writer = open_again(fd, O_WRONLY); // it lives again
+    CHECK(writer >= 0 && poll_now(fd, POLLIN) == 0 && write(writer, "c", 1) == 1);
+    CHECK(read(late, buffer, 10) == 1 && buffer[0] == 'c');
+}
+
+TEST(a_pipe_without_readers_opened_again_for_writing_is_EPIPE) {
+    signal(SIGPIPE, SIG_IGN);
+    CHECK(pipe(p) == 0 && close(p[0]) == 0);
+    int fd = open_again(p[1], O_WRONLY | O_NONBLOCK), plain = open_again(p[1], O_WRONLY);
+    CHECK(fd >= 0 && plain >= 0);
+    CHECK_ERRNO(write(fd, "x", 1), EPIPE);
+    int both = open_again(p[1], O_RDWR);
+    CHECK(both >= 0 && write(fd, "x", 1) == 1 && read(both, buffer, 9) == 1);
+}
+
+TEST(a_pipe_opened_again_with_O_PATH_is_no_end_of_it) {
+    struct stat a, b;
+    CHECK(pipe(p) == 0);
+    int fd = open_again(p[1], O_PATH);
+    CHECK(fd >= 0 && fstat(fd, &a) == 0 && fstat(p[0], &b) == 0 && a.st_ino == b.st_ino);
+    CHECK(close(p[1]) == 0 && poll_now(p[0], POLLIN) == POLLHUP && read(p[0], buffer, 1) == 0);
+    CHECK_ERRNO(write(fd, "x", 1), EBADF);
+}
+
+TEST(a_pipe_belongs_to_who_made_it) {
+    pid_t pid = fork();
+    if (!pid) {
+        struct stat st;
+        CHECK(setgid(77) == 0 && setuid(1000) == 0 && pipe(p) == 0);
+        CHECK(fstat(p[0], &st) == 0 && st.st_uid == 1000 && st.st_gid == 77 &&
+              open_again(p[0], O_RDONLY) >= 0);
+        _exit(0);
+    }
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+// ---- packets
+
+TEST(a_read_takes_one_packet_and_what_does_not_fit_is_gone) {
+    int n;
+    CHECK(pipe2(p, O_DIRECT | O_NONBLOCK) == 0 && (fcntl(p[1], F_GETFL) & O_DIRECT));
+    CHECK(write(p[1], "first", 5) == 5 && write(p[1], "second", 6) == 6 && write(p[1], "", 0) == 0);
+    CHECK(ioctl(p[0], FIONREAD, &n) == 0 && n == 11);
+    CHECK(read(p[0], buffer, 100) == 5 && !memcmp(buffer, "first", 5));
+    CHECK(read(p[0], buffer, 2) == 2 && !memcmp(buffer, "se", 2));
+    CHECK_ERRNO(read(p[0], buffer, 100), EAGAIN);
+    memset(buffer, 'x', 10000);
+    CHECK(write(p[1], buffer, 10000) == 10000); // three packets
+    CHECK(read(p[0], buffer, 10000) == 4096 && read(p[0], buffer, 10000) == 4096);
+    CHECK(read(p[0], buffer, 10000) == 1808 && read(p[0], buffer, 1) == -1 && errno == EAGAIN);
+}
+
+TEST(packets_and_plain_writes_mix) {
+    int n;
+    CHECK(pipe2(p, O_NONBLOCK | O_DIRECT) == 0);
+    CHECK(write(p[1], "packet", 6) == 6 && write(p[1], "another", 7) == 7);
+    CHECK(fcntl(p[1], F_SETFL, O_NONBLOCK) == 0 && write(p[1], "ab", 2) == 2 && write(p[1], "cd", 2) == 2);
+    CHECK(fcntl(p[1], F_SETFL, O_NONBLOCK | O_DIRECT) == 0 && write(p[1], "join", 4) == 4);
+    CHECK(write(p[1], buffer, 4093) == 4093); // does not fit there: a packet
+    CHECK(ioctl(p[0], FIONREAD, &n) == 0 && n == 21 + 4093);
+    CHECK(fcntl(p[0], F_SETPIPE_SZ, 4 * 4096) == 4 * 4096);
+    CHECK(ioctl(p[0], FIONREAD, &n) == 0 && n == 21 + 4093);
+    CHECK_ERRNO(fcntl(p[0], F_SETPIPE_SZ, 2 * 4096), EBUSY);
+    CHECK(read(p[0], buffer, 100) == 6 && !memcmp(buffer, "packet", 6));
+    CHECK(read(p[0], buffer, 3) == 3 && !memcmp(buffer, "ano", 3));
+    CHECK(read(p[0], buffer, 3) == 3 && !memcmp(buffer, "abc", 3));
+    CHECK(read(p[0], buffer, 5) == 5 && !memcmp(buffer, "djoin", 5));
+    CHECK(read(p[0], buffer, 8192) == 4093 && read(p[0], buffer, 1) == -1 && errno == EAGAIN);
+}
+
+TEST(a_pipe_holds_as_many_packets_as_pages) {
+    int count = 0;
+    CHECK(pipe2(p, O_NONBLOCK | O_DIRECT) == 0);
+    while (poll_now(p[1], POLLOUT) & POLLOUT) {
+        CHECK(write(p[1], "x", 1) == 1);
+        count++;
+    }
+    CHECK(count == 16 && write(p[1], "x", 1) == -1 && errno == EAGAIN);
+    CHECK(read(p[0], buffer, 9) == 1 && poll_now(p[1], POLLOUT) == POLLOUT && write(p[1], "y", 1) == 1);
+    while (count--)
+        CHECK(read(p[0], buffer, 9) == 1);
+    CHECK_ERRNO(read(p[0], buffer, 9), EAGAIN);
+}
+
+TEST(packets_pass_between_processes_that_wait) {
+    CHECK(pipe2(p, O_DIRECT) == 0 && fcntl(p[0], F_SETPIPE_SZ, 4096) == 4096);
+    pid_t pid = fork();
+    if (!pid) {
+        for (int i = 1; i <= 3000; i++)
+            if (write(p[1], buffer, i) != i)
+                _exit(1);
+        _exit(0);
+    }
+    for (int i = 1; i <= 3000; i++)
+        CHECK(read(p[0], buffer, sizeof(buffer)) == i);
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+TEST(the_smallest_pipe_is_one_page) {
+    CHECK(pipe2(p, O_NONBLOCK) == 0 && fcntl(p[0], F_SETPIPE_SZ, 0) == 4096);
+    CHECK(fcntl(p[1], F_GETPIPE_SZ) == 4096 && write(p[1], buffer, 5000) == 4096);
+    CHECK_ERRNO(fcntl(p[0], F_SETPIPE_SZ, -1), EINVAL);
+    CHECK(fcntl(p[0], F_SETPIPE_SZ, 5000) == 8192 && write(p[1], buffer, 5000) == 4096);
+    CHECK_ERRNO(fcntl(p[0], F_SETPIPE_SZ, 1), EBUSY);
+}
+
+// ---- edge-triggered events tell of others' doing
+
+static int edge_set(int fd, unsigned int events) {
+    struct epoll_event ev = {.events = events | EPOLLET};
+    int ep = epoll_create1(0);
+    CHECK(ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) == 0);
+    return ep;
+}
+
+TEST(ones_own_partial_read_or_write_is_no_edge) {
+    struct epoll_event got[4];
+    CHECK(pipe2(p, O_NONBLOCK) == 0);
+    int in = edge_set(p[0], EPOLLIN), out = edge_set(p[1], EPOLLOUT);
+    CHECK(epoll_wait(in, got, 4, 0) == 0 && epoll_wait(out, got, 4, 0) == 1);
+    CHECK(write(p[1], "abcdef", 6) == 6);
+    CHECK(epoll_wait(in, got, 4, 0) == 1 && epoll_wait(out, got, 4, 0) == 0);
+    CHECK(read(p[0], buffer, 2) == 2);
+    CHECK(epoll_wait(in, got, 4, 0) == 0 && epoll_wait(out, got, 4, 0) == 0);
+    CHECK(write(p[1], "g", 1) == 1 && epoll_wait(in, got, 4, 0) == 1 && epoll_wait(in, got, 4, 0) == 0);
+    while (write(p[1], buffer, 4096) > 0)
+        ;
+    CHECK(epoll_wait(out, got, 4, 0) == 0 && epoll_wait(in, got, 4, 0) == 1);
+    CHECK(read(p[0], buffer, 10000) == 10000);
+    CHECK(epoll_wait(out, got, 4, 0) == 1 && epoll_wait(in, got, 4, 0) == 0);
+    CHECK(read(p[0], buffer, 100) == 100 && epoll_wait(out, got, 4, 0) == 0);
+}
