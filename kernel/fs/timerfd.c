@@ -159,15 +159,15 @@ void timerfd_get(struct file *f, struct timer_value *value) {
     mutex_unlock(&t->lock);
 }
 
-void timerfd_set(struct file *f, const struct timer_value *new, bool absolute, bool cancel_on_set,
-                 struct timer_value *old) {
+int timerfd_set(struct file *f, const struct timer_value *new, bool absolute, bool cancel_on_set,
+                struct timer_value *old) {
     struct timerfd *t = f->private_data;
     mutex_lock(&t->lock);
     get_value(t, old);
     timer_cancel(&t->timer);
     watch_clock(t, false);
     WRITE_ONCE(t->ticks, 0);
-    WRITE_ONCE(t->canceled, 0);
+    bool canceled = __atomic_exchange_n(&t->canceled, 0, __ATOMIC_ACQUIRE);
     WRITE_ONCE(t->expired, false);
     t->interval = new->interval;
     t->relative = !absolute;
@@ -178,5 +178,7 @@ void timerfd_set(struct file *f, const struct timer_value *new, bool absolute, b
             t->expires = KTIME_NEVER;
         timerfd_arm(t);
     }
+    canceled &= t->watching && new->value;
     mutex_unlock(&t->lock);
+    return canceled ? -ECANCELED : 0;
 }

@@ -2,15 +2,18 @@
 // POSIX timers, interval timers and CPU-time clocks.
 //
 // Timers on real clocks are kernel timers: their callbacks send the signal from the interrupt. Timers on the
-// processor time of a process or a thread (`struct cpu_timer`) are looked at when the scheduler samples a
-// thread of the process, every 4 ms while it runs; they are never early, and late by that much.
+// processor time of a process or a thread (`struct cpu_timer`) are looked at by a thread of the process on its
+// way to user mode, after the scheduler has sampled it, every 4 ms while it runs; they are never early, and late
+// by that much.
 //
-// A POSIX timer has at most one signal queued. While `queued` is set, expiries only count as overruns; taking
-// the signal from the queue resets it (posix_timer_dequeued()).
+// No interrupt arms a timer, so what programs make costs interrupts only as often as they act themselves. A
+// periodic timer that fired rests (`fired`) until its signal is taken from the queue: then it is armed for
+// the next time to come, and the times in between are the signal's overrun. While it rests, queries compute
+// where it would be. One whose signal is ignored rests until the process catches the signal again; one that
+// sends no signal (SIGEV_NONE) is never armed at all.
 //
-// Locks: `lock` of struct process_timers (a mutex) for what calls change; `cpu_lock`, taken with interrupts
-// disabled, for the list of armed CPU-time timers, which the sample walks. Order: lock, cpu_lock, signal
-// locks.
+// `lock` of struct process_timers, a mutex, guards what calls and threads on their way change. Callbacks take
+// the signal locks only.
 #include "proc/posix_timer.h"
 #include "core/errno.h"
 #include "core/panic.h"
@@ -21,36 +24,37 @@
 #include <asm/signal.h>
 #include <linux/time.h>
 
-#define PERIOD_MIN_NS 50000 // between two interrupts of one timer: more often it only counts overruns
-
+// All [lock] or [I]. `fire` arms a periodic one again, or leaves it disarmed.
 struct cpu_timer {
-    struct list_head link; // [cpu_lock] in process_timers.armed, or alone
-    ktime_t expires;       // [cpu_lock] of its clock
-    ktime_t interval;      // [cpu_lock]
+    struct list_head link; // in process_timers.armed, or alone
+    ktime_t expires;       // of its clock
+    ktime_t interval;
     bool user_only;        // time in user mode
     struct thread *thread; // of this thread, with a reference; NULL: of the process
-    void (*fire)(struct cpu_timer *t, uint64_t times);
+    void (*fire)(struct cpu_timer *t, ktime_t now);
 };
 
 struct posix_timer {
-    struct list_head link;    // [lock]
-    int id;                   // [I]
-    int clock;                // [I]
-    struct timer_event event; // [I]
-    struct process *process;  // [I]; it deletes its timers before it goes
+    struct list_head link;       // [lock]
+    int id;                      // [I]
+    int clock;                   // [I]
+    struct timer_event event;    // [I]
+    struct process *process;     // [I]; it deletes its timers before it goes
+    struct signal_entry *signal; // [I] what it sends; NULL: SIGEV_NONE
+    struct thread *target;       // [I] SIGEV_THREAD_ID: whom, with a reference
     struct timer timer;
     struct cpu_timer cpu;
-    ktime_t interval;     // [lock]; the callback reads it
-    ktime_t expires;      // of its clock; the callback moves it on
-    unsigned int queued;  // [a] 1: a signal of it is pending
-    unsigned int overrun; // [a] expiries since the signal was queued
-    int last_overrun;     // [a] what the last signal taken said
+    ktime_t interval; // [lock] 0: once
+    ktime_t expires;  // [lock] the last or next time, on its clock; 0: disarmed
+    bool relative;    // [lock] the realtime clock's changes do not matter
+    bool fired;       // [a] it expired and is not armed again
+    int last_overrun; // [lock] what the last signal taken said
 };
 
 struct itimer_real {
     struct timer timer;
     struct process *process;
-    ktime_t interval;
+    ktime_t interval; // [lock]
 };
 
 struct process_timers {
@@ -58,8 +62,7 @@ struct process_timers {
     struct list_head posix; // [lock]
     int next_id;            // [lock]
     struct itimer_real real;
-    struct spinlock cpu_lock;
-    struct list_head armed; // [cpu_lock] struct cpu_timer
+    struct list_head armed; // [lock] struct cpu_timer
     struct cpu_timer virtual, prof;
 };
 
@@ -67,9 +70,9 @@ static struct slab_cache *timer_cache;
 
 static void timer_fired(struct timer *t);
 static void itimer_real_fired(struct timer *t);
-static void cpu_timer_fired(struct cpu_timer *t, uint64_t times);
-static void itimer_virtual_fired(struct cpu_timer *t, uint64_t times);
-static void itimer_prof_fired(struct cpu_timer *t, uint64_t times);
+static void cpu_timer_fired(struct cpu_timer *t, ktime_t now);
+static void itimer_virtual_fired(struct cpu_timer *t, ktime_t now);
+static void itimer_prof_fired(struct cpu_timer *t, ktime_t now);
 
 // The current process's timers, made at the first use. NULL: no memory.
 static struct process_timers *get_timers(void) {
@@ -82,7 +85,6 @@ static struct process_timers *get_timers(void) {
         return NULL;
     mutex_init(&timers->lock);
     list_init(&timers->posix);
-    spin_init(&timers->cpu_lock);
     list_init(&timers->armed);
     timer_init(&timers->real.timer, itimer_real_fired);
     timers->real.process = p;
@@ -96,14 +98,14 @@ static struct process_timers *get_timers(void) {
     return other;
 }
 
-// How often a timer with this interval has expired until now or PERIOD_MIN_NS later, given that it did at
-// *expires, which is moved on to the next time after that.
+// A timer with this interval expired at *expires, which is moved on to the first time after `now`. How many times
+// it passed over.
 static uint64_t advance(ktime_t *expires, ktime_t interval, ktime_t now) {
-    ktime_t behind = now + PERIOD_MIN_NS - *expires;
-    uint64_t times = behind > interval ? ((uint64_t)behind + interval - 1) / interval : 1;
-    if (__builtin_add_overflow(*expires, times * interval, expires))
+    ktime_t behind = now - *expires;
+    uint64_t more = behind > 0 ? (uint64_t)behind / interval : 0;
+    if (__builtin_add_overflow(*expires, (more + 1) * interval, expires))
         *expires = KTIME_NEVER;
-    return times;
+    return more;
 }
 
 // ---- CPU time
@@ -113,14 +115,6 @@ static void thread_times(struct thread *t, ktime_t *user, ktime_t *system) {
     thread_cpu_time(t, &u, &s);
     *user += u;
     *system += s;
-}
-
-static void sum_threads(struct process *p, ktime_t *user, ktime_t *system) {
-    struct thread *t;
-    *user = p->dead_user;
-    *system = p->dead_system;
-    list_for_each_entry (t, &p->threads, process_link)
-        thread_times(t, user, system);
 }
 
 // A clockid of a process or thread: ~id << 3 | per thread << 2 | kind, where kind is one of these.
@@ -184,84 +178,106 @@ static void check_cpu_limit(struct process *p, ktime_t used) {
     }
 }
 
-// The scheduler's sample of the current thread: true while its process has CPU-time timers armed. If the
-// process's lock is taken, perhaps by the very code that the timer interrupted, the next sample will do.
+static bool has_cpu_limit(const struct process *p) {
+    return p->limits[RLIMIT_CPU].rlim_cur != RLIM64_INFINITY;
+}
+
+// The scheduler's sample of the current thread, in an interrupt: true while its process has CPU-time timers
+// armed. The thread itself looks at them.
 static bool sample(bool user_mode) {
     struct process *p = current->process;
-    ktime_t user, system;
     (void)user_mode;
     if (!p || current->exiting) // the last thread to exit frees the timers
         return false;
     struct process_timers *timers = READ_ONCE(p->timers);
     bool armed = timers && !list_empty(&timers->armed);
-    if (!armed && p->limits[RLIMIT_CPU].rlim_cur == RLIM64_INFINITY)
-        return false;
-    if (!spin_trylock(&process_lock))
-        return armed;
-    sum_threads(p, &user, &system);
-    spin_unlock(&process_lock);
-    check_cpu_limit(p, user + system);
-    if (!armed || !spin_trylock(&timers->cpu_lock))
-        return armed;
+    if (armed || has_cpu_limit(p))
+        __atomic_fetch_or(&current->arch.work, WORK_CPU_TIMERS, __ATOMIC_RELAXED);
+    return armed;
+}
+
+static void fire_cpu_timers(struct process_timers *timers, ktime_t user, ktime_t system) {
     struct cpu_timer *t, *next;
+    mutex_lock(&timers->lock);
     list_for_each_entry_safe (t, next, &timers->armed, link) {
-        ktime_t now = t->thread && t->thread != current ? 0 : cpu_timer_now(t, user, system);
-        uint64_t times = 1;
-        if (now < t->expires)
+        if (t->thread && t->thread != current)
             continue;
-        if (t->interval)
-            times = advance(&t->expires, t->interval, now);
-        else
+        ktime_t now = cpu_timer_now(t, user, system);
+        if (now >= t->expires) {
             list_del(&t->link);
-        t->fire(t, times);
+            t->fire(t, now);
+        }
     }
-    spin_unlock(&timers->cpu_lock);
-    return true;
+    mutex_unlock(&timers->lock);
+}
+
+void cpu_timers_run(void) {
+    struct process *p = current->process;
+    ktime_t user, system;
+    __atomic_fetch_and(&current->arch.work, ~WORK_CPU_TIMERS, __ATOMIC_RELAXED);
+    process_cpu_time(p, &user, &system);
+    if (has_cpu_limit(p))
+        check_cpu_limit(p, user + system);
+    if (p->timers && !list_empty(&p->timers->armed))
+        fire_cpu_timers(p->timers, user, system);
 }
 
 // What is left of t at `now`; a timer that is late is about to fire.
-static void cpu_timer_get(struct process_timers *timers, struct cpu_timer *t, ktime_t now,
-                          struct timer_value *value) {
-    unsigned long flags = spin_lock_irqsave(&timers->cpu_lock);
+static void cpu_timer_get(struct cpu_timer *t, ktime_t now, struct timer_value *value) {
     value->interval = t->interval;
     value->value = list_empty(&t->link) ? 0 : MAX(t->expires - now, 1);
-    spin_unlock_irqrestore(&timers->cpu_lock, flags);
 }
 
 // expires 0: disarms.
 static void cpu_timer_set(struct process_timers *timers, struct cpu_timer *t, ktime_t expires,
                           ktime_t interval) {
-    unsigned long flags = spin_lock_irqsave(&timers->cpu_lock);
+    ASSERT(mutex_is_mine(&timers->lock));
     list_del(&t->link);
     t->expires = expires;
     t->interval = interval;
-    if (expires)
-        list_add_tail(&t->link, &timers->armed);
-    spin_unlock_irqrestore(&timers->cpu_lock, flags);
+    if (!expires)
+        return;
+    list_add_tail(&t->link, &timers->armed);
     sched_sample_now();
 }
 
 // ---- interval timers
 
 static void itimer_real_fired(struct timer *t) {
-    struct itimer_real *it = container_of(t, struct itimer_real, timer);
-    ktime_t interval = READ_ONCE(it->interval), expires = t->expires;
-    signal_send_process(it->process, SIGALRM);
-    if (interval) {
-        (void)advance(&expires, interval, clock_monotonic());
-        timer_arm(t, expires);
+    signal_send_process(container_of(t, struct itimer_real, timer)->process, SIGALRM);
+}
+
+// As in Linux, a timer whose SIGALRM is ignored has fired for the last time.
+void itimer_real_dequeued(void) {
+    struct process_timers *timers = current->process->timers;
+    if (!timers || !timers->real.interval)
+        return;
+    mutex_lock(&timers->lock);
+    struct itimer_real *it = &timers->real;
+    if (it->interval && !timer_is_armed(&it->timer)) {
+        timer_cancel(&it->timer); // the callback may still be about to end
+        ktime_t expires = it->timer.expires;
+        (void)advance(&expires, it->interval, clock_monotonic());
+        timer_arm(&it->timer, expires);
     }
+    mutex_unlock(&timers->lock);
 }
 
-// Both run in a sample, for the current process.
-static void itimer_virtual_fired(struct cpu_timer *t, uint64_t times) {
-    (void)t, (void)times;
-    signal_send_process(current->process, SIGVTALRM);
+static void itimer_cpu_fired(struct cpu_timer *t, ktime_t now, int sig) {
+    struct process_timers *timers = current->process->timers;
+    if (t->interval) {
+        (void)advance(&t->expires, t->interval, now);
+        cpu_timer_set(timers, t, t->expires, t->interval);
+    }
+    signal_send_process(current->process, sig);
 }
 
-static void itimer_prof_fired(struct cpu_timer *t, uint64_t times) {
-    (void)t, (void)times;
-    signal_send_process(current->process, SIGPROF);
+static void itimer_virtual_fired(struct cpu_timer *t, ktime_t now) {
+    itimer_cpu_fired(t, now, SIGVTALRM);
+}
+
+static void itimer_prof_fired(struct cpu_timer *t, ktime_t now) {
+    itimer_cpu_fired(t, now, SIGPROF);
 }
 
 static ktime_t itimer_cpu_now(const struct cpu_timer *t) {
@@ -277,7 +293,7 @@ static void real_get(struct itimer_real *it, struct timer_value *value) {
 
 static void real_set(struct itimer_real *it, const struct timer_value *new) {
     timer_cancel(&it->timer);
-    it->interval = new->interval;
+    it->interval = new->value ? new->interval : 0;
     ktime_t expires;
     if (new->value && !__builtin_add_overflow(clock_monotonic(), new->value, &expires))
         timer_arm(&it->timer, expires);
@@ -297,7 +313,7 @@ int itimer_set(int which, const struct timer_value *new, struct timer_value *old
     } else {
         struct cpu_timer *t = which == ITIMER_VIRTUAL ? &timers->virtual : &timers->prof;
         ktime_t now = itimer_cpu_now(t), expires;
-        cpu_timer_get(timers, t, now, old);
+        cpu_timer_get(t, now, old);
         if (!new->value || __builtin_add_overflow(now, new->value, &expires))
             expires = 0;
         cpu_timer_set(timers, t, expires, new->interval);
@@ -316,7 +332,7 @@ void itimer_get(int which, struct timer_value *value) {
         real_get(&timers->real, value);
     } else {
         struct cpu_timer *t = which == ITIMER_VIRTUAL ? &timers->virtual : &timers->prof;
-        cpu_timer_get(timers, t, itimer_cpu_now(t), value);
+        cpu_timer_get(t, itimer_cpu_now(t), value);
     }
     mutex_unlock(&timers->lock);
 }
@@ -324,50 +340,26 @@ void itimer_get(int which, struct timer_value *value) {
 // ---- POSIX timers
 
 static bool is_realtime(const struct posix_timer *t) {
-    return t->clock == CLOCK_REALTIME || t->clock == CLOCK_TAI;
+    return (t->clock == CLOCK_REALTIME || t->clock == CLOCK_TAI) && !t->relative;
 }
 
 static bool is_cpu(const struct posix_timer *t) {
     return t->cpu.fire;
 }
 
-// The timer expired `times` times.
-static void notify(struct posix_timer *t, uint64_t times) {
-    if (t->event.notify == SIGEV_NONE)
-        return;
-    if (__atomic_exchange_n(&t->queued, 1, __ATOMIC_ACQ_REL)) {
-        __atomic_fetch_add(&t->overrun, times, __ATOMIC_RELAXED);
-        return;
-    }
-    __atomic_store_n(&t->overrun, times - 1, __ATOMIC_RELAXED);
-    siginfo_t info = {0};
-    info.si_signo = t->event.sig;
-    info.si_code = SI_TIMER;
-    info.si_tid = t->id;
-    info.si_ptr = (void *)t->event.value;
-    int err = t->event.notify == SIGEV_THREAD_ID ? signal_send_tid_info(t->process, t->event.tid, &info)
-                                                 : signal_send_process_info(t->process, &info);
-    if (err)
-        __atomic_store_n(&t->queued, 0, __ATOMIC_RELEASE); // ignored, or the thread has gone
+// A timer that is ignored, or whose thread has gone, rests.
+static void expired(struct posix_timer *t) {
+    __atomic_store_n(&t->fired, true, __ATOMIC_RELEASE);
+    (void)signal_entry_send(t->process, t->target, t->signal);
 }
 
 static void timer_fired(struct timer *timer) {
-    struct posix_timer *t = container_of(timer, struct posix_timer, timer);
-    ktime_t interval = READ_ONCE(t->interval);
-    uint64_t times = 1;
-    if (interval) {
-        bool realtime = is_realtime(t);
-        times = advance(&t->expires, interval, realtime ? clock_realtime() : clock_monotonic());
-        if (realtime)
-            timer_arm_realtime(timer, t->expires);
-        else
-            timer_arm(timer, t->expires);
-    }
-    notify(t, times);
+    expired(container_of(timer, struct posix_timer, timer));
 }
 
-static void cpu_timer_fired(struct cpu_timer *cpu, uint64_t times) {
-    notify(container_of(cpu, struct posix_timer, cpu), times);
+static void cpu_timer_fired(struct cpu_timer *cpu, ktime_t now) {
+    (void)now;
+    expired(container_of(cpu, struct posix_timer, cpu));
 }
 
 static struct posix_timer *find(struct process_timers *timers, int id) {
@@ -393,16 +385,65 @@ static struct process_timers *lock_timer(int id, struct posix_timer **t) {
     return timers;
 }
 
-int posix_timer_dequeued(int id) {
+static ktime_t timer_now(const struct posix_timer *t) {
+    ktime_t user = 0, system = 0;
+    if (!is_cpu(t))
+        return is_realtime(t) ? clock_realtime() : clock_monotonic();
+    if (!t->cpu.thread)
+        process_cpu_time(t->process, &user, &system);
+    return cpu_timer_now(&t->cpu, user, system);
+}
+
+// Nothing fires while this runs; the callback may still be about to end.
+static void disarm(struct process_timers *timers, struct posix_timer *t) {
+    if (is_cpu(t))
+        cpu_timer_set(timers, &t->cpu, 0, 0);
+    else
+        timer_cancel(&t->timer);
+}
+
+static void arm(struct process_timers *timers, struct posix_timer *t) {
+    __atomic_store_n(&t->fired, false, __ATOMIC_RELAXED);
+    if (!t->signal)
+        return;
+    if (is_cpu(t))
+        cpu_timer_set(timers, &t->cpu, t->expires, t->interval);
+    else if (is_realtime(t))
+        timer_arm_realtime(&t->timer, t->expires);
+    else
+        timer_arm(&t->timer, t->expires);
+}
+
+// A periodic timer that rests goes on. How many times it has passed over meanwhile.
+static uint64_t resume(struct process_timers *timers, struct posix_timer *t) {
+    if (!__atomic_load_n(&t->fired, __ATOMIC_ACQUIRE) || !t->interval)
+        return 0;
+    disarm(timers, t);
+    uint64_t passed = advance(&t->expires, t->interval, timer_now(t));
+    arm(timers, t);
+    return passed;
+}
+
+int posix_timer_dequeued(int id, int overrun) {
     struct posix_timer *t;
     struct process_timers *timers = lock_timer(id, &t);
     if (!timers)
-        return 0;
-    unsigned int overrun = __atomic_exchange_n(&t->overrun, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&t->queued, 0, __ATOMIC_RELEASE);
-    t->last_overrun = MIN(overrun, (unsigned int)INT32_MAX);
+        return overrun;
+    uint64_t passed = resume(timers, t) + (unsigned int)overrun;
+    t->last_overrun = MIN(passed, (uint64_t)INT32_MAX); // DELAYTIMER_MAX
     mutex_unlock(&timers->lock);
     return t->last_overrun;
+}
+
+void posix_timers_resume(int sig) {
+    struct process_timers *timers = current->process->timers;
+    struct posix_timer *t;
+    mutex_lock(&timers->lock);
+    list_for_each_entry (t, &timers->posix, link) {
+        if (t->signal && t->event.sig == sig && !signal_entry_pending(t->process, t->signal))
+            (void)resume(timers, t);
+    }
+    mutex_unlock(&timers->lock);
 }
 
 static bool is_valid_event(const struct timer_event *event) {
@@ -454,6 +495,42 @@ static int choose_clock(struct posix_timer *t, int clock) {
     return 0;
 }
 
+// What the timer sends, and to whom. The thread is one of the process, as is_valid_event() saw. -EAGAIN.
+static int choose_signal(struct posix_timer *t) {
+    siginfo_t info = {0};
+    if (t->event.notify == SIGEV_NONE)
+        return 0;
+    info.si_signo = t->event.sig;
+    info.si_code = SI_TIMER;
+    info.si_tid = t->id;
+    info.si_ptr = (void *)t->event.value;
+    t->signal = signal_entry_create(t->process, &info);
+    if (!t->signal)
+        return -EAGAIN;
+    if (t->event.notify & SIGEV_THREAD_ID)
+        t->target = thread_find(t->event.tid);
+    return 0;
+}
+
+// Of a timer that is not armed.
+static void free_timer(struct posix_timer *t) {
+    if (t->signal)
+        signal_entry_release(t->process, t->signal);
+    if (t->target)
+        thread_put(t->target);
+    if (t->cpu.thread)
+        thread_put(t->cpu.thread);
+    slab_free(timer_cache, t);
+}
+
+static int choose_id(struct process_timers *timers) {
+    int id;
+    do {
+        id = timers->next_id++ & INT32_MAX;
+    } while (find(timers, id));
+    return id;
+}
+
 int posix_timer_create(int clock, const struct timer_event *event) {
     if (!is_valid_event(event))
         return -EINVAL;
@@ -465,47 +542,35 @@ int posix_timer_create(int clock, const struct timer_event *event) {
     t->process = current->process;
     list_init(&t->cpu.link);
     timer_init(&t->timer, timer_fired);
-    int err = choose_clock(t, clock);
-    if (err) {
-        slab_free(timer_cache, t);
-        return err;
-    }
     mutex_lock(&timers->lock);
-    do {
-        t->id = timers->next_id++ & INT32_MAX;
-    } while (find(timers, t->id));
+    t->id = choose_id(timers);
     if (event->default_value)
         t->event.value = t->id;
-    list_add_tail(&t->link, &timers->posix);
+    int err = choose_clock(t, clock);
+    if (!err)
+        err = choose_signal(t);
+    int id = err ? err : t->id; // nobody else deletes it before `lock` is released
+    if (err)
+        free_timer(t);
+    else
+        list_add_tail(&t->link, &timers->posix);
     mutex_unlock(&timers->lock);
-    return t->id;
-}
-
-static ktime_t timer_now(const struct posix_timer *t) {
-    ktime_t user = 0, system = 0;
-    if (!is_cpu(t))
-        return is_realtime(t) ? clock_realtime() : clock_monotonic();
-    if (!t->cpu.thread)
-        process_cpu_time(t->process, &user, &system);
-    return cpu_timer_now(&t->cpu, user, system);
+    return id;
 }
 
 // With timers->lock held.
-static void get_value(struct process_timers *timers, struct posix_timer *t, struct timer_value *value) {
-    ktime_t now = timer_now(t);
-    if (is_cpu(t)) {
-        cpu_timer_get(timers, &t->cpu, now, value);
+static void get_value(struct posix_timer *t, struct timer_value *value) {
+    *value = (struct timer_value){0, t->interval};
+    if (!t->expires)
         return;
-    }
-    value->interval = t->interval;
-    value->value = timer_is_armed(&t->timer) ? MAX(t->expires - now, 1) : 0;
-}
-
-static void disarm(struct process_timers *timers, struct posix_timer *t) {
-    if (is_cpu(t))
-        cpu_timer_set(timers, &t->cpu, 0, 0);
-    else
-        timer_cancel(&t->timer);
+    ktime_t left = t->expires - timer_now(t);
+    bool rests = !t->signal || __atomic_load_n(&t->fired, __ATOMIC_ACQUIRE);
+    if (left > 0)
+        value->value = left;
+    else if (!rests)
+        value->value = 1; // about to fire
+    else if (t->interval)
+        value->value = t->interval - (uint64_t)-left % t->interval;
 }
 
 int posix_timer_set(int id, bool absolute, const struct timer_value *new, struct timer_value *old) {
@@ -513,21 +578,17 @@ int posix_timer_set(int id, bool absolute, const struct timer_value *new, struct
     struct process_timers *timers = lock_timer(id, &t);
     if (!timers)
         return -EINVAL;
-    get_value(timers, t, old);
+    get_value(t, old);
     disarm(timers, t);
-    t->interval = new->interval;
-    t->overrun = 0;
-    t->queued = 0; // also after a signal that was thrown away
-    ktime_t expires = new->value;
-    if (expires && !absolute && __builtin_add_overflow(timer_now(t), new->value, &expires))
-        expires = KTIME_NEVER;
-    t->expires = expires;
-    if (is_cpu(t))
-        cpu_timer_set(timers, &t->cpu, expires, new->interval);
-    else if (expires && is_realtime(t))
-        timer_arm_realtime(&t->timer, expires);
-    else if (expires)
-        timer_arm(&t->timer, expires);
+    t->interval = new->value ? new->interval : 0;
+    t->last_overrun = 0;
+    t->relative = !absolute;
+    t->fired = false;
+    t->expires = new->value;
+    if (new->value && !absolute && __builtin_add_overflow(timer_now(t), new->value, &t->expires))
+        t->expires = KTIME_NEVER;
+    if (new->value)
+        arm(timers, t);
     mutex_unlock(&timers->lock);
     return 0;
 }
@@ -537,7 +598,7 @@ int posix_timer_get(int id, struct timer_value *value) {
     struct process_timers *timers = lock_timer(id, &t);
     if (!timers)
         return -EINVAL;
-    get_value(timers, t, value);
+    get_value(t, value);
     mutex_unlock(&timers->lock);
     return 0;
 }
@@ -554,10 +615,8 @@ int posix_timer_overrun(int id) {
 
 static void destroy(struct process_timers *timers, struct posix_timer *t) {
     disarm(timers, t);
-    if (t->cpu.thread)
-        thread_put(t->cpu.thread);
     list_del(&t->link);
-    slab_free(timer_cache, t);
+    free_timer(t);
 }
 
 int posix_timer_delete(int id) {

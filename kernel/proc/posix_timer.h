@@ -22,9 +22,15 @@ void posix_timer_init(void);
 void posix_timers_exec(struct process *p);
 void posix_timers_exit(struct process *p);
 
-// A signal with SI_TIMER of the current process's timer `id` was taken from its queue: returns its
-// si_overrun. May sleep; no signal lock held.
-int posix_timer_dequeued(int id);
+// The following are for signals and the way to user mode, act on the current process, and may sleep.
+// A signal of timer `id` was taken from its queue; `overrun`: what it says by itself. Returns its si_overrun.
+int posix_timer_dequeued(int id, int overrun);
+// SIGALRM was.
+void itimer_real_dequeued(void);
+// `sig` is not ignored any more: timers that rest because it was go on.
+void posix_timers_resume(int sig);
+// WORK_CPU_TIMERS: CPU-time timers and limits that are due.
+void cpu_timers_run(void);
 
 // All act on the current process. 0 (or the id) or -EINVAL, -EAGAIN, -ENOMEM.
 int __must_check posix_timer_create(int clock, const struct timer_event *event);

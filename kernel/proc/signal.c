@@ -79,10 +79,15 @@ bool signal_notifies_stops(struct process *p) {
 
 // ---- queues
 
-static void free_entry(struct process *p, struct signal_entry *e) {
-    list_del(&e->link);
+static void destroy_entry(struct process *p, struct signal_entry *e) {
     p->sig_queued--;
     slab_free(entry_cache, e);
+}
+
+static void drop_entry(struct process *p, struct signal_entry *e) {
+    list_del(&e->link);
+    if (!e->owned)
+        destroy_entry(p, e);
 }
 
 static void flush_queue(struct process *p, struct list_head *queue, sigset_bits *pending, sigset_bits set) {
@@ -92,7 +97,7 @@ static void flush_queue(struct process *p, struct list_head *queue, sigset_bits 
     *pending &= ~set;
     list_for_each_entry_safe (e, next, queue, link) {
         if (SIGNAL_BIT(e->info.si_signo) & set)
-            free_entry(p, e);
+            drop_entry(p, e);
     }
 }
 
@@ -144,7 +149,9 @@ static void take_entry(struct process *p, struct list_head *queue, sigset_bits *
         return;
     }
     signal_info_copy(info, &first->info);
-    free_entry(p, first);
+    if (info->si_code == SI_TIMER) // also what a program made up with rt_sigqueueinfo(2)
+        info->si_sys_private = first->owned;
+    drop_entry(p, first);
 }
 
 #define SYNCHRONOUS                                                                                          \
@@ -168,9 +175,13 @@ int signal_dequeue_locked(struct process *p, struct thread *t, sigset_bits set, 
     return sig;
 }
 
-void signal_complete_info(siginfo_t *info) {
-    if (info->si_code == SI_TIMER)
-        info->si_overrun = posix_timer_dequeued(info->si_tid);
+void signal_taken(siginfo_t *info) {
+    if (info->si_code == SI_TIMER && info->si_sys_private) {
+        info->si_sys_private = 0;
+        info->si_overrun = posix_timer_dequeued(info->si_tid, info->si_overrun);
+    } else if (info->si_signo == SIGALRM) {
+        itimer_real_dequeued();
+    }
 }
 
 // ---- choosing and waking threads
@@ -249,19 +260,44 @@ static bool is_blocked_for(struct process *p, struct thread *t, int sig) {
     return (t->sig_blocked | t->sig_wait) & SIGNAL_BIT(sig);
 }
 
-static int enqueue(struct process *p, struct thread *t, const siginfo_t *info) {
+static struct signal_entry *make_entry(struct process *p, const siginfo_t *info) {
+    struct signal_entry *e = slab_alloc(entry_cache);
+    if (!e)
+        return NULL;
+    list_init(&e->link);
+    e->owned = false;
+    signal_info_copy(&e->info, info);
+    p->sig_queued++;
+    return e;
+}
+
+// An owned entry is queued beside others of its signal.
+static void enqueue_owned(struct signal_entry *e, struct list_head *queue, sigset_bits *pending) {
+    if (!list_empty(&e->link)) {
+        e->info.si_overrun++;
+        return;
+    }
+    e->info.si_overrun = 0;
+    list_add_tail(&e->link, queue);
+    *pending |= SIGNAL_BIT(e->info.si_signo);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); // as in enqueue()
+}
+
+static int enqueue(struct process *p, struct thread *t, const siginfo_t *info, struct signal_entry *owned) {
     int sig = info->si_signo;
     struct list_head *queue = t ? &t->sig_queue : &p->sig_queue;
     sigset_bits *pending = t ? &t->sig_pending : &p->sig_pending;
+    if (owned) {
+        enqueue_owned(owned, queue, pending);
+        return 0;
+    }
     if (sig < SIGRTMIN && *pending & SIGNAL_BIT(sig))
         return 1;
     struct signal_entry *e = NULL;
     if (p->sig_queued < p->limits[RLIMIT_SIGPENDING].rlim_cur || (sig < SIGRTMIN && info->si_code >= 0))
-        e = slab_alloc(entry_cache);
+        e = make_entry(p, info);
     if (e) {
-        signal_info_copy(&e->info, info);
         list_add_tail(&e->link, queue);
-        p->sig_queued++;
     } else if (sig >= SIGRTMIN && info->si_code != SI_USER) {
         return -EAGAIN;
     }
@@ -270,8 +306,9 @@ static int enqueue(struct process *p, struct thread *t, const siginfo_t *info) {
     return 0;
 }
 
-// t NULL: to the process. sig_lock held.
-static int send_locked(struct process *p, struct thread *t, const siginfo_t *info) {
+// t NULL: to the process. `owned`: the entry that carries `info`, or NULL. sig_lock held.
+static int send_locked(struct process *p, struct thread *t, const siginfo_t *info,
+                       struct signal_entry *owned) {
     int sig = info->si_signo;
     if (!p->live_threads || (t && t->exiting))
         return -ESRCH;
@@ -285,7 +322,7 @@ static int send_locked(struct process *p, struct thread *t, const siginfo_t *inf
         signal_group_exit_locked(p, SIGKILL);
         return 0;
     }
-    int ret = enqueue(p, t, info);
+    int ret = enqueue(p, t, info, owned);
     if (ret)
         return ret;
     struct thread *target = t ? (wants(t, sig) ? t : NULL) : choose(p, sig);
@@ -302,9 +339,42 @@ static int send_locked(struct process *p, struct thread *t, const siginfo_t *inf
 
 static int send(struct process *p, struct thread *t, const siginfo_t *info) {
     unsigned long flags = spin_lock_irqsave(&p->sig_lock);
-    int ret = send_locked(p, t, info);
+    int ret = send_locked(p, t, info, NULL);
     spin_unlock_irqrestore(&p->sig_lock, flags);
     return ret;
+}
+
+int signal_entry_send(struct process *p, struct thread *t, struct signal_entry *e) {
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    int ret = send_locked(p, t, &e->info, e);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+    return ret;
+}
+
+bool signal_entry_pending(struct process *p, const struct signal_entry *e) {
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    bool pending = !list_empty(&e->link);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+    return pending;
+}
+
+struct signal_entry *signal_entry_create(struct process *p, const siginfo_t *info) {
+    struct signal_entry *e = NULL;
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    if (p->sig_queued < p->limits[RLIMIT_SIGPENDING].rlim_cur)
+        e = make_entry(p, info);
+    if (e)
+        e->owned = true;
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+    return e;
+}
+
+void signal_entry_release(struct process *p, struct signal_entry *e) {
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    e->owned = false;
+    if (list_empty(&e->link))
+        destroy_entry(p, e);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
 }
 
 static void kernel_info(siginfo_t *info, int sig) {
@@ -325,20 +395,6 @@ int signal_send_process_info(struct process *p, const siginfo_t *info) {
 
 int signal_send_thread_info(struct thread *t, const siginfo_t *info) {
     return send(t->process, t, info);
-}
-
-int signal_send_tid_info(struct process *p, pid_t tid, const siginfo_t *info) {
-    struct thread *t;
-    int ret = -ESRCH;
-    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
-    list_for_each_entry (t, &p->threads, process_link) {
-        if (t->tid == tid) {
-            ret = send_locked(p, t, info);
-            break;
-        }
-    }
-    spin_unlock_irqrestore(&p->sig_lock, flags);
-    return ret;
 }
 
 void signal_send_thread(struct thread *t, int sig) {
@@ -381,7 +437,7 @@ void signal_force(const siginfo_t *info) {
     }
     if (a->handler == (unsigned long)SIG_DFL)
         p->unkillable = false;
-    (void)send_locked(p, t, info);
+    (void)send_locked(p, t, info, NULL);
     signal_recalculate_locked(t);
     spin_unlock_irqrestore(&p->sig_lock, flags);
 }
@@ -468,6 +524,8 @@ int signal_set_action(int sig, const struct signal_action *new_action, struct si
     }
     spin_unlock(&h->lock);
     spin_unlock_irqrestore(&p->sig_lock, flags);
+    if (new_action && p->timers && !signal_ignored_by(p, sig))
+        posix_timers_resume(sig);
     return 0;
 }
 

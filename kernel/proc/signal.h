@@ -61,7 +61,6 @@ struct signal_handlers {
 int signal_send_process(struct process *p, int sig);
 int signal_send_process_info(struct process *p, const siginfo_t *info);
 int signal_send_thread_info(struct thread *t, const siginfo_t *info); // t: of a process that stays meanwhile
-int signal_send_tid_info(struct process *p, pid_t tid, const siginfo_t *info); // a thread of p
 // To every process of the group: 0, or -ESRCH if there is none. Interrupt handlers may call it.
 int signal_send_pgrp_info(pid_t pgrp, const siginfo_t *info);
 // A signal that the current thread caused by what it did (a fault): it cannot be blocked or ignored.
@@ -71,17 +70,28 @@ void signal_info_user(siginfo_t *info, int sig, int code);
 // May the current thread send sig to p (with process_lock held)? 0 or -EPERM.
 int signal_check_permission_locked(struct process *p, int sig);
 
-// A pending signal's siginfo; on the queue of a process or thread.
+// A pending signal's siginfo; on the queue of a process or thread. An entry that a timer owns is made before
+// and stays when the signal is taken: it is on a queue once at most.
 struct signal_entry {
-    struct list_head link;
-    siginfo_t info;
+    struct list_head link; // [s]
+    bool owned;            // [s]
+    siginfo_t info;        // [s]
 };
+// An entry of p's for a signal to come, counted against RLIMIT_SIGPENDING. NULL: no memory, or too many.
+struct signal_entry *__must_check signal_entry_create(struct process *p, const siginfo_t *info);
+// Gives it up. If the signal is pending it stays so.
+void signal_entry_release(struct process *p, struct signal_entry *e);
+// Sends it to a thread of p, or (NULL) to p. 0: pending now; si_overrun counts how often that was so already;
+// 1: ignored; -ESRCH. Any context.
+int signal_entry_send(struct process *p, struct thread *t, struct signal_entry *e);
+bool signal_entry_pending(struct process *p, const struct signal_entry *e);
 // Takes one of `set` from the thread's queue or the process's. Its number or 0; sig_lock held.
 int signal_dequeue_locked(struct process *p, struct thread *t, sigset_bits set, siginfo_t *info);
 // Marks t as having something to do with signals and wakes it; sig_lock held.
 void signal_wake_locked(struct thread *t, bool fatal);
-// SI_TIMER's si_overrun, once it is known; no locks held. May sleep.
-void signal_complete_info(siginfo_t *info);
+// A signal was taken from a queue: a timer that sent it goes on, and fills in si_overrun. To be called for each
+// signal taken, with no locks held. May sleep.
+void signal_taken(siginfo_t *info);
 // The whole siginfo_t for a program. 0 or -EFAULT.
 int __must_check signal_info_to_user(void __user *user, const siginfo_t *info);
 bool signal_has_default_locked(struct process *p, int sig); // SIG_DFL

@@ -7,6 +7,7 @@
 #include "core/panic.h"
 #include "core/printk.h"
 #include "fs/file.h"
+#include "proc/posix_timer.h"
 #include "proc/process.h"
 #include "proc/signal.h"
 #include "upcalls.h"
@@ -129,12 +130,13 @@ static int next_caught(struct process *p, struct thread *t, siginfo_t *info, str
         if (action->flags & SA_RESETHAND && action->handler != (unsigned long)SIG_IGN)
             a->handler = (unsigned long)SIG_DFL;
         spin_unlock(&p->handlers->lock);
-        if (action->handler == (unsigned long)SIG_DFL) {
+        bool caught = action->handler != (unsigned long)SIG_DFL;
+        if (caught)
+            spin_unlock_irqrestore(&p->sig_lock, flags);
+        else
             default_action(p, sig, flags);
-            continue;
-        }
-        spin_unlock_irqrestore(&p->sig_lock, flags);
-        if (action->handler != (unsigned long)SIG_IGN)
+        signal_taken(info);
+        if (caught && action->handler != (unsigned long)SIG_IGN)
             return sig;
     }
 }
@@ -203,7 +205,6 @@ static void deliver(struct trap_frame *f) {
     struct signal_action action;
     siginfo_t info;
     if (next_caught(t->process, t, &info, &action)) {
-        signal_complete_info(&info);
         run_handler(f, &info, &action);
         return;
     }
@@ -214,9 +215,11 @@ static void deliver(struct trap_frame *f) {
 
 void user_return_work(struct trap_frame *frame) {
     unsigned int work;
-    while ((work = READ_ONCE(current->arch.work)) & (WORK_SIGNAL | WORK_RESCHED)) {
+    while ((work = READ_ONCE(current->arch.work)) & (WORK_SIGNAL | WORK_RESCHED | WORK_CPU_TIMERS)) {
         if (work & WORK_RESCHED)
             schedule();
+        if (work & WORK_CPU_TIMERS)
+            cpu_timers_run();
         if (work & WORK_SIGNAL)
             deliver(frame);
     }
@@ -306,7 +309,7 @@ int signal_take(sigset_bits set, siginfo_t *info) {
     signal_recalculate_locked(t);
     spin_unlock_irqrestore(&p->sig_lock, flags);
     if (sig)
-        signal_complete_info(info);
+        signal_taken(info);
     return sig;
 }
 

@@ -13,6 +13,7 @@
 #include "upcalls.h"
 #include "sched/clock.h"
 
+// Programs decide how many timers there are and may have them all expire at once; see BATCH.
 RB_HEAD(timer_tree, timer);
 
 struct timer_queue {
@@ -20,6 +21,8 @@ struct timer_queue {
     struct timer_tree tree;
     struct timer *first;
 } __aligned_to(64);
+
+#define BATCH 64 // callbacks in one interrupt
 
 static struct timer_queue timer_queues[MAX_HARTS];
 static struct spinlock realtime_lock =
@@ -163,11 +166,17 @@ void timer_reprogram(void) {
         hart_timer_request(clock_ns_to_ticks(first));
 }
 
-// Runs the timers that are due. Returns when the next one is, KTIME_NEVER: none.
+// Runs the timers that are due, but no more than BATCH at a time: then threads get as long as that took, and
+// the rest is run after it. Returns when the next one is, KTIME_NEVER: none.
 static ktime_t run_due_timers(struct timer_queue *q) {
+    ktime_t began = clock_monotonic(), now = began, later = 0;
     spin_lock(&q->lock);
     struct timer *t;
-    while ((t = q->first) && t->expires <= clock_monotonic()) {
+    for (int n = 0; (t = q->first) && t->expires <= now; now = clock_monotonic()) {
+        if (n++ == BATCH) {
+            later = 2 * now - began;
+            break;
+        }
         take_out(q, t);
         __atomic_store_n(&t->running, true, __ATOMIC_RELAXED);
         __atomic_store_n(&t->hart, NULL, __ATOMIC_RELEASE);
@@ -177,7 +186,7 @@ static ktime_t run_due_timers(struct timer_queue *q) {
         spin_lock(&q->lock);
     }
     spin_unlock(&q->lock);
-    return t ? t->expires : KTIME_NEVER;
+    return t ? MAX(t->expires, later) : KTIME_NEVER;
 }
 
 void timer_interrupt(void) {

@@ -18,6 +18,8 @@
 #include <asm/signal.h>
 
 #define USER_HZ 100 // of times(2)
+// The realtime clock is set to less than this, so that it has 30 years until its numbers end.
+#define SETTIME_LIMIT ((KTIME_NEVER / NSEC_PER_SEC - 30l * 365 * 24 * 3600) * NSEC_PER_SEC)
 
 static struct timezone system_timezone; // kept for programs; the kernel's time is UTC
 
@@ -56,20 +58,27 @@ long sys_clock_getres(int clock, void __user *ts) {
     return err || !ts ? err : timespec_write(ts, 1);
 }
 
-long sys_clock_settime(int clock, const void __user *ts) {
-    ktime_t t, now;
-    int err = clock_read(clock, &now);
-    if (err || clock != CLOCK_REALTIME)
+// May the current thread set the realtime clock to t? 0, -EINVAL, -EPERM.
+static int check_new_time(ktime_t t) {
+    if (t >= SETTIME_LIMIT)
         return -EINVAL;
-    err = timespec_read(ts, &t);
-    if (err)
-        return err;
     if (!cred_capable(current->cred, CAP_SYS_TIME))
         return -EPERM;
-    if (t < clock_monotonic())
-        return -EINVAL; // the time of the boot would be before 1970
-    clock_set_realtime(t);
-    return 0;
+    return t < clock_monotonic() ? -EINVAL : 0; // the time of the boot would be before 1970
+}
+
+long sys_clock_settime(int clock, const void __user *ts) {
+    ktime_t t;
+    if (clock < 0) // processor time: not even root may
+        return clock_read(clock, &t) ? -EINVAL : -EPERM;
+    if (clock != CLOCK_REALTIME)
+        return -EINVAL;
+    int err = timespec_read(ts, &t);
+    if (!err)
+        err = check_new_time(t);
+    if (!err)
+        clock_set_realtime(t);
+    return err;
 }
 
 static struct __kernel_old_timeval ktime_to_timeval(ktime_t t) {
@@ -103,13 +112,11 @@ long sys_settimeofday(const void __user *tv, const void __user *tz) {
         err = timeval_to_ktime(&now, &t);
     if (!err && tz)
         err = copy_from_user(&zone, tz, sizeof(zone));
+    if (!err)
+        err = check_new_time(tv ? t : clock_realtime());
     if (err)
         return err;
-    if (!cred_capable(current->cred, CAP_SYS_TIME))
-        return -EPERM;
     if (tz && (zone.tz_minuteswest > 15 * 60 || zone.tz_minuteswest < -15 * 60))
-        return -EINVAL;
-    if (tv && t < clock_monotonic())
         return -EINVAL;
     if (tz)
         system_timezone = zone;
@@ -325,9 +332,9 @@ long sys_timerfd_settime(int fd, int flags, const void __user *value, void __use
     struct file *f = err ? ERR_PTR(err) : get_timerfd(fd);
     if (IS_ERR(f))
         return PTR_ERR(f);
-    timerfd_set(f, &new, flags & TFD_TIMER_ABSTIME, flags & TFD_TIMER_CANCEL_ON_SET, &was);
+    err = timerfd_set(f, &new, flags & TFD_TIMER_ABSTIME, flags & TFD_TIMER_CANCEL_ON_SET, &was);
     file_put(f);
-    return old ? put_timer_value(old, &was) : 0;
+    return err || !old ? err : put_timer_value(old, &was);
 }
 
 long sys_timerfd_gettime(int fd, void __user *value) {

@@ -11,10 +11,11 @@
 struct thread;
 
 // Bits of arch_thread.work, seen by the way back to user mode.
-#define WORK_SIGNAL  (1u << 0) // a signal may be deliverable
-#define WORK_RESCHED (1u << 1) // give the hart up
-#define WORK_TRACE   (1u << 2) // system calls are traced (slow path)
-#define WORK_FRAME   (1u << 3) // the trap frame was changed: load all registers from it (arch_frame_changed())
+#define WORK_SIGNAL     (1u << 0) // a signal may be deliverable
+#define WORK_RESCHED    (1u << 1) // give the hart up
+#define WORK_TRACE      (1u << 2) // system calls are traced (slow path)
+#define WORK_FRAME      (1u << 3) // the trap frame was changed: load all registers from it (arch_frame_changed())
+#define WORK_CPU_TIMERS (1u << 4) // CPU-time timers or limits may be due
 
 // Floating-point registers as ptrace and signal frames have them (f0-f31, fcsr).
 struct fpu_state {
