@@ -344,6 +344,25 @@ static bool is_mapped(struct inode *inode) {
     return !list_empty(&inode->backing.areas);
 }
 
+// A page that was the file's own as a whole and is cut through is from now on one that it has a part of, unless it has
+// become a page of the tree. [i]
+static void share_cut_page(struct inode *inode, const char *data, uint64_t size, uint64_t old_size) {
+    struct tmpfs_data *t = tmpfs_data(inode);
+    unsigned long page = (unsigned long)(data + size) >> PAGE_SHIFT;
+    if (!((unsigned long)(data + size) & PAGE_MASK) || page < first_whole(data) ||
+        page >= end_whole(data, old_size))
+        return;
+    bool aligned = !((unsigned long)data & PAGE_MASK);
+    spin_lock(&inode->spin);
+    bool adopted = aligned && tree_get(t, page - ((unsigned long)data >> PAGE_SHIFT));
+    spin_unlock(&inode->spin);
+    if (adopted)
+        return;
+    t->shares_last = true;
+    page_share(virt_to_phys((void *)(page << PAGE_SHIFT)));
+    memory_account(MEM_BORROWED, -1);
+}
+
 // Takes the borrowed bytes behind `size` from the file and gives their pages back: those that lie in them whole
 // and are not in the tree, and the part of those that others have parts of. [i]
 static void cut_borrowed(struct inode *inode, uint64_t size) {
@@ -358,6 +377,8 @@ static void cut_borrowed(struct inode *inode, uint64_t size) {
     wait_for_readers(t);
     unsigned long at = first_whole(data + size), end = end_whole(data, old_size);
     stop_sharing(t, data, size, old_size);
+    if (size)
+        share_cut_page(inode, data, size, old_size);
     if ((unsigned long)data & PAGE_MASK) { // of these none was ever adopted
         borrowed_release(at, end);
         return;

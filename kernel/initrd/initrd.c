@@ -56,8 +56,13 @@ static int set_mtime(void *ctx, struct unpack_node *node, int64_t mtime) {
     return inode_setattr(dentry_of(node)->inode, &a);
 }
 
-// The page of the archive that the unpacker may be reading, counted as a user of it: the file whose end is on it
-// may be gone before the next one begins there. 0: none.
+// Whose a page of an archive is, the unpacker and tmpfs agree on in this way. What no file points to ends at the
+// next file's first byte and begins behind the last one's (unpack_keep()): whole pages of it are released, and of
+// those that it shares with files the unpacker says nothing. These count the files that have bytes on them. The
+// page that the unpacker is about to read on has one user more, itself, for the file whose end is on it may be gone
+// before the next one begins there. An empty file points to nothing, so it moves neither of the two.
+
+// The page that the unpacker holds, 0: none; where the last file's bytes end, if they end within a page.
 static paddr_t held_page;
 
 static void hold_page(paddr_t page) {
@@ -71,6 +76,8 @@ static void hold_page(paddr_t page) {
 }
 
 static inline void hold_end(const struct unpack_span *span) {
+    if (!span->size)
+        return;
     paddr_t end = virt_to_phys(span->data) + span->size;
     hold_page(end & PAGE_MASK ? end & ~PAGE_MASK : 0);
 }
@@ -102,8 +109,7 @@ static int create(void *ctx, struct unpack_node *dir, const char *name, size_t l
     int err = tmpfs_unpack(dentry_of(dir), name, length, attr, span->data, span->size, &d);
     if (err)
         return err;
-    if (span->size)
-        hold_end(span);
+    hold_end(span);
     *out = node_of(d);
     return 0;
 }
@@ -292,6 +298,14 @@ static int make_default_root(struct dentry *root) {
     return err ? err : make_directory(NULL, node_of(root), "root", 4, &home, NULL);
 }
 
+// The loader puts it where it likes: what else lies on its first and last page is not ours to give away.
+static void hold_edges(const struct fdt_range *r) {
+    if (r->base & PAGE_MASK)
+        page_share(r->base);
+    if ((r->base + r->size) & PAGE_MASK)
+        page_share(r->base + r->size);
+}
+
 void initrd_load(void) {
     struct path root = mount_root();
     struct fdt_range external;
@@ -300,7 +314,9 @@ void initrd_load(void) {
     if (__image_descriptor.archive_size)
         unpack_one(root.dentry, true, phys_to_virt(kernel_phys_base + __image_descriptor.archive_offset),
                    __image_descriptor.archive_size);
-    if (fdt_initrd(&external))
+    if (fdt_initrd(&external)) {
+        hold_edges(&external);
         unpack_one(root.dentry, false, phys_to_virt(external.base), external.size);
+    }
     path_put(&root);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The external archive over the embedded one, and what a bad archive leaves."""
 import hashlib
+import random
 import re
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 def member(name, data=b"", mode=0o100644, ino=1, nlink=1, **damage):
     """One newc entry."""
-    raw = name.encode() + b"\0"
+    raw = damage.get("raw", name.encode() + b"\0")
     fields = [ino, mode, 0, 0, nlink, 0, damage.get("size", len(data)), 0, 0, 0, 0, damage.get("namesize", len(raw)), 0]
     head = damage.get("magic", b"070701") + b"".join(b"%08X" % f for f in fields)
     if "digits" in damage:
@@ -152,3 +153,68 @@ def test_unlinking_gives_every_page_of_the_archive_back(boot, tmp_path, shift):
     m.run("echo more >> small5; cd /; rm -r /t")
     pages = archive.stat().st_size // 4096
     assert pages - 4 <= archive_pages(m, "ArchiveReleased") - before <= pages + 1
+
+
+SIZES = [0, 0, 0, 1, 100, 1000, 4095, 4096, 4097, 8191, 8192, 8193, 12288, 20000]
+
+
+def random_archive(seed):
+    """Empty files between full ones, names that come twice, hard links whose data come with any of their names, data at
+    the start of a page and elsewhere. Returns the archive and {name: content}."""
+    rng = random.Random(seed)
+    out, content, groups = bytearray(member("t/", mode=0o040755)), {}, {}
+    for i in range(160):
+        body = rng.randbytes(rng.choice(SIZES))
+        name, ino, nlink = f"t/{rng.choice([i, rng.randrange(i + 1)])}", 1000 + i, 1
+        if rng.random() < 0.3:
+            ino, nlink = 5000 + rng.randrange(8), 3
+            name = f"t/l{ino}.{rng.randrange(4)}"
+        raw = name.encode() + b"\0"
+        if body and rng.random() < 0.5:  # NULs behind the name, up to a page
+            raw += bytes(-(len(out) + 110 + len(raw)) % 4096)
+        out += member(name, body, ino=ino, nlink=nlink, raw=raw)
+        if nlink > 1:
+            body = body or groups.get(ino, b"")
+            groups[ino] = body
+            content[name] = b""
+            content.update({other: body for other in content if other.startswith(f"t/l{ino}.")})
+        else:
+            content[name] = body
+    return bytes(out) + TRAILER, content
+
+
+@pytest.fixture(scope="module")
+def released_without_another():
+    """Pages of the embedded archive that are released by the time the shell runs."""
+    with machine.Machine(memory="64M") as m:
+        m.shell()
+        return archive_pages(m, "ArchiveReleased")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_pages_of_a_random_archive_go_once_and_come_back_whole(boot, tmp_path, released_without_another, seed):
+    data, content = random_archive(seed)
+    rng = random.Random(-seed)
+    sums = "".join(f"{hashlib.md5(body).hexdigest()}  /{name}\n" for name, body in content.items()).encode()
+    archive = tmp_path / "a.cpio"
+    archive.write_bytes(member("sums", sums) + TRAILER + bytes(-(len(member("sums", sums)) + len(TRAILER)) % 4096) + data)
+    m = boot(initrd=archive, smp=2, memory="64M")
+    m.shell()
+    assert "FAILED" not in m.run("md5sum -c /sums 2>&1 | grep -v OK; ls /t | wc -l")
+    plain = [name for name in content if "." not in name]
+    for name in rng.sample(plain, 20):  # cut, in two steps
+        size = len(content[name])
+        first = rng.randrange(size + 1)
+        m.run(f"truncate -s {first} /{name}; truncate -s {rng.randrange(first + 1)} /{name}; sed -i '\\,/{name}$,d' /sums")
+    order = rng.sample(list(content), len(content))
+    m.run("cp /sums /tmp/sums")
+    for part in range(0, len(order), 40):
+        names = order[part:part + 40]
+        m.run("rm -f " + " ".join(f"/{name}" for name in names))
+        m.run("".join(f"sed -i '\\,/{name}$,d' /tmp/sums;" for name in names[:20]))
+        m.run("".join(f"sed -i '\\,/{name}$,d' /tmp/sums;" for name in names[20:]))
+        m.run("for i in 1 2 3; do cat /bin/busybox > /tmp/fill$i; done; cmp /tmp/fill1 /tmp/fill3 || echo FAILED")
+        assert "FAILED" not in m.run("md5sum -c /tmp/sums 2>&1 | grep -v OK; rm /tmp/fill*")
+    released = archive_pages(m, "ArchiveReleased") - released_without_another
+    pages = archive.stat().st_size // 4096
+    assert pages - 2 <= released <= pages + 1
