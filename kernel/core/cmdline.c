@@ -10,9 +10,9 @@ static unsigned int count, dashes;
 // What the kernel takes for itself; a name that ends in '.' stands for all parameters of a module, which
 // Linux keeps from init, too.
 static const char *const own[] = {
-    "init",  "rdinit",   "console",    "quiet",   "debug",       "loglevel",
-    "panic", "trace",    "earlycon",   "initrd",  "root",        "ro",
-    "rw",    "rootwait", "norandmaps", "nokaslr", "printk.time", "ignore_loglevel"};
+    "init",     "rdinit",     "console", "quiet",       "debug",          "loglevel", "panic",
+    "trace",    "earlycon",   "initrd",  "root",        "rootflags",      "ro",       "rw",
+    "rootwait", "norandmaps", "nokaslr", "printk.time", "ignore_loglevel"};
 
 static bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\n';

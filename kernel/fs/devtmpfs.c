@@ -35,10 +35,11 @@ static struct fs_type devtmpfs_type = {.name = "devtmpfs",
                                        .statfs = tmpfs_statfs,
                                        .destroy = tmpfs_destroy,
                                        .inode_free = tmpfs_inode_free,
-                                       .show_options = tmpfs_show_options};
+                                       .show_options = tmpfs_show_options,
+                                       .remount = tmpfs_remount};
 
 void devtmpfs_init(void) {
-    devtmpfs_root = tmpfs_create_instance(&devtmpfs_type, NULL);
+    devtmpfs_root = tmpfs_create_instance(&devtmpfs_type, "mode=0755");
     if (IS_ERR(devtmpfs_root))
         panic("no memory for /dev");
     fs_type_register(&devtmpfs_type);

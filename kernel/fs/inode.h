@@ -143,8 +143,9 @@ struct dentry {
 struct superblock {
     const struct fs_type *type;
     dev_t dev;                                               // anonymous number
-    uint64_t max_pages, used_pages, max_inodes, used_inodes; // [a] limits, 0: none
-    ino_t next_ino;                                          // [a]
+    uint64_t max_pages, used_pages, max_inodes, used_inodes; // [a] limits, 0: none (tmpfs)
+    uint64_t archive_pages; // [a] of files that borrow from an archive (tmpfs)
+    ino_t next_ino;         // [a]
     void *private_data;
     struct refcount refs;
 };
@@ -159,6 +160,8 @@ struct fs_type {
     void (*destroy)(struct superblock *sb);
     void (*inode_free)(struct inode *inode); // with the last reference
     int (*show_options)(struct superblock *sb, char *buf, size_t n);
+    // mount(2) with MS_REMOUNT: changes what `options` (may be NULL) name, all or nothing. NULL: none can be.
+    int (*remount)(struct superblock *sb, const char *options);
     struct list_head link;
 };
 struct kstatfs {

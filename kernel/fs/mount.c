@@ -203,9 +203,14 @@ int mount_move(const struct path *at, const struct path *from) {
     return 0;
 }
 
-int mount_remount(const struct path *at, unsigned long flags) {
+int mount_remount(const struct path *at, const char *options, unsigned long flags) {
+    struct superblock *sb = at->mount->sb;
     if (at->dentry != at->mount->root)
         return -EINVAL;
+    // With MS_BIND it is about the mount alone, not what is mounted.
+    int err = sb->type->remount && !(flags & MS_BIND) ? sb->type->remount(sb, options) : 0;
+    if (err)
+        return err;
     WRITE_ONCE(at->mount->flags, flags & KEPT_FLAGS);
     return 0;
 }

@@ -9,7 +9,7 @@ int __must_check mount_new(const struct path *at, const struct fs_type *type, co
                            const char *options, unsigned long flags);
 int __must_check mount_bind(const struct path *at, const struct path *from, unsigned long flags);
 int __must_check mount_move(const struct path *at, const struct path *from);
-int __must_check mount_remount(const struct path *at, unsigned long flags);
+int __must_check mount_remount(const struct path *at, const char *options, unsigned long flags);
 // umount2(2) of the mount whose root `at` is; at's own reference is the caller's still. -EINVAL, -EBUSY.
 int __must_check mount_remove(struct path *at, int flags);
 

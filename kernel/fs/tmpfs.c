@@ -21,6 +21,7 @@
 
 #define READ_BATCH    16 // pages
 #define MAX_FILE_SIZE ((uint64_t)INT64_MAX & ~(uint64_t)PAGE_MASK)
+#define SHORT_TARGET  128 // of a symlink: a longer one counts as a page, as in Linux
 
 static const struct inode_ops dir_ops, file_iops, link_ops, special_ops;
 static const struct file_ops dir_fops, file_fops;
@@ -35,14 +36,29 @@ static struct mount *internal_mount; // [I] where files without a name are
 
 // ---- inodes
 
-static struct inode *tmpfs_inode(struct superblock *sb, mode_t mode) {
-    if (sb->max_inodes && __atomic_add_fetch(&sb->used_inodes, 1, __ATOMIC_RELAXED) > sb->max_inodes) {
-        __atomic_fetch_sub(&sb->used_inodes, 1, __ATOMIC_RELAXED);
-        return ERR_PTR(-ENOSPC);
-    }
+// An inode more: also a further link, whose name takes memory as an inode does.
+static int charge_inode(struct superblock *sb) {
+    uint64_t used = __atomic_add_fetch(&sb->used_inodes, 1, __ATOMIC_SEQ_CST),
+             max = READ_ONCE(sb->max_inodes);
+    if (likely((used <= max || !max) && !memory_is_short()))
+        return 0;
+    __atomic_fetch_sub(&sb->used_inodes, 1, __ATOMIC_RELAXED);
+    return -ENOSPC;
+}
+
+static void uncharge_inode(struct superblock *sb) {
+    __atomic_fetch_sub(&sb->used_inodes, 1, __ATOMIC_RELAXED);
+}
+
+struct inode *tmpfs_inode(struct superblock *sb, mode_t mode) {
+    int err = charge_inode(sb);
+    if (err)
+        return ERR_PTR(err);
     struct inode *inode = S_ISREG(mode) ? inode_create_in(files, sb, mode) : inode_create(sb, mode);
-    if (!inode)
+    if (!inode) {
+        uncharge_inode(sb);
         return ERR_PTR(-ENOMEM);
+    }
     inode->ops = &special_ops;
     if (S_ISREG(mode)) {
         inode->private_data = &((struct tmpfs_file *)inode)->data;
@@ -62,10 +78,11 @@ void tmpfs_inode_free(struct inode *inode) {
     if (S_ISREG(inode->mode)) {
         tmpfs_cut(inode, 0);
     } else if (S_ISLNK(inode->mode)) {
+        if (inode->size > SHORT_TARGET)
+            tmpfs_uncharge(inode->sb, 1);
         kfree(inode->private_data);
     }
-    if (inode->sb->max_inodes)
-        __atomic_fetch_sub(&inode->sb->used_inodes, 1, __ATOMIC_RELAXED);
+    uncharge_inode(inode->sb);
 }
 
 // ---- directories
@@ -88,12 +105,16 @@ static int tmpfs_mkdir(struct inode *dir, struct dentry *d, mode_t mode) {
 }
 
 static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target, size_t len) {
+    bool is_long = len > SHORT_TARGET;
+    int err = is_long ? tmpfs_charge(dir->sb) : 0;
+    if (err)
+        return err;
     char *copy = kstrndup(target, len);
-    if (!copy)
-        return -ENOMEM;
-    int err = tmpfs_create(dir, d, S_IFLNK | 0777, 0);
+    err = copy ? tmpfs_create(dir, d, S_IFLNK | 0777, 0) : -ENOMEM;
     if (err) {
         kfree(copy);
+        if (is_long)
+            tmpfs_uncharge(dir->sb, 1);
         return err;
     }
     d->inode->private_data = copy;
@@ -102,7 +123,9 @@ static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target
 }
 
 static int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *target) {
-    (void)dir;
+    int err = target->nlink ? charge_inode(dir->sb) : 0;
+    if (err)
+        return err;
     inode_get(target);
     inode_change_nlink(target, 1);
     d->inode = target;
@@ -111,6 +134,8 @@ static int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *target)
 
 static int tmpfs_unlink(struct inode *dir, struct dentry *d) {
     bool is_dir = S_ISDIR(d->inode->mode);
+    if (!is_dir && d->inode->nlink > 1)
+        uncharge_inode(dir->sb);
     inode_change_nlink(d->inode, is_dir ? -2 : -1);
     if (is_dir)
         inode_change_nlink(dir, -1);
@@ -236,15 +261,12 @@ static ssize_t write_part(struct inode *inode, struct uio *u, uint64_t at) {
     size_t offset = at & PAGE_MASK, n = MIN(PAGE_SIZE - offset, u->resid);
     // Behind the end nobody sees a page before it is written; elsewhere it must be clear.
     bool whole = n == PAGE_SIZE && at >= inode->size;
-    struct page *p = tmpfs_find_page(inode, at >> PAGE_SHIFT);
-    bool fresh = !p;
-    if (!p)
-        p = tmpfs_make_page(inode, at >> PAGE_SHIFT, whole);
+    struct page *p = tmpfs_make_page(inode, at >> PAGE_SHIFT, whole ? TMPFS_OVERWRITE : 0);
     if (IS_ERR(p))
         return PTR_ERR(p);
     char *to = (char *)page_address(p) + offset;
     size_t copied = uio_read_from(u, to, n);
-    if (copied < n && fresh && whole)
+    if (copied < n && whole)
         memset(to + copied, 0, n - copied);
     page_put(p);
     return copied ? (ssize_t)copied : -EFAULT;
@@ -374,7 +396,7 @@ void tmpfs_set_borrowed(struct inode *inode, const void *data, uint64_t size) {
     mutex_lock(&inode->lock);
     tmpfs_cut(inode, 0);
     spin_lock(&inode->spin);
-    tmpfs_begin_borrowing(tmpfs_data(inode), data, size);
+    tmpfs_begin_borrowing(inode, data, size);
     WRITE_ONCE(inode->size, size);
     spin_unlock(&inode->spin);
     mutex_unlock(&inode->lock);
@@ -403,7 +425,7 @@ int tmpfs_unpack(struct dentry *dir, const char *name, size_t len, const struct 
     if (!S_ISREG(attr->mode)) {
         inode->rdev = MKDEV(attr->rdev_major, attr->rdev_minor);
     } else if (size) {
-        tmpfs_begin_borrowing(tmpfs_data(inode), data, size);
+        tmpfs_begin_borrowing(inode, data, size);
         inode->size = size;
     }
     *out = d;
@@ -471,150 +493,12 @@ int tmpfs_add_seals(struct file *f, unsigned int seals) {
     return err;
 }
 
-// ---- instances
-
-// What an instance of mount(2) may hold if its options do not say it.
-static uint64_t default_pages(void) {
-    return memory_total_pages() / 2;
-}
-
-int tmpfs_statfs(struct superblock *sb, struct kstatfs *out) {
-    uint64_t blocks = sb->max_pages ? sb->max_pages : default_pages();
-    uint64_t used = sb->max_pages ? sb->used_pages : 0;
-    *out = (struct kstatfs){.type = TMPFS_MAGIC,
-                            .bsize = PAGE_SIZE,
-                            .blocks = blocks,
-                            .bfree = MIN(blocks - used, memory_free_pages()),
-                            .files = sb->max_inodes ? sb->max_inodes : memory_total_pages(),
-                            .ffree = sb->max_inodes ? sb->max_inodes - sb->used_inodes : memory_free_pages()};
-    return 0;
-}
-
-int tmpfs_show_options(struct superblock *sb, char *buf, size_t n) {
-    buf[0] = '\0';
-    int len = 0;
-    if (sb->max_pages && sb->max_pages != default_pages())
-        len += lib_snprintf(buf, n, ",size=%luk", (unsigned long)sb->max_pages * (PAGE_SIZE / 1024));
-    if (sb->max_inodes)
-        len += lib_snprintf(buf + len, n - len, ",nr_inodes=%lu", (unsigned long)sb->max_inodes);
-    return len;
-}
-
-struct mount_options {
-    uint64_t size, inodes; // size in bytes; 0: no limit
-    mode_t mode;
-    uid_t uid;
-    gid_t gid;
-};
-
-// A number with k, m, g or (of `whole`) %. False if it is none.
-static bool parse_size(const char *s, size_t n, unsigned int base, uint64_t whole, uint64_t *out) {
-    uint64_t v = 0;
-    size_t i = 0;
-    for (; i < n && s[i] >= '0' && s[i] < (char)('0' + base); i++)
-        v = v * base + (s[i] - '0');
-    if (!i)
-        return false;
-    if (i < n) {
-        char c = s[i++] | 32;
-        if (c == 'k' || c == 'm' || c == 'g')
-            v <<= c == 'k' ? 10 : c == 'm' ? 20 : 30;
-        else if (s[i - 1] == '%')
-            v = v * whole / 100;
-        else
-            return false;
-    }
-    *out = v;
-    return i == n;
-}
-
-// One `key=value` of n bytes. Unknown keys are refused, as Linux does.
-static bool parse_option(const char *s, size_t n, struct mount_options *o) {
-    size_t key = 0;
-    uint64_t v = 0, ram = memory_total_pages() << PAGE_SHIFT;
-    while (key < n && s[key] != '=')
-        key++;
-    const char *value = s + key + 1;
-    size_t len = key < n ? n - key - 1 : 0;
-#define IS(name) (key == sizeof(name) - 1 && !memcmp(s, name, key))
-    if (IS("mode")) {
-        if (!parse_size(value, len, 8, 0, &v))
-            return false;
-        o->mode = v & 07777;
-    } else if (IS("size") || IS("nr_blocks") || IS("nr_inodes") || IS("uid") || IS("gid")) {
-        if (!parse_size(value, len, 10, ram, &v))
-            return false;
-        if (IS("size"))
-            o->size = v;
-        else if (IS("nr_blocks"))
-            o->size = v << PAGE_SHIFT;
-        else if (IS("nr_inodes"))
-            o->inodes = v;
-        else if (IS("uid"))
-            o->uid = v;
-        else
-            o->gid = v;
-    } else {
-        return IS("huge") || IS("mpol") || IS("noswap") || IS("inode32") || IS("inode64") || n == 0;
-    }
-#undef IS
-    return true;
-}
-
-static bool parse_options(const char *s, struct mount_options *o) {
-    while (s && *s) {
-        size_t n = 0;
-        while (s[n] && s[n] != ',')
-            n++;
-        if (!parse_option(s, n, o))
-            return false;
-        s += n + (s[n] == ',');
-    }
-    return true;
-}
-
-struct dentry *tmpfs_create_instance(const struct fs_type *type, const char *options) {
-    struct mount_options o = {.mode = type == &tmpfs_type && options ? 01777 : 0755};
-    if (!parse_options(options, &o))
-        return ERR_PTR(-EINVAL);
-    struct superblock *sb = superblock_create(type);
-    if (!sb)
-        return ERR_PTR(-ENOMEM);
-    sb->max_pages = options && !o.size ? default_pages() : (o.size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    sb->max_inodes = o.inodes;
-    struct inode *inode = tmpfs_inode(sb, S_IFDIR | o.mode);
-    superblock_put(sb); // the inode holds it
-    if (IS_ERR(inode))
-        return ERR_PTR(PTR_ERR(inode));
-    inode->uid = o.uid;
-    inode->gid = o.gid;
-    struct dentry *root = dentry_create_root(inode);
-    inode_put(inode);
-    return root ? root : ERR_PTR(-ENOMEM);
-}
-
-// mount(2): without options the root is for everybody.
-static struct dentry *tmpfs_mount(const struct fs_type *type, const char *source, const char *options) {
-    (void)source;
-    return tmpfs_create_instance(type, options ? options : "");
-}
-
-// All memory is the inodes'.
-void tmpfs_destroy(struct superblock *sb) {
-    (void)sb;
-}
-
-struct fs_type tmpfs_type = {.name = "tmpfs",
-                             .nodev = true,
-                             .mount = tmpfs_mount,
-                             .statfs = tmpfs_statfs,
-                             .destroy = tmpfs_destroy,
-                             .inode_free = tmpfs_inode_free,
-                             .show_options = tmpfs_show_options};
+// ---- start
 
 void tmpfs_init(void) {
     files = slab_create("tmpfs_file", sizeof(struct tmpfs_file), 0);
     fs_type_register(&tmpfs_type);
+    fs_type_register(&ramfs_type);
     struct dentry *root = tmpfs_create_root();
     if (IS_ERR(root) || !(internal_mount = mount_create_internal(root)))
         panic("no memory for tmpfs");

@@ -5,14 +5,17 @@
 #include "fs/file.h"
 #include "lib/unpack.h"
 
-extern struct fs_type tmpfs_type;
+extern struct fs_type tmpfs_type, ramfs_type;
 
-// The root directory of a new instance without limits, referenced. ERR_PTR(-ENOMEM). `type` as mounts shall
-// show it.
+// The root directory of a new instance, referenced; without options one without limits. `type` as mounts shall show it.
+// ERR_PTR(-ENOMEM, -EINVAL).
 struct dentry *__must_check tmpfs_create_instance(const struct fs_type *type, const char *options);
 static inline struct dentry *__must_check tmpfs_create_root(void) {
     return tmpfs_create_instance(&tmpfs_type, NULL);
 }
+// Gives the root, which has none while archives are unpacked, the limits that an instance has, or those of `options`
+// (rootflags=, may be NULL); says in the log what cannot be.
+void tmpfs_limit_root(struct dentry *root, const char *options);
 // A file without a name, of `size` bytes: "/name (deleted)" in maps. ERR_PTR(-ENOMEM, -ENFILE).
 struct file *__must_check tmpfs_create_anon(const char *name, size_t size, int flags);
 // memfd_create(2): "/memfd:name (deleted)". flags: MFD_*, checked by the caller.
@@ -24,7 +27,6 @@ void tmpfs_set_borrowed(struct inode *inode, const void *data, uint64_t size);
 // Makes a file, device, FIFO or socket for the unpacker, before there are programs: nobody else changes names in `dir`,
 // and its times stay. A regular file's content is borrowed as above. *out is not referenced: its name keeps it.
 // -EEXIST, -ENAMETOOLONG, -ENOSPC, -ENOMEM.
-
 int __must_check tmpfs_unpack(struct dentry *dir, const char *name, size_t len,
                               const struct unpack_attr *attr, const void *data, uint64_t size,
                               struct dentry **out);
@@ -36,5 +38,6 @@ int __must_check tmpfs_get_seals(struct file *f);
 void tmpfs_inode_free(struct inode *inode);
 int tmpfs_statfs(struct superblock *sb, struct kstatfs *out);
 int tmpfs_show_options(struct superblock *sb, char *buf, size_t n);
+int tmpfs_remount(struct superblock *sb, const char *options);
 void tmpfs_destroy(struct superblock *sb);
 void tmpfs_init(void);

@@ -11,6 +11,7 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "sched/thread.h"
+#include "upcalls.h"
 
 #define FANOUT_BITS 9
 #define FANOUT      (1u << FANOUT_BITS)
@@ -77,6 +78,7 @@ static struct page **tree_slot(struct tmpfs_data *t, unsigned long index) {
 struct run {
     struct page *first;
     unsigned long count;
+    uint64_t adopted; // how many of those that went came from an archive
 };
 
 static void run_end(struct run *r) {
@@ -91,6 +93,7 @@ static void run_end(struct run *r) {
 
 // Drops the tree's reference.
 static void run_add(struct run *r, struct page *p) {
+    r->adopted += !!(p->flags & PAGE_BORROWED);
     if (__atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL) != 1)
         return;
     if (unlikely(p->flags & PAGE_BORROWED)) {
@@ -172,12 +175,18 @@ static unsigned long end_whole(const char *data, uint64_t size) {
     return ((unsigned long)data + size) >> PAGE_SHIFT;
 }
 
-void tmpfs_begin_borrowing(struct tmpfs_data *t, const char *data, uint64_t size) {
+static uint64_t pages_for(uint64_t size) {
+    return (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+void tmpfs_begin_borrowing(struct inode *inode, const char *data, uint64_t size) {
+    struct tmpfs_data *t = tmpfs_data(inode);
     t->borrowed = size ? data : NULL;
     t->borrowed_size = size;
     t->shares_first = t->shares_last = false;
     if (!size)
         return;
+    __atomic_fetch_add(&inode->sb->archive_pages, pages_for(size), __ATOMIC_RELAXED);
     unsigned long start = (unsigned long)data, end = start + size;
     if (start & PAGE_MASK) {
         t->shares_first = true;
@@ -235,19 +244,16 @@ static void wait_for_readers(struct tmpfs_data *t) {
 
 // ---- accounts
 
-static int charge(struct superblock *sb) {
-    if (!sb->max_pages)
-        return 0;
-    if (__atomic_add_fetch(&sb->used_pages, 1, __ATOMIC_RELAXED) <= sb->max_pages)
+int tmpfs_charge(struct superblock *sb) {
+    uint64_t used = __atomic_add_fetch(&sb->used_pages, 1, __ATOMIC_SEQ_CST), max = READ_ONCE(sb->max_pages);
+    if (likely(used <= max || !max))
         return 0;
     __atomic_fetch_sub(&sb->used_pages, 1, __ATOMIC_RELAXED);
     return -ENOSPC;
 }
 
-static void uncharge(struct superblock *sb, uint64_t pages) {
-    if (sb->max_pages)
-        __atomic_fetch_sub(&sb->used_pages, pages, __ATOMIC_RELAXED);
-    memory_account(MEM_CACHE, -(long)pages);
+void tmpfs_uncharge(struct superblock *sb, uint64_t pages) {
+    __atomic_fetch_sub(&sb->used_pages, pages, __ATOMIC_RELAXED);
 }
 
 // ---- pages
@@ -276,16 +282,17 @@ unsigned int tmpfs_find_pages(struct inode *inode, unsigned long index, struct p
     return i;
 }
 
-// A page with the content of page `index`, refs 1. NULL if no memory. [s]
-static struct page *page_with_content(struct tmpfs_data *t, unsigned long index, bool overwrite) {
+static struct page *adopt_page(const struct tmpfs_data *t, unsigned long index) {
+    memory_account(MEM_ADOPTED, 1);
+    memory_account(MEM_BORROWED, -1);
+    return page_adopt(virt_to_phys(t->borrowed + ((uint64_t)index << PAGE_SHIFT)));
+}
+
+// A new page with the content of page `index`, refs 1. NULL if no memory. [s]
+static struct page *copy_content(const struct tmpfs_data *t, unsigned long index, unsigned int how) {
     size_t n = borrowed_bytes(t, index);
-    if (borrowed_whole(t, index)) {
-        memory_account(MEM_ADOPTED, 1);
-        memory_account(MEM_BORROWED, -1);
-        return page_adopt(virt_to_phys(t->borrowed + ((uint64_t)index << PAGE_SHIFT)));
-    }
-    struct page *p = page_alloc(0, n || overwrite ? 0 : ALLOC_ZERO);
-    if (!p || overwrite || !n)
+    struct page *p = page_alloc(0, n || how & TMPFS_OVERWRITE ? 0 : ALLOC_ZERO);
+    if (!p || how & TMPFS_OVERWRITE || !n)
         return p;
     char *to = page_address(p);
     memcpy(to, t->borrowed + ((uint64_t)index << PAGE_SHIFT), n);
@@ -294,26 +301,38 @@ static struct page *page_with_content(struct tmpfs_data *t, unsigned long index,
     return p;
 }
 
-struct page *tmpfs_make_page(struct inode *inode, unsigned long index, bool overwrite) {
+// Puts page `index`, which is not there, into the tree. What it takes is charged before a node of the tree is made: at the
+// limit nothing is left behind. ERR_PTR. [s]
+static struct page *add_page(struct inode *inode, unsigned long index, unsigned int how) {
     struct tmpfs_data *t = tmpfs_data(inode);
-    struct page *p = ERR_PTR(-ENOMEM);
+    bool adopt = borrowed_whole(t, index);
+    int err = !(how & TMPFS_MAPPED) && memory_is_short() ? -ENOSPC : 0;
+    if (!err && !adopt)
+        err = tmpfs_charge(inode->sb);
+    if (err)
+        return ERR_PTR(err);
+    struct page **slot = tree_slot(t, index), *p = NULL;
+    if (slot)
+        p = adopt ? adopt_page(t, index) : copy_content(t, index, how);
+    if (!p) {
+        if (!adopt)
+            tmpfs_uncharge(inode->sb, 1);
+        return ERR_PTR(-ENOMEM);
+    }
+    p->flags |= PAGE_CACHE;
+    *slot = p;
+    t->pages++;
+    memory_account(MEM_CACHE, 1);
+    return p;
+}
+
+struct page *tmpfs_make_page(struct inode *inode, unsigned long index, unsigned int how) {
     spin_lock(&inode->spin);
-    struct page **slot = tree_slot(t, index);
-    if (slot && !*slot) {
-        int err = charge(inode->sb);
-        if (err)
-            p = ERR_PTR(err);
-        else if ((*slot = page_with_content(t, index, overwrite))) {
-            (*slot)->flags |= PAGE_CACHE;
-            t->pages++;
-            memory_account(MEM_CACHE, 1);
-        } else if (inode->sb->max_pages)
-            __atomic_fetch_sub(&inode->sb->used_pages, 1, __ATOMIC_RELAXED);
-    }
-    if (slot && *slot) {
-        p = *slot;
+    struct page *p = tree_get(tmpfs_data(inode), index);
+    if (!p)
+        p = add_page(inode, index, how);
+    if (!IS_ERR(p))
         page_get(p);
-    }
     spin_unlock(&inode->spin);
     return p;
 }
@@ -329,7 +348,7 @@ static void clear_part(struct inode *inode, unsigned long index, size_t from, si
 // Takes the pages [first, last] out. [i]
 static void drop_pages(struct inode *inode, unsigned long first, unsigned long last) {
     struct tmpfs_data *t = tmpfs_data(inode);
-    struct run run = {NULL, 0};
+    struct run run = {NULL, 0, 0};
     spin_lock(&inode->spin);
     uint64_t gone = tree_cut(&t->root, t->height, 0, first, last, &run);
     run_end(&run);
@@ -337,7 +356,8 @@ static void drop_pages(struct inode *inode, unsigned long first, unsigned long l
     if (!t->root)
         t->height = 0;
     spin_unlock(&inode->spin);
-    uncharge(inode->sb, gone);
+    tmpfs_uncharge(inode->sb, gone - run.adopted);
+    memory_account(MEM_CACHE, -(long)gone);
 }
 
 static bool is_mapped(struct inode *inode) {
@@ -374,6 +394,7 @@ static void cut_borrowed(struct inode *inode, uint64_t size) {
     if (!size)
         t->borrowed = NULL;
     spin_unlock(&inode->spin);
+    __atomic_fetch_sub(&inode->sb->archive_pages, pages_for(old_size) - pages_for(size), __ATOMIC_RELAXED);
     wait_for_readers(t);
     unsigned long at = first_whole(data + size), end = end_whole(data, old_size);
     stop_sharing(t, data, size, old_size);
@@ -412,7 +433,7 @@ int tmpfs_punch(struct inode *inode, uint64_t start, uint64_t end) {
     // Borrowed bytes cannot have holes: what of them lies in the range, and behind it, becomes pages.
     for (uint64_t at = start; at < MAX(end, t->borrowed_size) && at < t->borrowed_size;
          at = (at | PAGE_MASK) + 1) {
-        struct page *p = tmpfs_make_page(inode, at >> PAGE_SHIFT, false);
+        struct page *p = tmpfs_make_page(inode, at >> PAGE_SHIFT, 0);
         if (IS_ERR(p))
             return PTR_ERR(p);
         page_put(p);
@@ -438,19 +459,24 @@ int tmpfs_punch(struct inode *inode, uint64_t start, uint64_t end) {
 
 int tmpfs_fill(struct inode *inode, uint64_t start, uint64_t end) {
     unsigned long first = start >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
-    if (last - first >= memory_free_pages())
+    uint64_t max = READ_ONCE(inode->sb->max_pages);
+    int err = 0;
+    if (last - first >= memory_free_pages() || (max && last - first >= max))
         return -ENOSPC;
     bool empty = tmpfs_seek(inode, first, last + 1, true) > last;
-    for (unsigned long i = first; i <= last; i++) {
-        struct page *p = tmpfs_make_page(inode, i, false);
-        if (IS_ERR(p)) {
-            if (empty)
-                drop_pages(inode, first, last);
-            return PTR_ERR(p) == -ENOMEM ? -ENOSPC : PTR_ERR(p);
-        }
-        page_put(p);
+    for (unsigned long i = first; i <= last && !err; i++) {
+        struct page *p = tmpfs_make_page(inode, i, 0);
+        if (IS_ERR(p))
+            err = PTR_ERR(p) == -ENOMEM ? -ENOSPC : PTR_ERR(p);
+        else
+            page_put(p);
+        cond_resched();
+        if (!err && signal_pending_fatal())
+            err = -EINTR;
     }
-    return 0;
+    if (err && empty)
+        drop_pages(inode, first, last);
+    return err;
 }
 
 unsigned long tmpfs_seek(struct inode *inode, unsigned long index, unsigned long end, bool data) {
@@ -468,8 +494,7 @@ unsigned long tmpfs_seek(struct inode *inode, unsigned long index, unsigned long
 
 uint64_t tmpfs_block_count(struct inode *inode) {
     struct tmpfs_data *t = tmpfs_data(inode);
-    uint64_t borrowed = (t->borrowed_size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    return MAX(t->pages, borrowed) * (PAGE_SIZE / 512);
+    return MAX(t->pages, pages_for(t->borrowed_size)) * (PAGE_SIZE / 512);
 }
 
 // ---- mapping
@@ -479,7 +504,7 @@ static struct page *backing_get_page(struct vm_backing *b, unsigned long index, 
     (void)write;
     if (index >= (READ_ONCE(inode->size) + PAGE_SIZE - 1) >> PAGE_SHIFT)
         return ERR_PTR(-EFAULT);
-    struct page *p = tmpfs_make_page(inode, index, false);
+    struct page *p = tmpfs_make_page(inode, index, TMPFS_MAPPED);
     return PTR_ERR(p) == -ENOSPC ? ERR_PTR(-EFAULT) : p;
 }
 
@@ -497,7 +522,7 @@ static unsigned int backing_get_present(struct vm_backing *b, unsigned long inde
     for (; i < n; i++) {
         struct page *p = tmpfs_find_page(inode, index + i);
         if (!p && borrowed_whole(t, index + i)) {
-            p = tmpfs_make_page(inode, index + i, false);
+            p = tmpfs_make_page(inode, index + i, TMPFS_MAPPED);
             if (IS_ERR(p))
                 break;
         }

@@ -22,6 +22,8 @@ static inline struct tmpfs_data *tmpfs_data(const struct inode *inode) {
     return inode->private_data;
 }
 extern const struct vm_backing_ops tmpfs_backing_ops;
+// An inode of the instance with its operations. ERR_PTR(-ENOMEM, -ENOSPC).
+struct inode *__must_check tmpfs_inode(struct superblock *sb, mode_t mode);
 
 // The page with a reference, NULL if it is none (borrowed or zeros).
 struct page *tmpfs_find_page(struct inode *inode, unsigned long index);
@@ -32,17 +34,22 @@ unsigned int tmpfs_find_pages(struct inode *inode, unsigned long index, struct p
 // tmpfs_borrow_end(). NULL: byte `at` is in a page, or nowhere.
 const char *tmpfs_borrow(struct inode *inode, uint64_t at, size_t *n);
 void tmpfs_borrow_end(struct inode *inode);
-// The page with a reference, made if need be: from the borrowed bytes, or of zeros (`overwrite`: not cleared,
-// the caller writes all of it). ERR_PTR(-ENOMEM, -ENOSPC).
-struct page *__must_check tmpfs_make_page(struct inode *inode, unsigned long index, bool overwrite);
+// The page with a reference, made if need be: from the borrowed bytes, or of zeros. ERR_PTR(-ENOMEM, -ENOSPC).
+struct page *__must_check tmpfs_make_page(struct inode *inode, unsigned long index, unsigned int how);
+#define TMPFS_OVERWRITE (1u << 0) // not cleared: the caller writes all of it
+#define TMPFS_MAPPED                                                                                         \
+    (1u << 1) // for a program's mapping: it counts as that program's memory too, so shortage is -ENOMEM
 // The content, which is empty, becomes these bytes of an archive. [i] [s]
-void tmpfs_begin_borrowing(struct tmpfs_data *t, const char *data, uint64_t size);
+void tmpfs_begin_borrowing(struct inode *inode, const char *data, uint64_t size);
+// One page more, or some less, for an instance: not of an archive's, these take no memory. 0 or -ENOSPC.
+int __must_check tmpfs_charge(struct superblock *sb);
+void tmpfs_uncharge(struct superblock *sb, uint64_t pages);
 // Cuts the content off behind `size` bytes and clears the rest of the last page. [i]; not the inode's size.
 void tmpfs_cut(struct inode *inode, uint64_t size);
 // Zeros in [start, end), whole pages given back. [i] 0 or -ENOMEM.
 int __must_check tmpfs_punch(struct inode *inode, uint64_t start, uint64_t end);
-// Pages for all of [start, end), not empty. [i] 0 or -ENOSPC, and then no page more than before if there was
-// none.
+// Pages for all of [start, end), not empty. [i] 0, -ENOSPC or -EINTR (a fatal signal), and then no page more than before
+// if there was none.
 int __must_check tmpfs_fill(struct inode *inode, uint64_t start, uint64_t end);
 // The first page number >= index that has content (`data`) or has none; `end` if there is none below it.
 unsigned long tmpfs_seek(struct inode *inode, unsigned long index, unsigned long end, bool data);

@@ -318,5 +318,7 @@ void initrd_load(void) {
         hold_edges(&external);
         unpack_one(root.dentry, false, phys_to_virt(external.base), external.size);
     }
+    memory_set_levels();
+    tmpfs_limit_root(root.dentry, cmdline_get("rootflags"));
     path_put(&root);
 }

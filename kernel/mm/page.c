@@ -32,15 +32,18 @@ struct page_cache {
     struct page *pages[CACHE_SIZE];
 };
 
+#define TIGHT_PART 8 // of the usable memory is left when it is tight
+
 struct memory_bank memory_banks[MAX_BANKS];
+struct memory_level memory_level;
 static unsigned int bank_count;
 static struct range ranges[MAX_RANGES], reserved[MAX_RANGES]; // sorted, apart
 static unsigned int range_count, reserved_count;
 
 static struct spinlock lock;
 static struct list_head free_lists[PAGE_MAX_ORDER + 1]; // [lock]
-static uint64_t free_pages;                             // [lock] in the lists and above the frontiers
 static uint64_t total_pages;                            // [I]
+static uint64_t managed_pages;                          // [lock] that were free at boot, or returned
 static uint64_t chunk_valid[CHUNKS / 64];               // [lock]
 static struct page_cache caches[MAX_HARTS];
 static long accounts[MAX_HARTS][MEM_KINDS]; // [a] own hart adds
@@ -88,7 +91,7 @@ static void make_valid(uint64_t number) {
 
 static void put_block(struct page *page, unsigned int order) {
     uint64_t number = page_number(page);
-    free_pages += 1ull << order;
+    memory_level.free += 1ull << order;
     while (order < PAGE_MAX_ORDER) {
         long away = 1l << order;
         struct page *buddy = number & (uint64_t)away ? page - away : page + away;
@@ -125,7 +128,7 @@ static bool advance_frontier(void) {
         uint64_t number = r->start;
         r->start += 1ull << order;
         make_valid(number);
-        free_pages -= 1ull << order; // put_block() counts it again
+        memory_level.free -= 1ull << order; // put_block() counts it again
         put_block(phys_to_page(number << PAGE_SHIFT), order);
         return true;
     }
@@ -151,7 +154,7 @@ static struct page *take_block(unsigned int order) {
     }
     page->flags = 0;
     page->order = order;
-    free_pages -= 1ull << order;
+    memory_level.free -= 1ull << order;
     return page;
 }
 
@@ -342,7 +345,8 @@ paddr_t memory_take_untouched(uint64_t *size) {
     count -= MIN(SPARE_PAGES, count / 4);
     if (count) {
         best->end -= count;
-        free_pages -= count;
+        memory_level.free -= count;
+        managed_pages -= count;
     }
     paddr_t base = count ? best->end << PAGE_SHIFT : 0;
     spin_unlock_irqrestore(&lock, irq);
@@ -356,9 +360,10 @@ void memory_return_untouched(paddr_t base, uint64_t size) {
         return;
     unsigned long irq = spin_lock_irqsave(&lock);
     bool listed = range_count < MAX_RANGES;
+    managed_pages += r.end - r.start;
     if (listed) {
         ranges[range_count++] = r;
-        free_pages += r.end - r.start;
+        memory_level.free += r.end - r.start;
     }
     spin_unlock_irqrestore(&lock, irq);
     if (!listed) // no place to note it down: page by page
@@ -421,8 +426,16 @@ uint64_t memory_total_pages(void) {
     return total_pages;
 }
 
+uint64_t memory_usable_pages(void) {
+    return READ_ONCE(managed_pages) + account_sum(MEM_RELEASED);
+}
+
+void memory_set_levels(void) {
+    memory_level.tight = memory_usable_pages() / TIGHT_PART;
+}
+
 uint64_t memory_free_pages(void) {
-    uint64_t n = READ_ONCE(free_pages);
+    uint64_t n = READ_ONCE(memory_level.free);
     for (unsigned int i = 0; i < hart_count; i++)
         n += READ_ONCE(caches[i].count);
     return n;
@@ -489,7 +502,7 @@ static void add_range(uint64_t start, uint64_t end) {
     if (range_count == MAX_RANGES)
         panic("memory: more than %d free ranges", MAX_RANGES);
     ranges[range_count++] = (struct range){start, end};
-    free_pages += end - start;
+    memory_level.free += end - start;
 }
 
 static void add_free_ranges(const struct memory_bank *b) {
@@ -519,7 +532,7 @@ static void place_descriptors(struct memory_bank *b) {
         if (ranges[i].end - ranges[i].start < need)
             continue;
         ranges[i].end -= need;
-        free_pages -= need;
+        memory_level.free -= need;
         b->descriptors = phys_to_virt(ranges[i].end << PAGE_SHIFT);
         return;
     }
@@ -535,4 +548,5 @@ void memory_init(void) {
         add_free_ranges(&memory_banks[i]);
     for (unsigned int i = 0; i < bank_count; i++)
         place_descriptors(&memory_banks[i]);
+    managed_pages = memory_level.free;
 }

@@ -135,6 +135,23 @@ void memory_get_stats(struct memory_stats *out);
 // Pages of RAM in all, and those free now (cheap, a little out of date).
 uint64_t memory_total_pages(void);
 uint64_t memory_free_pages(void);
+// What programs and the kernel share: all RAM but the image, what archives hold of it, and the descriptors. Limits are
+// parts of this.
+uint64_t memory_usable_pages(void);
+
+// How much is left, and how much has to be. Objects that stay until their owner lets go of them (files, pipes, ...) are
+// not made once memory is `tight`: else they alone could use all of it up, and killing programs gives little back.
+struct memory_level {
+    uint64_t free;  // [page.c's lock] pages in the free lists and untouched; read without
+    uint64_t tight; // [I] after memory_set_levels()
+};
+extern struct memory_level memory_level;
+// `privileged` may go on for half of it.
+static inline bool memory_is_tight(bool privileged) {
+    return READ_ONCE(memory_level.free) < memory_level.tight >> privileged;
+}
+// Sets what is kept back, by the memory that is usable now: once the archives are unpacked.
+void memory_set_levels(void);
 
 // Boot: one bank of RAM, and ranges within banks not to hand out (kernel, archive, initrd, device tree,
 // firmware). memory_init() then starts the allocator. Panics when called in the wrong order or with nonsense.

@@ -2,6 +2,7 @@
 // The life of credentials. (Their header is in core, as everybody asks about them; this needs memory.)
 #include "core/cred.h"
 #include "mm/slab.h"
+#include "sched/thread.h"
 #include <linux/capability.h>
 
 #define ALL_CAPS ((2ull << CAP_LAST_CAP) - 1)
@@ -27,6 +28,10 @@ struct cred *cred_copy(const struct cred *cred) {
     *copy = *cred;
     ref_init(&copy->refs);
     return copy;
+}
+
+bool memory_is_short_for_current(void) {
+    return memory_is_tight(!current->cred || cred_capable(current->cred, CAP_SYS_ADMIN));
 }
 
 bool cred_in_group(const struct cred *cred, gid_t gid) {

@@ -13,6 +13,7 @@
 #include "core/spinlock.h"
 #include "lib/list.h"
 #include "lib/tree.h"
+#include "mm/page.h"
 
 enum thread_state {
     THREAD_RUNNING,         // running or on a run queue
@@ -164,6 +165,13 @@ static inline void thread_set_state(enum thread_state state) {
 // True if the current thread has an unblocked signal pending.
 static inline bool signal_pending(void) {
     return READ_ONCE(current->arch.work) & WORK_SIGNAL;
+}
+
+// True if memory is so short that the current thread may make no more objects that stay until somebody lets go of them
+// (mm/page.h): the caller says that the limit is reached, as ENOSPC, ENFILE or whatever its call has for that.
+bool memory_is_short_for_current(void);
+static inline bool memory_is_short(void) {
+    return unlikely(memory_is_tight(false)) && memory_is_short_for_current();
 }
 
 // Processor time in ns. The sum is exact; the division into user and kernel is sampled (sched/account.c).

@@ -450,7 +450,7 @@ static int mount_from(const struct path *at, const char *source, unsigned long f
 static int mount_any(const struct path *at, const char *source, const char *type_name, unsigned long flags,
                      const char *data) {
     if (flags & MS_REMOUNT)
-        return mount_remount(at, flags);
+        return mount_remount(at, data, flags);
     if (flags & (MS_BIND | MS_MOVE))
         return mount_from(at, source, flags);
     if (flags & MS_SHARED) // mounts are private here: there is one tree of them

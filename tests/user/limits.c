@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// What one may take: limits of file systems in memory, of users and of processes. The tests run as root in a machine of
+// some hundred MiB; what takes memory away in earnest is tests/boot/test_memory.py's.
+#include "test.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/wait.h>
+
+#define PAGE 4096
+
+static char *slurp(const char *path) {
+    static char text[65536];
+    int fd = open(path, O_RDONLY);
+    CHECK(fd >= 0);
+    ssize_t n = 0, part;
+    while ((part = read(fd, text + n, sizeof(text) - 1 - n)) > 0)
+        n += part;
+    close(fd);
+    text[n] = '\0';
+    return text;
+}
+
+static void mount_new(const char *type, const char *options) {
+    (void)mkdir("m", 0755);
+    CHECK(mount("limits", "m", type, 0, options) == 0);
+}
+
+static long fill(const char *path) {
+    static char page[PAGE];
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    CHECK(fd >= 0);
+    while (write(fd, page, sizeof(page)) == sizeof(page))
+        ;
+    CHECK(errno == ENOSPC);
+    struct stat st;
+    CHECK(fstat(fd, &st) == 0 && close(fd) == 0);
+    return st.st_size;
+}
+
+// ---- tmpfs and ramfs
+
+TEST(tmpfs_holds_as_much_as_its_size_says) {
+    struct statfs s;
+    mount_new("tmpfs", "size=64k");
+    CHECK(statfs("m", &s) == 0 && s.f_blocks == 16 && s.f_bfree == 16);
+    CHECK(fill("m/file") == 64 * 1024);
+    CHECK(statfs("m", &s) == 0 && s.f_bfree == 0 && s.f_bavail == 0);
+    CHECK(truncate("m/file", 3 * PAGE) == 0 && statfs("m", &s) == 0 && s.f_bfree == 13);
+    CHECK(unlink("m/file") == 0 && statfs("m", &s) == 0 && s.f_bfree == 16);
+    CHECK(umount("m") == 0);
+}
+
+TEST(tmpfs_remount_changes_its_size) {
+    mount_new("tmpfs", "size=64k");
+    CHECK(mount("", "m", NULL, MS_REMOUNT, "size=128k") == 0);
+    CHECK(fill("m/file") == 128 * 1024);
+    CHECK_ERRNO(mount("", "m", NULL, MS_REMOUNT, "size=124k"), EINVAL);
+    CHECK(truncate("m/file", 124 * 1024) == 0);
+    CHECK(mount("", "m", NULL, MS_REMOUNT, "size=124k") == 0);
+    CHECK(strstr(slurp("/proc/mounts"), "size=124k"));
+    CHECK(mount("", "m", NULL, MS_REMOUNT, NULL) == 0 && strstr(slurp("/proc/mounts"), "size=124k"));
+    CHECK(mount("", "m", NULL, MS_REMOUNT, "size=0") ==
+          0); // no limit, and once there is none there will be none
+    CHECK_ERRNO(mount("", "m", NULL, MS_REMOUNT, "size=1m"), EINVAL);
+    CHECK(umount("m") == 0);
+}
+
+TEST(tmpfs_counts_names_long_targets_and_further_links) {
+    struct statfs s;
+    char target[200];
+    memset(target, 't', sizeof(target) - 1);
+    target[sizeof(target) - 1] = '\0';
+    mount_new("tmpfs", "size=8k,nr_inodes=5");
+    CHECK(statfs("m", &s) == 0 && s.f_files == 5 && s.f_ffree == 4);
+    CHECK(symlink(target, "m/long") == 0 && symlink("short", "m/short") == 0);
+    CHECK(statfs("m", &s) == 0 && s.f_bfree == 1 && s.f_ffree == 2);
+    CHECK(close(open("m/file", O_CREAT | O_WRONLY, 0600)) == 0 && link("m/file", "m/again") == 0);
+    CHECK_ERRNO(link("m/file", "m/third"), ENOSPC);
+    CHECK_ERRNO(mkdir("m/dir", 0700), ENOSPC);
+    CHECK_ERRNO(mount("", "m", NULL, MS_REMOUNT, "nr_inodes=4"), EINVAL);
+    CHECK(unlink("m/again") == 0 && mkdir("m/dir", 0700) == 0 && unlink("m/long") == 0);
+    CHECK(statfs("m", &s) == 0 && s.f_bfree == 2 && s.f_ffree == 1);
+    CHECK(mount("", "m", NULL, MS_REMOUNT, "nr_inodes=4") == 0);
+    CHECK(umount("m") == 0);
+}
+
+TEST(tmpfs_refuses_options_it_does_not_know) {
+    static const char *const bad[] = {"bogus=1", "size",  "size=",   "size=1x",   "mode=9",      "mode=",
+                                      "uid=-1",  "gid=x", "noswap=", "huge=many", "nr_inodes=k9"};
+    (void)mkdir("m", 0755);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CHECK_ERRNO(mount("limits", "m", "tmpfs", 0, bad[i]), EINVAL);
+    mount_new("tmpfs", "size=50%,nr_inodes=1k,mode=0750,uid=7,gid=0008,noswap,inode64");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CHECK_ERRNO(mount("", "m", NULL, MS_REMOUNT, bad[i]), EINVAL);
+    struct stat st;
+    CHECK(stat("m", &st) == 0 && st.st_mode == (S_IFDIR | 0750) && st.st_uid == 7 && st.st_gid == 8);
+    CHECK(strstr(slurp("/proc/mounts"), ",nr_inodes=1024,mode=750,uid=7,gid=8 "));
+    CHECK(umount("m") == 0);
+}
+
+TEST(tmpfs_is_half_of_memory_for_everybody_if_nobody_says_otherwise) {
+    struct statfs s;
+    struct stat st;
+    mount_new("tmpfs", NULL);
+    CHECK(stat("m", &st) == 0 && st.st_mode == (S_IFDIR | 01777));
+    CHECK(statfs("m", &s) == 0 && s.f_blocks > 0 && s.f_files == s.f_blocks);
+    unsigned long total = strtoul(strstr(slurp("/proc/meminfo"), "MemTotal:") + 9, NULL, 10) / 4;
+    CHECK(s.f_blocks <= total / 2 && s.f_blocks > total / 4);
+    CHECK(umount("m") == 0);
+}
+
+TEST(statfs_of_the_root_shows_what_is_used) {
+    struct statfs before, after;
+    char bytes[10 * PAGE] = {1};
+    CHECK(statfs("/", &before) == 0 && before.f_blocks > before.f_bfree && before.f_files > before.f_ffree);
+    int fd = open("/statfs-of-the-root", O_CREAT | O_RDWR, 0600);
+    CHECK(fd >= 0 && write(fd, bytes, sizeof(bytes)) == sizeof(bytes));
+    CHECK(statfs("/", &after) == 0);
+    CHECK(after.f_blocks == before.f_blocks && after.f_bfree == before.f_bfree - 10 &&
+          after.f_ffree == before.f_ffree - 1);
+    CHECK(unlink("/statfs-of-the-root") == 0 && close(fd) == 0 && statfs("/", &after) == 0);
+    CHECK(after.f_bfree == before.f_bfree && after.f_ffree == before.f_ffree);
+}
+
+TEST(ramfs_has_no_limits_and_ignores_options) {
+    struct statfs s;
+    struct stat st;
+    mount_new("ramfs", "mode=0711,size=4k,bogus");
+    CHECK(statfs("m", &s) == 0 && s.f_type == 0x858458f6 && s.f_blocks == 0);
+    CHECK(stat("m", &st) == 0 && st.st_mode == (S_IFDIR | 0711));
+    char bytes[3 * PAGE] = {0};
+    int fd = open("m/file", O_CREAT | O_RDWR, 0600);
+    CHECK(fd >= 0 && write(fd, bytes, sizeof(bytes)) == sizeof(bytes) && close(fd) == 0);
+    CHECK(mount("", "m", NULL, MS_REMOUNT, "size=4k") == 0);
+    CHECK(umount("m") == 0);
+}
