@@ -28,6 +28,11 @@ WERROR ?= -Werror
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
+# As many jobs as there are processors, unless the command line says (its -j wins over this one).
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 -include deps/deps.mk rootfs/rootfs.mk lib/lib.mk tools/tools.mk tools/install.mk kernel/kernel.mk tests/tests.mk bench/bench.mk
 
 all: check-setup $(B)/drupe $(B)/root.cpio $(B)/drupe.elf $(B)/Image ## build the drupe command, the default archive and the kernel image
@@ -57,9 +62,10 @@ check: setup-test ## the developers' checks: format, layers, analysers
 	@$(MAKE) --no-print-directory all
 	@tools/check $(B) "$(filter -I% -D% -isystem $(KERNEL_INCLUDE),$(KERNEL_CFLAGS)) -nostdlibinc -Ikernel/core/shim -I$(LIBFDT_DIR) $(OUTSIDE_INCLUDE)"
 
+# One suite after the other, each with all processors for what it builds.
 test: setup-test ## set up, run every test, and close with "N passed, N failed"
-	@rm -rf $(B)/test/*.result
-	@$(MAKE) --no-print-directory --keep-going $(TEST_SUITES) || true
+	@rm -rf $(B)/test/*.result $(B)/test/*.skipped
+	@for suite in $(TEST_SUITES); do $(MAKE) --no-print-directory --keep-going $$suite || true; done
 	@tools/test-summary $(B)/test $(TEST_SUITES)
 
 clean: ## remove what was built of this project, keep the outside parts

@@ -16,7 +16,7 @@ dep_locked = mkdir -p $(B)/deps && exec 8>$(B)/deps/lock && flock 8 && \
 
 # $(call dep_log,NAME,COMMAND): runs COMMAND with its output in a log, which is shown if it fails.
 dep_log = echo "  DEP     $(1)"; \
-	if ! { $(2); } >$(B)/deps/$(1).log 2>&1; then \
+	if ! tools/progress "  DEP     $(1)" $(B)/deps/$(1).log env $(2); then \
 		tail -n 30 $(B)/deps/$(1).log >&2; \
 		echo "deps: $(1) failed; all of its output: $(B)/deps/$(1).log" >&2; \
 		false; \

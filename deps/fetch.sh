@@ -8,7 +8,8 @@
 # is a .dsc, each file of the package the hash in there.
 
 set -eu
-here=$(dirname "$0")
+here=$(realpath "$(dirname "$0")")
+progress=$here/../tools/progress
 . "$here/apt.sh"
 store=$DRUPE_CACHE/source
 
@@ -25,7 +26,7 @@ is_intact() {
 # be had.
 update() {
     echo "deps: reading Debian $1's list of sources" >&2
-    apt-get -qq update >"$DRUPE_CACHE/update.log" 2>&1 || true
+    "$progress" "deps: reading Debian $1's list of sources" "$DRUPE_CACHE/update.log" apt-get -q update >&2 || true
 }
 
 # download NAME VERSION FILE: into a directory of its own first, so that the cache only ever gains whole
@@ -38,8 +39,8 @@ download() {
     esac
     rm -rf "$new"
     mkdir -p "$new"
-    (cd "$new" && apt-get -qq source --download-only $only "$1=$2") >"$DRUPE_CACHE/download.log" 2>&1 ||
-        return 1
+    (cd "$new" && "$progress" "deps: downloading $1" "$DRUPE_CACHE/download.log" \
+        apt-get -q source --download-only $only "$1=$2") >&2 || return 1
     mv -f "$new"/* "$store/"
     rmdir "$new"
 }

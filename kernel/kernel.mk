@@ -31,14 +31,16 @@ ifdef DEBUG
 KERNEL_CFLAGS += -DCONFIG_DEBUG
 endif
 
-# Headers from outside: the compiler's own, Linux's uapi, BSD's tree macros; nothing of any C library.
+# Headers from outside: the compiler's own, Linux's uapi, BSD's tree macros; nothing of any C library. Where they lie differs
+# between distributions (and releases of one), so the compilers are asked.
 KERNEL_INCLUDE_STAMP := $(KERNEL_INCLUDE)/.stamp
-$(KERNEL_INCLUDE_STAMP): kernel/kernel.mk
+$(KERNEL_INCLUDE_STAMP): kernel/kernel.mk deps/header.sh
 	@mkdir -p $(KERNEL_INCLUDE)/bsd/sys
-	@for d in linux asm asm-generic; do ln -sfn /usr/riscv64-linux-gnu/include/$$d $(KERNEL_INCLUDE)/$$d; done
+	@set -e; for h in linux/stat.h asm/unistd.h asm-generic/unistd.h; do \
+		path=$$(deps/header.sh '$(KERNEL_CC)' $$h); ln -sfn $${path%/*} $(KERNEL_INCLUDE)/$${h%/*}; done
 	@for h in stdarg stdbool stddef stdint stdint-gcc; do \
 		ln -sfn $$($(KERNEL_CC) -print-file-name=include)/$$h.h $(KERNEL_INCLUDE)/$$h.h; done
-	@cp /usr/include/bsd/sys/tree.h $(KERNEL_INCLUDE)/bsd/sys/tree.h
+	@path=$$(deps/header.sh '$(HOSTCC)' bsd/sys/tree.h) && cp "$$path" $(KERNEL_INCLUDE)/bsd/sys/tree.h
 	@: >$(KERNEL_INCLUDE)/bsd/sys/cdefs.h
 	@touch $@
 

@@ -7,6 +7,7 @@
 # SETUP=no in the environment: does nothing at all, for machines set up by hand.
 
 set -u
+progress=$(dirname "$0")/progress
 
 # GROUP PACKAGE WITNESS PURPOSE. WITNESS is a file that shows that the thing is there, "-" asks dpkg for the
 # package. With a witness, PACKAGE may list alternatives, a|b, of which the first that apt knows is installed.
@@ -18,7 +19,7 @@ build libc6-dev - host C library headers
 build libelf-dev - to read ELF files in the drupe command
 build nettle-dev - SHA-256 in the drupe command
 build liblzma-dev - to compress with xz in the drupe command
-build libbsd-dev - sys/queue.h and sys/tree.h
+build libbsd-dev - sys/tree.h
 build pkg-config|pkgconf /usr/bin/pkg-config to find these libraries
 build gcc-riscv64-linux-gnu - cross compiler
 build binutils-riscv64-linux-gnu - cross assembler and linker
@@ -98,10 +99,18 @@ install() {
         fi
     fi
     echo "setup: installing what is missing: $*"
-    $as_root apt-get -qq update || echo "setup: apt-get update failed; going on with the lists that are there" >&2
+    [ -z "$as_root" ] || $as_root apt-get --version >/dev/null # a password is asked for here, not in the midst of the rest
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    if ! "$progress" "setup: apt-get update" "$log" $as_root apt-get -q update; then
+        cat "$log" >&2
+        echo "setup: apt-get update failed; going on with the lists that are there" >&2
+    fi
     # shellcheck disable=SC2046
     set -- $(choose "$@")
-    if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$@"; then
+    if ! "$progress" "setup: apt-get install" "$log" \
+        $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install --yes --no-install-recommends "$@"; then
+        tail -n 30 "$log" >&2
         printf 'setup: could not install all that is missing. Try as root:\n\n  %s\n\n' \
             "apt-get update && apt-get install -y $*" >&2
         return 1

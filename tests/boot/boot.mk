@@ -3,7 +3,7 @@ TEST_SUITES += test-boot
 .PHONY: test-boot bare-kernel
 test-boot: $(B)/Image $(B)/drupe.elf $(B)/drupe $(B)/deps/musl.stamp bare-kernel ## whole machines: the shell session, bad archives, harts and memory, panics, glibc programs
 	@mkdir -p $(B)/test
-	@DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/pytest-suite $(B)/test/boot.result tests/boot
+	@DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/pytest-suite --terminals $(B)/test/boot.result tests/boot
 
 # A kernel that carries no archive, for roots that do not go over the default one.
 bare-kernel: $(B)/Image

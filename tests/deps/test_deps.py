@@ -3,6 +3,7 @@
 import os
 import pathlib
 import subprocess
+import sys
 
 import pytest
 
@@ -104,3 +105,62 @@ def test_a_linux_that_cannot_be_had_is_told_apart_from_an_error(tmp_path):
     assert done.returncode == 75 and not (tmp_path / "linux").exists()
     assert "Debian 13's Linux for riscv64 cannot be had: no Debian archive in the apt sources" in done.stderr
     assert "DRUPE_CACHE=DIR" in done.stderr
+
+
+@pytest.fixture
+def small_suite(tmp_path):
+    """A folder of tests of which two are skipped, each in its own way."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    (folder / "test_small.py").write_text(
+        "import pytest\n"
+        "def test_one(): pytest.skip('no  such\\n tool')\n"
+        "@pytest.mark.skipif(True, reason='never here')\ndef test_two(): pass\n"
+        "def test_three(): pass\n", encoding="ascii")
+    return folder
+
+
+def test_skipped_tests_are_named_with_their_reasons_at_the_end(small_suite, tmp_path):
+    assert call(sys.executable, "tests/pytest-suite", tmp_path / "small.result", small_suite).returncode == 0
+    done = call("tools/test-summary", tmp_path, "test-small")
+    assert done.stdout.splitlines()[-5:] == ["skipped:", "  test_small.py::test_one: no such tool",
+                                             "  test_small.py::test_two: never here", "", "1 passed, 0 failed, 2 skipped"]
+
+
+def test_no_pseudo_terminals_is_one_line(small_suite, tmp_path):
+    # With /dev/pts gone there are none: in a mount namespace of its own, where that may be had.
+    hidden = call("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none /dev/pts && exec \"$@\"", "sh",
+                  sys.executable, "tests/pytest-suite", "--terminals", tmp_path / "small.result", small_suite)
+    if "unshare" in hidden.stderr or "mount:" in hidden.stderr:
+        pytest.skip("no mount namespace can be had here: " + hidden.stderr)
+    assert hidden.returncode == 1 and "mount -t devpts" in hidden.stdout and len(hidden.stdout.splitlines()) == 1
+    assert (tmp_path / "small.result").read_text(encoding="ascii") == "0 1 0\n"
+
+
+def test_a_header_is_where_the_compiler_finds_it(tmp_path):
+    (tmp_path / "strange").mkdir()
+    (tmp_path / "strange/mine.h").touch()
+    done = call("deps/header.sh", f"gcc -I{tmp_path}", "strange/mine.h")
+    assert done.stdout == f"{tmp_path}/strange/mine.h\n"
+    done = call("deps/header.sh", "gcc", "strange/mine.h")
+    assert done.returncode == 1 and "gcc does not find <strange/mine.h>" in done.stderr
+
+
+def test_a_long_step_says_that_it_goes_on(tmp_path):
+    done = call("tools/progress", "step", tmp_path / "log", "sh", "-c", "echo begun; sleep 6; exit 3")
+    assert done.returncode == 3 and done.stdout == "step: 5 s: begun\n"
+
+
+def test_make_run_ends_with_its_input(tmp_path):
+    # A machine that prompts for lines, and ends at Ctrl-D.
+    (tmp_path / "machine").write_text(f"#!{sys.executable}\nimport sys\nline = b''\n"
+                                      "print('# ', end='', flush=True)\n"
+                                      "while (c := sys.stdin.buffer.raw.read(1)) != b'\\4':\n"
+                                      "    line += c\n"
+                                      "    if c == b'\\n':\n"
+                                      "        print('got', line.decode(), end='# ', flush=True)\n"
+                                      "        line = b''\n", encoding="ascii")
+    (tmp_path / "machine").chmod(0o755)
+    done = subprocess.run(["tools/run", "quiet", str(tmp_path / "machine")], cwd=TOP, input="one\ntwo", stdout=subprocess.PIPE, text=True,
+                          timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "# got one\n# got two\n# ")

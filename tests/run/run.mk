@@ -3,4 +3,4 @@ TEST_SUITES += test-run
 .PHONY: test-run
 test-run: all ## drupe run: programs of both libcs, scripts, terminals, pipes, signals, statuses
 	@mkdir -p $(B)/test
-	@DRUPE_BUILD=$(abspath $(B)) SYSROOT=$(abspath $(SYSROOT)) $(PYTHON) tests/pytest-suite $(B)/test/run.result tests/run
+	@DRUPE_BUILD=$(abspath $(B)) SYSROOT=$(abspath $(SYSROOT)) $(PYTHON) tests/pytest-suite --terminals $(B)/test/run.result tests/run
