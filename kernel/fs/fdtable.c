@@ -53,6 +53,7 @@ static struct files *create(unsigned int size) {
         return NULL;
     }
     ref_init(&files->refs);
+    files->users = 1;
     spin_init(&files->lock);
     files->next = 0;
     set_block(files, block, size);
@@ -161,10 +162,24 @@ static void close_range(struct files *files, unsigned int first, unsigned int la
     spin_unlock(&files->lock);
 }
 
+void files_share(struct files *files) {
+    ref_get(&files->refs);
+    __atomic_fetch_add(&files->users, 1, __ATOMIC_RELAXED);
+}
+
+bool files_are_shared(struct files *files) {
+    return __atomic_load_n(&files->users, __ATOMIC_ACQUIRE) > 1;
+}
+
+void files_leave(struct files *files) {
+    if (!__atomic_sub_fetch(&files->users, 1, __ATOMIC_ACQ_REL))
+        close_range(files, 0, ~0u, false);
+    files_put(files);
+}
+
 void files_put(struct files *files) {
     if (!ref_put(&files->refs))
         return;
-    close_range(files, 0, ~0u, false);
     kfree(files->fd);
     kfree(files);
 }

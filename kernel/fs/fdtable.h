@@ -5,15 +5,20 @@
 
 struct files {
     struct refcount refs;
+    unsigned int users; // [a] threads that have it; `refs` also counts who just looks at it
     struct spinlock lock;
     struct file **fd;         // [lock] NULL where `open` is clear, or the number is only reserved
     uint64_t *open, *cloexec; // [lock] bitmaps
     unsigned int size;        // [lock] slots, a multiple of 64
     unsigned int next;        // [lock] no free number is below
 };
-struct files *__must_check files_create(void); // NULL if no memory
+// One for a thread, which leaves it in the end. NULL if no memory.
+struct files *__must_check files_create(void);
 struct files *__must_check files_copy(struct files *old);
-void files_put(struct files *files); // the last one closes all
+void files_share(struct files *files);      // another thread has it, too
+void files_leave(struct files *files);      // the last thread closes all
+bool files_are_shared(struct files *files); // by other threads than the current
+void files_put(struct files *files);
 void files_close_on_exec(struct files *files);
 
 // All about the current thread's table.

@@ -24,6 +24,7 @@ static void enter_root(void) {
     struct path root = mount_root();
     ref_init(&context.refs);
     ref_get(&context.refs); // it is not kmalloc'ed and stays
+    context.users = 1;
     spin_init(&context.lock);
     context.root = context.cwd = root;
     path_get(&root);
@@ -32,7 +33,7 @@ static void enter_root(void) {
 
 void fs_start(void) {
     if (!current->cred)
-        current->cred = cred_get(&kernel_cred);
+        current->cred = current->real_cred = cred_get(&kernel_cred);
     inode_cache_init();
     file_init();
     tmpfs_init();

@@ -42,6 +42,7 @@ struct fs_context *fs_context_copy(struct fs_context *old) {
     if (!fs)
         return NULL;
     ref_init(&fs->refs);
+    fs->users = 1;
     spin_init(&fs->lock);
     spin_lock(&old->lock);
     fs->root = old->root;
@@ -51,6 +52,24 @@ struct fs_context *fs_context_copy(struct fs_context *old) {
     path_get(&fs->cwd);
     spin_unlock(&old->lock);
     return fs;
+}
+
+int fs_context_share(struct fs_context *fs) {
+    spin_lock(&fs->lock);
+    int err = fs->in_exec ? -EAGAIN : 0;
+    if (!err) {
+        fs->users++;
+        ref_get(&fs->refs);
+    }
+    spin_unlock(&fs->lock);
+    return err;
+}
+
+void fs_context_leave(struct fs_context *fs) {
+    spin_lock(&fs->lock);
+    fs->users--;
+    spin_unlock(&fs->lock);
+    fs_context_put(fs);
 }
 
 void fs_context_put(struct fs_context *fs) {

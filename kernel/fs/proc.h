@@ -12,7 +12,8 @@
 struct seq_buf {
     char *data; // kmalloc
     size_t len, capacity;
-    bool failed; // no memory: the read returns -ENOMEM
+    bool failed;     // no memory: the read returns -ENOMEM
+    uint64_t ticket; // [I] what proc_node.open() gave
 };
 void seq_printf(struct seq_buf *s, const char *fmt, ...) __printf(2, 3);
 void seq_write(struct seq_buf *s, const void *data, size_t n);
@@ -23,6 +24,8 @@ static inline void seq_puts(struct seq_buf *s, const char *text) {
 void seq_escape(struct seq_buf *s, const char *text, const char *more);
 
 struct proc_node {
+    // Regular files: may the caller open it? NULL: who has the permissions. *ticket is kept for show().
+    int (*open)(struct proc_node *node, uint64_t *ticket);
     // Regular files. 0 or -errno. May sleep.
     int (*show)(struct seq_buf *s, struct proc_node *node);
     // A write of at most a page, NUL-terminated behind `n`. Bytes taken or -errno. NULL: not writable.

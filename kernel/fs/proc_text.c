@@ -80,10 +80,15 @@ struct proc_text {
 };
 
 static int text_open(struct inode *inode, struct file *f) {
-    (void)inode;
+    struct proc_node *node = proc_node(inode);
     struct proc_text *t = kzalloc(sizeof(*t));
     if (!t)
         return -ENOMEM;
+    int err = node->open ? node->open(node, &t->text.ticket) : 0;
+    if (err) {
+        kfree(t);
+        return err;
+    }
     mutex_init(&t->lock);
     f->private_data = t;
     f->ops = &proc_file_ops;

@@ -26,29 +26,59 @@
 #include <linux/securebits.h>
 #include <linux/stat.h>
 
+#define SECURE_STACK_LIMIT                                                                                   \
+    (8ull << 20) // bytes, of a program with privileges that its caller lacks, unless it is lower
+#define MAY_READ 4
+
 // ---- credentials: capabilities(7), "Transformation of capabilities during execve()"
 
-static void apply_set_ids(struct cred *new, const struct exec_image *image) {
-    const struct inode *inode = image->file->inode;
-    if (new->no_new_privs || image->file->path.mount->flags & MS_NOSUID)
+// The mode and the owner are read together: chown(2) changes them in one moment.
+static void apply_set_ids(struct cred *new, struct exec *e) {
+    struct inode *inode = e->program.file->inode;
+    if (new->no_new_privs || e->program.file->path.mount->flags & MS_NOSUID)
         return;
-    if (inode->mode & S_ISUID)
-        new->euid = inode->uid;
-    if ((inode->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-        new->egid = inode->gid;
+    spin_lock(&inode->spin);
+    mode_t mode = inode->mode;
+    uid_t uid = inode->uid;
+    gid_t gid = inode->gid;
+    spin_unlock(&inode->spin);
+    bool set_gid = (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    e->set_ids = mode & S_ISUID || set_gid;
+    if (mode & S_ISUID)
+        new->euid = uid;
+    if (set_gid)
+        new->egid = gid;
 }
 
-static void apply_capabilities(struct cred *new, bool set_ids) {
-    bool root = !(new->securebits &SECBIT_NOROOT) && (new->uid == 0 || new->euid == 0);
-    if (set_ids)
-        new->cap_ambient = 0;
-    if (root) {
-        new->cap_permitted = new->cap_inheritable | new->cap_bounding;
-        new->cap_effective = new->euid == 0 ? new->cap_permitted : new->cap_ambient;
-    } else {
-        new->cap_permitted = new->cap_effective = new->cap_ambient;
+// Does a process besides this one have our root and working directory, which it could change under a program with
+// privileges? Until release() none gets them from us (`in_exec`).
+static bool shares_place(struct exec *e) {
+    struct fs_context *fs = current->fs;
+    struct thread *t;
+    unsigned int mine = 0;
+    if (!fs)
+        return false;
+    spin_lock(&fs->lock);
+    fs->in_exec++;
+    unsigned int users = fs->users;
+    spin_unlock(&fs->lock);
+    e->fs = fs;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    list_for_each_entry (t, &current->process->threads, process_link)
+        mine += t->fs == fs;
+    spin_unlock_irqrestore(&process_lock, flags);
+    return users > mine;
+}
+
+// For the new program: may it have what the file gives? If not, it has what the old one had, at most.
+static void limit_gain(struct exec *e, const struct cred *old, struct cred *new) {
+    if (!new->no_new_privs && !shares_place(e))
+        return;
+    if (new->no_new_privs || !cred_capable(old, CAP_SETUID)) {
+        new->euid = new->uid;
+        new->egid = new->gid;
     }
-    new->securebits &= ~SECBIT_KEEP_CAPS;
+    new->cap_permitted &= old->cap_permitted;
 }
 
 static int compute_cred(struct exec *e) {
@@ -56,14 +86,31 @@ static int compute_cred(struct exec *e) {
     struct cred *new = cred_copy(old);
     if (!new)
         return -ENOMEM;
-    apply_set_ids(new, &e->program);
-    bool set_ids = new->euid != old->euid || new->egid != old->egid;
+    apply_set_ids(new, e);
+    bool root = !(new->securebits &SECBIT_NOROOT);
+    bool effective = root && new->euid == 0;
+    new->cap_permitted = effective || (root && new->uid == 0) ? old->cap_inheritable | old->cap_bounding : 0;
+    bool set_ids = new->euid != old->uid || new->egid != old->gid;
+    if (set_ids || new->cap_permitted & ~old->cap_permitted)
+        limit_gain(e, old, new);
     new->suid = new->fsuid = new->euid;
     new->sgid = new->fsgid = new->egid;
-    apply_capabilities(new, set_ids);
-    e->secure = new->uid != new->euid || new->gid != new->egid;
+    if (set_ids)
+        new->cap_ambient = 0;
+    new->cap_permitted |= new->cap_ambient;
+    new->cap_effective = effective ? new->cap_permitted : new->cap_ambient;
+    new->securebits &= ~SECBIT_KEEP_CAPS;
+    e->secure = set_ids || (new->uid != 0 && (effective || new->cap_permitted & ~new->cap_ambient));
     e->cred = new;
     return 0;
+}
+
+// May others with the same identity look into the new program? Not if its user may not read it, or acted as another.
+static bool is_dumpable(const struct exec *e) {
+    const struct cred *old = current->cred;
+    if (old->uid != old->euid || old->gid != old->egid || inode_permission(e->program.file->inode, MAY_READ))
+        return false;
+    return !e->interpreter.file || !inode_permission(e->interpreter.file->inode, MAY_READ);
 }
 
 // ---- the only thread
@@ -119,6 +166,8 @@ struct unshared {
     struct files *files;
 };
 
+// With the other threads gone: what they shared is ours alone then, and POSIX locks, which belong to the table of
+// files, stay.
 static int prepare_unshare(struct process *p, struct unshared *u) {
     *u = (struct unshared){0};
     if (ref_read(&p->handlers->refs) > 1) {
@@ -126,7 +175,7 @@ static int prepare_unshare(struct process *p, struct unshared *u) {
         if (!u->handlers)
             return -ENOMEM;
     }
-    if (ref_read(&current->files->refs) > 1) {
+    if (files_are_shared(current->files)) {
         u->files = files_copy(current->files);
         if (!u->files)
             return -ENOMEM;
@@ -138,7 +187,7 @@ static void discard_unshare(struct unshared *u) {
     if (u->handlers)
         signal_handlers_put(u->handlers);
     if (u->files)
-        files_put(u->files);
+        files_leave(u->files);
 }
 
 static void commit_unshare(struct process *p, struct unshared *u) {
@@ -154,13 +203,15 @@ static void commit_unshare(struct process *p, struct unshared *u) {
         unsigned long flags = spin_lock_irqsave(&process_lock); // /proc looks at other threads' files
         current->files = u->files;
         spin_unlock_irqrestore(&process_lock, flags);
-        files_put(old);
+        files_leave(old);
     }
 }
 
 // ---- the point of no return, and what follows
 
-static void switch_memory(struct exec *e) {
+// The old program's memory and identity go together: whoever looks in (proc/access.h) finds both of the one program
+// or both of the other.
+static void switch_memory_and_identity(struct exec *e) {
     struct thread *t = current;
     struct process *p = t->process;
     struct vmspace *old = t->vm;
@@ -168,10 +219,14 @@ static void switch_memory(struct exec *e) {
         process_leave_memory(t);
         p->peak_rss = MAX(p->peak_rss, MAX(old->rss_peak, old->rss_anon + old->rss_file));
     }
+    mutex_lock(&p->access_lock);
     unsigned long flags = spin_lock_irqsave(&process_lock);
     vmspace_switch(e->vm);
     spin_unlock_irqrestore(&process_lock, flags);
+    thread_set_cred(e->cred);
+    mutex_unlock(&p->access_lock);
     e->vm = NULL;
+    e->cred = NULL;
     process_vfork_done();
     if (old)
         vmspace_put(old);
@@ -211,18 +266,17 @@ static void commit(struct exec *e, struct unshared *u) {
     // ---- The point of no return: nothing below fails.
     take_over_number(p, t);
     commit_unshare(p, u);
-    switch_memory(e);
     signal_exec(p);
     posix_timers_exec(p);
     files_close_on_exec(t->files);
+    if (e->set_ids)
+        p->personality &= ~PER_CLEAR_ON_SETID;
     if (e->secure) {
         t->parent_death_signal = 0;
-        p->personality &= ~PER_CLEAR_ON_SETID;
+        p->limits[RLIMIT_STACK].rlim_cur = MIN(p->limits[RLIMIT_STACK].rlim_cur, SECURE_STACK_LIMIT);
     }
-    p->dumpable = !e->secure;
     p->execed = true;
-    thread_set_cred(e->cred);
-    e->cred = NULL;
+    switch_memory_and_identity(e);
     reset_thread(t);
     thread_set_name(t, base_name(e->name));
     set_registers(e);
@@ -256,10 +310,19 @@ static int prepare(struct exec *e, int dfd, const char *path, unsigned int looku
         err = gather_strings(e, argv, envp, skip_first);
     if (!err)
         err = compute_cred(e);
-    return err ? err : exec_load(e);
+    if (!err)
+        err = exec_load(e);
+    if (!err)
+        e->vm->dumpable = is_dumpable(e);
+    return err;
 }
 
 static void release(struct exec *e) {
+    if (e->fs) {
+        spin_lock(&e->fs->lock);
+        e->fs->in_exec--;
+        spin_unlock(&e->fs->lock);
+    }
     exec_close(&e->program);
     exec_close(&e->interpreter);
     if (e->vm)
@@ -294,9 +357,9 @@ long process_exec(int dfd, const char *path, const struct exec_strings *argv, co
     }
     int err = prepare(&e, dfd, path, lookup, argv, envp);
     if (!err)
-        err = prepare_unshare(p, &u);
-    if (!err)
         err = become_single(p, current);
+    if (!err)
+        err = prepare_unshare(p, &u);
     if (err)
         discard_unshare(&u);
     else

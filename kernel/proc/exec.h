@@ -29,7 +29,9 @@ struct exec {
     struct exec_image program, interpreter; // interpreter.file NULL: none
     struct vmspace *vm;                     // the new address space
     struct cred *cred;                      // the new credentials, a reference
+    bool set_ids;                           // the file has a set-id bit that counts
     bool secure;                            // AT_SECURE
+    struct fs_context *fs;                  // where `in_exec` was raised
     struct exec_entropy {
         uint32_t stack, map, program, heap; // where things go
         uint8_t random[16];                 // AT_RANDOM

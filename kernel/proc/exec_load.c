@@ -193,7 +193,7 @@ int exec_load(struct exec *e) {
         return err;
     }
     random_bytes(&e->entropy, sizeof(e->entropy));
-    if ((READ_ONCE(current->process->personality) & ADDR_NO_RANDOMIZE) && !e->secure)
+    if ((READ_ONCE(current->process->personality) & ADDR_NO_RANDOMIZE) && !e->set_ids)
         e->entropy.stack = e->entropy.map = e->entropy.program = e->entropy.heap = 0;
     choose_layout(e);
     err = map_program(e);

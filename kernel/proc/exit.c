@@ -57,8 +57,8 @@ static void drop_files(struct thread *t) {
     t->files = NULL;
     t->fs = NULL;
     spin_unlock_irqrestore(&process_lock, flags);
-    files_put(files);
-    fs_context_put(fs);
+    files_leave(files);
+    fs_context_leave(fs);
 }
 
 static void drop_terminal(struct process *p) {
@@ -222,11 +222,11 @@ void process_exit_thread(int status) {
         signal_flush_process(p);
     }
     leave_process(t);
-    struct cred *cred = t->cred;
-    irq_disable(); // interrupts look at these
+    unsigned long flags = spin_lock_irqsave(&process_lock); // interrupts and others look at these
+    struct cred *cred = t->real_cred;
     t->process = NULL;
-    t->cred = NULL;
-    irq_enable();
+    t->cred = t->real_cred = NULL;
+    spin_unlock_irqrestore(&process_lock, flags);
     cred_put(cred);
     process_put(p);
     thread_exit();

@@ -65,7 +65,9 @@ struct count_of_user {
 
 static bool count_user(struct process *p, void *arg) {
     struct count_of_user *count = arg;
-    count->processes += READ_ONCE(p->cred)->uid == count->uid;
+    unsigned long flags = spin_lock_irqsave(&process_lock); // of p->cred
+    count->processes += p->cred->uid == count->uid;
+    spin_unlock_irqrestore(&process_lock, flags);
     return true;
 }
 
@@ -96,7 +98,7 @@ static int copy_vm(struct thread *t, uint64_t flags) {
 
 static int copy_files(struct thread *t, uint64_t flags) {
     if (flags & CLONE_FILES) {
-        ref_get(&current->files->refs);
+        files_share(current->files);
         t->files = current->files;
     } else {
         t->files = files_copy(current->files);
@@ -106,7 +108,9 @@ static int copy_files(struct thread *t, uint64_t flags) {
 
 static int copy_fs(struct thread *t, uint64_t flags) {
     if (flags & CLONE_FS) {
-        ref_get(&current->fs->refs);
+        int err = fs_context_share(current->fs);
+        if (err)
+            return err;
         t->fs = current->fs;
     } else {
         t->fs = fs_context_copy(current->fs);
@@ -121,7 +125,6 @@ static int copy_process(struct birth *b) {
         return -ENOMEM;
     b->process = p;
     memcpy(p->limits, parent->limits, sizeof(p->limits));
-    p->dumpable = parent->dumpable;
     p->oom_score_adj = parent->oom_score_adj;
     p->personality = READ_ONCE(parent->personality);
     p->exit_signal = b->request->exit_signal;
@@ -172,7 +175,7 @@ static int copy_thread(struct birth *b) {
     b->thread = t;
     copy_registers(t, r);
     t->sig_blocked = current->sig_blocked;
-    t->cred = cred_get(current->cred);
+    t->cred = t->real_cred = cred_get(current->cred);
     if (r->flags & CLONE_CHILD_CLEARTID)
         t->clear_child_tid = r->child_tid;
     // The alternate stack is the parent's too, unless both would use it at once.
@@ -199,10 +202,10 @@ static void undo(struct birth *b) {
         if (t->vm)
             vmspace_put(t->vm);
         if (t->fs)
-            fs_context_put(t->fs);
+            fs_context_leave(t->fs);
         if (t->files)
-            files_put(t->files);
-        cred_put(t->cred);
+            files_leave(t->files);
+        cred_put(t->real_cred);
         t->vm = NULL;
         thread_discard(t);
     }
@@ -264,7 +267,7 @@ static void enter_tree(struct birth *b) {
     list_add_tail(&p->sibling, &parent->children);
     process_set_group_locked(p, creator->group_id);
     process_set_session_locked(p, creator->session_id);
-    p->cred = cred_get(b->thread->cred);
+    p->cred = cred_get(b->thread->real_cred);
     p->leader = b->thread;
     p->tty = creator->tty;
     if (p->tty)

@@ -61,11 +61,11 @@ static void become_init(void) {
     p->id = id;
     p->handlers = handlers;
     p->start_time = clock_monotonic();
-    p->dumpable = p->unkillable = true;
+    p->unkillable = true;
     p->exit_signal = SIGCHLD;
-    if (!t->cred)
-        t->cred = cred_get(&kernel_cred);
-    p->cred = cred_get(t->cred);
+    if (!t->real_cred)
+        t->cred = t->real_cred = cred_get(&kernel_cred);
+    p->cred = cred_get(t->real_cred);
     if (!t->files)
         t->files = files_create();
     if (!t->files)

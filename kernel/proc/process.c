@@ -114,6 +114,20 @@ struct process *process_find(pid_t pid) {
     return p;
 }
 
+struct process *process_find_any_locked(pid_t nr) {
+    struct id *id = id_find_locked(nr);
+    return !id ? NULL : id->process ? id->process : id->thread ? id->thread->process : NULL;
+}
+
+struct process *process_find_any(pid_t nr) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct process *p = process_find_any_locked(nr);
+    if (p)
+        process_get(p);
+    spin_unlock_irqrestore(&process_lock, flags);
+    return p;
+}
+
 struct thread *thread_find(pid_t tid) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     struct id *id = id_find_locked(tid);
@@ -144,17 +158,20 @@ struct thread *process_get_thread(struct process *p) {
     return t;
 }
 
-struct vmspace *process_get_vm(struct process *p) {
-    struct vmspace *vm = NULL;
+struct vmspace *process_vm_locked(struct process *p) {
     struct thread *t;
-    unsigned long flags = spin_lock_irqsave(&process_lock);
     list_for_each_entry (t, &p->threads, process_link) {
-        vm = t->vm; // changes under process_lock (exec, exit)
-        if (vm) {
-            vmspace_get(vm);
-            break;
-        }
+        if (t->vm) // changes under process_lock (exec, exit)
+            return t->vm;
     }
+    return NULL;
+}
+
+struct vmspace *process_get_vm(struct process *p) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct vmspace *vm = process_vm_locked(p);
+    if (vm)
+        vmspace_get(vm);
     spin_unlock_irqrestore(&process_lock, flags);
     return vm;
 }
@@ -202,6 +219,7 @@ struct process *process_alloc(void) {
     list_init(&p->session_link);
     list_init(&p->sig_queue);
     spin_init(&p->sig_lock);
+    mutex_init(&p->access_lock);
     wait_queue_init(&p->wait);
     wait_queue_init(&p->exited);
     return p;
@@ -484,11 +502,21 @@ void process_usage_both_locked(struct process *p, struct rusage *out) {
 
 // ---- identity
 
+static bool is_other_identity(const struct cred *old, const struct cred *new) {
+    return old->euid != new->euid || old->egid != new->egid || old->fsuid != new->fsuid ||
+           old->fsgid != new->fsgid || new->cap_permitted & ~old->cap_permitted;
+}
+
 void thread_set_cred(struct cred *cred) {
     struct process *p = current->process;
-    struct cred *old = current->cred, *old_leader = NULL;
+    struct cred *old = current->real_cred, *old_leader = NULL;
+    DEBUG_ASSERT(current->cred == old);
+    if (is_other_identity(old, cred))
+        current->parent_death_signal = 0;
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    current->cred = cred;
+    if (is_other_identity(old, cred) && current->vm)
+        current->vm->dumpable = false;
+    current->cred = current->real_cred = cred;
     if (p->leader == current || !p->leader) {
         old_leader = p->cred;
         p->cred = cred_get(cred);
@@ -496,6 +524,13 @@ void thread_set_cred(struct cred *cred) {
     spin_unlock_irqrestore(&process_lock, flags);
     cred_put(old);
     cred_put(old_leader);
+}
+
+struct cred *thread_get_cred(struct thread *t) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct cred *cred = t->real_cred ? cred_get(t->real_cred) : NULL;
+    spin_unlock_irqrestore(&process_lock, flags);
+    return cred;
 }
 
 void thread_set_name(struct thread *t, const char *name) {
@@ -521,7 +556,7 @@ void process_init(void) {
     if (!id_cache || !process_cache)
         panic("process: no memory for the tables");
     if (!current->cred)
-        current->cred = cred_get(&kernel_cred);
+        current->cred = current->real_cred = cred_get(&kernel_cred);
     signal_init();
     procfs_pid_init();
 }

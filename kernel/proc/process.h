@@ -52,6 +52,7 @@ struct process {
     pid_t pgrp, session;                       // [p] their numbers
     struct list_head group_link, session_link; // [p]
     struct cred *cred;                         // [p] as the leader had it last; others look at it here
+    struct mutex access_lock;                  // who it is and its memory stay together: proc/access.h
     struct tty *tty;                           // [p] controlling terminal, a reference
     struct rlimit64 limits[RLIM_NLIMITS];      // [a] each number
 
@@ -86,11 +87,11 @@ struct process {
     unsigned long child_faults, child_switches[2]; // [p]
     long peak_rss, child_peak_rss;                 // [p] pages
 
-    bool child_subreaper, dumpable, execed; // [a]
-    int oom_score_adj;                      // [a] kept for /proc
-    unsigned int personality;               // [a] personality(2); only ADDR_NO_RANDOMIZE has an effect
-    char last_name[16];                     // [p] of the thread that ended last
-    struct process_timers *timers;          // proc/posix_timer.h; NULL: none was ever set
+    bool child_subreaper, execed;  // [a]
+    int oom_score_adj;             // [a] kept for /proc
+    unsigned int personality;      // [a] personality(2); only ADDR_NO_RANDOMIZE has an effect
+    char last_name[16];            // [p] of the thread that ended last
+    struct process_timers *timers; // proc/posix_timer.h; NULL: none was ever set
 };
 
 extern struct spinlock process_lock;
@@ -109,6 +110,9 @@ struct thread *thread_find(pid_t tid);
 // The same with process_lock held, without a reference.
 struct id *id_find_locked(pid_t nr);
 struct process *process_find_locked(pid_t pid);
+// The process that a number names, be it a process's or a thread's.
+struct process *process_find_any(pid_t nr);
+struct process *process_find_any_locked(pid_t nr);
 void process_get(struct process *p);
 void process_put(struct process *p);
 // Calls fn for each process until it returns false (process_lock is NOT held during fn; p is referenced).
@@ -123,8 +127,10 @@ void process_cpu_time(struct process *p, ktime_t *user, ktime_t *system);
 void process_usage(struct process *p, int who, struct rusage *out);
 // What wait4(2) tells: the process and the children it waited for. process_lock held.
 void process_usage_both_locked(struct process *p, struct rusage *out);
-// The address space of p with a reference, NULL if it has none any more.
+// The address space of p with a reference, NULL if it has none any more. For what everybody may know of it, and for
+// the process itself; who looks into another's memory asks proc/access.h for it.
 struct vmspace *process_get_vm(struct process *p);
+struct vmspace *process_vm_locked(struct process *p); // the same with process_lock held, without a reference
 // Some living thread of p (the leader if it lives), with a reference, or NULL.
 struct thread *process_get_thread(struct process *p);
 
@@ -148,8 +154,11 @@ void process_reap_locked(struct process *p);
 bool pgrp_orphaned_locked(const struct id *group, const struct process *without);
 // Our group and those of our children may become orphaned as p leaves: stopped ones are hung up.
 void pgrp_check_orphans_locked(struct process *p, struct process *parent);
-// Replaces the current thread's credentials; takes over the reference.
+// Replaces the current thread's credentials; takes over the reference. Other ids than before, or more capabilities:
+// the program may not be looked at any more by those who could do so until now (vmspace.dumpable).
 void thread_set_cred(struct cred *cred);
+// The credentials of a thread that may be another's, referenced; NULL if it has none any more.
+struct cred *thread_get_cred(struct thread *t);
 // The current process's controlling terminal goes; for setsid and exit.
 void process_drop_tty_locked(struct process *p, struct tty **old);
 

@@ -23,6 +23,7 @@ struct pid_file {
     const char *name;
     mode_t mode; // with the type
     enum pid_where where;
+    bool of_memory;                                                      // who may open it: proc/access.h
     pid_show_fn *show;                                                   // regular files
     ssize_t (*store)(struct pid_node *n, const char *text, size_t size); // NULL: not writable
     int (*follow)(struct pid_node *n, struct path *out);                 // links
@@ -36,18 +37,6 @@ static const struct inode_ops pid_dir_ops, link_ops, fd_dir_ops, fdinfo_dir_ops,
 static const struct file_ops pid_dir_fops, fd_dir_fops, task_dir_fops;
 
 // ---- nodes
-
-bool pid_may_inspect(struct process *p) {
-    const struct cred *mine = current->cred;
-    unsigned long flags = spin_lock_irqsave(&process_lock);
-    const struct cred *its = p->cred;
-    bool may =
-        p == current->process || cred_capable(mine, CAP_SYS_PTRACE) ||
-        (p->dumpable && mine->fsuid == its->uid && mine->fsuid == its->euid && mine->fsuid == its->suid &&
-         mine->fsgid == its->gid && mine->fsgid == its->egid && mine->fsgid == its->sgid);
-    spin_unlock_irqrestore(&process_lock, flags);
-    return may;
-}
 
 struct thread *pid_node_thread(const struct pid_node *n) {
     struct thread *t = NULL, *each;
@@ -81,24 +70,49 @@ static struct files *node_files(const struct pid_node *n) {
 }
 
 struct file *pid_node_file(const struct pid_node *n, int fd) {
+    int err = process_access_begin(n->process, ACCESS_FILE);
+    if (err)
+        return ERR_PTR(err);
     struct files *files = node_files(n);
     struct file *f = NULL;
-    if (!files)
-        return NULL;
-    spin_lock(&files->lock);
-    if (fd >= 0 && (unsigned int)fd < files->size)
-        f = files->fd[fd];
-    if (f)
-        file_get(f);
-    spin_unlock(&files->lock);
-    files_put(files);
-    return f;
+    if (files) {
+        spin_lock(&files->lock);
+        if (fd >= 0 && (unsigned int)fd < files->size)
+            f = files->fd[fd];
+        if (f)
+            file_get(f);
+        spin_unlock(&files->lock);
+    }
+    process_access_end(n->process);
+    if (files)
+        files_put(files);
+    return f ? f : ERR_PTR(-ENOENT);
 }
 
 static void free_node(struct proc_node *node) {
     struct pid_node *n = container_of(node, struct pid_node, node);
     process_put(n->process);
     kfree(n);
+}
+
+// The ticket is the number of the address space that the opener may look into. What is read later is of that one or
+// of none: a descriptor that a stranger is given, or one kept over an execve, shows no other.
+static int node_open(struct proc_node *node, uint64_t *ticket) {
+    struct pid_node *n = container_of(node, struct pid_node, node);
+    struct vmspace *vm = process_access_vm(n->process, ACCESS_FILE);
+    if (IS_ERR(vm))
+        return PTR_ERR(vm);
+    *ticket = vm ? vm->id : 0;
+    vmspace_put(vm);
+    return 0;
+}
+
+struct vmspace *pid_node_vm(const struct pid_node *n, uint64_t ticket) {
+    struct vmspace *vm = process_get_vm(n->process);
+    if (!vm || vm->id == ticket)
+        return vm;
+    vmspace_put(vm);
+    return NULL;
 }
 
 static int node_show(struct seq_buf *s, struct proc_node *node) {
@@ -126,6 +140,7 @@ static struct inode *make_inode(struct superblock *sb, struct process *p, pid_t 
     n->node.free = free_node;
     n->node.show = file->show ? node_show : NULL;
     n->node.store = file->store ? node_store : NULL;
+    n->node.open = file->of_memory ? node_open : NULL;
     n->tid = tid;
     n->fd = fd;
     n->file = file;
@@ -139,7 +154,8 @@ static struct inode *make_inode(struct superblock *sb, struct process *p, pid_t 
     process_get(p);
     inode->ino = ino_of(p, tid, which);
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    if (p->dumpable || S_ISDIR(file->mode)) {
+    const struct vmspace *vm = process_vm_locked(p);
+    if ((vm && vm->dumpable) || file->mode == (S_IFDIR | 0555)) { // else root's
         inode->uid = p->cred->euid;
         inode->gid = p->cred->egid;
     }
@@ -192,10 +208,10 @@ static int pid_dir_readdir(struct file *f, struct dir_context *ctx) {
 // ---- links
 
 static int follow_exe(struct pid_node *n, struct path *out) {
-    struct vmspace *vm = process_get_vm(n->process);
+    struct vmspace *vm = process_access_vm(n->process, ACCESS_FILE);
     int err = -ENOENT;
-    if (!vm)
-        return err;
+    if (!vm || IS_ERR(vm))
+        return vm ? PTR_ERR(vm) : err;
     mutex_lock(&vm->lock);
     if (vm->exe_file && vm->exe_file->path.dentry) {
         *out = vm->exe_file->path;
@@ -207,23 +223,35 @@ static int follow_exe(struct pid_node *n, struct path *out) {
     return err;
 }
 
-static int follow_fs(struct pid_node *n, struct path *out, bool root) {
+// The place in the tree of the node's thread, referenced, or NULL.
+static struct fs_context *node_fs(const struct pid_node *n) {
     struct thread *t = pid_node_thread(n);
     if (!t)
-        return -ENOENT;
-    int err = -ENOENT;
+        return NULL;
     unsigned long flags = spin_lock_irqsave(&process_lock);
     struct fs_context *fs = t->fs;
+    if (fs)
+        ref_get(&fs->refs);
+    spin_unlock_irqrestore(&process_lock, flags);
+    thread_put(t);
+    return fs;
+}
+
+static int follow_fs(struct pid_node *n, struct path *out, bool root) {
+    int err = process_access_begin(n->process, ACCESS_FILE);
+    if (err)
+        return err;
+    struct fs_context *fs = node_fs(n);
     if (fs) {
         spin_lock(&fs->lock);
         *out = root ? fs->root : fs->cwd;
         path_get(out);
         spin_unlock(&fs->lock);
-        err = 0;
     }
-    spin_unlock_irqrestore(&process_lock, flags);
-    thread_put(t);
-    return err;
+    process_access_end(n->process);
+    if (fs)
+        fs_context_put(fs);
+    return fs ? 0 : -ENOENT;
 }
 
 static int follow_cwd(struct pid_node *n, struct path *out) {
@@ -236,8 +264,8 @@ static int follow_root(struct pid_node *n, struct path *out) {
 
 static int follow_fd(struct pid_node *n, struct path *out) {
     struct file *f = pid_node_file(n, n->fd);
-    if (!f)
-        return -ENOENT;
+    if (IS_ERR(f))
+        return PTR_ERR(f);
     *out = f->path;
     if (out->dentry)
         path_get(out);
@@ -248,7 +276,7 @@ static int follow_fd(struct pid_node *n, struct path *out) {
 
 static int link_follow(struct inode *inode, struct path *out) {
     struct pid_node *n = pid_node(inode);
-    return pid_may_inspect(n->process) ? n->file->follow(n, out) : -EACCES;
+    return n->file->follow(n, out);
 }
 
 static const char *link_readlink(struct inode *inode, char *buf, size_t size) {
@@ -280,12 +308,10 @@ static int parse_number(const struct dentry *d) {
 
 static int lookup_fd(struct inode *inode, struct dentry *d, const struct pid_file *file) {
     struct pid_node *dir = pid_node(inode);
-    if (!pid_may_inspect(dir->process))
-        return -EACCES;
     int fd = parse_number(d);
     struct file *f = pid_node_file(dir, fd);
-    if (!f)
-        return 0;
+    if (IS_ERR(f))
+        return PTR_ERR(f) == -ENOENT ? 0 : PTR_ERR(f);
     struct inode *made = make_inode(inode->sb, dir->process, dir->tid, fd, file, INO_FD + fd);
     if (!IS_ERR(made) && file == &fd_link) // the owner's bits say how it is open
         made->mode = S_IFLNK | 0100 | ((f->flags & O_ACCMODE) != O_WRONLY ? 0400 : 0) |
@@ -304,16 +330,18 @@ static int fdinfo_lookup(struct inode *inode, struct dentry *d) {
 
 static int fd_readdir(struct file *file, struct dir_context *ctx) {
     struct pid_node *dir = pid_node(file->inode);
-    if (!pid_may_inspect(dir->process))
-        return -EACCES;
+    int err = process_access_begin(dir->process, ACCESS_FILE);
+    if (err)
+        return err;
     struct files *files = node_files(dir);
+    process_access_end(dir->process);
     char name[16];
     if (!files)
         return 0;
     for (int fd = ctx->pos - 2; (unsigned int)fd < READ_ONCE(files->size); fd++) {
         struct file *f = pid_node_file(dir, fd);
         ctx->pos = fd + 2;
-        if (!f)
+        if (IS_ERR(f))
             continue;
         file_put(f);
         int n = lib_snprintf(name, sizeof(name), "%d", fd);
@@ -423,14 +451,18 @@ static ssize_t store_oom_score_adj(struct pid_node *n, const char *text, size_t 
 }
 
 static int show_personality(struct seq_buf *s, struct pid_node *n) {
-    if (!pid_may_inspect(n->process))
+    if (process_access_begin(n->process, ACCESS_FILE))
         return -EPERM;
-    seq_printf(s, "%08x\n", READ_ONCE(n->process->personality));
+    unsigned int personality = READ_ONCE(n->process->personality);
+    process_access_end(n->process);
+    seq_printf(s, "%08x\n", personality);
     return 0;
 }
 
 #define FILE_(name_, permissions, show_)                                                                     \
     { .name = name_, .mode = S_IFREG | permissions, .where = IN_BOTH, .show = show_ }
+#define MEMORY_(name_, permissions, show_)                                                                   \
+    { .name = name_, .mode = S_IFREG | permissions, .where = IN_BOTH, .show = show_, .of_memory = true }
 #define LINK_(name_, follow_)                                                                                \
     { .name = name_, .mode = S_IFLNK | 0777, .where = IN_BOTH, .follow = follow_ }
 
@@ -446,8 +478,8 @@ static const struct pid_file files[] = {
      .where = IN_BOTH,
      .ops = &fdinfo_dir_ops,
      .fops = &fd_dir_fops},
-    FILE_("environ", 0400, pid_show_environ),
-    FILE_("auxv", 0400, pid_show_auxv),
+    MEMORY_("environ", 0400, pid_show_environ),
+    MEMORY_("auxv", 0400, pid_show_auxv),
     FILE_("status", 0444, pid_show_status),
     FILE_("limits", 0444, pid_show_limits),
     {.name = "comm", .mode = S_IFREG | 0644, .where = IN_BOTH, .show = pid_show_comm, .store = store_comm},
@@ -455,7 +487,7 @@ static const struct pid_file files[] = {
     FILE_("stat", 0444, pid_show_stat),
     FILE_("personality", 0400, show_personality),
     FILE_("statm", 0444, pid_show_statm),
-    FILE_("maps", 0444, pid_show_maps),
+    MEMORY_("maps", 0444, pid_show_maps),
     LINK_("cwd", follow_cwd),
     LINK_("root", follow_root),
     LINK_("exe", follow_exe),
@@ -485,17 +517,6 @@ static const struct file_ops task_dir_fops = {.readdir = task_readdir, .lseek = 
 static const struct pid_file process_dir = {
     .mode = S_IFDIR | 0555, .ops = &pid_dir_ops, .fops = &pid_dir_fops};
 
-// The process that a number names, be it a process's or a thread's, referenced.
-static struct process *find(pid_t nr) {
-    unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct id *id = id_find_locked(nr);
-    struct process *p = !id ? NULL : id->process ? id->process : id->thread ? id->thread->process : NULL;
-    if (p)
-        process_get(p);
-    spin_unlock_irqrestore(&process_lock, flags);
-    return p;
-}
-
 struct process *pid_dir_process(struct file *f) {
     if (f->inode->ops != &pid_dir_ops)
         return ERR_PTR(-EBADF);
@@ -507,14 +528,14 @@ struct process *pid_dir_process(struct file *f) {
 }
 
 static bool pid_exists(pid_t nr) {
-    struct process *p = find(nr);
+    struct process *p = process_find_any(nr);
     if (p)
         process_put(p);
     return p;
 }
 
 static struct inode *pid_inode(struct superblock *sb, pid_t nr) {
-    struct process *p = find(nr);
+    struct process *p = process_find_any(nr);
     if (!p)
         return ERR_PTR(-ENOENT);
     struct inode *inode = make_inode(sb, p, 0, 0, &process_dir, 0);

@@ -2,7 +2,7 @@
 // The files of /proc/PID; private to kernel/proc/procfs_*.c.
 #pragma once
 #include "fs/proc.h"
-#include "proc/process.h"
+#include "proc/access.h"
 
 // What an inode below /proc/PID is about.
 struct pid_node {
@@ -24,7 +24,8 @@ pid_show_fn pid_show_stat, pid_show_statm, pid_show_status, pid_show_cmdline, pi
 // The thread that the node stands for, or the leader (another if that has ended), referenced; NULL if all
 // have gone.
 struct thread *pid_node_thread(const struct pid_node *n);
-// An open file of the node's process, referenced; NULL if fd is not open.
+// An open file of the node's process, referenced; ERR_PTR(-ENOENT): fd is not open, -EACCES: not for the caller.
 struct file *pid_node_file(const struct pid_node *n, int fd);
-// May the caller look into the process's memory and files?
-bool pid_may_inspect(struct process *p);
+// The process's memory for the files whose openers were asked whether they may look into it (seq_buf.ticket); NULL if
+// it has another by now or none.
+struct vmspace *pid_node_vm(const struct pid_node *n, uint64_t ticket);

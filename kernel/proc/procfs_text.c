@@ -175,9 +175,10 @@ int pid_show_stat(struct seq_buf *s, struct pid_node *n) {
     int err = take(n, &x);
     if (err)
         return err;
-    struct vmspace *vm = process_get_vm(n->process);
+    bool show;
+    struct vmspace *vm = process_look(n->process, ACCESS_FILE, &show);
     struct memory_use m = count_memory(vm);
-    bool show = vm && pid_may_inspect(n->process);
+    show &= vm != NULL;
     seq_printf(s, "%d (%s) %c %d %d %d %d %d 0 ", n->tid ? x.tid : x.pid, x.name, x.state, x.ppid, x.pgrp,
                x.session, (int)DEV_ENCODE(x.tty), x.foreground);
     seq_printf(s, "%lu %lu 0 0 %ld %ld %ld %ld ", x.faults, x.child_faults, x.user / TICK_NS,
@@ -329,8 +330,8 @@ int pid_show_status(struct seq_buf *s, struct pid_node *n) {
 
 // ---- what is in the process's memory
 
-static int show_memory(struct seq_buf *s, struct process *p, bool environment) {
-    struct vmspace *vm = process_get_vm(p);
+// Gives back the reference to vm, which may be NULL.
+static int show_memory(struct seq_buf *s, struct vmspace *vm, bool environment) {
     char *copy = vm ? kmalloc(COPY_SIZE) : NULL;
     int err = 0;
     if (!copy) {
@@ -353,17 +354,15 @@ static int show_memory(struct seq_buf *s, struct process *p, bool environment) {
 }
 
 int pid_show_cmdline(struct seq_buf *s, struct pid_node *n) {
-    return show_memory(s, n->process, false);
+    return show_memory(s, process_get_vm(n->process), false); // for everybody
 }
 
 int pid_show_environ(struct seq_buf *s, struct pid_node *n) {
-    return pid_may_inspect(n->process) ? show_memory(s, n->process, true) : -EACCES;
+    return show_memory(s, pid_node_vm(n, s->ticket), true);
 }
 
 int pid_show_auxv(struct seq_buf *s, struct pid_node *n) {
-    if (!pid_may_inspect(n->process))
-        return -EPERM;
-    struct vmspace *vm = process_get_vm(n->process);
+    struct vmspace *vm = pid_node_vm(n, s->ticket);
     if (!vm)
         return 0;
     size_t words = 0;
@@ -410,9 +409,7 @@ static bool show_area(const struct vm_area *a, void *arg) {
 }
 
 int pid_show_maps(struct seq_buf *s, struct pid_node *n) {
-    if (!pid_may_inspect(n->process))
-        return -EACCES;
-    struct vmspace *vm = process_get_vm(n->process);
+    struct vmspace *vm = pid_node_vm(n, s->ticket);
     if (!vm)
         return 0;
     struct maps_state m = {s, kmalloc(PAGE_SIZE)};
@@ -482,8 +479,8 @@ int pid_show_oom_score_adj(struct seq_buf *s, struct pid_node *n) {
 
 int pid_show_fdinfo(struct seq_buf *s, struct pid_node *n) {
     struct file *f = pid_node_file(n, n->fd);
-    if (!f)
-        return -ENOENT;
+    if (IS_ERR(f))
+        return PTR_ERR(f);
     seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos, f->flags,
                f->path.mount ? f->path.mount->id : 0, f->inode ? (unsigned long)f->inode->ino : 0);
     file_put(f);

@@ -74,11 +74,12 @@ struct thread {
     struct refcount refs;
 
     // What the thread acts on. NULL for kernel threads where that makes sense.
-    struct vmspace *vm;            // vm/vmspace.h
-    struct files *files;           // fs/fdtable.h
-    struct fs_context *fs;         // fs/path.h: root, cwd, umask
-    struct cred *cred;             // core/cred.h; changed by the thread itself only
-    struct process *process;       // proc/process.h
+    struct vmspace *vm;      // vm/vmspace.h
+    struct files *files;     // fs/fdtable.h
+    struct fs_context *fs;   // fs/path.h: root, cwd, umask
+    struct cred *cred;       // [o] core/cred.h: what it acts as; nobody else looks at it
+    struct cred *real_cred;  // [process_lock to look from outside] who it is; a reference. Usually the same
+    struct process *process; // proc/process.h
     struct list_head process_link; // in process->threads
 
     // Signals (proc/signal.h).

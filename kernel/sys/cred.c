@@ -75,10 +75,6 @@ static long commit_cred(struct cred *new, int err) {
         cred_put(new);
         return err;
     }
-    if (new->euid != current->cred->euid || new->egid != current->cred->egid) {
-        current->process->dumpable = false;
-        current->parent_death_signal = 0;
-    }
     thread_set_cred(new);
     return 0;
 }
@@ -439,7 +435,10 @@ static void visit(struct process *p, struct priority_search *s) {
 
 static bool visit_if_wanted(struct process *p, void *arg) {
     struct priority_search *s = arg;
-    if (s->which == PRIO_PGRP ? p->pgrp == s->group : p->cred->uid == s->uid)
+    unsigned long flags = spin_lock_irqsave(&process_lock); // of p->cred
+    bool wanted = s->which == PRIO_PGRP ? p->pgrp == s->group : p->cred->uid == s->uid;
+    spin_unlock_irqrestore(&process_lock, flags);
+    if (wanted)
         visit(p, s);
     return true;
 }

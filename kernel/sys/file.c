@@ -95,14 +95,14 @@ long sys_close(unsigned int fd) {
 long sys_close_range(unsigned int first, unsigned int last, unsigned int flags) {
     if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || first > last)
         return -EINVAL;
-    if (flags & CLOSE_RANGE_UNSHARE && ref_read(&current->files->refs) > 1) {
+    if (flags & CLOSE_RANGE_UNSHARE && files_are_shared(current->files)) {
         struct files *copy = files_copy(current->files), *old = current->files;
         if (!copy)
             return -ENOMEM;
         unsigned long irq = spin_lock_irqsave(&process_lock); // /proc looks at them
         current->files = copy;
         spin_unlock_irqrestore(&process_lock, irq);
-        files_put(old);
+        files_leave(old);
     }
     if (flags & CLOSE_RANGE_CLOEXEC)
         fd_cloexec_range(first, last);

@@ -3,8 +3,8 @@
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
 #include "mm/slab.h"
+#include "proc/access.h"
 #include "proc/futex.h"
-#include "proc/process.h"
 #include "sys/timespec.h"
 #include <linux/futex.h>
 #include <linux/time.h>
@@ -126,21 +126,28 @@ long sys_set_robust_list(void __user *head, size_t size) {
     return 0;
 }
 
+static int list_of_thread(pid_t tid, void __user **list) {
+    struct thread *t = thread_find(tid);
+    struct process *p = t ? thread_get_process(t) : NULL;
+    int err = p ? process_access_begin(p, ACCESS_CALL) : -ESRCH;
+    if (!err) {
+        *list = t->robust_list;
+        process_access_end(p);
+    }
+    if (p)
+        process_put(p);
+    if (t)
+        thread_put(t);
+    return err == -EACCES ? -EPERM : err;
+}
+
 long sys_get_robust_list(pid_t tid, void __user *head, size_t __user *size) {
-    struct thread *t = current;
+    void __user *list = current->robust_list;
     if (tid < 0)
         return -ESRCH;
-    if (tid) {
-        t = thread_find(tid);
-        if (!t)
-            return -ESRCH;
-    }
-    void __user *list = t->robust_list;
-    bool allowed = t->process == current->process || current->cred->euid == 0;
-    if (tid)
-        thread_put(t);
-    if (!allowed)
-        return -EPERM;
-    int err = put_user(sizeof(struct robust_list_head), size);
+    int err = tid ? list_of_thread(tid, &list) : 0;
+    if (err)
+        return err;
+    err = put_user(sizeof(struct robust_list_head), size);
     return err ? err : put_user(list, (void __user *__user *)head);
 }

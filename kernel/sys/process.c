@@ -213,8 +213,7 @@ long sys_gettid(void) {
 static struct process *named_process_locked(pid_t pid) {
     if (!pid)
         return current->process;
-    struct id *id = id_find_locked(pid);
-    return !id ? NULL : id->process ? id->process : id->thread ? id->thread->process : NULL;
+    return process_find_any_locked(pid);
 }
 
 long sys_getpgid(pid_t pid) {
@@ -446,10 +445,10 @@ long sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c, un
     case PR_SET_DUMPABLE:
         if (a > 1)
             return -EINVAL;
-        p->dumpable = a;
+        WRITE_ONCE(current->vm->dumpable, a);
         return 0;
     case PR_GET_DUMPABLE:
-        return p->dumpable;
+        return current->vm->dumpable;
     case PR_SET_NO_NEW_PRIVS:
         return a != 1 || b || c || d ? -EINVAL : set_no_new_privs();
     case PR_GET_NO_NEW_PRIVS:

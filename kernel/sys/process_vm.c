@@ -2,10 +2,9 @@
 // process_vm_readv(2), process_vm_writev(2): copying between the caller's memory and another process's.
 #include "arch/riscv/uaccess.h"
 #include "mm/slab.h"
-#include "proc/process.h"
+#include "proc/access.h"
 #include "sys/syscalls.h"
 #include "vm/vmspace.h"
-#include <linux/capability.h>
 #include <linux/uio.h>
 
 #define VECTORS_MAX 1024 // IOV_MAX
@@ -67,26 +66,15 @@ static long copy_all(struct transfer *t) {
     return (long)total;
 }
 
-// ptrace(2): the same identity in all respects, or the right to look into any process.
-static bool may_access(const struct process *p) {
-    const struct cred *me = current->cred;
-    if (p == current->process || cred_capable(me, CAP_SYS_PTRACE))
-        return true;
-    unsigned long flags = spin_lock_irqsave(&process_lock); // of p->cred
-    const struct cred *it = p->cred;
-    bool same = me->uid == it->euid && me->uid == it->suid && me->uid == it->uid && me->gid == it->egid &&
-                me->gid == it->sgid && me->gid == it->gid;
-    spin_unlock_irqrestore(&process_lock, flags);
-    return same && p->dumpable;
-}
-
 // The address space of pid, referenced, or ERR_PTR(-ESRCH, -EPERM).
 static struct vmspace *find_vm(pid_t pid) {
-    struct process *p = process_find(pid);
+    struct process *p = process_find_any(pid);
     if (!p)
         return ERR_PTR(-ESRCH);
-    struct vmspace *vm = may_access(p) ? process_get_vm(p) : ERR_PTR(-EPERM);
+    struct vmspace *vm = process_access_vm(p, ACCESS_CALL);
     process_put(p);
+    if (IS_ERR(vm))
+        return ERR_PTR(-EPERM);
     return vm ? vm : ERR_PTR(-ESRCH);
 }
 

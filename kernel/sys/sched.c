@@ -27,10 +27,14 @@ static struct thread *get_thread(pid_t tid) {
     return tid > 0 ? thread_find(tid) : NULL;
 }
 
-static bool may_change(const struct thread *t) {
-    const struct cred *mine = current->cred, *its = t->cred;
-    return t == current || cred_capable(mine, CAP_SYS_NICE) ||
-           (its && (mine->euid == its->euid || mine->euid == its->uid));
+static bool may_change(struct thread *t) {
+    const struct cred *mine = current->cred;
+    if (t == current || cred_capable(mine, CAP_SYS_NICE))
+        return true;
+    struct cred *its = thread_get_cred(t);
+    bool may = its && (mine->euid == its->euid || mine->euid == its->uid);
+    cred_put(its);
+    return may;
 }
 
 long sys_sched_yield(void) {
@@ -77,7 +81,7 @@ long sys_sched_getscheduler(pid_t tid) {
 
 // Without CAP_SYS_NICE a thread may lower its real-time priority or leave the real-time policies, and raise
 // the priority up to RLIMIT_RTPRIO.
-static bool may_set_priority(const struct thread *t, int priority) {
+static bool may_set_priority(struct thread *t, int priority) {
     if (!may_change(t))
         return false;
     if (cred_capable(current->cred, CAP_SYS_NICE) || priority <= t->base_priority)

@@ -133,8 +133,7 @@ static int send_locked(struct process *p, const siginfo_t *info) {
 
 static int send_to_pid(pid_t pid, const siginfo_t *info) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct id *id = id_find_locked(pid);
-    struct process *p = !id ? NULL : id->process ? id->process : id->thread ? id->thread->process : NULL;
+    struct process *p = process_find_any_locked(pid);
     int err = p ? send_locked(p, info) : -ESRCH;
     spin_unlock_irqrestore(&process_lock, flags);
     return err;

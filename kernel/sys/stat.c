@@ -186,7 +186,7 @@ long sys_fstatfs(int fd, void __user *st) {
 // ---- access
 
 // Credentials with the real ids in place of the effective ones. NULL: they are the same; ERR_PTR.
-static struct cred *real_cred(void) {
+static struct cred *with_real_ids(void) {
     const struct cred *mine = current->cred;
     uint64_t caps = mine->uid ? 0 : mine->cap_permitted;
     if (mine->fsuid == mine->uid && mine->fsgid == mine->gid && (mine->cap_effective == caps || mine->uid))
@@ -214,7 +214,7 @@ long sys_faccessat2(int dfd, const char __user *path, int mode, int flags) {
     struct path p;
     if ((mode & ~7) || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
         return -EINVAL;
-    struct cred *real = flags & AT_EACCESS ? NULL : real_cred(), *mine = current->cred;
+    struct cred *real = flags & AT_EACCESS ? NULL : with_real_ids(), *mine = current->cred;
     if (IS_ERR(real))
         return PTR_ERR(real);
     if (real)

@@ -120,6 +120,7 @@ static void remove_unwanted(struct vmspace *vm) {
 }
 
 static void copy_layout(struct vmspace *to, const struct vmspace *from) {
+    to->dumpable = from->dumpable;
     to->area_count = from->area_count;
     to->total_pages = from->total_pages;
     to->data_pages = from->data_pages;

@@ -11,6 +11,8 @@
 
 static struct slab_cache *vmspace_cache;
 
+static uint64_t last_id; // [a]
+
 struct vmspace *vmspace_create(void) {
     struct vmspace *vm = slab_zalloc(vmspace_cache);
     if (!vm)
@@ -21,6 +23,7 @@ struct vmspace *vmspace_create(void) {
         return ERR_PTR(-ENOMEM);
     }
     ref_init(&vm->refs);
+    vm->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
     mutex_init(&vm->lock);
     RB_INIT(&vm->areas);
     return vm;

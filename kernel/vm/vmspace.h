@@ -71,14 +71,16 @@ RB_HEAD(vm_area_tree, vm_area);
 
 struct vmspace {
     struct refcount refs;
-    struct mutex lock;                       // areas, page table structure
-    struct vm_area_tree areas;               // [lock]
-    struct vm_area *last_area;               // [lock] what vm_area_find() found last, or NULL
-    struct vm_area *released;                // [lock] areas gone whose files are let go of by vm_unlock()
-    unsigned int area_count;                 // [lock]
-    bool dontfork;                           // [lock] there may be areas with VM_DONTFORK
-    pte_t *root;                             // [I] page table
-    uint64_t active_harts;                   // [a] harts whose satp may hold it (dense index)
+    struct mutex lock;         // areas, page table structure
+    struct vm_area_tree areas; // [lock]
+    struct vm_area *last_area; // [lock] what vm_area_find() found last, or NULL
+    struct vm_area *released;  // [lock] areas gone whose files are let go of by vm_unlock()
+    unsigned int area_count;   // [lock]
+    bool dontfork;             // [lock] there may be areas with VM_DONTFORK
+    pte_t *root;               // [I] page table
+    uint64_t id;               // [I] no other address space has had it
+    bool dumpable;             // [a] others with the same identity may look into it: proc/access.h
+    uint64_t active_harts;     // [a] harts whose satp may hold it (dense index)
     unsigned long brk_start, brk, mmap_base; // [lock]
     unsigned long free_hint;                 // [lock] where the search for free room starts, 0: mmap_base
     unsigned long stack_start;               // [lock] where the stack ends at its top

@@ -7,7 +7,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -104,4 +109,46 @@ TEST(a_file_made_in_a_directory_that_a_rename_replaces_does_not_vanish) {
     static const struct race r = {
         make_two_directories, {make_in_target, rename_onto_target}, nothing_vanished};
     CHECK(run_race(&r) > 0);
+}
+
+// ---- who a process is
+
+#define VICTIM_AT 0x20000ul
+
+// The child executes a set-id program. A few descriptors make its execve longer.
+static pid_t start_victim(volatile int *about_to) {
+    *about_to = 0;
+    pid_t pid = fork();
+    if (pid)
+        return pid;
+    for (int i = 0; i < 300; i++)
+        eventfd(0, EFD_CLOEXEC);
+    *about_to = 1;
+    execl("/tmp/races-victim", "victim", (char *)NULL);
+    _exit(99);
+}
+
+static void nobody_sees_the_secret_of(pid_t pid) {
+    char seen[sizeof(TEST_SECRET)] = "";
+    struct iovec here = {seen, 16}, there = {(void *)(VICTIM_AT + TEST_SECRET_OFFSET), 16};
+    int status;
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        ssize_t n = process_vm_readv(pid, &here, 1, &there, 1, 0);
+        CHECK(n != 16 || memcmp(seen, TEST_SECRET, 16));
+    }
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+}
+
+TEST(memory_of_a_set_id_program_is_nobodys_while_it_is_executed) {
+    volatile int *about_to = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct rlimit files = {1000, 1000};
+    test_make_program("/tmp/races-victim", VICTIM_AT, 04755);
+    CHECK(!setrlimit(RLIMIT_NOFILE, &files) && !setgid(1000) && !setuid(1000) && !prctl(PR_SET_DUMPABLE, 1));
+    long end = milliseconds() + MILLISECONDS;
+    for (int i = 0; i < ROUNDS_ON_ONE_HART || milliseconds() < end; i++) {
+        pid_t pid = start_victim(about_to);
+        while (!*about_to)
+            sched_yield();
+        nobody_sees_the_secret_of(pid);
+    }
 }

@@ -2,7 +2,12 @@
 // main() of every test program: runs the tests in order, or those named on the command line; prints one line
 // each in the Test Anything Protocol and exits with the number of failures.
 #include "test.h"
+#include <elf.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 // A hung test is killed after this many seconds: generous, machines are shared and the guest is emulated.
@@ -42,6 +47,38 @@ pid_t test_fork(int (*fn)(void *), void *arg) {
     if (pid == 0)
         _exit(fn(arg));
     return pid;
+}
+
+void test_make_program(const char *path, unsigned long addr, mode_t mode) {
+    static const uint32_t code[] = {0x02a00513, 0x05d00893, 0x00000073}; // exit(42)
+    struct {
+        Elf64_Ehdr head;
+        Elf64_Phdr segment;
+        uint32_t code[3];
+        char secret[16];
+    } f = {
+        .head = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+                 .e_type = ET_EXEC,
+                 .e_machine = EM_RISCV,
+                 .e_version = EV_CURRENT,
+                 .e_entry = addr + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr),
+                 .e_phoff = sizeof(Elf64_Ehdr),
+                 .e_ehsize = sizeof(Elf64_Ehdr),
+                 .e_phentsize = sizeof(Elf64_Phdr),
+                 .e_phnum = 1},
+        .segment = {.p_type = PT_LOAD,
+                    .p_flags = PF_R | PF_X,
+                    .p_vaddr = addr,
+                    .p_paddr = addr,
+                    .p_filesz = sizeof(f),
+                    .p_memsz = sizeof(f),
+                    .p_align = 4096},
+        .secret = TEST_SECRET,
+    };
+    _Static_assert(offsetof(__typeof__(f), secret) == TEST_SECRET_OFFSET, "as test.h says");
+    memcpy(f.code, code, sizeof(code));
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+    CHECK(fd >= 0 && write(fd, &f, sizeof(f)) == sizeof(f) && !fchmod(fd, mode) && !close(fd));
 }
 
 static int run_one(struct test *t) {

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 struct test {
@@ -42,3 +43,8 @@ void test_fail(const char *file, int line, const char *claim) __attribute__((nor
 int test_wait_exit(pid_t pid);
 // Makes a child that runs fn(arg) and exits with its result.
 pid_t test_fork(int (*fn)(void *), void *arg);
+
+// An executable file whose only segment is at `addr`; it ends with status 42. In its memory is a secret.
+#define TEST_SECRET        "secret of a test" // 16 bytes
+#define TEST_SECRET_OFFSET 132
+void test_make_program(const char *path, unsigned long addr, mode_t mode);
