@@ -188,10 +188,6 @@ static struct file *open_found(const struct path *path, int flags, bool created)
 
 // ---- opening by name
 
-static mode_t apply_umask(mode_t mode) {
-    return mode & ~(current->fs ? current->fs->umask : 0);
-}
-
 // The last component of a name in the directory dir->dentry, to be created if it is not there. *dir becomes
 // what is opened.
 static int find_or_create(struct path *dir, const struct last_component *last, int flags, mode_t mode,
@@ -204,7 +200,8 @@ static int find_or_create(struct path *dir, const struct last_component *last, i
     if (!err)
         err = inode_permission(dir->dentry->inode, WRITE | SEARCH);
     if (!err) {
-        err = vfs_create(dir->dentry, last->name, last->len, S_IFREG | apply_umask(mode & 07777), 0, &d);
+        mode = inode_new_mode(dir->dentry->inode, S_IFREG | (mode & 07777));
+        err = vfs_create(dir->dentry, last->name, last->len, mode, 0, &d);
         *created = !err;
     }
     if (err && err != -EEXIST) { // it may be there all the same
@@ -264,7 +261,7 @@ static struct file *open_unnamed(const struct path *dir, int flags, mode_t mode)
     struct dentry *d = dentry_alloc(dir->dentry, "#tmpfile", 8);
     if (!d)
         return ERR_PTR(-ENOMEM);
-    err = inode->ops->create(inode, d, S_IFREG | apply_umask(mode & 07777), 0);
+    err = inode->ops->create(inode, d, inode_new_mode(inode, S_IFREG | (mode & 07777)), 0);
     struct file *f = ERR_PTR(err);
     if (!err) {
         d->dead = true;

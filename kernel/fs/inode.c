@@ -4,9 +4,11 @@
 #include "core/errno.h"
 #include "fs/file.h"
 #include "fs/lock.h"
+#include "fs/path.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "sched/clock.h"
+#include <linux/capability.h>
 
 static struct spinlock types_lock = SPINLOCK_INIT;
 static struct list_head types = LIST_HEAD_INIT(types); // [types_lock] added to only
@@ -109,6 +111,31 @@ void inode_init_owner(struct inode *inode, const struct inode *dir) {
         if (S_ISDIR(inode->mode))
             inode->mode |= S_ISGID;
     }
+}
+
+mode_t inode_new_mode(const struct inode *dir, mode_t mode) {
+    const struct cred *cred = current->cred;
+    bool runs_as_group = !S_ISDIR(mode) && (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    if (runs_as_group && dir->mode & S_ISGID && !cred_in_group(cred, dir->gid) &&
+        !cred_capable(cred, CAP_FSETID))
+        mode &= ~S_ISGID;
+    return mode & ~(current->fs ? current->fs->umask : 0);
+}
+
+mode_t inode_set_ids(const struct inode *inode) {
+    mode_t mode = inode->mode, drop = mode & S_ISUID;
+    if (mode & S_ISGID && (mode & S_IXGRP || (!cred_in_group(current->cred, inode->gid) &&
+                                              !cred_capable(current->cred, CAP_FSETID))))
+        drop |= S_ISGID;
+    return drop;
+}
+
+void inode_drop_set_ids(struct inode *inode) {
+    if (likely(!(inode->mode & (S_ISUID | S_ISGID))) || cred_capable(current->cred, CAP_FSETID))
+        return;
+    spin_lock(&inode->spin);
+    inode->mode &= ~inode_set_ids(inode);
+    spin_unlock(&inode->spin);
 }
 
 int inode_setattr(struct inode *inode, const struct iattr *attr) {

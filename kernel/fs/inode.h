@@ -69,7 +69,8 @@ struct inode_ops {
     int (*open)(struct inode *inode, struct file *f);     // sets ops and private_data; NULL: inode->fops
     int (*setattr)(struct inode *inode, const struct iattr *attr);
     void (*getattr)(struct inode *inode, struct kstat *st); // NULL: from the inode's fields
-    int (*permission)(struct inode *inode, int mask);       // NULL: by mode and ids
+    // Where mode, ids and capabilities refuse: 0 to allow it all the same, or -EACCES. NULL: that is it.
+    int (*permit)(struct inode *inode, int mask);
 };
 
 struct iattr {
@@ -86,6 +87,7 @@ struct iattr {
 #define ATTR_SIZE  (1u << 3)
 #define ATTR_ATIME (1u << 4)
 #define ATTR_MTIME (1u << 5)
+#define ATTR_CHOWN (1u << 6) // set-id bits go, even if uid and gid stay
 
 struct kstat {
     dev_t dev, rdev;
@@ -200,6 +202,13 @@ static inline void inode_get(struct inode *inode) {
 void inode_put(struct inode *inode); // the last one: type->inode_free
 // Owner by the current credentials and the directory (set-group-id is inherited).
 void inode_init_owner(struct inode *inode, const struct inode *dir);
+// The mode, with its type, of what is to be made in `dir` for a program: less the umask; and a program in a directory
+// that gives its group away does not run as that group unless its maker is in it.
+mode_t inode_new_mode(const struct inode *dir, mode_t mode);
+// The set-id bits that are not the file's any more when the current credentials give it another owner.
+mode_t inode_set_ids(const struct inode *inode);
+// They go when its content is changed, unless by somebody with CAP_FSETID. inode->lock held.
+void inode_drop_set_ids(struct inode *inode);
 // The change of attributes that every file system makes, size apart: stores what attr holds. Also ctime. 0.
 int inode_setattr(struct inode *inode, const struct iattr *attr);
 void inode_touch(struct inode *inode, bool modified);      // ctime, and mtime if modified, are now

@@ -101,8 +101,6 @@ int inode_permission(struct inode *inode, int mask) {
     if ((mode >> 6 & mode >> 3 & mode & mask & 7) == (mode_t)mask)
         return 0; // for everybody
     const struct cred *cred = current->cred;
-    if (inode->ops && inode->ops->permission)
-        return inode->ops->permission(inode, mask);
     mode_t mine = cred->fsuid == inode->uid ? mode >> 6 : cred_in_group(cred, inode->gid) ? mode >> 3 : mode;
     if ((mine & mask) == (mode_t)mask)
         return 0;
@@ -110,7 +108,7 @@ int inode_permission(struct inode *inode, int mask) {
         return 0;
     if (cred_capable(cred, CAP_DAC_READ_SEARCH) && (mask == 4 || (S_ISDIR(mode) && !(mask & 2))))
         return 0;
-    return -EACCES;
+    return inode->ops && inode->ops->permit ? inode->ops->permit(inode, mask) : -EACCES;
 }
 
 // ---- the walk

@@ -278,6 +278,8 @@ static ssize_t file_write_op(struct file *f, struct uio *u, off_t *pos) {
     mutex_lock(&inode->lock);
     uint64_t at = f->flags & O_APPEND ? inode->size : (uint64_t)*pos;
     err = at + u->resid > MAX_FILE_SIZE ? -EFBIG : check_seals(inode, at + u->resid);
+    if (!err && u->resid)
+        inode_drop_set_ids(inode);
     while (!err && u->resid) {
         ssize_t n = write_part(inode, u, at);
         if (n < 0) {
@@ -291,8 +293,6 @@ static ssize_t file_write_op(struct file *f, struct uio *u, off_t *pos) {
     }
     if (done) {
         inode_touch(inode, true);
-        if (unlikely(inode->mode & (S_ISUID | S_ISGID)) && !cred_capable(current->cred, CAP_FSETID))
-            inode->mode &= ~(S_ISUID | ((inode->mode & 010) ? S_ISGID : 0));
         *pos = at;
     }
     mutex_unlock(&inode->lock);
@@ -363,8 +363,10 @@ static int file_fallocate_op(struct file *f, int mode, off_t offset, off_t len) 
         if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > inode->size)
             WRITE_ONCE(inode->size, end);
     }
-    if (!err)
+    if (!err) {
+        inode_drop_set_ids(inode);
         inode_touch(inode, true);
+    }
     mutex_unlock(&inode->lock);
     return err;
 }

@@ -243,6 +243,8 @@ int vfs_truncate(struct inode *inode, off_t size) {
     struct iattr attr = {.valid = ATTR_SIZE | ATTR_MTIME, .size = size, .mtime = now};
     mutex_lock(&inode->lock);
     int err = inode->ops->setattr(inode, &attr);
+    if (!err)
+        inode_drop_set_ids(inode);
     mutex_unlock(&inode->lock);
     return err;
 }
@@ -261,7 +263,8 @@ static int check_setattr(struct inode *inode, struct iattr *attr, bool now) {
     if (attr->valid & ATTR_MODE) {
         if (!owner)
             return -EPERM;
-        if (!cred_in_group(cred, inode->gid) && !cred_capable(cred, CAP_FSETID))
+        if (!cred_in_group(cred, attr->valid & ATTR_GID ? attr->gid : inode->gid) &&
+            !cred_capable(cred, CAP_FSETID))
             attr->mode &= ~S_ISGID;
     }
     if ((attr->valid & (ATTR_ATIME | ATTR_MTIME)) && !owner)
@@ -273,16 +276,12 @@ int vfs_setattr(struct inode *inode, struct iattr *attr, bool now) {
     if (!inode->ops || !inode->ops->setattr)
         return -EPERM;
     mutex_lock(&inode->lock);
-    int err = check_setattr(inode, attr, now);
-    // A change of owner takes the set-id bits from a file that can be run.
-    if (!err && (attr->valid & (ATTR_UID | ATTR_GID)) && !S_ISDIR(inode->mode) &&
-        !(attr->valid & ATTR_MODE)) {
-        mode_t drop = S_ISUID | (inode->mode & 010 ? S_ISGID : 0);
-        if (inode->mode & drop) {
-            attr->valid |= ATTR_MODE;
-            attr->mode = inode->mode & ~drop;
-        }
+    mode_t drop = attr->valid & ATTR_CHOWN && !S_ISDIR(inode->mode) ? inode_set_ids(inode) : 0;
+    if (drop) {
+        attr->valid |= ATTR_MODE;
+        attr->mode = inode->mode & ~drop;
     }
+    int err = check_setattr(inode, attr, now);
     if (!err)
         err = inode->ops->setattr(inode, attr);
     mutex_unlock(&inode->lock);

@@ -292,7 +292,7 @@ static const char *link_readlink(struct inode *inode, char *buf, size_t size) {
 // ---- fd and fdinfo
 
 static const struct pid_file fd_link = {.mode = S_IFLNK | 0700, .follow = follow_fd};
-static const struct pid_file fdinfo_file = {.mode = S_IFREG | 0400, .show = pid_show_fdinfo};
+static const struct pid_file fdinfo_file = {.mode = S_IFREG | 0444, .show = pid_show_fdinfo};
 
 static int parse_number(const struct dentry *d) {
     int n = 0;
@@ -318,6 +318,12 @@ static int lookup_fd(struct inode *inode, struct dentry *d, const struct pid_fil
                      ((f->flags & O_ACCMODE) != O_RDONLY ? 0200 : 0);
     file_put(f);
     return give(d, made);
+}
+
+// A process sees its own descriptors, though it is not dumpable and the directory is root's.
+static int fd_permit(struct inode *inode, int mask) {
+    (void)mask;
+    return pid_node(inode)->process == current->process ? 0 : -EACCES;
 }
 
 static int fd_lookup(struct inode *inode, struct dentry *d) {
@@ -504,7 +510,7 @@ static const struct pid_file files[] = {
 static const unsigned int file_count = ARRAY_SIZE(files);
 
 static const struct inode_ops pid_dir_ops = {.lookup = pid_dir_lookup};
-static const struct inode_ops fd_dir_ops = {.lookup = fd_lookup};
+static const struct inode_ops fd_dir_ops = {.lookup = fd_lookup, .permit = fd_permit};
 static const struct inode_ops fdinfo_dir_ops = {.lookup = fdinfo_lookup};
 static const struct inode_ops task_dir_ops = {.lookup = task_lookup};
 static const struct inode_ops link_ops = {.readlink = link_readlink, .follow = link_follow};

@@ -79,10 +79,6 @@ static int place_check_old(const struct place *p) {
     return err;
 }
 
-static mode_t apply_umask(mode_t mode) {
-    return mode & ~current->fs->umask;
-}
-
 // In a sticky directory only the owner of the file or of the directory may take a name away.
 static int may_remove(struct inode *dir, struct inode *victim) {
     uid_t me = current->cred->fsuid;
@@ -101,7 +97,8 @@ long sys_mkdirat(int dfd, const char __user *path, mode_t mode) {
         return err;
     err = place_check_new(&p, true);
     if (!err)
-        err = vfs_mkdir(p.dir.dentry, p.last.name, p.last.len, apply_umask(mode & 01777), NULL);
+        err = vfs_mkdir(p.dir.dentry, p.last.name, p.last.len,
+                        inode_new_mode(p.dir.dentry->inode, mode & 01777), NULL);
     place_put(&p);
     return err;
 }
@@ -132,7 +129,7 @@ long sys_mknodat(int dfd, const char __user *path, mode_t mode, unsigned int dev
         return found;
     int place = place_check_new(&p, false);
     err = place ? place : err;
-    mode = (mode & S_IFMT ? mode & S_IFMT : S_IFREG) | apply_umask(mode & 07777);
+    mode = inode_new_mode(p.dir.dentry->inode, (mode & S_IFMT ? 0 : S_IFREG) | mode);
     dev_t rdev = S_ISCHR(mode) || S_ISBLK(mode) ? DEV_DECODE((dev_t)dev) : 0;
     if (!err)
         err = vfs_create(p.dir.dentry, p.last.name, p.last.len, mode, rdev, NULL);
