@@ -191,7 +191,7 @@ static struct file *open_found(const struct path *path, int flags, bool created)
 // The last component of a name in the directory dir->dentry, to be created if it is not there. *dir becomes
 // what is opened.
 static int find_or_create(struct path *dir, const struct last_component *last, int flags, mode_t mode,
-                          bool *created) {
+                          unsigned int lookup, bool *created) {
     *created = false;
     if (last->slash)
         return -EISDIR;
@@ -203,11 +203,13 @@ static int find_or_create(struct path *dir, const struct last_component *last, i
         mode = inode_new_mode(dir->dentry->inode, S_IFREG | (mode & 07777));
         err = vfs_create(dir->dentry, last->name, last->len, mode, 0, &d);
         *created = !err;
+        if (err == -EPERM && !dir->dentry->inode->ops->create)
+            err = -EACCES; // what open(2) says of a directory that nobody makes files in
     }
     if (err && err != -EEXIST) { // it may be there all the same
         d = vfs_lookup(dir->dentry, last->name, last->len);
         if (IS_ERR(d))
-            return PTR_ERR(d) == -ENOENT ? err : PTR_ERR(d);
+            return PTR_ERR(d) == -ENOENT && !vfs_has_fixed_names(dir->dentry->inode) ? err : PTR_ERR(d);
     }
     if (!*created && (flags & O_EXCL)) {
         dentry_put(d);
@@ -215,9 +217,11 @@ static int find_or_create(struct path *dir, const struct last_component *last, i
     }
     dentry_put(dir->dentry);
     dir->dentry = d;
-    if (!*created)
-        mount_cross_down(dir);
-    return 0;
+    if (*created || !READ_ONCE(d->mounted))
+        return 0;
+    struct mount *before = dir->mount;
+    mount_cross_down(dir);
+    return (lookup & LOOKUP_NO_XDEV) && dir->mount != before ? -EXDEV : 0;
 }
 
 static struct file *open_creating(int dfd, const char *name, int flags, mode_t mode, unsigned int lookup) {
@@ -232,7 +236,7 @@ static struct file *open_creating(int dfd, const char *name, int flags, mode_t m
     if (err)
         return ERR_PTR(err);
     if (!last.dots)
-        err = find_or_create(&path, &last, flags, mode, &created);
+        err = find_or_create(&path, &last, flags, mode, lookup, &created);
     else if (flags & O_EXCL)
         err = -EEXIST;
     else if (S_ISDIR(path.dentry->inode->mode))

@@ -155,6 +155,7 @@ struct superblock {
 struct fs_type {
     const char *name; // as in mount(2) and /proc/filesystems
     bool nodev;
+    bool fixed_names; // see vfs_has_fixed_names()
     // A root dentry (referenced) on a new or shared superblock. `options`: as the mount call's data, may be
     // NULL.
     struct dentry *(*mount)(const struct fs_type *type, const char *source, const char *options);

@@ -318,8 +318,12 @@ static int proc_statfs(struct superblock *sb, struct kstatfs *out) {
     return 0;
 }
 
-static struct fs_type proc_type = {
-    .name = "proc", .nodev = true, .mount = proc_mount, .statfs = proc_statfs, .inode_free = proc_inode_free};
+static struct fs_type proc_type = {.name = "proc",
+                                   .nodev = true,
+                                   .fixed_names = true,
+                                   .mount = proc_mount,
+                                   .statfs = proc_statfs,
+                                   .inode_free = proc_inode_free};
 
 void procfs_init(void) {
     root = item_create(NULL, "", 0);

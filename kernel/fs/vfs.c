@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Changes of the tree of names. A directory's inode->lock is held while its names change; a rename takes both
-// directories' in an order that no two renames disagree about, with `rename_lock` held, which also keeps
-// directories from moving meanwhile.
+// Changes of the tree of names. A directory's inode->lock is held while its names change, and while it is itself
+// taken away: so whoever holds it and finds the directory not `dead` may make names in it. Locks are taken downward:
+// a directory's before those of what lies in it. A rename takes both directories' so (lock_parents()), with
+// `rename_lock` held, which keeps directories from moving meanwhile, and then that of a directory that it replaces.
 #include "fs/vfs.h"
 #include "core/cred.h"
 #include "core/errno.h"
@@ -29,7 +30,7 @@ static int make_name(struct dentry *dir, const char *name, size_t len, make_fn *
     int err = -EEXIST;
     struct dentry *d = vfs_lookup(dir, name, len);
     if (IS_ERR(d)) {
-        err = dir->dead ? -ENOENT : PTR_ERR(d) == -ENOENT ? 0 : PTR_ERR(d);
+        err = dir->dead || vfs_has_fixed_names(inode) ? -ENOENT : PTR_ERR(d) == -ENOENT ? 0 : PTR_ERR(d);
         d = err ? NULL : dentry_alloc(dir, name, len);
         if (!err && !d)
             err = -ENOMEM;
@@ -138,98 +139,153 @@ static bool is_ancestor(const struct dentry *above, const struct dentry *d) {
     return d == above;
 }
 
-static void lock_two(struct inode *a, struct inode *b) {
-    if (a == b) {
-        mutex_lock(&a->lock);
-        return;
+// rename_lock is held.
+static void lock_parents(const struct dentry *a, const struct dentry *b) {
+    struct mutex *first = &a->inode->lock, *second = &b->inode->lock;
+    if (first != second && (is_ancestor(b, a) || (!is_ancestor(a, b) && b < a))) {
+        first = &b->inode->lock;
+        second = &a->inode->lock;
     }
-    mutex_lock(a < b ? &a->lock : &b->lock);
-    mutex_lock(a < b ? &b->lock : &a->lock);
+    mutex_lock(first);
+    if (second != first)
+        mutex_lock(second);
 }
 
-static void unlock_two(struct inode *a, struct inode *b) {
-    mutex_unlock(&a->lock);
-    if (a != b)
-        mutex_unlock(&b->lock);
+static void unlock_parents(const struct dentry *a, const struct dentry *b) {
+    mutex_unlock(&a->inode->lock);
+    if (a->inode != b->inode)
+        mutex_unlock(&b->inode->lock);
 }
 
-static int check_rename(struct dentry *old_dir, struct dentry *old, struct dentry *new_dir,
-                        struct dentry *new_d, unsigned int flags) {
-    bool exchange = flags & RENAME_EXCHANGE, old_is_dir = S_ISDIR(old->inode->mode);
-    if (new_dir->dead)
-        return -ENOENT;
+// A rename: the names as they were found, with both directories' locks held.
+struct rename {
+    struct dentry *old_dir, *old, *new_dir, *new_d; // new_d: NULL if there is none
+    unsigned int flags;
+    int (*may)(struct inode *dir, struct inode *victim);
+};
+
+// A directory that gets another parent is written to: its "..".
+static int check_new_parent(const struct rename *r, const struct dentry *d) {
+    if (r->old_dir == r->new_dir || !S_ISDIR(d->inode->mode) || !r->may)
+        return 0;
+    return inode_permission(d->inode, 2);
+}
+
+static int check_kinds(const struct rename *r) {
+    bool old_is_dir = S_ISDIR(r->old->inode->mode), new_is_dir = S_ISDIR(r->new_d->inode->mode);
+    return old_is_dir == new_is_dir ? 0 : new_is_dir ? -EISDIR : -ENOTDIR;
+}
+
+// Whether it may be: in the order of Linux. 1: there is nothing to do.
+static int check_rename(const struct rename *r) {
+    struct dentry *new_d = r->new_d;
+    bool exchange = r->flags & RENAME_EXCHANGE;
+    int err = 0;
+    if ((r->flags & RENAME_NOREPLACE) && new_d)
+        return -EEXIST;
     if (exchange && !new_d)
         return -ENOENT;
-    if ((flags & RENAME_NOREPLACE) && new_d)
-        return -EEXIST;
-    if (READ_ONCE(old->mounted) || (new_d && READ_ONCE(new_d->mounted)))
-        return -EBUSY;
-    if (is_ancestor(old, new_dir) || (exchange && is_ancestor(new_d, old_dir)))
+    if (is_ancestor(r->old, r->new_dir))
         return -EINVAL;
-    if (!new_d || exchange)
-        return 0;
-    if (is_ancestor(new_d, old_dir))
-        return -ENOTEMPTY;
-    bool new_is_dir = S_ISDIR(new_d->inode->mode);
-    if (old_is_dir != new_is_dir)
-        return new_is_dir ? -EISDIR : -ENOTDIR;
-    return new_is_dir && new_d->child_count ? -ENOTEMPTY : 0;
+    if (new_d && is_ancestor(new_d, r->old_dir))
+        return exchange ? -EINVAL : -ENOTEMPTY;
+    if (new_d && new_d->inode == r->old->inode)
+        return 1; // two names of one file
+    if (r->may)
+        err = r->may(r->old_dir->inode, r->old->inode);
+    if (!err && r->may && new_d)
+        err = r->may(r->new_dir->inode, new_d->inode);
+    if (!err && new_d && !exchange)
+        err = check_kinds(r);
+    if (!err && r->new_dir->dead)
+        err = -ENOENT;
+    if (!err && !r->old_dir->inode->ops->rename)
+        err = -EPERM;
+    if (!err)
+        err = check_new_parent(r, r->old);
+    if (!err && exchange)
+        err = check_new_parent(r, new_d);
+    if (!err && (READ_ONCE(r->old->mounted) || (new_d && READ_ONCE(new_d->mounted))))
+        err = -EBUSY;
+    return err;
 }
 
-static int rename_locked(struct dentry *old_dir, struct dentry *old, struct dentry *new_dir,
-                         struct dentry *new_d, const char *new_name, size_t new_len, unsigned int flags) {
-    struct inode *from = old_dir->inode, *to = new_dir->inode;
-    bool exchange = flags & RENAME_EXCHANGE;
-    char *name = kstrndup(new_name, new_len), *other = exchange ? kstrndup(old->name, old->name_len) : NULL;
-    int err = name && (other || !exchange) ? from->ops->rename(from, old, to, new_d, flags) : -ENOMEM;
+// What stays in the old place with RENAME_WHITEOUT: NULL without; ERR_PTR.
+static struct dentry *make_whiteout(const struct rename *r) {
+    if (!(r->flags & RENAME_WHITEOUT))
+        return NULL;
+    struct dentry *d = dentry_alloc(r->old_dir, r->old->name, r->old->name_len);
+    int err = !d ? -ENOMEM : r->old_dir->inode->ops->create(r->old_dir->inode, d, S_IFCHR, 0);
+    if (err && d)
+        dentry_put(d);
+    return err ? ERR_PTR(err) : d;
+}
+
+// The whole change. What may fail comes first.
+static int rename_locked(const struct rename *r, const char *new_name, size_t new_len) {
+    struct inode *from = r->old_dir->inode, *to = r->new_dir->inode;
+    bool exchange = r->flags & RENAME_EXCHANGE;
+    struct dentry *whiteout = make_whiteout(r);
+    if (IS_ERR(whiteout))
+        return PTR_ERR(whiteout);
+    char *name = kstrndup(new_name, new_len);
+    char *other = exchange ? kstrndup(r->old->name, r->old->name_len) : NULL;
+    int err =
+        name && (other || !exchange) ? from->ops->rename(from, r->old, to, r->new_d, r->flags) : -ENOMEM;
     if (err) {
         kfree(name);
         kfree(other);
-        return err;
+    } else {
+        dentry_move(r->old, r->new_dir, name, r->new_d, other);
+        if (whiteout)
+            dentry_insert(whiteout);
+        inode_touch(from, true);
+        inode_touch(to, true);
     }
-    dentry_move(old, new_dir, name, new_d, other);
-    inode_touch(from, true);
-    inode_touch(to, true);
-    return 0;
+    if (whiteout)
+        dentry_put(whiteout);
+    return err;
+}
+
+// A directory that goes must be empty, and stay so until it is dead.
+static int rename_replacing(const struct rename *r, const char *new_name, size_t new_len) {
+    struct dentry *victim = r->new_d && S_ISDIR(r->new_d->inode->mode) ? r->new_d : NULL;
+    if (!victim || (r->flags & RENAME_EXCHANGE))
+        return rename_locked(r, new_name, new_len);
+    mutex_lock(&victim->inode->lock);
+    int err = victim->child_count ? -ENOTEMPTY : rename_locked(r, new_name, new_len);
+    mutex_unlock(&victim->inode->lock);
+    return err;
 }
 
 int vfs_rename(struct dentry *old_dir, const char *old_name, size_t old_len, struct dentry *new_dir,
                const char *new_name, size_t new_len, unsigned int flags,
                int (*may)(struct inode *dir, struct inode *victim)) {
-    struct inode *from = old_dir->inode, *to = new_dir->inode;
+    struct rename r = {.old_dir = old_dir, .new_dir = new_dir, .flags = flags, .may = may};
     if (new_len > NAME_MAX)
         return -ENAMETOOLONG;
-    if (!from->ops->rename)
-        return -EPERM;
     mutex_lock(&rename_lock);
-    lock_two(from, to);
-    struct dentry *old = vfs_lookup(old_dir, old_name, old_len), *new_d = NULL;
-    int err = IS_ERR(old) ? PTR_ERR(old) : 0;
+    lock_parents(old_dir, new_dir);
+    r.old = vfs_lookup(old_dir, old_name, old_len);
+    int err = IS_ERR(r.old) ? PTR_ERR(r.old) : 0;
     if (!err) {
-        new_d = vfs_lookup(new_dir, new_name, new_len);
-        if (IS_ERR(new_d)) {
-            err = PTR_ERR(new_d) == -ENOENT ? 0 : PTR_ERR(new_d);
-            new_d = NULL;
+        r.new_d = vfs_lookup(new_dir, new_name, new_len);
+        if (IS_ERR(r.new_d)) {
+            err = PTR_ERR(r.new_d) == -ENOENT && !vfs_has_fixed_names(new_dir->inode) ? 0 : PTR_ERR(r.new_d);
+            r.new_d = NULL;
         }
     }
-    if (!err && new_d && new_d->inode == old->inode && !(flags & RENAME_NOREPLACE))
-        goto out; // two names of one file: nothing happens
-    if (!err && may)
-        err = may(from, old->inode);
-    if (!err && may && new_d)
-        err = may(to, new_d->inode);
     if (!err)
-        err = check_rename(old_dir, old, new_dir, new_d, flags);
+        err = check_rename(&r);
     if (!err)
-        err = rename_locked(old_dir, old, new_dir, new_d, new_name, new_len, flags);
-out:
-    if (new_d)
-        dentry_put(new_d);
-    if (!IS_ERR(old))
-        dentry_put(old);
-    unlock_two(from, to);
+        err = rename_replacing(&r, new_name, new_len);
+    if (r.new_d)
+        dentry_put(r.new_d);
+    if (!IS_ERR(r.old))
+        dentry_put(r.old);
+    unlock_parents(old_dir, new_dir);
     mutex_unlock(&rename_lock);
-    return err;
+    return MIN(err, 0);
 }
 
 // ---- attributes

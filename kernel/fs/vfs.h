@@ -20,6 +20,11 @@ int __must_check vfs_link(struct dentry *dir, const char *name, size_t len, stru
 // mounted on. `may`, if not NULL, is asked about the victim under the lock and its error returned.
 int __must_check vfs_unlink(struct dentry *dir, const char *name, size_t len, bool is_dir,
                             int (*may)(struct inode *dir, struct inode *victim));
+// True if nobody can make names in this directory, for the file system knows them all (/proc): then a name that is not
+// there is -ENOENT to whoever wants to make it.
+static inline bool vfs_has_fixed_names(const struct inode *dir) {
+    return dir->ops->lookup && dir->sb->type->fixed_names;
+}
 // rename(2) within one mount; flags: RENAME_*. Its errors.
 int __must_check vfs_rename(struct dentry *old_dir, const char *old_name, size_t old_len,
                             struct dentry *new_dir, const char *new_name, size_t new_len, unsigned int flags,

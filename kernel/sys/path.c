@@ -60,7 +60,7 @@ static int place_check_new(const struct place *p, bool is_dir) {
         dentry_put(d);
         return -EEXIST;
     }
-    if (PTR_ERR(d) != -ENOENT)
+    if (PTR_ERR(d) != -ENOENT || vfs_has_fixed_names(p->dir.dentry->inode))
         return PTR_ERR(d);
     return p->last.slash && !is_dir ? -ENOENT : err;
 }
@@ -231,7 +231,8 @@ static int check_rename(const struct place *from, const struct place *to, unsign
 long sys_renameat2(int old_dfd, const char __user *old_path, int new_dfd, const char __user *new_path,
                    unsigned int flags) {
     struct place from, to;
-    if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+    if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT) ||
+        ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
         return -EINVAL;
     int err = place_find(&from, old_dfd, old_path);
     if (err)

@@ -60,7 +60,7 @@ static int run_race(const struct race *r) {
     race_now = r;
     for (racers = 0; racers < MAX_RACERS && r->part[racers]; racers++)
         CHECK(!pthread_create(&threads[racers], NULL, racer, (void *)(long)racers));
-    while (one ? rounds < ROUNDS_ON_ONE_HART : milliseconds() < end) {
+    while (milliseconds() < end && (!one || rounds < ROUNDS_ON_ONE_HART)) {
         if (r->before)
             r->before();
         atomic_store(&race_done, 0);
@@ -108,6 +108,92 @@ static void nothing_vanished(void) {
 TEST(a_file_made_in_a_directory_that_a_rename_replaces_does_not_vanish) {
     static const struct race r = {
         make_two_directories, {make_in_target, rename_onto_target}, nothing_vanished};
+    CHECK(run_race(&r) > 0);
+}
+
+enum { BUSY = 2000 };
+
+// A rename locks both directories, an rmdir the directory and its victim: one order, whatever their addresses.
+static void make_nest(void) {
+    static int younger;
+    CHECK(!mkdir("/tmp/races-m", 0700) && !mkdir("/tmp/races-n", 0700));
+    if (younger ^= 1) // the one inside is older or younger than the one that it is in
+        CHECK(!rmdir("/tmp/races-m") && !rmdir("/tmp/races-n") && !mkdir("/tmp/races-n", 0700) &&
+              !mkdir("/tmp/races-m", 0700));
+    CHECK(!rename("/tmp/races-m", "/tmp/races-n/b") && !mknod("/tmp/races-n/x", S_IFREG | 0600, 0));
+}
+static void rename_down_and_up(void) {
+    for (int i = 0; i < BUSY; i++) {
+        rename("/tmp/races-n/x", "/tmp/races-n/b/x");
+        rename("/tmp/races-n/b/x", "/tmp/races-n/x");
+    }
+}
+static void rmdir_and_mkdir(void) {
+    for (int i = 0; i < 3 * BUSY; i++)
+        if (!rmdir("/tmp/races-n/b"))
+            mkdir("/tmp/races-n/b", 0700);
+}
+static void take_nest_away(void) {
+    CHECK(!unlink("/tmp/races-n/x") || !unlink("/tmp/races-n/b/x"));
+    CHECK(!rmdir("/tmp/races-n/b") && !rmdir("/tmp/races-n"));
+}
+
+TEST(rename_into_a_directory_beside_rmdir_of_it_does_not_lock_up) {
+    static const struct race r = {make_nest, {rename_down_and_up, rmdir_and_mkdir}, take_nest_away};
+    CHECK(run_race(&r) > 0);
+}
+
+// Two directories that each want into the other: one of them may.
+static int into_other[2];
+static void make_two(void) {
+    CHECK(!mkdir("/tmp/races-1", 0700) && !mkdir("/tmp/races-2", 0700));
+}
+static void first_into_second(void) {
+    into_other[0] = !rename("/tmp/races-1", "/tmp/races-2/in");
+}
+static void second_into_first(void) {
+    into_other[1] = !rename("/tmp/races-2", "/tmp/races-1/in");
+}
+static void one_is_in_the_other(void) {
+    CHECK(into_other[0] + into_other[1] == 1);
+    const char *outer = into_other[0] ? "/tmp/races-2" : "/tmp/races-1";
+    char inner[40];
+    snprintf(inner, sizeof(inner), "%s/in", outer);
+    CHECK(!rmdir(inner) && !rmdir(outer));
+}
+
+TEST(two_directories_never_get_into_each_other) {
+    static const struct race r = {make_two, {first_into_second, second_into_first}, one_is_in_the_other};
+    CHECK(run_race(&r) > 0);
+}
+
+// What is made in a directory that is removed at that moment keeps it, or is not made.
+static int removed;
+static void make_removable(void) {
+    CHECK(!mkdir("/tmp/races-r", 0700));
+    directory = open("/tmp/races-r", O_DIRECTORY | O_RDONLY);
+    atomic_store(&vanished, 0);
+}
+static void make_one_of_each(void) {
+    struct stat st;
+    int ok = !mkdirat(directory, "d", 0700) + !symlinkat("x", directory, "l") +
+             !mknodat(directory, "f", S_IFIFO, 0);
+    vanished = ok && (fstat(directory, &st) || !st.st_nlink);
+    unlinkat(directory, "d", AT_REMOVEDIR);
+    unlinkat(directory, "l", 0);
+    unlinkat(directory, "f", 0);
+}
+static void remove_it(void) {
+    removed = !rmdir("/tmp/races-r");
+}
+static void nothing_was_lost(void) {
+    CHECK(!vanished);
+    close(directory);
+    CHECK(removed || !rmdir("/tmp/races-r"));
+}
+
+TEST(what_is_made_in_a_directory_keeps_it_from_being_removed) {
+    static const struct race r = {make_removable, {make_one_of_each, remove_it}, nothing_was_lost};
     CHECK(run_race(&r) > 0);
 }
 
