@@ -118,7 +118,7 @@ def test_150_mib_boot_in_192_mib(boot, image_of_150_mib):
     assert kilobytes(m, "MemFree") - free > 149 << 10
 
 
-FW_JUMP = pathlib.Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.elf")
+FW_JUMP = pathlib.Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin")
 
 
 def test_a_device_tree_over_the_image_is_said_and_stops_it(boot, image_of_150_mib):
