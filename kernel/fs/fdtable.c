@@ -157,6 +157,7 @@ static void close_range(struct files *files, unsigned int first, unsigned int la
             continue;
         spin_unlock(&files->lock);
         (void)close_file(files, f);
+        cond_resched();
         spin_lock(&files->lock);
     }
     spin_unlock(&files->lock);

@@ -20,10 +20,15 @@ struct uio {
     size_t resid;            // bytes left in all
     bool kernel;             // the segments are kernel memory
 };
+#define IO_MAX 0x7ffff000ul // bytes of one call, as in Linux
+// An array of n struct iovec, copied in: -EFAULT; -EINVAL if lengths are negative or their sum is past SSIZE_MAX.
+int __must_check uio_import(struct uio_segment *out, const void __user *iov, size_t n);
+// What of them is user memory of at most `max` bytes all together: shortens them. -EFAULT: one is none.
+int __must_check uio_limit(struct uio_segment *segments, size_t n, size_t max, size_t *total);
 void uio_init_user(struct uio *u, struct uio_segment *seg, void __user *buf, size_t n);
 void uio_init_kernel(struct uio *u, struct uio_segment *seg, void *buf, size_t n);
 // Copies up to n bytes out of (read) or into (write) `buf`. Returns bytes copied; fewer than MIN(n, resid)
-// means a fault, so that 0 is -EFAULT for the caller. May sleep.
+// means a fault, or that the thread is being killed, so that 0 is -EFAULT for the caller. May sleep.
 size_t uio_write_to(struct uio *u, const void *buf, size_t n); // kernel -> the reader's memory
 size_t uio_read_from(struct uio *u, void *buf, size_t n);      // the writer's memory -> kernel
 size_t uio_zero(struct uio *u, size_t n);

@@ -101,6 +101,8 @@ static ssize_t random_write(struct file *f, struct uio *u, off_t *pos) {
         done += copied;
         if (copied < n)
             return done ? (ssize_t)done : -EFAULT;
+        if (cond_resched_killable())
+            break;
     }
     return done;
 }

@@ -241,6 +241,8 @@ static ssize_t file_read_op(struct file *f, struct uio *u, off_t *pos) {
                 return -EFAULT;
             break;
         }
+        if (cond_resched_killable())
+            break;
     }
     if (done && !(f->flags & O_NOATIME) && f->path.mount && !(f->path.mount->flags & MS_NOATIME) &&
         inode->atime <= inode->mtime)
@@ -290,6 +292,7 @@ static ssize_t file_write_op(struct file *f, struct uio *u, off_t *pos) {
         done += n;
         if (at > inode->size)
             WRITE_ONCE(inode->size, at);
+        err = cond_resched_killable();
     }
     if (done) {
         inode_touch(inode, true);

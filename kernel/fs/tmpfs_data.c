@@ -10,13 +10,14 @@
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
-#include "sched/thread.h"
-#include "upcalls.h"
+#include "sched/wait.h"
 
 #define FANOUT_BITS 9
 #define FANOUT      (1u << FANOUT_BITS)
 #define NONE        (~0ul) // no page number
 #define SHORT_RUN   8      // pages in a row fewer than this are freed one by one
+#define CUT_PAGES   8192   // taken out at a time
+#define BORROW_MAX  65536  // bytes read at a time
 
 static unsigned long tree_limit(unsigned int height) {
     return 1ul << (FANOUT_BITS * height);
@@ -223,7 +224,7 @@ const char *tmpfs_borrow(struct inode *inode, uint64_t at, size_t *n) {
     if (t->borrowed && at < t->borrowed_size && !tree_get(t, at >> PAGE_SHIFT)) {
         if (t->root) // the next page may be another
             *n = MIN(*n, PAGE_SIZE - (at & PAGE_MASK));
-        *n = MIN(*n, t->borrowed_size - at);
+        *n = MIN(*n, MIN(t->borrowed_size - at, (uint64_t)BORROW_MAX));
         from = t->borrowed + at;
         t->readers++;
     }
@@ -231,15 +232,19 @@ const char *tmpfs_borrow(struct inode *inode, uint64_t at, size_t *n) {
     return from;
 }
 
+static struct wait_queue readers_gone = WAIT_QUEUE_INIT(readers_gone);
+
 void tmpfs_borrow_end(struct inode *inode) {
-    __atomic_fetch_sub(&tmpfs_data(inode)->readers, 1, __ATOMIC_RELEASE);
+    struct tmpfs_data *t = tmpfs_data(inode);
+    if (__atomic_sub_fetch(&t->readers, 1, __ATOMIC_SEQ_CST) == 0 &&
+        unlikely(!wait_queue_empty(&readers_gone)))
+        wake_all(&readers_gone);
 }
 
 // Waits until nobody reads borrowed bytes that have been cut off; who begins now sees what is left. Readers
 // hold no lock that is taken with [i] held.
 static void wait_for_readers(struct tmpfs_data *t) {
-    while (unlikely(__atomic_load_n(&t->readers, __ATOMIC_ACQUIRE)))
-        thread_yield();
+    wait_event(&readers_gone, !__atomic_load_n(&t->readers, __ATOMIC_SEQ_CST));
 }
 
 // ---- accounts
@@ -326,10 +331,18 @@ static struct page *add_page(struct inode *inode, unsigned long index, unsigned 
     return p;
 }
 
+static unsigned long pages_in(const struct inode *inode) {
+    return pages_for(READ_ONCE(inode->size));
+}
+
+// Who makes a file smaller changes its size first, and takes pages out with [s] held then: no mapping brings a page
+// back behind the end.
 struct page *tmpfs_make_page(struct inode *inode, unsigned long index, unsigned int how) {
     spin_lock(&inode->spin);
     struct page *p = tree_get(tmpfs_data(inode), index);
-    if (!p)
+    if (how & TMPFS_MAPPED && index >= pages_in(inode))
+        p = ERR_PTR(-EFAULT);
+    else if (!p)
         p = add_page(inode, index, how);
     if (!IS_ERR(p))
         page_get(p);
@@ -345,19 +358,37 @@ static void clear_part(struct inode *inode, unsigned long index, size_t from, si
     page_put(p);
 }
 
-// Takes the pages [first, last] out. [i]
-static void drop_pages(struct inode *inode, unsigned long first, unsigned long last) {
+// Takes pages of [first, last] out: all, or the first of many. The first number that may be left, NONE: none is. [i]
+static unsigned long drop_some(struct inode *inode, unsigned long first, unsigned long last) {
     struct tmpfs_data *t = tmpfs_data(inode);
     struct run run = {NULL, 0, 0};
+    unsigned long next = NONE;
+    uint64_t gone = 0;
     spin_lock(&inode->spin);
-    uint64_t gone = tree_cut(&t->root, t->height, 0, first, last, &run);
-    run_end(&run);
-    t->pages -= gone;
+    if (t->pages > CUT_PAGES)
+        first = tree_next(t->root, t->height, 0, first);
+    if (t->root && first <= last) {
+        if (t->pages > CUT_PAGES && last - first >= CUT_PAGES) {
+            next = first + CUT_PAGES;
+            last = next - 1;
+        }
+        gone = tree_cut(&t->root, t->height, 0, first, last, &run);
+        run_end(&run);
+        t->pages -= gone;
+    }
     if (!t->root)
         t->height = 0;
     spin_unlock(&inode->spin);
-    tmpfs_uncharge(inode->sb, gone - run.adopted);
-    memory_account(MEM_CACHE, -(long)gone);
+    if (gone) {
+        tmpfs_uncharge(inode->sb, gone - run.adopted);
+        memory_account(MEM_CACHE, -(long)gone);
+    }
+    return next;
+}
+
+static void drop_pages(struct inode *inode, unsigned long first, unsigned long last) {
+    while ((first = drop_some(inode, first, last)) != NONE)
+        cond_resched();
 }
 
 static bool is_mapped(struct inode *inode) {
@@ -420,8 +451,7 @@ void tmpfs_cut(struct inode *inode, uint64_t size) {
     unsigned long first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
     if (size < t->borrowed_size)
         cut_borrowed(inode, size);
-    if (t->root)
-        drop_pages(inode, first, NONE >> PAGE_SHIFT);
+    drop_pages(inode, first, NONE >> PAGE_SHIFT);
     if (is_mapped(inode))
         vm_backing_truncate(&inode->backing, first, NONE >> PAGE_SHIFT);
     if (size & PAGE_MASK)
@@ -437,6 +467,8 @@ int tmpfs_punch(struct inode *inode, uint64_t start, uint64_t end) {
         if (IS_ERR(p))
             return PTR_ERR(p);
         page_put(p);
+        if (cond_resched_killable())
+            return -EINTR;
     }
     if (start < t->borrowed_size)
         cut_borrowed(inode, start);
@@ -466,13 +498,12 @@ int tmpfs_fill(struct inode *inode, uint64_t start, uint64_t end) {
     bool empty = tmpfs_seek(inode, first, last + 1, true) > last;
     for (unsigned long i = first; i <= last && !err; i++) {
         struct page *p = tmpfs_make_page(inode, i, 0);
-        if (IS_ERR(p))
+        if (IS_ERR(p)) {
             err = PTR_ERR(p) == -ENOMEM ? -ENOSPC : PTR_ERR(p);
-        else
+        } else {
             page_put(p);
-        cond_resched();
-        if (!err && signal_pending_fatal())
-            err = -EINTR;
+            err = cond_resched_killable();
+        }
     }
     if (err && empty)
         drop_pages(inode, first, last);
@@ -502,8 +533,6 @@ uint64_t tmpfs_block_count(struct inode *inode) {
 static struct page *backing_get_page(struct vm_backing *b, unsigned long index, bool write) {
     struct inode *inode = container_of(b, struct inode, backing);
     (void)write;
-    if (index >= (READ_ONCE(inode->size) + PAGE_SIZE - 1) >> PAGE_SHIFT)
-        return ERR_PTR(-EFAULT);
     struct page *p = tmpfs_make_page(inode, index, TMPFS_MAPPED);
     return PTR_ERR(p) == -ENOSPC ? ERR_PTR(-EFAULT) : p;
 }
@@ -514,7 +543,7 @@ static unsigned int backing_get_present(struct vm_backing *b, unsigned long inde
                                         unsigned int n) {
     struct inode *inode = container_of(b, struct inode, backing);
     struct tmpfs_data *t = tmpfs_data(inode);
-    unsigned long end = (READ_ONCE(inode->size) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    unsigned long end = pages_in(inode);
     if (index >= end)
         return 0;
     n = MIN(n, end - index);

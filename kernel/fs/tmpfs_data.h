@@ -34,7 +34,8 @@ unsigned int tmpfs_find_pages(struct inode *inode, unsigned long index, struct p
 // tmpfs_borrow_end(). NULL: byte `at` is in a page, or nowhere.
 const char *tmpfs_borrow(struct inode *inode, uint64_t at, size_t *n);
 void tmpfs_borrow_end(struct inode *inode);
-// The page with a reference, made if need be: from the borrowed bytes, or of zeros. ERR_PTR(-ENOMEM, -ENOSPC).
+// The page with a reference, made if need be: from the borrowed bytes, or of zeros. ERR_PTR(-ENOMEM, -ENOSPC; -EFAULT:
+// behind the end, for a mapping).
 struct page *__must_check tmpfs_make_page(struct inode *inode, unsigned long index, unsigned int how);
 #define TMPFS_OVERWRITE (1u << 0) // not cleared: the caller writes all of it
 #define TMPFS_MAPPED                                                                                         \

@@ -1,12 +1,42 @@
 // SPDX-License-Identifier: MIT
 // Copying between kernel memory and the memory of a read or write.
 #include "arch/riscv/uaccess.h"
+#include "core/errno.h"
 #include "fs/file.h"
 #include "lib/string.h"
+#include "sched/thread.h"
+#include <linux/uio.h>
 
 void uio_init_user(struct uio *u, struct uio_segment *seg, void __user *buf, size_t n) {
     *seg = (struct uio_segment){buf, n};
     *u = (struct uio){.seg = seg, .nseg = 1, .resid = n};
+}
+
+_Static_assert(sizeof(struct iovec) == sizeof(struct uio_segment) &&
+                   offsetof(struct iovec, iov_len) == offsetof(struct uio_segment, len),
+               "an iovec is copied in as segments");
+
+int uio_import(struct uio_segment *out, const void __user *iov, size_t n) {
+    size_t total = 0;
+    int err = copy_from_user(out, iov, n * sizeof(*out));
+    for (size_t i = 0; !err && i < n; i++) {
+        if ((ssize_t)out[i].len < 0 || __builtin_add_overflow(total, out[i].len, &total) ||
+            (ssize_t)total < 0)
+            err = -EINVAL;
+    }
+    return err;
+}
+
+int uio_limit(struct uio_segment *segments, size_t n, size_t max, size_t *total) {
+    *total = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct uio_segment *s = &segments[i];
+        if (!user_range_ok((unsigned long)s->base, s->len))
+            return -EFAULT;
+        s->len = MIN(s->len, max - *total);
+        *total += s->len;
+    }
+    return 0;
 }
 
 void uio_init_kernel(struct uio *u, struct uio_segment *seg, void *buf, size_t n) {
@@ -34,12 +64,30 @@ static size_t copy_part(const struct uio *u, void *base, char *buf, size_t n, en
     return clear_user(base, n) ? 0 : n;
 }
 
+#define CHUNK (64ul * 1024) // copied between two looks at who else wants the hart
+
+// Fewer than n bytes also when the thread is being killed.
+static __attribute__((noinline)) size_t copy_long(const struct uio *u, char *base, char *buf, size_t n,
+                                                  enum direction how) {
+    size_t done = 0;
+    while (done < n) {
+        size_t part = MIN(n - done, CHUNK), copied = copy_part(u, base + done, buf + done, part, how);
+        done += copied;
+        if (copied < part || cond_resched_killable())
+            break;
+    }
+    return done;
+}
+
 static inline size_t uio_copy(struct uio *u, char *buf, size_t n, enum direction how) {
     size_t done = 0;
     n = MIN(n, u->resid);
     while (done < n) {
         size_t left = u->seg->len - u->offset, part = MIN(left, n - done);
-        size_t copied = part ? copy_part(u, (char *)u->seg->base + u->offset, buf + done, part, how) : 0;
+        char *base = (char *)u->seg->base + u->offset;
+        size_t copied = !part                    ? 0
+                        : unlikely(part > CHUNK) ? copy_long(u, base, buf + done, part, how)
+                                                 : copy_part(u, base, buf + done, part, how);
         done += copied;
         u->offset += copied;
         u->resid -= copied;

@@ -236,8 +236,8 @@ void pt_release(struct list_head *freed) {
 }
 
 // Calls fn for all entries in use of a table, which is empty afterwards.
-static inline __attribute__((always_inline)) void empty_table(pte_t *table, struct page *d,
-                                                              void (*fn)(pte_t pte)) {
+static inline __attribute__((always_inline)) void
+empty_table(pte_t *table, struct page *d, void (*fn)(pte_t pte, void (*pause)(void)), void (*pause)(void)) {
     uint64_t groups = d->groups;
     d->groups = 0;
     for (pte_t *group = table; groups; group += GROUP, groups >>= 1) {
@@ -249,29 +249,31 @@ static inline __attribute__((always_inline)) void empty_table(pte_t *table, stru
             continue;
         for (pte_t *p = group; p < group + GROUP; p++) {
             if (*p) {
-                fn(*p);
+                fn(*p, pause);
                 *p = 0;
             }
         }
     }
 }
 
-static inline void drop_page(pte_t pte) {
+static inline void drop_page(pte_t pte, void (*pause)(void)) {
+    (void)pause;
     if (!(pte & PTE_SPECIAL))
         page_put(phys_to_page(pte_phys(pte)));
 }
 
-static void drop_l0(pte_t pte) {
-    empty_table(table_of(pte), below(pte), drop_page);
+static void drop_l0(pte_t pte, void (*pause)(void)) {
+    empty_table(table_of(pte), below(pte), drop_page, NULL);
+    table_free(table_of(pte));
+    pause();
+}
+
+static void drop_l1(pte_t pte, void (*pause)(void)) {
+    empty_table(table_of(pte), below(pte), drop_l0, pause);
     table_free(table_of(pte));
 }
 
-static void drop_l1(pte_t pte) {
-    empty_table(table_of(pte), below(pte), drop_l0);
-    table_free(table_of(pte));
-}
-
-void pt_destroy(pte_t *root) {
-    empty_table(root, descriptor(root), drop_l1);
+void pt_destroy(pte_t *root, void (*pause)(void)) {
+    empty_table(root, descriptor(root), drop_l1, pause);
     root_free(root);
 }

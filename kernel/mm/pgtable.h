@@ -17,8 +17,9 @@
 
 // A root whose upper half is the kernel's. NULL: no memory.
 pte_t *__must_check pt_create(void);
-// Drops the references of all leaves and frees the tables. No hart may use it any more.
-void pt_destroy(pte_t *root);
+// Drops the references of all leaves and frees the tables. No hart may use it any more. Calls `pause`, which may
+// sleep, after each table.
+void pt_destroy(pte_t *root, void (*pause)(void));
 // The leaf entry of va; NULL if there is no table for it. It must not be filled if it is empty.
 pte_t *pt_find(pte_t *root, unsigned long va);
 // The same, making the tables; the entry may be filled, and those that follow it within its group of 8. NULL:

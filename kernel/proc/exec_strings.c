@@ -70,6 +70,8 @@ int exec_add_strings(struct exec *e, const struct exec_strings *list, bool skip_
         if (i == 0 && skip_first)
             continue;
         err = kernel ? exec_add_kernel_string(e, kernel) : add_user_string(e, user);
+        if (!err)
+            err = cond_resched_killable();
         if (err)
             return err;
         ++*count;

@@ -155,8 +155,16 @@ static inline void sched_undefer_interrupts(void) {
 void schedule(void);
 // The end of a long loop's round: lets others run if the slice is over. May sleep.
 static inline void cond_resched(void) {
+    lock_check_may_sleep("lets others run");
     if (unlikely(READ_ONCE(current->arch.work) & WORK_RESCHED))
         schedule();
+}
+// The same in loops whose length a program chooses: -EINTR if the thread is being killed, and what it does
+// matters to nobody any more.
+int resched_or_die(void); // when there is work (below)
+static inline int __must_check cond_resched_killable(void) {
+    lock_check_may_sleep("lets others run");
+    return unlikely(READ_ONCE(current->arch.work) & (WORK_RESCHED | WORK_SIGNAL)) ? resched_or_die() : 0;
 }
 void thread_yield(void); // sched_yield(2)
 // Sleeping protocol: set_state(X); check the condition; schedule(); set_state(RUNNING). wait.h wraps it.

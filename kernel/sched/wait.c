@@ -56,6 +56,11 @@ int wait_interrupted(enum thread_state state) {
     return state == THREAD_INTERRUPTIBLE || signal_pending_fatal() ? -ERESTARTSYS : 0;
 }
 
+int resched_or_die(void) {
+    cond_resched();
+    return signal_pending() && signal_pending_fatal() ? -EINTR : 0;
+}
+
 struct sleep_timer {
     struct timer timer;
     struct thread *thread;

@@ -14,7 +14,6 @@
 #include <linux/stat.h>
 #include <linux/uio.h>
 
-#define IO_MAX      0x7ffff000ul // bytes of one call, as in Linux
 #define IOV_FAST    8
 #define COPY_SIZE   (16 * 1024)
 #define RWF_KNOWN   (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
@@ -97,10 +96,6 @@ struct vector {
     struct uio u;
 };
 
-_Static_assert(sizeof(struct iovec) == sizeof(struct uio_segment) &&
-                   offsetof(struct iovec, iov_len) == offsetof(struct uio_segment, len),
-               "an iovec is copied in as segments");
-
 static void vector_free(struct vector *v) {
     if (v->segments != v->fast)
         kfree(v->segments);
@@ -113,17 +108,10 @@ static int vector_read(struct vector *v, const void __user *iov, int n) {
     v->segments = n <= IOV_FAST ? v->fast : kmalloc(n * sizeof(v->fast[0]));
     if (!v->segments)
         return -ENOMEM;
-    int err = copy_from_user(v->segments, iov, n * sizeof(v->fast[0]));
     size_t total = 0;
-    for (int i = 0; !err && i < n; i++) {
-        struct uio_segment *s = &v->segments[i];
-        if ((ssize_t)s->len < 0)
-            err = -EINVAL;
-        else if (!user_range_ok((unsigned long)s->base, s->len))
-            err = -EFAULT;
-        s->len = MIN(s->len, IO_MAX - total);
-        total += s->len;
-    }
+    int err = uio_import(v->segments, iov, n);
+    if (!err)
+        err = uio_limit(v->segments, n, IO_MAX, &total);
     if (err) {
         vector_free(v);
         return err;

@@ -219,7 +219,7 @@ static int find_hole(struct vmspace *vm, struct vm_area *a, unsigned long start,
 }
 
 static long punch_holes(unsigned long addr, unsigned long end) {
-    while (addr < end) {
+    while (addr < end && !cond_resched_killable()) {
         struct hole h = {0};
         int found = vm_for_range(current->vm, addr, end, find_hole, &h);
         if (found <= 0)
@@ -304,7 +304,9 @@ long sys_mincore(unsigned long addr, size_t n, unsigned char __user *vec) {
             return -EFAULT;
         vec += part;
         left -= part;
-        cond_resched();
+        int err = cond_resched_killable();
+        if (err)
+            return err;
     }
     return 0;
 }
@@ -359,7 +361,8 @@ static int populate_area(struct vmspace *vm, struct vm_area *a, unsigned long st
 // Area by area, as they are at the time.
 static void populate_all(void) {
     unsigned long range[2] = {0, 0};
-    while (vm_for_range(current->vm, range[1], USER_END, populate_area, range) == 1) {
+    while (!cond_resched_killable() &&
+           vm_for_range(current->vm, range[1], USER_END, populate_area, range) == 1) {
         int err = vm_populate(current->vm, range[0], range[1] - range[0], 0);
         (void)err; // PROT_NONE, past the end of a file: Linux says nothing either
     }

@@ -314,7 +314,7 @@ static bool getdents_emit(struct dir_context *ctx, const char *name, size_t len,
     }
     g->at += n;
     g->room -= n;
-    return true;
+    return !cond_resched_killable();
 }
 
 static int emit_dots(struct file *f, struct dir_context *ctx) {

@@ -100,6 +100,10 @@ static long poll_wait_all(struct pollfd *fds, unsigned int n, ktime_t deadline) 
                 count++;
                 w = NULL; // no need to wait any more
             }
+            if (cond_resched_killable()) {
+                err = -EINTR;
+                break;
+            }
         }
         if (count || !deadline || err)
             break;
@@ -192,6 +196,8 @@ static int select_scan(struct select_sets *s, struct poll_waiter *w) {
             if (n < 0)
                 return n;
             count += n;
+            if (cond_resched_killable())
+                return -EINTR;
         }
     }
     return count;

@@ -1,30 +1,29 @@
 // SPDX-License-Identifier: MIT
 // process_vm_readv(2), process_vm_writev(2): copying between the caller's memory and another process's.
 #include "arch/riscv/uaccess.h"
+#include "fs/file.h"
 #include "mm/slab.h"
 #include "proc/access.h"
 #include "sys/syscalls.h"
 #include "vm/vmspace.h"
 #include <linux/uio.h>
 
-#define VECTORS_MAX 1024 // IOV_MAX
-
 struct transfer {
     struct vmspace *vm; // the other side
-    struct iovec *local, *remote;
+    struct uio_segment *local, *remote;
     unsigned long local_count, remote_count;
     bool write;   // into the other side
     void *buffer; // a page of the kernel's
 };
 
-static int copy_vectors(const void __user *from, unsigned long n, struct iovec **out) {
+static int copy_vectors(const void __user *from, unsigned long n, struct uio_segment **out) {
     *out = NULL;
-    if (n > VECTORS_MAX)
+    if (n > UIO_MAXIOV)
         return -EINVAL;
-    *out = kmalloc(n * sizeof(struct iovec) + 1);
+    *out = kmalloc(n * sizeof(struct uio_segment) + 1);
     if (!*out)
         return -ENOMEM;
-    return copy_from_user(*out, from, n * sizeof(struct iovec));
+    return uio_import(*out, from, n);
 }
 
 // One stretch that is contiguous on both sides. Bytes done.
@@ -38,29 +37,29 @@ static size_t copy_stretch(struct transfer *t, char __user *local, unsigned long
         if (r <= 0 || (!t->write && copy_to_user(local + done, t->buffer, (size_t)r)))
             break;
         done += (size_t)r;
-        if ((size_t)r < part)
+        if ((size_t)r < part || cond_resched_killable())
             break;
     }
     return done;
 }
 
 static long copy_all(struct transfer *t) {
-    struct iovec *l = t->local, *r = t->remote;
+    struct uio_segment *l = t->local, *r = t->remote;
     unsigned long nl = t->local_count, nr = t->remote_count;
     size_t total = 0;
     while (nl && nr) {
-        size_t n = MIN(l->iov_len, r->iov_len);
-        size_t done = copy_stretch(t, l->iov_base, (unsigned long)r->iov_base, n);
+        size_t n = MIN(l->len, r->len);
+        size_t done = copy_stretch(t, (char __user *)l->base, (unsigned long)r->base, n);
         total += done;
         if (done < n)
             return total ? (long)total : -EFAULT;
-        l->iov_base = (char *)l->iov_base + n;
-        r->iov_base = (char *)r->iov_base + n;
-        l->iov_len -= n;
-        r->iov_len -= n;
-        if (!l->iov_len)
+        l->base = (char *)l->base + n;
+        r->base = (char *)r->base + n;
+        l->len -= n;
+        r->len -= n;
+        if (!l->len)
             l++, nl--;
-        if (!r->iov_len)
+        if (!r->len)
             r++, nr--;
     }
     return (long)total;
@@ -82,12 +81,15 @@ static long process_vm(struct transfer *t, pid_t pid, const void __user *local, 
                        unsigned long flags) {
     if (flags)
         return -EINVAL;
+    size_t total = 0;
     long result = copy_vectors(local, t->local_count, &t->local);
     if (!result)
+        result = uio_limit(t->local, t->local_count, IO_MAX, &total);
+    if (!result && total)
         result = copy_vectors(remote, t->remote_count, &t->remote);
     if (!result && !(t->buffer = kmalloc(PAGE_SIZE)))
         result = -ENOMEM;
-    if (!result) {
+    if (!result && total) {
         t->vm = find_vm(pid);
         result = IS_ERR(t->vm) ? PTR_ERR(t->vm) : copy_all(t);
         if (!IS_ERR(t->vm))

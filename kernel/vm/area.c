@@ -316,7 +316,7 @@ void vm_area_for_each(struct vmspace *vm, bool (*fn)(const struct vm_area *a, vo
     struct vm_area *a;
     mutex_lock(&vm->lock);
     RB_FOREACH (a, vm_area_tree, &vm->areas) {
-        if (!fn(a, arg))
+        if (!fn(a, arg) || cond_resched_killable())
             break;
     }
     vm_unlock(vm);

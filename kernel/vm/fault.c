@@ -232,7 +232,8 @@ static struct vm_area *find_area(struct vmspace *vm, unsigned long addr) {
     if (!(a->flags & MAP_GROWSDOWN) || a->end - start > vm->stack_limit)
         return NULL;
     struct vm_area *below = area_prev(a);
-    if (start < area_lowest() || (below && below->end + VM_STACK_GAP > start && !(below->flags & MAP_GROWSDOWN)))
+    if (start < area_lowest() ||
+        (below && below->end + VM_STACK_GAP > start && !(below->flags & MAP_GROWSDOWN)))
         return NULL;
     area_set_range(vm, a, start, a->end);
     return a;

@@ -80,6 +80,8 @@ static int share_pages(struct fork *f, const struct vm_area *a) {
             if (!table)
                 return -ENOMEM;
             group = run.stop;
+            if (cond_resched_killable())
+                return -EINTR;
         }
         pte_t entry = share_entry(f, private, page, src, va);
         if (!entry)

@@ -39,6 +39,7 @@ int vm_unmap_locked(struct vmspace *vm, unsigned long addr, unsigned long length
     for (a = area_first_from(vm, addr); a && a->start < end; a = next) {
         next = a->end < end ? area_next(a) : NULL;
         cut(vm, &g, a, MAX(a->start, addr), MIN(a->end, end));
+        cond_resched();
     }
     gather_finish(&g);
     if (end > vm->free_hint)
@@ -174,7 +175,8 @@ int vm_populate(struct vmspace *vm, unsigned long addr, unsigned long length, un
         mutex_lock(&vm->lock);
         err = populate_page(vm, addr, access);
         vm_unlock(vm);
-        cond_resched();
+        if (!err)
+            err = cond_resched_killable();
     }
     return err;
 }
@@ -190,6 +192,7 @@ static void rewrite_entries(struct gather *g, const struct vm_area *a, unsigned 
         pte_t old = *pte;
         unsigned long va = pt_run_va(&run, pte);
         vm_rewrite_entry(a, pte);
+        cond_resched();
         if (old & ~*pte & (PTE_V | PTE_R | PTE_W | PTE_X)) // more rights are found out by faults
             gather_range(g, va, va + PAGE_SIZE);
     }
@@ -298,6 +301,7 @@ int vm_for_range(struct vmspace *vm, unsigned long addr, unsigned long end,
         unsigned long stop = MIN(end, a->end);
         err = fn(vm, a, addr, stop, arg);
         addr = stop;
+        cond_resched();
     }
     vm_unlock(vm);
     return err ? err : hole ? -ENOMEM : 0;
@@ -334,6 +338,7 @@ int vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, uns
         if (!(a->flags & VM_SPECIAL))
             area_set_flags(vm, a, (a->flags | set) & ~clear);
         area_merge(vm, a);
+        cond_resched();
     }
 out:
     vm_unlock(vm);
@@ -392,5 +397,6 @@ void vm_backing_truncate(struct vm_backing *b, unsigned long first, unsigned lon
     while (mapped && (vm = next_mapper(b, round))) {
         zap_backing(vm, b, first, last, round);
         vmspace_put(vm);
+        cond_resched();
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // mremap(2): growing, shrinking and moving mappings.
+#include "sched/thread.h"
 #include "upcalls.h"
 #include "vm/vm_private.h"
 #include <linux/mman.h>
@@ -27,6 +28,7 @@ static int move_pages(struct vmspace *vm, unsigned long from, unsigned long to, 
         *dst = *src;
         *src = 0;
         any = true;
+        cond_resched();
     }
     if (any)
         vm_flush(vm, from, from + length);
@@ -59,8 +61,8 @@ static long move(const struct remap *r, struct vm_area *a) {
 
 static bool can_grow(const struct remap *r, struct vm_area *a) {
     struct vm_area *next = area_next(a);
-    return a->end == r->from + r->from_length && r->length <= USER_END - r->from && !area_check_low(a->start) &&
-           (!next || next->start >= r->from + r->length);
+    return a->end == r->from + r->from_length && r->length <= USER_END - r->from &&
+           !area_check_low(a->start) && (!next || next->start >= r->from + r->length);
 }
 
 static long remap_locked(struct remap *r) {

@@ -96,8 +96,10 @@ bool vm_zap(struct gather *g, unsigned long start, unsigned long end, bool files
             file += is_file;
             anon += !is_file;
             *pte = 0;
-            if (unlikely(g->count == GATHER_PAGES))
+            if (unlikely(g->count == GATHER_PAGES)) {
                 gather_finish(g);
+                cond_resched();
+            }
             g->pages[g->count++] = page;
         }
         g->start = MIN(g->start, va);

@@ -33,13 +33,17 @@ void vmspace_get(struct vmspace *vm) {
     ref_get(&vm->refs);
 }
 
+static void let_others_run(void) {
+    cond_resched();
+}
+
 // Nobody else looks at it any more, and no hart has it loaded: neither locks nor dropping translations are
 // needed.
 void vmspace_put(struct vmspace *vm) {
     if (!vm || !ref_put(&vm->refs))
         return;
     DEBUG_ASSERT(!vm->active_harts);
-    pt_destroy(vm->root);
+    pt_destroy(vm->root, let_others_run);
     area_remove_all(vm);
     if (vm->exe_file)
         vm_file_put(vm->exe_file);
