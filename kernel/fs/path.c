@@ -54,22 +54,15 @@ struct fs_context *fs_context_copy(struct fs_context *old) {
     return fs;
 }
 
+// Either we see `in_exec`, or who raised it sees us.
 int fs_context_share(struct fs_context *fs) {
-    spin_lock(&fs->lock);
-    int err = fs->in_exec ? -EAGAIN : 0;
-    if (!err) {
-        fs->users++;
-        ref_get(&fs->refs);
+    __atomic_fetch_add(&fs->users, 1, __ATOMIC_SEQ_CST);
+    if (unlikely(__atomic_load_n(&fs->in_exec, __ATOMIC_SEQ_CST))) {
+        __atomic_fetch_sub(&fs->users, 1, __ATOMIC_SEQ_CST);
+        return -EAGAIN;
     }
-    spin_unlock(&fs->lock);
-    return err;
-}
-
-void fs_context_leave(struct fs_context *fs) {
-    spin_lock(&fs->lock);
-    fs->users--;
-    spin_unlock(&fs->lock);
-    fs_context_put(fs);
+    ref_get(&fs->refs);
+    return 0;
 }
 
 void fs_context_put(struct fs_context *fs) {

@@ -8,15 +8,17 @@ struct fs_context {
     struct refcount refs;
     struct spinlock lock;
     struct path root, cwd; // [lock]
-    unsigned int users;    // [lock] threads that have it; `refs` also counts who just looks at it
-    unsigned int in_exec;  // [lock] threads for which it is to stay with those that have it (exec.c)
+    unsigned int users;    // [a] threads that have it; `refs` also counts who just looks at it
+    unsigned int in_exec;  // [a] threads for which it is to stay with those that have it (exec.c)
     mode_t umask;
 };
 // One for a thread, which leaves it in the end. NULL if no memory.
 struct fs_context *__must_check fs_context_copy(struct fs_context *old);
 // Another thread has it, too. -EAGAIN: not now.
 int __must_check fs_context_share(struct fs_context *fs);
-void fs_context_leave(struct fs_context *fs);
+static inline void fs_context_leave(struct fs_context *fs) { // the reference is to be put then
+    __atomic_fetch_sub(&fs->users, 1, __ATOMIC_SEQ_CST);
+}
 void fs_context_put(struct fs_context *fs);
 
 void path_get(struct path *p);

@@ -58,12 +58,10 @@ static bool shares_place(struct exec *e) {
     unsigned int mine = 0;
     if (!fs)
         return false;
-    spin_lock(&fs->lock);
-    fs->in_exec++;
-    unsigned int users = fs->users;
-    spin_unlock(&fs->lock);
+    __atomic_fetch_add(&fs->in_exec, 1, __ATOMIC_SEQ_CST);
     e->fs = fs;
-    unsigned long flags = spin_lock_irqsave(&process_lock);
+    unsigned long flags = spin_lock_irqsave(&process_lock); // a thread that exits leaves it under this
+    unsigned int users = __atomic_load_n(&fs->users, __ATOMIC_SEQ_CST);
     list_for_each_entry (t, &current->process->threads, process_link)
         mine += t->fs == fs;
     spin_unlock_irqrestore(&process_lock, flags);
@@ -318,11 +316,8 @@ static int prepare(struct exec *e, int dfd, const char *path, unsigned int looku
 }
 
 static void release(struct exec *e) {
-    if (e->fs) {
-        spin_lock(&e->fs->lock);
-        e->fs->in_exec--;
-        spin_unlock(&e->fs->lock);
-    }
+    if (e->fs)
+        __atomic_fetch_sub(&e->fs->in_exec, 1, __ATOMIC_SEQ_CST);
     exec_close(&e->program);
     exec_close(&e->interpreter);
     if (e->vm)

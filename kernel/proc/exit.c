@@ -56,9 +56,10 @@ static void drop_files(struct thread *t) {
     struct fs_context *fs = t->fs;
     t->files = NULL;
     t->fs = NULL;
+    fs_context_leave(fs);
     spin_unlock_irqrestore(&process_lock, flags);
     files_leave(files);
-    fs_context_leave(fs);
+    fs_context_put(fs);
 }
 
 static void drop_terminal(struct process *p) {
@@ -163,7 +164,8 @@ static void add_accounts(struct process *p, struct thread *t) {
     p->dead_switches[1] += t->switches_involuntary;
 }
 
-static void leave_process(struct thread *t) {
+// Who it was, a reference.
+static struct cred *leave_process(struct thread *t) {
     struct process *p = t->process;
     signal_flush_thread(t);
     unsigned long flags = spin_lock_irqsave(&process_lock);
@@ -171,6 +173,8 @@ static void leave_process(struct thread *t) {
     memcpy(p->last_name, t->name, sizeof(p->last_name));
     struct id *id = id_find_locked(t->tid);
     id->thread = NULL;
+    struct cred *cred = t->real_cred;
+    t->real_cred = NULL;
     if (t->tid != p->pid)
         id_release_locked(id);
     spin_lock(&p->sig_lock);
@@ -186,6 +190,7 @@ static void leave_process(struct thread *t) {
     if (!p->thread_count)
         die_locked(p);
     spin_unlock_irqrestore(&process_lock, flags);
+    return cred;
 }
 
 // No more signals from here on. True if t is the last of its process to begin.
@@ -221,12 +226,11 @@ void process_exit_thread(int status) {
             drop_terminal(p);
         signal_flush_process(p);
     }
-    leave_process(t);
-    unsigned long flags = spin_lock_irqsave(&process_lock); // interrupts and others look at these
-    struct cred *cred = t->real_cred;
+    struct cred *cred = leave_process(t);
+    irq_disable(); // interrupts look at these
     t->process = NULL;
-    t->cred = t->real_cred = NULL;
-    spin_unlock_irqrestore(&process_lock, flags);
+    t->cred = NULL;
+    irq_enable();
     cred_put(cred);
     process_put(p);
     thread_exit();

@@ -201,8 +201,10 @@ static void undo(struct birth *b) {
     if (t) {
         if (t->vm)
             vmspace_put(t->vm);
-        if (t->fs)
+        if (t->fs) {
             fs_context_leave(t->fs);
+            fs_context_put(t->fs);
+        }
         if (t->files)
             files_leave(t->files);
         cred_put(t->real_cred);
