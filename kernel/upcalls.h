@@ -8,6 +8,7 @@ struct trap_frame;
 struct thread;
 struct file;
 struct tty;
+enum memory_class;
 
 // arch -> boot: the first C code, on boot_thread, with the kernel's page table on: the hart, the device
 // tree's physical address, rdtime at the image's first instruction.
@@ -27,6 +28,11 @@ long syscall_traced(unsigned long, unsigned long, unsigned long, unsigned long, 
 void panic_trap(const struct trap_frame *frame) __attribute__((noreturn));
 void panic_stack_overflow(const struct trap_frame *frame) __attribute__((noreturn));
 void panic_check_stop(void);
+// mm -> proc: whose allocation it is (mm/page.h), by the current thread. Looks only; any lock may be held.
+enum memory_class memory_class(void);
+// vm -> proc: memory has run out. Sees to it that there is more, by killing a process, and waits for that. 0: try again.
+// -EINTR: the current thread is to end; -ENOMEM: nobody can be killed. Sleeps, with no lock of an address space held.
+int memory_make_room(void);
 // arch -> vm: a page fault at `addr`, from user mode or from a user access of the kernel's. `access` is one
 // of PROT_READ, PROT_WRITE, PROT_EXEC. Returns 0 if the access may be retried, else the signal (SIGSEGV,
 // SIGBUS) with its si_code in *code. May sleep.

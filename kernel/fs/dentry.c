@@ -173,6 +173,22 @@ void dentry_remove(struct dentry *d) {
         dentry_put(d);
 }
 
+// From the leaves up; being in the tree keeps the parent of whatever is taken out.
+void dentry_drop_tree(struct dentry *d) {
+    while (d->parent != d)
+        d = d->parent;
+    for (struct dentry *root = d, *child, *parent;;) {
+        while ((child = RB_ROOT(&d->children)))
+            d = child;
+        if (d == root)
+            break;
+        parent = d->parent;
+        dentry_remove(d);
+        d = parent;
+        cond_resched();
+    }
+}
+
 struct dentry *dentry_get_parent(struct dentry *d) {
     spin_lock(&tree_lock);
     struct dentry *parent = d->parent;

@@ -149,6 +149,7 @@ struct superblock {
     uint64_t archive_pages; // [a] of files that borrow from an archive (tmpfs)
     ino_t next_ino;         // [a]
     void *private_data;
+    unsigned int mounts; // [a] of it
     struct refcount refs;
 };
 
@@ -162,6 +163,8 @@ struct fs_type {
     int (*statfs)(struct superblock *sb, struct kstatfs *out);
     void (*destroy)(struct superblock *sb);
     void (*inode_free)(struct inode *inode); // with the last reference
+    // Its last mount goes, which showed `root`: nobody can reach any of its names any more. May sleep. NULL: they stay.
+    void (*unmounted)(struct dentry *root);
     int (*show_options)(struct superblock *sb, char *buf, size_t n);
     // mount(2) with MS_REMOUNT: changes what `options` (may be NULL) name, all or nothing. NULL: none can be.
     int (*remount)(struct superblock *sb, const char *options);
@@ -230,6 +233,8 @@ void dentry_insert(struct dentry *d);
 // The same with the caller's own reference, unless the name is taken: then false, and nothing has changed.
 bool dentry_insert_new(struct dentry *d);
 void dentry_remove(struct dentry *d);
+// Takes all names out of the tree that d, which nobody can reach any more, is in.
+void dentry_drop_tree(struct dentry *d);
 // Gives d, in the tree, the place of `name` (kmalloc'ed, taken over) in `dir`. What `victim` (NULL: nothing)
 // names there goes; or, with `other_name`, it takes d's old place under that name (taken over, too).
 // rename_lock and both directories' locks are held.

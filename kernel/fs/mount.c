@@ -35,6 +35,8 @@ void mount_put(struct mount *m) {
         dentry_put(m->mountpoint);
     if (m->parent)
         mount_put(m->parent);
+    if (!__atomic_sub_fetch(&m->sb->mounts, 1, __ATOMIC_ACQ_REL) && m->sb->type->unmounted)
+        m->sb->type->unmounted(m->root);
     dentry_put(m->root);
     superblock_put(m->sb);
     kfree(m);
@@ -51,6 +53,7 @@ static struct mount *mount_alloc(struct dentry *root, const char *source, unsign
     m->root = root;
     m->sb = root->inode->sb;
     ref_get(&m->sb->refs);
+    __atomic_fetch_add(&m->sb->mounts, 1, __ATOMIC_RELAXED);
     m->flags = flags & KEPT_FLAGS;
     list_init(&m->link);
     strlcpy(m->source, source && *source ? source : "none", sizeof(m->source));

@@ -36,11 +36,12 @@ static struct mount *internal_mount; // [I] where files without a name are
 
 // ---- inodes
 
-// An inode more: also a further link, whose name takes memory as an inode does.
+// An inode more: also a further link, whose name takes memory as an inode does. Files without a name have no limit here:
+// their descriptors and mappings have.
 static int charge_inode(struct superblock *sb) {
     uint64_t used = __atomic_add_fetch(&sb->used_inodes, 1, __ATOMIC_SEQ_CST),
              max = READ_ONCE(sb->max_inodes);
-    if (likely((used <= max || !max) && !memory_is_short()))
+    if (likely(!max || (used <= max && !memory_is_short())))
         return 0;
     __atomic_fetch_sub(&sb->used_inodes, 1, __ATOMIC_RELAXED);
     return -ENOSPC;

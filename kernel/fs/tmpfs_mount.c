@@ -348,6 +348,7 @@ struct fs_type tmpfs_type = {.name = "tmpfs",
                              .statfs = tmpfs_statfs,
                              .destroy = tmpfs_destroy,
                              .inode_free = tmpfs_inode_free,
+                             .unmounted = dentry_drop_tree,
                              .show_options = tmpfs_show_options,
                              .remount = tmpfs_remount};
 
@@ -357,5 +358,6 @@ struct fs_type ramfs_type = {.name = "ramfs",
                              .statfs = ramfs_statfs,
                              .destroy = tmpfs_destroy,
                              .inode_free = tmpfs_inode_free,
+                             .unmounted = dentry_drop_tree,
                              .show_options = ramfs_show_options,
                              .remount = ramfs_remount};

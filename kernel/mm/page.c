@@ -13,6 +13,7 @@
 #include "core/panic.h"
 #include "core/spinlock.h"
 #include "lib/string.h"
+#include "upcalls.h"
 
 #define MAX_BANKS   8
 #define MAX_RANGES  64
@@ -32,7 +33,11 @@ struct page_cache {
     struct page *pages[CACHE_SIZE];
 };
 
-#define TIGHT_PART 8 // of the usable memory is left when it is tight
+#define SMALL_ORDER 3  // of blocks that are worth a program
+#define TIGHT_PART  8  // of the usable memory is left when it is tight
+#define LOW_PART    32 // is the reserve, within these bounds:
+#define LOW_MIN     96ul
+#define LOW_MAX     2048ul
 
 struct memory_bank memory_banks[MAX_BANKS];
 struct memory_level memory_level;
@@ -160,16 +165,46 @@ static struct page *take_block(unsigned int order) {
 
 // ---- a hart's own pages
 
+// How many pages must be left to others.
+static uint64_t floor_of(enum memory_class class) {
+    static const uint8_t shift[] = {
+        [MEMORY_USER] = 0, [MEMORY_ROOT] = 2, [MEMORY_INIT] = 3, [MEMORY_ALL] = 63};
+    return memory_level.low >> shift[class];
+}
+
+bool memory_is_above(enum memory_class class, uint64_t n) {
+    return READ_ONCE(memory_level.free) >= floor_of(class) + n;
+}
+
+// How many of the n pages the current thread may take; all, or one at a time from the reserve, so that nothing of it lies
+// about in a hart's cache for whoever comes next.
+static unsigned int allowed(unsigned int n) {
+    uint64_t free = READ_ONCE(memory_level.free);
+    if (likely(free >= memory_level.low + n))
+        return n;
+    return free > floor_of(memory_class());
+}
+
+// An allocation of 2^order pages has failed. Killing programs helps if there are few pages, not if those that there are
+// lie apart.
+static void __cold note_failure(unsigned int order) {
+    if (order <= SMALL_ORDER && !this_hart()->irq_depth && !memory_is_above(memory_class(), 2ul << order))
+        __atomic_fetch_or(&((struct arch_thread *)current)->work, WORK_MEMORY, __ATOMIC_RELAXED);
+}
+
 // In one piece if there is one; the lowest page goes out first.
 __attribute__((noinline)) static void cache_fill(struct page_cache *c) {
+    unsigned int want = allowed(BATCH);
+    if (!want)
+        return;
     spin_lock(&lock);
-    struct page *block = list_empty(&free_lists[0]) ? take_block(BATCH_ORDER) : NULL;
+    struct page *block = want == BATCH && list_empty(&free_lists[0]) ? take_block(BATCH_ORDER) : NULL;
     for (unsigned int i = BATCH; block && i-- > 0;) {
         block[i].order = 0;
         block[i].flags = 0;
         c->pages[c->count++] = &block[i];
     }
-    while (!block && c->count < BATCH) {
+    while (!block && c->count < want) {
         struct page *page = take_block(0);
         if (!page)
             break;
@@ -206,7 +241,8 @@ __attribute__((noinline)) static void cache_drain(struct page_cache *c) {
 }
 
 __attribute__((noinline)) static struct page *alloc_block(unsigned int order) {
-    if (order > PAGE_MAX_ORDER)
+    if (order > PAGE_MAX_ORDER ||
+        (!memory_is_above(MEMORY_USER, 1ul << order) && !memory_is_above(memory_class(), 1ul << order)))
         return NULL;
     unsigned long irq = spin_lock_irqsave(&lock);
     struct page *page = take_block(order);
@@ -234,8 +270,10 @@ static void clear_block(struct page *page, unsigned int order) {
 
 struct page *page_alloc(unsigned int order, unsigned int flags) {
     struct page *page = likely(order == 0) ? alloc_single() : alloc_block(order);
-    if (unlikely(!page))
+    if (unlikely(!page)) {
+        note_failure(order);
         return NULL;
+    }
     DEBUG_ASSERT(!(page->flags & PAGE_FREE) && page->order == order);
     __atomic_store_n(&page->refs, 1, __ATOMIC_RELAXED);
     page->flags = 0;
@@ -431,7 +469,9 @@ uint64_t memory_usable_pages(void) {
 }
 
 void memory_set_levels(void) {
-    memory_level.tight = memory_usable_pages() / TIGHT_PART;
+    uint64_t usable = memory_usable_pages();
+    memory_level.tight = usable / TIGHT_PART;
+    memory_level.low = MIN(MAX(usable / LOW_PART, LOW_MIN), LOW_MAX);
 }
 
 uint64_t memory_free_pages(void) {

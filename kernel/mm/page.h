@@ -26,7 +26,7 @@ struct page {
         struct list_head link; // free list, or its user's list
         struct {
             void *owner;         // PAGE_CACHE: the object whose content it is
-            unsigned long index; // PAGE_CACHE: its page number in it
+            unsigned long index; // PAGE_CACHE: its page number in it. PAGE_TABLE, a root: tables below it
         };
         uint64_t groups; // PAGE_TABLE: bit i: entries 8i..8i+7 may be in use (mm/pgtable.h)
     };
@@ -45,7 +45,8 @@ struct page {
 
 #define ALLOC_ZERO 1u // fill with zeros
 
-// 2^order contiguous pages aligned to their size, refs 1, flags 0. NULL if there is no memory.
+// 2^order contiguous pages aligned to their size, refs 1, flags 0. NULL if there is no memory; then the current thread has
+// WORK_MEMORY set, unless it is too large to be had by killing programs.
 struct page *__must_check page_alloc(unsigned int order, unsigned int flags);
 // Fills a page with zeros (direct-map address), and copies one.
 void page_clear(void *to);
@@ -132,6 +133,13 @@ enum memory_kind {
 };
 void memory_account(enum memory_kind kind, long pages); // per-hart counters, cheap
 void memory_get_stats(struct memory_stats *out);
+// Whose an allocation is, by what of the reserve is left to others. (upcalls.h: memory_class())
+enum memory_class {
+    MEMORY_USER, // all of it
+    MEMORY_ROOT, // a quarter: an administrator's shell starts, looks and removes
+    MEMORY_INIT, // an eighth
+    MEMORY_ALL,  // nothing: who is about to end, and so gives memory back; and the kernel itself
+};
 // Pages of RAM in all, and those free now (cheap, a little out of date).
 uint64_t memory_total_pages(void);
 uint64_t memory_free_pages(void);
@@ -144,12 +152,15 @@ uint64_t memory_usable_pages(void);
 struct memory_level {
     uint64_t free;  // [page.c's lock] pages in the free lists and untouched; read without
     uint64_t tight; // [I] after memory_set_levels()
+    uint64_t low;   // [I] too: the reserve. Only those that memory_class() favours get of these
 };
 extern struct memory_level memory_level;
-// `privileged` may go on for half of it.
+// The privileged may go on into the reserve, so far that their other allocations have had somebody killed before.
 static inline bool memory_is_tight(bool privileged) {
-    return READ_ONCE(memory_level.free) < memory_level.tight >> privileged;
+    return READ_ONCE(memory_level.free) < (privileged ? memory_level.low / 8 : memory_level.tight);
 }
+// True if one of the class may take n pages and leave what is kept back for others.
+bool memory_is_above(enum memory_class class, uint64_t n);
 // Sets what is kept back, by the memory that is usable now: once the archives are unpacked.
 void memory_set_levels(void);
 

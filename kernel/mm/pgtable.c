@@ -57,7 +57,7 @@ __attribute__((noinline)) static pte_t *table_new(void) {
     if (!page)
         return NULL;
     page->flags = PAGE_TABLE;
-    page->groups = 0;
+    page->groups = page->index = 0;
     memory_account(MEM_PAGE_TABLES, 1);
     return page_address(page);
 }
@@ -108,10 +108,11 @@ pte_t *pt_find(pte_t *root, unsigned long va) {
 }
 
 // Fills entry `index` of `table` with a new table. False: no memory.
-__attribute__((noinline)) static bool extend(pte_t *table, unsigned int index) {
+__attribute__((noinline)) static bool extend(pte_t *root, pte_t *table, unsigned int index) {
     pte_t *new = table_alloc();
     if (!new)
         return false;
+    descriptor(root)->index++;
     descriptor(table)->groups |= group_bit(index);
     table[index] = pte_make(virt_to_phys(new), PTE_V);
     return true;
@@ -119,10 +120,10 @@ __attribute__((noinline)) static bool extend(pte_t *table, unsigned int index) {
 
 pte_t *pt_make(pte_t *root, unsigned long va) {
     unsigned int i2 = index_of(va, 2), i1 = index_of(va, 1), i0 = index_of(va, 0);
-    if (unlikely(!root[i2]) && !extend(root, i2))
+    if (unlikely(!root[i2]) && !extend(root, root, i2))
         return NULL;
     pte_t *l1 = table_of(root[i2]);
-    if (unlikely(!l1[i1]) && !extend(l1, i1))
+    if (unlikely(!l1[i1]) && !extend(root, l1, i1))
         return NULL;
     below(l1[i1])->groups |= group_bit(i0);
     return &table_of(l1[i1])[i0];
@@ -217,8 +218,10 @@ void pt_trim(pte_t *root, unsigned long start, unsigned long end, struct list_he
         unsigned long stop = MIN(end, ALIGN_DOWN(start, PT_SPAN) + PT_SPAN);
         if (l1[i1] && trim_lowest(table_of(l1[i1]), start, stop)) {
             unhook(l1, i1, freed);
+            descriptor(root)->index--;
             if (drop_group(l1, i1)) {
                 unhook(root, i2, freed);
+                descriptor(root)->index--;
                 drop_group(root, i2);
             }
         }
@@ -275,5 +278,6 @@ static void drop_l1(pte_t pte, void (*pause)(void)) {
 
 void pt_destroy(pte_t *root, void (*pause)(void)) {
     empty_table(root, descriptor(root), drop_l1, pause);
+    descriptor(root)->index = 0;
     root_free(root);
 }

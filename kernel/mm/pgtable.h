@@ -17,6 +17,10 @@
 
 // A root whose upper half is the kernel's. NULL: no memory.
 pte_t *__must_check pt_create(void);
+// How many tables it has, itself included.
+static inline unsigned long pt_count(const pte_t *root) {
+    return phys_to_page((paddr_t)root - DIRECT_BASE)->index + 1;
+}
 // Drops the references of all leaves and frees the tables. No hart may use it any more. Calls `pause`, which may
 // sleep, after each table.
 void pt_destroy(pte_t *root, void (*pause)(void));

@@ -11,6 +11,7 @@
 #include "fs/tty.h"
 #include "lib/string.h"
 #include "proc/futex.h"
+#include "proc/oom.h"
 #include "proc/posix_timer.h"
 #include "proc/process.h"
 #include "upcalls.h"
@@ -227,6 +228,7 @@ void process_exit_thread(int status) {
         signal_flush_process(p);
     }
     struct cred *cred = leave_process(t);
+    oom_process_left(p);
     irq_disable(); // interrupts look at these
     t->process = NULL;
     t->cred = NULL;

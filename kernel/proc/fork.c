@@ -126,6 +126,7 @@ static int copy_process(struct birth *b) {
     b->process = p;
     memcpy(p->limits, parent->limits, sizeof(p->limits));
     p->oom_score_adj = parent->oom_score_adj;
+    p->oom_score_adj_min = parent->oom_score_adj_min;
     p->personality = READ_ONCE(parent->personality);
     p->exit_signal = b->request->exit_signal;
     p->start_time = clock_monotonic();

@@ -87,11 +87,12 @@ struct process {
     unsigned long child_faults, child_switches[2]; // [p]
     long peak_rss, child_peak_rss;                 // [p] pages
 
-    bool child_subreaper, execed;  // [a]
-    int oom_score_adj;             // [a] kept for /proc
-    unsigned int personality;      // [a] personality(2); only ADDR_NO_RANDOMIZE has an effect
-    char last_name[16];            // [p] of the thread that ended last
-    struct process_timers *timers; // proc/posix_timer.h; NULL: none was ever set
+    bool child_subreaper, execed;         // [a]
+    int oom_score_adj, oom_score_adj_min; // [a] proc/oom.h; what it may be lowered to without privilege
+    bool oom_skip;                        // [oom_lock] it was killed for memory and did not end
+    unsigned int personality;             // [a] personality(2); only ADDR_NO_RANDOMIZE has an effect
+    char last_name[16];                   // [p] of the thread that ended last
+    struct process_timers *timers;        // proc/posix_timer.h; NULL: none was ever set
 };
 
 extern struct spinlock process_lock;

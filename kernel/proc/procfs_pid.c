@@ -11,11 +11,15 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "core/panic.h"
+#include "proc/oom.h"
 #include "proc/procfs_pid.h"
 #include "vm/vmspace.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
+
+#define OLD_ADJ_NEVER 17 // oom_adj
+#define OLD_ADJ_MAX   15
 
 enum pid_where { IN_PROCESS = 1, IN_THREAD = 2, IN_BOTH = 3 };
 
@@ -412,12 +416,6 @@ static int show_mountinfo(struct seq_buf *s, struct pid_node *n) {
     return proc_show_mountinfo(s);
 }
 
-static int show_zero(struct seq_buf *s, struct pid_node *n) {
-    (void)n;
-    seq_puts(s, "0\n");
-    return 0;
-}
-
 static int show_wchan(struct seq_buf *s, struct pid_node *n) {
     (void)n;
     seq_puts(s, "0");
@@ -437,23 +435,56 @@ static ssize_t store_comm(struct pid_node *n, const char *text, size_t size) {
     return mine ? (ssize_t)size : -EINVAL;
 }
 
-static ssize_t store_oom_score_adj(struct pid_node *n, const char *text, size_t size) {
-    int value = 0, sign = 1;
-    const char *s = text;
-    if (*s == '-') {
-        sign = -1;
-        s++;
-    }
+// A number of [-limit, limit] alone on its line.
+static int parse_signed(const char *s, int limit, int *out) {
+    int value = 0, sign = *s == '-' ? -1 : 1;
+    s += *s == '-';
     if (*s < '0' || *s > '9')
         return -EINVAL;
-    while (*s >= '0' && *s <= '9' && value <= 1000)
+    while (*s >= '0' && *s <= '9' && value <= limit)
         value = value * 10 + *s++ - '0';
-    if (value > 1000 || (*s && *s != '\n'))
-        return -EINVAL;
-    if (sign * value < n->process->oom_score_adj && !cred_capable(current->cred, CAP_SYS_RESOURCE))
+    *out = sign * value;
+    return value > limit || (*s && *s != '\n') ? -EINVAL : 0;
+}
+
+// Privilege sets how far it may be lowered without.
+static int set_oom_score_adj(struct process *p, int value) {
+    bool may = cred_capable(current->cred, CAP_SYS_RESOURCE);
+    if (value < p->oom_score_adj_min && !may)
         return -EACCES;
-    n->process->oom_score_adj = sign * value;
-    return size;
+    p->oom_score_adj = value;
+    if (may)
+        p->oom_score_adj_min = value;
+    return 0;
+}
+
+static ssize_t store_oom_score_adj(struct pid_node *n, const char *text, size_t size) {
+    int value, err = parse_signed(text, OOM_ADJ_MAX, &value);
+    if (!err)
+        err = set_oom_score_adj(n->process, value);
+    return err ? err : (ssize_t)size;
+}
+
+// The older scale of the same: -17 to 15.
+static ssize_t store_oom_adj(struct pid_node *n, const char *text, size_t size) {
+    int value, err = parse_signed(text, OLD_ADJ_NEVER, &value);
+    if (!err && value > OLD_ADJ_MAX)
+        err = -EINVAL;
+    if (!err)
+        err = set_oom_score_adj(n->process,
+                                value == OLD_ADJ_MAX ? OOM_ADJ_MAX : value * OOM_ADJ_MAX / OLD_ADJ_NEVER);
+    return err ? err : (ssize_t)size;
+}
+
+static int show_oom_adj(struct seq_buf *s, struct pid_node *n) {
+    int adj = READ_ONCE(n->process->oom_score_adj);
+    seq_printf(s, "%d\n", adj == OOM_ADJ_MAX ? OLD_ADJ_MAX : adj * OLD_ADJ_NEVER / OOM_ADJ_MAX);
+    return 0;
+}
+
+static int show_oom_score(struct seq_buf *s, struct pid_node *n) {
+    seq_printf(s, "%ld\n", oom_score(n->process));
+    return 0;
 }
 
 static int show_personality(struct seq_buf *s, struct pid_node *n) {
@@ -500,7 +531,12 @@ static const struct pid_file files[] = {
     FILE_("mounts", 0444, show_mounts),
     FILE_("mountinfo", 0444, show_mountinfo),
     FILE_("wchan", 0444, show_wchan),
-    FILE_("oom_score", 0444, show_zero),
+    FILE_("oom_score", 0444, show_oom_score),
+    {.name = "oom_adj",
+     .mode = S_IFREG | 0644,
+     .where = IN_BOTH,
+     .show = show_oom_adj,
+     .store = store_oom_adj},
     {.name = "oom_score_adj",
      .mode = S_IFREG | 0644,
      .where = IN_BOTH,

@@ -8,6 +8,7 @@
 #include "core/printk.h"
 #include "fs/file.h"
 #include "proc/posix_timer.h"
+#include "proc/oom.h"
 #include "proc/process.h"
 #include "proc/signal.h"
 #include "upcalls.h"
@@ -215,7 +216,10 @@ static void deliver(struct trap_frame *f) {
 
 void user_return_work(struct trap_frame *frame) {
     unsigned int work;
-    while ((work = READ_ONCE(current->arch.work)) & (WORK_SIGNAL | WORK_RESCHED | WORK_CPU_TIMERS)) {
+    const unsigned int mine = WORK_SIGNAL | WORK_RESCHED | WORK_CPU_TIMERS | WORK_MEMORY;
+    while ((work = READ_ONCE(current->arch.work)) & mine) {
+        if (work & WORK_MEMORY)
+            oom_settle_call(frame);
         if (work & WORK_RESCHED)
             schedule();
         if (work & WORK_CPU_TIMERS)
@@ -270,7 +274,7 @@ void signal_fault(struct trap_frame *frame, int sig, int code, unsigned long add
     info.si_addr = (void *)addr;
     bool unhandled = signal_ignored_by(p, sig) || signal_has_default_locked(p, sig) ||
                      current->sig_blocked & SIGNAL_BIT(sig);
-    if (unhandled && fault_log_allowed())
+    if (unhandled && sig != SIGKILL && fault_log_allowed())
         log_fault(frame, sig, code, addr);
     signal_force(&info);
 }

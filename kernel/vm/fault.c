@@ -9,7 +9,6 @@
 // right, and drop their own old translation.
 #include "arch/riscv/cpu.h"
 #include "core/panic.h"
-#include "core/printk.h"
 #include "lib/string.h"
 #include "sched/thread.h"
 #include "upcalls.h"
@@ -99,31 +98,23 @@ static struct page *private_copy(struct vm_area *a, const struct page *from) {
     return page;
 }
 
-static int out_of_memory(int *code) {
-    char who[64];
-    process_describe(who, sizeof(who));
-    pr_err("out of memory: %s is killed", who);
-    *code = SI_KERNEL;
-    return SIGKILL;
-}
-
 static int no_page(const struct page *error, int *code) {
     if (PTR_ERR(error) == -ENOMEM)
-        return out_of_memory(code);
+        return -ENOMEM;
     *code = BUS_ADRERR;
     return SIGBUS;
 }
 
 // ---- absent pages
 
-static int fault_anonymous(struct vm_area *a, pte_t *pte, bool write, int *code) {
+static int fault_anonymous(struct vm_area *a, pte_t *pte, bool write) {
     if (!write) {
         *pte = pte_make(page_to_phys(vm_zero_page), rights(a->prot) | PTE_SPECIAL);
         return 0;
     }
     struct page *page = private_copy(a, NULL);
     if (!page)
-        return out_of_memory(code);
+        return -ENOMEM;
     set_entry(a, pte, page, true);
     return 0;
 }
@@ -170,7 +161,7 @@ static int fault_backed(struct vmspace *vm, struct vm_area *a, unsigned long add
         struct page *copy = private_copy(a, page);
         page_put(page);
         if (!copy)
-            return out_of_memory(code);
+            return -ENOMEM;
         set_entry(a, pte, copy, true);
         return 0;
     }
@@ -199,8 +190,7 @@ static int fault_shared_write(struct vmspace *vm, struct vm_area *a, unsigned lo
     return 0;
 }
 
-static int fault_private_write(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte,
-                               int *code) {
+static int fault_private_write(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte) {
     bool zeros = *pte & PTE_SPECIAL;
     struct page *old = zeros ? NULL : phys_to_page(pte_phys(*pte));
     if (old && old->flags & PAGE_ANON && __atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1) {
@@ -210,7 +200,7 @@ static int fault_private_write(struct vmspace *vm, struct vm_area *a, unsigned l
     }
     struct page *page = private_copy(a, old);
     if (!page)
-        return out_of_memory(code);
+        return -ENOMEM;
     *pte = 0;
     vm_flush(vm, addr,
              addr + PAGE_SIZE); // no hart may see the old page once it is somebody else's, or differs
@@ -244,6 +234,8 @@ int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *cod
     *code = SEGV_MAPERR;
     if (!a)
         return SIGSEGV;
+    if (unlikely(vm->reaped)) // the thread is about to end; until then it must not see what is left
+        return -ENOMEM;
     unsigned int allowed = a->prot | (a->prot & PROT_WRITE ? PROT_READ : 0);
     *code = SEGV_ACCERR;
     if (!(allowed & access))
@@ -251,7 +243,7 @@ int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *cod
     addr = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE);
     pte_t *pte = pt_make(vm->root, addr);
     if (unlikely(!pte))
-        return out_of_memory(code);
+        return -ENOMEM;
     bool write = access == PROT_WRITE;
     if (!*pte) {
         if (a->backing)
@@ -260,11 +252,11 @@ int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *cod
             *pte = pte_make(a->special[area_page_index(a, addr)], rights(a->prot) | PTE_SPECIAL);
             return 0;
         }
-        return fault_anonymous(a, pte, write, code);
+        return fault_anonymous(a, pte, write);
     }
     if (write && !(*pte & PTE_W)) {
         if (area_is_private(a))
-            return fault_private_write(vm, a, addr, pte, code);
+            return fault_private_write(vm, a, addr, pte);
         return fault_shared_write(vm, a, addr, pte, code);
     }
     if (!(*pte & PTE_A)) {
@@ -281,21 +273,36 @@ int vm_fault(unsigned long addr, int access, int *code) {
     *code = SEGV_MAPERR;
     if (unlikely(!vm))
         return SIGSEGV;
-    mutex_lock(&vm->lock);
-    int sig = vm_fault_locked(vm, addr, access, code);
-    mutex_unlock(&vm->lock);
     current->min_faults++;
-    return sig;
+    for (;;) {
+        mutex_lock(&vm->lock);
+        int sig = vm_fault_locked(vm, addr, access, code);
+        mutex_unlock(&vm->lock);
+        if (likely(sig >= 0))
+            return sig;
+        if (memory_make_room()) {
+            *code = SI_KERNEL;
+            return SIGKILL;
+        }
+    }
 }
 
 // ---- other ways to a page
 
-// The page of addr for kernel access through the direct map, brought in where needed. NULL: no access.
+// The page of addr for kernel access through the direct map, brought in where needed. NULL: no access. vm->lock is held,
+// but given up for a while where memory has run out.
 static char *reach(struct vmspace *vm, unsigned long addr, bool write) {
-    int code;
+    int code, fault;
     pte_t *pte = pt_find(vm->root, addr);
     if (!pte || !(*pte & (write ? PTE_W : PTE_R))) {
-        if (vm_fault_locked(vm, addr, write ? PROT_WRITE : PROT_READ, &code))
+        while ((fault = vm_fault_locked(vm, addr, write ? PROT_WRITE : PROT_READ, &code)) == -ENOMEM) {
+            mutex_unlock(&vm->lock);
+            int err = memory_make_room();
+            mutex_lock(&vm->lock);
+            if (err)
+                break;
+        }
+        if (fault)
             return NULL;
         pte = pt_find(vm->root, addr);
     }

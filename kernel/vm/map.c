@@ -164,21 +164,26 @@ static int populate_page(struct vmspace *vm, unsigned long addr, unsigned int ac
     pte_t *pte = pt_find(vm->root, addr);
     if (pte && *pte & wanted)
         return 0;
-    return vm_fault_locked(vm, addr, access, &code) ? -EFAULT : 0;
+    int fault = vm_fault_locked(vm, addr, access, &code);
+    return fault == -ENOMEM ? -EAGAIN : fault ? -EFAULT : 0;
 }
 
 // The lock is let go between pages, so that others' faults do not wait for all of them.
 int vm_populate(struct vmspace *vm, unsigned long addr, unsigned long length, unsigned int access) {
     unsigned long end = addr + page_up(length);
     int err = 0;
-    for (; addr < end && !err; addr += PAGE_SIZE) {
+    while (addr < end && !err) {
         mutex_lock(&vm->lock);
         err = populate_page(vm, addr, access);
         vm_unlock(vm);
+        if (err != -EAGAIN)
+            addr += PAGE_SIZE;
+        else if (!memory_make_room())
+            err = 0;
         if (!err)
             err = cond_resched_killable();
     }
-    return err;
+    return err == -EAGAIN ? -EFAULT : err;
 }
 
 // ---- mprotect

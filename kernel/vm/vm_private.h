@@ -89,7 +89,8 @@ long vm_map_locked(struct vmspace *vm, const struct vm_map_args *m, const paddr_
 
 // Gives an entry that is not empty the area's rights.
 void vm_rewrite_entry(const struct vm_area *a, pte_t *pte);
-// Brings the page of addr in for this access. 0, or the signal with *code set.
+// Brings the page of addr in for this access. 0, the signal with *code set, or -ENOMEM: memory_make_room(), without the
+// lock, and try again.
 int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *code);
 extern struct page *vm_zero_page;
 // True if harts set the accessed bit of entries, as far as is known.

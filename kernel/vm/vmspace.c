@@ -50,6 +50,33 @@ void vmspace_put(struct vmspace *vm) {
     slab_free(vmspace_cache, vm);
 }
 
+// ---- when memory has run out
+
+unsigned long vm_table_pages(const struct vmspace *vm) {
+    return pt_count(vm->root);
+}
+
+unsigned long vm_footprint(const struct vmspace *vm) {
+    long pages = READ_ONCE(vm->rss_anon) + READ_ONCE(vm->rss_file);
+    return (pages > 0 ? (unsigned long)pages : 0) + vm_table_pages(vm) +
+           READ_ONCE(vm->area_count) * sizeof(struct vm_area) / PAGE_SIZE;
+}
+
+void vm_reap(struct vmspace *vm) {
+    struct gather g;
+    struct vm_area *a;
+    mutex_lock(&vm->lock);
+    vm->reaped = true;
+    gather_init(&g, vm);
+    RB_FOREACH (a, vm_area_tree, &vm->areas) {
+        if (area_is_private(a) && !(a->flags & VM_SPECIAL))
+            vm_zap(&g, a->start, a->end, false);
+        cond_resched();
+    }
+    gather_finish(&g);
+    mutex_unlock(&vm->lock);
+}
+
 // ---- switching
 
 // A hart is in active_harts from before it loads the page table until it has loaded another. Interrupts are

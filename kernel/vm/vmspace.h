@@ -90,6 +90,7 @@ struct vmspace {
     long rss_anon, rss_file, rss_peak;                    // [lock] pages
     unsigned int new_flags;  // [lock] flags of areas to come: MAP_LOCKED after mlockall(MCL_FUTURE)
     unsigned int membarrier; // [a] what was registered for (sys/memory.c)
+    bool reaped;             // [lock] vm_reap() has been here: who still uses it is to end
     struct file *exe_file;   // [lock] /proc/PID/exe, a reference
     unsigned long auxv[64];  // [I]
     unsigned long vdso;      // [I] address of the vDSO
@@ -102,6 +103,11 @@ struct vmspace *__must_check vmspace_fork(struct vmspace *old);
 void vmspace_get(struct vmspace *vm);
 // The last reference frees everything; then no hart has it active. May sleep.
 void vmspace_put(struct vmspace *vm);
+// Pages that go with it: its own and files' that it maps, its page tables, its areas. Page tables alone. Read without locks.
+unsigned long vm_footprint(const struct vmspace *vm);
+unsigned long vm_table_pages(const struct vmspace *vm);
+// Takes its private pages away, as its programs are being killed and it takes them long; they fault no more in.
+void vm_reap(struct vmspace *vm);
 // Makes it the current thread's and this hart's (NULL: the kernel's). References are the caller's: the
 // thread's to the old one is to be dropped, that to the new one becomes the thread's. sched calls
 // vmspace_activate() at each switch.

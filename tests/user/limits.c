@@ -139,3 +139,43 @@ TEST(ramfs_has_no_limits_and_ignores_options) {
     CHECK(mount("", "m", NULL, MS_REMOUNT, "size=4k") == 0);
     CHECK(umount("m") == 0);
 }
+
+static long free_pages(void) {
+    return strtol(strstr(slurp("/proc/meminfo"), "MemFree:") + 8, NULL, 10) / 4;
+}
+
+TEST(memory_of_a_tmpfs_comes_back_when_it_is_unmounted) {
+    char name[64], block[256 * 1024] = {1};
+    long before = free_pages();
+    mount_new("tmpfs", NULL);
+    CHECK(mkdir("m/a", 0700) == 0 && mkdir("m/a/b", 0700) == 0);
+    for (int i = 0; i < 32; i++) {
+        snprintf(name, sizeof(name), i % 2 ? "m/a/b/%d" : "m/a/%d", i);
+        int fd = open(name, O_CREAT | O_WRONLY, 0600);
+        CHECK(fd >= 0 && write(fd, block, sizeof(block)) == sizeof(block) && close(fd) == 0);
+    }
+    CHECK(mkdir("m2", 0700) == 0 && mount("m/a", "m2", NULL, MS_BIND, NULL) == 0 && umount("m") == 0);
+    CHECK(access("m2/b/1", F_OK) == 0 && free_pages() < before - 32 * 64);
+    CHECK(umount("m2") == 0 && free_pages() > before - 64);
+}
+
+// ---- out of memory
+
+TEST(oom_score_follows_what_a_process_has_and_its_adjustment) {
+    size_t n = 64 << 20;
+    long before = strtol(slurp("/proc/self/oom_score"), NULL, 10);
+    CHECK(before >= 666 && before < 700);
+    char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    CHECK(p != MAP_FAILED && strtol(slurp("/proc/self/oom_score"), NULL, 10) > before + 20);
+    int fd = open("/proc/self/oom_score_adj", O_RDWR);
+    CHECK(fd >= 0 && write(fd, "1000\n", 5) == 5 && strtol(slurp("/proc/self/oom_score"), NULL, 10) > 1333);
+    CHECK(strtol(slurp("/proc/self/oom_adj"), NULL, 10) == 15);
+    CHECK(write(fd, "-1000", 5) == 5 && strtol(slurp("/proc/self/oom_score"), NULL, 10) == 0);
+    CHECK(strtol(slurp("/proc/self/oom_adj"), NULL, 10) == -17);
+    CHECK_ERRNO(write(fd, "1001", 4), EINVAL);
+    CHECK_ERRNO(write(fd, "x", 1), EINVAL);
+    CHECK(write(fd, "-500", 4) == 4);
+    CHECK(setuid(1000) == 0); // what the privileged set is as low as others may go
+    CHECK(write(fd, "300", 3) == 3 && write(fd, "-500", 4) == 4);
+    CHECK_ERRNO(write(fd, "-501", 4), EACCES);
+}
