@@ -131,8 +131,10 @@ static void prepare_switch(struct run_queue *rq, struct thread *prev, struct thr
         prev->switches_involuntary++;
     else
         prev->switches_voluntary++;
-    if (hart_count > 1)
+    if (hart_count > 1) {
         update_idle(hart, prev, next);
+        kstack_catch_up(hart);
+    }
     if ((void *)next->vm != hart->vmspace)
         vmspace_activate(next);
 }

@@ -238,3 +238,28 @@ TEST(memory_of_a_set_id_program_is_nobodys_while_it_is_executed) {
         nobody_sees_the_secret_of(pid);
     }
 }
+
+// ---- the ends of many
+
+// Giving a kernel stack back tells all harts; not once for each.
+TEST(the_ends_of_many_processes_do_not_wait_for_each_other) {
+    enum { COUNT = 300 };
+    struct timespec a, b;
+    pid_t group = 0;
+    for (int i = 0; i < COUNT; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            setpgid(0, group);
+            for (;;)
+                pause();
+        }
+        CHECK(pid > 0 && setpgid(pid, group) == 0);
+        group = group ? group : pid;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    CHECK(kill(-group, SIGKILL) == 0);
+    for (int i = 0; i < COUNT; i++)
+        CHECK(waitpid(-group, NULL, 0) > 0);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    CHECK(b.tv_sec - a.tv_sec < 3);
+}

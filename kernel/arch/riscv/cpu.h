@@ -44,19 +44,29 @@ struct arch_thread {
 struct run_queue;
 
 struct hart {
-    unsigned int id;          // [I] dense index, 0..hart_count-1; 0 booted
-    unsigned long hartid;     // [I] the firmware's number
-    struct thread *idle;      // [I]
-    struct run_queue *queue;  // [I] sched/runqueue.h
-    unsigned int ipi_defer;   // >0: interrupts to other harts wait (sched_defer_interrupts())
-    uint64_t ipi_pending;     // those that wait: bit = dense index
-    struct thread *fpu_owner; // whose FP state the registers hold
-    void *vmspace;            // whose page table satp holds (struct vmspace *), NULL: kernel's
-    unsigned int irq_depth;   // >0 inside an interrupt handler
-    bool online;              // [a]
+    unsigned int id;           // [I] dense index, 0..hart_count-1; 0 booted
+    unsigned long hartid;      // [I] the firmware's number
+    struct thread *idle;       // [I]
+    struct run_queue *queue;   // [I] sched/runqueue.h
+    unsigned int ipi_defer;    // >0: interrupts to other harts wait (sched_defer_interrupts())
+    uint64_t ipi_pending;      // those that wait: bit = dense index
+    struct thread *fpu_owner;  // whose FP state the registers hold
+    void *vmspace;             // whose page table satp holds (struct vmspace *), NULL: kernel's
+    unsigned int irq_depth;    // >0 inside an interrupt handler
+    bool online;               // [a]
+    unsigned int kstack_epoch; // what it has caught up with (kstack_catch_up())
 };
 
 extern struct hart harts[MAX_HARTS];
+
+// Before `hart`, this hart, uses kernel stacks that others may have mapped: forgets that they were not
+// (mm/kstack.c). Interrupts are disabled.
+extern unsigned int kstack_epoch; // [a] how often one was mapped
+void kstack_catch_up_slow(struct hart *hart);
+static inline void kstack_catch_up(struct hart *hart) {
+    if (unlikely(__atomic_load_n(&kstack_epoch, __ATOMIC_RELAXED) != hart->kstack_epoch))
+        kstack_catch_up_slow(hart);
+}
 extern unsigned int hart_count;          // harts online or coming, fixed after the device tree is read
 extern unsigned long timebase_frequency; // rdtime ticks a second, from the device tree
 

@@ -66,7 +66,9 @@ void arch_copy_kernel_mappings(pte_t *root);
 // Maps [pa, pa+size) of device registers. Early boot and drivers' probing only. NULL if out of room.
 volatile void *arch_ioremap(paddr_t pa, size_t size);
 // A kernel stack with a guard page below: returns its lowest address, NULL if no memory. Freed ones are
-// cached, a few a hart.
+// kept, some of them. The caller's hart can use it; others see kstack_catch_up().
 void *kstack_alloc(void);
 void kstack_free(void *stack);
+// Is this address in a kernel stack that is mapped now?
+bool kstack_is_mapped(unsigned long addr);
 #endif

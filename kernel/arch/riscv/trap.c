@@ -109,10 +109,18 @@ static bool fixup(struct trap_frame *f) {
     return true;
 }
 
+// This hart remembers that another thread's stack was not mapped. (Of its own it never does: kstack_catch_up().)
+static bool is_stale(const struct trap_frame *f) {
+    if (!is_page_fault(f->cause) || f->cause == FETCH_FAULT || !kstack_is_mapped(f->badaddr))
+        return false;
+    local_sfence_page(f->badaddr);
+    return true;
+}
+
 void trap_kernel(struct trap_frame *f) {
     if (f->cause & CAUSE_INTERRUPT)
         interrupt(f->cause);
-    else if (!fixup(f))
+    else if (!fixup(f) && !is_stale(f))
         panic_trap(f);
 }
 
