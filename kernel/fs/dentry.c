@@ -189,6 +189,28 @@ void dentry_drop_tree(struct dentry *d) {
     }
 }
 
+void dentry_forget(struct dentry *d) {
+    struct dentry *parent = d->parent;
+    spin_lock(&parent->lock);
+    bool was = d->in_tree;
+    if (was) {
+        RB_REMOVE(dentry_tree, &parent->children, d);
+        parent->child_count--;
+        d->in_tree = false;
+    }
+    spin_unlock(&parent->lock);
+    if (was)
+        dentry_put(d);
+}
+
+bool dentry_is_below(const struct dentry *d, const struct dentry *above) {
+    spin_lock(&tree_lock);
+    while (d != above && d->parent != d)
+        d = d->parent;
+    spin_unlock(&tree_lock);
+    return d == above;
+}
+
 struct dentry *dentry_get_parent(struct dentry *d) {
     spin_lock(&tree_lock);
     struct dentry *parent = d->parent;

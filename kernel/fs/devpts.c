@@ -135,6 +135,7 @@ static void devpts_inode_free(struct inode *inode) {
 
 static struct fs_type devpts_type = {.name = "devpts",
                                      .nodev = true,
+                                     .shared = true,
                                      .mount = devpts_mount,
                                      .statfs = devpts_statfs,
                                      .inode_free = devpts_inode_free};

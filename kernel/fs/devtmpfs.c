@@ -31,6 +31,8 @@ static struct dentry *devtmpfs_mount(const struct fs_type *type, const char *sou
 
 static struct fs_type devtmpfs_type = {.name = "devtmpfs",
                                        .nodev = true,
+                                       .shared = true,
+                                       .once = true,
                                        .mount = devtmpfs_mount,
                                        .statfs = tmpfs_statfs,
                                        .destroy = tmpfs_destroy,

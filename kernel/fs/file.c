@@ -69,6 +69,8 @@ void file_put(struct file *f) {
         file_locks_release(f);
     if (f->ops && f->ops->release)
         f->ops->release(f);
+    if (f->counted)
+        mount_end_writing(f->path.mount);
     if (f->path.dentry)
         path_put(&f->path);
     else if (f->inode)
@@ -141,7 +143,13 @@ struct file *file_open_path(const struct path *path, int flags) {
         f->ops = &path_ops;
         return f;
     }
-    int err = open_special(inode, f);
+    int err = 0;
+    if (S_ISREG(inode->mode) && (flags & O_ACCMODE) != O_RDONLY) {
+        err = mount_begin_writing(path->mount);
+        f->counted = !err;
+    }
+    if (!err)
+        err = open_special(inode, f);
     if (!err)
         return f;
     f->ops = NULL;

@@ -49,6 +49,7 @@ struct file {
     struct cred *cred;            // opener's
     int owner;                    // F_SETOWN
     struct list_head epoll_links; // fs/epoll.c
+    bool counted;                 // [I] it is one of its mount's `writers`
     struct spinlock epoll_lock;
 };
 

@@ -28,6 +28,7 @@ static void enter_root(void) {
     spin_init(&context.lock);
     context.root = context.cwd = root;
     path_get(&root);
+    fs_context_list(&context);
     current->fs = &context;
 }
 

@@ -133,7 +133,7 @@ struct dentry {
     struct dentry_tree children; // [lock]
     struct spinlock lock;
     unsigned int child_count; // [lock]
-    struct mount *mounted;    // [mounts] a mount on top of it, NULL: none. Read without.
+    unsigned int mounted;     // [mounts] mounts on top of it, in whatever mount. Read without.
     bool dead;                // [parent->lock] its name has gone
     bool in_tree;             // [parent->lock] in parent's children
     bool pseudo;      // [I] of a pipe or another file that never had a place: path_name() gives a word
@@ -148,6 +148,8 @@ struct superblock {
     uint64_t max_pages, used_pages, max_inodes, used_inodes; // [a] limits, 0: none (tmpfs)
     uint64_t archive_pages; // [a] of files that borrow from an archive (tmpfs)
     ino_t next_ino;         // [a]
+    unsigned int flags;     // mount_mutex: MS_RDONLY. Read without.
+    unsigned int writers;   // [a] files open for writing
     void *private_data;
     unsigned int mounts; // [a] of it
     struct refcount refs;
@@ -157,6 +159,8 @@ struct fs_type {
     const char *name; // as in mount(2) and /proc/filesystems
     bool nodev;
     bool fixed_names; // see vfs_has_fixed_names()
+    bool shared;      // all mounts show one superblock; whether it is read-only is then each mount's own
+    bool once;        // it is not laid over itself: -EBUSY
     // A root dentry (referenced) on a new or shared superblock. `options`: as the mount call's data, may be
     // NULL.
     struct dentry *(*mount)(const struct fs_type *type, const char *source, const char *options);
@@ -174,17 +178,25 @@ struct kstatfs {
     uint64_t type, bsize, blocks, bfree, files, ffree, flags;
 };
 
+// Locks: see mount.c.
 struct mount {
-    struct list_head link; // all mounts, in order of mounting
+    struct list_head link;     // [t] [mounts] all mounts, in order of mounting
+    struct list_head children; // [t] [mounts] what is mounted on places in this one
+    struct list_head sibling;  // [t] [mounts] in the parent's children
     struct refcount refs;
-    struct mount *parent;      // NULL: the root
-    struct dentry *mountpoint; // in parent
-    struct dentry *root;
-    struct superblock *sb;
-    unsigned int flags; // MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, ...
-    int id;
-    char source[64];
-    bool attached; // [mounts] in the list
+    struct mount *parent;      // [t] [mounts] referenced; NULL: the root of all, or taken away
+    struct dentry *mountpoint; // [t] [mounts] in parent; referenced
+    struct dentry *root;       // [I]
+    struct superblock *sb;     // [I]
+    char *source;              // [I] kmalloc'ed
+    unsigned int flags;        // [t] MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, ...; read without
+    unsigned int writers;      // [a] files open for writing
+    unsigned int visits;       // [mounts] how often a walk came here from its place
+    unsigned int expires; // [t] not 0: MNT_EXPIRE was asked for, and `visits` at the next time if nobody came
+    int id;               // [I] once listed
+    bool attached;        // [t] [mounts] in the list
+    bool unbindable;      // [t]
+    struct mount *copy;   // [t] mount_change.c
 };
 
 void fs_type_register(struct fs_type *type);
@@ -235,6 +247,10 @@ bool dentry_insert_new(struct dentry *d);
 void dentry_remove(struct dentry *d);
 // Takes all names out of the tree that d, which nobody can reach any more, is in.
 void dentry_drop_tree(struct dentry *d);
+// Takes d out of the tree, if it is there, without a word about its name: of a file system that makes names at need.
+void dentry_forget(struct dentry *d);
+// True if d is `above` or below it, in one file system.
+bool dentry_is_below(const struct dentry *d, const struct dentry *above);
 // Gives d, in the tree, the place of `name` (kmalloc'ed, taken over) in `dir`. What `victim` (NULL: nothing)
 // names there goes; or, with `other_name`, it takes d's old place under that name (taken over, too).
 // rename_lock and both directories' locks are held.

@@ -1,52 +1,49 @@
 // SPDX-License-Identifier: MIT
-// The tree of mounts. All are in one list, in order of mounting; of several on one place the last one counts.
-// Key: [mounts] mounts_lock.
-#include "fs/mount.h"
+// The tree of mounts. Each knows its place, a dentry in the mount that it is on, and what is on itself; at most one is
+// on a place, for the next goes on the root of that one. All that are in the tree are in one list as well, in order of
+// mounting. One that has been taken away is in neither, and lives on as the root of its own as long as it is used.
+//
+// Locks: `mount_mutex` is the one lock over the topology: whoever changes it decides and acts with it held. The
+// spinlock lets paths be walked meanwhile. A directory's inode->lock keeps the names in it, so the place itself.
+// Key: [t] mount_mutex, [mounts] mounts_lock; fields that both name are changed with both and read with either.
 #include "core/errno.h"
 #include "core/panic.h"
 #include "fs/file.h"
+#include "fs/mount_private.h"
 #include "fs/tmpfs.h"
-#include "fs/vfs.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include <linux/fcntl.h>
 
-#define KEPT_FLAGS                                                                                           \
-    (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
-#define MNT_DETACH      2
-#define UMOUNT_NOFOLLOW 8
-#define MNT_FORCE       1
-#define MNT_EXPIRE      4
-
-static struct spinlock mounts_lock = SPINLOCK_INIT;
-static struct list_head mounts = LIST_HEAD_INIT(mounts); // [mounts]
-static int next_id = 20;                                 // [mounts]
+struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
+struct spinlock mounts_lock = SPINLOCK_INIT;
+unsigned int mount_count;
+static struct list_head mounts = LIST_HEAD_INIT(mounts); // [t] [mounts]
+static int next_id = 1;                                  // [t]
 static struct mount *root_mount;                         // [I]
 
 void mount_get(struct mount *m) {
     ref_get(&m->refs);
 }
 
+// One that is on something is referred to by the list, so this is about those that are nowhere.
 void mount_put(struct mount *m) {
     if (!ref_put(&m->refs))
         return;
-    if (m->mountpoint)
-        dentry_put(m->mountpoint);
-    if (m->parent)
-        mount_put(m->parent);
     if (!__atomic_sub_fetch(&m->sb->mounts, 1, __ATOMIC_ACQ_REL) && m->sb->type->unmounted)
         m->sb->type->unmounted(m->root);
     dentry_put(m->root);
     superblock_put(m->sb);
+    kfree(m->source);
     kfree(m);
 }
 
-// Takes over the reference to root.
-static struct mount *mount_alloc(struct dentry *root, const char *source, unsigned long flags) {
+struct mount *mount_alloc(struct dentry *root, const char *source, unsigned long flags) {
     struct mount *m = kzalloc(sizeof(*m));
-    if (!m) {
+    const char *word = source ? source : "none";
+    if (!m || !(m->source = kstrndup(word, strlen(word)))) {
         dentry_put(root);
+        kfree(m);
         return NULL;
     }
     ref_init(&m->refs);
@@ -54,32 +51,65 @@ static struct mount *mount_alloc(struct dentry *root, const char *source, unsign
     m->sb = root->inode->sb;
     ref_get(&m->sb->refs);
     __atomic_fetch_add(&m->sb->mounts, 1, __ATOMIC_RELAXED);
-    m->flags = flags & KEPT_FLAGS;
+    m->flags = flags & MOUNT_FLAGS;
     list_init(&m->link);
-    strlcpy(m->source, source && *source ? source : "none", sizeof(m->source));
+    list_init(&m->sibling);
+    list_init(&m->children);
     return m;
 }
 
 struct mount *mount_create_internal(struct dentry *root) {
     dentry_get(root);
-    return mount_alloc(root, "none", 0);
+    return mount_alloc(root, NULL, 0);
 }
 
-// The mount on a place, the latest, or NULL. [mounts]
-static struct mount *mount_on(const struct mount *parent, const struct dentry *d) {
-    struct mount *m, *found = NULL;
-    list_for_each_entry (m, &mounts, link)
-        if (m->parent == parent && m->mountpoint == d)
-            found = m;
-    return found;
-}
+// ---- the tree
 
-// Any mount on the dentry. [mounts]
-static struct mount *mount_on_dentry(const struct dentry *d) {
+struct mount *mount_on(const struct mount *parent, const struct dentry *d) {
     struct mount *m;
-    list_for_each_entry (m, &mounts, link)
+    list_for_each_entry (m, &parent->children, sibling)
         if (m->mountpoint == d)
             return m;
+    return NULL;
+}
+
+void mount_attach(struct mount *m, struct mount *parent, struct dentry *d) {
+    mount_get(parent);
+    dentry_get(d);
+    spin_lock(&mounts_lock);
+    m->parent = parent;
+    m->mountpoint = d;
+    list_add_tail(&m->sibling, &parent->children);
+    WRITE_ONCE(d->mounted, d->mounted + 1);
+    spin_unlock(&mounts_lock);
+}
+
+struct path mount_detach_locked(struct mount *m) {
+    struct path place = {m->parent, m->mountpoint};
+    if (!place.mount)
+        return place;
+    list_del(&m->sibling);
+    WRITE_ONCE(place.dentry->mounted, place.dentry->mounted - 1);
+    m->parent = NULL;
+    m->mountpoint = NULL;
+    return place;
+}
+
+void mount_list(struct mount *m) {
+    spin_lock(&mounts_lock);
+    m->id = next_id++;
+    m->attached = true;
+    list_add_tail(&m->link, &mounts);
+    mount_count++;
+    spin_unlock(&mounts_lock);
+}
+
+struct mount *mount_next(const struct mount *m, const struct mount *top) {
+    if (!list_empty(&m->children))
+        return list_first_entry(&m->children, struct mount, sibling);
+    for (; m != top; m = m->parent)
+        if (m->sibling.next != &m->parent->children)
+            return list_entry(m->sibling.next, struct mount, sibling);
     return NULL;
 }
 
@@ -87,8 +117,10 @@ void mount_cross_down(struct path *p) {
     while (READ_ONCE(p->dentry->mounted)) {
         spin_lock(&mounts_lock);
         struct mount *m = mount_on(p->mount, p->dentry);
-        if (m)
+        if (m) {
             mount_get(m);
+            m->visits++;
+        }
         spin_unlock(&mounts_lock);
         if (!m)
             return;
@@ -115,151 +147,42 @@ bool mount_cross_up(struct path *p) {
     return true;
 }
 
-// Puts m on a place. References to it move into m; m's own becomes the list's.
-static void mount_attach(struct mount *m, const struct path *at) {
-    path_get((struct path *)at);
-    dentry_insert(at->dentry); // names of procfs are not in its tree otherwise
-    spin_lock(&mounts_lock);
-    m->parent = at->mount;
-    m->mountpoint = at->dentry;
-    m->id = m->id ? m->id : next_id++;
-    m->attached = true;
-    list_add_tail(&m->link, &mounts);
-    WRITE_ONCE(at->dentry->mounted, m);
-    spin_unlock(&mounts_lock);
+// ---- reading and writing
+
+int mount_check_writable(const struct mount *m) {
+    return (READ_ONCE(m->flags) | READ_ONCE(m->sb->flags)) & MS_RDONLY ? -EROFS : 0;
 }
 
-// Takes m off its place; parent and mountpoint are left to the caller to drop. [mounts]
-static void mount_detach_locked(struct mount *m) {
-    list_del(&m->link);
-    m->attached = false;
-    WRITE_ONCE(m->mountpoint->mounted, mount_on_dentry(m->mountpoint));
-}
-
-static int check_place(const struct path *at, const struct dentry *root) {
-    if (at->dentry->dead)
-        return -ENOENT;
-    if (S_ISDIR(at->dentry->inode->mode) != S_ISDIR(root->inode->mode))
-        return -ENOTDIR;
-    return 0;
-}
-
-int mount_new(const struct path *at, const struct fs_type *type, const char *source, const char *options,
-              unsigned long flags) {
-    if (!type->mount)
-        return -ENODEV;
-    struct dentry *root = type->mount(type, source, options);
-    if (IS_ERR(root))
-        return PTR_ERR(root);
-    int err = check_place(at, root);
-    if (err) {
-        dentry_put(root);
-        return err;
-    }
-    struct mount *m = mount_alloc(root, source, flags);
-    if (!m)
-        return -ENOMEM;
-    mount_attach(m, at);
-    return 0;
-}
-
-int mount_bind(const struct path *at, const struct path *from, unsigned long flags) {
-    int err = check_place(at, from->dentry);
+// Counts first and looks then; who makes it read-only does so first and looks at the counts then.
+int mount_begin_writing(struct mount *m) {
+    __atomic_fetch_add(&m->writers, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&m->sb->writers, 1, __ATOMIC_SEQ_CST);
+    int err = mount_check_writable(m);
     if (err)
-        return err;
-    dentry_get(from->dentry);
-    struct mount *m =
-        mount_alloc(from->dentry, from->mount->source, from->mount->flags | (flags & KEPT_FLAGS));
-    if (!m)
-        return -ENOMEM;
-    mount_attach(m, at);
-    return 0;
-}
-
-// True if `m` is `above` or lies in the tree of mounts below it. [mounts]
-static bool mount_is_below(const struct mount *m, const struct mount *above) {
-    while (m && m != above)
-        m = m->parent;
-    return m != NULL;
-}
-
-int mount_move(const struct path *at, const struct path *from) {
-    struct mount *m = from->mount;
-    struct path old;
-    int err = check_place(at, from->dentry);
-    if (err)
-        return err;
-    spin_lock(&mounts_lock);
-    if (from->dentry != m->root || !m->parent)
-        err = -EINVAL;
-    else if (mount_is_below(at->mount, m))
-        err = -ELOOP;
-    if (!err) {
-        old = (struct path){m->parent, m->mountpoint};
-        mount_detach_locked(m);
-    }
-    spin_unlock(&mounts_lock);
-    if (err)
-        return err;
-    mount_attach(m, at);
-    path_put(&old);
-    return 0;
-}
-
-int mount_remount(const struct path *at, const char *options, unsigned long flags) {
-    struct superblock *sb = at->mount->sb;
-    if (at->dentry != at->mount->root)
-        return -EINVAL;
-    // With MS_BIND it is about the mount alone, not what is mounted.
-    int err = sb->type->remount && !(flags & MS_BIND) ? sb->type->remount(sb, options) : 0;
-    if (err)
-        return err;
-    WRITE_ONCE(at->mount->flags, flags & KEPT_FLAGS);
-    return 0;
-}
-
-// Mounts below m. [mounts]
-static bool mount_has_children(const struct mount *m) {
-    const struct mount *child;
-    list_for_each_entry (child, &mounts, link)
-        if (child->parent == m)
-            return true;
-    return false;
-}
-
-int mount_remove(struct path *at, int flags) {
-    struct mount *m = at->mount;
-    int err = 0;
-    if (flags & ~(MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW))
-        return -EINVAL;
-    if (at->dentry != m->root)
-        return -EINVAL;
-    spin_lock(&mounts_lock);
-    // In use: anybody but the list and the caller refers to it.
-    if (!m->parent)
-        err = -EINVAL;
-    else if (!(flags & MNT_DETACH) && (ref_read(&m->refs) > 2 || mount_has_children(m)))
-        err = -EBUSY;
-    else
-        mount_detach_locked(m);
-    spin_unlock(&mounts_lock);
-    if (!err)
-        mount_put(m);
+        mount_end_writing(m);
     return err;
 }
 
+void mount_end_writing(struct mount *m) {
+    __atomic_fetch_sub(&m->writers, 1, __ATOMIC_RELEASE);
+    __atomic_fetch_sub(&m->sb->writers, 1, __ATOMIC_RELEASE);
+}
+
+// ---- the list
+
 void mount_for_each(bool (*fn)(struct mount *m, void *arg), void *arg) {
-    struct mount *m;
+    struct mount *m, *each;
     bool go_on = true;
-    for (int id = 0; go_on;) { // ids only grow, but a move keeps one: each round takes the next higher
+    for (int id = 0; go_on;) { // ids only grow, and the list is in their order
         m = NULL;
         spin_lock(&mounts_lock);
-        struct mount *each;
-        list_for_each_entry (each, &mounts, link)
-            if (each->id > id && (!m || each->id < m->id))
-                m = each;
-        if (m)
+        list_for_each_entry (each, &mounts, link) {
+            if (each->id <= id)
+                continue;
+            m = each;
             mount_get(m);
+            break;
+        }
         spin_unlock(&mounts_lock);
         if (!m)
             return;
@@ -269,21 +192,28 @@ void mount_for_each(bool (*fn)(struct mount *m, void *arg), void *arg) {
     }
 }
 
+int mount_parent_id(const struct mount *m) {
+    spin_lock(&mounts_lock);
+    int id = m->parent ? m->parent->id : m->id;
+    spin_unlock(&mounts_lock);
+    return id;
+}
+
 void mount_format_flags(const struct mount *m, char *buf, size_t n) {
     static const struct {
         unsigned int flag;
         const char *name;
-    } names[] = {{MS_NOSUID, ",nosuid"},   {MS_NODEV, ",nodev"},           {MS_NOEXEC, ",noexec"},
-                 {MS_NOATIME, ",noatime"}, {MS_NODIRATIME, ",nodiratime"}, {MS_RELATIME, ",relatime"}};
-    size_t len = strlcpy(buf, m->flags & MS_RDONLY ? "ro" : "rw", n);
+    } names[] = {{MS_NOSUID, ",nosuid"},          {MS_NODEV, ",nodev"},           {MS_NOEXEC, ",noexec"},
+                 {MS_NOATIME, ",noatime"},        {MS_NODIRATIME, ",nodiratime"}, {MS_RELATIME, ",relatime"},
+                 {MS_NOSYMFOLLOW, ",nosymfollow"}};
+    size_t len = 0;
+    buf[0] = '\0';
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (m->flags & names[i].flag)
             len += strlcpy(buf + len, names[i].name, n - len);
 }
 
-int mount_check_writable(const struct mount *mount) {
-    return mount->flags & MS_RDONLY ? -EROFS : 0;
-}
+// ---- start
 
 struct path mount_root(void) {
     struct path p = {root_mount, root_mount->root};
@@ -295,7 +225,5 @@ void mount_init(void) {
     struct dentry *root = tmpfs_create_root();
     if (IS_ERR(root) || !(root_mount = mount_alloc(root, "rootfs", 0)))
         panic("no memory for the root file system");
-    root_mount->id = 1;
-    root_mount->attached = true;
-    list_add_tail(&root_mount->link, &mounts);
+    mount_list(root_mount);
 }

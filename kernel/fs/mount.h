@@ -1,17 +1,32 @@
 // SPDX-License-Identifier: MIT
-// Mounts: file systems and parts of them laid over directories. One tree of mounts for all processes.
+// Mounts: file systems and parts of them laid over directories. One tree of mounts for all processes; every mount is
+// private: what is mounted below one of two that show the same directory is not seen below the other.
 #pragma once
 #include "fs/path.h"
 #include <linux/mount.h>
 
-// mount(2)'s ways, with the place looked up; `flags` as there. 0 or -errno.
+// umount2(2)
+#define MNT_FORCE       1
+#define MNT_DETACH      2
+#define MNT_EXPIRE      4
+#define UMOUNT_NOFOLLOW 8
+
+// mount(2)'s ways, with the place looked up; `flags` as there. 0 or -errno. -EINVAL: the place, or what is to be bound,
+// moved or changed, is not in the tree, or not the root of a mount.
 int __must_check mount_new(const struct path *at, const struct fs_type *type, const char *source,
                            const char *options, unsigned long flags);
+// With MS_REC all that is mounted below `from` comes along.
 int __must_check mount_bind(const struct path *at, const struct path *from, unsigned long flags);
 int __must_check mount_move(const struct path *at, const struct path *from);
+// Changes what is mounted, options included, and the mount; with MS_BIND the mount alone. -EBUSY: it shall be read-only
+// and a file is open for writing.
 int __must_check mount_remount(const struct path *at, const char *options, unsigned long flags);
-// umount2(2) of the mount whose root `at` is; at's own reference is the caller's still. -EINVAL, -EBUSY.
-int __must_check mount_remove(struct path *at, int flags);
+// MS_PRIVATE, MS_SLAVE (which a private mount is already), MS_UNBINDABLE; with MS_REC for all below, too.
+int __must_check mount_set_type(const struct path *at, unsigned long flags);
+// umount2(2) of the mount whose root `at` is; at's own reference is the caller's still. -EINVAL, -EBUSY, -EAGAIN.
+int __must_check mount_remove(const struct path *at, int flags);
+// pivot_root(2). Its errors.
+int __must_check mount_pivot(const struct path *new_root, const struct path *put_old);
 
 void mount_get(struct mount *m);
 void mount_put(struct mount *m);
@@ -19,11 +34,19 @@ void mount_put(struct mount *m);
 struct mount *__must_check mount_create_internal(struct dentry *root);
 // If something is mounted on p: p becomes its root, as often as needed.
 void mount_cross_down(struct path *p);
-// If p is the root of a mount: p becomes the place it is mounted on. False at the root of all.
+// If p is the root of a mount: p becomes the place it is mounted on. False at the root of all, and of a mount that has
+// been taken away.
 bool mount_cross_up(struct path *p);
+// -EROFS if the mount or what is mounted may not be written.
+int __must_check mount_check_writable(const struct mount *m);
+// A file is opened for writing there: as above, and until mount_end_writing() it does not become read-only.
+int __must_check mount_begin_writing(struct mount *m);
+void mount_end_writing(struct mount *m);
+// The number of the mount that m is on, or its own.
+int mount_parent_id(const struct mount *m);
 // Calls fn for each mount in order, with a reference, until it returns false.
 void mount_for_each(bool (*fn)(struct mount *m, void *arg), void *arg);
-// The names of a mount's flags as in /proc/mounts: "rw,nosuid".
+// The names of a mount's flags as in /proc/mounts: ",nosuid".
 void mount_format_flags(const struct mount *m, char *buf, size_t n);
 
 // The root of all: a tmpfs, mounted at start. Referenced.

@@ -37,6 +37,36 @@ void path_put(struct path *p) {
         mount_put(p->mount);
 }
 
+// All places of processes, for pivot_root(2).
+static struct spinlock contexts_lock = SPINLOCK_INIT;
+static struct list_head contexts = LIST_HEAD_INIT(contexts); // [contexts_lock]
+
+void fs_context_list(struct fs_context *fs) {
+    spin_lock(&contexts_lock);
+    list_add_tail(&fs->link, &contexts);
+    spin_unlock(&contexts_lock);
+}
+
+static void replace_place(struct path *place, const struct path *from, const struct path *to) {
+    if (place->mount != from->mount || place->dentry != from->dentry)
+        return;
+    path_get((struct path *)to);
+    *place = *to;
+    path_put((struct path *)from); // never the last reference: the caller has one
+}
+
+void fs_context_replace(const struct path *from, const struct path *to) {
+    struct fs_context *fs;
+    spin_lock(&contexts_lock);
+    list_for_each_entry (fs, &contexts, link) {
+        spin_lock(&fs->lock);
+        replace_place(&fs->root, from, to);
+        replace_place(&fs->cwd, from, to);
+        spin_unlock(&fs->lock);
+    }
+    spin_unlock(&contexts_lock);
+}
+
 struct fs_context *fs_context_copy(struct fs_context *old) {
     struct fs_context *fs = kzalloc(sizeof(*fs));
     if (!fs)
@@ -44,6 +74,7 @@ struct fs_context *fs_context_copy(struct fs_context *old) {
     ref_init(&fs->refs);
     fs->users = 1;
     spin_init(&fs->lock);
+    spin_lock(&contexts_lock); // a change of everybody's root comes before both or after both
     spin_lock(&old->lock);
     fs->root = old->root;
     fs->cwd = old->cwd;
@@ -51,6 +82,8 @@ struct fs_context *fs_context_copy(struct fs_context *old) {
     path_get(&fs->root);
     path_get(&fs->cwd);
     spin_unlock(&old->lock);
+    list_add_tail(&fs->link, &contexts);
+    spin_unlock(&contexts_lock);
     return fs;
 }
 
@@ -68,6 +101,9 @@ int fs_context_share(struct fs_context *fs) {
 void fs_context_put(struct fs_context *fs) {
     if (!ref_put(&fs->refs))
         return;
+    spin_lock(&contexts_lock);
+    list_del(&fs->link);
+    spin_unlock(&contexts_lock);
     path_put(&fs->root);
     path_put(&fs->cwd);
     kfree(fs);
@@ -129,7 +165,7 @@ static void walk_pop(struct walk *w) {
 static void walk_end(struct walk *w) {
     while (w->depth)
         walk_pop(w);
-    if (unlikely(w->flags & LOOKUP_IN_ROOT))
+    if (unlikely(w->flags & (LOOKUP_IN_ROOT | LOOKUP_BENEATH)))
         path_put(&w->start);
 }
 
@@ -154,7 +190,7 @@ static int walk_start(struct walk *w, int dfd, const char *name) {
         }
     }
     w->start = w->at;
-    if (unlikely(w->flags & LOOKUP_IN_ROOT))
+    if (unlikely(w->flags & (LOOKUP_IN_ROOT | LOOKUP_BENEATH)))
         path_get(&w->start);
     return 0;
 }
@@ -179,7 +215,7 @@ static bool at_root(const struct walk *w) {
 }
 
 static int walk_up(struct walk *w) {
-    if ((w->flags & LOOKUP_BENEATH) && w->at.dentry == w->start.dentry)
+    if ((w->flags & LOOKUP_BENEATH) && w->at.dentry == w->start.dentry && w->at.mount == w->start.mount)
         return -EXDEV;
     if (at_root(w))
         return 0;
@@ -201,7 +237,7 @@ struct dentry *vfs_lookup(struct dentry *dir, const char *name, size_t len) {
     struct dentry *d = dentry_find(dir, name, len);
     if (!inode->ops->lookup)
         return d ? d : ERR_PTR(-ENOENT);
-    if (d && READ_ONCE(d->mounted))
+    if (d && (READ_ONCE(d->mounted) || READ_ONCE(d->child_count))) // a mount is on it, or below
         return d;
     if (d)
         dentry_put(d);
@@ -222,13 +258,18 @@ static int walk_follow(struct walk *w, struct dentry *d) {
     struct inode *inode = d->inode;
     char *buffer = NULL;
     int err = -ELOOP;
-    if (++w->links > MAX_LINKS || (w->flags & LOOKUP_NO_SYMLINKS) || w->depth == MAX_LINKS)
+    if (++w->links > MAX_LINKS || (w->flags & LOOKUP_NO_SYMLINKS) || w->depth == MAX_LINKS ||
+        (w->at.mount->flags & MS_NOSYMFOLLOW))
         goto out;
     if (inode->ops->follow) {
         struct path to;
         if (w->flags & LOOKUP_NO_MAGICLINKS)
             goto out;
         err = w->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT) ? -EXDEV : inode->ops->follow(inode, &to);
+        if (!err && (w->flags & LOOKUP_NO_XDEV) && to.mount != w->at.mount) {
+            path_put(&to);
+            err = -EXDEV;
+        }
         if (!err)
             walk_to(w, to);
         goto out;
@@ -248,7 +289,11 @@ static int walk_follow(struct walk *w, struct dentry *d) {
         err = -EXDEV;
         if (w->flags & LOOKUP_BENEATH)
             goto out;
-        walk_to(w, walk_root(w));
+        struct path root = walk_root(w);
+        bool other = root.mount != w->at.mount;
+        walk_to(w, root);
+        if (other && (w->flags & LOOKUP_NO_XDEV))
+            goto out;
     }
     w->stack[w->depth].rest = w->rest;
     w->stack[w->depth].link = d;
@@ -376,6 +421,23 @@ static int walk_name(struct walk *w, struct last_component *last) {
     return dir_wanted && !S_ISDIR(w->at.dentry->inode->mode) ? -ENOTDIR : 0;
 }
 
+// A directory that is moved while a walk is in it may take the walk out of where it is to stay.
+static bool walk_is_below(const struct path *p, const struct path *above) {
+    struct path here = *p;
+    path_get(&here);
+    while (here.mount != above->mount && here.mount->parent) {
+        struct dentry *old = here.dentry;
+        dentry_get(here.mount->root);
+        here.dentry = here.mount->root;
+        dentry_put(old);
+        if (!mount_cross_up(&here))
+            break;
+    }
+    bool below = here.mount == above->mount && dentry_is_below(here.dentry, above->dentry);
+    path_put(&here);
+    return below;
+}
+
 static int walk(int dfd, const char *name, unsigned int flags, struct path *out,
                 struct last_component *last) {
     struct walk w;
@@ -388,6 +450,8 @@ static int walk(int dfd, const char *name, unsigned int flags, struct path *out,
     if (err)
         return err;
     err = walk_name(&w, last);
+    if (unlikely(flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)) && !err && !walk_is_below(&w.at, &w.start))
+        err = -EXDEV;
     walk_end(&w);
     if (err)
         path_put(&w.at);
@@ -453,21 +517,18 @@ static char *pseudo_name(const struct dentry *d, char *buf, size_t n) {
     return buf;
 }
 
-char *path_name(const struct path *p, char *buf, size_t n) {
+char *path_name_from(const struct path *p, const struct path *root, bool *reached, char *buf, size_t n) {
     char *at = buf + n, name[NAME_MAX + 1];
-    if (p->dentry->pseudo)
-        return pseudo_name(p->dentry, buf, n);
-    struct path root = fs_place(true), here = *p;
-    bool fits = prepend(buf, &at, "", 1), reached = true;
-    path_get(&here);
-    if (here.dentry->dead)
-        fits = prepend(buf, &at, " (deleted)", 10);
+    struct path here = *p;
+    bool fits = prepend(buf, &at, "", 1);
     char *end = at;
-    while (fits && !(here.dentry == root.dentry && here.mount == root.mount)) {
+    path_get(&here);
+    *reached = true;
+    while (fits && !(here.dentry == root->dentry && here.mount == root->mount)) {
         if (here.dentry == here.mount->root) {
             if (mount_cross_up(&here))
                 continue;
-            reached = !here.mount->attached;
+            *reached = false;
             break;
         }
         size_t len = dentry_copy_name(here.dentry, name);
@@ -478,9 +539,39 @@ char *path_name(const struct path *p, char *buf, size_t n) {
     }
     if (at == end)
         fits = fits && prepend(buf, &at, "/", 1);
-    if (!reached)
-        fits = fits && prepend(buf, &at, "(unreachable)", 13);
     path_put(&here);
-    path_put(&root);
     return fits ? at : ERR_PTR(-ENAMETOOLONG);
+}
+
+char *path_name_in_fs(struct dentry *d, char *buf, size_t n) {
+    char *at = buf + n, name[NAME_MAX + 1];
+    bool fits = prepend(buf, &at, "", 1) && (!d->dead || prepend(buf, &at, "//deleted", 9));
+    char *end = at;
+    dentry_get(d);
+    for (struct dentry *parent; fits && (parent = dentry_get_parent(d)) != d; d = parent) {
+        size_t len = dentry_copy_name(d, name);
+        fits = prepend(buf, &at, name, len) && prepend(buf, &at, "/", 1);
+        dentry_put(d);
+    }
+    if (fits)
+        dentry_put(d); // the root's parent is itself
+    if (at == end)
+        fits = fits && prepend(buf, &at, "/", 1);
+    dentry_put(d);
+    return fits ? at : ERR_PTR(-ENAMETOOLONG);
+}
+
+char *path_name(const struct path *p, char *buf, size_t n) {
+    static const char deleted[] = " (deleted)";
+    bool dead = p->dentry->dead, reached;
+    if (p->dentry->pseudo)
+        return pseudo_name(p->dentry, buf, n);
+    if (dead && n < sizeof(deleted))
+        return ERR_PTR(-ENAMETOOLONG);
+    struct path root = fs_place(true);
+    char *name = path_name_from(p, &root, &reached, buf, dead ? n - (sizeof(deleted) - 1) : n);
+    path_put(&root);
+    if (dead && !IS_ERR(name))
+        memcpy(buf + n - sizeof(deleted), deleted, sizeof(deleted));
+    return name;
 }

@@ -6,6 +6,7 @@
 // Root, working directory and umask; shared by threads made with CLONE_FS.
 struct fs_context {
     struct refcount refs;
+    struct list_head link; // [contexts_lock] all of them
     struct spinlock lock;
     struct path root, cwd; // [lock]
     unsigned int users;    // [a] threads that have it; `refs` also counts who just looks at it
@@ -39,8 +40,16 @@ int __must_check path_lookup_user(int dfd, const char __user *name, unsigned int
 // Copies a path name from user memory: a buffer of kmalloc (free with kfree), or ERR_PTR(-EFAULT,
 // -ENAMETOOLONG, -ENOENT if empty and !allow_empty).
 char *__must_check path_copy_name(const char __user *name, bool allow_empty);
-// The absolute name of p as seen from the process's root: the start within buf (filled from the end), or
-// ERR_PTR(-ENAMETOOLONG). Unlinked: with " (deleted)"; unreachable: "(unreachable)..." as Linux.
+// The absolute name of p as seen from the process's root, or, if that is not above it, from the root of all: the start
+// within buf (filled from the end), or ERR_PTR(-ENAMETOOLONG). Unlinked: with " (deleted)".
 char *path_name(const struct path *p, char *buf, size_t n);
+// The same as seen from `root`, as it is, and whether that is above it.
+char *path_name_from(const struct path *p, const struct path *root, bool *reached, char *buf, size_t n);
+// The name of d in its file system; unlinked: with "//deleted".
+char *path_name_in_fs(struct dentry *d, char *buf, size_t n);
+// In every process that has `from` as its root or working directory, `to` becomes that.
+void fs_context_replace(const struct path *from, const struct path *to);
+// One that is not made by fs_context_copy().
+void fs_context_list(struct fs_context *fs);
 // Permission of the current credentials on an inode: mask of 4 read, 2 write, 1 execute. 0 or -EACCES.
 int __must_check inode_permission(struct inode *inode, int mask);

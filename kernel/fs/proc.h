@@ -75,9 +75,9 @@ struct proc_pid_ops {
 };
 void proc_register_pids(const struct proc_pid_ops *ops);
 
-// /proc/PID/mounts, mountinfo: the mounts as seen by the caller.
-int proc_show_mounts(struct seq_buf *s);
-int proc_show_mountinfo(struct seq_buf *s);
+// /proc/PID/mounts, mountinfo: the mounts below `root`, a process's.
+int proc_show_mounts(struct seq_buf *s, const struct path *root);
+int proc_show_mountinfo(struct seq_buf *s, const struct path *root);
 
 // Registers the file system and the files that are about no process.
 void procfs_init(void);

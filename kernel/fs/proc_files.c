@@ -211,65 +211,84 @@ static int show_filesystems(struct seq_buf *s, void *arg) {
     return 0;
 }
 
-// Where m is mounted, as the caller sees it; NULL if that is nowhere.
-static const char *mount_place(const struct mount *m, char *buf, size_t n) {
-    if (!m->parent)
-        return "/";
-    struct path p = {m->parent, m->mountpoint};
-    const char *name = path_name(&p, buf, n);
-    return IS_ERR(name) || *name != '/' ? NULL : name;
+struct mounts_text {
+    struct seq_buf *s;
+    const struct path *root; // of the process whose mounts these are
+    char *buf;               // PATH_MAX bytes
+};
+
+// Where m is mounted, as seen from the process's root; NULL if that is nowhere.
+static const char *mount_place(const struct mounts_text *t, struct mount *m) {
+    struct path p = {m, m->root};
+    bool reached;
+    const char *name = path_name_from(&p, t->root, &reached, t->buf, PATH_MAX);
+    return IS_ERR(name) || !reached ? NULL : name;
 }
 
-static void mount_options(const struct mount *m, char *buf, size_t n) {
-    mount_format_flags(m, buf, n);
-    size_t len = strlen(buf);
+// Both flags that keep writers out, or one: "ro".
+static const char *read_only(unsigned int flags) {
+    return flags & MS_RDONLY ? "ro" : "rw";
+}
+
+// What the file system says of itself, ",size=4k".
+static void instance_options(const struct mount *m, char buf[256]) {
+    buf[0] = '\0';
     if (m->sb->type->show_options)
-        m->sb->type->show_options(m->sb, buf + len, n - len);
+        m->sb->type->show_options(m->sb, buf, 256);
 }
 
 static bool mounts_line(struct mount *m, void *arg) {
-    struct seq_buf *s = arg;
-    char *buf = kmalloc(PATH_MAX), options[256];
-    const char *place = buf ? mount_place(m, buf, PATH_MAX) : NULL;
-    if (place) {
-        seq_escape(s, m->source, "");
-        seq_puts(s, " ");
-        seq_escape(s, place, "");
-        mount_options(m, options, sizeof(options));
-        seq_printf(s, " %s %s 0 0\n", m->sb->type->name, options);
-    }
-    kfree(buf);
+    struct mounts_text *t = arg;
+    const char *place = mount_place(t, m);
+    char flags[128], options[256];
+    if (!place)
+        return true;
+    mount_format_flags(m, flags, sizeof(flags));
+    instance_options(m, options);
+    seq_escape(t->s, m->source, "#");
+    seq_puts(t->s, " ");
+    seq_escape(t->s, place, "");
+    seq_printf(t->s, " %s %s%s%s 0 0\n", m->sb->type->name, read_only(m->flags | m->sb->flags), flags,
+               options);
     return true;
-}
-
-int proc_show_mounts(struct seq_buf *s) {
-    mount_for_each(mounts_line, s);
-    return 0;
 }
 
 static bool mountinfo_line(struct mount *m, void *arg) {
-    struct seq_buf *s = arg;
-    char *buf = kmalloc(PATH_MAX), options[256];
-    const char *place = buf ? mount_place(m, buf, PATH_MAX) : NULL;
-    if (place) {
-        seq_printf(s, "%d %d %u:%u / ", m->id, m->parent ? m->parent->id : m->id, DEV_MAJOR(m->sb->dev),
-                   DEV_MINOR(m->sb->dev));
-        seq_escape(s, place, "");
-        mount_format_flags(m, options, sizeof(options));
-        seq_printf(s, " %s - %s ", options, m->sb->type->name);
-        seq_escape(s, m->source, "");
-        options[0] = '\0';
-        if (m->sb->type->show_options)
-            m->sb->type->show_options(m->sb, options, sizeof(options));
-        seq_printf(s, " rw%s\n", options);
-    }
-    kfree(buf);
+    struct mounts_text *t = arg;
+    char flags[128], options[256];
+    if (!mount_place(t, m))
+        return true;
+    const char *shows = path_name_in_fs(m->root, t->buf, PATH_MAX);
+    seq_printf(t->s, "%d %d %u:%u ", m->id, mount_parent_id(m), DEV_MAJOR(m->sb->dev), DEV_MINOR(m->sb->dev));
+    seq_escape(t->s, IS_ERR(shows) ? "/" : shows, "");
+    seq_puts(t->s, " ");
+    const char *at = mount_place(t, m);
+    seq_escape(t->s, at ? at : "/", "");
+    mount_format_flags(m, flags, sizeof(flags));
+    instance_options(m, options);
+    seq_printf(t->s, " %s%s%s - %s ", read_only(m->flags), flags, m->unbindable ? " unbindable" : "",
+               m->sb->type->name);
+    seq_escape(t->s, m->source, "#");
+    seq_printf(t->s, " %s%s\n", read_only(m->sb->flags), options);
     return true;
 }
 
-int proc_show_mountinfo(struct seq_buf *s) {
-    mount_for_each(mountinfo_line, s);
+static int show_all_mounts(struct seq_buf *s, const struct path *root,
+                           bool (*line)(struct mount *m, void *arg)) {
+    struct mounts_text t = {s, root, kmalloc(PATH_MAX)};
+    if (!t.buf)
+        return -ENOMEM;
+    mount_for_each(line, &t);
+    kfree(t.buf);
     return 0;
+}
+
+int proc_show_mounts(struct seq_buf *s, const struct path *root) {
+    return show_all_mounts(s, root, mounts_line);
+}
+
+int proc_show_mountinfo(struct seq_buf *s, const struct path *root) {
+    return show_all_mounts(s, root, mountinfo_line);
 }
 
 // ---- /proc/kmsg: the log as syslog(2) gives it, from where the last reader of it stopped

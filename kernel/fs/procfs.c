@@ -320,6 +320,7 @@ static int proc_statfs(struct superblock *sb, struct kstatfs *out) {
 
 static struct fs_type proc_type = {.name = "proc",
                                    .nodev = true,
+                                   .shared = true,
                                    .fixed_names = true,
                                    .mount = proc_mount,
                                    .statfs = proc_statfs,

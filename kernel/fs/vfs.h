@@ -37,5 +37,3 @@ int __must_check vfs_truncate(struct inode *inode, off_t size);
 // chmod, chown, utimes by the current credentials: checks them, drops set-id bits where a change of owner
 // must. attr->valid says what; `now`: the times are "now", for which write permission suffices.
 int __must_check vfs_setattr(struct inode *inode, struct iattr *attr, bool now);
-// -EROFS if the mount or the superblock may not be written.
-int __must_check mount_check_writable(const struct mount *mount);

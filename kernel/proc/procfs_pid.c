@@ -406,14 +406,27 @@ static int task_readdir(struct file *file, struct dir_context *ctx) {
 
 // ---- the files
 
+static int show_mounts_of(struct seq_buf *s, struct pid_node *n,
+                          int (*show)(struct seq_buf *s, const struct path *root)) {
+    struct fs_context *fs = node_fs(n);
+    if (!fs)
+        return -EINVAL;
+    spin_lock(&fs->lock);
+    struct path root = fs->root;
+    path_get(&root);
+    spin_unlock(&fs->lock);
+    int err = show(s, &root);
+    path_put(&root);
+    fs_context_put(fs);
+    return err;
+}
+
 static int show_mounts(struct seq_buf *s, struct pid_node *n) {
-    (void)n;
-    return proc_show_mounts(s);
+    return show_mounts_of(s, n, proc_show_mounts);
 }
 
 static int show_mountinfo(struct seq_buf *s, struct pid_node *n) {
-    (void)n;
-    return proc_show_mountinfo(s);
+    return show_mounts_of(s, n, proc_show_mountinfo);
 }
 
 static int show_wchan(struct seq_buf *s, struct pid_node *n) {

@@ -3,6 +3,7 @@
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
 #include "fs/fdtable.h"
+#include "fs/mount.h"
 #include "fs/path.h"
 #include "fs/vfs.h"
 #include "mm/slab.h"

@@ -357,6 +357,21 @@ long sys_getdents64(int fd, void __user *buf, unsigned int n) {
 
 // ---- working directory and root
 
+// Where the process's root is not above it, that is said in front.
+static const char *cwd_name(const struct path *p, char *text) {
+    static const char unreachable[] = "(unreachable)";
+    const size_t skip = sizeof(unreachable) - 1;
+    struct path root = path_process_root();
+    bool reached;
+    char *name = path_name_from(p, &root, &reached, text + skip, PATH_MAX - skip);
+    path_put(&root);
+    if (!IS_ERR(name) && !reached) {
+        name -= skip;
+        memcpy(name, unreachable, skip);
+    }
+    return name;
+}
+
 long sys_getcwd(char __user *buf, size_t n) {
     struct fs_context *fs = current->fs;
     spin_lock(&fs->lock);
@@ -364,9 +379,7 @@ long sys_getcwd(char __user *buf, size_t n) {
     path_get(&p);
     spin_unlock(&fs->lock);
     char *text = kmalloc(PATH_MAX);
-    const char *name = !text            ? ERR_PTR(-ENOMEM)
-                       : p.dentry->dead ? ERR_PTR(-ENOENT)
-                                        : path_name(&p, text, PATH_MAX);
+    const char *name = !text ? ERR_PTR(-ENOMEM) : p.dentry->dead ? ERR_PTR(-ENOENT) : cwd_name(&p, text);
     long ret = PTR_ERR(name);
     if (!IS_ERR(name)) {
         size_t len = strlen(name) + 1;
@@ -426,79 +439,4 @@ long sys_fchdir(int fd) {
 
 long sys_umask(mode_t mask) {
     return __atomic_exchange_n(&current->fs->umask, mask & 0777, __ATOMIC_RELAXED);
-}
-
-// ---- mounts
-
-// A string argument that may be NULL: kmalloc'ed, NULL, or ERR_PTR.
-static char *copy_string(const char __user *user) {
-    return user ? path_copy_name(user, true) : NULL;
-}
-
-static int mount_from(const struct path *at, const char *source, unsigned long flags) {
-    struct path from;
-    int err = source ? path_lookup(AT_FDCWD, source, LOOKUP_FOLLOW, &from) : -EINVAL;
-    if (err)
-        return err;
-    err = flags & MS_BIND ? mount_bind(at, &from, flags) : mount_move(at, &from);
-    path_put(&from);
-    return err;
-}
-
-static int mount_any(const struct path *at, const char *source, const char *type_name, unsigned long flags,
-                     const char *data) {
-    if (flags & MS_REMOUNT)
-        return mount_remount(at, data, flags);
-    if (flags & (MS_BIND | MS_MOVE))
-        return mount_from(at, source, flags);
-    if (flags & MS_SHARED) // mounts are private here: there is one tree of them
-        return -EINVAL;
-    if (flags & (MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE))
-        return at->dentry == at->mount->root ? 0 : -EINVAL;
-    const struct fs_type *type = type_name ? fs_type_find(type_name) : NULL;
-    if (!type_name)
-        return -EINVAL;
-    return type ? mount_new(at, type, source, data, flags) : -ENODEV;
-}
-
-long sys_mount(const char __user *source, const char __user *target, const char __user *type,
-               unsigned long flags, const void __user *data) {
-    struct path at;
-    char *texts[3] = {copy_string(source), copy_string(type), copy_string(data)};
-    int err = cred_capable(current->cred, CAP_SYS_ADMIN) ? 0 : -EPERM;
-    if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
-        flags &= ~(unsigned long)MS_MGC_MSK;
-    for (int i = 0; i < 3; i++)
-        if (!err && IS_ERR(texts[i]))
-            err = PTR_ERR(texts[i]);
-    if (!err)
-        err = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW, &at);
-    if (!err) {
-        err = mount_any(&at, texts[0], texts[1], flags, texts[2]);
-        path_put(&at);
-    }
-    for (int i = 0; i < 3; i++)
-        if (!IS_ERR(texts[i]))
-            kfree(texts[i]);
-    return err;
-}
-
-#define UMOUNT_NOFOLLOW 8
-
-long sys_umount2(const char __user *target, int flags) {
-    struct path at;
-    if (!cred_capable(current->cred, CAP_SYS_ADMIN))
-        return -EPERM;
-    int err = path_lookup_user(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &at);
-    if (err)
-        return err;
-    err = mount_remove(&at, flags);
-    path_put(&at);
-    return err;
-}
-
-// The root of all is the first tmpfs and stays it, for which Linux, too, gives this answer.
-long sys_pivot_root(const char __user *new_root, const char __user *put_old) {
-    (void)new_root, (void)put_old;
-    return cred_capable(current->cred, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
 }

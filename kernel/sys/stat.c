@@ -146,9 +146,10 @@ static long statfs_path(const struct path *p, void __user *user) {
         if (err)
             return err;
     }
-    // The flags of mount(2) up to MS_NOEXEC have the same numbers here; the two for access times come 10 bits
-    // later there.
-    unsigned long flags = (p->mount->flags & 0xf) | (p->mount->flags & (MS_NOATIME | MS_NODIRATIME));
+    // ST_*: those of mount(2) have the same numbers up to MS_NODIRATIME.
+    unsigned long own = p->mount->flags, flags = own & (0xf | MS_NOATIME | MS_NODIRATIME);
+    flags |= (p->mount->sb->flags & MS_RDONLY) | (own & MS_RELATIME ? 0x1000 : 0) |
+             (own & MS_NOSYMFOLLOW ? 0x2000 : 0);
     struct statfs out = {.f_type = s.type,
                          .f_bsize = s.bsize,
                          .f_blocks = s.blocks,

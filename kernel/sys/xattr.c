@@ -5,6 +5,7 @@
 #include "arch/riscv/uaccess.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
+#include "fs/mount.h"
 #include "fs/vfs.h"
 #include "lib/string.h"
 #include "sched/thread.h"

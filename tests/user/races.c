@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -194,6 +195,76 @@ static void nothing_was_lost(void) {
 
 TEST(what_is_made_in_a_directory_keeps_it_from_being_removed) {
     static const struct race r = {make_removable, {make_one_of_each, remove_it}, nothing_was_lost};
+    CHECK(run_race(&r) > 0);
+}
+
+// ---- mounts
+
+static void mount_two(void) {
+    mkdir("/tmp/races-m1", 0700);
+    mkdir("/tmp/races-m2", 0700);
+    CHECK(!mount("t", "/tmp/races-m1", "tmpfs", 0, NULL) && !mount("t", "/tmp/races-m2", "tmpfs", 0, NULL));
+    CHECK(!mkdir("/tmp/races-m1/in", 0700) && !mkdir("/tmp/races-m2/in", 0700));
+}
+static void move_first_into_second(void) {
+    into_other[0] = !mount("/tmp/races-m1", "/tmp/races-m2/in", NULL, MS_MOVE, NULL);
+}
+static void move_second_into_first(void) {
+    into_other[1] = !mount("/tmp/races-m2", "/tmp/races-m1/in", NULL, MS_MOVE, NULL);
+}
+static void one_is_mounted_on_the_other(void) {
+    CHECK(into_other[0] + into_other[1] == 1);
+    CHECK(!umount2(into_other[0] ? "/tmp/races-m2" : "/tmp/races-m1", MNT_DETACH));
+}
+
+TEST(two_mounts_never_get_onto_each_other) {
+    static const struct race r = {
+        mount_two, {move_first_into_second, move_second_into_first}, one_is_mounted_on_the_other};
+    CHECK(run_race(&r) > 0);
+}
+
+static atomic_int taken;
+static void mount_one(void) {
+    mkdir("/tmp/races-u", 0700);
+    CHECK(!mount("t", "/tmp/races-u", "tmpfs", 0, NULL) && !mkdir("/tmp/races-u/d", 0700));
+    CHECK(!mount("t", "/tmp/races-u/d", "tmpfs", 0, NULL));
+    taken = 0;
+}
+static void take_it(void) {
+    taken += !umount2("/tmp/races-u", MNT_DETACH);
+}
+static void walk_through_it(void) {
+    struct stat st;
+    for (int i = 0; i < 20; i++)
+        stat("/tmp/races-u/d/../d/..", &st);
+    close(open("/tmp/races-u/d/f", O_CREAT | O_WRONLY, 0600));
+}
+static void taken_once(void) {
+    CHECK(taken == 1 && access("/tmp/races-u/d", F_OK));
+}
+
+TEST(one_of_two_takes_a_mount_away) {
+    static const struct race r = {mount_one, {take_it, take_it, walk_through_it}, taken_once};
+    CHECK(run_race(&r) > 0);
+}
+
+static int covered;
+static void make_place(void) {
+    CHECK(!mkdir("/tmp/races-p", 0700));
+}
+static void cover_it(void) {
+    covered = !mount("t", "/tmp/races-p", "tmpfs", 0, NULL);
+}
+static void remove_place(void) {
+    removed = !rmdir("/tmp/races-p");
+}
+static void covered_or_removed(void) {
+    CHECK(covered + removed == 1);
+    CHECK(removed || (!umount("/tmp/races-p") && !rmdir("/tmp/races-p")));
+}
+
+TEST(a_place_is_covered_or_removed) {
+    static const struct race r = {make_place, {cover_it, remove_place}, covered_or_removed};
     CHECK(run_race(&r) > 0);
 }
 

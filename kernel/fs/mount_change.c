@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: MIT
+// Changes of the tree of mounts: mount(2), umount2(2), pivot_root(2). Each takes the topology's mutex, checks all and
+// then changes; what it lets go of is put when the locks are released.
+//
+// A place is also held as a name: with the lock of the directory that it is in, so that it is not removed or renamed
+// while something is laid over it. Names that the file system makes at each lookup (/proc) are put into the tree of
+// dentries for as long as something is mounted there (settle()), and so are the directories above them.
+#include "core/errno.h"
+#include "fs/mount_private.h"
+#include "fs/path_walk.h"
+#include "fs/vfs.h"
+#include "lib/string.h"
+#include "sched/thread.h"
+#include "upcalls.h"
+#include <linux/fcntl.h>
+
+#define MOUNTS_MAX 100000 // fs.mount-max of Linux
+
+// ---- places
+
+// The dentry that every lookup of d's place finds from now on, referenced, or ERR_PTR. [t]
+static struct dentry *settle(struct dentry *d) {
+    struct dentry *parent = d->parent, *found;
+    if (parent == d || d->in_tree || !parent->inode->ops->lookup) {
+        dentry_get(d);
+        return d;
+    }
+    struct dentry *above = settle(parent);
+    if (IS_ERR(above))
+        return above;
+    found = dentry_find(above, d->name, d->name_len);
+    if (!found && above == parent) {
+        found = d;
+        dentry_get(d);
+    } else if (!found) {
+        found = vfs_lookup(above, d->name, d->name_len);
+    }
+    if (!IS_ERR(found))
+        dentry_insert(found);
+    dentry_put(above);
+    return found;
+}
+
+// Nothing is mounted on d any more: it and those above go out of the tree of dentries again. [t]
+static void unsettle(struct dentry *d) {
+    dentry_get(d);
+    while (d->parent != d && d->parent->inode->ops->lookup && !d->mounted && !d->child_count) {
+        struct dentry *parent = dentry_get_parent(d);
+        dentry_forget(d);
+        dentry_put(d);
+        d = parent;
+    }
+    dentry_put(d);
+}
+
+// Locks the directory that d is in, or d itself if it is in none. Whose lock it is.
+static struct inode *lock_name(struct dentry *d) {
+    for (;;) {
+        struct dentry *parent = dentry_get_parent(d);
+        struct inode *inode = parent->inode;
+        inode_get(inode);
+        mutex_lock(&inode->lock);
+        bool still = READ_ONCE(d->parent) == parent;
+        dentry_put(parent);
+        if (still)
+            return inode;
+        mutex_unlock(&inode->lock);
+        inode_put(inode);
+    }
+}
+
+struct place {
+    struct path at;      // referenced; what lies on top there
+    struct inode *names; // whose lock keeps its name
+};
+
+static void place_unlock(struct place *p) {
+    mutex_unlock(&p->names->lock);
+    inode_put(p->names);
+    mutex_unlock(&mount_mutex);
+    path_put(&p->at);
+}
+
+// Takes the topology's mutex, and the place where a mount on `at` would go. 0, -ENOENT (it has been removed, or
+// is not in the tree of mounts), -ENOMEM.
+static int place_lock(struct place *p, const struct path *at) {
+    int err = 0;
+    p->at = *at;
+    path_get(&p->at);
+    mutex_lock(&mount_mutex);
+    mount_cross_down(&p->at);
+    struct dentry *d = settle(p->at.dentry);
+    if (IS_ERR(d)) {
+        err = PTR_ERR(d);
+    } else {
+        dentry_put(p->at.dentry);
+        p->at.dentry = d;
+        mount_cross_down(&p->at); // on the one that others see
+        p->names = lock_name(p->at.dentry);
+        err = p->at.dentry->dead || !p->at.mount->attached ? -ENOENT : 0;
+    }
+    if (!err)
+        return 0;
+    if (!IS_ERR(d)) {
+        unsettle(d);
+        place_unlock(p);
+    } else {
+        mutex_unlock(&mount_mutex);
+        path_put(&p->at);
+    }
+    return err;
+}
+
+static bool same_kind(const struct dentry *a, const struct dentry *b) {
+    return S_ISDIR(a->inode->mode) == S_ISDIR(b->inode->mode);
+}
+
+static bool is_mount_root(const struct path *p) {
+    return p->dentry == p->mount->root;
+}
+
+// True if p is `above` or below it, through mounts. [t]
+static bool is_reachable(const struct path *p, const struct path *above) {
+    const struct mount *m = p->mount;
+    struct dentry *d = p->dentry;
+    while (m != above->mount && m->parent) {
+        d = m->mountpoint;
+        m = m->parent;
+    }
+    return m == above->mount && dentry_is_below(d, above->dentry);
+}
+
+// ---- making
+
+// Lays the tree `top` over the place, and lists its mounts. [t]
+static void lay(struct mount *top, const struct path *at) {
+    mount_attach(top, at->mount, at->dentry);
+    for (struct mount *m = top; m; m = mount_next(m, top))
+        mount_list(m);
+}
+
+// What a mount keeps of mount(2)'s flags: access times are relative to changes unless it is said otherwise.
+static unsigned int new_flags(unsigned long flags) {
+    unsigned long times = flags & MS_STRICTATIME ? MS_STRICTATIME
+                          : flags & MS_NOATIME   ? MS_NOATIME
+                                                 : MS_RELATIME;
+    return (flags & MOUNT_FLAGS & ~(unsigned long)(MS_STRICTATIME | MS_NOATIME | MS_RELATIME)) | times;
+}
+
+int mount_new(const struct path *at, const struct fs_type *type, const char *source, const char *options,
+              unsigned long flags) {
+    if (!type->mount)
+        return -ENODEV;
+    struct dentry *root = type->mount(type, source, options);
+    if (IS_ERR(root))
+        return PTR_ERR(root);
+    struct mount *m = mount_alloc(root, source, new_flags(flags));
+    if (!m)
+        return -ENOMEM;
+    if (!type->shared)
+        m->sb->flags = flags & MS_RDONLY;
+    struct place p;
+    int err = place_lock(&p, at);
+    if (!err) {
+        if (p.at.mount->sb == m->sb && is_mount_root(&p.at) && type->once)
+            err = -EBUSY;
+        else if (!same_kind(p.at.dentry, m->root))
+            err = -ENOTDIR;
+        else if (mount_count >= MOUNTS_MAX)
+            err = -ENOSPC;
+        if (!err)
+            lay(m, &p.at);
+        else
+            unsettle(p.at.dentry);
+        place_unlock(&p);
+    }
+    if (err)
+        mount_put(m);
+    return err;
+}
+
+// ---- taking away
+
+// Takes the mounts of the tree `top` apart and off the list, if they are on it, and lets go of them. [t]
+static void dissolve(struct mount *top) {
+    struct list_head gone = LIST_HEAD_INIT(gone);
+    for (struct mount *m = top, *next; m; m = next) {
+        next = mount_next(m, top);
+        spin_lock(&mounts_lock);
+        list_del(&m->link);
+        mount_count -= m->attached;
+        m->attached = false;
+        spin_unlock(&mounts_lock);
+        list_add_tail(&m->link, &gone);
+    }
+    while (!list_empty(&gone)) {
+        struct mount *m = list_first_entry(&gone, struct mount, link);
+        spin_lock(&mounts_lock);
+        struct path place = mount_detach_locked(m);
+        spin_unlock(&mounts_lock);
+        list_del(&m->link);
+        mount_put(m);
+        if (place.mount) {
+            unsettle(place.dentry);
+            path_put(&place);
+        }
+    }
+}
+
+// Nobody but the list and the caller refers to it, and nothing is mounted on it; nobody can come then. [mounts]
+static bool is_idle(const struct mount *m) {
+    return ref_read(&m->refs) == 2 && list_empty(&m->children);
+}
+
+// umount(2) of the process's own root, which cannot go, makes it read-only.
+static int seal_root(struct mount *m) {
+    WRITE_ONCE(m->sb->flags, m->sb->flags | MS_RDONLY);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!READ_ONCE(m->sb->writers))
+        return 0;
+    WRITE_ONCE(m->sb->flags, m->sb->flags & ~MS_RDONLY);
+    return -EBUSY;
+}
+
+static int remove_locked(struct mount *m, int flags) {
+    bool own_root = m == current->fs->root.mount;
+    if (!m->attached || !m->parent) // gone already, or the root of all
+        return -EINVAL;
+    if (flags & MNT_EXPIRE) {
+        if (own_root || (flags & (MNT_FORCE | MNT_DETACH)))
+            return -EINVAL;
+        if (ref_read(&m->refs) != 2)
+            return -EBUSY;
+        if (m->expires != m->visits || !m->expires) { // the next time, if only that call has come here
+            m->expires = m->visits + 1;
+            return -EAGAIN;
+        }
+    }
+    if (own_root && !(flags & MNT_DETACH))
+        return (m->sb->flags & MS_RDONLY) ? 0 : seal_root(m);
+    if (!(flags & MNT_DETACH)) {
+        spin_lock(&mounts_lock);
+        bool idle = is_idle(m);
+        struct path place = {NULL, NULL};
+        if (idle) { // and stays so: off its place at once
+            place = mount_detach_locked(m);
+            list_del(&m->link);
+            m->attached = false;
+            mount_count--;
+        }
+        spin_unlock(&mounts_lock);
+        if (!idle)
+            return -EBUSY;
+        mount_put(m);
+        unsettle(place.dentry);
+        path_put(&place);
+        return 0;
+    }
+    dissolve(m);
+    return 0;
+}
+
+int mount_remove(const struct path *at, int flags) {
+    if (!is_mount_root(at))
+        return -EINVAL;
+    mutex_lock(&mount_mutex);
+    int err = remove_locked(at->mount, flags);
+    mutex_unlock(&mount_mutex);
+    return err;
+}
+
+// ---- binding
+
+static struct mount *clone(const struct mount *m, struct dentry *root) {
+    dentry_get(root);
+    return mount_alloc(root, m->source, m->flags);
+}
+
+// A copy of the mount `from`, showing what is at `root`, with all that is mounted below that. While this lasts,
+// m->copy of each mount is what it was copied to, NULL where it was left out. ERR_PTR(-ENOMEM, -ENOSPC, -EINTR). [t]
+static struct mount *clone_tree(struct mount *from, struct dentry *root) {
+    struct mount *top = clone(from, root), *copy;
+    unsigned int count = 1;
+    int err = 0;
+    if (!top)
+        return ERR_PTR(-ENOMEM);
+    from->copy = top;
+    for (struct mount *m = mount_next(from, from); m && !err; m = mount_next(m, from)) {
+        bool shown = m->parent != from || dentry_is_below(m->mountpoint, root);
+        m->copy = NULL;
+        if (!shown || m->unbindable || !m->parent->copy)
+            continue;
+        copy = clone(m, m->root);
+        if (!copy) {
+            err = -ENOMEM;
+            break;
+        }
+        m->copy = copy;
+        mount_attach(copy, m->parent->copy, m->mountpoint);
+        if (++count + mount_count > MOUNTS_MAX)
+            err = -ENOSPC;
+        cond_resched();
+        if (!err && signal_pending_fatal())
+            err = -EINTR;
+    }
+    if (!err)
+        return top;
+    dissolve(top);
+    return ERR_PTR(err);
+}
+
+int mount_bind(const struct path *at, const struct path *from, unsigned long flags) {
+    struct place p;
+    int err = place_lock(&p, at);
+    if (err)
+        return err;
+    if (!from->mount->attached || from->mount->unbindable)
+        err = -EINVAL;
+    else if (!same_kind(p.at.dentry, from->dentry))
+        err = -ENOTDIR;
+    else if (mount_count >= MOUNTS_MAX)
+        err = -ENOSPC;
+    if (!err) {
+        struct mount *m =
+            flags & MS_REC ? clone_tree(from->mount, from->dentry) : clone(from->mount, from->dentry);
+        err = !m ? -ENOMEM : IS_ERR(m) ? PTR_ERR(m) : 0;
+        if (!err)
+            lay(m, &p.at);
+    }
+    if (err)
+        unsettle(p.at.dentry);
+    place_unlock(&p);
+    return err;
+}
+
+// ---- moving
+
+// Takes m off its place. [t]
+static struct path take_off(struct mount *m) {
+    spin_lock(&mounts_lock);
+    struct path place = mount_detach_locked(m);
+    spin_unlock(&mounts_lock);
+    return place;
+}
+
+static void let_go(struct path *place) {
+    unsettle(place->dentry);
+    path_put(place);
+}
+
+static int check_move(const struct path *at, const struct path *from) {
+    struct mount *m = from->mount;
+    if (!m->attached || !m->parent || !is_mount_root(from) || !same_kind(at->dentry, from->dentry))
+        return -EINVAL;
+    for (const struct mount *above = at->mount; above; above = above->parent)
+        if (above == m)
+            return -ELOOP;
+    return 0;
+}
+
+int mount_move(const struct path *at, const struct path *from) {
+    struct place p;
+    int err = place_lock(&p, at);
+    if (err)
+        return err;
+    err = check_move(&p.at, from);
+    if (!err) {
+        struct path old = take_off(from->mount);
+        mount_attach(from->mount, p.at.mount, p.at.dentry);
+        let_go(&old);
+    } else {
+        unsettle(p.at.dentry);
+    }
+    place_unlock(&p);
+    return err;
+}
+
+static int check_pivot(const struct path *new_root, const struct path *put_old, const struct path *root) {
+    struct mount *m = new_root->mount;
+    if (!root->mount->attached || !m->attached)
+        return -EINVAL;
+    if (new_root->dentry->dead)
+        return -ENOENT;
+    if (m == root->mount || put_old->mount == root->mount)
+        return -EBUSY;
+    if (!is_mount_root(root) || !root->mount->parent || !is_mount_root(new_root) || !m->parent)
+        return -EINVAL;
+    return is_reachable(put_old, new_root) && is_reachable(new_root, root) ? 0 : -EINVAL;
+}
+
+int mount_pivot(const struct path *new_root, const struct path *put_old) {
+    struct path root = path_process_root();
+    struct place p;
+    int err = place_lock(&p, put_old);
+    if (!err) {
+        err = check_pivot(new_root, &p.at, &root);
+        if (!err) {
+            struct path old_place = take_off(new_root->mount), root_place = take_off(root.mount);
+            mount_attach(new_root->mount, root_place.mount, root_place.dentry);
+            mount_attach(root.mount, p.at.mount, p.at.dentry);
+            fs_context_replace(&root, new_root);
+            let_go(&old_place);
+            path_put(&root_place);
+        } else {
+            unsettle(p.at.dentry);
+        }
+        place_unlock(&p);
+    }
+    path_put(&root);
+    return err;
+}
+
+// ---- changing
+
+// Flags that say something of access times; a remount without any leaves those be.
+#define TIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
+
+static unsigned int flags_for(const struct mount *m, unsigned long flags) {
+    if (flags & TIME_FLAGS)
+        return new_flags(flags);
+    return (flags & MOUNT_FLAGS) | (READ_ONCE(m->flags) & TIME_FLAGS);
+}
+
+// Sets *flags to `now`, unless that forbids writing and somebody does. 0 or -EBUSY.
+static int set_flags(unsigned int *flags, unsigned int now, const unsigned int *writers) {
+    unsigned int before = READ_ONCE(*flags);
+    WRITE_ONCE(*flags, now);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!(now & ~before & MS_RDONLY) || !READ_ONCE(*writers))
+        return 0;
+    WRITE_ONCE(*flags, before);
+    return -EBUSY;
+}
+
+static int remount_locked(struct mount *m, const char *options, unsigned long flags) {
+    struct superblock *sb = m->sb;
+    unsigned int before = sb->flags;
+    if (!(flags & MS_BIND) && options && *options && !sb->type->remount)
+        return -EINVAL;
+    if (flags & MS_BIND || sb->type->shared) // the mount alone, not what is mounted
+        return set_flags(&m->flags, flags_for(m, flags), &m->writers);
+    int err = set_flags(&sb->flags, (before & ~MS_RDONLY) | (flags & MS_RDONLY), &sb->writers);
+    if (!err && sb->type->remount && (err = sb->type->remount(sb, options)))
+        WRITE_ONCE(sb->flags, before);
+    if (!err)
+        WRITE_ONCE(m->flags, flags_for(m, flags)); // who writes there has been counted
+    return err;
+}
+
+int mount_remount(const struct path *at, const char *options, unsigned long flags) {
+    if (!is_mount_root(at))
+        return -EINVAL;
+    mutex_lock(&mount_mutex);
+    int err = at->mount->attached ? remount_locked(at->mount, options, flags) : -EINVAL;
+    mutex_unlock(&mount_mutex);
+    return err;
+}
+
+int mount_set_type(const struct path *at, unsigned long flags) {
+    unsigned long type = flags & ~(unsigned long)(MS_REC | MS_SILENT);
+    // One kind at a time; to share is not possible.
+    if (!is_mount_root(at) || (type != MS_PRIVATE && type != MS_SLAVE && type != MS_UNBINDABLE))
+        return -EINVAL;
+    mutex_lock(&mount_mutex);
+    int err = at->mount->attached ? 0 : -EINVAL;
+    for (struct mount *m = at->mount; !err && m; m = flags & MS_REC ? mount_next(m, at->mount) : NULL)
+        if (type != MS_SLAVE)
+            m->unbindable = type == MS_UNBINDABLE;
+    mutex_unlock(&mount_mutex);
+    return err;
+}
