@@ -4,17 +4,21 @@
 #pragma once
 #include "core/spinlock.h"
 
-#define NGROUPS 64 // supplementary groups a process may have
+// Supplementary groups. Immutable; credentials that differ in something else share it.
+struct group_list {
+    struct refcount refs;
+    unsigned int count; // [I] at most NGROUPS_MAX of linux/limits.h
+    gid_t gid[];        // [I] ascending
+};
 
 struct cred {
     struct refcount refs;
     uid_t uid, euid, suid, fsuid;                                                      // [I]
     gid_t gid, egid, sgid, fsgid;                                                      // [I]
     uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient; // [I]
-    unsigned int securebits; // [I] SECBIT_*, linux/securebits.h
-    bool no_new_privs;       // [I]
-    unsigned int ngroups;    // [I]
-    gid_t groups[NGROUPS];   // [I] ascending
+    unsigned int securebits;   // [I] SECBIT_*, linux/securebits.h
+    bool no_new_privs;         // [I]
+    struct group_list *groups; // [I] NULL: none
 };
 
 // The credentials of the kernel's own threads and of pid 1: root with all capabilities. Never freed.
@@ -26,6 +30,10 @@ static inline struct cred *cred_get(struct cred *cred) {
     return cred;
 }
 void cred_put(struct cred *cred); // NULL is fine
+// Takes over the list, to be filled and sorted, that is in no credentials yet.
+void cred_set_groups(struct cred *cred, struct group_list *groups);
+struct group_list *__must_check group_list_alloc(unsigned int count); // NULL if no memory
+void group_list_sort(struct group_list *groups);
 // A copy to change before it is used; one reference. NULL if no memory.
 struct cred *__must_check cred_copy(const struct cred *cred);
 

@@ -53,8 +53,7 @@ static int zero_mmap(struct file *f, struct vm_map_args *args) {
     args->backing = NULL;
     if (!(args->flags & MAP_SHARED))
         return 0;
-    struct file *shared =
-        tmpfs_create_anon("dev/zero (deleted)", ALIGN_UP(args->length, (unsigned long)PAGE_SIZE), 0);
+    struct file *shared = tmpfs_create_anon("dev/zero", ALIGN_UP(args->length, (unsigned long)PAGE_SIZE), 0);
     if (IS_ERR(shared))
         return PTR_ERR(shared);
     args->file = shared;

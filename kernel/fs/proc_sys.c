@@ -143,7 +143,7 @@ static const struct proc_entry entries[] = {
     TEXT("kernel/version", KERNEL_VERSION),
     TEXT("kernel/pid_max", "32768"),
     TEXT("kernel/threads-max", "32767"),
-    TEXT("kernel/ngroups_max", "64"),
+    TEXT("kernel/ngroups_max", "65536"),
     TEXT("kernel/cap_last_cap", "40"),
     TEXT("kernel/randomize_va_space", "2"),
     {.path = "sys/kernel/hostname", .mode = 0644, .show = show_name, .store = store_name},
@@ -162,7 +162,7 @@ static const struct proc_entry entries[] = {
     {.path = "sys/fs/pipe-max-size", .mode = 0644, .show = show_pipe_max_size, .store = store_pipe_max_size},
 };
 
-_Static_assert(CAP_LAST_CAP == 40 && NGROUPS == 64, "as the table says");
+_Static_assert(CAP_LAST_CAP == 40 && NGROUPS_MAX == 65536, "as the table says");
 
 void proc_sys_init(void) {
     make_uuid(boot_id);

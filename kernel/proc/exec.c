@@ -349,6 +349,7 @@ long process_exec(int dfd, const char *path, const struct exec_strings *argv, co
         if (!made_name)
             return -ENOMEM;
         e.name = made_name;
+        e.name_closes = fd_get_cloexec(dfd) == 1;
     }
     int err = prepare(&e, dfd, path, lookup, argv, envp);
     if (!err)

@@ -7,7 +7,7 @@
 #include "vm/vmspace.h"
 
 #define EXEC_HEAD_SIZE     768 // bytes read of a file at first: its headers, usually
-#define EXEC_SCRIPT_LINE   255 // of a script's first line that count, as in Linux
+#define EXEC_SCRIPT_LINE   256 // of a script's first line that count, as in Linux
 #define EXEC_SCRIPT_LEVELS 5   // scripts that scripts name as their interpreter
 #define EXEC_STRING_MAX    (128 * 1024)
 #define EXEC_TOTAL_MAX     (4 * 1024 * 1024)
@@ -26,6 +26,7 @@ struct exec_image {
 
 struct exec {
     const char *name;                       // as the caller gave it: AT_EXECFN
+    bool name_closes;                       // it goes through a descriptor that execve closes
     struct exec_image program, interpreter; // interpreter.file NULL: none
     struct vmspace *vm;                     // the new address space
     struct cred *cred;                      // the new credentials, a reference

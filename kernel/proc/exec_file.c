@@ -13,6 +13,8 @@
 
 static int check_runnable(const struct path *path) {
     struct inode *inode = path->dentry->inode;
+    if (S_ISLNK(inode->mode))
+        return -ELOOP;
     if (!S_ISREG(inode->mode) || path->mount->flags & MS_NOEXEC)
         return -EACCES;
     return inode_permission(inode, MAY_EXECUTE);
@@ -65,32 +67,30 @@ static bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-// Cuts "#! interpreter argument" of `line`, n bytes long, into its two parts, NUL-terminated there; *argument
-// NULL if there is none. -ENOEXEC: no name, or it is cut off.
+// Cuts "#! interpreter argument" of `line`, of whose first n bytes all that there are count, into its two parts,
+// NUL-terminated there; *argument NULL if there is none. Where the line goes on behind them the argument is cut off;
+// -ENOEXEC: the name may be, or there is none.
 static int parse_line(char *line, size_t n, char **interpreter, char **argument) {
-    size_t end = 2, start;
-    while (end < n && line[end] != '\n' && line[end] != '\0')
+    size_t start = 2, end = 2, name_end, at;
+    while (end < n && line[end] != '\n')
         end++;
-    bool cut = end == n && n == EXEC_SCRIPT_LINE;
-    line[end] = '\0';
-    start = 2;
-    while (is_blank(line[start]))
+    while (start < end && is_blank(line[start]))
         start++;
-    *interpreter = line + start;
-    while (line[start] && !is_blank(line[start]))
-        start++;
-    if (!**interpreter || (cut && !line[start]))
+    for (name_end = start; name_end < end && line[name_end] && !is_blank(line[name_end]);)
+        name_end++;
+    if (end == EXEC_SCRIPT_LINE && name_end == end--)
         return -ENOEXEC;
-    *argument = NULL;
-    if (!line[start])
-        return 0;
-    line[start++] = '\0';
-    while (is_blank(line[start]))
-        start++;
     while (end > start && is_blank(line[end - 1]))
-        line[--end] = '\0';
-    if (line[start])
-        *argument = line + start;
+        end--;
+    line[end] = '\0';
+    if (!line[start])
+        return -ENOEXEC;
+    at = line[name_end] ? name_end + 1 : name_end;
+    line[name_end] = '\0';
+    while (is_blank(line[at]))
+        at++;
+    *interpreter = line + start;
+    *argument = line[at] ? line + at : NULL;
     return 0;
 }
 
@@ -125,6 +125,8 @@ int exec_resolve_scripts(struct exec *e, bool *skip_first) {
         struct exec_image script = e->program;
         if (level == EXEC_SCRIPT_LEVELS)
             return -ELOOP;
+        if (e->name_closes)
+            return -ENOENT;
         int err =
             parse_line(script.head, MIN(script.head_size, (size_t)EXEC_SCRIPT_LINE), &interpreter, &argument);
         if (!err && level == 0) {

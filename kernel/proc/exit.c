@@ -137,7 +137,7 @@ void process_notify_exit_locked(struct process *p) {
     if (!wait_queue_empty(&p->exited))
         wake_poll(&p->exited, POLLIN);
     if (reap)
-        process_reap_locked(p);
+        process_reap_locked(p, false);
 }
 
 // ---- leaving

@@ -12,6 +12,7 @@
 #include "proc/process.h"
 #include "upcalls.h"
 #include "vm/vmspace.h"
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/sched.h>
 
@@ -43,7 +44,7 @@ static void child_main(void *arg) {
 
 static int check_request(const struct clone_request *r) {
     uint64_t f = r->flags;
-    if (f & NAMESPACES || f & CLONE_INTO_CGROUP)
+    if (f & CLONE_INTO_CGROUP)
         return -EINVAL;
     if ((f & CLONE_THREAD && !(f & CLONE_SIGHAND)) || (f & CLONE_SIGHAND && !(f & CLONE_VM)))
         return -EINVAL;
@@ -55,6 +56,8 @@ static int check_request(const struct clone_request *r) {
         return -EINVAL;
     if (r->exit_signal < 0 || r->exit_signal > SIGNAL_COUNT)
         return -EINVAL;
+    if (f & NAMESPACES) // none are offered; who might not ask is told that
+        return f & CLONE_NEWUSER || cred_capable(current->cred, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
     return 0;
 }
 
@@ -176,6 +179,7 @@ static int copy_thread(struct birth *b) {
     b->thread = t;
     copy_registers(t, r);
     t->sig_blocked = current->sig_blocked;
+    t->timer_slack = t->default_timer_slack = current->timer_slack;
     t->cred = t->real_cred = cred_get(current->cred);
     if (r->flags & CLONE_CHILD_CLEARTID)
         t->clear_child_tid = r->child_tid;

@@ -63,6 +63,7 @@ static void become_init(void) {
     p->start_time = clock_monotonic();
     p->unkillable = true;
     p->exit_signal = SIGCHLD;
+    t->timer_slack = t->default_timer_slack = 50000;
     if (!t->real_cred)
         t->cred = t->real_cred = cred_get(&kernel_cred);
     p->cred = cred_get(t->real_cred);

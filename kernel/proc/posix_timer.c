@@ -132,6 +132,11 @@ static pid_t cpu_clock_id(int clock) {
     return clock < 0 ? ~(clock >> 3) : 0;
 }
 
+bool cpu_clock_is_own_thread(int clock) {
+    pid_t id = cpu_clock_id(clock);
+    return is_thread_clock(clock) && (!id || id == current->tid);
+}
+
 int cpu_clock_get(int clock, ktime_t *now) {
     pid_t id = cpu_clock_id(clock);
     ktime_t user = 0, system = 0;

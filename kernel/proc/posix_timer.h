@@ -46,3 +46,4 @@ void itimer_get(int which, struct timer_value *value);
 // CPU-time clocks, in ns: of the process or thread `id` (0: the current), as a clockid_t names it
 // (clock_gettime(2)). -EINVAL if there is no such thread or process.
 int __must_check cpu_clock_get(int clock, ktime_t *now);
+bool cpu_clock_is_own_thread(int clock);

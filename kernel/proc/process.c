@@ -236,15 +236,19 @@ void process_put(struct process *p) {
     slab_free(process_cache, p);
 }
 
-void process_reap_locked(struct process *p) {
-    struct process *parent = p->parent;
-    p->zombie = false;
+static void add_child_accounts(struct process *parent, const struct process *p) {
     parent->child_user += p->dead_user + p->child_user;
     parent->child_system += p->dead_system + p->child_system;
     parent->child_faults += p->dead_faults + p->child_faults;
     for (int i = 0; i < 2; i++)
         parent->child_switches[i] += p->dead_switches[i] + p->child_switches[i];
     parent->child_peak_rss = MAX(parent->child_peak_rss, MAX(p->peak_rss, p->child_peak_rss));
+}
+
+void process_reap_locked(struct process *p, bool waited) {
+    p->zombie = false;
+    if (waited)
+        add_child_accounts(p->parent, p);
     list_del(&p->sibling);
     list_del(&p->group_link);
     list_del(&p->session_link);

@@ -149,7 +149,8 @@ pid_t id_last(void); // given out
 void process_set_group_locked(struct process *p, struct id *group);
 void process_set_session_locked(struct process *p, struct id *session);
 // The parent lets go of a zombie: takes it out of the tree, adds up its accounts, drops the tree's reference.
-void process_reap_locked(struct process *p);
+// `waited`: the parent asked for it; else what it used is nobody's (getrusage(2), RUSAGE_CHILDREN).
+void process_reap_locked(struct process *p, bool waited);
 // True if no member of the group has a parent outside the group in the same session. `without`: counts as
 // gone.
 bool pgrp_orphaned_locked(const struct id *group, const struct process *without);
@@ -196,9 +197,10 @@ void process_notify_exit_locked(struct process *p);
 
 // wait4(2), waitid(2): see proc/wait.c.
 struct wait_request {
-    int type; // P_ALL, P_PID, P_PGID
+    int type; // P_ALL, P_PID, P_PGID, P_PIDFD
     pid_t id;
-    int options; // WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT, __WALL, __WCLONE
+    struct process *process; // P_PIDFD: a reference of the caller's
+    int options;             // WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT, __WALL, __WCLONE
     // Results.
     pid_t pid; // 0: none
     uid_t uid;

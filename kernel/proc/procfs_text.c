@@ -273,8 +273,8 @@ static void status_ids(struct seq_buf *s, const struct cred *c, unsigned int fd_
     seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid,
                c->egid, c->sgid, c->fsgid);
     seq_printf(s, "FDSize:\t%u\nGroups:\t", fd_size);
-    for (unsigned int i = 0; i < c->ngroups; i++)
-        seq_printf(s, "%u ", c->groups[i]);
+    for (unsigned int i = 0; c->groups && i < c->groups->count; i++)
+        seq_printf(s, "%u ", c->groups->gid[i]);
     seq_puts(s, "\n");
 }
 
@@ -285,6 +285,16 @@ static void status_caps(struct seq_buf *s, const struct cred *c) {
                (unsigned long)c->cap_inheritable, (unsigned long)c->cap_permitted,
                (unsigned long)c->cap_effective, (unsigned long)c->cap_bounding, (unsigned long)c->cap_ambient,
                c->no_new_privs);
+}
+
+// A name may hold anything; the lines stay whole.
+static void put_name(struct seq_buf *s, const char *name) {
+    for (; *name; name++) {
+        if (*name == '\n' || *name == '\\')
+            seq_write(s, *name == '\n' ? "\\n" : "\\\\", 2);
+        else
+            seq_write(s, name, 1);
+    }
 }
 
 int pid_show_status(struct seq_buf *s, struct pid_node *n) {
@@ -306,7 +316,7 @@ int pid_show_status(struct seq_buf *s, struct pid_node *n) {
     }
     spin_unlock_irqrestore(&process_lock, flags);
     seq_puts(s, "Name:\t");
-    seq_escape(s, x.name, "");
+    put_name(s, x.name);
     seq_puts(s, "\n");
     if (has_fs)
         seq_printf(s, "Umask:\t%04o\n", umask);
@@ -380,6 +390,15 @@ struct maps_state {
 
 #define MAPS_NAME_COLUMN 73
 
+// Blanks stay: the name is the last on its line.
+static void put_area_name(struct seq_buf *s, const char *name) {
+    for (const char *end; (end = strchr(name, '\n')); name = end + 1) {
+        seq_write(s, name, end - name);
+        seq_puts(s, "\\012");
+    }
+    seq_puts(s, name);
+}
+
 static bool show_area(const struct vm_area *a, void *arg) {
     struct maps_state *m = arg;
     struct seq_buf *s = m->s;
@@ -400,7 +419,7 @@ static bool show_area(const struct vm_area *a, void *arg) {
     if (name) {
         int pad = MAPS_NAME_COLUMN - (int)(s->len - start);
         seq_printf(s, "%*s", MAX(pad, 1), "");
-        seq_escape(s, name, "\n");
+        put_area_name(s, name);
     } else {
         seq_puts(s, " ");
     }

@@ -328,7 +328,7 @@ static int send_locked(struct process *p, struct thread *t, const siginfo_t *inf
     struct thread *target = t ? (wants(t, sig) ? t : NULL) : choose(p, sig);
     if (!target)
         return 0;
-    bool ends = !(SIGNAL_BIT(sig) & (SIGNALS_STOP | SIGNALS_NOTHING | SIGNALS_CORE)) &&
+    bool ends = !p->unkillable && !(SIGNAL_BIT(sig) & (SIGNALS_STOP | SIGNALS_NOTHING | SIGNALS_CORE)) &&
                 !(target->sig_blocked & SIGNAL_BIT(sig)) && signal_has_default_locked(p, sig);
     if (ends)
         signal_group_exit_locked(p, sig);

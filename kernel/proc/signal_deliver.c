@@ -248,14 +248,18 @@ static bool fault_log_allowed(void) {
 
 static void log_fault(const struct trap_frame *f, int sig, int code, unsigned long addr) {
     struct vmspace *vm = current->vm;
-    char who[64];
+    char who[64], file_name[256];
     process_describe(who, sizeof(who));
     mutex_lock(&vm->lock);
     struct vm_area *a = vm_area_find(vm, f->pc);
     const char *name = NULL;
     unsigned long start = 0, end = 0;
     if (a && a->start <= f->pc) {
-        name = a->file && a->file->path.dentry ? a->file->path.dentry->name : a->name;
+        name = a->name;
+        if (a->file && a->file->path.dentry) {
+            (void)dentry_copy_name(a->file->path.dentry, file_name);
+            name = file_name;
+        }
         start = a->start;
         end = a->end;
     }

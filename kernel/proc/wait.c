@@ -10,6 +10,8 @@ enum outcome { NO_CHILD, NOT_YET, FOUND };
 static bool is_wanted(const struct process *child, const struct wait_request *w) {
     if (w->type == P_PID && child->pid != w->id)
         return false;
+    if (w->type == P_PIDFD && child != w->process)
+        return false;
     if (w->type == P_PGID && child->pgrp != w->id)
         return false;
     bool clone_child = child->exit_signal != SIGCHLD;
@@ -29,7 +31,7 @@ static void take_zombie(struct process *child, struct wait_request *w) {
     int status = child->exit_status, sig = status & 0x7f;
     report(child, w, sig ? CLD_KILLED : CLD_EXITED, sig ? sig : status >> 8 & 0xff, status);
     if (!(w->options & WNOWAIT))
-        process_reap_locked(child);
+        process_reap_locked(child, true);
 }
 
 static bool take_stopped(struct process *child, struct wait_request *w) {
@@ -68,8 +70,8 @@ static bool take(struct process *child, struct wait_request *w) {
 static enum outcome look_locked(struct process *me, struct wait_request *w) {
     struct process *child;
     enum outcome outcome = NO_CHILD;
-    if (w->type == P_PID) {
-        child = process_find_locked(w->id);
+    if (w->type == P_PID || w->type == P_PIDFD) {
+        child = w->type == P_PID ? process_find_locked(w->id) : w->process->id ? w->process : NULL;
         if (!child || child->parent != me || !is_wanted(child, w))
             return NO_CHILD;
         return take(child, w) ? FOUND : NOT_YET;

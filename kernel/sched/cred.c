@@ -16,9 +16,56 @@ struct cred kernel_cred = {
     .cap_bounding = ALL_CAPS,
 };
 
+static void group_list_put(struct group_list *groups) {
+    if (groups && ref_put(&groups->refs))
+        kfree(groups);
+}
+
+struct group_list *group_list_alloc(unsigned int count) {
+    struct group_list *groups = kmalloc(sizeof(*groups) + count * sizeof(gid_t));
+    if (!groups)
+        return NULL;
+    ref_init(&groups->refs);
+    groups->count = count;
+    return groups;
+}
+
+// gid[at] goes down in the heap of the first n until nothing below it is greater.
+static void sift(gid_t *gid, unsigned int at, unsigned int n) {
+    gid_t moving = gid[at];
+    for (unsigned int child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && gid[child + 1] > gid[child])
+            child++;
+        if (gid[child] <= moving)
+            break;
+        gid[at] = gid[child];
+    }
+    gid[at] = moving;
+}
+
+// Heapsort: programs choose the order.
+void group_list_sort(struct group_list *groups) {
+    gid_t *gid = groups->gid;
+    for (unsigned int i = groups->count / 2; i-- > 0;)
+        sift(gid, i, groups->count);
+    for (unsigned int n = groups->count; n > 1;) {
+        gid_t greatest = gid[0];
+        gid[0] = gid[--n];
+        gid[n] = greatest;
+        sift(gid, 0, n);
+    }
+}
+
+void cred_set_groups(struct cred *cred, struct group_list *groups) {
+    group_list_put(cred->groups);
+    cred->groups = groups;
+}
+
 void cred_put(struct cred *cred) {
-    if (cred && ref_put(&cred->refs))
+    if (cred && ref_put(&cred->refs)) {
+        group_list_put(cred->groups);
         kfree(cred);
+    }
 }
 
 struct cred *cred_copy(const struct cred *cred) {
@@ -27,6 +74,8 @@ struct cred *cred_copy(const struct cred *cred) {
         return NULL;
     *copy = *cred;
     ref_init(&copy->refs);
+    if (copy->groups)
+        ref_get(&copy->groups->refs);
     return copy;
 }
 
@@ -37,12 +86,13 @@ bool memory_is_short_for_current(void) {
 bool cred_in_group(const struct cred *cred, gid_t gid) {
     if (gid == cred->fsgid)
         return true;
-    unsigned int low = 0, high = cred->ngroups;
+    const struct group_list *groups = cred->groups;
+    unsigned int low = 0, high = groups ? groups->count : 0;
     while (low < high) {
         unsigned int mid = (low + high) / 2;
-        if (cred->groups[mid] == gid)
+        if (groups->gid[mid] == gid)
             return true;
-        if (cred->groups[mid] < gid)
+        if (groups->gid[mid] < gid)
             low = mid + 1;
         else
             high = mid;

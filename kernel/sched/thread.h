@@ -102,6 +102,8 @@ struct thread {
     struct thread *vfork_parent; // whom to wake at exec or exit
     bool vfork_done;
     int parent_death_signal; // prctl(PR_SET_PDEATHSIG)
+    unsigned long timer_slack,
+        default_timer_slack; // [o] ns, prctl(PR_SET_TIMERSLACK): kept; timers are exact
     unsigned long min_faults;
     int exit_code;
     bool exiting;             // exit has begun: no more signals

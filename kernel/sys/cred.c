@@ -6,6 +6,7 @@
 #include "proc/process.h"
 #include "vm/vmspace.h"
 #include <linux/capability.h>
+#include <linux/limits.h>
 #include <linux/securebits.h>
 #include <linux/resource.h>
 
@@ -212,35 +213,29 @@ long sys_setfsgid(gid_t gid) {
 }
 
 long sys_getgroups(int n, gid_t __user *groups) {
-    const struct cred *c = current->cred;
-    if (n < 0 || (n && (unsigned int)n < c->ngroups))
+    const struct group_list *list = current->cred->groups;
+    unsigned int count = list ? list->count : 0;
+    if (n < 0 || (n && (unsigned int)n < count))
         return -EINVAL;
-    int err = n ? copy_to_user(groups, c->groups, c->ngroups * sizeof(gid_t)) : 0;
-    return err ? err : (long)c->ngroups;
-}
-
-static void sort_groups(gid_t *groups, unsigned int n) {
-    for (unsigned int i = 1; i < n; i++) {
-        gid_t g = groups[i];
-        unsigned int at = i;
-        for (; at && groups[at - 1] > g; at--)
-            groups[at] = groups[at - 1];
-        groups[at] = g;
-    }
+    int err = n && count ? copy_to_user(groups, list->gid, count * sizeof(gid_t)) : 0;
+    return err ? err : (long)count;
 }
 
 long sys_setgroups(int n, const gid_t __user *groups) {
     if (!cred_capable(current->cred, CAP_SETGID))
         return -EPERM;
-    if (n < 0 || n > NGROUPS)
+    if (n < 0 || n > NGROUPS_MAX)
         return -EINVAL;
     struct cred *new = cred_copy(current->cred);
-    if (!new)
+    struct group_list *list = new ? group_list_alloc(n) : NULL;
+    if (!list) {
+        cred_put(new);
         return -ENOMEM;
-    int err = copy_from_user(new->groups, groups, n * sizeof(gid_t));
-    new->ngroups = n;
+    }
+    cred_set_groups(new, list);
+    int err = copy_from_user(list->gid, groups, n * sizeof(gid_t));
     if (!err)
-        sort_groups(new->groups, n);
+        group_list_sort(list);
     return commit_cred(new, err);
 }
 
@@ -409,37 +404,41 @@ struct priority_search {
     long result; // best found, or the error
 };
 
-// The nice value of all threads of p. process_lock is not held.
-static void visit(struct process *p, struct priority_search *s) {
-    const struct cred *mine = current->cred;
-    struct thread *t;
-    unsigned long flags = spin_lock_irqsave(&process_lock);
-    bool may = mine->euid == p->cred->uid || mine->euid == p->cred->euid || cred_capable(mine, CAP_SYS_NICE);
-    uint64_t floor = p->limits[RLIMIT_NICE].rlim_cur;
-    list_for_each_entry (t, &p->threads, process_link) {
-        if (!s->set) {
-            s->result = MAX(s->result, 20l - t->nice);
-        } else if (!may) {
-            s->result = -EPERM;
-        } else if (s->nice < t->nice && (uint64_t)(20 - s->nice) > floor &&
-                   !cred_capable(mine, CAP_SYS_NICE)) {
-            s->result = -EACCES;
-        } else {
-            if (s->result == -ESRCH)
-                s->result = 0;
-            sched_set_nice(t, s->nice);
-        }
+static void visit_thread_locked(struct thread *t, struct priority_search *s) {
+    const struct cred *mine = current->cred, *its = t->real_cred;
+    bool master = cred_capable(mine, CAP_SYS_NICE);
+    uint64_t floor = t->process->limits[RLIMIT_NICE].rlim_cur;
+    if (!s->set) {
+        s->result = MAX(s->result, 20l - t->nice);
+    } else if (mine->euid != its->uid && mine->euid != its->euid && !master) {
+        s->result = -EPERM;
+    } else if (s->nice < t->nice && (uint64_t)(20 - s->nice) > floor && !master) {
+        s->result = -EACCES;
+    } else {
+        if (s->result == -ESRCH)
+            s->result = 0;
+        sched_set_nice(t, s->nice);
     }
+}
+
+static void visit_thread(pid_t tid, struct priority_search *s) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct id *id = tid ? id_find_locked(tid) : NULL;
+    struct thread *t = tid ? (id ? id->thread : NULL) : current;
+    if (t)
+        visit_thread_locked(t, s);
     spin_unlock_irqrestore(&process_lock, flags);
 }
 
 static bool visit_if_wanted(struct process *p, void *arg) {
     struct priority_search *s = arg;
-    unsigned long flags = spin_lock_irqsave(&process_lock); // of p->cred
-    bool wanted = s->which == PRIO_PGRP ? p->pgrp == s->group : p->cred->uid == s->uid;
+    struct thread *t;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    list_for_each_entry (t, &p->threads, process_link) {
+        if (s->which == PRIO_PGRP ? p->pgrp == s->group : t->real_cred->uid == s->uid)
+            visit_thread_locked(t, s);
+    }
     spin_unlock_irqrestore(&process_lock, flags);
-    if (wanted)
-        visit(p, s);
     return true;
 }
 
@@ -447,14 +446,7 @@ static long search_priority(int which, int who, struct priority_search *s) {
     s->which = which;
     s->result = -ESRCH;
     if (which == PRIO_PROCESS) {
-        struct thread *t = who ? thread_find(who) : NULL;
-        struct process *p = who ? (t ? thread_get_process(t) : NULL) : current->process;
-        if (t)
-            thread_put(t);
-        if (p)
-            visit(p, s);
-        if (p && who)
-            process_put(p);
+        visit_thread(who, s);
     } else if (which == PRIO_PGRP || which == PRIO_USER) {
         s->group = who ? who : current->process->pgrp;
         s->uid = who ? (uid_t)who : current->cred->uid;

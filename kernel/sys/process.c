@@ -149,9 +149,7 @@ static int waitid_target(int type, pid_t id, struct wait_request *w, bool *nonbl
         file_put(f);
         if (IS_ERR(p))
             return PTR_ERR(p);
-        w->type = P_PID;
-        w->id = p->pid;
-        process_put(p);
+        w->process = p;
         return 0;
     }
     default:
@@ -171,6 +169,8 @@ long sys_waitid(int type, pid_t id, void __user *info, int options, void __user 
     if (nonblocking)
         w.options |= WNOHANG;
     err = process_wait(&w);
+    if (w.process)
+        process_put(w.process);
     if (err)
         return err;
     if (!w.pid && nonblocking && !(options & WNOHANG))
@@ -328,13 +328,13 @@ long sys_pidfd_send_signal(int pidfd, int sig, const void __user *user, unsigned
         err = -EPERM;
     if (!err) {
         unsigned long irq = spin_lock_irqsave(&process_lock);
-        err = p->id && !p->zombie ? signal_check_permission_locked(p, sig) : -ESRCH;
+        err = p->id ? signal_check_permission_locked(p, sig) : -ESRCH;
+        if (!err && sig && signal_send_process_info(p, &info) == -EAGAIN)
+            err = -EAGAIN; // a zombie takes a signal as well as any
         spin_unlock_irqrestore(&process_lock, irq);
     }
-    if (!err && sig)
-        err = signal_send_process_info(p, &info);
     process_put(p);
-    return err < 0 ? err : 0;
+    return err;
 }
 
 // ---- personality, prctl
@@ -473,9 +473,10 @@ long sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c, un
     case PR_CAP_AMBIENT:
         return c || d ? -EINVAL : ambient(a, b);
     case PR_SET_TIMERSLACK:
-        return 0; // a hint; timers are exact
+        current->timer_slack = a ? a : current->default_timer_slack;
+        return 0;
     case PR_GET_TIMERSLACK:
-        return 50000;
+        return current->timer_slack;
     default:
         return -EINVAL;
     }

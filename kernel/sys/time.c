@@ -171,16 +171,85 @@ static long sleep_restart(struct restart_block *r) {
     return sleep_relative(r->args[0], (void __user *)r->args[1]);
 }
 
+// CPU time passes as fast as all harts together run, at most: until `deadline` of the clock can have come there is
+// time to sleep. Then it is looked at again, not more often than the clock of a running thread is sampled.
+static int sleep_until_cpu_time(int clock, ktime_t deadline) {
+    for (;;) {
+        ktime_t now;
+        int err = cpu_clock_get(clock, &now);
+        if (err || now >= deadline)
+            return err;
+        ktime_t least = (deadline - now) / hart_count;
+        err = sleep_until(ktime_add(clock_monotonic(), MAX(least, (ktime_t)SAMPLE_NS)));
+        if (err)
+            return err;
+    }
+}
+
+static long cpu_sleep_restart(struct restart_block *r);
+
+static long cpu_sleep_relative(int clock, ktime_t deadline, void __user *remain) {
+    ktime_t now;
+    int err = sleep_until_cpu_time(clock, deadline);
+    if (err == -EINTR && !cpu_clock_get(clock, &now)) {
+        if (now >= deadline)
+            return 0;
+        if (remain && (err = timespec_write(remain, deadline - now)))
+            return err;
+        current->restart =
+            (struct restart_block){cpu_sleep_restart, {deadline, (unsigned long)remain, (unsigned int)clock}};
+        return -ERESTART_RESTARTBLOCK;
+    }
+    return err;
+}
+
+static long cpu_sleep_restart(struct restart_block *r) {
+    r->fn = restart_nothing;
+    return cpu_sleep_relative((int)r->args[2], r->args[0], (void __user *)r->args[1]);
+}
+
+// The own time does not pass while a thread sleeps.
+static long cpu_clock_sleep(int clock, bool absolute, ktime_t t, void __user *remain) {
+    ktime_t now;
+    int err = cpu_clock_get(clock, &now);
+    if (err || cpu_clock_is_own_thread(clock))
+        return err ? err : -EINVAL;
+    if (!absolute)
+        return cpu_sleep_relative(clock, ktime_add(now, t), remain);
+    err = sleep_until_cpu_time(clock, t);
+    return err == -EINTR ? -ERESTARTNOHAND : err;
+}
+
+// Which clocks one can sleep by: 0, -EOPNOTSUPP (a clock, but not one of these), -EINVAL.
+static int check_sleep_clock(int clock) {
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_TAI:
+    case CLOCK_MONOTONIC:
+    case CLOCK_BOOTTIME:
+    case CLOCK_PROCESS_CPUTIME_ID:
+        return 0;
+    case CLOCK_THREAD_CPUTIME_ID:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_REALTIME_ALARM:
+    case CLOCK_BOOTTIME_ALARM:
+        return -EOPNOTSUPP;
+    }
+    return clock < 0 ? 0 : -EINVAL;
+}
+
 long sys_clock_nanosleep(int clock, int flags, const void __user *request, void __user *remain) {
     ktime_t t;
     bool realtime = clock == CLOCK_REALTIME || clock == CLOCK_TAI;
-    if (clock == CLOCK_PROCESS_CPUTIME_ID)
-        return -EOPNOTSUPP;
-    if (!realtime && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-        return -EINVAL;
-    int err = timespec_read(request, &t);
+    int err = check_sleep_clock(clock);
+    if (!err)
+        err = timespec_read(request, &t);
     if (err)
         return err;
+    if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID)
+        return cpu_clock_sleep(clock, flags & TIMER_ABSTIME, t, remain);
     if (!(flags & TIMER_ABSTIME))
         return sleep_relative(ktime_add(clock_monotonic(), t), remain);
     err = realtime ? sleep_until_realtime(t) : sleep_until(t);

@@ -6,6 +6,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +40,33 @@ static void run(const char *name) {
         printf("not ok %s_runs (pid %d, status 0x%x)\n", name, pid, status);
 }
 
+static void *wait_for_ever(void *arg) {
+    pthread_barrier_wait(arg);
+    for (;;)
+        pause();
+    return NULL;
+}
+
+// Signals that would end others do nothing to pid 1, also if only one of its threads would take them.
+static void survive_signals(void) {
+    sigset_t term;
+    pthread_t t;
+    pthread_barrier_t runs;
+    pthread_barrier_init(&runs, NULL, 2);
+    pthread_create(&t, NULL, wait_for_ever, &runs);
+    pthread_barrier_wait(&runs);
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &term, NULL);
+    kill(1, SIGTERM);
+    kill(1, SIGKILL);
+    usleep(1000);
+    pthread_cancel(t);
+    pthread_join(t, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &term, NULL);
+    printf("ok pid_1_survives_signals_that_one_of_its_threads_takes\n");
+}
+
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     mount_at("proc", "/proc");
@@ -57,6 +86,7 @@ int main(int argc, char **argv) {
         if (wanted)
             run(names[i]->d_name);
     }
+    survive_signals();
     printf("DONE\n");
     fflush(stdout);
     reboot(RB_POWER_OFF);

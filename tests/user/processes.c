@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: MIT
+// What is one thread's and what is the process's; waiting, usage, groups, scripts: as Linux has them.
+#include "test.h"
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+// ---- priorities
+
+static pid_t other_tid;
+static void *idle_thread(void *arg) {
+    other_tid = gettid();
+    pthread_barrier_wait(arg);
+    for (;;)
+        pause();
+    return NULL;
+}
+
+TEST(setpriority_of_a_tid_is_that_threads_alone) {
+    pthread_barrier_t b;
+    pthread_t t;
+    pthread_barrier_init(&b, NULL, 2);
+    CHECK(!pthread_create(&t, NULL, idle_thread, &b));
+    pthread_barrier_wait(&b);
+    CHECK(!setpriority(PRIO_PROCESS, other_tid, 5));
+    CHECK(getpriority(PRIO_PROCESS, other_tid) == 5 && getpriority(PRIO_PROCESS, 0) == 0);
+    CHECK(!setpriority(PRIO_PROCESS, 0, 3) && getpriority(PRIO_PROCESS, other_tid) == 5);
+    CHECK(!setpgid(0, 0) && !setpriority(PRIO_PGRP, 0, 7));
+    CHECK(getpriority(PRIO_PROCESS, other_tid) == 7 && getpriority(PRIO_PROCESS, getpid()) == 7);
+    CHECK_ERRNO(setpriority(PRIO_PROCESS, 99999, 1), ESRCH);
+}
+
+TEST(setpriority_asks_who_the_thread_is) {
+    pid_t parent = getpid(), pid = fork();
+    if (!pid) {
+        CHECK(!setuid(1000));
+        CHECK_ERRNO(setpriority(PRIO_PROCESS, parent, 5), EPERM);
+        CHECK_ERRNO(setpriority(PRIO_PROCESS, 0, -5), EACCES);
+        _exit(0);
+    }
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+// ---- usage
+
+static void burn(long ms) {
+    struct timespec t;
+    do
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    while (t.tv_sec * 1000 + t.tv_nsec / 1000000 < ms);
+}
+
+static long children_ms(void) {
+    struct rusage r;
+    CHECK(!getrusage(RUSAGE_CHILDREN, &r));
+    return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000 + (r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1000;
+}
+
+static pid_t burning_child(void) {
+    pid_t pid = fork();
+    if (!pid) {
+        burn(60);
+        _exit(0);
+    }
+    return pid;
+}
+
+TEST(usage_of_children_is_of_those_that_were_waited_for) {
+    signal(SIGCHLD, SIG_IGN);
+    pid_t pid = burning_child();
+    CHECK_ERRNO(waitpid(pid, NULL, 0), ECHILD); // when it has ended
+    CHECK(children_ms() == 0);
+    signal(SIGCHLD, SIG_DFL);
+    CHECK(test_wait_exit(burning_child()) == 0 && children_ms() >= 50);
+}
+
+// ---- pidfds
+
+static int pidfd_of(pid_t pid) {
+    return syscall(SYS_pidfd_open, pid, 0);
+}
+
+TEST(a_zombie_takes_signals_until_it_is_waited_for) {
+    siginfo_t info;
+    pid_t pid = fork();
+    if (!pid)
+        _exit(0);
+    int fd = pidfd_of(pid);
+    CHECK(fd >= 0 && !waitid(P_PID, pid, &info, WEXITED | WNOWAIT));
+    CHECK(!syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) &&
+          !syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
+    CHECK(!kill(pid, SIGTERM) && test_wait_exit(pid) == 0);
+    CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0), ESRCH);
+}
+
+// A process's number may be another's once it has been waited for; what its pidfd names is never that.
+TEST(waitid_of_a_pidfd_waits_for_that_process_alone) {
+    siginfo_t info;
+    volatile pid_t pid, again = 0;
+    if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+        return;                     // all numbers once: that takes a while, and needs one hart only
+    while ((pid = vfork()) < 300) { // lower ones are not given out again
+        if (!pid)
+            _exit(0);
+        waitpid(pid, NULL, 0);
+    }
+    int fd = pidfd_of(pid);
+    CHECK(fd >= 0 && test_wait_exit(pid) == 0);
+    CHECK_ERRNO(waitid(P_PIDFD, fd, &info, WEXITED), ECHILD);
+    for (volatile int i = 0; i < 40000 && again != pid; i++) {
+        again = vfork();
+        if (!again)
+            _exit(7);
+        if (again != pid)
+            waitpid(again, NULL, 0);
+    }
+    CHECK(again == pid);
+    CHECK_ERRNO(waitid(P_PIDFD, fd, &info, WEXITED), ECHILD);
+    CHECK(test_wait_exit(again) == 7);
+}
+
+// ---- clocks
+
+static struct timespec process_time(void) {
+    struct timespec t;
+    CHECK(!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t));
+    return t;
+}
+
+static void *burn_forever(void *arg) {
+    for (volatile int *go = arg; *go;)
+        ;
+    return NULL;
+}
+
+static long kernel_nanosleep(int clock, int flags, const struct timespec *t, struct timespec *left) {
+    return syscall(SYS_clock_nanosleep, clock, flags, t, left);
+}
+
+TEST(one_can_sleep_by_the_processs_time) {
+    volatile int go = 1;
+    struct timespec t = {0, 40000000}, start = process_time(), end;
+    pthread_t thread;
+    CHECK(!pthread_create(&thread, NULL, burn_forever, (void *)&go));
+    CHECK(!kernel_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &t, NULL));
+    end = process_time();
+    CHECK((end.tv_sec - start.tv_sec) * 1000000000 + end.tv_nsec - start.tv_nsec >= 40000000);
+    end.tv_nsec += 20000000;
+    end.tv_sec += end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
+    CHECK(!kernel_nanosleep(CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, &end, NULL));
+    start = process_time();
+    CHECK(start.tv_sec > end.tv_sec || (start.tv_sec == end.tv_sec && start.tv_nsec >= end.tv_nsec));
+    CHECK(!kernel_nanosleep(CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, &end, NULL));
+    go = 0;
+    pthread_join(thread, NULL);
+}
+
+static void nothing(int sig) {
+    (void)sig;
+}
+
+TEST(a_sleep_by_the_processs_time_is_interrupted_and_tells_what_is_left) {
+    struct timespec t = {100, 0}, left = {0, 0};
+    struct sigaction a = {.sa_handler = nothing};
+    CHECK(!sigaction(SIGUSR1, &a, NULL));
+    pid_t parent = getpid(), pid = fork();
+    if (!pid) {
+        for (int i = 0; i < 20; i++) {
+            usleep(20000);
+            kill(parent, SIGUSR1);
+        }
+        _exit(0);
+    }
+    CHECK_ERRNO(kernel_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &t, &left), EINTR);
+    CHECK(left.tv_sec >= 98);
+    CHECK(test_wait_exit(pid) == 0);
+}
+
+TEST(clocks_that_one_cannot_sleep_by_are_told) {
+    struct timespec t = {0, 1};
+    CHECK_ERRNO(kernel_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &t, NULL), EOPNOTSUPP);
+    CHECK_ERRNO(kernel_nanosleep(CLOCK_MONOTONIC_RAW, 0, &t, NULL), EOPNOTSUPP);
+    CHECK_ERRNO(kernel_nanosleep(CLOCK_REALTIME_COARSE, 0, &t, NULL), EOPNOTSUPP);
+    CHECK_ERRNO(kernel_nanosleep(77, 0, &t, NULL), EINVAL);
+}
+
+TEST(timer_slack_is_kept_and_inherited) {
+    CHECK(prctl(PR_GET_TIMERSLACK) == 50000);
+    CHECK(!prctl(PR_SET_TIMERSLACK, 1234ul) && prctl(PR_GET_TIMERSLACK) == 1234);
+    pid_t pid = fork();
+    if (!pid) {
+        CHECK(prctl(PR_GET_TIMERSLACK) == 1234);
+        CHECK(!prctl(PR_SET_TIMERSLACK, 99ul) && prctl(PR_GET_TIMERSLACK) == 99);
+        CHECK(!prctl(PR_SET_TIMERSLACK, 0ul) && prctl(PR_GET_TIMERSLACK) == 1234);
+        _exit(0);
+    }
+    CHECK(test_wait_exit(pid) == 0);
+    CHECK(!prctl(PR_SET_TIMERSLACK, 0ul) && prctl(PR_GET_TIMERSLACK) == 50000);
+}
+
+// ---- groups
+
+TEST(a_process_may_have_65536_groups) {
+    enum { MOST = 65536 };
+    static gid_t groups[MOST + 1], got[MOST];
+    for (int i = 0; i <= MOST; i++)
+        groups[i] = (gid_t)i * 40503u % 1000003u + 5;
+    CHECK(!syscall(SYS_setgroups, MOST, groups));
+    CHECK(syscall(SYS_getgroups, 0, NULL) == MOST && syscall(SYS_getgroups, MOST, got) == MOST);
+    for (int i = 1; i < MOST; i++)
+        CHECK(got[i - 1] <= got[i]);
+    CHECK_ERRNO(syscall(SYS_getgroups, MOST - 1, got), EINVAL);
+    CHECK_ERRNO(syscall(SYS_setgroups, MOST + 1, groups), EINVAL);
+    int fd = open("/tmp/of-a-group", O_CREAT | O_RDWR, 0060);
+    CHECK(fd >= 0 && !fchmod(fd, 0060) && !fchown(fd, 0, groups[777]) && !setuid(1000) &&
+          open("/tmp/of-a-group", O_RDWR) >= 0);
+    CHECK_ERRNO(syscall(SYS_setgroups, 0, NULL), EPERM);
+}
+
+// ---- clone and execve
+
+TEST(namespaces_are_refused_by_privilege_first) {
+    static const unsigned long kinds[] = {CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,
+                                          CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        CHECK_ERRNO(syscall(SYS_clone, kinds[i] | SIGCHLD, 0l, 0l, 0l, 0l), EINVAL);
+    CHECK(!setuid(1000));
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        CHECK_ERRNO(syscall(SYS_clone, kinds[i] | SIGCHLD, 0l, 0l, 0l, 0l), EPERM);
+    CHECK_ERRNO(syscall(SYS_clone, (unsigned long)CLONE_NEWUSER | SIGCHLD, 0l, 0l, 0l, 0l), EINVAL);
+}
+
+TEST(execveat_does_not_follow_a_symlink_if_told_so) {
+    char *argv[] = {"x", NULL};
+    unlink("/tmp/link-to-exec");
+    test_make_program("/tmp/exits-with-42", 0x20000, 0755);
+    CHECK(!symlink("exits-with-42", "/tmp/link-to-exec"));
+    CHECK_ERRNO(syscall(SYS_execveat, AT_FDCWD, "/tmp/link-to-exec", argv, NULL, AT_SYMLINK_NOFOLLOW), ELOOP);
+    pid_t pid = fork();
+    if (!pid)
+        syscall(SYS_execveat, AT_FDCWD, "/tmp/link-to-exec", argv, NULL, 0);
+    CHECK(test_wait_exit(pid) == 42);
+}
+
+// ---- the first line of scripts: as much of it as Linux reads
+
+static int run_script(void *path) {
+    execl(path, path, (char *)NULL);
+    return errno;
+}
+
+// A script "#!" + `fill` in front of `name` + `rest`, the first part of `length` bytes in all.
+static int script(int length, const char *name, const char *rest) {
+    char line[700];
+    int blanks = length - 2 - (int)strlen(name);
+    int n = snprintf(line, sizeof(line), "#!%*s%s%s", blanks, "", name, rest);
+    int fd = open("/tmp/script", O_WRONLY | O_CREAT | O_TRUNC, 0755);
+    CHECK(fd >= 0 && write(fd, line, n) == n && !close(fd));
+    return test_wait_exit(test_fork(run_script, "/tmp/script"));
+}
+
+TEST(the_first_256_bytes_of_a_script_count) {
+    test_make_program("/tmp/exits-with-42", 0x20000, 0755);
+    CHECK(script(20, "/tmp/exits-with-42", "\n") == 42);
+    CHECK(script(255, "/tmp/exits-with-42", "\n") == 42);             // the newline is the 256th
+    CHECK(script(255, "/tmp/exits-with-42", " argument...\n") == 42); // a blank: the name is whole
+    CHECK(script(256, "/tmp/exits-with-42", "\n") == ENOEXEC);
+    CHECK(script(256, "/tmp/exits-with-42", "") == ENOEXEC); // as it may go on
+    CHECK(script(255, "/tmp/exits-with-42", "") == 42);
+    CHECK(script(300, "/tmp/exits-with-42", "\n") == ENOEXEC);
+    CHECK(script(2, "", "   \n") == ENOEXEC);
+}
+
+TEST(a_script_whose_name_closes_with_execve_is_not_there) {
+    char *argv[] = {"x", NULL};
+    CHECK(script(20, "/tmp/exits-with-42", "\n") == 42);
+    int fd = open("/tmp/script", O_RDONLY | O_CLOEXEC);
+    CHECK_ERRNO(syscall(SYS_execveat, fd, "", argv, NULL, AT_EMPTY_PATH), ENOENT);
+}
+
+TEST(names_of_programs_keep_their_lines_whole) {
+    char text[4096];
+    CHECK(!prctl(PR_SET_NAME, "a b\nc\\d"));
+    int fd = open("/proc/self/status", O_RDONLY);
+    CHECK(read(fd, text, sizeof(text) - 1) > 0 && !strncmp(text, "Name:\ta b\\nc\\\\d\n", 16));
+}
+
+TEST(shared_anonymous_memory_is_deleted_once) {
+    char text[16384];
+    int zero = open("/dev/zero", O_RDWR);
+    CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, zero, 0) != MAP_FAILED);
+    CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+    int fd = open("/proc/self/maps", O_RDONLY);
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    CHECK(n > 0);
+    text[n] = 0;
+    CHECK(strstr(text, "/dev/zero (deleted)\n") && !strstr(text, "(deleted) (deleted)"));
+}
