@@ -59,6 +59,8 @@ void kernel_main(unsigned long hartid, paddr_t dtb, uint64_t entered) {
     earlycon_init();
     pr_info("Drupe %s, entered at rdtime %lu", KERNEL_RELEASE, (unsigned long)entered);
     pr_info("%s, %u hart%s, %s", fdt_model(), hart_count, hart_count == 1 ? "" : "s", fdt_isa());
+    if (!(arch_hwcap & HWCAP_D))
+        pr_warn("the harts have no floating point (F and D): programs that use it get SIGILL");
     pr_info("command line: %s", cmdline_text());
 
     ram_init(dtb);

@@ -184,6 +184,7 @@ const char *fdt_model(void) {
 }
 
 #define HWCAP_KEPT 0x112d // imafdc: the extensions whose state a thread keeps
+#define HWCAP_FD   0x28   // f and d
 
 static unsigned long isa_letters(const char *s) {
     unsigned long bits = 0;
@@ -206,25 +207,47 @@ static unsigned long hartid_of(int cpu) {
     return reg ? read_cells(reg, length / 4) : ~0ul;
 }
 
+// What a hart has: its isa string's letters, or those of the newer list of extensions.
+static unsigned long letters_of(int cpu) {
+    const char *string = get_property(cpu, "riscv,isa", NULL);
+    if (string)
+        return isa_letters(string);
+    int length;
+    unsigned long bits = 0;
+    const char *list = get_property(cpu, "riscv,isa-extensions", &length);
+    for (char letter[2] = "a"; list && *letter <= 'z'; ++*letter)
+        bits |= (unsigned long)fdt_stringlist_contains(list, length, letter) << (*letter - 'a');
+    return list ? bits : isa_letters(isa);
+}
+
+// Programs see what all harts have. The registers of floating point are kept for F and D together.
+static void add_hart_letters(unsigned long letters) {
+    arch_hwcap &= letters & HWCAP_KEPT;
+    if ((arch_hwcap & HWCAP_FD) != HWCAP_FD)
+        arch_hwcap &= ~HWCAP_FD;
+}
+
 void fdt_read_harts(unsigned long boot_hartid) {
     int cpus = top_node("cpus");
     timebase_frequency = fdt_u32(cpus, "timebase-frequency", 0);
     harts[0].hartid = boot_hartid;
     hart_count = 1;
+    arch_hwcap = ~0ul;
     for_each_child(node, cpus) {
         if (!is_usable_cpu(node))
             continue;
         unsigned long id = hartid_of(node);
+        add_hart_letters(letters_of(node));
         if (id == boot_hartid) {
             const char *string = get_property(node, "riscv,isa", NULL);
             isa = string ? string : isa;
-            arch_hwcap = isa_letters(isa) & HWCAP_KEPT;
             arch_has_sstc = strstr(isa, "_sstc") != NULL;
         } else if (hart_count < MAX_HARTS) {
             harts[hart_count] = (struct hart){.id = hart_count, .hartid = id};
             hart_count++;
         }
     }
+    add_hart_letters(~0ul);
 }
 
 int fdt_hart_of_intc(uint32_t phandle) {

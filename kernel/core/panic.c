@@ -100,9 +100,12 @@ static void __noreturn stop(void) {
         pr_err("rebooting");
         sbi_reboot();
     }
+    // The machine goes on for a while after the store: whatever else ends it meanwhile would decide QEMU's status.
     if (test_device)
         *test_device = TEST_DEVICE_FAIL;
-    sbi_shutdown(true);
+    else
+        sbi_shutdown(true);
+    __asm__ volatile("fence iorw, iorw" ::: "memory");
     for (;;)
         cpu_wait_for_interrupt();
 }

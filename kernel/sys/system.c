@@ -276,12 +276,14 @@ long sys_reboot(int magic1, int magic2, unsigned int cmd, const void __user *arg
         return 0;
     case LINUX_REBOOT_CMD_RESTART:
     case LINUX_REBOOT_CMD_RESTART2:
-        pr_info("reboot: restarting");
+        printk(LOG_EMERG, "reboot: restarting");
+        panic_check_stop(); // a panic decides how the machine ends
         sbi_reboot();
         return -EIO;
     case LINUX_REBOOT_CMD_HALT:
     case LINUX_REBOOT_CMD_POWER_OFF:
-        pr_info("reboot: power off");
+        printk(LOG_EMERG, "reboot: power off");
+        panic_check_stop();
         sbi_shutdown(false);
         return -EIO;
     default:

@@ -132,3 +132,22 @@ def test_programs_are_told_only_of_extensions_whose_state_is_kept(boot):
     assert "rv64imafdcv" in m.shell()
     words = m.run("od -A n -t x8 -v /proc/self/auxv").split()
     assert dict(zip(words[::2], words[1::2]))[f"{16:016x}"] == f"{0x112d:016x}"  # AT_HWCAP: imafdc
+
+
+@pytest.mark.parametrize("cpu", ["rv64,f=false,d=false", "rv64,d=false"])
+def test_harts_without_floating_point_give_programs_sigill(musl_gcc, cpio, tmp_path, cpu):
+    root = tmp_path / "root"
+    root.mkdir()
+    musl_gcc(root / "illegal", """
+        #include <signal.h>
+        #include <sys/reboot.h>
+        #include <unistd.h>
+        static void caught(int sig) { write(1, "SIGILL\\n", 7); reboot(RB_POWER_OFF); }
+        int main(void) {
+            signal(SIGILL, caught);
+            __asm__ volatile("fmv.d.x fa0, zero");
+            return 0;
+        }""")
+    (root / "illegal.c").unlink()
+    status, text = machine.run(initrd=cpio(root, tmp_path / "a.cpio"), append="rdinit=/illegal", extra=["-cpu", cpu])
+    assert status == 0 and "no floating point" in text and "SIGILL\r" in text, text

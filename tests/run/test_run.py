@@ -206,6 +206,17 @@ def test_a_panic_told_in_a_file(run, tmp_path, panicking):
 
 def test_powering_off_is_no_error(run):
     assert run("poweroff", "-f").status == 0
+    assert run("--append", "quiet", "reboot", "-f").status == 0
+
+
+@pytest.mark.parametrize("last_words, status, told", [("Kernel panic: no init", 122, "the machine panicked"),
+                                                      ("something else", 123, "the kernel did not say why"),
+                                                      ("reboot: power off", 0, "")])
+def test_qemus_status_is_not_enough(run, tmp_path, last_words, status, told):
+    (tmp_path / "qemu").write_text(f"#!/bin/sh\necho '[    0.100000] {last_words}'\n")
+    (tmp_path / "qemu").chmod(0o755)
+    done = run("--qemu", str(tmp_path / "qemu"), "true")
+    assert done.status == status and told in done.err
 
 
 def test_no_qemu(run):

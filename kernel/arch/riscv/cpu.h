@@ -165,5 +165,6 @@ void fpu_reset(void);
 
 // The ISA letters of the device tree, for AT_HWCAP ('a'..'z' -> bits 0..25).
 extern unsigned long arch_hwcap;
+#define HWCAP_D (1ul << ('d' - 'a')) // set where harts have F and D
 // The Sstc extension: a hart sets its own timer, without the firmware.
 extern bool arch_has_sstc;

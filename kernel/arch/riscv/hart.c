@@ -65,7 +65,7 @@ void fpu_reset(void) {
 }
 
 bool fpu_first_use(struct trap_frame *f) {
-    if (f->status & SSTATUS_FS)
+    if (f->status & SSTATUS_FS || !(arch_hwcap & HWCAP_D))
         return false;
     unsigned long flags = irq_save();
     struct hart *hart = this_hart();

@@ -23,6 +23,9 @@
 #define TWICE_MS   500  // two of the same signal within that time end the machine
 #define WRITE_SIZE 4096 // what a pipe that is ready takes (PIPE_BUF)
 #define STAMP      "["  // how the kernel's lines begin; the firmware's do not
+#define LINE_MAX   512  // of what is looked at in one
+#define PANIC      "Kernel panic"
+#define GOODBYE    "reboot: " // in the kernel's last line before it powers the machine off or restarts it
 
 enum state { BOOTING, RUNNING, ENDED };
 
@@ -49,6 +52,9 @@ static struct {
     size_t boot_size;
     FILE *boot_stream;
     bool seen_text, kernel_spoke, line_shown, in_line;
+    char line[LINE_MAX + 1]; // the current one
+    size_t line_length;
+    bool panicked, said_goodbye;
 } s;
 
 static int64_t now_ms(void) {
@@ -88,6 +94,19 @@ static void show_boot(void) {
     fflush(s.log);
 }
 
+// QEMU's status is not enough to know how a machine ended: the kernel's own words count.
+static void look_at_line(uint8_t c) {
+    if (c != '\n') {
+        if (s.line_length < LINE_MAX)
+            s.line[s.line_length++] = (char)c;
+        return;
+    }
+    s.line[s.line_length] = '\0';
+    s.line_length = 0;
+    s.panicked |= *s.line == *STAMP && strstr(s.line, PANIC);
+    s.said_goodbye |= *s.line == *STAMP && strstr(s.line, GOODBYE);
+}
+
 // A byte of firmware or kernel. What the firmware says is shown only where that is wanted.
 static void take_text(uint8_t c) {
     s.seen_text = true;
@@ -97,6 +116,7 @@ static void take_text(uint8_t c) {
         s.kernel_spoke |= c == *STAMP;
         s.line_shown = s.machine->verbose || s.machine->log || s.kernel_spoke;
     }
+    look_at_line(c);
     s.in_line = c != '\n';
     if (s.line_shown)
         show(s.log, c);
@@ -295,7 +315,9 @@ static void take_end(void) {
     while (waitpid(s.qemu, &status, 0) < 0 && errno == EINTR)
         ;
     s.qemu = 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    look_at_line('\n');
+    if (well && s.said_goodbye && !s.panicked) {
         end(EXIT_SUCCESS); // powered off, or restarted, from inside
     } else if (!s.seen_text) {
         TELL("%s could not start a machine", s.machine->command[0]);
@@ -303,6 +325,9 @@ static void take_end(void) {
     } else if (WIFSIGNALED(status)) {
         TELL("%s was ended by signal %d (%s)", s.machine->command[0], WTERMSIG(status),
              strsignal(WTERMSIG(status)));
+        end(MACHINE_NOT_STARTED);
+    } else if (well && !s.panicked) {
+        TELL("%s ended the machine, and the kernel did not say why", s.machine->command[0]);
         end(MACHINE_NOT_STARTED);
     } else {
         if (!s.kernel_spoke)
