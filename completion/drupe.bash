@@ -9,7 +9,7 @@ _drupe() {
         mapfile -t COMPREPLY < <(compgen -W "$help" -- "$word")
     elif [[ $word == -* ]]; then
         help=$("$1" "${COMP_WORDS[1]}" --help 2>/dev/null |
-            sed -n 's/^  *\(-[a-z], \)\{0,1\}\(--[a-z-]*\).*/\2/p')
+            sed -n 's/^  *\(-[a-zA-Z], \)\{0,1\}\(--[a-z-]*\).*/\2/p')
         mapfile -t COMPREPLY < <(compgen -W "$help" -- "$word")
     fi
 }

@@ -9,7 +9,7 @@ end
 function __drupe_options
     set -l words (commandline -opc)
     $words[1] $words[2] --help 2>/dev/null |
-        string replace -rf '^ +(?:-[a-z], )?(--[a-z-]+)(?: [^ ]+)?  *(.*)' '$1\t$2'
+        string replace -rf '^ +(?:-[a-zA-Z], )?(--[a-z-]+)(?: [^ ]+)?  *(.*)' '$1\t$2'
 end
 
 complete -c drupe -n 'test (count (commandline -opc)) -eq 1' -f -a '(__drupe_commands)'

@@ -26,6 +26,7 @@
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"
 #include "fs/poll.h"
+#include "lib/demand.h"
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
@@ -55,8 +56,11 @@ struct pipe {
     unsigned int reader_opens,
         writer_opens;  // [m] how often each end was ever opened, for FIFO opens that wait
     unsigned int refs; // [inode->spin] open files
+    uint8_t demand;    // [a] what PIPE_ON_DEMAND made of it
     struct wait_queue read_wait, write_wait, open_wait;
 };
+
+enum { DEMAND_IGNORED, DEMAND_AWAITED, DEMAND_SEEN }; // of pipe.demand
 
 static struct superblock *pipe_sb;
 
@@ -263,6 +267,14 @@ static ssize_t pipe_put_packets(struct pipe *p, struct uio *u) {
 
 // ---- reading and writing
 
+// A reader has found nothing.
+static void pipe_demand(struct pipe *p) {
+    if (likely(READ_ONCE(p->demand) != DEMAND_AWAITED))
+        return;
+    WRITE_ONCE(p->demand, DEMAND_SEEN);
+    wake_poll(&p->write_wait, POLLOUT | POLLWRNORM);
+}
+
 static ssize_t pipe_read(struct file *f, struct uio *u, off_t *pos) {
     struct pipe *p = f->private_data;
     bool slept = false;
@@ -276,6 +288,7 @@ static ssize_t pipe_read(struct file *f, struct uio *u, off_t *pos) {
         mutex_unlock(&p->mutex);
         if (!writers)
             return 0;
+        pipe_demand(p);
         if (f->flags & O_NONBLOCK)
             return -EAGAIN;
         int err =
@@ -377,12 +390,14 @@ static unsigned int pipe_poll(struct file *f, struct poll_table *table) {
     if (mode != O_WRONLY) {
         if (pipe_readable(p))
             events |= POLLIN | POLLRDNORM;
+        else
+            pipe_demand(p);
         // Not before somebody has opened it for writing.
         if (!READ_ONCE(p->writers) && f->pos != (off_t)READ_ONCE(p->writer_opens))
             events |= POLLHUP;
     }
     if (mode != O_RDONLY) {
-        if (pipe_writable(p))
+        if (pipe_writable(p) && READ_ONCE(p->demand) != DEMAND_AWAITED)
             events |= POLLOUT | POLLWRNORM;
         if (!READ_ONCE(p->readers))
             events |= POLLERR;
@@ -392,8 +407,14 @@ static unsigned int pipe_poll(struct file *f, struct poll_table *table) {
 
 static long pipe_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
     struct pipe *p = f->private_data;
+    if (cmd == PIPE_ON_DEMAND && (f->flags & O_ACCMODE) == O_WRONLY) {
+        WRITE_ONCE(p->demand, DEMAND_AWAITED);
+        return 0;
+    }
     if (cmd != FIONREAD)
         return -ENOTTY;
+    if (!pipe_readable(p))
+        pipe_demand(p);
     return put_user((int)pipe_readable_bytes(p), (int __user *)arg);
 }
 

@@ -68,9 +68,27 @@ def test_a_library_for_another_machine_is_named(here, out):
                for line in check(packed(here, out), status=1))
 
 
-def test_a_missing_interpreter_of_a_script_is_noted(here, out):
+def test_a_missing_interpreter_of_the_init_is_an_error(here, out):
     here.file("init", "#!/bin/nothing\n", 0o755)
-    assert check(packed(here, out)) == ["note: the script /init needs /bin/nothing, which is neither in the archive nor in a sysroot"]
+    for arguments in ([], ["--init", "/init"]):
+        said = check(packed(here, out), *arguments, status=1)
+        assert said[0] == f"the script /init ({out}:/init) needs /bin/nothing, which is neither in the archive nor in a sysroot"
+        assert said[1] == "    pack it anew: drupe pack -s DIR ... adds it from DIR/bin/nothing"
+
+
+def test_a_missing_interpreter_of_another_inits_interpreter_is_an_error(here, out):
+    here.file("sbin/init", "#!/bin/second\n", 0o755)
+    here.file("bin/second", "#!/bin/nothing -x\n", 0o755)
+    said = check(packed(here, out), status=1)
+    assert said[0] == "note: there is no /init; the kernel will run /sbin/init" and "the script /bin/second" in said[1]
+
+
+def test_a_missing_interpreter_of_another_script_is_noted(musl, here, out):
+    here.elf("init", ["libc.so"], MUSL).chmod(0o755)
+    here.elf("lib/libc.so", soname="libc.so")
+    here.link("lib/ld-musl-riscv64.so.1", "libc.so")
+    here.file("example", "#!/bin/nothing\n", 0o755)
+    assert check(packed(here, out)) == ["note: the script /example needs /bin/nothing, which is neither in the archive nor in a sysroot"]
 
 
 def test_symbols_are_checked_on_request(musl, here, out):

@@ -48,7 +48,7 @@ def commands():
 
 def options(command):
     text = subprocess.run([BUILD / "drupe", command, "--help"], capture_output=True, text=True, check=True).stdout
-    return re.findall(r"^ +(?:-[a-z], )?(--[a-z-]+)", text, re.MULTILINE)
+    return re.findall(r"^ +(?:-[a-zA-Z], )?(--[a-z-]+)", text, re.MULTILINE)
 
 
 def test_the_installed_command_packs_and_makes_images_alone(run, tmp_path):
@@ -105,7 +105,7 @@ def test_every_command_has_a_page_with_all_its_options(installed):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_tells_of_no_option_that_is_not_there(page):
-    described = re.findall(r"^\.It Fl (?:[a-z] , Fl )?Fl ([a-z-]+)", page.read_text(encoding="ascii"), re.MULTILINE)
+    described = re.findall(r"^\.It Fl (?:[a-zA-Z] , Fl )?Fl ([a-z-]+)", page.read_text(encoding="ascii"), re.MULTILINE)
     command = page.stem.partition("-")[2]
     assert described == [option[2:] for option in options(command)] if command else not described
 

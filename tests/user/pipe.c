@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Pipes, FIFOs, and waiting for files: poll, select, epoll, eventfd.
 #include "test.h"
+#include "../../lib/demand.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -352,4 +353,31 @@ TEST(ones_own_partial_read_or_write_is_no_edge) {
     CHECK(read(p[0], buffer, 10000) == 10000);
     CHECK(epoll_wait(out, got, 4, 0) == 1 && epoll_wait(in, got, 4, 0) == 0);
     CHECK(read(p[0], buffer, 100) == 100 && epoll_wait(out, got, 4, 0) == 0);
+}
+
+// The init of `drupe run` asks for it.
+TEST(pipe_on_demand_is_writable_when_a_reader_has_found_it_empty) {
+    char c;
+    int n;
+    CHECK(pipe2(p, O_NONBLOCK) == 0 && ioctl(p[0], PIPE_ON_DEMAND) == -1 && errno == ENOTTY);
+    for (int how = 0; how < 3; how++) {
+        CHECK(ioctl(p[1], PIPE_ON_DEMAND) == 0 && poll_now(p[1], POLLOUT) == 0);
+        if (how == 0)
+            CHECK(read(p[0], &c, 1) == -1 && errno == EAGAIN);
+        else if (how == 1)
+            CHECK(poll_now(p[0], POLLIN) == 0);
+        else
+            CHECK(ioctl(p[0], FIONREAD, &n) == 0 && n == 0);
+        CHECK(poll_now(p[1], POLLOUT) == POLLOUT);
+    }
+    CHECK(ioctl(p[1], PIPE_ON_DEMAND) == 0);
+    pid_t pid = fork();
+    if (!pid) {
+        fcntl(p[0], F_SETFL, 0);
+        close(p[1]);
+        _exit(read(p[0], &c, 1) == 1 && c == 'x' ? 0 : 1);
+    }
+    struct pollfd f = {p[1], POLLOUT, 0};
+    CHECK(poll(&f, 1, -1) == 1 && f.revents == POLLOUT && write(p[1], "x", 1) == 1);
+    CHECK(test_wait_exit(pid) == 0);
 }

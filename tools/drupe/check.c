@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "closure/closure.h"
+#include "closure/init.h"
 #include "commands.h"
 #include "archive/root.h"
 #include "common/util.h"
@@ -22,6 +23,7 @@ static const char help[] =
     "symlinks to nothing, too little memory. FILE may be compressed; '-' is standard input.\n"
     "\n"
     "      --init PATH      the init that will be asked for (/init, or what the kernel tries without it)\n"
+    "  -L, --library-path DIRS  programs will run with this LD_LIBRARY_PATH\n"
     "      --mem SIZE       the machine's memory, as in 256M or 1G\n"
     "      --check-symbols  complain of symbols that nothing in a program's closure defines\n"
     "  -v, --verbose        say what is in it\n"
@@ -37,26 +39,25 @@ struct check {
 
 // ---- what is looked at
 
-static void check_init(const struct check *c, struct view *v) {
-    static const char *const usual[] = {"/sbin/init", "/etc/init", "/bin/init", "/bin/sh"};
+static const char *check_init(const struct check *c, struct view *v) {
     struct found f;
-    const char *first = c->init ? c->init : "/init";
-    if (view_resolve(v, first, 0, &f) == 0) {
-        if (!S_ISREG(f.st.st_mode) || !(f.entry->mode & 0111))
-            complain("%s is %s; the kernel cannot run it", first,
-                     S_ISREG(f.st.st_mode) ? "not executable" : "no regular file");
-        return;
-    }
-    for (size_t i = 0; !c->init && i < sizeof(usual) / sizeof(usual[0]); i++) {
-        if (view_resolve(v, usual[i], 0, &f) == 0) {
-            note("there is no /init; the kernel will run %s", usual[i]);
-            return;
-        }
-    }
-    if (c->init)
+    bool is_other;
+    const char *init = init_find(v, c->init, &is_other);
+    if (!init && c->init)
         complain("there is no %s to start with", c->init);
-    else
+    else if (!init)
         complain("there is nothing to start with: no /init, /sbin/init, /etc/init, /bin/init or /bin/sh");
+    else if (is_other)
+        note("there is no /init; the kernel will run %s", init);
+    if (!init || view_resolve(v, init, 0, &f))
+        return NULL;
+    if (!S_ISREG(f.st.st_mode) || !(f.entry->mode & 0111)) {
+        complain("%s is %s; the kernel cannot run it", init,
+                 S_ISREG(f.st.st_mode) ? "not executable" : "no regular file");
+        return NULL;
+    }
+    f.entry->named = true; // what it lacks is no mere note
+    return init;
 }
 
 // Targets that are there only when the machine runs.
@@ -97,14 +98,21 @@ static void check_memory(const struct check *c, const struct root *r, size_t nam
 
 static const char *parse(int argc, char **argv, struct check *c, struct view *v) {
     static const struct option options[] = {
-        {"init", required_argument, NULL, 'i'},    {"mem", required_argument, NULL, 'm'},
-        {"check-symbols", no_argument, NULL, 'C'}, {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},          {0},
+        {"init", required_argument, NULL, 'i'},
+        {"library-path", required_argument, NULL, 'L'},
+        {"mem", required_argument, NULL, 'm'},
+        {"check-symbols", no_argument, NULL, 'C'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
-    for (int o; (o = getopt_long(argc, argv, "vh", options, NULL)) != -1;) {
+    for (int o; (o = getopt_long(argc, argv, "L:vh", options, NULL)) != -1;) {
         switch (o) {
         case 'i':
             c->init = optarg;
+            break;
+        case 'L':
+            v->library_path = optarg;
             break;
         case 'm':
             c->memory = parse_size(optarg);
@@ -130,16 +138,18 @@ static const char *parse(int argc, char **argv, struct check *c, struct view *v)
 }
 
 int command_check(int argc, char **argv) {
-    struct view v = {.complete = true};
+    struct view v = {.complete = true, .command = COMMAND_CHECK};
     struct check c = {.init = NULL};
     struct root r;
     c.file = parse(argc, argv, &c, &v);
     root_read(c.file, &r);
     root_to_tree(&r, c.file, &v.tree);
     size_t names = v.tree.count;
-    check_init(&c, &v);
+    const char *init = check_init(&c, &v);
     check_symlinks(&v);
     closure_complete(&v);
+    if (init)
+        init_check_origin(&v, init, true);
     check_memory(&c, &r, names);
     if (c.verbose)
         note("%s: %zu names, %llu bytes of data%s", c.file, names, (unsigned long long)r.summary.bytes,

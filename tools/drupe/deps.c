@@ -8,7 +8,7 @@
 #include "closure/input.h"
 
 static const char help[] =
-    "Usage: drupe deps [--sysroot DIR]... [--why LIB] [--check-symbols] PROGRAM...\n"
+    "Usage: drupe deps [--sysroot DIR]... [--why LIB | --list] [--check-symbols] PROGRAM...\n"
     "Prints what PROGRAM needs, as a tree: its loader, its libraries, theirs; for a script its interpreter. "
     "The\n"
     "libraries are searched as `drupe pack` does it. What stands in the tree already is not unfolded again.\n"
@@ -17,17 +17,14 @@ static const char help[] =
     "  -w, --why LIB       instead: who needs LIB (a name, such as libz.so.1, or a path on the target), each "
     "with\n"
     "                      a shortest chain from PROGRAM to it\n"
+    "  -l, --list          instead: what the loader loads, and as what, as its own --list prints it\n"
+    "  -L, --library-path DIRS  PROGRAM will run with this LD_LIBRARY_PATH: paths on the target\n"
     "      --check-symbols also tell of symbols that are needed but defined by nothing they are loaded with\n"
     "  -h, --help          this text\n"
     "\n"
     "The exit status is 1 if anything is missing, or if nothing needs LIB.\n";
 
 // ---- the tree ----
-
-static const char *const kinds[] = {[NEED_LOADER] = " (loader)",
-                                    [NEED_NEEDED] = "",
-                                    [NEED_DLOPEN] = " (dlopen)",
-                                    [NEED_SILENT] = " (opened by glibc)"};
 
 static void print_needs(const struct closure *c, size_t index, int depth, bool *shown) {
     const struct loaded *l = &c->all[index];
@@ -39,7 +36,7 @@ static void print_needs(const struct closure *c, size_t index, int depth, bool *
         else if (strcmp(need->name, c->all[need->index].path) != 0 &&
                  (*need->name != '/' || strcmp(need->name + 1, c->all[need->index].path) != 0))
             printf(" => /%s", c->all[need->index].path);
-        puts(kinds[need->kind]);
+        puts(need_kinds[need->kind]);
         if (need->index != SIZE_MAX && !shown[need->index]) {
             shown[need->index] = true;
             print_needs(c, need->index, depth + 1, shown);
@@ -108,7 +105,7 @@ static unsigned int print_why(struct view *v, const char *path, const char *libr
                 continue;
             fputs(before, stdout);
             print_chain(&c, i);
-            printf(" -> %s%s%s\n", need->name, kinds[need->kind],
+            printf(" -> %s%s%s\n", need->name, need_kinds[need->kind],
                    need->index == SIZE_MAX ? " (not found)" : "");
             count++;
         }
@@ -117,22 +114,65 @@ static unsigned int print_why(struct view *v, const char *path, const char *libr
     return count;
 }
 
+// ---- as the loader lists it ----
+
+// Marks what is loaded when a program starts: not what is opened later, nor what audits in a world of its own.
+static void mark_loaded(const struct closure *c, bool *loaded) {
+    loaded[0] = c->count > 0;
+    for (size_t i = 0; i < c->count; i++)
+        for (size_t n = 0; loaded[i] && n < c->all[i].needs_count; n++) {
+            const struct need *need = &c->all[i].needs[n];
+            if (need->index != SIZE_MAX && need->kind != NEED_DLOPEN && need->kind != NEED_SILENT &&
+                need->kind != NEED_AUDIT)
+                loaded[need->index] = true;
+        }
+}
+
+static void print_list(struct view *v, const char *path) {
+    struct closure c;
+    closure_of(v, path, &c);
+    bool *loaded = xcalloc(c.count + 1, sizeof(*loaded));
+    mark_loaded(&c, loaded);
+    printf("%s%s\n", *path == '/' ? "" : "/", path);
+    for (size_t i = 1; i < c.count; i++) {
+        if (!loaded[i])
+            continue;
+        printf("\t%s", c.all[i].name);
+        if (strcmp(c.all[i].name, c.all[i].found_as) != 0)
+            printf(" => %s", c.all[i].found_as);
+        putchar('\n');
+    }
+    for (size_t i = 0; i < c.count; i++)
+        for (size_t n = 0; loaded[i] && n < c.all[i].needs_count; n++)
+            if (c.all[i].needs[n].index == SIZE_MAX)
+                printf("\t%s => not found\n", c.all[i].needs[n].name);
+    free(loaded);
+    closure_free(&c);
+}
+
 // ---- the command ----
 
 int command_deps(int argc, char **argv) {
     static const struct option options[] = {{"sysroot", required_argument, NULL, 's'},
                                             {"why", required_argument, NULL, 'w'},
+                                            {"list", no_argument, NULL, 'l'},
+                                            {"library-path", required_argument, NULL, 'L'},
                                             {"check-symbols", no_argument, NULL, 'C'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    struct view v = {.keep_owner = false};
+    struct view v = {.command = COMMAND_DEPS};
     const char *why = NULL;
+    bool list = false;
     unsigned int reasons = 0;
-    for (int c; (c = getopt_long(argc, argv, "s:w:h", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "s:w:lL:h", options, NULL)) != -1;) {
         if (c == 's') {
             input_sysroot(&v, optarg);
         } else if (c == 'w') {
             why = optarg;
+        } else if (c == 'l') {
+            list = true;
+        } else if (c == 'L') {
+            v.library_path = optarg;
         } else if (c == 'C') {
             v.check_symbols = true;
         } else if (c == 'h') {
@@ -146,7 +186,10 @@ int command_deps(int argc, char **argv) {
         misuse("deps", "a PROGRAM is needed");
     for (int i = optind; i < argc; i++) {
         char *guest = input_host(&v, argv[i]);
-        if (why) {
+        input_cross_root(&v);
+        if (list) {
+            print_list(&v, guest);
+        } else if (why) {
             reasons += print_why(&v, guest, why, "");
         } else {
             printf("%s%s\n", *guest == '/' ? "" : "/", guest);

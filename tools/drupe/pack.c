@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "archive/archive.h"
 #include "closure/closure.h"
+#include "closure/init.h"
 #include "commands.h"
 #include "closure/gconv.h"
 #include "closure/input.h"
@@ -29,6 +30,7 @@ static const char help[] =
     "  -a, --also GLOB      add what matches in the sysroots too, such as libraries that only dlopen() "
     "finds;\n"
     "                       without a '/' it is looked for in the library directories\n"
+    "  -L, --library-path DIRS  programs will run with this LD_LIBRARY_PATH: paths in the archive\n"
     "      --gconv NAME     add glibc's iconv modules for the character set NAME\n"
     "      --check-symbols  stop where a symbol that is needed is defined by nothing it is loaded with\n"
     "  -o, --output FILE    the archive; '-': standard output\n"
@@ -76,19 +78,26 @@ struct request {
 };
 
 static const struct option options[] = {
-    {"sysroot", required_argument, NULL, 's'},  {"manifest", required_argument, NULL, 'm'},
-    {"also", required_argument, NULL, 'a'},     {"gconv", required_argument, NULL, 'G'},
-    {"check-symbols", no_argument, NULL, 'C'},  {"output", required_argument, NULL, 'o'},
-    {"compress", required_argument, NULL, 'c'}, {"owner", required_argument, NULL, 'O'},
-    {"mtime", required_argument, NULL, 'T'},    {"verbose", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},           {0},
+    {"sysroot", required_argument, NULL, 's'},
+    {"manifest", required_argument, NULL, 'm'},
+    {"also", required_argument, NULL, 'a'},
+    {"library-path", required_argument, NULL, 'L'},
+    {"gconv", required_argument, NULL, 'G'},
+    {"check-symbols", no_argument, NULL, 'C'},
+    {"output", required_argument, NULL, 'o'},
+    {"compress", required_argument, NULL, 'c'},
+    {"owner", required_argument, NULL, 'O'},
+    {"mtime", required_argument, NULL, 'T'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
 };
 
 static void parse(int argc, char **argv, struct view *v, struct request *r) {
     const char *epoch = getenv("SOURCE_DATE_EPOCH");
     if (epoch && *epoch)
         r->options.mtime = parse_number(epoch, "SOURCE_DATE_EPOCH");
-    for (int c; (c = getopt_long(argc, argv, "s:m:a:o:c:vh", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "s:m:a:L:o:c:vh", options, NULL)) != -1;) {
         switch (c) {
         case 's':
             input_sysroot(v, optarg);
@@ -98,6 +107,9 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
             break;
         case 'a':
             strings_add(&r->globs, optarg);
+            break;
+        case 'L':
+            v->library_path = optarg;
             break;
         case 'o':
             r->options.output = optarg;
@@ -138,6 +150,15 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
         misuse("pack", "nothing to pack");
 }
 
+// What was packed as the init, if anything was, starts before /proc is mounted.
+static void check_init(struct view *v) {
+    bool is_other;
+    struct found f;
+    const char *init = init_find(v, NULL, &is_other);
+    if (init && view_resolve(v, init, 0, &f) == 0 && f.entry)
+        init_check_origin(v, init, false);
+}
+
 int command_pack(int argc, char **argv) {
     struct view v = {.keep_owner = false};
     struct request r = {.verbose = false};
@@ -147,11 +168,13 @@ int command_pack(int argc, char **argv) {
         input_manifest(&v, r.manifests.at[i]);
     for (int i = optind; i < argc; i++)
         free(input_host(&v, argv[i]));
+    input_cross_root(&v);
     for (size_t i = 0; i < r.globs.count; i++)
         input_also(&v, r.globs.at[i]);
     for (size_t i = 0; i < r.charsets.count; i++)
         gconv_add(&v, r.charsets.at[i]);
     closure_complete(&v);
+    check_init(&v);
     if (complaints())
         fail("%u %s; nothing was written", complaints(), complaints() == 1 ? "error" : "errors");
     archive_write(&v.tree, &r.options, &totals);

@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "archive/archive.h"
+#include "closure/advice.h"
 #include "closure/closure.h"
 #include "commands.h"
 #include "image/image.h"
@@ -22,8 +23,7 @@
 #include "archive/root.h"
 #include "tools/guest/frames.h"
 
-#define INIT         ".drupe-run"             // its name in the root, which it removes
-#define CROSS_ROOT   "/usr/riscv64-linux-gnu" // of Debian's cross compilers
+#define INIT         ".drupe-run" // its name in the root, which it removes
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define GDB_PORT     1234 // or one of the next that is free
 #define MIB          (1ull << 20)
@@ -52,6 +52,8 @@ static const char help[] =
     "  -f, --file HOST[:GUEST]  add a file or directory; without GUEST as `drupe pack` places it\n"
     "  -a, --also GLOB      add what matches in the sysroots, such as libraries that only dlopen() finds\n"
     "  -e, --env NAME[=VALUE]  a variable for the program; without VALUE as it is here\n"
+    "  -L, --library-path DIRS  LD_LIBRARY_PATH for the program: paths in the machine\n"
+    "  -N, --no-stdin       leave standard input alone: the program's is empty\n"
     "  -m, --mem SIZE       the machine's memory (256M, more for a large image)\n"
     "  -S, --smp N          its number of harts (1)\n"
     "  -t, --timeout SECONDS  end the machine then\n"
@@ -63,7 +65,7 @@ static const char help[] =
     "  -g, --gdb            wait for gdb to connect (port 1234, or the next free one) before the kernel "
     "starts\n"
     "  -n, --dry-run        say what would be run, and with which files\n"
-    "  -v, --verbose        show all that firmware and kernel say on standard error\n"
+    "  -v, --verbose        show all that firmware and kernel say on standard error, and notes on the files\n"
     "  -h, --help           this text\n"
     "\n"
     "Exit status: the program's; 128 and the signal that ended it; 122 the machine panicked, 123 QEMU is "
@@ -76,9 +78,10 @@ struct request {
     struct strings files, globs, variables;
     const char *kernel, *qemu, *append, *log;
     const char *harts;
+    const char *library_path;
     uint64_t memory;
     unsigned int timeout, gdb_port;
-    bool bare, gdb, dry_run, verbose;
+    bool bare, gdb, dry_run, no_stdin, verbose;
 };
 
 static unsigned int parse_count(const char *text, unsigned int max, const char *what) {
@@ -94,6 +97,8 @@ static const struct option options[] = {
     {"file", required_argument, NULL, 'f'},
     {"also", required_argument, NULL, 'a'},
     {"env", required_argument, NULL, 'e'},
+    {"library-path", required_argument, NULL, 'L'},
+    {"no-stdin", no_argument, NULL, 'N'},
     {"mem", required_argument, NULL, 'm'},
     {"smp", required_argument, NULL, 'S'},
     {"timeout", required_argument, NULL, 't'},
@@ -110,7 +115,7 @@ static const struct option options[] = {
 };
 
 static void parse(int argc, char **argv, struct view *v, struct request *r) {
-    for (int c; (c = getopt_long(argc, argv, "+s:f:a:e:m:S:t:A:k:bq:l:gnvh", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "+s:f:a:e:L:Nm:S:t:A:k:bq:l:gnvh", options, NULL)) != -1;) {
         switch (c) {
         case 's':
             input_sysroot(v, optarg);
@@ -123,6 +128,12 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
             break;
         case 'e':
             strings_add(&r->variables, optarg);
+            break;
+        case 'L':
+            r->library_path = optarg;
+            break;
+        case 'N':
+            r->no_stdin = true;
             break;
         case 'm':
             r->memory = parse_size(optarg);
@@ -283,30 +294,40 @@ static void add_init(struct view *v) {
         tree_add(&v->tree, &console);
 }
 
-// A program for glibc, and nobody said where that is: perhaps it was made with a cross compiler.
-static void add_cross_root(struct view *v, const char *path) {
-    static const char glibc[] = "/lib/ld-linux-";
-    struct found f;
-    struct stat st;
-    if (v->sysroots.count || !is_in_view(v, path, &f))
-        return;
-    const struct object *o = found_object(&f);
-    if (o->kind == OBJECT_ELF && o->interp && strncmp(o->interp, glibc, sizeof(glibc) - 1) == 0 &&
-        stat(CROSS_ROOT, &st) == 0 && S_ISDIR(st.st_mode))
-        input_sysroot(v, CROSS_ROOT);
+// A variable as the program will have it; NULL: it has none.
+static const char *variable_of(const struct request *r, const char *name) {
+    const char *value = NULL;
+    size_t length = strlen(name);
+    for (size_t i = 0; i < r->variables.count; i++) {
+        const char *variable = r->variables.at[i];
+        if (strcmp(variable, name) == 0)
+            value = getenv(name);
+        else if (strncmp(variable, name, length) == 0 && variable[length] == '=')
+            value = variable + length + 1;
+    }
+    return value;
 }
 
-// All that the program needs. Gives the program's path in the machine.
+// All that the program needs. Gives the program's path in the machine. What it does not need may be incomplete,
+// or for another machine: nobody said that it would be run.
 static char *make_root(struct view *v, const struct request *r, const char *program) {
+    v->library_path = variable_of(r, "LD_LIBRARY_PATH");
+    if (!v->library_path)
+        v->library_path = r->library_path;
+    v->preload = variable_of(r, "LD_PRELOAD");
+    set_saying(r->verbose || r->dry_run ? SAY_ALL : SAY_COMPLAINTS);
     for (size_t i = 0; i < r->files.count; i++)
         add_file(v, r->files.at[i]);
     char *path = add_program(v, program);
-    add_cross_root(v, path);
+    input_cross_root(v);
     for (size_t i = 0; i < r->globs.count; i++)
         input_also(v, r->globs.at[i]);
-    closure_complete(v);
+    closure_program(v, path);
     if (complaints())
         fail("%u %s; nothing was run", complaints(), complaints() == 1 ? "error" : "errors");
+    enum saying old = set_saying(r->verbose || r->dry_run ? SAY_AS_NOTES : SAY_NOTHING);
+    closure_complete(v);
+    set_saying(old);
     return path;
 }
 
@@ -409,6 +430,7 @@ static void add_environment(const struct request *r, FILE *to) {
     add_variable(r, to, "PATH", DEFAULT_PATH);
     add_variable(r, to, "HOME", "/root");
     add_variable(r, to, "TERM", getenv("TERM"));
+    add_variable(r, to, "LD_LIBRARY_PATH", r->library_path);
     for (size_t i = 0; i < r->variables.count; i++) {
         const char *variable = r->variables.at[i], *value = getenv(variable);
         if (strchr(variable, '='))
@@ -491,7 +513,7 @@ static void open_standard(void) {
 }
 
 int command_run(int argc, char **argv) {
-    struct view base = {.complete = true}, v = {.base = &base};
+    struct view base = {.complete = true}, v = {.base = &base, .command = COMMAND_RUN};
     struct request r = {.qemu = "qemu-system-riscv64", .harts = "1"};
     struct image kernel;
     struct machine m = {.name = NULL};
@@ -517,6 +539,7 @@ int command_run(int argc, char **argv) {
     m.timeout = r.timeout;
     m.log = r.log;
     m.verbose = r.verbose;
+    m.no_stdin = r.no_stdin;
     if (r.gdb)
         tell_of_gdb(&r);
     return machine_run(&m);

@@ -23,6 +23,7 @@ enum {
     FRAME_TERMINAL,  // to its terminal
     FRAME_TAKEN,     // 2 bytes: how many bytes of START and INPUT have been used up
     FRAME_FAILED,    // 4 bytes: the program could not be started, for this errno
+    FRAME_WANTED,    // the program reads its standard input, or may: it is to be sent
     FRAME_EXIT,      // 4 bytes: how it ended, as wait() gives it
 };
 

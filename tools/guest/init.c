@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
+#include "lib/demand.h"
 #include "tools/guest/frames.h"
 
 #define LINE        0 // the serial line, as the kernel opened it
@@ -37,10 +38,12 @@ static bool go;
 static uint8_t input[FRAME_WINDOW]; // for the program
 static size_t input_used;
 static bool input_ended;
+static bool input_wanted; // the host knows that it is to be sent
 
 // Where the program's input and output go; -1: closed, or there never was such. `terminal`: the master's side.
 static int to_program = -1, from_output = -1, from_error = -1, terminal = -1;
 static pid_t program;
+static uint64_t early_signals; // that came before there was one: bit n, signal n
 
 // ---- to the host
 
@@ -142,7 +145,10 @@ static void take_frame(int type, const uint8_t *content, size_t n) {
         close_output(content[0]);
         break;
     case FRAME_SIGNAL:
-        kill(-program, content[0]);
+        if (program)
+            kill(-program, content[0]);
+        else
+            early_signals |= 1ull << (content[0] & 63);
         break;
     case FRAME_SIZE:
         set_size(content);
@@ -254,6 +260,12 @@ static int become_program(const struct frame_start *s, const int *files) {
     return errno;
 }
 
+// Standard input is asked for when somebody reads it; of a terminal, what is typed goes there at once.
+static void want_input(void) {
+    input_wanted = true;
+    send(FRAME_WANTED, NULL, 0);
+}
+
 static void start_program(void) {
     struct frame_start s;
     int files[3], slave = -1, status[2], err = 0;
@@ -261,6 +273,8 @@ static void start_program(void) {
     make_files(&s, files, &slave);
     if (pipe2(status, O_CLOEXEC) < 0)
         die("a pipe");
+    if (to_program == terminal || ioctl(to_program, PIPE_ON_DEMAND) < 0)
+        want_input();
     program = fork();
     if (program < 0)
         die("a process");
@@ -280,11 +294,16 @@ static void start_program(void) {
         power_off();
     }
     close(status[0]);
+    for (int number = 1; number < 64; number++)
+        if (early_signals >> number & 1)
+            kill(-program, number);
 }
 
 // ---- to and fro
 
 static void write_input(void) {
+    if (!input_wanted)
+        want_input();
     ssize_t n = to_program < 0 ? (ssize_t)input_used : write(to_program, input, input_used);
     if (n < 0 && errno != EAGAIN && errno != EINTR)
         n = (ssize_t)input_used; // nobody will read it
@@ -298,6 +317,14 @@ static void write_input(void) {
             close(to_program);
         to_program = -1;
     }
+}
+
+// Nobody will read it any more.
+static void close_input(void) {
+    if (to_program != terminal)
+        close(to_program);
+    to_program = -1;
+    input_wanted = true;
 }
 
 // False: nothing more is to be had now.
@@ -348,7 +375,7 @@ static void serve(void) {
     sigemptyset(&none);
     for (;;) {
         reap();
-        bool pending = input_used || input_ended;
+        bool pending = input_used || input_ended || !input_wanted;
         struct pollfd fds[COUNT] = {
             [FROM_LINE] = {.fd = LINE, .events = POLLIN},
             [OUTPUT] = {.fd = from_output, .events = POLLIN},
@@ -368,7 +395,9 @@ static void serve(void) {
             pass_on(&from_error, FRAME_ERROR);
         if (fds[TERMINAL].revents)
             pass_on(&terminal, FRAME_TERMINAL);
-        if (fds[INPUT].revents)
+        if (fds[INPUT].revents & POLLERR)
+            close_input();
+        else if (fds[INPUT].revents)
             write_input();
     }
 }

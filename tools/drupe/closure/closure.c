@@ -1,175 +1,47 @@
 // SPDX-License-Identifier: MIT
-// The order of the search is ld.so(8)'s for glibc and that of musl's ldso/dynlink.c for musl:
-//   glibc: DT_RPATH of the object and of those it was needed by, unless one has DT_RUNPATH; DT_RUNPATH of the
-//   object; ld.so.conf;
-//          the default directories. Files for another machine are passed over.
-//   musl:  DT_RPATH or DT_RUNPATH (one and the same to it) of the object and of those it was needed by; the
-//   path file, or the
-//          default directories. The names of libc's own parts are the loader itself.
 #include "closure/closure.h"
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "closure/advice.h"
+#include "closure/ldcache.h"
+#include "closure/preload.h"
 #include "closure/prove.h"
+#include "closure/search.h"
 #include "closure/silent.h"
 
-static const char *const glibc_directories[] = {
-    "/lib/riscv64-linux-gnu",
-    "/usr/lib/riscv64-linux-gnu",
-    "/lib64/lp64d",
-    "/usr/lib64/lp64d",
-    "/lib64",
-    "/usr/lib64",
-    "/lib",
-    "/usr/lib",
-    NULL,
-};
-static const char *const musl_directories[] = {"/lib", "/usr/local/lib", "/usr/lib", NULL};
-static const char *const musl_path_file = "/etc/ld-musl-riscv64.path";
+const char *const need_kinds[] = {[NEED_LOADER] = " (loader)", [NEED_NEEDED] = "",
+                                  [NEED_DLOPEN] = " (dlopen)", [NEED_SILENT] = " (opened by glibc)",
+                                  [NEED_FILTER] = " (filter)", [NEED_PRELOAD] = " (preloaded)",
+                                  [NEED_AUDIT] = " (audit)"};
 
-// ---- where the loader looks ----
-
-static char *read_guest_file(struct view *v, const char *path) {
-    struct found f;
-    size_t size;
-    if (view_resolve(v, path, 0, &f) || !S_ISREG(f.st.st_mode))
-        return NULL;
-    return found_read(&f, &size);
+static bool is_musl(const struct closure *c) {
+    return c->loader->kind == LOADER_MUSL;
 }
 
-static void add_directory(struct strings *dirs, const char *dir) {
-    if (*dir && !strings_have(dirs, dir))
-        strings_add(dirs, dir);
-}
-
-static void add_conf(struct view *v, const char *path, struct strings *dirs, int depth);
-
-static void add_conf_glob(struct view *v, const char *pattern, struct strings *dirs, int depth) {
-    char full[PATHNAME_MAX + 1];
-    if (pathname_join("etc", pattern, full, sizeof(full)))
-        return;
-    char *parent = xstrndup(full, pathname_parent_length(full));
-    struct strings names = {0};
-    struct found f;
-    if (view_resolve(v, parent, 0, &f) == 0)
-        view_list(v, f.path, &names);
-    for (size_t i = 0; i < names.count; i++)
-        if (fnmatch(pathname_base(full), names.at[i], FNM_PERIOD) == 0) {
-            char *path = xasprintf("%s/%s", parent, names.at[i]);
-            add_conf(v, path, dirs, depth + 1);
-            free(path);
-        }
-    strings_free(&names);
-    free(parent);
-}
-
-// ld.so.conf: a directory on each line, `include GLOB`, comments.
-static void add_conf(struct view *v, const char *path, struct strings *dirs, int depth) {
-    char *text = depth < 8 ? read_guest_file(v, path) : NULL, *rest = text;
-    for (char *line; text && (line = strsep(&rest, "\n"));) {
-        line[strcspn(line, "#")] = '\0';
-        line += strspn(line, " \t\r");
-        for (size_t n = strlen(line); n && strchr(" \t\r/", line[n - 1]); n--)
-            line[n - 1] = '\0';
-        if (strncmp(line, "include", 7) == 0 && (line[7] == ' ' || line[7] == '\t'))
-            add_conf_glob(v, line + 7 + strspn(line + 7, " \t"), dirs, depth);
-        else if (*line == '/')
-            add_directory(dirs, line);
+void closure_default_directories(struct view *v, enum loader_kind kind, struct strings *dirs) {
+    if (kind != LOADER_MUSL) {
+        const struct loader *glibc = loader_usual(v, LOADER_GLIBC);
+        ldcache_directories(v, glibc, dirs);
+        loader_directories(v, glibc, dirs);
     }
-    free(text);
-}
-
-static void add_list(const char *const *list, struct strings *dirs) {
-    for (; *list; list++)
-        add_directory(dirs, *list);
-}
-
-void closure_default_directories(struct view *v, enum loader loader, struct strings *dirs) {
-    if (loader != LOADER_MUSL) {
-        add_conf(v, "/etc/ld.so.conf", dirs, 0);
-        add_list(glibc_directories, dirs);
+    if (kind != LOADER_GLIBC)
+        loader_directories(v, loader_usual(v, LOADER_MUSL), dirs);
+    size_t kept = 0;
+    for (size_t i = 0; i < dirs->count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < kept && !known; k++)
+            known = strcmp(dirs->at[k], dirs->at[i]) == 0;
+        if (known)
+            free(dirs->at[i]);
+        else
+            dirs->at[kept++] = dirs->at[i];
     }
-    if (loader != LOADER_GLIBC) {
-        char *text = read_guest_file(v, musl_path_file), *rest = text;
-        for (char *dir; text && (dir = strsep(&rest, ":\n"));)
-            add_directory(dirs, dir);
-        if (!text)
-            add_list(musl_directories, dirs);
-        free(text);
-    }
+    dirs->count = kept;
 }
 
-// Replaces $ORIGIN and $LIB, with or without braces, in one element of an rpath. A NULL result: another
-// token, which nothing matches.
-static char *expand(const char *element, const char *origin, const char *lib) {
-    char *out = xstrdup("");
-    while (*element) {
-        size_t plain = strcspn(element, "$");
-        const char *value = NULL, *token = element + plain;
-        size_t length = 0;
-        if (strncmp(token, "$ORIGIN", length = 7) == 0 || strncmp(token, "${ORIGIN}", length = 9) == 0)
-            value = origin;
-        else if (strncmp(token, "$LIB", length = 4) == 0 || strncmp(token, "${LIB}", length = 6) == 0)
-            value = lib;
-        if (*token && !value) {
-            free(out);
-            return NULL;
-        }
-        char *longer = xasprintf("%s%.*s%s", out, (int)plain, element, value ? value : "");
-        free(out);
-        out = longer;
-        element = token + (value ? length : 0);
-    }
-    return out;
-}
-
-static void add_rpath(const struct loaded *l, const char *rpath, struct strings *dirs) {
-    char *copy = xstrdup(rpath), *rest = copy;
-    char *origin = xasprintf("/%.*s", (int)pathname_parent_length(l->found_as), l->found_as);
-    for (char *element; (element = strsep(&rest, ":"));) {
-        static const char *const libs[] = {"lib/riscv64-linux-gnu", "lib"};
-        size_t variants = strstr(element, "LIB") ? 2 : 1;
-        for (size_t i = 0; i < variants; i++) {
-            char *dir = expand(element, strcmp(origin, "/") == 0 ? "" : origin, libs[i]);
-            if (dir && *dir == '/')
-                add_directory(dirs, dir);
-            free(dir);
-        }
-    }
-    free(origin);
-    free(copy);
-}
-
-// The directories searched for what all[index] needs, in order.
-static void search_path(struct view *v, const struct closure *c, size_t index, struct strings *dirs) {
-    const struct loaded *l = &c->all[index];
-    bool musl = c->loader == LOADER_MUSL;
-    for (size_t i = index;; i = c->all[i].by) {
-        const struct object *o = c->all[i].object;
-        const char *path = musl && o->runpath ? o->runpath : o->rpath;
-        if (path && (musl || (!o->runpath && !l->object->runpath)))
-            add_rpath(&c->all[i], path, dirs);
-        if (c->all[i].by == i)
-            break;
-    }
-    if (!musl && l->object->runpath)
-        add_rpath(l, l->object->runpath, dirs);
-    closure_default_directories(v, c->loader, dirs);
-}
-
-// ---- the closure of one program ----
-
-static enum loader loader_of(const struct object *o) {
-    const char *name = o->interp ? o->interp : o->soname ? o->soname : "";
-    if (strstr(name, "ld-musl") ||
-        (!o->interp && (strings_have(&o->needed, "libc.so") || strcmp(name, "libc.so") == 0)))
-        return LOADER_MUSL;
-    if (strstr(name, "ld-linux") || strings_have(&o->needed, "libc.so.6") || strcmp(name, "libc.so.6") == 0)
-        return LOADER_GLIBC;
-    return LOADER_UNKNOWN;
-}
+// ---- the closure of one program
 
 // musl's loader is its libc: these names never lead to a file.
 static bool musl_own_name(const char *name) {
@@ -200,7 +72,7 @@ size_t closure_find(const struct closure *c, const char *name) {
     for (size_t i = 0; i < c->count; i++) {
         const struct object *o = c->all[i].object;
         if ((i && strcmp(c->all[i].name, name) == 0) ||
-            (c->loader != LOADER_MUSL && o->soname && strcmp(o->soname, name) == 0))
+            (!is_musl(c) && o->soname && strcmp(o->soname, name) == 0))
             return i;
     }
     return SIZE_MAX;
@@ -213,38 +85,68 @@ static size_t find_path(const struct closure *c, const char *path) {
     return SIZE_MAX;
 }
 
-// Tries one guest path: found, it goes into the tree, and the index in the closure is given. SIZE_MAX: not
-// there; a file that is there but cannot be used is told of in *unusable.
-static size_t try_path(struct view *v, struct closure *c, const char *name, const char *path, size_t by,
-                       char **unusable) {
+// Puts a file of this machine where the loader will look for it, if it is for the target. False: it is not
+// there, or not such a file.
+static bool bring(struct view *v, const struct place *p) {
     struct found f;
-    char found_as[PATHNAME_MAX + 1];
-    int err = view_resolve(v, path, 0, &f);
-    if (err == -ELOOP && !*unusable)
-        *unusable = xasprintf("%s is a loop of symlinks", path);
-    if (err || !S_ISREG(f.st.st_mode) || pathname_normalise(path, found_as, sizeof(found_as)))
-        return SIZE_MAX;
-    struct object *o = found_object(&f);
-    if (o->kind != OBJECT_ELF) {
-        if (!*unusable)
-            *unusable = xasprintf("/%s (%s) %s", f.path, o->host,
-                                  o->kind == OBJECT_BAD ? o->problem : "is no ELF file");
-        return SIZE_MAX;
-    }
-    view_resolve(v, path, VIEW_ADD, &f);
-    view_add(v, &f)->examined = true; // here and now, with the rpaths of those that need it
-    size_t known = find_path(c, f.path);
-    return known != SIZE_MAX ? known : add_loaded(c, name, found_as, f.path, o, by);
+    struct stat st;
+    if (!p->host || stat(p->host, &st) < 0 || !S_ISREG(st.st_mode) ||
+        object_of(p->host)->kind != OBJECT_ELF || view_resolve(v, p->path, VIEW_ADD | VIEW_MAY_LACK, &f) ||
+        !*f.path || f.st.st_mode)
+        return false;
+    view_add_host(v, f.path, p->host, &st);
+    return true;
 }
 
-static void report_missing(struct view *v, const struct loaded *l, const char *name,
+// For the same machine and the same way to pass floating-point numbers: others are passed over by glibc.
+static bool is_for_loader(const struct closure *c, const struct object *o) {
+    const struct object *loader = c->loader->object;
+    if (o->kind != OBJECT_ELF)
+        return !o->wrong_machine;
+    return is_musl(c) || !loader || !((loader->flags ^ o->flags) & EF_RISCV_FLOAT_ABI);
+}
+
+// Tries one place: found, it goes into the tree, and the index in the closure is given. SIZE_MAX: not there; a
+// file that is there but cannot be used is told of in *unusable, and *stop is set where the loader gives up then.
+static size_t try_place(struct view *v, struct closure *c, const char *name, const struct place *p, size_t by,
+                        char **unusable, bool *stop) {
+    struct found f;
+    int err = p->path ? view_resolve(v, p->path, 0, &f) : -ENOENT;
+    if (err && p->path && bring(v, p))
+        err = view_resolve(v, p->path, 0, &f);
+    if (err == -ELOOP) {
+        *stop = is_musl(c);
+        if (!*unusable)
+            *unusable = xasprintf("%s is a loop of symlinks", p->path);
+    }
+    if (err || !S_ISREG(f.st.st_mode))
+        return SIZE_MAX;
+    struct object *o = found_object(&f);
+    if (o->kind != OBJECT_ELF || !is_for_loader(c, o)) {
+        *stop = is_musl(c) || is_for_loader(c, o);
+        if (!*unusable)
+            *unusable = xasprintf("/%s (%s) %s", f.path, o->host,
+                                  o->kind == OBJECT_BAD   ? o->problem
+                                  : o->kind == OBJECT_ELF ? "passes floating-point numbers in another way"
+                                                          : "is no ELF file");
+        return SIZE_MAX;
+    }
+    view_resolve(v, p->path, VIEW_ADD, &f);
+    view_add(v, &f)->examined = true; // here and now, with the rpaths of those that need it
+    size_t known = find_path(c, f.path);
+    return known != SIZE_MAX ? known : add_loaded(c, name, p->path, f.path, o, by);
+}
+
+static void report_missing(struct view *v, const struct closure *c, size_t index, const char *name,
                            const struct strings *dirs, const char *unusable) {
+    const struct loaded *l = &c->all[index];
     if (unusable)
         complain("/%s needs %s, but %s", l->path, name, unusable);
     else
         complain("/%s needs %s, which is in none of the places searched:", l->path, name);
     complain_more("needed by  %s", l->object->host);
     closure_tell_places(v, dirs);
+    advise(v, c, index, name);
 }
 
 void closure_tell_places(const struct view *v, const struct strings *dirs) {
@@ -265,52 +167,145 @@ bool closure_is_in_tree(struct view *v, const char *name) {
     return false;
 }
 
-size_t closure_search(struct view *v, struct closure *c, size_t index, const char *name, struct strings *dirs,
-                      char **unusable) {
-    size_t found = closure_find(c, name);
-    bool has_slash = strchr(name, '/') != NULL;
-    if (found == SIZE_MAX && has_slash && *name == '/')
-        found = try_path(v, c, name, name, index, unusable);
-    if (found == SIZE_MAX && !has_slash) {
-        search_path(v, c, index, dirs);
-        for (size_t i = 0; i < dirs->count && found == SIZE_MAX; i++) {
-            char *path = xasprintf("%s/%s", dirs->at[i], name);
-            found = try_path(v, c, name, path, index, unusable);
-            free(path);
-        }
+// A library that was found through ld.so.cache: would the loader find the same without one?
+static void note_cache(struct view *v, const struct closure *c, const char *name, const char *path) {
+    struct found f;
+    for (size_t i = 0; i < c->loader->directories.count; i++) {
+        char *usual = xasprintf("%s/%s", c->loader->directories.at[i], name);
+        bool is_there = view_resolve(v, usual, 0, &f) == 0 && S_ISREG(f.st.st_mode);
+        bool same = strcmp(usual, path) == 0;
+        free(usual);
+        if (is_there && same)
+            return;
+        if (is_there)
+            break;
     }
-    if (found == SIZE_MAX && c->loader == LOADER_MUSL && musl_own_name(name) && c->all[0].needs_count)
-        found = c->all[0].needs[0].index;
+    ldcache_used(v, c->loader);
+}
+
+static size_t search_in_places(struct view *v, struct closure *c, size_t index, const char *name,
+                               struct strings *dirs, char **unusable) {
+    struct places places = {0};
+    size_t found = SIZE_MAX;
+    bool stop = false;
+    search_places(v, c, index, name, &places);
+    for (size_t i = 0; i < places.count && found == SIZE_MAX && !stop; i++) {
+        const struct place *p = &places.at[i];
+        if (!strings_have(dirs, p->told))
+            strings_add(dirs, p->told);
+        found = try_place(v, c, name, p, index, unusable, &stop);
+        if (found != SIZE_MAX && p->by_cache)
+            note_cache(v, c, name, p->path);
+    }
+    places_free(&places);
     return found;
 }
 
-static void find_needed(struct view *v, struct closure *c, size_t index, const char *name) {
+size_t closure_search(struct view *v, struct closure *c, size_t index, const char *name, struct strings *dirs,
+                      char **unusable) {
+    if (is_musl(c) && musl_own_name(name) && c->all[0].needs_count)
+        return c->all[0].needs[0].index;
+    size_t found = closure_find(c, name);
+    return found != SIZE_MAX ? found : search_in_places(v, c, index, name, dirs, unusable);
+}
+
+static void find_needed(struct view *v, struct closure *c, size_t index, const char *name,
+                        enum need_kind kind) {
     char *unusable = NULL;
     struct strings dirs = {0};
     size_t found = closure_search(v, c, index, name, &dirs, &unusable);
-    if (found == SIZE_MAX && (c->all[0].object->interp || !closure_is_in_tree(v, name)))
-        report_missing(v, &c->all[index], name, &dirs, unusable);
-    closure_add_need(c, index, NEED_NEEDED, name, found);
+    // glibc leaves out what has a token in it that means nothing.
+    bool is_void = !dirs.count && strchr(name, '$') && !c->without_proc && !is_musl(c);
+    // That musl is missing has been said of the loader.
+    is_void |= found == SIZE_MAX && is_musl(c) && musl_own_name(name) && c->all[0].needs_count;
+    if (found == SIZE_MAX && !is_void && (c->all[0].object->interp || !closure_is_in_tree(v, name)))
+        report_missing(v, c, index, name, &dirs, unusable);
+    if (found != SIZE_MAX || !is_void)
+        closure_add_need(c, index, kind, name, found);
     strings_free(&dirs);
     free(unusable);
 }
 
+// What is opened if it is there, and not missed if it is not.
+static void find_auxiliary(struct view *v, struct closure *c, size_t index, const char *name) {
+    char *unusable = NULL;
+    struct strings dirs = {0};
+    size_t found = closure_search(v, c, index, name, &dirs, &unusable);
+    if (found != SIZE_MAX)
+        closure_add_need(c, index, NEED_FILTER, name, found);
+    strings_free(&dirs);
+    free(unusable);
+}
+
+static void find_all_needed(struct view *v, struct closure *c, size_t index) {
+    const struct object *o = c->all[index].object;
+    for (size_t n = 0; n < o->needed.count; n++)
+        find_needed(v, c, index, o->needed.at[n], NEED_NEEDED);
+    for (size_t n = 0; n < o->filters.count && !is_musl(c); n++)
+        find_needed(v, c, index, o->filters.at[n], NEED_FILTER);
+    for (size_t n = 0; n < o->auxiliaries.count && !is_musl(c); n++)
+        find_auxiliary(v, c, index, o->auxiliaries.at[n]);
+}
+
 static void add_interpreter(struct view *v, struct closure *c) {
     const struct object *o = c->all[0].object;
+    struct place p = {.path = o->interp};
     char *unusable = NULL;
     struct strings here = {0};
-    size_t found = try_path(v, c, o->interp, o->interp, 0, &unusable);
+    bool stop;
+    size_t found = try_place(v, c, o->interp, &p, 0, &unusable, &stop);
     strings_add(&here, o->interp);
     if (found == SIZE_MAX)
-        report_missing(v, &c->all[0], o->interp, &here, unusable);
+        report_missing(v, c, 0, o->interp, &here, unusable);
     closure_add_need(c, 0, NEED_LOADER, o->interp, found);
     strings_free(&here);
     free(unusable);
 }
 
-void closure_of(struct view *v, const char *path, struct closure *c) {
+// musl's path file goes in with the programs that it steers.
+static void add_path_file(struct view *v, const struct loader *l) {
     struct found f;
-    *c = (struct closure){0};
+    if (l->path_file && view_resolve(v, l->path_file, 0, &f) == 0 && S_ISREG(f.st.st_mode) && !f.entry) {
+        view_resolve(v, l->path_file, VIEW_ADD, &f);
+        view_add(v, &f);
+    }
+}
+
+// The cross compiler's libraries are for the programs whose loader is there.
+static bool is_loaded_elsewhere(struct view *v, const struct object *o) {
+    struct found f;
+    if (!v->cross)
+        return false;
+    v->hide_cross = true;
+    bool there =
+        o->interp ? view_resolve(v, o->interp, 0, &f) == 0 : loader_of_library(v, o)->kind == LOADER_MUSL;
+    v->hide_cross = false;
+    return there;
+}
+
+static void collect(struct view *v, struct closure *c) {
+    const struct object *o = c->all[0].object;
+    c->loader = o->interp ? loader_of_program(v, o->interp) : loader_of_library(v, o);
+    if (o->interp) {
+        add_interpreter(v, c);
+        add_path_file(v, c->loader);
+        preload_add(v, c);
+    }
+    // All that is NEEDED comes first, as at run time, then what each of these opens, with what that needs.
+    for (size_t i = 0, k = 0; i < c->count || k < c->count;) {
+        for (; i < c->count; i++)
+            find_all_needed(v, c, i);
+        silent_add(v, c, k++);
+    }
+    silent_add_hints(v, c);
+    prove_versions(c);
+    if (v->check_symbols)
+        prove_symbols(v, c);
+}
+
+static void find_closure(struct view *v, const char *path, bool without_proc, struct closure *c) {
+    struct found f;
+    *c = (struct closure){.without_proc = without_proc};
     if (view_resolve(v, path, 0, &f) || !S_ISREG(f.st.st_mode))
         return;
     struct object *o = found_object(&f);
@@ -321,20 +316,19 @@ void closure_of(struct view *v, const char *path, struct closure *c) {
         return;
     if (f.entry)
         f.entry->examined = true;
-    c->loader = loader_of(o);
-    if (o->interp)
-        add_interpreter(v, c);
-    // All that is NEEDED comes first, as at run time, then what each of these opens, with what that needs.
-    for (size_t i = 0, k = 0; i < c->count || k < c->count;) {
-        for (; i < c->count; i++)
-            for (size_t n = 0; n < c->all[i].object->needed.count; n++)
-                find_needed(v, c, i, c->all[i].object->needed.at[n]);
-        silent_add(v, c, k++);
-    }
-    silent_add_hints(v, c);
-    prove_versions(c);
-    if (v->check_symbols)
-        prove_symbols(v, c);
+    v->hide_cross = is_loaded_elsewhere(v, o);
+    collect(v, c);
+    v->hide_cross = false;
+}
+
+void closure_of(struct view *v, const char *path, struct closure *c) {
+    find_closure(v, path, false, c);
+}
+
+void closure_without_proc(struct view *v, const char *path, struct closure *c) {
+    enum saying old = set_saying(SAY_NOTHING);
+    find_closure(v, path, true, c);
+    set_saying(old);
 }
 
 void closure_free(struct closure *c) {
@@ -352,12 +346,14 @@ void closure_free(struct closure *c) {
 
 // What a script needs and nobody has: an error for a script that was asked for by name, a note for one in a
 // directory, where examples and the like may lie around.
-static void report_script(const struct entry *script, const char *what) {
+static void report_script(const struct view *v, const struct entry *script, const char *what) {
     if (script->named)
         complain("the script /%s (%s) needs %s, which is neither in the archive nor in a sysroot",
                  script->path, script->host, what);
     else
         note("the script /%s needs %s, which is neither in the archive nor in a sysroot", script->path, what);
+    if (script->named || what[strlen(what) - 1] == '\r')
+        advise_script(v, script, what);
 }
 
 static bool add_program(struct view *v, const char *path) {
@@ -385,14 +381,14 @@ static void add_env_program(struct view *v, const struct entry *script, const ch
         free(path);
     }
     if (!found)
-        report_script(script, name);
+        report_script(v, script, name);
     free(name);
 }
 
 static void add_script_interpreter(struct view *v, const struct entry *script, const struct object *o) {
     const char *base = strrchr(o->interp, '/');
     if (!add_program(v, o->interp))
-        report_script(script, o->interp);
+        report_script(v, script, o->interp);
     else if (base && strcmp(base, "/env") == 0 && o->interp_argument)
         add_env_program(v, script, o->interp_argument);
 }
@@ -409,7 +405,7 @@ static void examine(struct view *v, struct entry *e, struct object *o) {
     }
 }
 
-void closure_complete(struct view *v) {
+static void examine_pending(struct view *v) {
     struct entry **libraries = NULL;
     size_t count = 0;
     // Programs first: most libraries are seen as theirs.
@@ -429,6 +425,28 @@ void closure_complete(struct view *v) {
         if (!libraries[i]->examined)
             examine(v, libraries[i], entry_object(libraries[i]));
     free(libraries);
+}
+
+void closure_program(struct view *v, const char *path) {
+    struct entry **others = v->tree.pending;
+    size_t count = v->tree.pending_count;
+    struct found f;
+    if (view_resolve(v, path, 0, &f) || !f.entry)
+        return;
+    v->tree.pending = NULL;
+    v->tree.pending_count = 0;
+    f.entry->named = true;
+    examine(v, f.entry, entry_object(f.entry));
+    examine_pending(v);
+    free(v->tree.pending);
+    v->tree.pending = others;
+    v->tree.pending_count = count;
+}
+
+void closure_complete(struct view *v) {
+    examine_pending(v);
     progress_end();
     silent_tell_hints(v);
+    if (!v->complete)
+        ldcache_finish(v);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "closure/advice.h"
 #include "closure/closure.h"
 
 void input_sysroot(struct view *v, const char *dir) {
@@ -16,6 +17,25 @@ void input_sysroot(struct view *v, const char *dir) {
     if (!S_ISDIR(st.st_mode))
         fail("sysroot %s is not a directory", dir);
     strings_add(&v->sysroots, strcmp(real, "/") == 0 ? "" : real);
+}
+
+static bool lacks_glibc(struct view *v, const struct object *o) {
+    static const char glibc[] = "/lib/ld-linux-";
+    struct found f;
+    return o->kind == OBJECT_ELF && o->interp && strncmp(o->interp, glibc, sizeof(glibc) - 1) == 0 &&
+           view_resolve(v, o->interp, 0, &f) != 0;
+}
+
+void input_cross_root(struct view *v) {
+    struct stat st;
+    if (v->sysroots.count || stat(CROSS_ROOT, &st) < 0 || !S_ISDIR(st.st_mode))
+        return;
+    for (size_t i = 0; i < v->tree.pending_count; i++)
+        if (lacks_glibc(v, entry_object(v->tree.pending[i]))) {
+            input_sysroot(v, CROSS_ROOT);
+            v->cross = v->sysroots.count;
+            return;
+        }
 }
 
 static const char *path_trouble(int err) {

@@ -17,3 +17,7 @@ void input_manifest(struct view *v, const char *file);
 // Adds what matches the pattern in the view; one without a slash is looked for in the libraries' default
 // directories.
 void input_also(struct view *v, const char *pattern);
+
+// Where no sysroot was given, and something in the tree is for a glibc whose loader is nowhere: the root of
+// Debian's cross compilers, if it is there.
+void input_cross_root(struct view *v);

@@ -27,7 +27,7 @@ static bool is_missing(const struct closure *c, const char *name) {
 static void report_mismatch(const struct closure *c, const struct loaded *l, const struct version_need *need,
                             const struct loaded *from) {
     const struct versions *has = &from->object->versions;
-    bool is_fatal = has->defines && !need->weak && c->loader != LOADER_MUSL;
+    bool is_fatal = has->defines && !need->weak && c->loader->kind != LOADER_MUSL;
     char *what = xasprintf("/%s needs version %s of %s, which /%s does not define%s", l->path, need->version,
                            need->file, from->path, has->defines ? "" : ": it has no versions");
     if (is_new(xstrdup(what))) {
@@ -51,7 +51,7 @@ static void prove_version(const struct closure *c, const struct loaded *l, const
     if (index != SIZE_MAX) {
         if (!strings_have(&c->all[index].object->versions.defined, need->version))
             report_mismatch(c, l, need, &c->all[index]);
-    } else if (c->loader != LOADER_MUSL && !is_missing(c, need->file) &&
+    } else if (c->loader->kind != LOADER_MUSL && !is_missing(c, need->file) &&
                is_new(xasprintf("%s %s", l->path, need->file))) {
         complain("/%s needs version %s of %s, but it does not need %s itself, nor does any of its libraries",
                  l->path, need->version, need->file, need->file);
@@ -73,7 +73,7 @@ void prove_versions(const struct closure *c) {
 
 // musl's loader does not look at versions.
 static bool is_defined_in(const struct closure *c, const struct object *o, const struct symbol *symbol) {
-    return symbols_define(&o->symbols, symbol->name, c->loader == LOADER_MUSL ? NULL : symbol->version);
+    return symbols_define(&o->symbols, symbol->name, c->loader->kind == LOADER_MUSL ? NULL : symbol->version);
 }
 
 static bool is_defined(struct view *v, const struct closure *c, const struct symbol *symbol) {

@@ -234,12 +234,13 @@ void silent_add(struct view *v, struct closure *c, size_t index) {
     const struct object *o = c->all[index].object;
     for (size_t i = 0; i < o->dlopens.count; i++)
         add_note(v, c, index, &o->dlopens.at[i]);
-    if (c->loader == LOADER_GLIBC && c->all[0].object->interp && o->soname && strcmp(o->soname, LIBC) == 0)
+    if (c->loader->kind == LOADER_GLIBC && c->all[0].object->interp && o->soname &&
+        strcmp(o->soname, LIBC) == 0)
         add_unwinder(v, c, index);
 }
 
 void silent_add_hints(struct view *v, const struct closure *c) {
-    if (c->loader == LOADER_GLIBC && closure_find(c, LIBC) != SIZE_MAX) {
+    if (c->loader->kind == LOADER_GLIBC && closure_find(c, LIBC) != SIZE_MAX) {
         add_services(v, c);
         hint_conversions(c);
     }

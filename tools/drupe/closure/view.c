@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "closure/view.h"
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +88,9 @@ static int sysroot_directory(const char *sysroot, const char *guest, char *host,
             return -ENOTDIR;
         }
     }
-    return (size_t)snprintf(host, size, "%s/%s", sysroot, at) >= size ? -ENAMETOOLONG : 0;
+    return (size_t)snprintf(host, size, "%s%s%s", sysroot, *at || !*sysroot ? "/" : "", at) >= size
+               ? -ENAMETOOLONG
+               : 0;
 }
 
 // Complains, once, of something that may be there but cannot be looked at. What is not there is no trouble.
@@ -124,7 +128,7 @@ static void host_directories(struct view *v, const char *path, struct strings *d
         return;
     other_names(v, path, &names);
     for (size_t i = 0; i < v->sysroots.count; i++)
-        for (size_t k = 0; k < names.count; k++)
+        for (size_t k = 0; k < names.count && !(v->hide_cross && i + 1 == v->cross); k++)
             add_host_directory(v->sysroots.at[i], names.at[k], dirs);
     strings_free(&names);
 }
@@ -142,24 +146,48 @@ static void base_directories(struct view *v, const char *path, struct strings *d
     strings_free(&names);
 }
 
-// Looks a normal path up in the sysroots, whose parent is a directory of the view.
-static int lookup_sysroots(struct view *v, const char *path, struct found *out) {
+// A file in a library's place that is none: what a linker reads (GNU ld's scripts, such as libc.so).
+static bool is_linker_script(const struct found *f) {
+    char magic[SELFMAG];
+    if (!S_ISREG(f->st.st_mode) || !strstr(pathname_base(f->path), ".so"))
+        return false;
+    int fd = open(f->host, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool is_elf = fd >= 0 && read(fd, magic, SELFMAG) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0;
+    if (fd >= 0)
+        close(fd);
+    return !is_elf;
+}
+
+// Looks a normal path up in the sysroots, whose parent is a directory of the view. A linker's script is passed
+// over, *is_script says so, and out->host has the first.
+static int lookup_sysroots(struct view *v, const char *path, struct found *out, bool *is_script) {
     char *parent = xstrndup(path, pathname_parent_length(path));
     struct strings dirs = {0};
+    struct found script = {.entry = NULL};
     int err = -ENOENT;
+    *is_script = false;
     host_directories(v, parent, &dirs);
     for (size_t i = 0; i < dirs.count && err; i++) {
         if ((size_t)snprintf(out->host, sizeof(out->host), "%s/%s", dirs.at[i], pathname_base(path)) >=
             sizeof(out->host))
             continue;
-        if (lstat(out->host, &out->st) == 0)
-            err = 0;
-        else
+        if (lstat(out->host, &out->st) != 0) {
             complain_of_host(out->host, errno);
+        } else if (!is_linker_script(out)) {
+            err = 0;
+        } else if (!*is_script) {
+            *is_script = true;
+            script = *out;
+        }
     }
+    if (err && *is_script) {
+        memcpy(out->host, script.host, sizeof(out->host));
+        out->st = script.st;
+    }
+    *is_script &= err != 0;
     strings_free(&dirs);
     free(parent);
-    return err;
+    return *is_script ? 0 : err;
 }
 
 // As lookup_sysroots() in the base.
@@ -181,8 +209,16 @@ static int lookup_base(struct view *v, const char *path, struct found *out) {
 }
 
 static int lookup_below(struct view *v, const char *path, struct found *out) {
-    int err = lookup_sysroots(v, path, out);
-    return err == -ENOENT ? lookup_base(v, path, out) : err;
+    bool is_script;
+    int err = lookup_sysroots(v, path, out, &is_script);
+    struct stat script = out->st;
+    if (err == -ENOENT || is_script)
+        err = lookup_base(v, path, out);
+    if (err && is_script) { // there is nothing better
+        out->st = script;
+        err = 0;
+    }
+    return err;
 }
 
 static int lookup(struct view *v, const char *path, struct found *out) {

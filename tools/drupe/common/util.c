@@ -13,6 +13,8 @@
 static unsigned int complaint_count;
 static int error_status = EXIT_FAILURE, misuse_status = EXIT_MISUSE;
 static bool progress_shown;
+static enum saying saying;
+static bool last_said; // for complain_more()
 
 static void say(const char *prefix, const char *format, va_list args) {
     char *text;
@@ -52,16 +54,29 @@ void misuse(const char *command, const char *format, ...) {
 }
 
 void complain(const char *format, ...) {
-    complaint_count++;
-    SAY("drupe: ", format);
+    last_said = saying != SAY_NOTHING;
+    if (!last_said)
+        return;
+    if (saying != SAY_AS_NOTES)
+        complaint_count++;
+    SAY(saying == SAY_AS_NOTES ? "drupe: note: " : "drupe: ", format);
 }
 
 void complain_more(const char *format, ...) {
-    SAY("    ", format);
+    if (last_said)
+        SAY("    ", format);
 }
 
 void note(const char *format, ...) {
-    SAY("drupe: note: ", format);
+    last_said = saying == SAY_ALL || saying == SAY_AS_NOTES;
+    if (last_said)
+        SAY("drupe: note: ", format);
+}
+
+enum saying set_saying(enum saying how) {
+    enum saying old = saying;
+    saying = how;
+    return old;
 }
 
 unsigned int complaints(void) {
@@ -70,6 +85,10 @@ unsigned int complaints(void) {
 
 bool is_new(char *finding) {
     static struct strings told;
+    if (saying == SAY_NOTHING) { // it may still have to be told
+        free(finding);
+        return true;
+    }
     bool known = strings_have(&told, finding);
     if (!known)
         strings_add(&told, finding);

@@ -20,6 +20,16 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 unsigned int complaints(void);
 
+// How complain() and note() speak. Each finding should be told once; what is told in another way than as a
+// complaint does not count.
+enum saying {
+    SAY_ALL,
+    SAY_COMPLAINTS, // notes are for somebody else
+    SAY_AS_NOTES,   // complaints too
+    SAY_NOTHING,
+};
+enum saying set_saying(enum saying how); // gives the old one
+
 // For a command whose own exit status must not be taken for another's.
 void set_exit_statuses(int error, int misused);
 

@@ -25,10 +25,10 @@ static void read_script(struct object *o, const char *line) {
     char *copy = xstrdup(line + 2);
     copy[strcspn(copy, "\n")] = '\0';
     char *interp = copy + strspn(copy, " \t");
-    size_t length = strcspn(interp, " \t\r");
+    size_t length = strcspn(interp, " \t"); // a CR is a part of the name, as it is to the kernel
     char *argument = interp + length;
-    argument += strspn(argument, " \t\r");
-    for (size_t n = strlen(argument); n && strchr(" \t\r", argument[n - 1]); n--)
+    argument += strspn(argument, " \t");
+    for (size_t n = strlen(argument); n && strchr(" \t", argument[n - 1]); n--)
         argument[n - 1] = '\0';
     if (length) {
         o->kind = OBJECT_SCRIPT;
@@ -36,6 +36,27 @@ static void read_script(struct object *o, const char *line) {
         o->interp = xstrndup(interp, length);
     }
     free(copy);
+}
+
+static bool is_name(int64_t tag) {
+    return tag == DT_NEEDED || tag == DT_SONAME || tag == DT_RPATH || tag == DT_RUNPATH || tag == DT_FILTER ||
+           tag == DT_AUXILIARY || tag == DT_AUDIT || tag == DT_DEPAUDIT;
+}
+
+static void take_name(struct object *o, int64_t tag, const char *string) {
+    if (tag == DT_NEEDED)
+        strings_add(&o->needed, string);
+    else if (tag == DT_SONAME)
+        o->soname = xstrdup(string);
+    else if (tag == DT_RPATH)
+        o->rpath = xstrdup(string);
+    else if (tag == DT_RUNPATH)
+        o->runpath = xstrdup(string);
+    else
+        strings_add(tag == DT_FILTER      ? &o->filters
+                    : tag == DT_AUXILIARY ? &o->auxiliaries
+                                          : &o->audits,
+                    string);
 }
 
 static void read_dynamic(struct object *o, Elf *elf, const GElf_Phdr *ph) {
@@ -46,21 +67,16 @@ static void read_dynamic(struct object *o, Elf *elf, const GElf_Phdr *ph) {
         return;
     }
     for (int i = 0; gelf_getdyn(dynamic.entries, i, &d) && d.d_tag != DT_NULL; i++) {
-        if (d.d_tag != DT_NEEDED && d.d_tag != DT_SONAME && d.d_tag != DT_RPATH && d.d_tag != DT_RUNPATH)
+        if (d.d_tag == DT_FLAGS_1)
+            o->no_default = d.d_un.d_val & DF_1_NODEFLIB;
+        if (!is_name(d.d_tag))
             continue;
         const char *string = string_at(dynamic.strings, d.d_un.d_val);
         if (!string) {
             bad(o, xstrdup("has a damaged dynamic section: a name is outside its string table"));
             return;
         }
-        if (d.d_tag == DT_NEEDED)
-            strings_add(&o->needed, string);
-        else if (d.d_tag == DT_SONAME)
-            o->soname = xstrdup(string);
-        else if (d.d_tag == DT_RPATH)
-            o->rpath = xstrdup(string);
-        else
-            o->runpath = xstrdup(string);
+        take_name(o, d.d_tag, string);
     }
     const char *problem = versions_read(&dynamic, &o->versions);
     if (!problem)
@@ -123,6 +139,7 @@ static bool check_elf(struct object *o, const char *bytes, size_t size) {
     }
     if (!err)
         err = elf_parse_segments(bytes + image.phoff, size - image.phoff, size, &image);
+    o->flags = image.flags;
     if (!err && image.has_interp)
         err = elf_check_interp(bytes + image.interp_offset, &image);
     if (err)

@@ -19,14 +19,18 @@ enum object_kind {
 struct object {
     char *host; // its path, the key of the cache
     enum object_kind kind;
-    char *problem;         // OBJECT_BAD: "is for x86-64, ..."
-    bool wrong_machine;    // and that is the trouble
-    char *interp;          // program: its loader; script: its interpreter
-    char *interp_argument; // script: what follows on the line, or NULL
-    struct strings needed; // DT_NEEDED in order
-    char *soname;          // or NULL
-    char *rpath, *runpath; // or NULL, as they stand
-    char *build_id;        // in hex, or NULL
+    char *problem;                       // OBJECT_BAD: "is for x86-64, ..."
+    bool wrong_machine;                  // and that is the trouble
+    char *interp;                        // program: its loader; script: its interpreter
+    char *interp_argument;               // script: what follows on the line, or NULL
+    struct strings needed;               // DT_NEEDED in order
+    struct strings filters, auxiliaries; // DT_FILTER, DT_AUXILIARY
+    struct strings audits;               // DT_AUDIT and DT_DEPAUDIT, lists with colons
+    bool no_default;                     // -z nodefaultlib
+    uint32_t flags;                      // e_flags
+    char *soname;                        // or NULL
+    char *rpath, *runpath;               // or NULL, as they stand
+    char *build_id;                      // in hex, or NULL
     struct versions versions;
     struct symbols symbols;
     struct dlopen_notes dlopens;

@@ -20,7 +20,8 @@
 #include "common/util.h"
 
 #define CHUNK      512  // of content, in frames to the guest
-#define TWICE_MS   500  // two of the same signal within that time end the machine
+#define TWICE_MS   500  // two of the same signal within that time end the machine,
+#define ONCE_MS    30   // but within that they are one: timeout(1) sends it to the command and to its group
 #define WRITE_SIZE 4096 // what a pipe that is ready takes (PIPE_BUF)
 #define STAMP      "["  // how the kernel's lines begin; the firmware's do not
 #define LINE_MAX   512  // of what is looked at in one
@@ -42,7 +43,7 @@ static struct {
     size_t window; // bytes of content that may be sent
     uint8_t terminals;
     int outputs[FRAME_TERMINAL + 1]; // by type of frame; -1: closed
-    bool input_ended;
+    bool input_wanted, input_ended;
     bool raw;
     int last_signal;
     int64_t last_signal_at;
@@ -149,14 +150,18 @@ static void send_start(void) {
     }
 }
 
+static void end_input(void) {
+    s.input_ended = true;
+    send(FRAME_INPUT, NULL, 0);
+}
+
 static void read_input(void) {
     uint8_t bytes[CHUNK];
     ssize_t n = read(STDIN_FILENO, bytes, s.window < CHUNK ? s.window : CHUNK);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
     if (n <= 0) {
-        s.input_ended = true;
-        send(FRAME_INPUT, NULL, 0);
+        end_input();
         return;
     }
     s.window -= (size_t)n;
@@ -182,6 +187,8 @@ static void take_signal(int number) {
             send(FRAME_SIZE, size, sizeof(size));
         return;
     }
+    if (number == s.last_signal && now - s.last_signal_at < ONCE_MS)
+        return;
     if (s.state == BOOTING) {
         end(128 + number);
     } else if (number == s.last_signal && now - s.last_signal_at < TWICE_MS) {
@@ -297,6 +304,11 @@ static void take_frame(void) {
     case FRAME_TAKEN:
         s.window += count;
         send_start();
+        break;
+    case FRAME_WANTED:
+        s.input_wanted = true;
+        if (s.machine->no_stdin)
+            end_input();
         break;
     case FRAME_FAILED:
         tell_failure(number);
@@ -423,7 +435,7 @@ static void set_up_terminals(void) {
     s.outputs[FRAME_TERMINAL] = -1;
     static const int fds[] = {STDOUT_FILENO, STDERR_FILENO, STDIN_FILENO};
     for (size_t i = 3; i-- > 0;)
-        if (isatty(fds[i])) {
+        if (isatty(fds[i]) && !(s.machine->no_stdin && fds[i] == STDIN_FILENO)) {
             s.terminals |= (uint8_t)(1u << fds[i]);
             s.outputs[FRAME_TERMINAL] = fds[i];
         }
@@ -439,9 +451,9 @@ int machine_run(const struct machine *m) {
     set_up_terminals();
     start_qemu();
     set_up_signals();
-    s.raw = terminal_make_raw();
+    s.raw = !m->no_stdin && terminal_make_raw();
     while (s.state != ENDED) {
-        bool reading = s.state == RUNNING && s.start_sent == m->start_size && s.window && !s.input_ended;
+        bool reading = s.input_wanted && s.start_sent == m->start_size && s.window && !s.input_ended;
         unsigned int ready = wait_for(s.from, POLLIN, reading ? STDIN_FILENO : -1);
         if (s.state != ENDED && (ready & 1))
             read_guest();

@@ -19,6 +19,7 @@ struct machine {
     size_t start_size;
     unsigned int timeout; // seconds; 0: none
     const char *log;      // a file for what firmware and kernel say, or NULL: standard error
+    bool no_stdin;        // ours is left alone, the program's is empty
     bool verbose;         // all of that, else from the kernel on
 };
 

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// The last lines of a complaint about something that is missing: what to type.
+#pragma once
+#include "closure/closure.h"
+
+#define CROSS_ROOT "/usr/riscv64-linux-gnu" // of Debian's cross compilers
+
+// About what all[index] needs: a name or a path.
+void advise(struct view *v, const struct closure *c, size_t index, const char *name);
+
+// About a program or interpreter that a script needs.
+void advise_script(const struct view *v, const struct entry *script, const char *path);
