@@ -29,7 +29,7 @@ static struct slab_cache *id_cache, *process_cache;
 // ---- numbers
 
 static struct id **bucket_of(pid_t nr) {
-    return &buckets[nr % BUCKETS];
+    return &buckets[(uint32_t)nr % BUCKETS]; // a program asks for negative ones too
 }
 
 struct id *id_find_locked(pid_t nr) {

@@ -2,6 +2,7 @@
 // fork, wait, exit, process groups and sessions.
 #include "test.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -242,4 +243,13 @@ TEST(an_open_directory_of_proc_is_good_for_pidfd_send_signal) {
     CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), ESRCH);
     CHECK((fd = open("/proc", O_RDONLY | O_DIRECTORY)) >= 0);
     CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), EBADF);
+}
+
+// A number that is none is looked for like any other: no table is indexed with it.
+TEST(negative_numbers_name_no_process) {
+    for (pid_t pid = -2; pid > -5000; pid--)
+        CHECK_ERRNO(getpgid(pid), ESRCH);
+    CHECK_ERRNO(getsid(-1), ESRCH);
+    CHECK_ERRNO(getpgid(INT_MIN), ESRCH);
+    CHECK_ERRNO(getsid(INT_MIN + 1023), ESRCH);
 }
