@@ -315,7 +315,7 @@ static char *make_root(struct view *v, const struct request *r, const char *prog
     if (!v->library_path)
         v->library_path = r->library_path;
     v->preload = variable_of(r, "LD_PRELOAD");
-    set_saying(r->verbose || r->dry_run ? SAY_ALL : SAY_COMPLAINTS);
+    enum saying old = set_saying(r->verbose || r->dry_run ? SAY_ALL : SAY_COMPLAINTS);
     for (size_t i = 0; i < r->files.count; i++)
         add_file(v, r->files.at[i]);
     char *path = add_program(v, program);
@@ -325,7 +325,7 @@ static char *make_root(struct view *v, const struct request *r, const char *prog
     closure_program(v, path);
     if (complaints())
         fail("%u %s; nothing was run", complaints(), complaints() == 1 ? "error" : "errors");
-    enum saying old = set_saying(r->verbose || r->dry_run ? SAY_AS_NOTES : SAY_NOTHING);
+    set_saying(r->verbose || r->dry_run ? SAY_AS_NOTES : SAY_NOTHING);
     closure_complete(v);
     set_saying(old);
     return path;
