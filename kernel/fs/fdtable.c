@@ -107,8 +107,10 @@ struct files *files_copy(struct files *old) {
             for (uint64_t left = old->open[word]; left; left &= left - 1) {
                 unsigned int fd = word * WORD_BITS + __builtin_ctzll(left);
                 struct file *f = old->fd[fd];
-                if (!f)
-                    continue; // only reserved
+                if (!f) { // only reserved, here free
+                    files->next = MIN(files->next, fd);
+                    continue;
+                }
                 file_get(f);
                 files->fd[fd] = f;
                 bit_set(files->open, fd);

@@ -3,8 +3,12 @@
 // belong to a process, which is to say to its table of open files, and cover a range; "open file description"
 // locks are ranges that belong to an open file. The latter two see each other, flock's are apart.
 //
-// An inode gets its list with the first lock and keeps it. Waiters sleep on the list's queue and look again
-// whenever a lock goes. Deadlocks among them are not looked for: signals end them.
+// An inode gets its list with the first lock and keeps it. An owner's locks stand together in it, in the order of their
+// ranges: owners in the order in which they came. Waiters sleep on the list's queue and look again whenever a lock goes.
+//
+// Who waits for a POSIX lock of another process's is in `waiters` with the owner that is in the way; whoever is about to
+// wait follows these from owner to owner, and where that leads to himself there is a deadlock. When a lock goes, its
+// list's waiters are as good as awake: nobody is in their way until they have looked.
 #include "fs/lock.h"
 #include "core/panic.h"
 #include "mm/slab.h"
@@ -29,6 +33,19 @@ struct file_lock_list {
     struct list_head locks; // [lock]
     struct wait_queue released;
 };
+
+// One that waits for a POSIX lock.
+struct lock_waiter {
+    struct list_head link;             // [waiters_lock]
+    const struct file_lock_list *list; // [I]
+    const void *owner;                 // [I]
+    const void *blocker; // [waiters_lock] the owner in the way; NULL: none, or it has to look again
+};
+
+#define MAX_CHAIN 10 // owners that a deadlock may go through to be found, as in Linux
+
+static struct spinlock waiters_lock = SPINLOCK_INIT; // taken within a list's lock
+static struct list_head waiters = LIST_HEAD_INIT(waiters);
 
 static struct file_lock_list *get_list(struct inode *inode) {
     struct file_lock_list *list = __atomic_load_n(&inode->locks, __ATOMIC_ACQUIRE), *other = NULL;
@@ -107,6 +124,22 @@ static void cut_out(struct file_lock_list *list, const struct file_lock *wanted,
     }
 }
 
+// Puts a lock that overlaps none of its owner's into its place.
+static void insert(struct file_lock_list *list, struct file_lock *lock) {
+    struct file_lock *l;
+    struct list_head *at = &list->locks; // before what it goes
+    bool mine = false;
+    list_for_each_entry (l, &list->locks, link) {
+        bool own = is_own(l, lock);
+        if ((own && l->first > lock->first) || (mine && !own)) {
+            at = &l->link;
+            break;
+        }
+        mine |= own;
+    }
+    list_add_tail(&lock->link, at);
+}
+
 // Joins `wanted` with the owner's locks of the same type that touch it.
 static void join(struct file_lock_list *list, struct file_lock *wanted) {
     struct file_lock *l, *next;
@@ -124,37 +157,98 @@ static void join(struct file_lock_list *list, struct file_lock *wanted) {
     }
 }
 
+// Does the way from `owner` through what each waits for lead to w's owner? [waiters_lock]
+static bool closes_circle(const struct lock_waiter *w, const void *owner) {
+    for (int i = 0; owner && i < MAX_CHAIN; i++) {
+        const struct lock_waiter *other;
+        const void *next = NULL;
+        if (owner == w->owner)
+            return true;
+        list_for_each_entry (other, &waiters, link)
+            if (other->owner == owner && other->blocker)
+                next = other->blocker;
+        owner = next;
+    }
+    return false;
+}
+
+// w is about to wait for `conflict` to go. -EAGAIN: it may; -EDEADLK. [list->lock]
+static int wait_for(struct lock_waiter *w, const struct file_lock *conflict) {
+    const void *owner = conflict->kind == KIND_POSIX ? conflict->owner : NULL;
+    spin_lock(&waiters_lock);
+    w->blocker = NULL;
+    bool deadlock = closes_circle(w, owner);
+    if (!deadlock) {
+        w->blocker = owner;
+        if (list_empty(&w->link))
+            list_add_tail(&w->link, &waiters);
+    }
+    spin_unlock(&waiters_lock);
+    return deadlock ? -EDEADLK : -EAGAIN;
+}
+
+static void waiter_leave(struct lock_waiter *w) {
+    spin_lock(&waiters_lock);
+    list_del(&w->link);
+    spin_unlock(&waiters_lock);
+}
+
+// Less may be locked now: all that wait look again.
+static void wake_waiters(struct file_lock_list *list) {
+    struct lock_waiter *w;
+    if (READ_ONCE(waiters.next) != &waiters) {
+        spin_lock(&waiters_lock);
+        list_for_each_entry (w, &waiters, link)
+            if (w->list == list)
+                w->blocker = NULL;
+        spin_unlock(&waiters_lock);
+    }
+    wake_all(&list->released);
+}
+
 // Replaces what the owner has in the range by `wanted` (F_UNLCK: by nothing), if nobody else's lock is in the
-// way. 0 or -EAGAIN.
-static int try_change(struct file_lock_list *list, struct file_lock *wanted, struct spare *s) {
+// way. 0, -EAGAIN, or with a waiter (NULL: none) -EDEADLK.
+static int try_change(struct file_lock_list *list, struct file_lock *wanted, struct spare *s,
+                      struct lock_waiter *w) {
+    int err = 0;
     spin_lock(&list->lock);
-    bool conflict = wanted->type != F_UNLCK && find_conflict(list, wanted);
-    if (!conflict) {
+    const struct file_lock *conflict = wanted->type != F_UNLCK ? find_conflict(list, wanted) : NULL;
+    if (conflict) {
+        err = w ? wait_for(w, conflict) : -EAGAIN;
+    } else {
         cut_out(list, wanted, s);
         if (wanted->type != F_UNLCK) {
             join(list, wanted);
             *s->lock = *wanted;
-            list_add_tail(&s->lock->link, &list->locks);
+            insert(list, s->lock);
             s->lock = NULL;
         }
     }
     spin_unlock(&list->lock);
-    if (!conflict)
-        wake_all(&list->released); // less may be locked now
-    return conflict ? -EAGAIN : 0;
+    if (!err)
+        wake_waiters(list);
+    return err;
 }
 
 static int change(struct inode *inode, struct file_lock *wanted, bool wait) {
     struct file_lock_list *list = get_list(inode);
+    struct lock_waiter waiter = {.list = list, .owner = wanted->owner},
+                       *w = wait && wanted->kind == KIND_POSIX ? &waiter : NULL;
     struct spare s;
-    int err = list ? 0 : -ENOLCK;
+    int result = -EAGAIN, err = list ? 0 : -ENOLCK;
     if (err)
         return err;
+    list_init(&waiter.link);
     err = spare_init(&s);
     if (!err)
-        err = try_change(list, wanted, &s);
-    if (err == -EAGAIN && wait)
-        err = wait_event_interruptible(&list->released, try_change(list, wanted, &s) == 0);
+        err = try_change(list, wanted, &s, w);
+    if (err == -EAGAIN && wait) {
+        err =
+            wait_event_interruptible(&list->released, (result = try_change(list, wanted, &s, w)) != -EAGAIN);
+        err = err ? err : result;
+    }
+    if (!list_empty(&waiter.link))
+        waiter_leave(&waiter);
     spare_free(&s);
     return err;
 }
@@ -176,7 +270,7 @@ static void drop_owner(struct inode *inode, enum lock_kind kind, const void *own
     }
     spin_unlock(&list->lock);
     if (dropped)
-        wake_all(&list->released);
+        wake_waiters(list);
 }
 
 // ---- the calls
@@ -220,13 +314,23 @@ static int get_range(struct file *f, const struct flock *lock, struct file_lock 
     return out->first < 0 ? -EINVAL : 0;
 }
 
+// What F_OFD_GETLK says of F_UNLCK: a lock of the file's own in the range.
+static const struct file_lock *find_own(struct file_lock_list *list, const struct file_lock *wanted) {
+    const struct file_lock *l;
+    list_for_each_entry (l, &list->locks, link)
+        if (is_own(l, wanted) && overlap(l, wanted))
+            return l;
+    return NULL;
+}
+
 static void test(struct inode *inode, const struct file_lock *wanted, struct flock *lock) {
     struct file_lock_list *list = __atomic_load_n(&inode->locks, __ATOMIC_ACQUIRE);
     lock->l_type = F_UNLCK;
     if (!list)
         return;
     spin_lock(&list->lock);
-    const struct file_lock *l = find_conflict(list, wanted);
+    const struct file_lock *l =
+        wanted->type == F_UNLCK ? find_own(list, wanted) : find_conflict(list, wanted);
     if (l) {
         lock->l_type = l->type;
         lock->l_whence = SEEK_SET;
@@ -249,7 +353,7 @@ int file_fcntl_lock(struct file *f, unsigned int cmd, struct flock *lock) {
     };
     if (!f->inode || (ofd && lock->l_pid))
         return -EINVAL;
-    if (lock->l_type != F_RDLCK && lock->l_type != F_WRLCK && (lock->l_type != F_UNLCK || only_test))
+    if (lock->l_type != F_RDLCK && lock->l_type != F_WRLCK && (lock->l_type != F_UNLCK || cmd == F_GETLK))
         return -EINVAL;
     int err = get_range(f, lock, &wanted);
     if (err)

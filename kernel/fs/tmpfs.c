@@ -18,6 +18,7 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/memfd.h>
+#include <linux/mman.h>
 
 #define READ_BATCH    16 // pages
 #define MAX_FILE_SIZE ((uint64_t)INT64_MAX & ~(uint64_t)PAGE_MASK)
@@ -379,6 +380,16 @@ static void file_getattr(struct inode *inode, struct kstat *st) {
     st->blocks = tmpfs_block_count(inode);
 }
 
+// A sealed file is not written through new mappings; private ones write to copies.
+static int file_mmap_op(struct file *f, struct vm_map_args *m) {
+    if (!(tmpfs_data(f->inode)->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) || !(m->flags & MAP_SHARED))
+        return 0;
+    if (m->prot & PROT_WRITE)
+        return -EPERM;
+    m->max_prot &= ~(unsigned int)PROT_WRITE;
+    return 0;
+}
+
 static int no_fsync(struct file *f) {
     (void)f;
     return 0;
@@ -393,6 +404,7 @@ static int tmpfs_open(struct inode *inode, struct file *f) {
 static const struct file_ops file_fops = {.read = file_read_op,
                                           .write = file_write_op,
                                           .lseek = file_lseek_op,
+                                          .mmap = file_mmap_op,
                                           .fsync = no_fsync,
                                           .fallocate = file_fallocate_op};
 static const struct inode_ops file_iops = {
@@ -491,9 +503,9 @@ int tmpfs_add_seals(struct file *f, unsigned int seals) {
     mutex_lock(&f->inode->lock);
     if (t->seals & F_SEAL_SEAL)
         err = -EPERM;
-    else if ((seals & F_SEAL_WRITE) && !list_empty(&f->inode->backing.areas))
-        err = -EBUSY;
-    else
+    else if (seals & ~t->seals & F_SEAL_WRITE)
+        err = vm_backing_forbid_writers(&f->inode->backing);
+    if (!err)
         t->seals |= seals;
     mutex_unlock(&f->inode->lock);
     return err;

@@ -299,27 +299,56 @@ static int check_copy_range(const struct file *in, const struct file *out) {
     return S_ISREG(in->inode->mode) && S_ISREG(out->inode->mode) ? 0 : -EINVAL;
 }
 
+// A range of bytes that a copy is about.
+struct range {
+    struct file *file;
+    off_t pos;
+};
+
+// How many bytes there are to copy: what is in the source now, so that a file that grows by it is not copied on and on.
+// -EOVERFLOW, -EFBIG, -EINVAL: one range overlaps the other.
+static long copy_range_length(const struct range *in, const struct range *out, uint64_t n) {
+    uint64_t from = in->pos, to = out->pos, size = READ_ONCE(in->file->inode->size);
+    if (from + n < from || to + n < to)
+        return -EOVERFLOW;
+    if (in->pos < 0 || out->pos < 0)
+        return -EINVAL;
+    n = from >= size ? 0 : MIN(n, size - from);
+    if (n && to >= INT64_MAX)
+        return -EFBIG;
+    n = MIN(n, INT64_MAX - to);
+    if (in->file->inode == out->file->inode && from < to + n && to < from + n)
+        return -EINVAL;
+    return MIN(n, IO_MAX);
+}
+
+// The positions are taken once and stored once: nobody else who moves them changes what is copied.
+static long copy_range(struct file *in, off_t __user *in_off, struct file *out, off_t __user *out_off,
+                       size_t n) {
+    struct range from = {in, in->pos}, to = {out, out->pos};
+    int err = check_copy_range(in, out);
+    if (!err && in_off)
+        err = get_user(from.pos, in_off);
+    if (!err && out_off)
+        err = get_user(to.pos, out_off);
+    long ret = err ? err : copy_range_length(&from, &to, n);
+    if (ret <= 0)
+        return ret;
+    struct end source = {in, &from.pos}, target = {out, &to.pos};
+    ret = copy(&source, &target, ret);
+    if (ret <= 0)
+        return ret;
+    if (!in_off)
+        in->pos = from.pos;
+    if (!out_off)
+        out->pos = to.pos;
+    return (in_off && put_user(from.pos, in_off)) || (out_off && put_user(to.pos, out_off)) ? -EFAULT : ret;
+}
+
 long sys_copy_file_range(int in_fd, off_t __user *in_off, int out_fd, off_t __user *out_off, size_t n,
                          unsigned int flags) {
-    off_t in_pos = 0, out_pos = 0;
-    int err = read_offset(in_off, &in_pos);
-    if (!err)
-        err = read_offset(out_off, &out_pos);
-    if (err)
-        return err;
     struct file *in = fd_get_io(in_fd), *out = in ? fd_get_io(out_fd) : NULL;
-    long ret = !out ? -EBADF : flags ? -EINVAL : check_copy_range(in, out);
-    if (!ret && in->inode == out->inode) {
-        off_t from = in_off ? in_pos : in->pos, to = out_off ? out_pos : out->pos;
-        if (from < to + (off_t)n && to < from + (off_t)n)
-            ret = -EINVAL; // they overlap
-    }
-    if (!ret && n) {
-        struct end from = {in, in_off ? &in_pos : NULL}, to = {out, out_off ? &out_pos : NULL};
-        ret = copy(&from, &to, n);
-    }
-    if (ret > 0 && ((in_off && put_user(in_pos, in_off)) || (out_off && put_user(out_pos, out_off))))
-        ret = -EFAULT;
+    long ret = !out ? -EBADF : flags ? -EINVAL : copy_range(in, in_off, out, out_off, n);
     if (in)
         file_put(in);
     if (out)
@@ -359,27 +388,28 @@ long sys_syncfs(int fd) {
     return 0;
 }
 
-// What the file behind fd is good for in the calls below: seekable files only.
-static long check_seekable(int fd) {
+// 0 if the file behind fd is of one of these types (bits 1 << type), else -ESPIPE; -EBADF.
+static long check_type(int fd, unsigned int types) {
     struct file *f = fd_get_io(fd);
     if (!f)
         return -EBADF;
-    long ret = f->ops->lseek ? 0 : -ESPIPE;
+    long ret = f->inode && types >> ((f->inode->mode & S_IFMT) >> 12) & 1 ? 0 : -ESPIPE;
     file_put(f);
     return ret;
 }
+#define TYPE_BIT(type) (1u << ((type) >> 12))
 
 long sys_sync_file_range(int fd, off_t offset, off_t n, unsigned int flags) {
     const unsigned int known =
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
     if (flags & ~known || offset < 0 || n < 0 || offset > INT64_MAX - n)
         return -EINVAL;
-    return check_seekable(fd);
+    return check_type(fd, TYPE_BIT(S_IFREG) | TYPE_BIT(S_IFBLK) | TYPE_BIT(S_IFDIR) | TYPE_BIT(S_IFLNK));
 }
 
 long sys_fadvise64(int fd, off_t offset, off_t len, int advice) {
     (void)offset;
-    long err = check_seekable(fd);
+    long err = check_type(fd, ~TYPE_BIT(S_IFIFO));
     if (err)
         return err;
     return len < 0 || advice < POSIX_FADV_NORMAL || advice > POSIX_FADV_NOREUSE ? -EINVAL : 0;

@@ -89,9 +89,14 @@ static long map_file(struct vm_map_args *m, struct file *f) {
         err = f->ops->mmap(f, m);
     else if (!f->backing)
         err = -ENODEV;
+    bool writers = !err && m->backing && m->flags & MAP_SHARED && m->max_prot & PROT_WRITE;
+    if (writers)
+        err = vm_backing_begin_mapping(m->backing);
     if (err)
         return err;
     long addr = vm_map(current->vm, m);
+    if (writers)
+        vm_backing_end_mapping(m->backing);
     if (m->file != f) // the op has put another in its place, with a reference for us
         file_put(m->file);
     return addr;

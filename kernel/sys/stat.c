@@ -31,8 +31,9 @@ static int find(int dfd, const char __user *name, int flags, struct path *out) {
     return path_lookup_user(dfd, name, lookup, out);
 }
 
-static int find_fd(int fd, struct path *out) {
-    struct file *f = fd_get(fd);
+// `usable`: not of an O_PATH descriptor, which is named by a path only (AT_EMPTY_PATH).
+static int find_fd(int fd, bool usable, struct path *out) {
+    struct file *f = usable ? fd_get_io(fd) : fd_get(fd);
     if (!f)
         return -EBADF;
     *out = f->path;
@@ -45,7 +46,7 @@ static int find_fd(int fd, struct path *out) {
 static int find_for_stat(int dfd, const char __user *name, int flags, struct path *out) {
     char first;
     if ((flags & AT_EMPTY_PATH) && dfd >= 0 && (!name || (!get_user(first, name) && !first)))
-        return find_fd(dfd, out);
+        return find_fd(dfd, false, out);
     return find(dfd, name, flags, out);
 }
 
@@ -176,7 +177,7 @@ long sys_statfs(const char __user *path, void __user *st) {
 
 long sys_fstatfs(int fd, void __user *st) {
     struct path p;
-    int err = find_fd(fd, &p);
+    int err = find_fd(fd, false, &p);
     if (err)
         return err;
     long ret = statfs_path(&p, st);
@@ -268,7 +269,7 @@ long sys_fchmodat(int dfd, const char __user *path, mode_t mode) {
 long sys_fchmod(int fd, mode_t mode) {
     struct path p;
     struct iattr attr = {.valid = ATTR_MODE, .mode = mode & 07777};
-    int err = find_fd(fd, &p);
+    int err = find_fd(fd, true, &p);
     return err ? err : set_attributes(&p, &attr, false);
 }
 
@@ -291,7 +292,7 @@ long sys_fchownat(int dfd, const char __user *path, uid_t uid, gid_t gid, int fl
 long sys_fchown(int fd, uid_t uid, gid_t gid) {
     struct path p;
     struct iattr attr = owner_attr(uid, gid);
-    int err = find_fd(fd, &p);
+    int err = find_fd(fd, true, &p);
     return err ? err : set_attributes(&p, &attr, false);
 }
 
@@ -322,7 +323,7 @@ long sys_utimensat(int dfd, const char __user *path, const void __user *times, i
         err = read_time(&ts[1], ATTR_MTIME, &attr, &attr.mtime);
     if (err || !attr.valid)
         return err;
-    err = path ? find(dfd, path, flags, &p) : find_fd(dfd, &p);
+    err = path ? find(dfd, path, flags, &p) : find_fd(dfd, true, &p);
     bool now = ts[0].tv_nsec == UTIME_NOW && ts[1].tv_nsec == UTIME_NOW;
     return err ? err : set_attributes(&p, &attr, now);
 }

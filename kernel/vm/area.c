@@ -337,3 +337,30 @@ void vm_area_usage(const struct vm_area *a, struct vm_area_usage *out) {
         out->shared += READ_ONCE(page->refs) > 1 + file; // a file has a reference of its own
     }
 }
+
+// ---- who may write to a backing through mappings
+
+int vm_backing_begin_mapping(struct vm_backing *b) {
+    spin_lock(&b->lock);
+    bool may = !b->no_writers;
+    b->coming += may;
+    spin_unlock(&b->lock);
+    return may ? 0 : -EPERM;
+}
+
+void vm_backing_end_mapping(struct vm_backing *b) {
+    spin_lock(&b->lock);
+    b->coming--;
+    spin_unlock(&b->lock);
+}
+
+int vm_backing_forbid_writers(struct vm_backing *b) {
+    const struct vm_area *a;
+    spin_lock(&b->lock);
+    bool busy = b->coming;
+    list_for_each_entry (a, &b->areas, backing_link)
+        busy |= (a->flags & MAP_SHARED) && (a->max_prot & PROT_WRITE);
+    b->no_writers |= !busy;
+    spin_unlock(&b->lock);
+    return busy ? -EBUSY : 0;
+}

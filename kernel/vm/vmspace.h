@@ -20,7 +20,9 @@ struct vm_backing {
     const struct vm_backing_ops *ops;
     struct list_head areas; // [lock] vm_area.backing_link
     struct spinlock lock;
-    unsigned int round; // [lock] number of the last vm_backing_truncate()
+    unsigned int round;  // [lock] number of the last vm_backing_truncate()
+    unsigned int coming; // [lock] mappings on their way that may be written through
+    bool no_writers;     // [lock] none of these may come any more
 };
 struct vm_backing_ops {
     // The page `index` (in pages), with a reference for the caller. `write`: the page will be changed through
@@ -36,7 +38,8 @@ struct vm_backing_ops {
 // Before any use of b. Does not allocate.
 static inline void vm_backing_init(struct vm_backing *b, const struct vm_backing_ops *ops) {
     b->ops = ops;
-    b->round = 0;
+    b->round = b->coming = 0;
+    b->no_writers = false;
     spin_init(&b->lock);
     list_init(&b->areas);
 }
@@ -123,6 +126,12 @@ struct vm_map_args {
     unsigned int max_prot; // 0: all
     const char *name;
 };
+// Around the vm_map() of a shared mapping that may be written through, now or after mprotect: -EPERM if there may be
+// none of the backing.
+int __must_check vm_backing_begin_mapping(struct vm_backing *b);
+void vm_backing_end_mapping(struct vm_backing *b);
+// From now on there may be none; -EBUSY if there is one, or one on its way.
+int __must_check vm_backing_forbid_writers(struct vm_backing *b);
 // The address, or -errno: -EINVAL, -ENOMEM, -EEXIST. Takes vm->lock, as all that follow unless they say
 // otherwise.
 long __must_check vm_map(struct vmspace *vm, const struct vm_map_args *args);
