@@ -23,7 +23,7 @@ LIBFDT_OBJ := $(patsubst %,$(KERNEL_OBJ_DIR)/libfdt/%.o,fdt fdt_ro fdt_addresses
 # No instruction of the F or D extension may come from the compiler: user programs' registers are in there.
 KERNEL_ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
 KERNEL_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -isystem $(KERNEL_INCLUDE) $(KERNEL_ARCH) \
-	-fno-omit-frame-pointer -fno-strict-aliasing -fno-common -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-fno-omit-frame-pointer -fno-strict-aliasing -fwrapv -fno-common -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fno-tree-loop-distribute-patterns -fno-delete-null-pointer-checks -msmall-data-limit=0 \
 	-ffile-prefix-map=$(CURDIR)/= -D__drupe_kernel__ -I. -Ikernel -I$(KERNEL_OBJ_DIR) -MMD -MP
 KERNEL_WARNINGS := -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter -Wvla

@@ -73,13 +73,16 @@ struct inode_ops {
     int (*permit)(struct inode *inode, int mask);
 };
 
+// ns since 1970 of any second that utimensat(2) may name.
+typedef __int128 filetime_t;
+
 struct iattr {
     unsigned int valid; // ATTR_*
     mode_t mode;
     uid_t uid;
     gid_t gid;
     off_t size;
-    ktime_t atime, mtime;
+    filetime_t atime, mtime;
 };
 #define ATTR_MODE  (1u << 0)
 #define ATTR_UID   (1u << 1)
@@ -97,26 +100,28 @@ struct kstat {
     uid_t uid;
     gid_t gid;
     uint64_t size, blocks; // blocks of 512 bytes
-    ktime_t atime, mtime, ctime, btime;
+    filetime_t atime, mtime;
+    ktime_t ctime, btime;
     uint64_t mount_id;
 };
 
 struct inode {
     struct refcount refs;
-    mode_t mode;                        // [l] type and permissions
-    uid_t uid;                          // [l]
-    gid_t gid;                          // [l]
-    unsigned int nlink;                 // [l]
-    dev_t rdev;                         // [I]
-    ino_t ino;                          // [I]
-    uint64_t size;                      // [l] read without
-    ktime_t atime, mtime, ctime, btime; // [l]
-    struct superblock *sb;              // [I]
-    const struct inode_ops *ops;        // [I]
-    const struct file_ops *fops;        // [I] of open files
-    struct vm_backing backing;          // content as pages, ops NULL if none
-    struct mutex lock;                  // content: writers, truncation
-    struct spinlock spin;               // [l] attributes
+    mode_t mode;                 // [l] type and permissions
+    uid_t uid;                   // [l]
+    gid_t gid;                   // [l]
+    unsigned int nlink;          // [l]
+    dev_t rdev;                  // [I]
+    ino_t ino;                   // [I]
+    uint64_t size;               // [l] read without
+    filetime_t atime, mtime;     // [l]
+    ktime_t ctime, btime;        // [l]
+    struct superblock *sb;       // [I]
+    const struct inode_ops *ops; // [I]
+    const struct file_ops *fops; // [I] of open files
+    struct vm_backing backing;   // content as pages, ops NULL if none
+    struct mutex lock;           // content: writers, truncation
+    struct spinlock spin;        // [l] attributes
     void *private_data;
     struct pipe *pipe;            // FIFO: its pipe while open
     bool linkable;                // O_TMPFILE: it may still get its first name

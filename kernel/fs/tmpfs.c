@@ -248,7 +248,7 @@ static ssize_t file_read_op(struct file *f, struct uio *u, off_t *pos) {
     }
     if (done && !(f->flags & O_NOATIME) && f->path.mount && !(f->path.mount->flags & MS_NOATIME) &&
         inode->atime <= inode->mtime)
-        WRITE_ONCE(inode->atime, clock_realtime());
+        inode->atime = clock_realtime();
     *pos = at;
     return done;
 }
@@ -270,6 +270,7 @@ static ssize_t write_part(struct inode *inode, struct uio *u, uint64_t at) {
         return PTR_ERR(p);
     char *to = (char *)page_address(p) + offset;
     size_t copied = uio_read_from(u, to, n);
+    page_rewritten(p);
     if (copied < n && whole)
         memset(to + copied, 0, n - copied);
     page_put(p);
@@ -435,7 +436,7 @@ int tmpfs_unpack(struct dentry *dir, const char *name, size_t len, const struct 
     d->inode = inode; // nobody else knows it
     inode->uid = attr->uid == UNPACK_NO_OWNER ? 0 : attr->uid;
     inode->gid = attr->gid == UNPACK_NO_OWNER ? 0 : attr->gid;
-    inode->atime = inode->mtime = attr->mtime * NSEC_PER_SEC;
+    inode->atime = inode->mtime = (filetime_t)attr->mtime * NSEC_PER_SEC;
     if (!dentry_insert_new(d)) {
         dentry_put(d);
         return -EEXIST;

@@ -32,7 +32,7 @@ static struct unpack_node *node_of(struct dentry *d) {
 // ---- the sink
 
 static inline struct iattr iattr_of(const struct unpack_attr *attr) {
-    ktime_t mtime = attr->mtime * NSEC_PER_SEC;
+    filetime_t mtime = (filetime_t)attr->mtime * NSEC_PER_SEC;
     return (struct iattr){
         .valid = ATTR_MODE | ATTR_ATIME | ATTR_MTIME | (attr->uid == UNPACK_NO_OWNER ? 0 : ATTR_UID) |
                  (attr->gid == UNPACK_NO_OWNER ? 0 : ATTR_GID),
@@ -52,7 +52,7 @@ static int set_attr(void *ctx, struct unpack_node *node, const struct unpack_att
 
 static int set_mtime(void *ctx, struct unpack_node *node, int64_t mtime) {
     (void)ctx;
-    struct iattr a = {.valid = ATTR_MTIME, .mtime = mtime * NSEC_PER_SEC};
+    struct iattr a = {.valid = ATTR_MTIME, .mtime = (filetime_t)mtime * NSEC_PER_SEC};
     return inode_setattr(dentry_of(node)->inode, &a);
 }
 

@@ -63,6 +63,13 @@ static inline void page_put(struct page *page) {
         page_free(page);
 }
 
+// The content of a page has changed, or will through a mapping: instruction caches are to be told when it is next
+// mapped executable.
+static inline void page_rewritten(struct page *page) {
+    if (unlikely(READ_ONCE(page->flags) & PAGE_FETCHABLE))
+        WRITE_ONCE(page->flags, page->flags & ~PAGE_FETCHABLE); // others do not change while it can be mapped
+}
+
 // page_put() of each of n pages, in less time; interrupts are disabled meanwhile, so n should be a few
 // hundred at most.
 void page_put_all(struct page **pages, unsigned int n);

@@ -45,7 +45,7 @@ static struct bucket *buckets;
 static unsigned long bucket_mask;
 
 static struct bucket *bucket_of(const struct futex_key *key) {
-    unsigned long h = ((unsigned long)key->object >> 6) + (key->offset >> 2) * 0x9e3779b97f4a7c15ul;
+    unsigned long h = key->object + (key->object >> 6) + (key->offset >> 2) * 0x9e3779b97f4a7c15ul;
     return &buckets[(h ^ h >> 29) & bucket_mask];
 }
 

@@ -17,6 +17,11 @@
 #include <linux/mount.h>
 
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+// What MAP_SHARED_VALIDATE takes; the other types pass over what they do not know.
+#define KNOWN_MAP_FLAGS                                                                                      \
+    (MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED |               \
+     MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_UNINITIALIZED |             \
+     MAP_HUGE_2MB | MAP_HUGE_1GB)
 
 static unsigned long page_up(unsigned long n) {
     return ALIGN_UP(n, (unsigned long)PAGE_SIZE);
@@ -138,14 +143,17 @@ long sys_mmap(unsigned long addr, size_t n, int prot, int flags, int fd, off_t o
                             .pgoff = (unsigned long)offset >> PAGE_SHIFT};
     int type = flags & MAP_TYPE;
     struct file *f = NULL;
+    unsigned int unknown = (unsigned int)flags & ~(MAP_TYPE | KNOWN_MAP_FLAGS);
     if (offset & PAGE_MASK)
         return -EINVAL;
     if (!(flags & MAP_ANONYMOUS) && !(f = fd_get_io(fd)))
         return -EBADF;
     long result = check_map(&m, offset);
-    if (type == MAP_SHARED_VALIDATE && f)
+    if (type == MAP_SHARED_VALIDATE && f) {
         m.flags = (m.flags & ~MAP_TYPE) | MAP_SHARED;
-    else if (type != MAP_SHARED && type != MAP_PRIVATE)
+        if (unknown && !result)
+            result = -EOPNOTSUPP; // MAP_SYNC too: no file here is on persistent memory
+    } else if (type != MAP_SHARED && type != MAP_PRIVATE)
         result = -EINVAL;
     if (!result) {
         if (f)
@@ -185,6 +193,12 @@ static int touch_nothing(struct vmspace *vm, struct vm_area *a, unsigned long st
                          void *arg) {
     (void)vm, (void)a, (void)start, (void)end, (void)arg;
     return 0;
+}
+
+static int only_unlocked(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
+                         void *arg) {
+    (void)vm, (void)start, (void)end, (void)arg;
+    return a->flags & MAP_LOCKED ? -EBUSY : 0;
 }
 
 static bool is_private_anonymous(const struct vm_area *a) {
@@ -287,7 +301,8 @@ long sys_msync(unsigned long addr, size_t n, int flags) {
         return -EINVAL;
     if (!range_ok(addr, n))
         return -ENOMEM;
-    return vm_for_range(current->vm, addr, addr + page_up(n), touch_nothing,
+    return vm_for_range(current->vm, addr, addr + page_up(n),
+                        flags & MS_INVALIDATE ? only_unlocked : touch_nothing,
                         NULL); // memory is where files are
 }
 

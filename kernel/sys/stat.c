@@ -9,6 +9,7 @@
 #include "mm/slab.h"
 #include "sched/clock.h"
 #include "sys/syscalls.h"
+#include "sys/timespec.h"
 #include <asm/stat.h>
 #include <asm/statfs.h>
 #include <linux/capability.h>
@@ -52,7 +53,23 @@ static int find_for_stat(int dfd, const char __user *name, int flags, struct pat
 
 // ---- stat
 
+// The time of a file; times before 1970 have positive nanoseconds, too.
+static struct __kernel_timespec file_time(filetime_t t) {
+    if (likely(t == (ktime_t)t))
+        return ktime_to_timespec((ktime_t)t);
+    bool before = t < 0;
+    unsigned __int128 ns = before ? -(unsigned __int128)t : (unsigned __int128)t, sec = ns / NSEC_PER_SEC;
+    struct __kernel_timespec ts = {.tv_sec = (int64_t)sec, .tv_nsec = (long)(ns - sec * NSEC_PER_SEC)};
+    if (before) {
+        ts.tv_sec = -ts.tv_sec - (ts.tv_nsec != 0);
+        ts.tv_nsec = ts.tv_nsec ? NSEC_PER_SEC - ts.tv_nsec : 0;
+    }
+    return ts;
+}
+
 static void fill_stat(struct stat *out, const struct kstat *st) {
+    struct __kernel_timespec atime = file_time(st->atime), mtime = file_time(st->mtime),
+                             ctime = ktime_to_timespec(st->ctime);
     *out = (struct stat){.st_dev = DEV_ENCODE(st->dev),
                          .st_ino = st->ino,
                          .st_mode = st->mode,
@@ -63,12 +80,12 @@ static void fill_stat(struct stat *out, const struct kstat *st) {
                          .st_size = st->size,
                          .st_blksize = st->blksize,
                          .st_blocks = st->blocks,
-                         .st_atime = st->atime / NSEC_PER_SEC,
-                         .st_atime_nsec = st->atime % NSEC_PER_SEC,
-                         .st_mtime = st->mtime / NSEC_PER_SEC,
-                         .st_mtime_nsec = st->mtime % NSEC_PER_SEC,
-                         .st_ctime = st->ctime / NSEC_PER_SEC,
-                         .st_ctime_nsec = st->ctime % NSEC_PER_SEC};
+                         .st_atime = atime.tv_sec,
+                         .st_atime_nsec = atime.tv_nsec,
+                         .st_mtime = mtime.tv_sec,
+                         .st_mtime_nsec = mtime.tv_nsec,
+                         .st_ctime = ctime.tv_sec,
+                         .st_ctime_nsec = ctime.tv_nsec};
 }
 
 static long stat_inode(struct inode *inode, void __user *user) {
@@ -100,8 +117,9 @@ long sys_fstat(int fd, void __user *st) {
     return ret;
 }
 
-static struct statx_timestamp statx_time(ktime_t t) {
-    return (struct statx_timestamp){.tv_sec = t / NSEC_PER_SEC, .tv_nsec = t % NSEC_PER_SEC};
+static struct statx_timestamp statx_time(filetime_t t) {
+    struct __kernel_timespec ts = file_time(t);
+    return (struct statx_timestamp){.tv_sec = ts.tv_sec, .tv_nsec = (uint32_t)ts.tv_nsec};
 }
 
 long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask, void __user *user) {
@@ -297,7 +315,8 @@ long sys_fchown(int fd, uid_t uid, gid_t gid) {
 }
 
 // One of the two times. -EINVAL.
-static int read_time(const struct __kernel_timespec *ts, unsigned int bit, struct iattr *attr, ktime_t *out) {
+static int read_time(const struct __kernel_timespec *ts, unsigned int bit, struct iattr *attr,
+                     filetime_t *out) {
     if (ts->tv_nsec == UTIME_OMIT)
         return 0;
     attr->valid |= bit;
@@ -306,7 +325,7 @@ static int read_time(const struct __kernel_timespec *ts, unsigned int bit, struc
     else if ((unsigned long)ts->tv_nsec >= (unsigned long)NSEC_PER_SEC)
         return -EINVAL;
     else
-        *out = ts->tv_sec * NSEC_PER_SEC + ts->tv_nsec;
+        *out = (filetime_t)ts->tv_sec * NSEC_PER_SEC + ts->tv_nsec;
     return 0;
 }
 
@@ -323,6 +342,10 @@ long sys_utimensat(int dfd, const char __user *path, const void __user *times, i
         err = read_time(&ts[1], ATTR_MTIME, &attr, &attr.mtime);
     if (err || !attr.valid)
         return err;
+    if (!path && dfd == AT_FDCWD)
+        return -EFAULT; // a NULL is no name; with a descriptor it means that itself
+    if (!path && flags)
+        return -EINVAL;
     err = path ? find(dfd, path, flags, &p) : find_fd(dfd, true, &p);
     bool now = ts[0].tv_nsec == UTIME_NOW && ts[1].tv_nsec == UTIME_NOW;
     return err ? err : set_attributes(&p, &attr, now);

@@ -53,12 +53,14 @@ static void make_fetchable(struct page **pages, unsigned int n) {
         all &= !!(pages[i]->flags & PAGE_FETCHABLE);
     if (likely(all))
         return;
+    for (unsigned int i = 0; i < n; i++) // before: what is written from now on, page_rewritten() tells
+        WRITE_ONCE(pages[i]->flags, pages[i]->flags | PAGE_FETCHABLE);
     vm_fetch_barrier();
-    for (unsigned int i = 0; i < n; i++)
-        pages[i]->flags |= PAGE_FETCHABLE; // nobody changes other flags of a page that can be mapped
 }
 
 static void set_entry(struct vm_area *a, pte_t *pte, struct page *page, bool writable) {
+    if (writable)
+        page_rewritten(page);
     if (a->prot & PROT_EXEC)
         make_fetchable(&page, 1);
     *pte = pte_make(page_to_phys(page), rights(a->prot) | (writable ? PTE_W | PTE_D : 0));
@@ -76,8 +78,8 @@ void vm_rewrite_entry(const struct vm_area *a, pte_t *pte) {
         if (a->prot & PROT_WRITE && own)
             keep = PTE_W | PTE_D;
         if (a->prot & PROT_EXEC && !(old & PTE_X)) {
-            if (page->flags & PAGE_ANON)
-                page->flags &= ~PAGE_FETCHABLE; // it may have been written since
+            if (page->flags & PAGE_ANON || !area_is_private(a))
+                page_rewritten(page); // it may have been
             make_fetchable(&page, 1);
         }
     }
@@ -309,6 +311,15 @@ static char *reach(struct vmspace *vm, unsigned long addr, bool write) {
     return phys_to_virt(pte_phys(*pte));
 }
 
+// Programs may be about to run what is written, as a debugger's breakpoints.
+static void rewrite(char *page, size_t offset, const void *from, size_t n) {
+    struct page *p = phys_to_page(virt_to_phys(page));
+    bool fetchable = p->flags & PAGE_FETCHABLE;
+    memcpy(page + offset, from, n);
+    if (fetchable)
+        vm_fetch_barrier();
+}
+
 ssize_t vm_access(struct vmspace *vm, unsigned long addr, void *buf, size_t n, bool write) {
     size_t done = 0;
     mutex_lock(&vm->lock);
@@ -318,7 +329,7 @@ ssize_t vm_access(struct vmspace *vm, unsigned long addr, void *buf, size_t n, b
         if (!at)
             break;
         if (write)
-            memcpy(at + offset, (char *)buf + done, part);
+            rewrite(at, offset, (char *)buf + done, part);
         else
             memcpy((char *)buf + done, at + offset, part);
         done += part;
@@ -328,20 +339,33 @@ ssize_t vm_access(struct vmspace *vm, unsigned long addr, void *buf, size_t n, b
     return done || !n ? (ssize_t)done : -EFAULT;
 }
 
+// The backing may go while somebody waits, and another be made at the same place: so it has a number.
+static uint64_t backing_id(struct vm_backing *b) {
+    static uint64_t last_id;
+    uint64_t id = __atomic_load_n(&b->id, __ATOMIC_RELAXED);
+    if (id)
+        return id;
+    uint64_t new_id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&b->id, &id, new_id, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+               ? new_id
+               : id;
+}
+
 int vm_futex_key(unsigned long addr, bool private_only, struct futex_key *key) {
     struct vmspace *vm = current->vm;
     int err = 0;
     if (!vm || addr >= USER_END)
         return -EFAULT;
-    *key = (struct futex_key){vm, addr};
+    *key = (struct futex_key){(uint64_t)vm, addr};
     if (private_only)
         return 0;
     mutex_lock(&vm->lock);
     struct vm_area *a = area_first_from(vm, addr);
-    if (!a || addr < a->start)
+    if (!a || addr < a->start || !reach(vm, addr, false))
         err = -EFAULT;
     else if (!area_is_private(a) && a->backing)
-        *key = (struct futex_key){a->backing, (area_page_index(a, addr) << PAGE_SHIFT) + (addr & PAGE_MASK)};
+        *key = (struct futex_key){backing_id(a->backing),
+                                  (area_page_index(a, addr) << PAGE_SHIFT) + (addr & PAGE_MASK)};
     mutex_unlock(&vm->lock);
     return err;
 }

@@ -23,6 +23,7 @@ struct vm_backing {
     unsigned int round;  // [lock] number of the last vm_backing_truncate()
     unsigned int coming; // [lock] mappings on their way that may be written through
     bool no_writers;     // [lock] none of these may come any more
+    uint64_t id;         // [a] as futexes name it: no other ever has the same; 0: none was asked for yet
 };
 struct vm_backing_ops {
     // The page `index` (in pages), with a reference for the caller. `write`: the page will be changed through
@@ -40,6 +41,7 @@ static inline void vm_backing_init(struct vm_backing *b, const struct vm_backing
     b->ops = ops;
     b->round = b->coming = 0;
     b->no_writers = false;
+    b->id = 0;
     spin_init(&b->lock);
     list_init(&b->areas);
 }
@@ -183,9 +185,10 @@ ssize_t __must_check vm_access(struct vmspace *vm, unsigned long addr, void *buf
 // with the inode's lock, after the change that keeps get_page() from giving the pages out again. Not from
 // get_page().
 void vm_backing_truncate(struct vm_backing *b, unsigned long first, unsigned long last);
-// Futex key of a user address: private areas: (vmspace, address); shared: (backing, offset). 0 or -EFAULT.
+// Futex key of a user address: private: (vmspace, address), mapped or not; shared memory: (backing, offset) if the
+// page can be read, so that it is brought in. 0 or -EFAULT. May sleep.
 struct futex_key {
-    void *object; // vmspace or backing
+    uint64_t object; // the vmspace's address, or the backing's id
     unsigned long offset;
 };
 int __must_check vm_futex_key(unsigned long addr, bool private_only, struct futex_key *key);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -358,4 +359,29 @@ TEST(extended_attributes_are_none_and_not_supported) {
     CHECK_ERRNO(getxattr("/tmp", "", value, 8), ERANGE);
     CHECK_ERRNO(setxattr("/dev/null", "user.x", "v", 1, 0), EPERM);
     CHECK_ERRNO(getxattr("/dev/null", "user.x", value, 8), ENODATA);
+}
+
+TEST(utimensat_takes_any_second) {
+    static const time_t seconds[] = {0, -1, 1l << 33, 1l << 40, -(1l << 40), INT64_MAX / 2, INT64_MIN / 2};
+    struct stat st;
+    int fd = open("/tmp/times", O_CREAT | O_RDWR, 0600);
+    CHECK(fd >= 0);
+    for (size_t i = 0; i < sizeof(seconds) / sizeof(*seconds); i++) {
+        struct timespec ts[2] = {{seconds[i], 999999999}, {seconds[i], i}};
+        CHECK(utimensat(AT_FDCWD, "/tmp/times", ts, 0) == 0 && fstat(fd, &st) == 0);
+        CHECK(st.st_atim.tv_sec == seconds[i] && st.st_atim.tv_nsec == 999999999);
+        CHECK(st.st_mtim.tv_sec == seconds[i] && st.st_mtim.tv_nsec == (long)i);
+    }
+    CHECK(write(fd, "x", 1) == 1 && fstat(fd, &st) == 0 && st.st_mtim.tv_sec < 1l << 33 &&
+          st.st_mtim.tv_sec >= 0);
+}
+
+TEST(utimensat_needs_a_name_or_a_descriptor) {
+    int fd = open("/tmp/times2", O_CREAT | O_RDWR, 0600);
+    CHECK(fd >= 0 && syscall(SYS_utimensat, fd, NULL, NULL, 0) == 0);
+    CHECK_ERRNO(syscall(SYS_utimensat, AT_FDCWD, NULL, NULL, 0), EFAULT);
+    CHECK_ERRNO(syscall(SYS_utimensat, fd, NULL, NULL, AT_SYMLINK_NOFOLLOW), EINVAL);
+    CHECK_ERRNO(syscall(SYS_utimensat, -1, NULL, NULL, 0), EBADF);
+    struct timespec bad[2] = {{0, 0}, {0, 1000000000}};
+    CHECK_ERRNO(utimensat(AT_FDCWD, "/tmp/times2", bad, 0), EINVAL);
 }

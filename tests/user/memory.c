@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -229,4 +230,41 @@ TEST(RLIMIT_AS_limits_mappings) {
     struct rlimit limit = {64 << 20, 64 << 20};
     CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
     CHECK_ERRNO((long)map(128 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
+}
+
+TEST(map_shared_validate_refuses_what_it_does_not_know) {
+    int fd = memfd_create("v", 0);
+    CHECK(ftruncate(fd, 4096) == 0);
+    CHECK(mmap(NULL, 4096, PROT_READ, 3, fd, 0) != MAP_FAILED);
+    CHECK(mmap(NULL, 4096, PROT_READ, 3 | MAP_POPULATE, fd, 0) != MAP_FAILED);
+    errno = 0;
+    CHECK(mmap(NULL, 4096, PROT_READ, 3 | 0x80000, fd, 0) == MAP_FAILED && errno == EOPNOTSUPP); // MAP_SYNC
+    errno = 0;
+    CHECK(mmap(NULL, 4096, PROT_READ, 3 | 1 << 25, fd, 0) == MAP_FAILED && errno == EOPNOTSUPP);
+    CHECK(mmap(NULL, 4096, PROT_READ, MAP_SHARED | 1 << 25, fd, 0) != MAP_FAILED);
+    errno = 0;
+    CHECK(mmap(NULL, 4096, PROT_READ, 3 | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EINVAL);
+}
+
+TEST(msync_does_not_invalidate_locked_pages) {
+    char *m = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(m != MAP_FAILED && mlock(m + 4096, 4096) == 0);
+    CHECK(msync(m, 4096, MS_INVALIDATE) == 0 && msync(m, 8192, MS_SYNC) == 0);
+    CHECK_ERRNO(msync(m, 8192, MS_INVALIDATE), EBUSY);
+    CHECK_ERRNO(msync(m, 8192, MS_INVALIDATE | MS_SYNC), EBUSY);
+    CHECK(munlock(m + 4096, 4096) == 0 && msync(m, 8192, MS_INVALIDATE) == 0);
+}
+
+// Code in a file, rewritten by write(2) and run again through a new mapping.
+TEST(rewritten_code_is_what_runs) {
+#ifdef __riscv
+    int fd = memfd_create("code", 0);
+    for (uint32_t i = 0; i < 100; i++) {
+        uint32_t code[2] = {0x00000513 | i << 20, 0x00008067}; // li a0, i; ret
+        CHECK(pwrite(fd, code, sizeof(code), 0) == sizeof(code));
+        int (*run)(void) =
+            (int (*)(void))mmap(NULL, 4096, PROT_READ | PROT_EXEC, i % 2 ? MAP_PRIVATE : MAP_SHARED, fd, 0);
+        CHECK((void *)run != MAP_FAILED && run() == (int)i && munmap((void *)run, 4096) == 0);
+    }
+#endif
 }

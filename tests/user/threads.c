@@ -308,3 +308,17 @@ TEST(a_blocked_thread_can_be_cancelled) {
     usleep(1000);
     CHECK(pthread_cancel(t) == 0 && pthread_join(t, &result) == 0 && result == PTHREAD_CANCELED);
 }
+
+TEST(futexes_of_memory_that_cannot_be_read) {
+    int *none = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK((void *)none != MAP_FAILED);
+    CHECK(syscall(SYS_futex, none, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0) ==
+          0); // an address is enough
+    CHECK_ERRNO(syscall(SYS_futex, none, FUTEX_WAKE, 1, NULL, NULL, 0), EFAULT);
+    CHECK_ERRNO(syscall(SYS_futex, none, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0), EFAULT);
+    CHECK(mprotect(none, 4096, PROT_READ) == 0);
+    CHECK(syscall(SYS_futex, none, FUTEX_WAKE, 1, NULL, NULL, 0) == 0);
+    CHECK(munmap(none, 4096) == 0);
+    CHECK(syscall(SYS_futex, none, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0) == 0);
+    CHECK_ERRNO(syscall(SYS_futex, none, FUTEX_WAKE, 1, NULL, NULL, 0), EFAULT);
+}
