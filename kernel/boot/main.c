@@ -13,6 +13,7 @@
 #include "drivers/plic.h"
 #include "drivers/rtc.h"
 #include "drivers/uart8250.h"
+#include "fs/file.h"
 #include "fs/init.h"
 #include "initrd/initrd.h"
 #include "lib/image.h"
@@ -21,9 +22,12 @@
 #include "proc/init.h"
 #include "proc/posix_timer.h"
 #include "sched/clock.h"
+#include "sched/user.h"
 #include "sys/trace.h"
 #include "upcalls.h"
 #include "vm/vmspace.h"
+
+#define FILES_PART 10 // of memory in KiB: how many files may be open, as in Linux
 
 struct thread
     boot_thread; // of the code that runs from the image's first instruction on; becomes hart 0's idle thread
@@ -45,6 +49,8 @@ static void init_thread(void *arg) {
     futex_init();
     posix_timer_init();
     initrd_load();
+    limits_init();
+    file_set_max(memory_usable_pages() * (PAGE_SIZE / 1024) / FILES_PART);
     trace_init();
     process_start_init();
 }

@@ -4,6 +4,8 @@
 #pragma once
 #include "core/spinlock.h"
 
+struct user;
+
 // Supplementary groups. Immutable; credentials that differ in something else share it.
 struct group_list {
     struct refcount refs;
@@ -19,6 +21,7 @@ struct cred {
     unsigned int securebits;   // [I] SECBIT_*, linux/securebits.h
     bool no_new_privs;         // [I]
     struct group_list *groups; // [I] NULL: none
+    struct user *user;         // [I] the account of uid (sched/user.h), a reference
 };
 
 // The credentials of the kernel's own threads and of pid 1: root with all capabilities. Never freed.
@@ -36,6 +39,9 @@ struct group_list *__must_check group_list_alloc(unsigned int count); // NULL if
 void group_list_sort(struct group_list *groups);
 // A copy to change before it is used; one reference. NULL if no memory.
 struct cred *__must_check cred_copy(const struct cred *cred);
+
+// Gives changed credentials, which nobody uses yet, the account of their uid.
+void cred_settle_user(struct cred *cred);
 
 // cap: CAP_*, linux/capability.h.
 static inline bool cred_capable(const struct cred *cred, int cap) {

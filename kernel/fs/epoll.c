@@ -23,6 +23,7 @@
 #include "lib/list.h"
 #include "lib/tree.h"
 #include "mm/slab.h"
+#include "sched/user.h"
 #include <linux/fcntl.h>
 
 #define MAX_NESTS     4
@@ -151,12 +152,18 @@ static void epoll_remove(struct epoll *set, struct epoll_item *item) {
     spin_unlock_irqrestore(&set->lock, flags);
     RB_REMOVE(epoll_tree, &set->items, item);
     kfree(item);
+    user_uncharge(set->file->cred->user, USER_WATCHES, 1);
 }
 
 static int epoll_add(struct epoll *set, struct file *f, int fd, const struct epoll_event *event) {
+    struct user *user = set->file->cred->user; // the file is there as long as it has items
+    if (!user_may_charge(user, USER_WATCHES, 1, READ_ONCE(limits.watches_max)))
+        return -ENOSPC;
     struct epoll_item *item = kmalloc(sizeof(*item));
-    if (!item)
+    if (!item) {
+        user_uncharge(user, USER_WATCHES, 1);
         return -ENOMEM;
+    }
     *item = (struct epoll_item){
         .set = set, .file = f, .fd = fd, .events = event->events | ALWAYS_WANTED, .data = event->data};
     list_init(&item->ready_link);

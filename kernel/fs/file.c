@@ -46,12 +46,29 @@ void file_init(void) {
         panic("no memory for files");
 }
 
+// ---- how many
+
+static unsigned long file_max; // [a]
+
+void file_set_max(unsigned long max) {
+    WRITE_ONCE(file_max, max);
+    slab_set_limit(files, max);
+}
+
+unsigned long file_get_max(void) {
+    return READ_ONCE(file_max);
+}
+
+unsigned long file_get_count(void) {
+    return slab_room(files);
+}
+
 // ---- life
 
 struct file *file_alloc(const struct file_ops *ops, unsigned int flags) {
     struct file *f = slab_zalloc(files);
     if (!f)
-        return ERR_PTR(-ENOMEM);
+        return ERR_PTR(slab_is_full(files) ? -ENFILE : -ENOMEM);
     ref_init(&f->refs);
     f->flags = flags;
     f->ops = ops;

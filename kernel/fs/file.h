@@ -69,6 +69,11 @@ struct file_ops {
     void (*release)(struct file *f); // with the last reference
 };
 
+// fs.file-max: how many open files there may be, root's apart (ENFILE). How many there is room for without more memory.
+void file_set_max(unsigned long max);
+unsigned long file_get_max(void);
+unsigned long file_get_count(void);
+
 struct file *__must_check file_alloc(const struct file_ops *ops, unsigned int flags); // ERR_PTR; refs 1
 static inline void file_get(struct file *f) {
     ref_get(&f->refs);

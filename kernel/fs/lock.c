@@ -12,6 +12,7 @@
 #include "fs/lock.h"
 #include "core/panic.h"
 #include "mm/slab.h"
+#include "sched/user.h"
 #include "upcalls.h"
 #include <linux/fs.h>
 
@@ -26,6 +27,7 @@ struct file_lock {
     pid_t pid;         // POSIX: who set it
     short type;        // F_RDLCK, F_WRLCK
     off_t first, last; // inclusive
+    struct user *user; // to whom it is charged, a reference
 };
 
 struct file_lock_list {
@@ -89,15 +91,42 @@ struct spare {
     struct file_lock *lock, *rest;
 };
 
+static struct file_lock *lock_alloc(void) {
+    struct user *user = current->real_cred->user;
+    if (!user_may_charge(user, USER_LOCKS, 1, READ_ONCE(limits.locks_max)))
+        return NULL;
+    struct file_lock *l = kmalloc(sizeof(*l));
+    if (l)
+        l->user = user_get(user);
+    else
+        user_uncharge(user, USER_LOCKS, 1);
+    return l;
+}
+
+static void lock_free(struct file_lock *l) {
+    if (!l)
+        return;
+    user_uncharge(l->user, USER_LOCKS, 1);
+    user_put(l->user);
+    kfree(l);
+}
+
+// All but to whom it is charged.
+static void lock_fill(struct file_lock *to, const struct file_lock *from) {
+    struct user *user = to->user;
+    *to = *from;
+    to->user = user;
+}
+
 static int spare_init(struct spare *s) {
-    s->lock = kmalloc(sizeof(*s->lock));
-    s->rest = kmalloc(sizeof(*s->rest));
+    s->lock = lock_alloc();
+    s->rest = lock_alloc();
     return s->lock && s->rest ? 0 : -ENOLCK;
 }
 
 static void spare_free(struct spare *s) {
-    kfree(s->lock);
-    kfree(s->rest);
+    lock_free(s->lock);
+    lock_free(s->rest);
 }
 
 // Takes the range of `wanted` out of the owner's other locks.
@@ -108,7 +137,7 @@ static void cut_out(struct file_lock_list *list, const struct file_lock *wanted,
             continue;
         bool before = l->first<wanted->first, after = l->last> wanted->last;
         if (before && after) {
-            *s->rest = *l;
+            lock_fill(s->rest, l);
             s->rest->first = wanted->last + 1;
             list_add(&s->rest->link, &l->link);
             s->rest = NULL;
@@ -119,7 +148,7 @@ static void cut_out(struct file_lock_list *list, const struct file_lock *wanted,
             l->first = wanted->last + 1;
         } else {
             list_del(&l->link);
-            kfree(l);
+            lock_free(l);
         }
     }
 }
@@ -153,7 +182,7 @@ static void join(struct file_lock_list *list, struct file_lock *wanted) {
         wanted->first = MIN(wanted->first, l->first);
         wanted->last = MAX(wanted->last, l->last);
         list_del(&l->link);
-        kfree(l);
+        lock_free(l);
     }
 }
 
@@ -219,7 +248,7 @@ static int try_change(struct file_lock_list *list, struct file_lock *wanted, str
         cut_out(list, wanted, s);
         if (wanted->type != F_UNLCK) {
             join(list, wanted);
-            *s->lock = *wanted;
+            lock_fill(s->lock, wanted);
             insert(list, s->lock);
             s->lock = NULL;
         }
@@ -265,7 +294,7 @@ static void drop_owner(struct inode *inode, enum lock_kind kind, const void *own
         if (l->kind != kind || l->owner != owner)
             continue;
         list_del(&l->link);
-        kfree(l);
+        lock_free(l);
         dropped = true;
     }
     spin_unlock(&list->lock);

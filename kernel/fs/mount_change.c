@@ -11,10 +11,9 @@
 #include "fs/vfs.h"
 #include "lib/string.h"
 #include "sched/thread.h"
+#include "sched/user.h"
 #include "upcalls.h"
 #include <linux/fcntl.h>
-
-#define MOUNTS_MAX 100000 // fs.mount-max of Linux
 
 // ---- places
 
@@ -166,7 +165,7 @@ int mount_new(const struct path *at, const struct fs_type *type, const char *sou
             err = -EBUSY;
         else if (!same_kind(p.at.dentry, m->root))
             err = -ENOTDIR;
-        else if (mount_count >= MOUNTS_MAX)
+        else if (mount_count >= READ_ONCE(limits.mounts_max))
             err = -ENOSPC;
         if (!err)
             lay(m, &p.at);
@@ -297,7 +296,7 @@ static struct mount *clone_tree(struct mount *from, struct dentry *root) {
         }
         m->copy = copy;
         mount_attach(copy, m->parent->copy, m->mountpoint);
-        if (++count + mount_count > MOUNTS_MAX)
+        if (++count + mount_count > READ_ONCE(limits.mounts_max))
             err = -ENOSPC;
         cond_resched();
         if (!err && signal_pending_fatal())
@@ -318,7 +317,7 @@ int mount_bind(const struct path *at, const struct path *from, unsigned long fla
         err = -EINVAL;
     else if (!same_kind(p.at.dentry, from->dentry))
         err = -ENOTDIR;
-    else if (mount_count >= MOUNTS_MAX)
+    else if (mount_count >= READ_ONCE(limits.mounts_max))
         err = -ENOSPC;
     if (!err) {
         struct mount *m =

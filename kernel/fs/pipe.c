@@ -30,6 +30,7 @@
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
+#include "sched/user.h"
 #include "upcalls.h"
 #include <asm/ioctls.h>
 #include <asm/signal.h>
@@ -40,6 +41,7 @@
 
 #define PIPE_DEFAULT_SIZE 65536
 #define PIPE_SIZE_LIMIT   (1ul << 31)
+#define PIPE_LEAST_SLOTS  2
 #define END_PACKET        0x8000u // of pipe.ends: a packet, which one read takes
 
 unsigned int pipe_max_size = 1 << 20;
@@ -57,6 +59,7 @@ struct pipe {
         writer_opens;  // [m] how often each end was ever opened, for FIFO opens that wait
     unsigned int refs; // [inode->spin] open files
     uint8_t demand;    // [a] what PIPE_ON_DEMAND made of it
+    struct user *user; // [I] to whom the slots are charged, a reference
     struct wait_queue read_wait, write_wait, open_wait;
 };
 
@@ -93,16 +96,44 @@ static bool pipe_may_put(const struct pipe *p, size_t need) {
     return need ? pipe_room(p) >= need : pipe_writable(p);
 }
 
-static struct pipe *pipe_alloc(void) {
-    struct pipe *p = kzalloc(sizeof(*p));
-    if (!p)
-        return NULL;
-    p->slots = PIPE_DEFAULT_SIZE / PAGE_SIZE;
-    p->pages = kzalloc(p->slots * sizeof(p->pages[0]));
-    if (!p->pages) {
-        kfree(p);
-        return NULL;
+// Is a user who has so many pages of pipes above the limit, and bound by it?
+static bool pipe_too_many(long pages, unsigned long limit) {
+    return limit && (unsigned long)pages > limit && !user_is_privileged();
+}
+
+// The slots of a new pipe, charged to the user: two for one who has many. 0: not even that.
+static unsigned int pipe_charge(struct user *user) {
+    long slots = PIPE_DEFAULT_SIZE / PAGE_SIZE, most = pipe_max_size / PAGE_SIZE;
+    if (slots > most && !cred_capable(current->cred, CAP_SYS_RESOURCE))
+        slots = most;
+    long pages = user_charge(user, USER_PIPE_PAGES, slots);
+    if (unlikely(pipe_too_many(pages, limits.pipe_user_soft)) && slots > PIPE_LEAST_SLOTS) {
+        pages = user_charge(user, USER_PIPE_PAGES, PIPE_LEAST_SLOTS - slots);
+        slots = PIPE_LEAST_SLOTS;
     }
+    if (likely(!pipe_too_many(pages, limits.pipe_user_hard) && !memory_is_short()))
+        return slots;
+    user_uncharge(user, USER_PIPE_PAGES, slots);
+    return 0;
+}
+
+// ERR_PTR(-ENOMEM, -ENFILE).
+static struct pipe *pipe_alloc(void) {
+    struct user *user = current->real_cred->user;
+    unsigned int slots = pipe_charge(user);
+    if (!slots)
+        return ERR_PTR(-ENFILE);
+    struct pipe *p = kzalloc(sizeof(*p));
+    struct page **pages = kzalloc(slots * sizeof(pages[0]));
+    if (!p || !pages) {
+        kfree(p);
+        kfree(pages);
+        user_uncharge(user, USER_PIPE_PAGES, slots);
+        return ERR_PTR(-ENOMEM);
+    }
+    p->slots = slots;
+    p->pages = pages;
+    p->user = user_get(user);
     mutex_init(&p->mutex);
     wait_queue_init(&p->read_wait);
     wait_queue_init(&p->write_wait);
@@ -118,6 +149,8 @@ static void pipe_free(struct pipe *p) {
         page_put(p->spare);
     kfree(p->pages);
     kfree(p->ends);
+    user_uncharge(p->user, USER_PIPE_PAGES, p->slots);
+    user_put(p->user);
     kfree(p);
 }
 
@@ -484,8 +517,8 @@ int pipe_create(struct file *ends[2], int flags) {
         return -ENOMEM;
     inode_init_owner(inode, NULL);
     struct pipe *p = pipe_alloc();
-    int err = -ENOMEM;
-    if (!p)
+    int err = IS_ERR(p) ? PTR_ERR(p) : 0;
+    if (err)
         goto out;
     inode->pipe = p;
     p->refs = 1; // ours, until both ends stand
@@ -505,7 +538,7 @@ out:
     return err;
 }
 
-// The pipe of a FIFO's inode with a reference, made if this is its first opener. NULL if no memory.
+// The pipe of a FIFO's inode with a reference, made if this is its first opener. ERR_PTR.
 static struct pipe *pipe_of_fifo(struct inode *inode) {
     struct pipe *fresh = NULL, *p;
     for (;;) {
@@ -519,8 +552,8 @@ static struct pipe *pipe_of_fifo(struct inode *inode) {
         if (p)
             break;
         fresh = pipe_alloc();
-        if (!fresh)
-            return NULL;
+        if (IS_ERR(fresh))
+            return fresh;
     }
     if (fresh && fresh != p)
         pipe_free(fresh);
@@ -535,8 +568,8 @@ int pipe_open_fifo(struct inode *inode, struct file *f) {
     bool named = inode->sb != pipe_sb;
     struct pipe *p = pipe_of_fifo(inode);
     int err = 0;
-    if (!p)
-        return -ENOMEM;
+    if (IS_ERR(p))
+        return PTR_ERR(p);
     mutex_lock(&p->mutex);
     if (named && mode == O_WRONLY && (f->flags & O_NONBLOCK) && !p->readers) {
         mutex_unlock(&p->mutex);
@@ -671,6 +704,17 @@ static int pipe_move(struct pipe *p, unsigned int slots) {
     return 0;
 }
 
+// The same, charged to the user. [m]
+static int pipe_resize(struct pipe *p, unsigned int slots) {
+    long more = (long)slots - (long)p->slots, pages = user_charge(p->user, USER_PIPE_PAGES, more);
+    bool too_many =
+        pipe_too_many(pages, limits.pipe_user_soft) || pipe_too_many(pages, limits.pipe_user_hard);
+    int err = more > 0 && too_many ? -EPERM : pipe_move(p, slots);
+    if (err)
+        user_uncharge(p->user, USER_PIPE_PAGES, more);
+    return err;
+}
+
 long pipe_set_size(struct file *f, unsigned long size) {
     if (!file_is_pipe(f))
         return -EBADF;
@@ -684,7 +728,7 @@ long pipe_set_size(struct file *f, unsigned long size) {
     if (bytes > pipe_max_size && bytes > pipe_capacity(p) && !cred_capable(current->cred, CAP_SYS_RESOURCE))
         return -EPERM;
     mutex_lock(&p->mutex);
-    long ret = pipe_move(p, slots);
+    long ret = pipe_resize(p, slots);
     bool room = pipe_writable(p);
     mutex_unlock(&p->mutex);
     if (ret)

@@ -9,6 +9,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "sched/thread.h"
+#include "sched/user.h"
 #include "upcalls.h"
 #include "vm/vmspace.h"
 #include <linux/capability.h>
@@ -134,6 +135,58 @@ static ssize_t store_mmap_min_addr(const char *text, size_t n, void *arg) {
     return n;
 }
 
+// ---- limits: the numbers of struct limits and their like
+
+struct number {
+    unsigned long *at;
+    unsigned long low, high; // what may be stored
+};
+
+static int show_number(struct seq_buf *s, void *arg) {
+    const struct number *n = arg;
+    seq_printf(s, "%lu\n", READ_ONCE(*n->at));
+    return 0;
+}
+
+static ssize_t store_number(const char *text, size_t n, void *arg) {
+    const struct number *number = arg;
+    unsigned long value;
+    long err = parse_number(text, &value);
+    if (err || value < number->low || value > number->high)
+        return -EINVAL;
+    WRITE_ONCE(*number->at, value);
+    return n;
+}
+
+static int show_file_max(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_printf(s, "%lu\n", file_get_max());
+    return 0;
+}
+
+static ssize_t store_file_max(const char *text, size_t n, void *arg) {
+    unsigned long max;
+    (void)arg;
+    long err = parse_number(text, &max);
+    if (err)
+        return err;
+    file_set_max(max);
+    return n;
+}
+
+static int show_file_nr(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_printf(s, "%lu\t0\t%lu\n", file_get_count(), file_get_max());
+    return 0;
+}
+
+#define NUMBER(path_, at_, low_, high_)                                                                      \
+    {                                                                                                        \
+        .path = "sys/" path_, .mode = 0644, .show = show_number, .store = store_number,                      \
+        .arg = &(struct number) {                                                                            \
+            at_, low_, high_                                                                                 \
+        }                                                                                                    \
+    }
 #define TEXT(path_, text_)                                                                                   \
     { .path = "sys/" path_, .show = show_text, .arg = (void *)(text_) }
 
@@ -142,7 +195,7 @@ static const struct proc_entry entries[] = {
     TEXT("kernel/osrelease", KERNEL_RELEASE),
     TEXT("kernel/version", KERNEL_VERSION),
     TEXT("kernel/pid_max", "32768"),
-    TEXT("kernel/threads-max", "32767"),
+    NUMBER("kernel/threads-max", &limits.threads_max, 20, THREADS_MOST),
     TEXT("kernel/ngroups_max", "65536"),
     TEXT("kernel/cap_last_cap", "40"),
     TEXT("kernel/randomize_va_space", "2"),
@@ -153,11 +206,16 @@ static const struct proc_entry entries[] = {
     {.path = "sys/kernel/random/uuid", .show = show_uuid},
     TEXT("kernel/random/entropy_avail", "256"),
     TEXT("kernel/random/poolsize", "256"),
-    TEXT("vm/overcommit_memory", "1"),
+    NUMBER("vm/overcommit_memory", &vm_overcommit, 0, 1),
     TEXT("vm/overcommit_ratio", "50"),
     {.path = "sys/vm/mmap_min_addr", .mode = 0644, .show = show_mmap_min_addr, .store = store_mmap_min_addr},
-    TEXT("vm/max_map_count", "2147483647"),
-    TEXT("fs/file-max", "9223372036854775807"),
+    NUMBER("vm/max_map_count", &vm_max_areas, 0, INT32_MAX),
+    {.path = "sys/fs/file-max", .mode = 0644, .show = show_file_max, .store = store_file_max},
+    {.path = "sys/fs/file-nr", .show = show_file_nr},
+    NUMBER("fs/pipe-user-pages-soft", &limits.pipe_user_soft, 0, INT64_MAX),
+    NUMBER("fs/pipe-user-pages-hard", &limits.pipe_user_hard, 0, INT64_MAX),
+    NUMBER("fs/mount-max", &limits.mounts_max, 1, INT32_MAX),
+    NUMBER("fs/epoll/max_user_watches", &limits.watches_max, 0, INT64_MAX),
     TEXT("fs/nr_open", "1048576"),
     {.path = "sys/fs/pipe-max-size", .mode = 0644, .show = show_pipe_max_size, .store = store_pipe_max_size},
 };

@@ -5,6 +5,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "sched/user.h"
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <stdarg.h>
@@ -76,6 +77,7 @@ void seq_escape(struct seq_buf *s, const char *text, const char *more) {
 struct proc_text {
     struct mutex lock;
     struct seq_buf text; // [lock]
+    long charged;        // [lock] pages, to the user who opened it
     bool generated;      // [lock]
 };
 
@@ -97,8 +99,26 @@ static int text_open(struct inode *inode, struct file *f) {
 
 static void text_release(struct file *f) {
     struct proc_text *t = f->private_data;
+    user_uncharge(f->cred->user, USER_TEXT_PAGES, t->charged);
     kfree(t->text.data);
     kfree(t);
+}
+
+// What is kept for the next read counts. A text that is too much is given up.
+static int charge_text(struct proc_text *t, struct user *user) {
+    long more = (long)(t->text.capacity / PAGE_SIZE) - t->charged;
+    if (more <= 0)
+        return 0;
+    if (!user_may_charge(user, USER_TEXT_PAGES, more, READ_ONCE(limits.text_max))) {
+        kfree(t->text.data);
+        t->text = (struct seq_buf){0};
+        user_uncharge(user, USER_TEXT_PAGES, t->charged);
+        t->charged = 0;
+        t->generated = false;
+        return -ENOMEM;
+    }
+    t->charged += more;
+    return 0;
 }
 
 static int text_generate(struct proc_text *t, struct proc_node *node) {
@@ -118,6 +138,8 @@ static ssize_t text_read(struct file *f, struct uio *u, off_t *pos) {
     mutex_lock(&t->lock);
     if (*pos == 0 || !t->generated)
         ret = text_generate(t, proc_node(f->inode));
+    if (!ret)
+        ret = charge_text(t, f->cred->user);
     if (!ret && *pos >= 0 && (size_t)*pos < t->text.len) {
         size_t n = MIN(t->text.len - (size_t)*pos, u->resid);
         ret = uio_write_to(u, t->text.data + *pos, n);

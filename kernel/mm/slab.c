@@ -13,6 +13,7 @@
 #include "core/spinlock.h"
 #include "lib/string.h"
 #include "mm/page.h"
+#include "upcalls.h"
 
 #define MAX_CACHES     64
 #define MAGAZINE       16
@@ -34,6 +35,7 @@ struct slab_cache {
     struct spinlock lock;
     struct list_head partial; // [lock] slabs with free objects
     unsigned int empty;       // [lock] of them: without any object in use
+    unsigned long slabs, max; // [lock] in all; how many there may be, 0: any number
 };
 
 static struct slab_cache slab_caches[MAX_CACHES];
@@ -80,12 +82,26 @@ struct slab_cache *slab_create(const char *name, size_t size, size_t align) {
     return c;
 }
 
+void slab_set_limit(struct slab_cache *c, unsigned long objects) {
+    WRITE_ONCE(c->max, MAX(objects / c->per_slab, 1ul));
+}
+
+bool slab_is_full(const struct slab_cache *c) {
+    unsigned long max = READ_ONCE(c->max);
+    return max && READ_ONCE(c->slabs) >= max;
+}
+
+unsigned long slab_room(const struct slab_cache *c) {
+    return READ_ONCE(c->slabs) * c->per_slab;
+}
+
 static struct page *slab_of(const struct slab_cache *c, const void *object) {
     return phys_to_page(virt_to_phys(object) & ~(((paddr_t)PAGE_SIZE << c->order) - 1));
 }
 
 static struct page *slab_make(struct slab_cache *c) {
-    struct page *slab = page_alloc(c->order, 0);
+    bool full = c->max && c->slabs >= c->max && memory_class() == MEMORY_USER;
+    struct page *slab = full ? NULL : page_alloc(c->order, 0);
     if (!slab)
         return NULL;
 #ifdef CONFIG_DEBUG
@@ -101,6 +117,7 @@ static struct page *slab_make(struct slab_cache *c) {
     memory_account(MEM_SLAB, 1l << c->order);
     list_add(&slab->link, &c->partial);
     c->empty++;
+    c->slabs++;
     return slab;
 }
 
@@ -153,6 +170,7 @@ static void give_back(struct slab_cache *c, void *object) {
         return;
     }
     list_del(&slab->link);
+    c->slabs--;
     memory_account(MEM_SLAB, -(1l << c->order));
     for (unsigned int i = 1; i < 1u << c->order; i++)
         slab[i].flags = 0;

@@ -13,6 +13,11 @@ struct slab_cache *slab_create(const char *name, size_t size, size_t align);
 void *__must_check __slab_aligned slab_alloc(struct slab_cache *cache);  // NULL if no memory
 void *__must_check __slab_aligned slab_zalloc(struct slab_cache *cache); // cleared
 void slab_free(struct slab_cache *cache, void *object);
+// About so many objects at most, in whole slabs, but for those whom memory_class() favours. Then slab_alloc() fails and
+// slab_is_full(). slab_room(): how many those slabs that there are have room for.
+void slab_set_limit(struct slab_cache *cache, unsigned long objects);
+bool slab_is_full(const struct slab_cache *cache);
+unsigned long slab_room(const struct slab_cache *cache);
 
 // Any size up to 4 MiB, 16-byte aligned (a page and more: page aligned). kfree(NULL) does nothing.
 void *__must_check __slab_aligned kmalloc(size_t size);

@@ -229,6 +229,7 @@ void process_exit_thread(int status) {
     }
     struct cred *cred = leave_process(t);
     oom_process_left(p);
+    user_uncharge(cred->user, USER_THREADS, 1);
     irq_disable(); // interrupts look at these
     t->process = NULL;
     t->cred = NULL;

@@ -20,6 +20,8 @@
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |            \
      CLONE_NEWNET | CLONE_NEWTIME)
 
+#define THREADS_OF_INIT 16
+
 // What a clone makes, until it is committed.
 struct birth {
     const struct clone_request *request;
@@ -28,6 +30,7 @@ struct birth {
     struct process *process; // NULL: a thread of the current one
     struct file *pidfd_file;
     int pidfd;
+    bool charged; // to the user
 };
 
 // ---- the child
@@ -61,27 +64,24 @@ static int check_request(const struct clone_request *r) {
     return 0;
 }
 
-struct count_of_user {
-    uid_t uid;
-    uint64_t processes;
-};
-
-static bool count_user(struct process *p, void *arg) {
-    struct count_of_user *count = arg;
-    unsigned long flags = spin_lock_irqsave(&process_lock); // of p->cred
-    count->processes += p->cred->uid == count->uid;
-    spin_unlock_irqrestore(&process_lock, flags);
-    return true;
+// Of all threads. A few are left to pid 1, which is to start what ends all the others.
+static unsigned long threads_limit(void) {
+    return READ_ONCE(limits.threads_max) + (current->process == init_process ? THREADS_OF_INIT : 0);
 }
 
-// RLIMIT_NPROC does not bind root.
-static int check_process_limit(void) {
+// One thread more of the user. RLIMIT_NPROC does not bind root, nor those who may set limits. commit() makes sure of the
+// number of all threads.
+static int charge_thread(struct birth *b) {
     uint64_t limit = process_rlimit(RLIMIT_NPROC);
-    struct count_of_user count = {.uid = current->cred->uid};
-    if (limit == RLIM64_INFINITY || count.uid == 0)
-        return 0;
-    process_for_each(count_user, &count);
-    return count.processes >= limit ? -EAGAIN : 0;
+    struct user *user = current->real_cred->user;
+    bool over =
+        (uint64_t)user_charge(user, USER_THREADS, 1) > limit && user != &root_user && !user_is_privileged();
+    if (over || process_counts.threads >= threads_limit()) {
+        user_uncharge(user, USER_THREADS, 1);
+        return -EAGAIN;
+    }
+    b->charged = true;
+    return 0;
 }
 
 // ---- the first half: allocation
@@ -127,6 +127,7 @@ static int copy_process(struct birth *b) {
     if (!p)
         return -ENOMEM;
     b->process = p;
+    p->user = user_get(current->real_cred->user);
     memcpy(p->limits, parent->limits, sizeof(p->limits));
     p->oom_score_adj = parent->oom_score_adj;
     p->oom_score_adj_min = parent->oom_score_adj_min;
@@ -216,6 +217,8 @@ static void undo(struct birth *b) {
         t->vm = NULL;
         thread_discard(t);
     }
+    if (b->charged)
+        user_uncharge(current->real_cred->user, USER_THREADS, 1);
     if (b->id)
         id_release(b->id);
     if (b->process) {
@@ -227,12 +230,9 @@ static void undo(struct birth *b) {
 
 static int prepare(struct birth *b) {
     const struct clone_request *r = b->request;
-    int err = 0;
-    if (!(r->flags & CLONE_THREAD)) {
-        err = check_process_limit();
-        if (!err)
-            err = copy_process(b);
-    }
+    int err = charge_thread(b);
+    if (!err && !(r->flags & CLONE_THREAD))
+        err = copy_process(b);
     if (!err && r->flags & CLONE_PIDFD)
         err = reserve_pidfd(b);
     if (!err)
@@ -289,7 +289,8 @@ static int commit(struct birth *b) {
     spin_lock(&creator->sig_lock);
     signal_recalculate_locked(current);
     bool interrupted = signal_pending() || creator->group_exit || creator->exec_thread;
-    if (!interrupted) {
+    bool full = process_counts.threads >= threads_limit();
+    if (!interrupted && !full) {
         b->id->thread = b->thread;
         if (b->process)
             enter_tree(b);
@@ -299,7 +300,7 @@ static int commit(struct birth *b) {
     }
     spin_unlock(&creator->sig_lock);
     spin_unlock_irqrestore(&process_lock, flags);
-    return interrupted ? -ERESTARTNOINTR : 0;
+    return interrupted ? -ERESTARTNOINTR : full ? -EAGAIN : 0;
 }
 
 // The parent of a vfork sleeps until its child has left the shared address space, or it is killed.

@@ -19,30 +19,30 @@
 #define NOFILE_HARD 4096
 #define MEMLOCK     (8ul << 20)
 #define MSGQUEUE    819200
-#define SIGPENDING  (PID_MAX / 2)
 
 static const char *arguments[CMDLINE_WORDS + 2];
 static const char *environment[CMDLINE_WORDS + 3] = {"HOME=/", "TERM=linux"};
 static struct id no_group = {.uses = 1}; // group and session 0, which pid 1 starts in
 
 static void set_limits(struct process *p) {
-    static const struct {
+    const struct {
         int resource;
         uint64_t soft, hard;
-    } limits[] = {
+    } initial[] = {
         {RLIMIT_STACK, STACK_LIMIT, RLIM64_INFINITY},
         {RLIMIT_CORE, 0, RLIM64_INFINITY},
         {RLIMIT_NOFILE, NOFILE_SOFT, NOFILE_HARD},
         {RLIMIT_MEMLOCK, MEMLOCK, MEMLOCK},
-        {RLIMIT_SIGPENDING, SIGPENDING, SIGPENDING},
+        {RLIMIT_NPROC, limits.threads_max / 2, limits.threads_max / 2},
+        {RLIMIT_SIGPENDING, limits.threads_max / 2, limits.threads_max / 2},
         {RLIMIT_MSGQUEUE, MSGQUEUE, MSGQUEUE},
         {RLIMIT_NICE, 0, 0},
         {RLIMIT_RTPRIO, 0, 0},
     };
     for (int i = 0; i < RLIM_NLIMITS; i++)
         p->limits[i] = (struct rlimit64){RLIM64_INFINITY, RLIM64_INFINITY};
-    for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
-        p->limits[limits[i].resource] = (struct rlimit64){limits[i].soft, limits[i].hard};
+    for (size_t i = 0; i < ARRAY_SIZE(initial); i++)
+        p->limits[initial[i].resource] = (struct rlimit64){initial[i].soft, initial[i].hard};
 }
 
 // Makes the current kernel thread process 1.
@@ -66,7 +66,9 @@ static void become_init(void) {
     t->timer_slack = t->default_timer_slack = 50000;
     if (!t->real_cred)
         t->cred = t->real_cred = cred_get(&kernel_cred);
-    p->cred = cred_get(t->real_cred);
+    p->cred = cred_get(t->cred);
+    p->user = user_get(p->cred->user);
+    user_charge(p->user, USER_THREADS, 1);
     if (!t->files)
         t->files = files_create();
     if (!t->files)

@@ -39,6 +39,7 @@ struct posix_timer {
     int id;                      // [I]
     int clock;                   // [I]
     struct timer_event event;    // [I]
+    struct user *user;           // [I] SIGEV_NONE: to whom it is charged, a reference
     struct process *process;     // [I]; it deletes its timers before it goes
     struct signal_entry *signal; // [I] what it sends; NULL: SIGEV_NONE
     struct thread *target;       // [I] SIGEV_THREAD_ID: whom, with a reference
@@ -500,11 +501,22 @@ static int choose_clock(struct posix_timer *t, int clock) {
     return 0;
 }
 
+// A timer that sends nothing counts as one signal all the same.
+static int charge_silent(struct posix_timer *t) {
+    struct user *user = current->real_cred->user;
+    if ((uint64_t)user_charge(user, USER_SIGNALS, 1) > process_rlimit(RLIMIT_SIGPENDING)) {
+        user_uncharge(user, USER_SIGNALS, 1);
+        return -EAGAIN;
+    }
+    t->user = user_get(user);
+    return 0;
+}
+
 // What the timer sends, and to whom. The thread is one of the process, as is_valid_event() saw. -EAGAIN.
 static int choose_signal(struct posix_timer *t) {
     siginfo_t info = {0};
     if (t->event.notify == SIGEV_NONE)
-        return 0;
+        return charge_silent(t);
     info.si_signo = t->event.sig;
     info.si_code = SI_TIMER;
     info.si_tid = t->id;
@@ -521,6 +533,10 @@ static int choose_signal(struct posix_timer *t) {
 static void free_timer(struct posix_timer *t) {
     if (t->signal)
         signal_entry_release(t->process, t->signal);
+    if (t->user) {
+        user_uncharge(t->user, USER_SIGNALS, 1);
+        user_put(t->user);
+    }
     if (t->target)
         thread_put(t->target);
     if (t->cpu.thread)

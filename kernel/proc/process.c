@@ -233,6 +233,8 @@ void process_put(struct process *p) {
     if (!ref_put(&p->refs))
         return;
     cred_put(p->cred);
+    if (p->user)
+        user_put(p->user);
     slab_free(process_cache, p);
 }
 
@@ -514,16 +516,25 @@ static bool is_other_identity(const struct cred *old, const struct cred *new) {
 void thread_set_cred(struct cred *cred) {
     struct process *p = current->process;
     struct cred *old = current->real_cred, *old_leader = NULL;
+    struct user *old_user;
     DEBUG_ASSERT(current->cred == old);
+    cred_settle_user(cred);
     if (is_other_identity(old, cred))
         current->parent_death_signal = 0;
     unsigned long flags = spin_lock_irqsave(&process_lock);
     if (is_other_identity(old, cred) && current->vm)
         current->vm->dumpable = false;
     current->cred = current->real_cred = cred;
+    user_uncharge(old->user, USER_THREADS, 1);
+    user_charge(cred->user, USER_THREADS, 1);
     if (p->leader == current || !p->leader) {
         old_leader = p->cred;
         p->cred = cred_get(cred);
+        spin_lock(&p->sig_lock);
+        old_user = p->user;
+        p->user = user_get(cred->user);
+        spin_unlock(&p->sig_lock);
+        user_put(old_user);
     }
     spin_unlock_irqrestore(&process_lock, flags);
     cred_put(old);

@@ -16,6 +16,7 @@
 #include "proc/signal.h"
 #include "sched/clock.h"
 #include "sched/thread.h"
+#include "sched/user.h"
 #include "sched/wait.h"
 #include <linux/resource.h>
 
@@ -53,6 +54,7 @@ struct process {
     struct list_head group_link, session_link; // [p]
     struct cred *cred;                         // [p] as the leader had it last; others look at it here
     struct mutex access_lock;                  // who it is and its memory stay together: proc/access.h
+    struct user *user;                         // [s] of cred->uid, a reference: whose signals are counted
     struct tty *tty;                           // [p] controlling terminal, a reference
     struct rlimit64 limits[RLIM_NLIMITS];      // [a] each number
 
@@ -61,7 +63,6 @@ struct process {
     struct signal_handlers *handlers; // [s]
     sigset_bits sig_pending;          // [s] for the whole process
     struct list_head sig_queue;       // [s] struct signal_entry
-    unsigned int sig_queued;          // [s] entries here and at the threads, against RLIMIT_SIGPENDING
     bool unkillable;                  // [s] pid 1: signals without a handler do nothing
     bool group_exit;                  // [s] all threads are to end, with exit_status
     bool group_stop;                  // [s] all threads are to stop, or have

@@ -94,7 +94,7 @@ static void take_locked(struct process *p, struct thread *t, bool thread_only, s
     s->exit_signal = p->exit_signal;
     s->exit_status = p->zombie ? p->exit_status : 0;
     s->shared_pending = p->sig_pending;
-    s->sig_queued = p->sig_queued;
+    s->sig_queued = p->user ? user_charge(p->user, USER_SIGNALS, 0) : 0;
     s->sigpending = p->limits[RLIMIT_SIGPENDING];
     take_handlers(p, s);
     if (t)

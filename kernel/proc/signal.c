@@ -79,15 +79,16 @@ bool signal_notifies_stops(struct process *p) {
 
 // ---- queues
 
-static void destroy_entry(struct process *p, struct signal_entry *e) {
-    p->sig_queued--;
+static void destroy_entry(struct signal_entry *e) {
+    user_uncharge(e->user, USER_SIGNALS, 1);
+    user_put(e->user);
     slab_free(entry_cache, e);
 }
 
 static void drop_entry(struct process *p, struct signal_entry *e) {
     list_del(&e->link);
     if (!e->owned)
-        destroy_entry(p, e);
+        destroy_entry(e);
 }
 
 static void flush_queue(struct process *p, struct list_head *queue, sigset_bits *pending, sigset_bits set) {
@@ -260,14 +261,21 @@ static bool is_blocked_for(struct process *p, struct thread *t, int sig) {
     return (t->sig_blocked | t->sig_wait) & SIGNAL_BIT(sig);
 }
 
-static struct signal_entry *make_entry(struct process *p, const siginfo_t *info) {
-    struct signal_entry *e = slab_alloc(entry_cache);
-    if (!e)
+// Charged to the user of p, within RLIMIT_SIGPENDING unless it `must` be. NULL: no memory, or too many.
+static struct signal_entry *make_entry(struct process *p, const siginfo_t *info, bool must) {
+    struct user *user = p->user;
+    uint64_t queued = user_charge(user, USER_SIGNALS, 1);
+    struct signal_entry *e = NULL;
+    if (queued <= p->limits[RLIMIT_SIGPENDING].rlim_cur || must)
+        e = slab_alloc(entry_cache);
+    if (!e) {
+        user_uncharge(user, USER_SIGNALS, 1);
         return NULL;
+    }
+    e->user = user_get(user);
     list_init(&e->link);
     e->owned = false;
     signal_info_copy(&e->info, info);
-    p->sig_queued++;
     return e;
 }
 
@@ -293,9 +301,7 @@ static int enqueue(struct process *p, struct thread *t, const siginfo_t *info, s
     }
     if (sig < SIGRTMIN && *pending & SIGNAL_BIT(sig))
         return 1;
-    struct signal_entry *e = NULL;
-    if (p->sig_queued < p->limits[RLIMIT_SIGPENDING].rlim_cur || (sig < SIGRTMIN && info->si_code >= 0))
-        e = make_entry(p, info);
+    struct signal_entry *e = make_entry(p, info, sig < SIGRTMIN && info->si_code >= 0);
     if (e) {
         list_add_tail(&e->link, queue);
     } else if (sig >= SIGRTMIN && info->si_code != SI_USER) {
@@ -359,10 +365,8 @@ bool signal_entry_pending(struct process *p, const struct signal_entry *e) {
 }
 
 struct signal_entry *signal_entry_create(struct process *p, const siginfo_t *info) {
-    struct signal_entry *e = NULL;
     unsigned long flags = spin_lock_irqsave(&p->sig_lock);
-    if (p->sig_queued < p->limits[RLIMIT_SIGPENDING].rlim_cur)
-        e = make_entry(p, info);
+    struct signal_entry *e = make_entry(p, info, false);
     if (e)
         e->owned = true;
     spin_unlock_irqrestore(&p->sig_lock, flags);
@@ -373,7 +377,7 @@ void signal_entry_release(struct process *p, struct signal_entry *e) {
     unsigned long flags = spin_lock_irqsave(&p->sig_lock);
     e->owned = false;
     if (list_empty(&e->link))
-        destroy_entry(p, e);
+        destroy_entry(e);
     spin_unlock_irqrestore(&p->sig_lock, flags);
 }
 

@@ -75,6 +75,7 @@ int signal_check_permission_locked(struct process *p, int sig);
 struct signal_entry {
     struct list_head link; // [s]
     bool owned;            // [s]
+    struct user *user;     // [I] to whom it is charged, a reference
     siginfo_t info;        // [s]
 };
 // An entry of p's for a signal to come, counted against RLIMIT_SIGPENDING. NULL: no memory, or too many.

@@ -3,6 +3,7 @@
 #include "core/cred.h"
 #include "mm/slab.h"
 #include "sched/thread.h"
+#include "sched/user.h"
 #include <linux/capability.h>
 
 #define ALL_CAPS ((2ull << CAP_LAST_CAP) - 1)
@@ -11,6 +12,7 @@ const uint64_t cred_all_caps = ALL_CAPS;
 
 struct cred kernel_cred = {
     .refs = {1},
+    .user = &root_user,
     .cap_effective = ALL_CAPS,
     .cap_permitted = ALL_CAPS,
     .cap_bounding = ALL_CAPS,
@@ -62,10 +64,11 @@ void cred_set_groups(struct cred *cred, struct group_list *groups) {
 }
 
 void cred_put(struct cred *cred) {
-    if (cred && ref_put(&cred->refs)) {
-        group_list_put(cred->groups);
-        kfree(cred);
-    }
+    if (!cred || !ref_put(&cred->refs))
+        return;
+    group_list_put(cred->groups);
+    user_put(cred->user);
+    kfree(cred);
 }
 
 struct cred *cred_copy(const struct cred *cred) {
@@ -76,7 +79,16 @@ struct cred *cred_copy(const struct cred *cred) {
     ref_init(&copy->refs);
     if (copy->groups)
         ref_get(&copy->groups->refs);
+    user_get(copy->user);
     return copy;
+}
+
+void cred_settle_user(struct cred *cred) {
+    struct user *old = cred->user;
+    if (old->uid == cred->uid)
+        return;
+    cred->user = user_find(cred->uid);
+    user_put(old);
 }
 
 bool memory_is_short_for_current(void) {

@@ -199,7 +199,7 @@ int area_split(struct vmspace *vm, unsigned long addr) {
     struct vm_area *a = area_first_from(vm, addr);
     if (!a || a->start >= addr)
         return 0;
-    struct vm_area *upper = vm->area_count < VM_MAX_AREAS ? area_copy(vm, a) : NULL;
+    struct vm_area *upper = vm->area_count < READ_ONCE(vm_max_areas) ? area_copy(vm, a) : NULL;
     if (!upper)
         return -ENOMEM;
     if (upper->backing || upper->special)

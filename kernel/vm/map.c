@@ -78,10 +78,16 @@ static long place(struct vmspace *vm, const struct vm_map_args *m, unsigned long
     return err ? err : (long)m->addr;
 }
 
-// Linux's heuristic: what could never be had is refused.
+unsigned long vm_max_areas = 65530, vm_overcommit;
+
+bool vm_overcommits(unsigned long pages) {
+    return pages > memory_total_pages() && !READ_ONCE(vm_overcommit);
+}
+
+// Linux's heuristic.
 static bool overcommits(const struct vm_map_args *m, unsigned long length) {
-    return !m->backing && m->prot & PROT_WRITE && !(m->flags & MAP_NORESERVE) &&
-           length >> PAGE_SHIFT > memory_total_pages();
+    return m->prot & PROT_WRITE && !(m->flags & (MAP_SHARED | MAP_NORESERVE | VM_SPECIAL)) &&
+           vm_overcommits(length >> PAGE_SHIFT);
 }
 
 static void fill_area(struct vm_area *a, const struct vm_map_args *m, const paddr_t *special) {
@@ -103,7 +109,7 @@ long vm_map_locked(struct vmspace *vm, const struct vm_map_args *m, const paddr_
     unsigned int flags = (m->flags & VM_KEPT_FLAGS) | vm->new_flags;
     if (!m->length)
         return -EINVAL;
-    if (m->length > USER_END || vm->area_count >= VM_MAX_AREAS || overcommits(m, length))
+    if (m->length > USER_END || vm->area_count >= READ_ONCE(vm_max_areas) || overcommits(m, length))
         return -ENOMEM;
     struct vm_area *a = slab_alloc(vm_area_cache);
     if (!a)
@@ -210,6 +216,9 @@ static int check_protect(struct vmspace *vm, unsigned long addr, unsigned long e
             return -ENOMEM;
         if (prot & ~a->max_prot)
             return -EACCES;
+        if (prot & ~a->prot & PROT_WRITE && area_is_private(a) && !(a->flags & MAP_NORESERVE) &&
+            vm_overcommits((MIN(a->end, end) - at) >> PAGE_SHIFT))
+            return -ENOMEM;
         at = a->end;
     }
     return 0;

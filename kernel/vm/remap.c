@@ -38,7 +38,7 @@ static int move_pages(struct vmspace *vm, unsigned long from, unsigned long to, 
 // A new area at r->to like a's part at r->from, with its pages.
 static long move(const struct remap *r, struct vm_area *a) {
     struct vmspace *vm = r->vm;
-    struct vm_area *n = vm->area_count < VM_MAX_AREAS ? area_copy(vm, a) : NULL;
+    struct vm_area *n = vm->area_count < READ_ONCE(vm_max_areas) ? area_copy(vm, a) : NULL;
     if (!n)
         return -ENOMEM;
     n->pgoff = a->backing ? area_page_index(a, r->from) : 0;
@@ -90,6 +90,9 @@ static long remap_locked(struct remap *r) {
             err = vm_unmap_locked(vm, r->from + r->length, r->from_length - r->length);
         return err ? err : (long)r->from;
     }
+    if (r->length > r->from_length && area_is_private(a) && a->prot & PROT_WRITE &&
+        !(a->flags & MAP_NORESERVE) && vm_overcommits((r->length - r->from_length) >> PAGE_SHIFT))
+        return -ENOMEM;
     if (!keep && r->from_length && can_grow(r, a)) {
         area_set_range(vm, a, a->start, r->from + r->length);
         area_merge(vm, a);

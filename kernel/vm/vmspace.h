@@ -70,7 +70,11 @@ struct vm_area {
 // then nobody's. In bytes, as /proc/sys/vm/mmap_min_addr has it.
 extern unsigned long vm_min_addr; // [a]
 
-#define VM_MAX_AREAS 65530 // of an address space, Linux's max_map_count
+extern unsigned long vm_max_areas; // [a] of an address space: vm.max_map_count
+extern unsigned long
+    vm_overcommit; // [a] vm.overcommit_memory: 0: what could never be had is refused, 1: nothing is
+// n more pages of a program's own that may be written: could they never be had?
+bool vm_overcommits(unsigned long pages);
 
 RB_HEAD(vm_area_tree, vm_area);
 
