@@ -40,6 +40,10 @@ int vm_fault(unsigned long addr, int access, int *code);
 // vm -> fs: an area takes and gives up its reference on a file.
 void vm_file_get(struct file *f);
 void vm_file_put(struct file *f);
+// The same for the program that an address space runs, which nobody may write meanwhile. Whoever hands it on keeps
+// that so.
+void vm_program_get(struct file *f);
+void vm_program_put(struct file *f);
 // arch -> proc: the running user program did something that a signal answers (fault, illegal instruction,
 // ...).
 void signal_fault(struct trap_frame *frame, int sig, int code, unsigned long addr);

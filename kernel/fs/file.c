@@ -77,6 +77,12 @@ struct file *file_alloc(const struct file_ops *ops, unsigned int flags) {
     return f;
 }
 
+void file_end_writing(struct file *f) {
+    if (f->writes)
+        inode_end_writing(f->inode);
+    f->writes = false;
+}
+
 void file_put(struct file *f) {
     if (!ref_put(&f->refs))
         return;
@@ -86,6 +92,7 @@ void file_put(struct file *f) {
         file_locks_release(f);
     if (f->ops && f->ops->release)
         f->ops->release(f);
+    file_end_writing(f);
     if (f->counted)
         mount_end_writing(f->path.mount);
     if (f->path.dentry)
@@ -101,6 +108,17 @@ void vm_file_get(struct file *f) {
 }
 
 void vm_file_put(struct file *f) {
+    file_put(f);
+}
+
+// Somebody executes it already, so nobody writes it.
+void vm_program_get(struct file *f) {
+    __atomic_fetch_sub(&f->inode->writers, 1, __ATOMIC_RELAXED);
+    file_get(f);
+}
+
+void vm_program_put(struct file *f) {
+    inode_end_executing(f->inode);
     file_put(f);
 }
 
@@ -165,6 +183,10 @@ struct file *file_open_path(const struct path *path, int flags) {
         err = mount_begin_writing(path->mount);
         f->counted = !err;
     }
+    if (f->counted) {
+        err = inode_begin_writing(inode);
+        f->writes = !err;
+    }
     if (!err)
         err = open_special(inode, f);
     if (!err)
@@ -198,6 +220,16 @@ static int check_open(const struct path *path, int flags) {
     return inode_permission(inode, mask);
 }
 
+// O_TRUNC, which also those may ask for who open for reading.
+static int file_truncate_opened(struct file *f) {
+    int err = inode_begin_writing(f->inode);
+    if (err)
+        return err;
+    err = vfs_truncate(f->inode, 0);
+    inode_end_writing(f->inode);
+    return err;
+}
+
 // `created`: by this very call, which then may do with it what it likes.
 static struct file *open_found(const struct path *path, int flags, bool created) {
     struct inode *inode = path->dentry->inode;
@@ -206,9 +238,14 @@ static struct file *open_found(const struct path *path, int flags, bool created)
         return ERR_PTR(S_ISLNK(inode->mode) && !(flags & O_PATH) ? -ELOOP : -ENOTDIR);
     if (!(flags & O_PATH) && !created)
         err = check_open(path, flags);
-    if (!err && (flags & O_TRUNC) && !(flags & O_PATH) && !created && S_ISREG(inode->mode))
-        err = vfs_truncate(inode, 0);
-    return err ? ERR_PTR(err) : file_open_path(path, flags);
+    struct file *f = err ? ERR_PTR(err) : file_open_path(path, flags);
+    if (IS_ERR(f) || !(flags & O_TRUNC) || (flags & O_PATH) || created || !S_ISREG(inode->mode))
+        return f;
+    err = file_truncate_opened(f);
+    if (!err)
+        return f;
+    file_put(f);
+    return ERR_PTR(err);
 }
 
 // ---- opening by name

@@ -50,6 +50,7 @@ struct file {
     int owner;                    // F_SETOWN
     struct list_head epoll_links; // fs/epoll.c
     bool counted;                 // [I] it is one of its mount's `writers`
+    bool writes;                  // and of its inode's
     struct spinlock epoll_lock;
 };
 
@@ -79,6 +80,7 @@ static inline void file_get(struct file *f) {
     ref_get(&f->refs);
 }
 void file_put(struct file *f);
+void file_end_writing(struct file *f); // it may be executed though f can write it: memfd_create(2)
 // Gives f a place: of a pipe or the like, which /proc/PID/fd shows as "word:[inode number]" or, for an
 // anonymous inode, "anon_inode:[word]". It takes its own reference to the inode. 0 or -ENOMEM.
 int __must_check file_set_pseudo(struct file *f, struct inode *inode, const char *word);

@@ -113,6 +113,25 @@ void inode_init_owner(struct inode *inode, const struct inode *dir) {
     }
 }
 
+// Adds `one` unless that is of the other kind.
+static int add_user(int *writers, int one) {
+    int old = __atomic_load_n(writers, __ATOMIC_RELAXED);
+    do {
+        if (one > 0 ? old < 0 : old > 0)
+            return -ETXTBSY;
+    } while (
+        !__atomic_compare_exchange_n(writers, &old, old + one, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+    return 0;
+}
+
+int inode_begin_writing(struct inode *inode) {
+    return add_user(&inode->writers, 1);
+}
+
+int inode_begin_executing(struct inode *inode) {
+    return add_user(&inode->writers, -1);
+}
+
 mode_t inode_new_mode(const struct inode *dir, mode_t mode) {
     const struct cred *cred = current->cred;
     bool runs_as_group = !S_ISDIR(mode) && (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);

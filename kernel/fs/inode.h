@@ -122,6 +122,7 @@ struct inode {
     struct vm_backing backing;   // content as pages, ops NULL if none
     struct mutex lock;           // content: writers, truncation
     struct spinlock spin;        // [l] attributes
+    int writers;                 // [a] > 0: files open for writing; < 0: programs that run from it
     void *private_data;
     struct pipe *pipe;            // FIFO: its pipe while open
     bool linkable;                // O_TMPFILE: it may still get its first name
@@ -219,6 +220,15 @@ struct inode *__must_check inode_create(struct superblock *sb, mode_t mode);
 struct inode *__must_check inode_create_in(struct slab_cache *cache, struct superblock *sb, mode_t mode);
 static inline void inode_get(struct inode *inode) {
     ref_get(&inode->refs);
+}
+// What is executed is not written, and the other way round: -ETXTBSY. Each that succeeds is to be ended.
+int __must_check inode_begin_writing(struct inode *inode);
+int __must_check inode_begin_executing(struct inode *inode);
+static inline void inode_end_writing(struct inode *inode) {
+    __atomic_fetch_sub(&inode->writers, 1, __ATOMIC_RELEASE);
+}
+static inline void inode_end_executing(struct inode *inode) {
+    __atomic_fetch_add(&inode->writers, 1, __ATOMIC_RELEASE);
 }
 void inode_put(struct inode *inode); // the last one: type->inode_free
 // Owner by the current credentials and the directory (set-group-id is inherited).

@@ -472,6 +472,8 @@ static struct file *create_unnamed(const char *name, uint64_t size, int flags, u
     struct path path = {internal_mount, d};
     struct file *f = file_open_path(&path, O_RDWR | flags);
     dentry_put(d);
+    if (!IS_ERR(f))
+        file_end_writing(f);
     return f;
 }
 

@@ -15,6 +15,7 @@
 // A file that is to be run, its headers checked.
 struct exec_image {
     struct file *file;
+    bool executing; // inode_begin_executing() was called
     struct elf_image elf;
     char *head;       // EXEC_HEAD_SIZE bytes, kmalloc
     size_t head_size; // that were read

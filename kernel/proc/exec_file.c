@@ -45,6 +45,10 @@ int exec_open(int dfd, const char *name, unsigned int lookup_flags, struct exec_
             image->file = NULL;
         }
     }
+    if (!err) {
+        err = inode_begin_executing(image->file->inode);
+        image->executing = !err;
+    }
     path_put(&path);
     if (!err)
         err = read_head(image);
@@ -54,6 +58,8 @@ int exec_open(int dfd, const char *name, unsigned int lookup_flags, struct exec_
 }
 
 void exec_close(struct exec_image *image) {
+    if (image->executing)
+        inode_end_executing(image->file->inode);
     if (image->file)
         file_put(image->file);
     kfree(image->head);

@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/exec.h"
+#include "upcalls.h"
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/personality.h>
@@ -205,7 +206,7 @@ int exec_load(struct exec *e) {
         err = exec_build_stack(e);
     if (err)
         return err;
-    file_get(e->program.file);
+    vm_program_get(e->program.file);
     e->vm->exe_file = e->program.file;
     return 0;
 }

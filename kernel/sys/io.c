@@ -489,7 +489,11 @@ long sys_truncate(const char __user *name, off_t size) {
     if (!err)
         err = check_size(inode, size);
     if (!err)
+        err = inode_begin_writing(inode);
+    if (!err) {
         err = vfs_truncate(inode, size);
+        inode_end_writing(inode);
+    }
     path_put(&path);
     return err;
 }

@@ -142,7 +142,7 @@ static void copy_layout(struct vmspace *to, const struct vmspace *from) {
     memcpy(to->auxv, from->auxv, sizeof(to->auxv));
     to->exe_file = from->exe_file;
     if (to->exe_file)
-        vm_file_get(to->exe_file);
+        vm_program_get(to->exe_file);
 }
 
 struct vmspace *vmspace_fork(struct vmspace *old) {

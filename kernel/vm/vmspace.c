@@ -46,7 +46,7 @@ void vmspace_put(struct vmspace *vm) {
     pt_destroy(vm->root, let_others_run);
     area_remove_all(vm);
     if (vm->exe_file)
-        vm_file_put(vm->exe_file);
+        vm_program_put(vm->exe_file);
     slab_free(vmspace_cache, vm);
 }
 

@@ -100,7 +100,7 @@ struct vmspace {
     unsigned int new_flags;  // [lock] flags of areas to come: MAP_LOCKED after mlockall(MCL_FUTURE)
     unsigned int membarrier; // [a] what was registered for (sys/memory.c)
     bool reaped;             // [lock] vm_reap() has been here: who still uses it is to end
-    struct file *exe_file;   // [lock] /proc/PID/exe, a reference
+    struct file *exe_file;   // [lock] /proc/PID/exe: of vm_program_get()
     unsigned long auxv[64];  // [I]
     unsigned long vdso;      // [I] address of the vDSO
 };

@@ -7,6 +7,7 @@
 #include <sys/auxv.h>
 #include <sys/personality.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 // Runs argv[0] and gives its exit status; its standard output goes to `out` (NUL-terminated).
@@ -172,4 +173,52 @@ TEST(setuid_programs_change_the_effective_user) {
         _exit(atoi(output) == 42 ? 0 : 2);
     }
     CHECK(test_wait_exit(pid) == 0);
+}
+
+// ---- what is executed is not written
+
+TEST(a_running_program_cannot_be_written) {
+    static const char *const path = "/tmp/text-busy";
+    int fd;
+    unlink(path);
+    test_make_program(path, 0x20000, 0755);
+    fd = open(path, O_WRONLY);
+    pid_t pid = fork();
+    if (!pid) {
+        execl(path, path, (char *)NULL);
+        _exit(errno);
+    }
+    CHECK(fd >= 0 && test_wait_exit(pid) == ETXTBSY && !close(fd)); // it is open for writing
+    int self = open("/proc/self/exe", O_RDONLY),
+        copy = open("/tmp/busy-copy", O_WRONLY | O_CREAT | O_TRUNC, 0755);
+    char block[4096];
+    for (ssize_t n; (n = read(self, block, sizeof(block))) > 0;)
+        CHECK(write(copy, block, n) == n);
+    CHECK(!close(copy));
+    pid = fork();
+    if (!pid) {
+        execl("/tmp/busy-copy", "x", "no-such-test", (char *)NULL);
+        _exit(99);
+    }
+    CHECK(test_wait_exit(pid) == 0);
+    CHECK_ERRNO(open("/proc/self/exe", O_WRONLY), ETXTBSY);
+    CHECK_ERRNO(open("/proc/self/exe", O_RDWR), ETXTBSY);
+    CHECK_ERRNO(open("/proc/self/exe", O_RDONLY | O_TRUNC), ETXTBSY);
+    CHECK_ERRNO(truncate("/proc/self/exe", 0), ETXTBSY);
+    CHECK(open("/tmp/busy-copy", O_RDWR) >= 0); // nobody runs it any more
+}
+
+TEST(a_memfd_can_be_executed_while_it_is_open) {
+    char *argv[] = {"memfd", NULL}, block[4096];
+    int fd = syscall(SYS_memfd_create, "program", 0), from;
+    test_make_program("/tmp/program", 0x20000, 0755);
+    from = open("/tmp/program", O_RDONLY);
+    ssize_t n = read(from, block, sizeof(block));
+    CHECK(n > 0 && write(fd, block, n) == n);
+    pid_t pid = fork();
+    if (!pid) {
+        syscall(SYS_execveat, fd, "", argv, NULL, AT_EMPTY_PATH);
+        _exit(errno);
+    }
+    CHECK(test_wait_exit(pid) == 42);
 }
