@@ -313,7 +313,7 @@ static int epoll_collect_locked(struct epoll *set, struct epoll_event __user *ou
         if (!events)
             continue;
         struct epoll_event e = {.events = events, .data = item->data};
-        err = copy_to_user(&out[count], &e, sizeof(e));
+        err = put_object(&out[count], e);
         if (err) {
             epoll_make_ready(set, item);
             break;

@@ -65,7 +65,7 @@ static long get_termios(struct tty *tty, unsigned long arg, size_t size) {
     spin_lock(&tty->lock);
     t = tty->termios;
     spin_unlock(&tty->lock);
-    return copy_to_user((void __user *)arg, &t, size);
+    return put_object_part((void __user *)arg, t, size);
 }
 
 enum when { SET_NOW, SET_DRAINED, SET_FLUSHED };
@@ -243,7 +243,7 @@ static long other_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg) {
     int value;
     switch (cmd) {
     case TIOCGWINSZ:
-        return copy_to_user((void __user *)arg, &tty->winsize, sizeof(tty->winsize));
+        return put_object((void __user *)arg, tty->winsize);
     case TIOCSWINSZ:
         return set_window(tty, arg);
     case TIOCOUTQ:

@@ -514,7 +514,8 @@ static int charge_silent(struct posix_timer *t) {
 
 // What the timer sends, and to whom. The thread is one of the process, as is_valid_event() saw. -EAGAIN.
 static int choose_signal(struct posix_timer *t) {
-    siginfo_t info = {0};
+    siginfo_t info;
+    signal_info_clear(&info);
     if (t->event.notify == SIGEV_NONE)
         return charge_silent(t);
     info.si_signo = t->event.sig;

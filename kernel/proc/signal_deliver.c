@@ -185,7 +185,8 @@ static void run_handler(struct trap_frame *f, const siginfo_t *info, const struc
     t->sig_restore = false;
     settle_call_with_handler(f, action);
     if (signal_push_frame(f, info, action, saved)) {
-        siginfo_t fault = {0};
+        siginfo_t fault;
+        signal_info_clear(&fault);
         fault.si_signo = SIGSEGV;
         fault.si_code = SI_KERNEL;
         if (sig == SIGSEGV) { // its own handler cannot run
@@ -270,9 +271,10 @@ static void log_fault(const struct trap_frame *f, int sig, int code, unsigned lo
 
 void signal_fault(struct trap_frame *frame, int sig, int code, unsigned long addr) {
     struct process *p = current->process;
-    siginfo_t info = {0};
+    siginfo_t info;
     if (!p)
         panic("signal %d code %d at 0x%lx in a kernel thread", sig, code, addr);
+    signal_info_clear(&info);
     info.si_signo = sig;
     info.si_code = code;
     info.si_addr = (void *)addr;

@@ -73,15 +73,15 @@ _Static_assert(offsetof(struct ucontext_head, mask) == offsetof(struct ucontext,
                "as the ucontext begins");
 
 static int write_frame(struct rt_sigframe __user *user, const struct trap_frame *f, const siginfo_t *info,
-                       const struct ucontext_head *head) {
+                       struct ucontext_head *head) {
     struct sigcontext __user *sc = &user->uc.uc_mcontext;
     int err = signal_info_to_user(&user->info, info);
     if (!err)
-        err = copy_to_user(&user->uc, head, sizeof(*head));
+        err = put_object(&user->uc, *head);
     if (!err)
         err = copy_to_user(&sc->sc_regs, f, USER_REGS);
     if (!err)
-        err = copy_to_user(&sc->sc_fpregs, &current->arch.fpu, FP_REGS);
+        err = put_object_part(&sc->sc_fpregs, current->arch.fpu, FP_REGS);
     return err ? err : clear_user(&sc->sc_fpregs.q.reserved, END_SIZE);
 }
 

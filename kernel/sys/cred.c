@@ -263,7 +263,7 @@ static int read_cap_header(void __user *user, struct __user_cap_header_struct *h
     if (*words)
         return h->pid < 0 ? -EINVAL : 0;
     h->version = _LINUX_CAPABILITY_VERSION_3;
-    err = copy_to_user(user, h, sizeof(*h));
+    err = put_object(user, *h);
     return err ? err : -EINVAL;
 }
 
@@ -288,7 +288,7 @@ long sys_capget(void __user *header, void __user *data) {
     struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
     for (unsigned int i = 0; i < words; i++)
         d[i] = (struct __user_cap_data_struct){sets[0] >> 32 * i, sets[1] >> 32 * i, sets[2] >> 32 * i};
-    return copy_to_user(data, d, words * sizeof(d[0]));
+    return put_object_part(data, d, words * sizeof(d[0]));
 }
 
 long sys_capset(void __user *header, const void __user *data) {
@@ -373,7 +373,7 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const void __user *new_limi
         sched_sample_now();
     if (pid)
         process_put(p);
-    return err || !old_limit ? err : copy_to_user(old_limit, &old, sizeof(old));
+    return err || !old_limit ? err : put_object(old_limit, old);
 }
 
 // struct rlimit has the layout of struct rlimit64 here.
@@ -390,7 +390,7 @@ long sys_getrusage(int who, void __user *usage) {
     if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
         return -EINVAL;
     process_usage(current->process, who, &r);
-    return copy_to_user(usage, &r, sizeof(r));
+    return put_object(usage, r);
 }
 
 // ---- priorities: getpriority(2). Values are 20 - nice, so that they are never negative.

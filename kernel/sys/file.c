@@ -153,7 +153,7 @@ static long lock(struct file *f, unsigned int cmd, void __user *user) {
     if (!err)
         err = file_fcntl_lock(f, cmd, &fl);
     if (!err && (cmd == F_GETLK || cmd == F_OFD_GETLK))
-        err = copy_to_user(user, &fl, sizeof(fl));
+        err = put_object(user, fl);
     return err;
 }
 

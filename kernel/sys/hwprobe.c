@@ -113,7 +113,7 @@ static bool matches(const struct riscv_hwprobe *asked, const struct riscv_hwprob
 }
 
 static int write_cpus(void __user *cpus, size_t size, uint64_t mask) {
-    int err = copy_to_user(cpus, &mask, MIN(size, sizeof(mask)));
+    int err = put_object_part(cpus, mask, MIN(size, sizeof(mask)));
     if (!err && size > sizeof(mask))
         err = clear_user((char __user *)cpus + sizeof(mask), size - sizeof(mask));
     return err;
@@ -131,7 +131,7 @@ static long which_cpus(struct riscv_hwprobe __user *pairs, size_t count, size_t 
         struct riscv_hwprobe have = probe(pair.key);
         if (have.key == KEY_UNKNOWN) {
             all = false;
-            err = copy_to_user(&pairs[i], &have, sizeof(have));
+            err = put_object(&pairs[i], have);
             if (err)
                 return err;
         }
@@ -160,7 +160,7 @@ long sys_riscv_hwprobe(void __user *user, size_t count, size_t size, void __user
         if (err)
             return err;
         struct riscv_hwprobe pair = probe(key);
-        err = copy_to_user(&pairs[i], &pair, sizeof(pair));
+        err = put_object(&pairs[i], pair);
         if (err)
             return err;
     }

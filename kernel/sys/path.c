@@ -308,7 +308,7 @@ static bool getdents_emit(struct dir_context *ctx, const char *name, size_t len,
     out.r = (struct directory_record){.ino = ino, .next = next, .length = n, .type = type};
     memcpy(out.r.name, name, len);
     memset(out.r.name + len, 0, n - offsetof(struct directory_record, name) - len);
-    if (copy_to_user(g->at, &out, n)) {
+    if (copy_to_user(g->at, out.bytes, n)) {
         g->error = -EFAULT;
         return false;
     }

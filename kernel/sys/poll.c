@@ -21,7 +21,7 @@ long sys_pipe2(int __user *fds, int flags) {
         return err;
     fd[0] = fd_reserve(0, flags & O_CLOEXEC);
     fd[1] = fd[0] < 0 ? fd[0] : fd_reserve(0, flags & O_CLOEXEC);
-    err = fd[1] < 0 ? fd[1] : copy_to_user(fds, fd, sizeof(fd));
+    err = fd[1] < 0 ? fd[1] : put_object(fds, fd);
     if (err) {
         for (int i = 0; i < 2; i++) {
             if (fd[i] >= 0)

@@ -122,7 +122,7 @@ long sys_wait4(pid_t pid, int __user *status, int options, void __user *rusage) 
         return err;
     if (w.pid && status && put_user(w.wait_status, status))
         return -EFAULT;
-    if (w.pid && rusage && copy_to_user(rusage, &w.usage, sizeof(w.usage)))
+    if (w.pid && rusage && put_object(rusage, w.usage))
         return -EFAULT;
     return w.pid;
 }
@@ -175,11 +175,12 @@ long sys_waitid(int type, pid_t id, void __user *info, int options, void __user 
         return err;
     if (!w.pid && nonblocking && !(options & WNOHANG))
         return -EAGAIN;
-    if (w.pid && rusage && copy_to_user(rusage, &w.usage, sizeof(w.usage)))
+    if (w.pid && rusage && put_object(rusage, w.usage))
         return -EFAULT;
     if (!info)
         return 0;
-    siginfo_t si = {0};
+    siginfo_t si;
+    signal_info_clear(&si);
     if (w.pid) {
         si.si_signo = SIGCHLD;
         si.si_code = w.code;
@@ -187,7 +188,7 @@ long sys_waitid(int type, pid_t id, void __user *info, int options, void __user 
         si.si_uid = w.uid;
         si.si_status = w.status;
     }
-    return copy_to_user(info, &si, sizeof(si));
+    return signal_info_to_user(info, &si);
 }
 
 // ---- numbers

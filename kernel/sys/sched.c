@@ -125,7 +125,7 @@ long sys_sched_getparam(pid_t tid, void __user *param) {
         return -ESRCH;
     struct sched_priority priority = {t->base_priority};
     thread_put(t);
-    return copy_to_user(param, &priority, sizeof(priority));
+    return put_object(param, priority);
 }
 
 // struct sched_attr may be shorter or longer than ours: what we do not know must be 0 (sched_setattr(2)).
@@ -201,7 +201,7 @@ long sys_sched_getattr(pid_t tid, void __user *user, unsigned int size, unsigned
         .sched_priority = t->base_priority,
     };
     thread_put(t);
-    return copy_to_user(user, &attr, attr.size);
+    return put_object_part(user, attr, attr.size);
 }
 
 static long priority_bound(int policy, int real_time) {

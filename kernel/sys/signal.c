@@ -15,7 +15,7 @@ long sys_rt_sigaction(int sig, const void __user *act, void __user *old, size_t 
     int err = act ? copy_from_user(&new_action, act, sizeof(new_action)) : 0;
     if (!err)
         err = signal_set_action(sig, act ? &new_action : NULL, &old_action);
-    return err || !old ? err : copy_to_user(old, &old_action, sizeof(old_action));
+    return err || !old ? err : put_object(old, old_action);
 }
 
 long sys_rt_sigprocmask(int how, const void __user *set, void __user *old, size_t size) {
@@ -39,7 +39,7 @@ long sys_rt_sigprocmask(int how, const void __user *set, void __user *old, size_
 
 long sys_rt_sigpending(void __user *set, size_t size) {
     sigset_bits pending = signal_pending_set() & current->sig_blocked;
-    return size > sizeof(pending) ? -EINVAL : copy_to_user(set, &pending, size);
+    return size > sizeof(pending) ? -EINVAL : put_object_part(set, pending, size);
 }
 
 long sys_rt_sigsuspend(const void __user *set, size_t size) {
@@ -113,7 +113,7 @@ long sys_sigaltstack(const void __user *stack, void __user *old) {
         if (err)
             return err;
     }
-    return old ? copy_to_user(old, &was, sizeof(was)) : 0;
+    return old ? put_object(old, was) : 0;
 }
 
 // ---- sending

@@ -93,7 +93,7 @@ static long stat_inode(struct inode *inode, void __user *user) {
     struct stat out;
     inode_getattr(inode, &st);
     fill_stat(&out, &st);
-    return copy_to_user(user, &out, sizeof(out));
+    return put_object(user, out);
 }
 
 long sys_newfstatat(int dfd, const char __user *path, void __user *st, int flags) {
@@ -153,7 +153,7 @@ long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask, v
                         .stx_attributes_mask = STATX_ATTR_MOUNT_ROOT,
                         .stx_attributes = p.dentry == p.mount->root ? STATX_ATTR_MOUNT_ROOT : 0};
     path_put(&p);
-    return copy_to_user(user, &out, sizeof(out));
+    return put_object(user, out);
 }
 
 // ---- file systems
@@ -180,7 +180,7 @@ static long statfs_path(const struct path *p, void __user *user) {
                          .f_namelen = NAME_MAX,
                          .f_frsize = s.bsize,
                          .f_flags = ST_VALID | flags};
-    return copy_to_user(user, &out, sizeof(out));
+    return put_object(user, out);
 }
 
 long sys_statfs(const char __user *path, void __user *st) {

@@ -37,7 +37,7 @@ long sys_uname(void __user *name) {
     memcpy(u.nodename, host_name, sizeof(host_name));
     memcpy(u.domainname, domain_name, sizeof(domain_name));
     mutex_unlock(&names_lock);
-    return copy_to_user(name, &u, sizeof(u));
+    return put_object(name, u);
 }
 
 void system_get_name(bool domain, char *buf) {
@@ -99,7 +99,7 @@ long sys_sysinfo(void __user *info) {
     };
     for (int i = 0; i < 3; i++)
         s.loads[i] = load[i] << (SI_LOAD_SHIFT - 11); // ours are in 1/2^11
-    return copy_to_user(info, &s, sizeof(s));
+    return put_object(info, s);
 }
 
 // ---- the log: syslog(2)

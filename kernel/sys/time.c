@@ -96,11 +96,11 @@ static int timeval_to_ktime(const struct __kernel_old_timeval *tv, ktime_t *t) {
 long sys_gettimeofday(void __user *tv, void __user *tz) {
     if (tv) {
         struct __kernel_old_timeval now = ktime_to_timeval(clock_realtime());
-        int err = copy_to_user(tv, &now, sizeof(now));
+        int err = put_object(tv, now);
         if (err)
             return err;
     }
-    return tz ? copy_to_user(tz, &system_timezone, sizeof(system_timezone)) : 0;
+    return tz ? put_object(tz, system_timezone) : 0;
 }
 
 long sys_settimeofday(const void __user *tv, const void __user *tz) {
@@ -140,7 +140,7 @@ long sys_times(void __user *buf) {
             .tms_cutime = to_user_hz(READ_ONCE(p->child_user)),
             .tms_cstime = to_user_hz(READ_ONCE(p->child_system)),
         };
-        int err = copy_to_user(buf, &tms, sizeof(tms));
+        int err = put_object(buf, tms);
         if (err)
             return err;
     }
@@ -266,7 +266,7 @@ static int put_itimer(void __user *user, const struct timer_value *v) {
     struct __kernel_old_itimerval it = {ktime_to_timeval(v->interval), ktime_to_timeval(v->value)};
     if (v->value > 0 && v->value < NSEC_PER_USEC)
         it.it_value.tv_usec = 1; // 0 would say that it is not armed
-    return copy_to_user(user, &it, sizeof(it));
+    return put_object(user, it);
 }
 
 static bool itimer_exists(int which) {
@@ -335,7 +335,7 @@ long sys_timer_create(int clock, const void __user *event, int __user *id) {
 
 static int put_timer_value(void __user *user, const struct timer_value *v) {
     struct __kernel_itimerspec its = {ktime_to_timespec(v->interval), ktime_to_timespec(v->value)};
-    return copy_to_user(user, &its, sizeof(its));
+    return put_object(user, its);
 }
 
 static int get_timer_value(const void __user *user, struct timer_value *v) {

@@ -35,5 +35,5 @@ static inline int __must_check timespec_read(const void __user *user, ktime_t *t
 }
 static inline int __must_check timespec_write(void __user *user, ktime_t t) {
     struct __kernel_timespec ts = ktime_to_timespec(t);
-    return copy_to_user(user, &ts, sizeof(ts));
+    return put_object(user, ts);
 }

@@ -2,9 +2,12 @@
 // Copies to and from user memory at both ends of the address space, with every length and alignment: the kernel's
 // own loops (kernel/arch/riscv/uaccess.S, built for user mode into this program), and system calls.
 #include "test.h"
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <ucontext.h>
 
@@ -224,4 +227,47 @@ TEST(nothing_reaches_beyond_the_end_of_the_address_space) {
         CHECK_ERRNO(syscall(SYS_getcwd, page + PAGE - have + 65, 64), EFAULT);
     CHECK_ERRNO(syscall(SYS_uname, page + PAGE - 100), EFAULT);
     CHECK_ERRNO(syscall(SYS_getrandom, page + PAGE - 8, 16, 0), EFAULT);
+}
+
+// ---- what is between the members of a structure: not the kernel's stack
+
+static int are_zero(const void *p, size_t from, size_t to) {
+    const char *b = p;
+    for (size_t i = from; i < to; i++)
+        if (b[i])
+            return 0;
+    return 1;
+}
+
+#define ARE_ZERO(object, from, to) are_zero(&(object), from, to)
+
+static void dirty_the_stack(void) {
+    char b[600];
+    memset(b, 'd', sizeof(b));
+    CHECK(getcwd(b, sizeof(b)) && write(-1, b, 1) == -1);
+}
+
+TEST(nothing_of_the_kernels_is_between_the_members_of_what_goes_out) {
+    stack_t s;
+    struct sysinfo i;
+    struct flock l;
+    struct epoll_event e = {.events = EPOLLIN, .data.u64 = ~0ull};
+    int set = epoll_create1(0), p[2];
+    CHECK(set >= 0 && !pipe(p) && write(p[1], "x", 1) == 1 && !epoll_ctl(set, EPOLL_CTL_ADD, p[0], &e));
+    for (int n = 0; n < 8; n++) {
+        memset(&s, FILLER, sizeof(s));
+        memset(&i, FILLER, sizeof(i));
+        memset(&e, FILLER, sizeof(e));
+        dirty_the_stack();
+        CHECK(!syscall(SYS_sigaltstack, NULL, &s) && ARE_ZERO(s, 12, 16));
+        dirty_the_stack();
+        CHECK(!syscall(SYS_sysinfo, &i) && ARE_ZERO(i, 84, 88) && ARE_ZERO(i, 108, 112));
+        dirty_the_stack();
+        CHECK(epoll_wait(set, &e, 1, 0) == 1 && ARE_ZERO(e, 4, 8));
+        int fd = memfd_create("locked", 0);
+        memset(&l, 0, sizeof(l));
+        memset((char *)&l + 4, FILLER, 4);
+        memset((char *)&l + 28, FILLER, 4);
+        CHECK(!fcntl(fd, F_GETLK, &l) && ARE_ZERO(l, 4, 8) && ARE_ZERO(l, 28, 32) && !close(fd));
+    }
 }
