@@ -9,6 +9,8 @@
 #include "fs/pty.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "sched/clock.h"
+#include "sched/thread.h"
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 #include <linux/major.h>
@@ -19,6 +21,35 @@
 
 static struct superblock *devpts_sb; // [I]
 static struct dentry *devpts_root;   // [I]
+
+// ---- options
+
+// What the options of the last mount or remount that named it say; there is one instance.
+struct devpts_options {
+    bool has_uid, has_gid;
+    uid_t uid;
+    gid_t gid;
+    mode_t mode, ptmx_mode;
+};
+static struct spinlock options_lock = SPINLOCK_INIT;
+static struct devpts_options chosen = {.mode = 0620, .ptmx_mode = 0666}; // [options_lock]
+
+static struct devpts_options get_options(void) {
+    spin_lock(&options_lock);
+    struct devpts_options o = chosen;
+    spin_unlock(&options_lock);
+    return o;
+}
+
+void devpts_new_owner(struct pty_owner *owner) {
+    struct devpts_options o = get_options();
+    *owner = (struct pty_owner){.mode = S_IFCHR | o.mode,
+                                .uid = o.has_uid ? o.uid : current->cred->fsuid,
+                                .gid = o.has_gid ? o.gid : current->cred->fsgid,
+                                .created = clock_realtime()};
+}
+
+// ---- nodes
 
 // inode->private_data of a pty's node.
 static struct tty *tty_of(const struct inode *inode) {
@@ -50,7 +81,9 @@ static struct inode *node_create(struct tty *tty, unsigned int index) {
     inode->ino = tty ? FIRST_INO + index : PTMX_INO;
     inode->rdev = tty ? tty_dev(tty) : MKDEV(TTYAUX_MAJOR, 2);
     inode->private_data = tty;
-    if (tty) {
+    if (!tty) {
+        inode->mode = S_IFCHR | get_options().ptmx_mode;
+    } else {
         struct pty_owner owner;
         pty_get_owner(tty, &owner);
         inode->mode = owner.mode;
@@ -117,8 +150,61 @@ int devpts_open(unsigned int index, int flags) {
 
 // ---- the file system type
 
+static int parse_option(const char *key, const char *value, void *arg) {
+    struct devpts_options *o = arg;
+    bool mode = !strcmp(key, "mode"), ptmx_mode = !strcmp(key, "ptmxmode");
+    uint64_t v;
+    if (!strcmp(key, "newinstance"))
+        return value ? -EINVAL
+                     : 0; // as Linux, which makes one for each mount: there it says nothing any more
+    int err =
+        fs_option_number(value, mode || ptmx_mode ? 8 : 10, mode || ptmx_mode ? 07777 : UINT32_MAX - 1, &v);
+    if (err)
+        return err;
+    if (mode) {
+        o->mode = v & 0777;
+    } else if (ptmx_mode) {
+        o->ptmx_mode = v & 0777;
+    } else if (!strcmp(key, "uid")) {
+        o->has_uid = true;
+        o->uid = v;
+    } else if (!strcmp(key, "gid")) {
+        o->has_gid = true;
+        o->gid = v;
+    } else {
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int devpts_remount(struct superblock *sb, const char *options) {
+    struct devpts_options o = get_options();
+    (void)sb;
+    int err = fs_options_for_each(options, parse_option, &o);
+    if (err)
+        return err;
+    spin_lock(&options_lock);
+    chosen = o;
+    spin_unlock(&options_lock);
+    return 0;
+}
+
+static int devpts_show_options(struct superblock *sb, char *buf, size_t n) {
+    struct devpts_options o = get_options();
+    int len = 0;
+    (void)sb;
+    if (o.has_uid)
+        len += lib_snprintf(buf, n, ",uid=%u", o.uid);
+    if (o.has_gid)
+        len += lib_snprintf(buf + len, n - len, ",gid=%u", o.gid);
+    return len + lib_snprintf(buf + len, n - len, ",mode=%03o,ptmxmode=%03o", o.mode, o.ptmx_mode);
+}
+
 static struct dentry *devpts_mount(const struct fs_type *type, const char *source, const char *options) {
-    (void)type, (void)source, (void)options;
+    (void)type, (void)source;
+    int err = devpts_remount(NULL, options);
+    if (err)
+        return ERR_PTR(err);
     dentry_get(devpts_root);
     return devpts_root;
 }
@@ -137,6 +223,8 @@ static struct fs_type devpts_type = {.name = "devpts",
                                      .nodev = true,
                                      .shared = true,
                                      .mount = devpts_mount,
+                                     .remount = devpts_remount,
+                                     .show_options = devpts_show_options,
                                      .statfs = devpts_statfs,
                                      .inode_free = devpts_inode_free};
 

@@ -24,7 +24,10 @@ static bool add_known(struct chrdev *c, void *arg) {
 }
 
 static struct dentry *devtmpfs_mount(const struct fs_type *type, const char *source, const char *options) {
-    (void)type, (void)source, (void)options;
+    (void)type, (void)source;
+    int err = tmpfs_check_options(options);
+    if (err)
+        return ERR_PTR(err);
     dentry_get(devtmpfs_root);
     return devtmpfs_root;
 }

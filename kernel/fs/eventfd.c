@@ -64,8 +64,7 @@ static ssize_t eventfd_write(struct file *f, struct uio *u, off_t *pos) {
         if (err)
             return err;
     }
-    if (value)
-        wait_wake(&e->wait, 1, POLLIN | POLLRDNORM);
+    wait_wake(&e->wait, 1, POLLIN | POLLRDNORM); // also of 0, as in Linux
     return sizeof(value);
 }
 

@@ -187,11 +187,12 @@ struct file *file_open_path(const struct path *path, int flags) {
         err = inode_begin_writing(inode);
         f->writes = !err;
     }
-    if (!err)
-        err = open_special(inode, f);
+    if (!err && (err = open_special(inode, f)))
+        f->ops = NULL;
+    if (!err && (flags & O_DIRECT) && !f->backing) // only content in pages is had directly
+        err = -EINVAL;
     if (!err)
         return f;
-    f->ops = NULL;
     file_put(f);
     return ERR_PTR(err);
 }

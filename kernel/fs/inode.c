@@ -48,6 +48,34 @@ void fs_type_for_each(bool (*fn)(const struct fs_type *type, void *arg), void *a
     }
 }
 
+// ---- options
+
+int fs_options_for_each(const char *options, int (*fn)(const char *key, const char *value, void *arg),
+                        void *arg) {
+    char *copy = options ? kstrndup(options, strlen(options)) : NULL;
+    int err = options && !copy ? -ENOMEM : 0;
+    for (char *at = copy, *next; at && !err; at = next) {
+        next = strchr(at, ',');
+        if (next)
+            *next++ = '\0';
+        char *value = strchr(at, '=');
+        if (value)
+            *value++ = '\0';
+        err = *at ? fn(at, value, arg) : 0;
+    }
+    kfree(copy);
+    return err;
+}
+
+int fs_option_number(const char *value, unsigned int base, uint64_t max, uint64_t *out) {
+    *out = 0;
+    if (!value || !*value)
+        return -EINVAL;
+    for (; *value >= '0' && *value < (char)('0' + base) && *out <= max; value++)
+        *out = *out * base + (*value - '0');
+    return *value || *out > max ? -EINVAL : 0;
+}
+
 // ---- superblocks
 
 struct superblock *superblock_create(const struct fs_type *type) {
@@ -181,6 +209,19 @@ void inode_touch(struct inode *inode, bool modified) {
     if (modified)
         inode->mtime = now;
     spin_unlock(&inode->spin);
+}
+
+int inode_add_link(struct inode *inode) {
+    spin_lock(&inode->spin);
+    int before = inode->nlink;
+    bool may = before || inode->linkable;
+    inode->nlink += may;
+    if (may) {
+        inode->linkable = false;
+        inode->ctime = clock_realtime();
+    }
+    spin_unlock(&inode->spin);
+    return may ? before : -ENOENT;
 }
 
 void inode_change_nlink(struct inode *inode, int n) {

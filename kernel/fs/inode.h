@@ -206,6 +206,12 @@ struct mount {
 };
 
 void fs_type_register(struct fs_type *type);
+// Goes through a mount's options, `key` or `key=value` with commas between, NULL for none: calls fn with each key and its
+// value (NULL: without one) until it returns an error. That, or 0, or -ENOMEM.
+int __must_check fs_options_for_each(const char *options,
+                                     int (*fn)(const char *key, const char *value, void *arg), void *arg);
+// A number of `base` in digits alone, up to `max`. 0 or -EINVAL.
+int __must_check fs_option_number(const char *value, unsigned int base, uint64_t max, uint64_t *out);
 const struct fs_type *fs_type_find(const char *name); // NULL if there is none
 void fs_type_for_each(bool (*fn)(const struct fs_type *type, void *arg), void *arg);
 
@@ -245,6 +251,8 @@ int inode_setattr(struct inode *inode, const struct iattr *attr);
 void inode_touch(struct inode *inode, bool modified);      // ctime, and mtime if modified, are now
 void inode_getattr(struct inode *inode, struct kstat *st); // by the op, or from the fields
 void inode_change_nlink(struct inode *inode, int n);
+// One name more, unless the last one has gone: -ENOENT. One of O_TMPFILE may get its first, once. How many there were.
+int __must_check inode_add_link(struct inode *inode);
 
 // A dentry for a name, not in the tree, without inode; it references parent (NULL: it is a root). NULL if no
 // memory.

@@ -306,6 +306,8 @@ static void drop_owner(struct inode *inode, enum lock_kind kind, const void *own
 
 int file_flock(struct file *f, unsigned int op) {
     unsigned int what = op & ~LOCK_NB;
+    if (op & LOCK_MAND)
+        return 0; // of old: known, and nothing is done
     if (what != LOCK_SH && what != LOCK_EX && what != LOCK_UN)
         return -EINVAL;
     if (!f->inode)

@@ -148,8 +148,8 @@ static unsigned int new_flags(unsigned long flags) {
 
 int mount_new(const struct path *at, const struct fs_type *type, const char *source, const char *options,
               unsigned long flags) {
-    if (!type->mount)
-        return -ENODEV;
+    if (!type->mount) // for the kernel's own use
+        return -EINVAL;
     struct dentry *root = type->mount(type, source, options);
     if (IS_ERR(root))
         return PTR_ERR(root);
@@ -157,7 +157,7 @@ int mount_new(const struct path *at, const struct fs_type *type, const char *sou
     if (!m)
         return -ENOMEM;
     if (!type->shared)
-        m->sb->flags = flags & MS_RDONLY;
+        m->sb->flags = flags & SUPERBLOCK_FLAGS;
     struct place p;
     int err = place_lock(&p, at);
     if (!err) {
@@ -315,6 +315,8 @@ int mount_bind(const struct path *at, const struct path *from, unsigned long fla
         return err;
     if (!from->mount->attached || from->mount->unbindable)
         err = -EINVAL;
+    else if (from->dentry->dead)
+        err = -ENOENT;
     else if (!same_kind(p.at.dentry, from->dentry))
         err = -ENOTDIR;
     else if (mount_count >= READ_ONCE(limits.mounts_max))
@@ -438,7 +440,7 @@ static int remount_locked(struct mount *m, const char *options, unsigned long fl
         return -EINVAL;
     if (flags & MS_BIND || sb->type->shared) // the mount alone, not what is mounted
         return set_flags(&m->flags, flags_for(m, flags), &m->writers);
-    int err = set_flags(&sb->flags, (before & ~MS_RDONLY) | (flags & MS_RDONLY), &sb->writers);
+    int err = set_flags(&sb->flags, flags & SUPERBLOCK_FLAGS, &sb->writers);
     if (!err && sb->type->remount && (err = sb->type->remount(sb, options)))
         WRITE_ONCE(sb->flags, before);
     if (!err)

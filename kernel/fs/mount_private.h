@@ -8,6 +8,9 @@
     (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME |               \
      MS_STRICTATIME | MS_NOSYMFOLLOW)
 
+// And those that what is mounted keeps. In memory, all that is written is where it is to be: that is said and no more.
+#define SUPERBLOCK_FLAGS (MS_RDONLY | MS_SYNCHRONOUS | MS_MANDLOCK | MS_DIRSYNC | MS_LAZYTIME)
+
 extern struct mutex mount_mutex;    // the topology: changed, and looked through at length, with it only
 extern struct spinlock mounts_lock; // [mounts]
 extern unsigned int mount_count;    // [t] in the list

@@ -493,6 +493,8 @@ static const struct file_ops pipe_ops = {
     .release = pipe_release,
 };
 
+static const struct inode_ops pipe_inode_ops = {.setattr = inode_setattr};
+
 static struct file *pipe_open_end(struct inode *inode, struct pipe *p, int flags) {
     struct file *f = file_alloc(NULL, flags);
     if (IS_ERR(f))
@@ -515,6 +517,7 @@ int pipe_create(struct file *ends[2], int flags) {
     struct inode *inode = inode_create(pipe_sb, S_IFIFO | 0600);
     if (!inode)
         return -ENOMEM;
+    inode->ops = &pipe_inode_ops;
     inode_init_owner(inode, NULL);
     struct pipe *p = pipe_alloc();
     int err = IS_ERR(p) ? PTR_ERR(p) : 0;

@@ -230,6 +230,22 @@ static const char *read_only(unsigned int flags) {
     return flags & MS_RDONLY ? "ro" : "rw";
 }
 
+// How it was mounted, ",sync".
+static void superblock_flags(const struct mount *m, char buf[64]) {
+    static const struct {
+        unsigned int flag;
+        const char *name;
+    } names[] = {{MS_SYNCHRONOUS, ",sync"},
+                 {MS_DIRSYNC, ",dirsync"},
+                 {MS_MANDLOCK, ",mand"},
+                 {MS_LAZYTIME, ",lazytime"}};
+    size_t len = 0;
+    buf[0] = '\0';
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (m->sb->flags & names[i].flag)
+            len += strlcpy(buf + len, names[i].name, 64 - len);
+}
+
 // What the file system says of itself, ",size=4k".
 static void instance_options(const struct mount *m, char buf[256]) {
     buf[0] = '\0';
@@ -240,22 +256,23 @@ static void instance_options(const struct mount *m, char buf[256]) {
 static bool mounts_line(struct mount *m, void *arg) {
     struct mounts_text *t = arg;
     const char *place = mount_place(t, m);
-    char flags[128], options[256];
+    char flags[128], super[64], options[256];
     if (!place)
         return true;
     mount_format_flags(m, flags, sizeof(flags));
+    superblock_flags(m, super);
     instance_options(m, options);
     seq_escape(t->s, m->source, "#");
     seq_puts(t->s, " ");
     seq_escape(t->s, place, "");
-    seq_printf(t->s, " %s %s%s%s 0 0\n", m->sb->type->name, read_only(m->flags | m->sb->flags), flags,
-               options);
+    seq_printf(t->s, " %s %s%s%s%s 0 0\n", m->sb->type->name, read_only(m->flags | m->sb->flags), super,
+               flags, options);
     return true;
 }
 
 static bool mountinfo_line(struct mount *m, void *arg) {
     struct mounts_text *t = arg;
-    char flags[128], options[256];
+    char flags[128], super[64], options[256];
     if (!mount_place(t, m))
         return true;
     const char *shows = path_name_in_fs(m->root, t->buf, PATH_MAX);
@@ -265,11 +282,12 @@ static bool mountinfo_line(struct mount *m, void *arg) {
     const char *at = mount_place(t, m);
     seq_escape(t->s, at ? at : "/", "");
     mount_format_flags(m, flags, sizeof(flags));
+    superblock_flags(m, super);
     instance_options(m, options);
     seq_printf(t->s, " %s%s%s - %s ", read_only(m->flags), flags, m->unbindable ? " unbindable" : "",
                m->sb->type->name);
     seq_escape(t->s, m->source, "#");
-    seq_printf(t->s, " %s%s\n", read_only(m->sb->flags), options);
+    seq_printf(t->s, " %s%s%s\n", read_only(m->sb->flags), super, options);
     return true;
 }
 

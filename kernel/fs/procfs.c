@@ -300,8 +300,25 @@ static const struct proc_entry root_links[] = {
 
 // ---- the file system type
 
+// Nothing is hidden here: only what asks for that is possible. `gid` says who would see it all the same.
+static int proc_option(const char *key, const char *value, void *arg) {
+    uint64_t gid;
+    (void)arg;
+    if (!strcmp(key, "hidepid"))
+        return value && (!strcmp(value, "0") || !strcmp(value, "off")) ? 0 : -EINVAL;
+    return strcmp(key, "gid") ? -EINVAL : fs_option_number(value, 10, UINT32_MAX - 1, &gid);
+}
+
+static int proc_remount(struct superblock *sb, const char *options) {
+    (void)sb;
+    return fs_options_for_each(options, proc_option, NULL);
+}
+
 static struct dentry *proc_mount(const struct fs_type *type, const char *source, const char *options) {
-    (void)type, (void)source, (void)options;
+    (void)type, (void)source;
+    int err = proc_remount(NULL, options);
+    if (err)
+        return ERR_PTR(err);
     struct inode *inode = proc_inode_create(proc_sb, S_IFDIR | 0555, &root->node, &root_ops, &root_fops);
     if (IS_ERR(inode))
         return ERR_PTR(PTR_ERR(inode));
@@ -323,6 +340,7 @@ static struct fs_type proc_type = {.name = "proc",
                                    .shared = true,
                                    .fixed_names = true,
                                    .mount = proc_mount,
+                                   .remount = proc_remount,
                                    .statfs = proc_statfs,
                                    .inode_free = proc_inode_free};
 

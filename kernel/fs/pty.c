@@ -283,10 +283,7 @@ static int master_open(struct chrdev *c, struct file *f) {
         return -ENOMEM;
     }
     p->locked = true;
-    p->owner = (struct pty_owner){.mode = S_IFCHR | 0620,
-                                  .uid = current->cred->fsuid,
-                                  .gid = current->cred->fsgid,
-                                  .created = clock_realtime()};
+    devpts_new_owner(&p->owner);
     wait_queue_init(&p->master_wait);
     if (!pty_register(p)) {
         pty_free(&p->slave);

@@ -20,6 +20,8 @@ int pty_next(unsigned int from);
 void pty_get_owner(struct tty *tty, struct pty_owner *out);
 void pty_set_owner(struct tty *tty, const struct pty_owner *owner);
 
+// devpts.c: the owner, group and mode that a new pty's node gets.
+void devpts_new_owner(struct pty_owner *owner);
 // devpts.c: the terminal as a new descriptor of the caller, opened with `flags`. The number or -errno.
 int devpts_open(unsigned int index, int flags);
 void devpts_init(void);

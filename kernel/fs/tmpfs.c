@@ -21,7 +21,7 @@
 #include <linux/mman.h>
 
 #define READ_BATCH    16 // pages
-#define MAX_FILE_SIZE ((uint64_t)INT64_MAX & ~(uint64_t)PAGE_MASK)
+#define MAX_FILE_SIZE ((uint64_t)INT64_MAX)
 #define SHORT_TARGET  128 // of a symlink: a longer one counts as a page, as in Linux
 
 static const struct inode_ops dir_ops, file_iops, link_ops, special_ops;
@@ -64,6 +64,7 @@ struct inode *tmpfs_inode(struct superblock *sb, mode_t mode) {
     inode->ops = &special_ops;
     if (S_ISREG(mode)) {
         inode->private_data = &((struct tmpfs_file *)inode)->data;
+        tmpfs_data(inode)->seals = F_SEAL_SEAL; // but for a memfd's
         inode->ops = &file_iops;
         inode->fops = &file_fops;
         vm_backing_init(&inode->backing, &tmpfs_backing_ops);
@@ -125,11 +126,12 @@ static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target
 }
 
 static int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *target) {
-    int err = target->nlink ? charge_inode(dir->sb) : 0;
+    int before = inode_add_link(target), err = before > 0 ? charge_inode(dir->sb) : MIN(before, 0);
+    if (err && before > 0)
+        inode_change_nlink(target, -1);
     if (err)
         return err;
     inode_get(target);
-    inode_change_nlink(target, 1);
     d->inode = target;
     return 0;
 }
@@ -282,7 +284,8 @@ static ssize_t file_write_op(struct file *f, struct uio *u, off_t *pos) {
     ssize_t done = 0, err;
     mutex_lock(&inode->lock);
     uint64_t at = f->flags & O_APPEND ? inode->size : (uint64_t)*pos;
-    err = at + u->resid > MAX_FILE_SIZE ? -EFBIG : check_seals(inode, at + u->resid);
+    err = at + u->resid > MAX_FILE_SIZE ? f->flags & O_APPEND ? -EFBIG : -EINVAL
+                                        : check_seals(inode, at + u->resid);
     if (!err && u->resid)
         inode_drop_set_ids(inode);
     while (!err && u->resid) {
@@ -345,6 +348,9 @@ static int set_size(struct inode *inode, uint64_t size) {
 
 // The inode's lock is held by whoever changes the size.
 static int file_setattr(struct inode *inode, const struct iattr *attr) {
+    if ((attr->valid & ATTR_MODE) && ((attr->mode ^ inode->mode) & 0111) &&
+        (tmpfs_data(inode)->seals & F_SEAL_EXEC))
+        return -EPERM;
     int err = attr->valid & ATTR_SIZE ? set_size(inode, attr->size) : 0;
     return err ? err : inode_setattr(inode, attr);
 }
@@ -453,9 +459,10 @@ int tmpfs_unpack(struct dentry *dir, const char *name, size_t len, const struct 
 
 // ---- files without a name
 
-static struct file *create_unnamed(const char *name, uint64_t size, int flags, unsigned int seals) {
+static struct file *create_unnamed(const char *name, mode_t mode, uint64_t size, int flags,
+                                   unsigned int seals) {
     struct superblock *sb = internal_mount->sb;
-    struct inode *inode = tmpfs_inode(sb, S_IFREG | 0777);
+    struct inode *inode = tmpfs_inode(sb, S_IFREG | mode);
     if (IS_ERR(inode))
         return ERR_PTR(PTR_ERR(inode));
     inode_init_owner(inode, NULL);
@@ -478,17 +485,19 @@ static struct file *create_unnamed(const char *name, uint64_t size, int flags, u
 }
 
 struct file *tmpfs_create_anon(const char *name, size_t size, int flags) {
-    return create_unnamed(name, size, flags, F_SEAL_SEAL);
+    return create_unnamed(name, 0777, size, flags, F_SEAL_SEAL);
 }
 
 struct file *tmpfs_create_memfd(const char *name, unsigned int flags) {
     char full[256];
     lib_snprintf(full, sizeof(full), "memfd:%s", name);
-    return create_unnamed(full, 0, O_LARGEFILE, flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL);
+    if (flags & MFD_NOEXEC_SEAL)
+        return create_unnamed(full, 0666, 0, O_LARGEFILE, F_SEAL_EXEC);
+    return create_unnamed(full, 0777, 0, O_LARGEFILE, flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL);
 }
 
 static bool has_seals(const struct file *f) {
-    return f->ops == &file_fops && f->inode->sb == internal_mount->sb;
+    return f->ops == &file_fops;
 }
 
 int tmpfs_get_seals(struct file *f) {
@@ -496,8 +505,8 @@ int tmpfs_get_seals(struct file *f) {
 }
 
 int tmpfs_add_seals(struct file *f, unsigned int seals) {
-    if (!has_seals(f) ||
-        (seals & ~(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))
+    if (!has_seals(f) || (seals & ~(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+                                    F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)))
         return -EINVAL;
     if ((f->flags & O_ACCMODE) == O_RDONLY)
         return -EPERM;
@@ -508,6 +517,8 @@ int tmpfs_add_seals(struct file *f, unsigned int seals) {
         err = -EPERM;
     else if (seals & ~t->seals & F_SEAL_WRITE)
         err = vm_backing_forbid_writers(&f->inode->backing);
+    if (!err && (seals & F_SEAL_EXEC) && (f->inode->mode & 0111)) // what can be run is not written
+        seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
     if (!err)
         t->seals |= seals;
     mutex_unlock(&f->inode->lock);

@@ -19,6 +19,11 @@ void tmpfs_limit_root(struct dentry *root, const char *options);
 // A file without a name, of `size` bytes: "/name (deleted)" in maps. ERR_PTR(-ENOMEM, -ENFILE).
 struct file *__must_check tmpfs_create_anon(const char *name, size_t size, int flags);
 // memfd_create(2): "/memfd:name (deleted)". flags: MFD_*, checked by the caller.
+#ifndef F_SEAL_EXEC // Linux 6.3
+#define F_SEAL_EXEC     0x0020
+#define MFD_NOEXEC_SEAL 0x0008u
+#define MFD_EXEC        0x0010u
+#endif
 struct file *__must_check tmpfs_create_memfd(const char *name, unsigned int flags);
 // A regular file's content becomes `size` bytes at `data` (direct map), in reserved RAM that only it uses
 // from now on: nothing is copied until a page is mapped or written. Whole pages go to the allocator when the
@@ -39,5 +44,7 @@ void tmpfs_inode_free(struct inode *inode);
 int tmpfs_statfs(struct superblock *sb, struct kstatfs *out);
 int tmpfs_show_options(struct superblock *sb, char *buf, size_t n);
 int tmpfs_remount(struct superblock *sb, const char *options);
+// 0 if mount(2) could use these options, without doing so; -EINVAL, -ENOMEM.
+int __must_check tmpfs_check_options(const char *options);
 void tmpfs_destroy(struct superblock *sb);
 void tmpfs_init(void);

@@ -164,6 +164,11 @@ static int parse_options(const char *options, struct tmpfs_options *o) {
     return err;
 }
 
+int tmpfs_check_options(const char *options) {
+    struct tmpfs_options o;
+    return parse_options(options, &o);
+}
+
 // ---- what programs see
 
 int tmpfs_statfs(struct superblock *sb, struct kstatfs *out) {

@@ -20,6 +20,7 @@
     (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | __O_SYNC |        \
      FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH |           \
      __O_TMPFILE)
+#define PATH_FLAGS   (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) // all that may stand beside O_PATH
 #define STATUS_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC) // those that F_SETFL changes
 
 // ---- open
@@ -56,13 +57,18 @@ static int read_how(const void __user *user, size_t size, struct open_how *how) 
 }
 
 static int check_how(const struct open_how *how) {
-    const uint64_t known =
-        RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+    const uint64_t known = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH |
+                           RESOLVE_IN_ROOT | RESOLVE_CACHED;
     bool makes = how->flags & (O_CREAT | __O_TMPFILE);
     if (how->flags & ~(uint64_t)OPEN_FLAGS || how->resolve & ~known)
         return -EINVAL;
+    if ((how->flags & O_PATH) && (how->flags & ~(uint64_t)PATH_FLAGS))
+        return -EINVAL;
     if ((how->resolve & RESOLVE_BENEATH) && (how->resolve & RESOLVE_IN_ROOT))
         return -EINVAL;
+    // Everything is cached here; but what changes something is never tried.
+    if ((how->resolve & RESOLVE_CACHED) && (makes || how->flags & O_TRUNC))
+        return -EAGAIN;
     return how->mode & ~07777ull || (!makes && how->mode) ? -EINVAL : 0;
 }
 
@@ -140,6 +146,8 @@ static long set_status_flags(struct file *f, unsigned int flags) {
     if (flags & O_NOATIME && !(f->flags & O_NOATIME) && f->inode && current->cred->fsuid != f->inode->uid &&
         !cred_capable(current->cred, CAP_FOWNER))
         return -EPERM;
+    if ((flags & O_DIRECT) && !f->backing && !file_is_pipe(f)) // a pipe's are packets
+        return -EINVAL;
     unsigned int old = READ_ONCE(f->flags), new;
     do {
         new = (old & ~STATUS_FLAGS) | (flags & STATUS_FLAGS);

@@ -292,11 +292,13 @@ long sys_sendfile(int out_fd, int in_fd, off_t __user *offset, size_t n) {
 }
 
 static int check_copy_range(const struct file *in, const struct file *out) {
-    if (!is_readable(in) || !is_writable(out) || out->flags & O_APPEND)
-        return -EBADF;
     if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
         return -EISDIR;
-    return S_ISREG(in->inode->mode) && S_ISREG(out->inode->mode) ? 0 : -EINVAL;
+    if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
+        return -EINVAL;
+    if (!is_readable(in) || !is_writable(out) || out->flags & O_APPEND)
+        return -EBADF;
+    return in->inode->sb == out->inode->sb ? 0 : -EXDEV;
 }
 
 // A range of bytes that a copy is about.

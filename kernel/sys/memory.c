@@ -419,7 +419,8 @@ long sys_munlockall(void) {
 
 long sys_memfd_create(const char __user *name, unsigned int flags) {
     char copy[250]; // Linux's limit: NAME_MAX less the "memfd:" in front
-    if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+    if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC) ||
+        (flags & (MFD_NOEXEC_SEAL | MFD_EXEC)) == (MFD_NOEXEC_SEAL | MFD_EXEC))
         return -EINVAL;
     ssize_t n = strncpy_from_user(copy, name, sizeof(copy));
     if (n < 0)

@@ -133,6 +133,8 @@ long sys_mknodat(int dfd, const char __user *path, mode_t mode, unsigned int dev
     dev_t rdev = S_ISCHR(mode) || S_ISBLK(mode) ? DEV_DECODE((dev_t)dev) : 0;
     if (!err)
         err = vfs_create(p.dir.dentry, p.last.name, p.last.len, mode, rdev, NULL);
+    if (err == -EPERM && S_ISREG(mode) && !p.dir.dentry->inode->ops->create)
+        err = -EACCES; // as open(2) says
     place_put(&p);
     return err;
 }

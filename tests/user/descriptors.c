@@ -19,6 +19,10 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
+#endif
+
 static char b[1 << 16];
 
 __attribute__((constructor)) static void own_directory(void) {
@@ -163,6 +167,19 @@ TEST(a_seal_for_the_future_leaves_the_mappings_there_are) {
     CHECK_ERRNO(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
 }
 
+TEST(a_file_sealed_against_running_stays_so) {
+    int fd = memfd_create("x", 8 /* MFD_NOEXEC_SEAL */), plain = make("plain", "x");
+    struct stat st;
+    CHECK(fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0666 && fcntl(fd, F_GET_SEALS) == 0x20);
+    CHECK_ERRNO(fchmod(fd, 0777), EPERM);
+    CHECK(fchmod(fd, 0600) == 0 && memfd_create("x", 0x10 /* MFD_EXEC */) >= 0);
+    CHECK_ERRNO(memfd_create("x", 0x18), EINVAL);
+    fd = sealable();
+    CHECK(fcntl(fd, F_ADD_SEALS, 0x20 /* F_SEAL_EXEC */) == 0 && fcntl(fd, F_GET_SEALS) == 0x3e);
+    CHECK(fcntl(plain, F_GET_SEALS) == F_SEAL_SEAL);
+    CHECK_ERRNO(fcntl(plain, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+}
+
 // ---- copies
 
 static ssize_t copy(int in, off_t from, int out, off_t to, size_t n) {
@@ -192,6 +209,11 @@ TEST(copies_at_the_end_of_all_numbers_are_refused) {
     CHECK_ERRNO(copy(in, 0, out, 5, -5ul), EOVERFLOW);
     CHECK(copy(in, INT64_MAX - 5, out, 0, 10) == 0 && copy(in, 0, out, 0, -1ul) == 10);
     CHECK_ERRNO(copy(in, 0, out, INT64_MAX, 10), EFBIG);
+    CHECK_ERRNO(pwrite(out, "x", 1, INT64_MAX), EINVAL);
+    CHECK(pwrite(out, "x", 1, INT64_MAX - 4095) == 1 && ftruncate(out, INT64_MAX) == 0 &&
+          ftruncate(out, 0) == 0);
+    CHECK_ERRNO(copy(open("/proc/version", O_RDONLY), 0, out, 0, 10), EXDEV);
+    CHECK_ERRNO(copy(in, 0, open(".", O_RDONLY), 0, 10), EISDIR);
     CHECK_ERRNO(copy(in, -1, out, 0, 1), EOVERFLOW);
     CHECK_ERRNO(copy(in, -5, out, 0, 1), EINVAL);
     CHECK_ERRNO(syscall(SYS_copy_file_range, in, NULL, out, NULL, 1, 1), EINVAL);
@@ -259,6 +281,17 @@ TEST(a_path_descriptor_names_a_place_and_no_more) {
     CHECK(again >= 0 && read(again, b, 10) == 4);
 }
 
+TEST(direct_access_is_for_content_in_pages) {
+    CHECK(mkfifo("fifo", 0600) == 0);
+    close(make("direct", "x"));
+    CHECK_ERRNO(open("fifo", O_RDWR | O_DIRECT), EINVAL);
+    CHECK_ERRNO(open("/dev/null", O_RDWR | O_DIRECT), EINVAL);
+    CHECK_ERRNO(open(".", O_RDONLY | O_DIRECT), EINVAL);
+    int fd = open("direct", O_RDWR | O_DIRECT), null = open("/dev/null", O_RDWR), fifo = open("fifo", O_RDWR);
+    CHECK(fd >= 0 && (fcntl(fd, F_GETFL) & O_DIRECT) && fcntl(fifo, F_SETFL, O_DIRECT) == 0);
+    CHECK_ERRNO(fcntl(null, F_SETFL, O_DIRECT), EINVAL);
+}
+
 // ---- openat2
 
 static int resolve(int dfd, const char *path, uint64_t flags, uint64_t how) {
@@ -299,6 +332,9 @@ TEST(openat2_stays_where_it_is_told_to) {
           !access("rs/new", F_OK));
     CHECK_ERRNO(resolve(d, "f", O_RDONLY, RESOLVE_IN_ROOT | RESOLVE_BENEATH), EINVAL);
     CHECK_ERRNO(resolve(d, "f", O_RDONLY, 0x40), EINVAL);
+    CHECK_ERRNO(resolve(d, "f", O_PATH | O_RDWR, 0), EINVAL);
+    CHECK(resolve(d, "f", O_RDONLY, RESOLVE_CACHED) >= 0);
+    CHECK_ERRNO(resolve(d, "f", O_RDWR | O_TRUNC, RESOLVE_CACHED), EAGAIN);
     snprintf(b, sizeof(b), "/proc/self/fd/%d", d);
     CHECK_ERRNO(resolve(AT_FDCWD, b, O_RDONLY, RESOLVE_NO_MAGICLINKS), ELOOP);
     CHECK_ERRNO(resolve(AT_FDCWD, b, O_RDONLY, RESOLVE_NO_XDEV), EXDEV);

@@ -2,6 +2,7 @@
 // Mounts: bound, moved, changed, taken away, pivoted; and what /proc says of them.
 #include "test.h"
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -287,6 +288,55 @@ TEST(links_are_not_followed_where_they_must_not_be) {
     CHECK(symlink("f", "y/l") == 0 && readlink("y/l", text, 9) == 1);
     CHECK_ERRNO(open("y/l", O_RDONLY), ELOOP);
     CHECK(mount(NULL, "y", NULL, MS_REMOUNT, NULL) == 0 && open("y/l", O_RDONLY) >= 0);
+}
+
+TEST(options_are_used_or_refused) {
+    char *f[32];
+    struct stat st;
+    dir("opt");
+    CHECK_ERRNO(mount("p", "opt", "proc", 0, "nosuch=1"), EINVAL);
+    CHECK_ERRNO(mount("p", "opt", "proc", 0, "hidepid=9"), EINVAL);
+    CHECK_ERRNO(mount("p", "opt", "devpts", 0, "nosuch=1"), EINVAL);
+    CHECK_ERRNO(mount("p", "opt", "devpts", 0, "mode=99"), EINVAL);
+    CHECK_ERRNO(mount("p", "opt", "devtmpfs", 0, "nosuch=1"), EINVAL);
+    CHECK_ERRNO(mount("p", "opt", "pipefs", 0, NULL), EINVAL);
+    CHECK(mount("p", "opt", "proc", 0, "hidepid=0") == 0 && umount("opt") == 0);
+    CHECK(mount("p", "opt", "devpts", 0, "gid=5,mode=620,ptmxmode=666") == 0);
+    CHECK(line_of("/proc/self/mounts", 1, place("opt"), f) && strstr(f[3], ",gid=5,mode=620,ptmxmode=666"));
+    int fd = open("opt/ptmx", O_RDWR), n = -1;
+    CHECK(fd >= 0 && ioctl(fd, TIOCGPTN, &n) == 0);
+    snprintf(text, sizeof(text), "opt/%d", n);
+    CHECK(stat(text, &st) == 0 && st.st_gid == 5 && (st.st_mode & 07777) == 0620 && close(fd) == 0);
+    CHECK(mount("p", "opt", "devtmpfs", 0, "mode=0755") == 0);
+    CHECK_ERRNO(mount("p", "opt", "devtmpfs", 0, NULL), EBUSY); // over itself
+    CHECK(umount("opt") == 0 && umount("opt") == 0);
+    CHECK(mount("t", "opt", "tmpfs", MS_SYNCHRONOUS | MS_NODEV, NULL) == 0);
+    CHECK(line_of("/proc/self/mounts", 1, place("opt"), f) && !strncmp(f[3], "rw,sync,nodev,relatime", 22));
+    fd = open("opt/gone", O_CREAT | O_RDWR, 0600);
+    CHECK(fd >= 0 && unlink("opt/gone") == 0);
+    snprintf(text, sizeof(text), "/proc/self/fd/%d", fd);
+    file("onto");
+    CHECK_ERRNO(bind_to(text, "onto", 0), ENOENT);
+    CHECK(close(fd) == 0 && umount("opt") == 0);
+}
+
+static long slab_kilobytes(void) {
+    long n = -1;
+    FILE *f = fopen("/proc/meminfo", "r");
+    while (f && fgets(text, 200, f))
+        sscanf(text, "Slab: %ld", &n);
+    fclose(f);
+    return n;
+}
+
+TEST(places_in_proc_leave_nothing_behind) {
+    long before = 0;
+    for (int i = 0; i < 3000; i++) {
+        if (i == 500)
+            before = slab_kilobytes();
+        CHECK(mount("t", "/proc/sys/kernel", "tmpfs", 0, NULL) == 0 && umount("/proc/sys/kernel") == 0);
+    }
+    CHECK(slab_kilobytes() < before + 200);
 }
 
 TEST(only_the_privileged_mount) {

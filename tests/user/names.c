@@ -116,3 +116,11 @@ TEST(names_cannot_be_made_in_proc) {
     CHECK_ERRNO(rename("/proc/version", "/proc/cpuinfo"), EPERM);
     CHECK_ERRNO(unlink("/proc/none"), ENOENT);
 }
+
+TEST(the_last_name_that_went_does_not_come_back) {
+    int fd = open(".", O_TMPFILE | O_RDWR, 0600);
+    CHECK(linkat(fd, "", AT_FDCWD, "first", AT_EMPTY_PATH) == 0 && unlink("first") == 0);
+    CHECK_ERRNO(linkat(fd, "", AT_FDCWD, "second", AT_EMPTY_PATH), ENOENT);
+    int never = open(".", O_TMPFILE | O_RDWR | O_EXCL, 0600);
+    CHECK_ERRNO(linkat(never, "", AT_FDCWD, "third", AT_EMPTY_PATH), ENOENT);
+}

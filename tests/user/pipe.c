@@ -217,7 +217,8 @@ static int open_again(int fd, int flags) {
 TEST(a_pipe_opened_again_does_not_wait_and_sees_its_end) {
     CHECK(pipe(p) == 0 && write(p[1], "ab", 2) == 2 && close(p[1]) == 0);
     int fd = open_again(p[0], O_RDONLY);
-    CHECK(fd >= 0 && close(p[0]) == 0);
+    CHECK_ERRNO(open_again(p[0], O_RDONLY | O_DIRECT), EINVAL);
+    CHECK(fd >= 0 && fchmod(fd, 0640) == 0 && close(p[0]) == 0);
     CHECK(poll_now(fd, POLLIN) == (POLLIN | POLLHUP));
     CHECK(read(fd, buffer, 10) == 2 && read(fd, buffer, 10) == 0 && poll_now(fd, POLLIN) == POLLHUP);
     int late = open_again(fd, O_RDONLY | O_NONBLOCK);
@@ -380,4 +381,13 @@ TEST(pipe_on_demand_is_writable_when_a_reader_has_found_it_empty) {
     struct pollfd f = {p[1], POLLOUT, 0};
     CHECK(poll(&f, 1, -1) == 1 && f.revents == POLLOUT && write(p[1], "x", 1) == 1);
     CHECK(test_wait_exit(pid) == 0);
+}
+
+TEST(every_write_to_an_eventfd_is_an_edge) {
+    struct epoll_event got[4];
+    uint64_t v = 1;
+    int fd = eventfd(0, EFD_NONBLOCK), ep = edge_set(fd, EPOLLIN);
+    CHECK(epoll_wait(ep, got, 4, 0) == 0 && write(fd, &v, 8) == 8 && epoll_wait(ep, got, 4, 0) == 1);
+    v = 0;
+    CHECK(epoll_wait(ep, got, 4, 0) == 0 && write(fd, &v, 8) == 8 && epoll_wait(ep, got, 4, 0) == 1);
 }
