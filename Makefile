@@ -69,7 +69,7 @@ test: setup-test ## set up, run every test, and close with "N passed, N failed"
 	@tools/test-summary $(B)/test $(TEST_SUITES)
 
 clean: ## remove what was built of this project, keep the outside parts
-	@test ! -d $(B) || find $(B) -mindepth 1 -maxdepth 1 ! -name deps ! -name sysroot ! -name 'trixie*' ! -name linux \
+	@test ! -d $(B) || find $(B) -mindepth 1 -maxdepth 1 ! -name deps ! -name sysroot ! -name 'trixie*' ! -name truth ! -name linux \
 		-exec rm -rf {} +
 
 distclean: ## remove all that was built (the download cache stays)

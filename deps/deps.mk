@@ -55,6 +55,15 @@ $(TRIXIE_STAMP): deps/trixie.sh deps/apt.sh
 
 trixie: $(TRIXIE_STAMP) ## fetch Debian 13's riscv64 bash and coreutils into build/trixie
 
+# Packages whose programs have many and diverse libraries, for the test that asks their loader (tests/truth).
+TRUTH_PACKAGES := bash coreutils findutils util-linux procps curl git openssh-client gnupg sqlite3 tmux rsync systemd iproute2 \
+	bind9-dnsutils imagemagick-7.q16 poppler-utils graphviz sox smbclient pulseaudio-utils gdb python3 perl
+
+$(B)/truth/debian.stamp: deps/trixie.sh deps/apt.sh
+	@mkdir -p $(@D)
+	@deps/trixie.sh $(B)/truth/debian $(TRUTH_PACKAGES)
+	@touch $@
+
 # Debian 13's own kernel, for the tests that compare ours with it. Exits with 75 if it cannot be had.
 $(B)/linux/vmlinux: deps/linux.sh deps/apt.sh
 	@deps/linux.sh $(B)/linux

@@ -36,6 +36,7 @@ test python3-pexpect - tests on the console
 test libcmocka-dev - unit tests
 test cpio - archives of GNU cpio, to test against
 test libarchive-tools - archives of bsdcpio, to test against
+test patchelf - programs whose libraries are moved, to ask their loaders
 test zstd - compressed archives, to test with
 test lz4 - compressed archives, to test with
 test clang - fuzzers and the static analyser

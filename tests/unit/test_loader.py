@@ -330,11 +330,20 @@ def test_symlinks_are_followed_before_dot_dot(plain):
     assert found == {"libv.so": "/short/../lib2/libv.so", "libw.so": "/short/../lib2/../lib3/libw.so"}
 
 
+def test_a_directory_that_is_left_by_dot_dot_goes_in(plain, out):
+    plain.elf("opt/y/libv.so")
+    (plain / "opt/x/deep").mkdir(parents=True)
+    plain.elf("bin/prog", ["libv.so"], GLIBC, runpath="/opt/x/deep/../../y")
+    drupe("pack", "-s", plain, plain / "bin/prog", "-o", out)
+    assert {"opt/x/deep", "opt/y/libv.so"} <= set(names(out))
+    drupe("check", "--init", "/bin/prog", out)
+
+
 def test_an_empty_element_is_where_the_program_is_started(plain):
     plain.elf("libv.so")
     plain.elf("bin/prog", ["libv.so"], GLIBC)
     missing(plain, "bin/prog", "libv.so")
-    assert listed(plain, "bin/prog", "-L", "/none:")[0]["libv.so"] == "/libv.so"
+    assert "\tlibv.so\n" in drupe("deps", "--list", "-L", "/none:", "-s", plain, plain / "bin/prog")[0].decode()
 
 
 # ---- what else a loader opens ----
@@ -360,7 +369,7 @@ def test_audit_modules_go_in_and_a_missing_one_is_noted(plain, out, flag):
 
 
 def test_ld_so_preload_goes_in_with_what_it_names(plain, out):
-    plain.file("etc/ld.so.preload", "# for all\n/opt/libpre.so:libq.so # and\nlibgone.so\n")
+    plain.file("etc/ld.so.preload", "# for all\n/opt/libpre.so:libq.so \nlibgone.so\n")
     plain.elf("opt/libpre.so", ["libdeep.so"])
     plain.elf("usr/lib/libdeep.so")
     plain.elf("usr/lib/libq.so")

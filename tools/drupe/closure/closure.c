@@ -134,7 +134,8 @@ static size_t try_place(struct view *v, struct closure *c, const char *name, con
     view_resolve(v, p->path, VIEW_ADD, &f);
     view_add(v, &f)->examined = true; // here and now, with the rpaths of those that need it
     size_t known = find_path(c, f.path);
-    return known != SIZE_MAX ? known : add_loaded(c, name, p->path, f.path, o, by);
+    return known != SIZE_MAX ? known
+                             : add_loaded(c, strchr(name, '/') ? p->path : name, p->path, f.path, o, by);
 }
 
 static void report_missing(struct view *v, const struct closure *c, size_t index, const char *name,

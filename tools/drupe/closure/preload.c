@@ -37,10 +37,15 @@ static bool add_list(struct view *v, struct closure *c, const char *list, const 
     return any;
 }
 
-static void drop_comments(char *text) {
-    for (char *at; (at = strchr(text, '#')); text = at)
-        while (*at && *at != '\n')
-            *at++ = ' ';
+// As glibc does it, who counts on from the first comment but looks from the start: of later ones something may
+// stay, which it then tries to load.
+static void drop_comments(char *text, size_t size) {
+    for (char *at; (at = memchr(text, '#', size));) {
+        size -= (size_t)(at - text);
+        do
+            *at = ' ';
+        while (--size && *++at != '\n');
+    }
 }
 
 // glibc's file: in the tree, or the system's from which the libraries come.
@@ -50,7 +55,7 @@ static void add_file(struct view *v, struct closure *c) {
     if (view_resolve(v, PRELOAD, 0, &f) || !S_ISREG(f.st.st_mode))
         return;
     char *text = found_read(&f, &size);
-    drop_comments(text);
+    drop_comments(text, size);
     bool any = add_list(v, c, text, " \t\n:", NEED_PRELOAD, PRELOAD);
     if (any && !f.entry) {
         view_resolve(v, PRELOAD, VIEW_ADD, &f);

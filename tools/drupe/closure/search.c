@@ -38,6 +38,11 @@ void places_free(struct places *p) {
     *p = (struct places){0};
 }
 
+// Relative paths count from where the program is started: the root, for an init and in `drupe run`.
+static char *absolute(const char *path) {
+    return *path == '/' ? xstrdup(path) : xasprintf("/%s", path);
+}
+
 // ---- where an object is
 
 // The directory of a path, as the loaders take it: glibc keeps the slash of the root, musl does not.
@@ -51,7 +56,9 @@ static char *directory_of(const char *path, bool musl) {
 // $ORIGIN of all[index]: of the program, where it really is; of a library, as its path was put together.
 static char *origin_of(const struct context *x) {
     const struct loaded *l = &x->c->all[x->index];
-    char *path = x->index ? xstrdup(l->found_as) : xasprintf("/%s", l->path);
+    char *path = !x->index       ? xasprintf("/%s", l->path)
+                 : is_musl(x->c) ? xstrdup(l->found_as)
+                                 : absolute(l->found_as);
     char *origin = directory_of(path, is_musl(x->c));
     free(path);
     return origin;
@@ -140,11 +147,6 @@ static char *expand_for(const struct context *x, const char *text, const char *o
 
 // ---- one element of a list, or a name with a slash
 
-// Relative paths count from where the program is started: the root, for an init and in `drupe run`.
-static char *absolute(const char *path) {
-    return *path == '/' ? xstrdup(path) : xasprintf("/%s", path);
-}
-
 // What an element is, expanded, with the name behind it (NULL: it is a path itself).
 static void add_element(const struct context *x, const char *element, const char *name, const char *lib) {
     bool has_origin = strstr(element, "ORIGIN") != NULL && strchr(element, '$');
@@ -160,12 +162,11 @@ static void add_element(const struct context *x, const char *element, const char
         size_t length = strlen(text);
         while (name && length > 1 && text[length - 1] == '/')
             text[--length] = '\0';
-        char *start = absolute(text);
-        struct place p = {.by_program = by_program, .told = xstrdup(start)};
-        p.path = name ? xasprintf("%s%s%s", start, strcmp(start, "/") == 0 ? "" : "/", name) : xstrdup(start);
+        const char *slash = *text && strcmp(text, "/") != 0 ? "/" : "";
+        struct place p = {.by_program = by_program, .told = absolute(text)};
+        p.path = name ? xasprintf("%s%s%s", text, slash, name) : xstrdup(text);
         p.host = host && name ? xasprintf("%s/%s", host, name) : host ? xstrdup(host) : NULL;
         add_place(x, p);
-        free(start);
     }
     free(origin);
     free(here);
@@ -196,10 +197,8 @@ static void add_list(const struct context *like, size_t index, const char *list,
 static void add_directories(const struct context *x, const struct strings *dirs) {
     for (size_t i = 0; i < dirs->count; i++) {
         struct place p = {.told = xstrdup(dirs->at[i])};
-        char *start = absolute(dirs->at[i]);
-        p.path = xasprintf("%s/%s", start, x->name);
+        p.path = xasprintf("%s/%s", dirs->at[i], x->name);
         add_place(x, p);
-        free(start);
     }
 }
 
@@ -281,7 +280,7 @@ void search_places(struct view *v, const struct closure *c, size_t index, const 
                    struct places *out) {
     struct context x = {.v = v, .c = c, .index = index, .name = name, .places = out};
     if (strchr(name, '/') && is_musl(c)) {
-        add_place(&x, (struct place){.path = absolute(name),
+        add_place(&x, (struct place){.path = xstrdup(name),
                                      .told = xstrdup(name),
                                      .host = *name == '/' || v->complete ? NULL : xstrdup(name)});
     } else if (strchr(name, '/')) {

@@ -11,7 +11,7 @@
 #include "closure/closure.h"
 
 struct place {
-    char *path; // of the file, as the loader puts it together: guest path, relative ones from /
+    char *path; // of the file, as the loader puts it together: guest path, a relative one counts from /
     char *told; // the directory, for messages; NULL: as the place before
     char *host; // where that is on this machine, if the object that named it was brought from here; else NULL
     bool by_program; // $ORIGIN of the program itself is in it, for which the loader asks /proc

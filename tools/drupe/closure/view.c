@@ -302,6 +302,8 @@ int view_resolve(struct view *v, const char *path, unsigned int flags, struct fo
         if (pathname_is_dot(part, part_length))
             continue;
         if (pathname_is_dot_dot(part, part_length)) {
+            if ((flags & VIEW_ADD) && *out->path && S_ISDIR(out->st.st_mode) && !out->entry)
+                view_add(v, out)->implied = true;
             out->path[pathname_parent_length(out->path)] = '\0';
             lookup(v, out->path, out);
             continue;

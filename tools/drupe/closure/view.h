@@ -38,10 +38,12 @@ struct found {
     struct stat st;              // and what it is: its type is set in both cases
 };
 
-#define VIEW_NO_FOLLOW (1u << 0) // a symlink at the end is the result
-#define VIEW_ADD       (1u << 1) // symlinks on the way go into the tree, with the directories they are in
-#define VIEW_MAY_LACK                                                                                        \
-    (1u << 2) // the end, and directories before it, need not exist: *out has st_mode 0 and the path
+// VIEW_NO_FOLLOW: a symlink at the end is the result. VIEW_ADD: symlinks on the way go into the tree, with the
+// directories they are in, and directories that the way leaves by `..`. VIEW_MAY_LACK: the end, and directories
+// before it, need not exist: *out has st_mode 0 and the path.
+#define VIEW_NO_FOLLOW (1u << 0)
+#define VIEW_ADD       (1u << 1)
+#define VIEW_MAY_LACK  (1u << 2)
 
 // Finds a guest path (normal or not; it starts at the root). 0, -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG.
 int view_resolve(struct view *v, const char *path, unsigned int flags, struct found *out);
