@@ -8,6 +8,19 @@ bench: $(B)/bench/kbench $(B)/drupe setup-test ## measure in instructions and pr
 	@$(MAKE) --no-print-directory KOUT=$(B)/bench/kernel INITRD= kernel
 	@$(PYTHON) bench/run.py $(B)
 
+# The same, and the figures are kept: what `make test` holds a change against.
+.PHONY: bench-keep
+bench-keep: $(B)/bench/kbench $(B)/drupe setup-test ## measure, and keep the figures in bench/drupe.tsv
+	@$(MAKE) --no-print-directory KOUT=$(B)/bench/kernel INITRD= kernel
+	@$(PYTHON) bench/run.py $(B) --keep
+
+TEST_SUITES += test-bench
+.PHONY: test-bench
+test-bench: $(B)/bench/kbench $(B)/drupe ## no row of `make bench` is more than 5 % worse than bench/drupe.tsv
+	@mkdir -p $(B)/test
+	@$(MAKE) --no-print-directory KOUT=$(B)/bench/kernel INITRD= kernel
+	@$(PYTHON) bench/run.py $(B) --hold $(B)/test/bench.result
+
 .PHONY: bench-run
 bench-run: all ## measure how long `drupe run ./hello` takes, beside Debian's Linux (fetched by `make linux`)
 	@$(PYTHON) bench/hello.py $(B)

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Measures Drupe in instructions and prints the table beside Linux's figures (bench/linux.tsv).
 
-usage: run.py BUILD-DIRECTORY
+usage: run.py BUILD-DIRECTORY [--keep | --hold RESULT]
+
+--keep writes the figures to bench/drupe.tsv, with the compiler they were measured with; --hold fails where one is more than 5 % worse than
+what stands there, and leaves "passed failed skipped" in RESULT (all skipped with another compiler, whose code takes other instructions).
 
 Boots under -icount: an archive with the benchmark alone, the same plus one 64 MiB set of large files (also compressed), the same plus
 10,000 and 100,000 small files, images so large that little memory is left, and the whole benchmark. The kernel prints the time at its entry, which is taken out.
@@ -104,16 +107,50 @@ def measure(build, work):
     return rows
 
 
+# ---- what was measured before
+
+KEPT = TOP / "bench/drupe.tsv"
+SLACK = 1.05
+SLACK_OF = {"mmap + munmap 64 KiB untouched": 1.25}  # one page table more or less, by where the area comes to lie
+
+
+def compiler():
+    return subprocess.run(["riscv64-linux-gnu-gcc", "-dumpversion"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def keep(rows):
+    text = f"# make bench-keep; what a change is held against. Measured with the code of gcc {compiler()}\n"
+    KEPT.write_text(text + "".join(f"{name}\t{figure:.0f}\n" for name, figure in rows.items()), encoding="utf-8")
+
+
+def is_worse(name, figure, kept):
+    slack = SLACK_OF.get(name, SLACK)
+    return figure * slack < kept if name.endswith("kB free") else figure > kept * slack
+
+
+def hold(rows, result):
+    """Compares with what was kept; returns the exit status."""
+    head, *lines = KEPT.read_text(encoding="utf-8").splitlines()
+    kept = {name: int(figure) for name, figure in (line.split("\t") for line in lines)}
+    if not head.endswith(f"gcc {compiler()}"):
+        reason = f"bench: the figures of {KEPT.name} are of {head[head.index('gcc'):]}, this is gcc {compiler()}"
+        print(reason)
+        result.write_text(f"0 0 {len(kept)}\n", encoding="ascii")
+        result.with_suffix(".skipped").write_text(reason + "\n", encoding="utf-8")
+        return 0
+    worse = [name for name, figure in kept.items() if name not in rows or is_worse(name, rows[name], figure)]
+    for name in worse:
+        now = f"{rows[name]:,.0f}" if name in rows else "not measured"
+        print(f"bench: {name}: {now}, was {kept[name]:,}; if that is meant: make bench-keep")
+    result.write_text(f"{len(kept) - len(worse)} {len(worse)} 0\n", encoding="ascii")
+    return 1 if worse else 0
+
+
 def number(text):
     return f"{int(text):,}" if text else ""
 
 
-def main():
-    build = pathlib.Path(sys.argv[1]).resolve()
-    lines = (TOP / "bench/linux.tsv").read_text(encoding="utf-8").splitlines()
-    table = [line.split("\t") for line in lines if line and not line.startswith("#")]
-    with tempfile.TemporaryDirectory(prefix="drupe-bench-") as work:
-        rows = measure(build, pathlib.Path(work))
+def print_table(table, rows):
     print(f"{'instructions':52}{'Drupe':>12}{'target':>12}{'small Linux':>13}{'Debian':>13}{'limit':>9}{'x small':>9}")
     for name, small, debian, limit, target in table:
         ours = rows.get(name)
@@ -124,6 +161,20 @@ def main():
         times = f"{int(small) / max(ours, 1):.1f}x" if small else ""
         print(f"{name:52}{ours:>12,.0f}{number(target):>11}{mark}{number(small):>13}{number(debian):>13}{number(limit):>9}{times:>9}")
     print("* above the target")
+
+
+def main():
+    build = pathlib.Path(sys.argv[1]).resolve()
+    lines = (TOP / "bench/linux.tsv").read_text(encoding="utf-8").splitlines()
+    table = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    with tempfile.TemporaryDirectory(prefix="drupe-bench-") as work:
+        measured = measure(build, pathlib.Path(work))
+    rows = {name: measured[name] for name, *_ in table if name in measured}
+    if "--keep" in sys.argv:
+        keep(rows)
+    if "--hold" in sys.argv:
+        return hold(rows, pathlib.Path(sys.argv[3]))
+    print_table(table, rows)
     return 0
 
 
