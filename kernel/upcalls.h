@@ -59,6 +59,10 @@ void hart_main(void) __attribute__((noreturn));
 
 // sched -> vm: at a switch, with the run queue locked: makes next's address space this hart's (vm/vmspace.h).
 void vmspace_activate(struct thread *next);
+// sched -> vm: between the two this hart waits without using user memory or giving itself up, and need not be told
+// of translations that go. vmspace_return() takes what vmspace_leave() gave.
+unsigned long vmspace_leave(void);
+void vmspace_return(unsigned long flushes);
 // sched -> proc: SIGKILL is pending for the current thread, or its process is exiting.
 bool signal_pending_fatal(void);
 

@@ -67,9 +67,8 @@ bool mutex_trylock(struct mutex *m) {
     return taken;
 }
 
-static bool spin_for(struct mutex *m) {
-    if (hart_count == 1)
-        return false;
+// Spins while the holder runs. True: taken.
+static bool spin(struct mutex *m) {
     for (int i = 0; i < SPIN_LIMIT; i++) {
         unsigned long value = load(m);
         struct thread *owner = holder(value);
@@ -83,6 +82,15 @@ static bool spin_for(struct mutex *m) {
         cpu_relax();
     }
     return false;
+}
+
+static bool spin_for(struct mutex *m) {
+    if (hart_count == 1)
+        return false;
+    unsigned long flushes = vmspace_leave();
+    bool taken = spin(m);
+    vmspace_return(flushes);
+    return taken;
 }
 
 // With m->lock held: takes the lock, or finds it handed over.

@@ -7,43 +7,36 @@
 // the table as it is now.
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/sbi.h"
+#include "arch/riscv/shootdown.h"
 #include "sched/thread.h"
 #include "vm/vm_private.h"
 
-#define FLUSH_ALL 16 // pages: from so many on, all translations are dropped
-
-static void flush_local(unsigned long start, unsigned long end) {
-    if ((end - start) >> PAGE_SHIFT >= FLUSH_ALL) {
-        local_sfence_all();
-        return;
-    }
-    for (; start < end; start += PAGE_SIZE)
-        local_sfence_page(start);
-}
-
 void vm_flush(struct vmspace *vm, unsigned long start, unsigned long end) {
+    lock_check_may_sleep("waits for other harts");
+    __atomic_fetch_add(&vm->flushes, 1, __ATOMIC_SEQ_CST); // see vmspace_return()
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     uint64_t active = __atomic_load_n(&vm->active_harts, __ATOMIC_RELAXED), self = 1ull << this_hart_id();
     if (active & self)
-        flush_local(start, end);
+        shootdown_local(start, end - start);
     if (active & ~self)
-        sbi_remote_sfence_vma(active & ~self, start, end == USER_END ? ~0ul : end - start);
+        shootdown_remote(active & ~self, start, end - start);
 }
 
 void vm_fetch_barrier(void) {
     uint64_t others = sched_online_mask() & ~(1ull << this_hart_id());
     fence_i();
     if (others)
-        sbi_remote_fence_i(others);
+        shootdown_remote_fetch(others);
 }
 
 void vm_barrier(struct vmspace *vm, bool all) {
+    __atomic_fetch_add(&vm->flushes, 1, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     uint64_t harts = all ? sched_online_mask() : __atomic_load_n(&vm->active_harts, __ATOMIC_RELAXED);
     harts &= ~(1ull << this_hart_id());
     fence_i();
     if (harts)
-        sbi_remote_fence_i(harts);
+        shootdown_remote_fetch(harts);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 

@@ -99,6 +99,28 @@ void vmspace_activate(struct thread *next) {
     load(next->vm);
 }
 
+// Whoever drops translations counts that before it looks who is active, and we become active before we look at the
+// count: one sees the other.
+unsigned long vmspace_leave(void) {
+    struct vmspace *vm = this_hart()->vmspace;
+    if (!vm)
+        return 0;
+    unsigned long flushes = __atomic_load_n(&vm->flushes, __ATOMIC_ACQUIRE);
+    __atomic_fetch_and(&vm->active_harts, ~(1ull << this_hart_id()), __ATOMIC_SEQ_CST);
+    return flushes;
+}
+
+void vmspace_return(unsigned long flushes) {
+    struct vmspace *vm = this_hart()->vmspace;
+    if (!vm)
+        return;
+    __atomic_fetch_or(&vm->active_harts, 1ull << this_hart_id(), __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&vm->flushes, __ATOMIC_SEQ_CST) != flushes) {
+        local_sfence_all();
+        fence_i();
+    }
+}
+
 void vmspace_switch(struct vmspace *vm) {
     unsigned long flags = irq_save();
     current->vm = vm;

@@ -90,6 +90,7 @@ struct vmspace {
     uint64_t id;               // [I] no other address space has had it
     bool dumpable;             // [a] others with the same identity may look into it: proc/access.h
     uint64_t active_harts;     // [a] harts whose satp may hold it (dense index)
+    unsigned long flushes;     // [a] how often translations were dropped
     unsigned long brk_start, brk, mmap_base; // [lock]
     unsigned long free_hint;                 // [lock] where the search for free room starts, 0: mmap_base
     unsigned long stack_start;               // [lock] where the stack ends at its top

@@ -334,3 +334,69 @@ TEST(the_ends_of_many_processes_do_not_wait_for_each_other) {
     clock_gettime(CLOCK_MONOTONIC, &b);
     CHECK(b.tv_sec - a.tv_sec < 3);
 }
+
+// ---- translations
+
+static char *shot;
+static int shot_published, shot_over;
+
+static void *look_for_old_pages(void *arg) {
+    long *bad = arg;
+    while (!__atomic_load_n(&shot_over, __ATOMIC_ACQUIRE)) {
+        int n = __atomic_load_n(&shot_published, __ATOMIC_ACQUIRE), seen = *(volatile int *)shot;
+        *bad += seen && seen < n; // 0: the next page is there, and not written yet
+    }
+    *bad += *(volatile int *)shot != shot_published;
+    return NULL;
+}
+
+TEST(no_hart_sees_a_page_that_was_replaced) {
+    enum { THREADS = 3, ROUNDS = 2000 };
+    pthread_t t[THREADS];
+    long bad[THREADS] = {0};
+    shot = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *others =
+        mmap(NULL, (ROUNDS + 1) * 4096l, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(shot != MAP_FAILED && others != MAP_FAILED);
+    *shot = 1;
+    for (int i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&t[i], NULL, look_for_old_pages, &bad[i]) == 0);
+    for (int i = 1; i <= ROUNDS; i++) {
+        CHECK(mmap(shot, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+              shot);
+        *(volatile int *)(others + i * 4096l) = 1; // takes the old page
+        *(volatile int *)shot = i;
+        __atomic_store_n(&shot_published, i, __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&shot_over, 1, __ATOMIC_RELEASE);
+    for (int i = 0; i < THREADS; i++)
+        CHECK(pthread_join(t[i], NULL) == 0 && !bad[i]);
+}
+
+static void *map_and_unmap(void *arg) {
+    long *failed = arg;
+    for (int i = 0; i < 250; i++) {
+        char *m = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (m == MAP_FAILED) {
+            ++*failed;
+            continue;
+        }
+        m[4096] = 1;
+        *failed += munmap(m, 65536) != 0;
+    }
+    return NULL;
+}
+
+TEST(mappings_of_many_threads_go_on) {
+    enum { THREADS = 8 };
+    pthread_t t[THREADS];
+    long failed[THREADS] = {0};
+    struct timespec a, b;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    for (int i = 0; i < THREADS; i++)
+        CHECK(pthread_create(&t[i], NULL, map_and_unmap, &failed[i]) == 0);
+    for (int i = 0; i < THREADS; i++)
+        CHECK(pthread_join(t[i], NULL) == 0 && !failed[i]);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    CHECK((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 < 2000);
+}

@@ -54,6 +54,7 @@ struct hart {
     void *vmspace;             // whose page table satp holds (struct vmspace *), NULL: kernel's
     unsigned int irq_depth;    // >0 inside an interrupt handler
     bool online;               // [a]
+    uint64_t asked_by;         // [a] harts that want translations dropped (shootdown.c)
     unsigned int kstack_epoch; // what it has caught up with (kstack_catch_up())
 };
 

@@ -78,16 +78,16 @@ static void call_masked(long ext, long fn, uint64_t mask, unsigned long c, unsig
     }
 }
 
+void sbi_send_ipis(uint64_t mask) {
+    call_masked(EXT_IPI, 0, mask, 0, 0);
+}
+
 void sbi_send_ipi(unsigned long id) {
-    call_masked(EXT_IPI, 0, 1ull << id, 0, 0);
+    sbi_send_ipis(1ull << id);
 }
 
 void sbi_remote_sfence_vma(uint64_t mask, unsigned long addr, unsigned long size) {
     call_masked(EXT_RFENCE, 1, mask, addr, size);
-}
-
-void sbi_remote_fence_i(uint64_t mask) {
-    call_masked(EXT_RFENCE, 0, mask, 0, 0);
 }
 
 void sbi_shutdown(bool failure) {

@@ -4,6 +4,7 @@
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/fault.h"
 #include "arch/riscv/layout.h"
+#include "arch/riscv/shootdown.h"
 #include "upcalls.h"
 #include <asm/signal.h>
 #include <asm/siginfo.h>
@@ -36,6 +37,7 @@ static void interrupt(unsigned long cause) {
     case IRQ_SOFTWARE:
         csr_clear(sip, 1ul << IRQ_SOFTWARE);
         panic_check_stop();
+        shootdown_answer();
         ipi_interrupt();
         break;
     case IRQ_TIMER:
