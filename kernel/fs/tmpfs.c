@@ -39,7 +39,7 @@ static struct mount *internal_mount; // [I] where files without a name are
 
 // An inode more: also a further link, whose name takes memory as an inode does. Files without a name have no limit here:
 // their descriptors and mappings have.
-static int charge_inode(struct superblock *sb) {
+static inline int charge_inode(struct superblock *sb) {
     uint64_t used = __atomic_add_fetch(&sb->used_inodes, 1, __ATOMIC_SEQ_CST),
              max = READ_ONCE(sb->max_inodes);
     if (likely(!max || (used <= max && !memory_is_short())))
@@ -52,7 +52,7 @@ static void uncharge_inode(struct superblock *sb) {
     __atomic_fetch_sub(&sb->used_inodes, 1, __ATOMIC_RELAXED);
 }
 
-struct inode *tmpfs_inode(struct superblock *sb, mode_t mode) {
+static inline struct inode *make_inode(struct superblock *sb, mode_t mode) {
     int err = charge_inode(sb);
     if (err)
         return ERR_PTR(err);
@@ -77,6 +77,10 @@ struct inode *tmpfs_inode(struct superblock *sb, mode_t mode) {
     return inode;
 }
 
+struct inode *tmpfs_inode(struct superblock *sb, mode_t mode) {
+    return make_inode(sb, mode);
+}
+
 void tmpfs_inode_free(struct inode *inode) {
     if (S_ISREG(inode->mode)) {
         tmpfs_cut(inode, 0);
@@ -91,7 +95,7 @@ void tmpfs_inode_free(struct inode *inode) {
 // ---- directories
 
 static int tmpfs_create(struct inode *dir, struct dentry *d, mode_t mode, dev_t rdev) {
-    struct inode *inode = tmpfs_inode(dir->sb, mode);
+    struct inode *inode = make_inode(dir->sb, mode);
     if (IS_ERR(inode))
         return PTR_ERR(inode);
     inode_init_owner(inode, dir);
@@ -434,7 +438,7 @@ int tmpfs_unpack(struct dentry *dir, const char *name, size_t len, const struct 
     struct dentry *d = dentry_alloc(dir, name, len);
     if (!d)
         return -ENOMEM;
-    struct inode *inode = tmpfs_inode(dir->inode->sb, attr->mode);
+    struct inode *inode = make_inode(dir->inode->sb, attr->mode);
     if (IS_ERR(inode)) {
         dentry_put(d);
         return PTR_ERR(inode);

@@ -94,13 +94,13 @@ static void run_end(struct run *r) {
 
 // Drops the tree's reference.
 static void run_add(struct run *r, struct page *p) {
-    r->adopted += !!(p->flags & PAGE_BORROWED);
-    if (__atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL) != 1)
-        return;
     if (unlikely(p->flags & PAGE_BORROWED)) {
-        page_free(p);
+        r->adopted++;
+        page_put(p);
         return;
     }
+    if (__atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL) != 1)
+        return;
     if (!r->count || p != r->first + r->count || page_to_phys(p) != page_to_phys(p - 1) + PAGE_SIZE) {
         run_end(r);
         r->first = p;

@@ -3,7 +3,7 @@
 // that, and lies in its upper half; the lower half is never mapped, so a stack that runs over faults, and the
 // trap entry can tell by one bit of sp.
 //
-// A freed stack stays mapped for the next thread. When FREE_MAX of them are free, BATCH are unmapped: all harts
+// A freed stack stays mapped for the next thread. When `free_max` of them are free, half are unmapped: all harts
 // drop their translations at one time, for that takes long where harts are virtual, and with no lock held; then
 // the pages are given back and the slots can be used again.
 //
@@ -21,13 +21,15 @@
 #define MIB2        (1ul << 21)
 #define BATCH       64
 #define FREE_MAX    (2 * BATCH)
+#define FREE_LEAST  8
 #define STACK_FLAGS (PTE_V | PTE_R | PTE_W | PTE_G | PTE_A | PTE_D)
 
 static struct spinlock lock;
-static void *cached[FREE_MAX];          // [lock] mapped and free
-static unsigned int cached_count;       // [lock]
-static uint64_t slots_used[SLOTS / 64]; // [lock] bit set: mapped, or about to be unmapped
-static unsigned int first_free_word;    // [lock] no free slot in lower words
+static void *cached[FREE_MAX];           // [lock] mapped and free
+static unsigned int cached_count;        // [lock]
+static unsigned int free_max = FREE_MAX; // [lock] how many are kept, by the memory there is
+static uint64_t slots_used[SLOTS / 64];  // [lock] bit set: mapped, or about to be unmapped
+static unsigned int first_free_word;     // [lock] no free slot in lower words
 
 unsigned int kstack_epoch;
 
@@ -135,14 +137,20 @@ void kstack_free(void *stack) {
     if (!stack)
         return;
     unsigned long flags = spin_lock_irqsave(&lock);
-    if (cached_count == FREE_MAX) {
-        for (; n < BATCH; n++)
+    if (cached_count >= free_max) {
+        for (; n < free_max / 2; n++)
             batch[n] = cached[--cached_count];
     }
     cached[cached_count++] = stack;
     spin_unlock_irqrestore(&lock, flags);
     if (n)
         release(batch, n);
+}
+
+void kstack_keep(unsigned long pages) {
+    unsigned long flags = spin_lock_irqsave(&lock);
+    free_max = MIN(MAX(pages / PAGES, (unsigned long)FREE_LEAST), (unsigned long)FREE_MAX);
+    spin_unlock_irqrestore(&lock, flags);
 }
 
 bool kstack_is_mapped(unsigned long addr) {

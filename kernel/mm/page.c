@@ -33,9 +33,10 @@ struct page_cache {
     struct page *pages[CACHE_SIZE];
 };
 
-#define SMALL_ORDER 3  // of blocks that are worth a program
-#define TIGHT_PART  8  // of the usable memory is left when it is tight
-#define LOW_PART    32 // is the reserve, within these bounds:
+#define SMALL_ORDER 3   // of blocks that are worth a program
+#define TIGHT_PART  8   // of the usable memory is left when it is tight
+#define LOW_PART    32  // is the reserve, within these bounds:
+#define KSTACK_PART 128 // may be kernel stacks that nobody uses
 #define LOW_MIN     96ul
 #define LOW_MAX     2048ul
 
@@ -472,6 +473,7 @@ void memory_set_levels(void) {
     uint64_t usable = memory_usable_pages();
     memory_level.tight = usable / TIGHT_PART;
     memory_level.low = MIN(MAX(usable / LOW_PART, LOW_MIN), LOW_MAX);
+    kstack_keep(usable / KSTACK_PART);
 }
 
 uint64_t memory_free_pages(void) {

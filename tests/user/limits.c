@@ -3,12 +3,15 @@
 // some hundred MiB; what takes memory away in earnest is tests/boot/test_memory.py's.
 #include "test.h"
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define PAGE 4096
 
@@ -178,4 +181,155 @@ TEST(oom_score_follows_what_a_process_has_and_its_adjustment) {
     CHECK(setuid(1000) == 0); // what the privileged set is as low as others may go
     CHECK(write(fd, "300", 3) == 3 && write(fd, "-500", 4) == 4);
     CHECK_ERRNO(write(fd, "-501", 4), EACCES);
+}
+
+// ---- users and processes
+
+static long number_of(const char *path) {
+    return strtol(slurp(path), NULL, 10);
+}
+
+// Children that wait, until there can be no more: how many, and why.
+static int fork_all(int *error) {
+    int n = 0;
+    pid_t pid;
+    while ((pid = fork()) > 0)
+        n++;
+    if (pid == 0)
+        for (;;)
+            pause();
+    *error = errno;
+    return n;
+}
+
+static int leave(void *arg) {
+    return arg != NULL;
+}
+
+TEST(a_user_has_as_many_processes_and_threads_as_the_limit_says) {
+    struct rlimit limit, ten = {10, 10};
+    int error;
+    CHECK(getrlimit(RLIMIT_NPROC, &limit) == 0 &&
+          (long)limit.rlim_cur == number_of("/proc/sys/kernel/threads-max") / 2);
+    CHECK(getrlimit(RLIMIT_SIGPENDING, &limit) == 0 &&
+          (long)limit.rlim_cur == number_of("/proc/sys/kernel/threads-max") / 2);
+    CHECK(setrlimit(RLIMIT_NPROC, &ten) == 0);
+    CHECK(test_wait_exit(test_fork(leave, NULL)) == 0); // root is not bound
+    CHECK(setuid(4321) == 0);
+    CHECK(fork_all(&error) == 9 && error == EAGAIN);
+}
+
+TEST(threads_max_binds_all) {
+    int error, n = 0;
+    long before = number_of("/proc/sys/kernel/threads-max"), now;
+    char text[32];
+    FILE *f = fopen("/proc/loadavg", "r");
+    CHECK(f && fscanf(f, "%*s %*s %*s %*d/%ld", &now) == 1 && fclose(f) == 0);
+    snprintf(text, sizeof(text), "%ld", now + 20);
+    int fd = open("/proc/sys/kernel/threads-max", O_RDWR);
+    CHECK(fd >= 0 && write(fd, text, strlen(text)) > 0);
+    n = fork_all(&error);
+    snprintf(text, sizeof(text), "%ld", before);
+    CHECK(pwrite(fd, text, strlen(text), 0) > 0);
+    CHECK(n >= 16 && n <= 60 && error == EAGAIN); // threads of tests before are still ending
+    CHECK_ERRNO(pwrite(fd, "19", 2, 0), EINVAL);
+}
+
+TEST(queued_signals_are_counted_for_all_processes_of_a_user) {
+    struct rlimit ten = {10, 10};
+    sigset_t all;
+    int n = 0;
+    sigfillset(&all);
+    CHECK(sigprocmask(SIG_BLOCK, &all, NULL) == 0 && setrlimit(RLIMIT_SIGPENDING, &ten) == 0 &&
+          setuid(4322) == 0);
+    pid_t child = fork();
+    if (child == 0)
+        for (;;)
+            pause();
+    while (n < 7 && sigqueue(child, SIGRTMIN, (union sigval){0}) == 0)
+        n++;
+    while (n < 20 && sigqueue(getpid(), SIGRTMIN + 1, (union sigval){0}) == 0)
+        n++;
+    CHECK(n == 10 && errno == EAGAIN && strstr(slurp("/proc/self/status"), "SigQ:\t10/10\n"));
+    timer_t t;
+    struct sigevent none = {.sigev_notify = SIGEV_NONE};
+    CHECK_ERRNO(timer_create(CLOCK_MONOTONIC, &none, &t), EAGAIN);
+    CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+    CHECK(strstr(slurp("/proc/self/status"), "SigQ:\t4/10\n")); // and SIGCHLD
+    CHECK(timer_create(CLOCK_MONOTONIC, &none, &t) == 0 &&
+          strstr(slurp("/proc/self/status"), "SigQ:\t5/10\n"));
+    CHECK(timer_delete(t) == 0 && strstr(slurp("/proc/self/status"), "SigQ:\t4/10\n"));
+}
+
+TEST(pipes_of_a_user_who_has_many_become_small) {
+    long soft = number_of("/proc/sys/fs/pipe-user-pages-soft");
+    CHECK(soft > 0 && soft <= 16384 && number_of("/proc/sys/fs/pipe-user-pages-hard") == 0);
+    struct rlimit many = {4096, 4096};
+    int p[2];
+    CHECK(setrlimit(RLIMIT_NOFILE, &many) == 0 && setuid(4323) == 0);
+    for (long left = soft; left >= 16; left -= 16)
+        CHECK(pipe(p) == 0 && fcntl(p[0], F_GETPIPE_SZ) == 16 * PAGE);
+    CHECK(pipe(p) == 0 && fcntl(p[0], F_GETPIPE_SZ) == 2 * PAGE);
+    CHECK_ERRNO(fcntl(p[0], F_SETPIPE_SZ, 16 * PAGE), EPERM);
+    CHECK(fcntl(p[0], F_SETPIPE_SZ, PAGE) == PAGE);
+}
+
+TEST(open_files_of_users_are_bounded) {
+    long max = number_of("/proc/sys/fs/file-max"), open_now, room;
+    int fd = open("/proc/sys/fs/file-max", O_RDWR), n = 0;
+    CHECK(sscanf(slurp("/proc/sys/fs/file-nr"), "%ld 0 %ld", &open_now, &room) == 2 && room == max);
+    char text[32];
+    snprintf(text, sizeof(text), "%ld", open_now + 100);
+    CHECK(fd >= 0 && pwrite(fd, text, strlen(text), 0) > 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(setuid(4324) == 0);
+        while (n < 1000 && dup(0) >= 0 && open("/dev/null", O_RDONLY) >= 0)
+            n++;
+        CHECK(n < 500 && errno == ENFILE);
+        _exit(0);
+    }
+    int status = test_wait_exit(pid);
+    int root = open("/dev/null", O_RDONLY); // root is not bound
+    snprintf(text, sizeof(text), "%ld", max);
+    CHECK(pwrite(fd, text, strlen(text), 0) > 0 && status == 0 && root >= 0);
+}
+
+TEST(watches_of_epoll_are_counted) {
+    long max = number_of("/proc/sys/fs/epoll/max_user_watches");
+    int fd = open("/proc/sys/fs/epoll/max_user_watches", O_RDWR), n = 0, last = -1;
+    struct epoll_event e = {.events = EPOLLIN};
+    char text[32];
+    CHECK(max > 1000 && fd >= 0 && pwrite(fd, "20", 2, 0) == 2);
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(setuid(4325) == 0);
+        int set = epoll_create1(0), p[2];
+        while (n < 50 && pipe(p) == 0 && epoll_ctl(set, EPOLL_CTL_ADD, last = p[0], &e) == 0)
+            n++;
+        CHECK(n == 20 && errno == ENOSPC);
+        CHECK(epoll_ctl(set, EPOLL_CTL_DEL, last - 2, NULL) == 0 &&
+              epoll_ctl(set, EPOLL_CTL_ADD, last, &e) == 0);
+        _exit(0);
+    }
+    int status = test_wait_exit(pid);
+    snprintf(text, sizeof(text), "%ld", max);
+    CHECK(pwrite(fd, text, strlen(text), 0) > 0 && status == 0);
+}
+
+TEST(what_could_never_be_had_is_refused) {
+    size_t huge = 1ul << 36;
+    int prot = PROT_READ | PROT_WRITE, fd = open("/proc/sys/vm/overcommit_memory", O_RDWR);
+    CHECK(number_of("/proc/sys/vm/overcommit_memory") == 0 && fd >= 0);
+    CHECK_ERRNO((long)mmap(NULL, huge, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
+    CHECK_ERRNO((long)mmap(NULL, huge, prot, MAP_SHARED | MAP_ANONYMOUS, -1, 0), ENOMEM);
+    char *p = mmap(NULL, huge, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(p != MAP_FAILED);
+    CHECK_ERRNO(mprotect(p, huge, prot), ENOMEM);
+    CHECK(mprotect(p, PAGE, prot) == 0);
+    CHECK_ERRNO((long)mremap(p, PAGE, huge, MREMAP_MAYMOVE), ENOMEM);
+    CHECK(mmap(NULL, huge, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED);
+    CHECK(write(fd, "1", 1) == 1 && mmap(NULL, huge, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+    CHECK(pwrite(fd, "0", 1, 0) == 1);
+    CHECK_ERRNO(pwrite(fd, "2", 1, 0), EINVAL);
 }
