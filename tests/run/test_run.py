@@ -323,6 +323,14 @@ def test_memory_and_harts(run):
     assert 900_000 < int(words[1]) <= 1 << 20 and words[3] == "3"
 
 
+def test_a_program_that_uses_memory_up_is_killed_and_the_remedy_told(run, compiled):
+    done = run("--mem", "48M", compiled("#include <stdlib.h>\n#include <string.h>\nint main(void) { for (char *p; (p = malloc(1 << 20));) "
+                                        "memset(p, 1, 1 << 20); return 1; }"))
+    assert done.status == 128 + signal.SIGKILL
+    assert re.search(r"Out of memory: Killed process \d+ \(program\) total-vm:\d+kB, anon-rss:\d+kB", done.err)
+    assert done.err.count("the machine ran out of memory") == 1 and "it has 48 MiB, --mem gives it more" in done.err
+
+
 def test_memory_for_a_large_image(run, tmp_path):
     with open(tmp_path / "large", "wb") as file:
         file.truncate(200 << 20)

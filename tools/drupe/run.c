@@ -537,6 +537,7 @@ int command_run(int argc, char **argv) {
     const char *image = make_image(&v, &r, &kernel, line);
     m.command = qemu_command(&r, image);
     m.timeout = r.timeout;
+    m.memory = r.memory;
     m.log = r.log;
     m.verbose = r.verbose;
     m.no_stdin = r.no_stdin;

@@ -26,6 +26,7 @@
 #define STAMP      "["  // how the kernel's lines begin; the firmware's do not
 #define LINE_MAX   512  // of what is looked at in one
 #define PANIC      "Kernel panic"
+#define RAN_OUT    "Out of memory: "
 #define GOODBYE    "reboot: " // in the kernel's last line before it powers the machine off or restarts it
 
 enum state { BOOTING, RUNNING, ENDED };
@@ -55,7 +56,7 @@ static struct {
     bool seen_text, kernel_spoke, line_shown, in_line;
     char line[LINE_MAX + 1]; // the current one
     size_t line_length;
-    bool panicked, said_goodbye;
+    bool panicked, said_goodbye, ran_out, told_of_memory;
 } s;
 
 static int64_t now_ms(void) {
@@ -106,6 +107,14 @@ static void look_at_line(uint8_t c) {
     s.line_length = 0;
     s.panicked |= *s.line == *STAMP && strstr(s.line, PANIC);
     s.said_goodbye |= *s.line == *STAMP && strstr(s.line, GOODBYE);
+    s.ran_out |= *s.line == *STAMP && strstr(s.line, RAN_OUT);
+}
+
+static void tell_of_memory(void) {
+    s.told_of_memory = true;
+    TELL("the machine ran out of memory, and what used most of it was killed; it has %llu MiB, --mem gives "
+         "it more",
+         (unsigned long long)s.machine->memory >> 20);
 }
 
 // A byte of firmware or kernel. What the firmware says is shown only where that is wanted.
@@ -125,6 +134,8 @@ static void take_text(uint8_t c) {
         fputc(c, s.boot_stream);
     if (c == '\n')
         fflush(s.log);
+    if (s.ran_out && !s.told_of_memory)
+        tell_of_memory();
 }
 
 // ---- to the guest

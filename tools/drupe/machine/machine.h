@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 // Exit statuses that are not the program's. The last three are those of other commands that start one.
 #define MACHINE_PANICKED       122
@@ -18,6 +19,7 @@ struct machine {
     void *start;      // what FRAME_START tells (tools/guest/frames.h), but for the terminals
     size_t start_size;
     unsigned int timeout; // seconds; 0: none
+    uint64_t memory;      // bytes
     const char *log;      // a file for what firmware and kernel say, or NULL: standard error
     bool no_stdin;        // ours is left alone, the program's is empty
     bool verbose;         // all of that, else from the kernel on
