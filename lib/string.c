@@ -84,8 +84,10 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n) {
 void *memmove(void *dst, const void *src, size_t n) {
     unsigned char *d = dst;
     const unsigned char *s = src;
-    if (d <= s || d >= s + n) {
-        if (s - d >= (ptrdiff_t)(WORDS_PER_GO * WORD) || d >= s + n)
+    uintptr_t after = (uintptr_t)d - (uintptr_t)s,
+              before = (uintptr_t)s - (uintptr_t)d; // d - s or s - d, or a lot
+    if (after >= n || !after) {
+        if (before >= WORDS_PER_GO * WORD)
             return memcpy(dst, src, n);
         while (n--)
             *d++ = *s++;
