@@ -480,3 +480,37 @@ def test_what_is_beside_a_program_for_musl_in_the_root_goes_where_it_is_found(ro
     drupe("pack", "-s", root, here / "prog", "-o", out)
     assert "usr/lib/libv.so" in names(out) and "libv.so" not in names(out)
     drupe("check", "--init", "/prog", out)
+
+
+def test_a_carriage_return_behind_an_argument_is_noted(root, out):
+    musl_root(root)
+    root.elf("bin/sh", ["libc.so"], MUSL).chmod(0o755)
+    _, error = drupe("pack", "-s", root, root.file("init", "#!/bin/sh -e\r\n", 0o755), "-o", out)
+    assert r"note: the script /init starts /bin/sh with the argument -e\x0d" in error and "end with CR and LF" in error
+
+
+def test_an_interpreter_that_is_not_executable_is_none(root, out):
+    root.file("bin/sh", "text", 0o644)
+    assert "needs /bin/sh" in drupe("pack", "-s", root, root.file("init", "#!/bin/sh\n", 0o755), "-o", out, status=1)[1]
+
+
+def test_two_libcs_are_not_mixed(plain, tmp_path, out):
+    other = musl_root(Root(tmp_path / "musl"))
+    other.elf("usr/lib/libz.so.1", ["libc.so"], soname="libz.so.1")
+    plain.elf("bin/prog", ["libz.so.1", "libc.so.6"], GLIBC)
+    _, error = drupe("pack", "-s", plain, "-s", other, plain / "bin/prog", "-o", out, status=1)
+    assert "/usr/lib/libz.so.1 is for musl, and /bin/prog, which needs it, is for glibc" in error
+
+
+@pytest.mark.skipif(not CROSS_ROOT.is_dir(), reason="no libraries of a cross compiler (libc6-riscv64-cross)")
+def test_the_cross_compilers_root_counts_for_a_library_by_itself(root):
+    assert b"libc.so.6 => /lib/libc.so.6" in drupe("deps", root.elf("libv.so", ["libc.so.6"]))[0]
+
+
+def test_symlinks_are_followed_before_dot_dot_in_what_is_named(plain, out):
+    plain.elf("real/tool", ["libc.so.6"], GLIBC)
+    (plain / "real/deep").mkdir()
+    plain.link("short", "real/deep")
+    drupe("pack", "-s", plain, f"{plain}/short/../tool", "-o", out)
+    assert {"real/tool", "short"} <= set(names(out)) and "tool" not in names(out)
+    drupe("pack", "-s", plain, plain / "real/deep", f"/short/../copy={plain}/real/tool", f"/short={plain}/short", "-o", out)

@@ -315,6 +315,7 @@ static char *make_root(struct view *v, const struct request *r, const char *prog
     if (!v->library_path)
         v->library_path = r->library_path;
     v->preload = variable_of(r, "LD_PRELOAD");
+    v->audit = variable_of(r, "LD_AUDIT");
     enum saying old = set_saying(r->verbose || r->dry_run ? SAY_ALL : SAY_COMPLAINTS);
     for (size_t i = 0; i < r->files.count; i++)
         add_file(v, r->files.at[i]);

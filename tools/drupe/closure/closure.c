@@ -299,6 +299,7 @@ static void collect(struct view *v, struct closure *c) {
         silent_add(v, c, k++);
     }
     silent_add_hints(v, c);
+    prove_one_libc(c);
     prove_versions(c);
     if (v->check_symbols)
         prove_symbols(v, c);
@@ -357,9 +358,10 @@ static void report_script(const struct view *v, const struct entry *script, cons
         advise_script(v, script, what);
 }
 
+// The interpreter of a script, or what env is to start; false: it is not there, or no program.
 static bool add_program(struct view *v, const char *path) {
     struct found f;
-    if (view_resolve(v, path, 0, &f) || !S_ISREG(f.st.st_mode))
+    if (view_resolve(v, path, 0, &f) || !S_ISREG(f.st.st_mode) || !(f.st.st_mode & 0111))
         return false;
     view_resolve(v, path, VIEW_ADD, &f);
     view_add(v, &f)->named = true;
@@ -387,11 +389,15 @@ static void add_env_program(struct view *v, const struct entry *script, const ch
 }
 
 static void add_script_interpreter(struct view *v, const struct entry *script, const struct object *o) {
-    const char *base = strrchr(o->interp, '/');
-    if (!add_program(v, o->interp))
+    const char *base = strrchr(o->interp, '/'), *argument = o->interp_argument;
+    if (!add_program(v, o->interp)) {
         report_script(v, script, o->interp);
-    else if (base && strcmp(base, "/env") == 0 && o->interp_argument)
-        add_env_program(v, script, o->interp_argument);
+    } else if (base && strcmp(base, "/env") == 0 && argument) {
+        add_env_program(v, script, argument);
+    } else if (argument && argument[strlen(argument) - 1] == '\r') {
+        note("the script /%s starts %s with the argument %s", script->path, o->interp, argument);
+        advise_script(v, script, argument);
+    }
 }
 
 static void examine(struct view *v, struct entry *e, struct object *o) {

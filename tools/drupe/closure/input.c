@@ -22,8 +22,12 @@ void input_sysroot(struct view *v, const char *dir) {
 static bool lacks_glibc(struct view *v, const struct object *o) {
     static const char glibc[] = "/lib/ld-linux-";
     struct found f;
-    return o->kind == OBJECT_ELF && o->interp && strncmp(o->interp, glibc, sizeof(glibc) - 1) == 0 &&
-           view_resolve(v, o->interp, 0, &f) != 0;
+    if (o->kind != OBJECT_ELF)
+        return false;
+    if (!o->interp) // a library by itself
+        return strings_have(&o->needed, "libc.so.6") && !loader_usual(v, LOADER_GLIBC)->object &&
+               !closure_is_in_tree(v, "libc.so.6");
+    return strncmp(o->interp, glibc, sizeof(glibc) - 1) == 0 && view_resolve(v, o->interp, 0, &f) != 0;
 }
 
 void input_cross_root(struct view *v) {
@@ -48,7 +52,7 @@ static bool place(struct view *v, const char *guest, bool directory, struct foun
     char normal[PATHNAME_MAX + 1];
     int err = pathname_normalise(guest, normal, sizeof(normal));
     if (!err)
-        err = view_resolve(v, normal, VIEW_ADD | VIEW_MAY_LACK | (directory ? 0 : VIEW_NO_FOLLOW), out);
+        err = view_resolve(v, guest, VIEW_ADD | VIEW_MAY_LACK | (directory ? 0 : VIEW_NO_FOLLOW), out);
     if (err)
         complain("the path %s in the archive: %s", guest, path_trouble(err));
     return !err;
@@ -169,7 +173,9 @@ char *input_host(struct view *v, const char *argument) {
     if (sysroot >= 0 && *inside) {
         if (!find_in_sysroot(v, sysroot, inside, host, 0, &f))
             return guest;
-        host = f.entry ? f.entry->host : f.host;
+        host = !f.entry        ? f.host
+               : f.entry->host ? f.entry->host
+                               : xasprintf("%s/%s", v->sysroots.at[sysroot], f.path); // a directory
     }
     if (stat(host, &st) < 0)
         fail("%s: %s", host, strerror(errno));

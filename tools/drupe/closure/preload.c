@@ -69,6 +69,8 @@ void preload_add(struct view *v, struct closure *c) {
     bool glibc = c->loader->kind == LOADER_GLIBC;
     for (size_t i = 0; glibc && i < o->audits.count; i++)
         add_list(v, c, o->audits.at[i], ":", NEED_AUDIT, "DT_AUDIT");
+    if (glibc && v->audit)
+        add_list(v, c, v->audit, ":", NEED_AUDIT, "LD_AUDIT");
     if (v->preload)
         add_list(v, c, v->preload, glibc ? " :" : " :\t\n", NEED_PRELOAD, "LD_PRELOAD");
     if (glibc)

@@ -3,6 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+// ---- libcs ----
+
+void prove_one_libc(const struct closure *c) {
+    for (size_t i = 1; i < c->count && c->loader->kind == LOADER_GLIBC; i++) {
+        const struct loaded *l = &c->all[i];
+        if (!strings_have(&l->object->needed, "libc.so") || !is_new(xasprintf("%s two libcs", l->path)))
+            continue;
+        complain("/%s is for musl, and /%s, which needs it, is for glibc", l->path, c->all[l->by].path);
+        complain_more("found as   %s", l->object->host);
+        complain_more("give a sysroot that has it for glibc, before the one that this is of (--sysroot DIR)");
+    }
+}
+
 // ---- versions ----
 
 static char *join(const struct strings *s) {

@@ -4,6 +4,9 @@
 #pragma once
 #include "closure/closure.h"
 
+// A program for glibc is loaded with no library that needs musl: that would be two libcs in one process.
+void prove_one_libc(const struct closure *c);
+
 // Every symbol version that an object needs is defined by the object it needs it of, as glibc's loader checks
 // before it starts a program. musl's does not check: there a mismatch is but a note.
 void prove_versions(const struct closure *c);

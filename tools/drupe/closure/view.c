@@ -459,6 +459,9 @@ static int rest_of_path(const char *host, const char *rest, char *out, size_t si
     int err = pathname_normalise(rest, out, size);
     if (err)
         fail("%s: %s", host, err == -EXDEV ? "leaves the sysroot" : strerror(-err));
+    // Symlinks are followed before `..`, by whoever resolves it.
+    if (strstr(rest, "..") && strlen(rest) < size)
+        strcpy(out, rest + strspn(rest, "/"));
     return 0;
 }
 

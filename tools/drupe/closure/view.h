@@ -19,14 +19,15 @@ struct view {
     // where the first has such a link, as one with /lib beside one with /lib -> usr/lib.
     struct strings links, directories;
     size_t cross; // 1 + the index of the sysroot that is the cross compiler's, taken because none was named
-    bool hide_cross;                    // it is not looked at
-    const char *library_path, *preload; // LD_LIBRARY_PATH and LD_PRELOAD of the programs, or NULL
-    enum command command;               // whose options a message names
-    struct view *base;                  // what is there if nothing else is: a view of its own, or NULL
-    bool complete;                      // there is no place but the tree
-    bool keep_owner;                    // host's owners, else 0:0
-    bool check_symbols;                 // of closures: every symbol that is needed is defined
-    uint32_t uid, gid;                  // for what has no owner of its own
+    bool hide_cross; // it is not looked at
+    const char *library_path, *preload,
+        *audit;           // LD_LIBRARY_PATH, LD_PRELOAD, LD_AUDIT of the programs, or NULL
+    enum command command; // whose options a message names
+    struct view *base;    // what is there if nothing else is: a view of its own, or NULL
+    bool complete;        // there is no place but the tree
+    bool keep_owner;      // host's owners, else 0:0
+    bool check_symbols;   // of closures: every symbol that is needed is defined
+    uint32_t uid, gid;    // for what has no owner of its own
 };
 
 // A thing in the view.
