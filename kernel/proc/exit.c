@@ -182,6 +182,11 @@ static struct cred *leave_process(struct thread *t) {
     list_del(&t->process_link);
     p->thread_count--;
     process_counts.threads--;
+    if (!p->thread_count) { // a zombie counts until it is reaped
+        user_charge(p->user, USER_THREADS, 1);
+        process_counts.zombies++;
+    }
+    user_uncharge(cred->user, USER_THREADS, 1);
     if (p->leader == t)
         p->leader = NULL;
     struct thread *exec_thread = p->exec_thread;
@@ -229,7 +234,6 @@ void process_exit_thread(int status) {
     }
     struct cred *cred = leave_process(t);
     oom_process_left(p);
-    user_uncharge(cred->user, USER_THREADS, 1);
     irq_disable(); // interrupts look at these
     t->process = NULL;
     t->cred = NULL;

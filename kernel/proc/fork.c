@@ -64,9 +64,12 @@ static int check_request(const struct clone_request *r) {
     return 0;
 }
 
-// Of all threads. A few are left to pid 1, which is to start what ends all the others.
-static unsigned long threads_limit(void) {
-    return READ_ONCE(limits.threads_max) + (current->process == init_process ? THREADS_OF_INIT : 0);
+// Are there as many threads as there may be, zombies with them? A few more are left to pid 1, which is to start what ends
+// all the others.
+static bool too_many_threads(void) {
+    unsigned long limit =
+        READ_ONCE(limits.threads_max) + (current->process == init_process ? THREADS_OF_INIT : 0);
+    return process_counts.threads + process_counts.zombies >= limit;
 }
 
 // One thread more of the user. RLIMIT_NPROC does not bind root, nor those who may set limits. commit() makes sure of the
@@ -76,7 +79,7 @@ static int charge_thread(struct birth *b) {
     struct user *user = current->real_cred->user;
     bool over =
         (uint64_t)user_charge(user, USER_THREADS, 1) > limit && user != &root_user && !user_is_privileged();
-    if (over || process_counts.threads >= threads_limit()) {
+    if (over || too_many_threads()) {
         user_uncharge(user, USER_THREADS, 1);
         return -EAGAIN;
     }
@@ -289,7 +292,7 @@ static int commit(struct birth *b) {
     spin_lock(&creator->sig_lock);
     signal_recalculate_locked(current);
     bool interrupted = signal_pending() || creator->group_exit || creator->exec_thread;
-    bool full = process_counts.threads >= threads_limit();
+    bool full = too_many_threads();
     if (!interrupted && !full) {
         b->id->thread = b->thread;
         if (b->process)

@@ -249,6 +249,8 @@ static void add_child_accounts(struct process *parent, const struct process *p) 
 
 void process_reap_locked(struct process *p, bool waited) {
     p->zombie = false;
+    process_counts.zombies--;
+    user_uncharge(p->user, USER_THREADS, 1);
     if (waited)
         add_child_accounts(p->parent, p);
     list_del(&p->sibling);

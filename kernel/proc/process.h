@@ -101,6 +101,7 @@ extern struct process *init_process; // pid 1
 struct process_counts {
     unsigned long forks;  // threads and processes made since boot
     unsigned int threads; // alive
+    unsigned int zombies; // processes without threads, not reaped
 };
 extern struct process_counts process_counts; // [process_lock]
 

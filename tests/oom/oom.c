@@ -76,8 +76,12 @@ static void many_children_touch(void) {
 }
 
 static void by_brk(void) {
-    while (sbrk(MIB) != (void *)-1)
-        memset((char *)sbrk(0) - MIB, 1, MIB);
+    for (long at = syscall(SYS_brk, 0), next;; at = next) {
+        next = at + (long)MIB;
+        if (syscall(SYS_brk, next) != next)
+            break;
+        memset((char *)at, 1, MIB);
+    }
 }
 
 static void by_populate(void) {
@@ -383,6 +387,12 @@ static void forks(void) {
     in_forks(nothing);
 }
 
+static void zombies(void) {
+    for (pid_t pid; (pid = fork()) >= 0;)
+        if (pid == 0)
+            _exit(0);
+}
+
 static void bomb(void) {
     int64_t end = now_ms() + 500;
     while (now_ms() < end)
@@ -479,6 +489,7 @@ static const struct way {
     {"signals", signals_of_many, false},
     {"threads", threads, true},
     {"forks", forks, true},
+    {"zombies", zombies, true},
     {"a fork bomb", bomb, false},
     {"large arguments", large_arguments, false},
     {"mounts", mounts, true},
