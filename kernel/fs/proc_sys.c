@@ -216,6 +216,7 @@ static const struct proc_entry entries[] = {
     NUMBER("fs/pipe-user-pages-hard", &limits.pipe_user_hard, 0, INT64_MAX),
     NUMBER("fs/mount-max", &limits.mounts_max, 1, INT32_MAX),
     NUMBER("fs/epoll/max_user_watches", &limits.watches_max, 0, INT64_MAX),
+    TEXT("fs/suid_dumpable", "0"),
     TEXT("fs/nr_open", "1048576"),
     {.path = "sys/fs/pipe-max-size", .mode = 0644, .show = show_pipe_max_size, .store = store_pipe_max_size},
 };

@@ -45,6 +45,13 @@ static void child_main(void *arg) {
 
 // ---- checks
 
+// Who might not ask anyway is told that.
+int process_check_namespaces(uint64_t flags) {
+    if (!(flags & NAMESPACES))
+        return 0;
+    return flags & CLONE_NEWUSER || cred_capable(current->cred, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+}
+
 static int check_request(const struct clone_request *r) {
     uint64_t f = r->flags;
     if (f & CLONE_INTO_CGROUP)
@@ -59,9 +66,7 @@ static int check_request(const struct clone_request *r) {
         return -EINVAL;
     if (r->exit_signal < 0 || r->exit_signal > SIGNAL_COUNT)
         return -EINVAL;
-    if (f & NAMESPACES) // none are offered; who might not ask is told that
-        return f & CLONE_NEWUSER || cred_capable(current->cred, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-    return 0;
+    return process_check_namespaces(f);
 }
 
 // Are there as many threads as there may be, zombies with them? A few more are left to pid 1, which is to start what ends

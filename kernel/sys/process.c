@@ -82,6 +82,55 @@ long sys_clone3(const void __user *user, size_t size) {
     return process_clone(&r);
 }
 
+// ---- unshare: what threads share, a thread may have for itself again
+
+#define UNSHARE_FLAGS                                                                                        \
+    (CLONE_THREAD | CLONE_FS | CLONE_NEWNS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM |        \
+     CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWCGROUP |           \
+     CLONE_NEWTIME)
+
+// Threads cannot leave their process, nor what all of it shares.
+static int check_unshare(unsigned long flags) {
+    struct process *p = current->process;
+    if (flags & ~UNSHARE_FLAGS)
+        return -EINVAL;
+    if (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM) && READ_ONCE(p->thread_count) > 1)
+        return -EINVAL;
+    if (flags & (CLONE_SIGHAND | CLONE_VM) && ref_read(&p->handlers->refs) > 1)
+        return -EINVAL;
+    if (flags & CLONE_VM && ref_read(&current->vm->refs) > 1)
+        return -EINVAL;
+    return process_check_namespaces(flags);
+}
+
+long sys_unshare(unsigned long flags) {
+    struct fs_context *fs = NULL, *old_fs = current->fs;
+    struct files *files = NULL, *old_files = current->files;
+    int err = check_unshare(flags);
+    if (err)
+        return err;
+    if (flags & CLONE_FS && READ_ONCE(old_fs->users) > 1 && !(fs = fs_context_copy(old_fs)))
+        return -ENOMEM;
+    if (flags & CLONE_FILES && files_are_shared(old_files) && !(files = files_copy(old_files))) {
+        if (fs)
+            fs_context_put(fs);
+        return -ENOMEM;
+    }
+    unsigned long irq = spin_lock_irqsave(&process_lock); // others look at them
+    if (fs) {
+        current->fs = fs;
+        fs_context_leave(old_fs);
+    }
+    if (files)
+        current->files = files;
+    spin_unlock_irqrestore(&process_lock, irq);
+    if (fs)
+        fs_context_put(old_fs);
+    if (files)
+        files_leave(old_files);
+    return 0;
+}
+
 // ---- exec
 
 long sys_execveat(int dfd, const char __user *path, const void __user *argv, const void __user *envp,

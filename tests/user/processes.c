@@ -3,7 +3,7 @@
 #include "test.h"
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/sched.h>
+#include <sched.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -238,6 +238,27 @@ TEST(namespaces_are_refused_by_privilege_first) {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
         CHECK_ERRNO(syscall(SYS_clone, kinds[i] | SIGCHLD, 0l, 0l, 0l, 0l), EPERM);
     CHECK_ERRNO(syscall(SYS_clone, (unsigned long)CLONE_NEWUSER | SIGCHLD, 0l, 0l, 0l, 0l), EINVAL);
+}
+
+static void *unshare_and_change(void *arg) {
+    int *fd = arg;
+    CHECK(!unshare(CLONE_FS | CLONE_FILES) && !chdir("/tmp") && !close(*fd));
+    *fd = fcntl(*fd, F_GETFD);
+    return NULL;
+}
+
+TEST(unshare_gives_a_thread_its_own_files_and_working_directory) {
+    char where[64];
+    pthread_t t;
+    int fd = open("/", O_RDONLY), theirs = fd;
+    CHECK(!chdir("/") && !pthread_create(&t, NULL, unshare_and_change, &theirs) && !pthread_join(t, NULL));
+    CHECK(theirs == -1 && fcntl(fd, F_GETFD) == 0);
+    CHECK(getcwd(where, sizeof(where)) && !strcmp(where, "/"));
+    CHECK_ERRNO(unshare(CLONE_PARENT), EINVAL);
+    CHECK(!unshare(0) && !unshare(CLONE_THREAD) && !unshare(CLONE_VM));
+    CHECK_ERRNO(unshare(CLONE_NEWUTS), EINVAL);
+    CHECK(!setuid(1000));
+    CHECK_ERRNO(unshare(CLONE_NEWUTS), EPERM);
 }
 
 TEST(execveat_does_not_follow_a_symlink_if_told_so) {
