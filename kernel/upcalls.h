@@ -28,6 +28,8 @@ long syscall_traced(unsigned long, unsigned long, unsigned long, unsigned long, 
 void panic_trap(const struct trap_frame *frame) __attribute__((noreturn));
 void panic_stack_overflow(const struct trap_frame *frame) __attribute__((noreturn));
 void panic_check_stop(void);
+// arch -> mm: is this address in a kernel stack that is mapped now?
+bool kstack_is_mapped(unsigned long addr);
 // mm -> proc: whose allocation it is (mm/page.h), by the current thread. Looks only; any lock may be held.
 enum memory_class memory_class(void);
 // vm -> proc: memory has run out. Sees to it that there is more, by killing a process, and waits for that. 0: try again.

@@ -14,6 +14,7 @@
 #include "arch/riscv/sbi.h"
 #include "core/spinlock.h"
 #include "mm/page.h"
+#include "upcalls.h"
 
 #define SLOT        (2ul * KSTACK_SIZE)
 #define SLOTS       ((1ul << 30) / SLOT)

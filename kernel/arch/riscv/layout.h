@@ -70,6 +70,4 @@ volatile void *arch_ioremap(paddr_t pa, size_t size);
 void *kstack_alloc(void);
 void kstack_free(void *stack);
 void kstack_keep(unsigned long pages); // how much may be kept in stacks that are free
-// Is this address in a kernel stack that is mapped now?
-bool kstack_is_mapped(unsigned long addr);
 #endif
