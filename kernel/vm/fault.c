@@ -16,6 +16,7 @@
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <linux/mman.h>
+#include <linux/resource.h>
 
 #define AROUND 16 // pages mapped around a fault on a file, if they are there
 
@@ -223,6 +224,9 @@ static struct vm_area *find_area(struct vmspace *vm, unsigned long addr) {
     unsigned long start = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE);
     if (!(a->flags & MAP_GROWSDOWN) || a->end - start > vm->stack_limit)
         return NULL;
+    if (vm == current->vm &&
+        vm->total_pages + ((a->start - start) >> PAGE_SHIFT) > process_rlimit(RLIMIT_AS) >> PAGE_SHIFT)
+        return NULL;
     struct vm_area *below = area_prev(a);
     if (start < area_lowest() ||
         (below && below->end + VM_STACK_GAP > start && !(below->flags & MAP_GROWSDOWN)))
@@ -276,17 +280,12 @@ int vm_fault(unsigned long addr, int access, int *code) {
     if (unlikely(!vm))
         return SIGSEGV;
     current->min_faults++;
-    for (;;) {
-        mutex_lock(&vm->lock);
-        int sig = vm_fault_locked(vm, addr, access, code);
-        mutex_unlock(&vm->lock);
-        if (likely(sig >= 0))
-            return sig;
-        if (memory_make_room()) {
-            *code = SI_KERNEL;
-            return SIGKILL;
-        }
-    }
+    mutex_lock(&vm->lock);
+    int sig = vm_fault_locked(vm, addr, access, code);
+    mutex_unlock(&vm->lock);
+    if (unlikely(sig < 0)) // the access is made again, and faults again
+        sig = memory_make_room() ? SIGKILL : 0;
+    return sig;
 }
 
 // ---- other ways to a page

@@ -7,6 +7,7 @@
 #include "vm/vm_private.h"
 #include <asm/mman.h>
 #include <linux/mman.h>
+#include <linux/resource.h>
 
 static unsigned long page_up(unsigned long n) {
     return ALIGN_UP(n, (unsigned long)PAGE_SIZE);
@@ -209,6 +210,15 @@ static void rewrite_entries(struct gather *g, const struct vm_area *a, unsigned 
     }
 }
 
+// Private pages that become writable count, as those do that are mapped so. (RLIMIT_DATA: of each area by itself.)
+static bool may_write_more(struct vmspace *vm, const struct vm_area *a, unsigned long pages) {
+    uint64_t limit = process_rlimit(RLIMIT_DATA);
+    if (!(a->flags & MAP_NORESERVE) && vm_overcommits(pages))
+        return false;
+    return a->flags & MAP_GROWSDOWN || limit == RLIM64_INFINITY ||
+           vm->data_pages + pages <= limit >> PAGE_SHIFT;
+}
+
 static int check_protect(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int prot) {
     for (unsigned long at = addr; at < end;) {
         struct vm_area *a = area_first_from(vm, at);
@@ -216,8 +226,8 @@ static int check_protect(struct vmspace *vm, unsigned long addr, unsigned long e
             return -ENOMEM;
         if (prot & ~a->max_prot)
             return -EACCES;
-        if (prot & ~a->prot & PROT_WRITE && area_is_private(a) && !(a->flags & MAP_NORESERVE) &&
-            vm_overcommits((MIN(a->end, end) - at) >> PAGE_SHIFT))
+        if (prot & ~a->prot & PROT_WRITE && area_is_private(a) &&
+            !may_write_more(vm, a, (MIN(a->end, end) - at) >> PAGE_SHIFT))
             return -ENOMEM;
         at = a->end;
     }

@@ -344,3 +344,33 @@ TEST(what_could_never_be_had_is_refused) {
     CHECK(pwrite(fd, "0", 1, 0) == 1);
     CHECK_ERRNO(pwrite(fd, "2", 1, 0), EINVAL);
 }
+
+static void descend(int n) {
+    volatile char room[32 * 1024];
+    for (size_t i = 0; i < sizeof(room); i += PAGE)
+        room[i] = 1;
+    if (n)
+        descend(n - 1);
+    room[0] = 2;
+}
+
+TEST(limits_of_memory_hold_for_stacks_and_mprotect) {
+    long size = number_of("/proc/self/statm") * PAGE;
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit as = {size + 256 * 1024, RLIM_INFINITY};
+        CHECK(setrlimit(RLIMIT_AS, &as) == 0);
+        descend(2);
+        descend(64); // 2 MiB of a stack that may have 8
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    char *p = mmap(NULL, 4 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct rlimit data = {2 << 20, RLIM_INFINITY};
+    CHECK(p != MAP_FAILED && setrlimit(RLIMIT_DATA, &data) == 0);
+    CHECK_ERRNO(mprotect(p, 4 << 20, PROT_READ | PROT_WRITE), ENOMEM);
+    CHECK(mprotect(p, PAGE, PROT_READ | PROT_WRITE) == 0);
+    CHECK_ERRNO((long)mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+                ENOMEM);
+}
