@@ -99,6 +99,27 @@ def test_trace_of_one_name_traces_only_that(boot):
     assert "uname(" in out and "Linux" in out and "openat(" not in out
 
 
+def test_rootflags_set_the_limits_of_the_root(boot):
+    m = boot(append="rootflags=size=4m,nr_inodes=1000")
+    m.shell()
+    assert "No space left on device" in m.run("dd if=/dev/zero of=/big bs=64k")
+    assert 3 << 20 < int(m.run("wc -c </big")) <= 4 << 20
+    assert "size=4096k,nr_inodes=1000" in m.run("grep ' / ' /proc/mounts")
+    m = boot(append="rootflags=size=4m,bogus")
+    m.shell()
+    assert "rootflags=size=4m,bogus: not all of it is an option of tmpfs" in m.run("dmesg")
+
+
+def test_a_full_root_and_a_hog_leave_the_shell_alone(boot):
+    m = boot(memory="64M")
+    m.shell()
+    assert "No space left on device" in m.run("dd if=/dev/zero of=/tmp/big bs=64k")
+    m.run("tail /dev/zero")
+    assert m.run("echo $?").strip() == "137"
+    assert m.run("rm /tmp/big; ls /tmp; echo gone").strip().endswith("gone")
+    assert "Out of memory: Killed process" in m.run("dmesg")
+
+
 def test_quiet_keeps_the_log_off_the_console(boot):
     m = boot(append="quiet")
     assert "initrd:" not in m.shell()
