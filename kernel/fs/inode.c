@@ -185,6 +185,11 @@ void inode_drop_set_ids(struct inode *inode) {
     spin_unlock(&inode->spin);
 }
 
+static void set_time(ktime_t *low, int32_t *high, filetime_t t) {
+    *low = (ktime_t)t;
+    *high = (int32_t)(t >> 64);
+}
+
 int inode_setattr(struct inode *inode, const struct iattr *attr) {
     spin_lock(&inode->spin);
     if (attr->valid & ATTR_MODE)
@@ -194,9 +199,9 @@ int inode_setattr(struct inode *inode, const struct iattr *attr) {
     if (attr->valid & ATTR_GID)
         inode->gid = attr->gid;
     if (attr->valid & ATTR_ATIME)
-        inode->atime = attr->atime;
+        set_time(&inode->atime, &inode->far.atime, attr->atime);
     if (attr->valid & ATTR_MTIME)
-        inode->mtime = attr->mtime;
+        set_time(&inode->mtime, &inode->far.mtime, attr->mtime);
     inode->ctime = clock_realtime();
     spin_unlock(&inode->spin);
     return 0;
@@ -206,8 +211,10 @@ void inode_touch(struct inode *inode, bool modified) {
     ktime_t now = clock_realtime();
     spin_lock(&inode->spin);
     inode->ctime = now;
-    if (modified)
+    if (modified) {
         inode->mtime = now;
+        inode->far.mtime = 0;
+    }
     spin_unlock(&inode->spin);
 }
 
@@ -246,7 +253,8 @@ void inode_getattr(struct inode *inode, struct kstat *st) {
                          .atime = inode->atime,
                          .mtime = inode->mtime,
                          .ctime = inode->ctime,
-                         .btime = inode->btime};
+                         .btime = inode->btime,
+                         .far = inode->far};
     spin_unlock(&inode->spin);
     if (inode->ops && inode->ops->getattr)
         inode->ops->getattr(inode, st);

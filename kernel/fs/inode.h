@@ -73,8 +73,15 @@ struct inode_ops {
     int (*permit)(struct inode *inode, int mask);
 };
 
-// ns since 1970 of any second that utimensat(2) may name.
+// ns since 1970 of any second that utimensat(2) may name; and how it is kept: the upper bits are only not the sign of the lower
+// 64 before 1678 and after 2262.
 typedef __int128 filetime_t;
+struct far_times {
+    int32_t atime, mtime; // bits 64 and up
+};
+static inline filetime_t filetime(ktime_t low, int32_t high) {
+    return (filetime_t)((unsigned __int128)high << 64 | (uint64_t)low);
+}
 
 struct iattr {
     unsigned int valid; // ATTR_*
@@ -100,32 +107,32 @@ struct kstat {
     uid_t uid;
     gid_t gid;
     uint64_t size, blocks; // blocks of 512 bytes
-    filetime_t atime, mtime;
-    ktime_t ctime, btime;
+    ktime_t atime, mtime, ctime, btime;
+    struct far_times far;
     uint64_t mount_id;
 };
 
 struct inode {
     struct refcount refs;
-    mode_t mode;                 // [l] type and permissions
-    uid_t uid;                   // [l]
-    gid_t gid;                   // [l]
-    unsigned int nlink;          // [l]
-    dev_t rdev;                  // [I]
-    ino_t ino;                   // [I]
-    uint64_t size;               // [l] read without
-    filetime_t atime, mtime;     // [l]
-    ktime_t ctime, btime;        // [l]
-    struct superblock *sb;       // [I]
-    const struct inode_ops *ops; // [I]
-    const struct file_ops *fops; // [I] of open files
-    struct vm_backing backing;   // content as pages, ops NULL if none
-    struct mutex lock;           // content: writers, truncation
-    struct spinlock spin;        // [l] attributes
-    int writers;                 // [a] > 0: files open for writing; < 0: programs that run from it
+    mode_t mode;                        // [l] type and permissions
+    uid_t uid;                          // [l]
+    gid_t gid;                          // [l]
+    unsigned int nlink;                 // [l]
+    bool linkable;                      // O_TMPFILE: it may still get its first name
+    dev_t rdev;                         // [I]
+    ino_t ino;                          // [I]
+    uint64_t size;                      // [l] read without
+    ktime_t atime, mtime, ctime, btime; // [l]
+    struct far_times far;               // [l]
+    struct superblock *sb;              // [I]
+    const struct inode_ops *ops;        // [I]
+    const struct file_ops *fops;        // [I] of open files
+    struct vm_backing backing;          // content as pages, ops NULL if none
+    struct mutex lock;                  // content: writers, truncation
+    struct spinlock spin;               // [l] attributes
+    int writers;                        // [a] > 0: files open for writing; < 0: programs that run from it
     void *private_data;
     struct pipe *pipe;            // FIFO: its pipe while open
-    bool linkable;                // O_TMPFILE: it may still get its first name
     struct file_lock_list *locks; // fs/lock.c: POSIX and flock locks, made on demand
 };
 

@@ -253,8 +253,10 @@ static ssize_t file_read_op(struct file *f, struct uio *u, off_t *pos) {
             break;
     }
     if (done && !(f->flags & O_NOATIME) && f->path.mount && !(f->path.mount->flags & MS_NOATIME) &&
-        inode->atime <= inode->mtime)
+        filetime(inode->atime, inode->far.atime) <= filetime(inode->mtime, inode->far.mtime)) {
         inode->atime = clock_realtime();
+        inode->far.atime = 0;
+    }
     *pos = at;
     return done;
 }
@@ -446,7 +448,7 @@ int tmpfs_unpack(struct dentry *dir, const char *name, size_t len, const struct 
     d->inode = inode; // nobody else knows it
     inode->uid = attr->uid == UNPACK_NO_OWNER ? 0 : attr->uid;
     inode->gid = attr->gid == UNPACK_NO_OWNER ? 0 : attr->gid;
-    inode->atime = inode->mtime = (filetime_t)attr->mtime * NSEC_PER_SEC;
+    inode->atime = inode->mtime = attr->mtime * NSEC_PER_SEC;
     if (!dentry_insert_new(d)) {
         dentry_put(d);
         return -EEXIST;

@@ -53,10 +53,7 @@ static int find_for_stat(int dfd, const char __user *name, int flags, struct pat
 
 // ---- stat
 
-// The time of a file; times before 1970 have positive nanoseconds, too.
-static struct __kernel_timespec file_time(filetime_t t) {
-    if (likely(t == (ktime_t)t))
-        return ktime_to_timespec((ktime_t)t);
+static __attribute__((noinline)) struct __kernel_timespec far_time(filetime_t t) {
     bool before = t < 0;
     unsigned __int128 ns = before ? -(unsigned __int128)t : (unsigned __int128)t, sec = ns / NSEC_PER_SEC;
     struct __kernel_timespec ts = {.tv_sec = (int64_t)sec, .tv_nsec = (long)(ns - sec * NSEC_PER_SEC)};
@@ -67,8 +64,16 @@ static struct __kernel_timespec file_time(filetime_t t) {
     return ts;
 }
 
+// The time of a file; times before 1970 have positive nanoseconds, too.
+static inline struct __kernel_timespec file_time(ktime_t low, int32_t high) {
+    if (unlikely(high != (int32_t)(low >> 63)))
+        return far_time(filetime(low, high));
+    return ktime_to_timespec(low);
+}
+
 static void fill_stat(struct stat *out, const struct kstat *st) {
-    struct __kernel_timespec atime = file_time(st->atime), mtime = file_time(st->mtime),
+    struct __kernel_timespec atime = file_time(st->atime, st->far.atime),
+                             mtime = file_time(st->mtime, st->far.mtime),
                              ctime = ktime_to_timespec(st->ctime);
     *out = (struct stat){.st_dev = DEV_ENCODE(st->dev),
                          .st_ino = st->ino,
@@ -117,8 +122,8 @@ long sys_fstat(int fd, void __user *st) {
     return ret;
 }
 
-static struct statx_timestamp statx_time(filetime_t t) {
-    struct __kernel_timespec ts = file_time(t);
+static struct statx_timestamp statx_time(ktime_t low, int32_t high) {
+    struct __kernel_timespec ts = file_time(low, high);
     return (struct statx_timestamp){.tv_sec = ts.tv_sec, .tv_nsec = (uint32_t)ts.tv_nsec};
 }
 
@@ -141,10 +146,10 @@ long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask, v
                         .stx_ino = st.ino,
                         .stx_size = st.size,
                         .stx_blocks = st.blocks,
-                        .stx_atime = statx_time(st.atime),
-                        .stx_btime = statx_time(st.btime),
-                        .stx_ctime = statx_time(st.ctime),
-                        .stx_mtime = statx_time(st.mtime),
+                        .stx_atime = statx_time(st.atime, st.far.atime),
+                        .stx_btime = statx_time(st.btime, 0),
+                        .stx_ctime = statx_time(st.ctime, 0),
+                        .stx_mtime = statx_time(st.mtime, st.far.mtime),
                         .stx_rdev_major = DEV_MAJOR(st.rdev),
                         .stx_rdev_minor = DEV_MINOR(st.rdev),
                         .stx_dev_major = DEV_MAJOR(st.dev),

@@ -60,8 +60,6 @@ static void make_fetchable(struct page **pages, unsigned int n) {
 }
 
 static void set_entry(struct vm_area *a, pte_t *pte, struct page *page, bool writable) {
-    if (writable)
-        page_rewritten(page);
     if (a->prot & PROT_EXEC)
         make_fetchable(&page, 1);
     *pte = pte_make(page_to_phys(page), rights(a->prot) | (writable ? PTE_W | PTE_D : 0));
@@ -169,6 +167,8 @@ static int fault_backed(struct vmspace *vm, struct vm_area *a, unsigned long add
         return 0;
     }
     vm->rss_file++;
+    if (write)
+        page_rewritten(page);
     set_entry(a, pte, page, write);
     if (!write && a->backing->ops->get_present)
         map_around(vm, a, addr);
@@ -187,6 +187,7 @@ static int fault_shared_write(struct vmspace *vm, struct vm_area *a, unsigned lo
         *pte = 0;
         vm_flush(vm, addr, addr + PAGE_SIZE);
     }
+    page_rewritten(page);
     set_entry(a, pte, page, true);
     local_sfence_page(addr);
     page_put(old); // the entry's reference is get_page()'s now
@@ -197,6 +198,7 @@ static int fault_private_write(struct vmspace *vm, struct vm_area *a, unsigned l
     bool zeros = *pte & PTE_SPECIAL;
     struct page *old = zeros ? NULL : phys_to_page(pte_phys(*pte));
     if (old && old->flags & PAGE_ANON && __atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1) {
+        page_rewritten(old);
         set_entry(a, pte, old, true);
         local_sfence_page(addr);
         return 0;

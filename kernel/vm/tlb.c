@@ -13,8 +13,7 @@
 
 void vm_flush(struct vmspace *vm, unsigned long start, unsigned long end) {
     lock_check_may_sleep("waits for other harts");
-    __atomic_fetch_add(&vm->flushes, 1, __ATOMIC_SEQ_CST); // see vmspace_return()
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&vm->flushes, 1, __ATOMIC_SEQ_CST); // a full barrier; see vmspace_return()
     uint64_t active = __atomic_load_n(&vm->active_harts, __ATOMIC_RELAXED), self = 1ull << this_hart_id();
     if (active & self)
         shootdown_local(start, end - start);
@@ -31,7 +30,6 @@ void vm_fetch_barrier(void) {
 
 void vm_barrier(struct vmspace *vm, bool all) {
     __atomic_fetch_add(&vm->flushes, 1, __ATOMIC_SEQ_CST);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     uint64_t harts = all ? sched_online_mask() : __atomic_load_n(&vm->active_harts, __ATOMIC_RELAXED);
     harts &= ~(1ull << this_hart_id());
     fence_i();
