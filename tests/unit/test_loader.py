@@ -514,3 +514,12 @@ def test_symlinks_are_followed_before_dot_dot_in_what_is_named(plain, out):
     drupe("pack", "-s", plain, f"{plain}/short/../tool", "-o", out)
     assert {"real/tool", "short"} <= set(names(out)) and "tool" not in names(out)
     drupe("pack", "-s", plain, plain / "real/deep", f"/short/../copy={plain}/real/tool", f"/short={plain}/short", "-o", out)
+
+
+def test_a_list_of_an_init_for_musl_is_void_before_proc(root, out):
+    musl_root(root)
+    root.elf("opt/libv.so")
+    root.elf("init", ["libv.so"], MUSL, runpath="/opt:$ORIGIN/lib")
+    assert "note: /init (/init) finds libv.so by $ORIGIN" in drupe("pack", "-s", root, root / "init", "-o", out)[1]
+    root.elf("init", ["libv.so"], MUSL, runpath="/opt")
+    assert drupe("pack", "-s", root, root / "init", "-o", out)[1] == ""

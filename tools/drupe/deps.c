@@ -152,7 +152,12 @@ static void print_list(struct view *v, const char *path) {
 
 // ---- the command ----
 
-int command_deps(int argc, char **argv) {
+struct request {
+    const char *why;
+    bool list;
+};
+
+static void parse(int argc, char **argv, struct view *v, struct request *r) {
     static const struct option options[] = {{"sysroot", required_argument, NULL, 's'},
                                             {"why", required_argument, NULL, 'w'},
                                             {"list", no_argument, NULL, 'l'},
@@ -160,37 +165,40 @@ int command_deps(int argc, char **argv) {
                                             {"check-symbols", no_argument, NULL, 'C'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    struct view v = {.command = COMMAND_DEPS};
-    const char *why = NULL;
-    bool list = false;
-    unsigned int reasons = 0;
     for (int c; (c = getopt_long(argc, argv, "s:w:lL:h", options, NULL)) != -1;) {
         if (c == 's') {
-            input_sysroot(&v, optarg);
+            input_sysroot(v, optarg);
         } else if (c == 'w') {
-            why = optarg;
+            r->why = optarg;
         } else if (c == 'l') {
-            list = true;
+            r->list = true;
         } else if (c == 'L') {
-            v.library_path = optarg;
+            v->library_path = optarg;
         } else if (c == 'C') {
-            v.check_symbols = true;
+            v->check_symbols = true;
         } else if (c == 'h') {
             fputs(help, stdout);
-            return EXIT_SUCCESS;
+            exit(EXIT_SUCCESS);
         } else {
             misuse("deps", "unknown or incomplete option");
         }
     }
     if (optind == argc)
         misuse("deps", "a PROGRAM is needed");
+}
+
+int command_deps(int argc, char **argv) {
+    struct view v = {.command = COMMAND_DEPS};
+    struct request r = {.why = NULL};
+    unsigned int reasons = 0;
+    parse(argc, argv, &v, &r);
     for (int i = optind; i < argc; i++) {
         char *guest = input_host(&v, argv[i]);
         input_cross_root(&v);
-        if (list) {
+        if (r.list) {
             print_list(&v, guest);
-        } else if (why) {
-            reasons += print_why(&v, guest, why, "");
+        } else if (r.why) {
+            reasons += print_why(&v, guest, r.why, "");
         } else {
             printf("%s%s\n", *guest == '/' ? "" : "/", guest);
             fflush(stdout);
@@ -199,7 +207,7 @@ int command_deps(int argc, char **argv) {
         free(guest);
     }
     closure_complete(&v); // complains of what a script or a library by itself lacks
-    if (why && !reasons)
-        complain("nothing needs %s; `drupe deps` without --why prints what is needed", why);
+    if (r.why && !reasons)
+        complain("nothing needs %s; `drupe deps` without --why prints what is needed", r.why);
     return complaints() ? EXIT_FAILURE : EXIT_SUCCESS;
 }

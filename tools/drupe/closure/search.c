@@ -187,6 +187,8 @@ static void add_list(const struct context *like, size_t index, const char *list,
     x.index = index;
     if (!*list || (is_musl(x.c) && !musl_takes(list)))
         return;
+    if (is_musl(x.c) && x.c->without_proc && index == 0 && strchr(list, '$'))
+        return; // all of it is void then
     char *copy = xstrdup(list), *rest = copy;
     for (char *element; (element = strsep(&rest, separators));)
         if (*element || !is_musl(x.c))
