@@ -2,7 +2,9 @@
 // The whole start in order, on the hart that the firmware chose; docs/boot.md tells more.
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/mmu.h"
+#include "boot/image.h"
 #include "boot/ram.h"
+#include "boot/settings.h"
 #include "core/cmdline.h"
 #include "core/earlycon.h"
 #include "core/fdt.h"
@@ -16,7 +18,6 @@
 #include "fs/file.h"
 #include "fs/init.h"
 #include "initrd/initrd.h"
-#include "lib/image.h"
 #include "mm/slab.h"
 #include "proc/futex.h"
 #include "proc/init.h"
@@ -31,24 +32,16 @@
 
 struct thread
     boot_thread; // of the code that runs from the image's first instruction on; becomes hart 0's idle thread
-extern const struct image_descriptor __image_descriptor;
-
-static void set_log_level(void) {
-    if (cmdline_has("quiet"))
-        console_loglevel = LOG_WARNING;
-    console_loglevel = (int)cmdline_number("loglevel", console_loglevel);
-    if (cmdline_has("ignore_loglevel") || cmdline_has("debug"))
-        console_loglevel = LOG_DEBUG + 1;
-}
 
 // The rest of the start: a thread, since from here on things may sleep.
 static void init_thread(void *arg) {
     (void)arg;
     fs_start();
     process_init();
+    settings_host_name();
     futex_init();
     posix_timer_init();
-    initrd_load();
+    initrd_load(image_archive(), ram_initrd());
     limits_init();
     file_set_max(memory_usable_pages() * (PAGE_SIZE / 1024) / FILES_PART);
     trace_init();
@@ -60,14 +53,15 @@ void kernel_main(unsigned long hartid, paddr_t dtb, uint64_t entered) {
     fdt_init(phys_to_virt(dtb));
     panic_init();
     fdt_read_harts(hartid);
-    cmdline_init((const char *)_start + __image_descriptor.cmdline_offset, fdt_bootargs());
-    set_log_level();
+    cmdline_init(image_command_line(), fdt_bootargs());
+    settings_log_level();
     earlycon_init();
     pr_info("Drupe %s, entered at rdtime %lu", KERNEL_RELEASE, (unsigned long)entered);
     pr_info("%s, %u hart%s, %s", fdt_model(), hart_count, hart_count == 1 ? "" : "s", fdt_isa());
     if (!(arch_hwcap & HWCAP_D))
         pr_warn("the harts have no floating point (F and D): programs that use it get SIGILL");
     pr_info("command line: %s", cmdline_text());
+    settings_apply();
 
     ram_init(dtb);
     slab_init();

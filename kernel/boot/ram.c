@@ -1,17 +1,50 @@
 // SPDX-License-Identifier: MIT
 #include "boot/ram.h"
 #include "arch/riscv/mmu.h"
-#include "core/fdt.h"
+#include "boot/image.h"
+#include "core/cmdline.h"
 #include "core/panic.h"
 #include "core/printk.h"
-#include "lib/image.h"
 #include "mm/page.h"
 
-extern const struct image_descriptor __image_descriptor;
+#define SBI_WINDOW (2ul << 20)  // the firmware sits below the image, and older ones do not say so
+#define LEAST      (16ul << 20) // what the kernel and a small program need beside the image
 
-#define SBI_WINDOW (2ul << 20) // the firmware sits below the image, and older ones do not say so
+static uint64_t total, limit = UINT64_MAX; // bytes of RAM: in use; what mem= allows
+static struct fdt_range initrd;            // [I] after ram_init()
 
-static uint64_t total;
+static bool overlap(struct fdt_range a, struct fdt_range b) {
+    return a.size && b.size && (a.base - b.base < b.size || b.base - a.base < a.size);
+}
+
+// ---- what the device tree calls memory
+
+// How far from `reached` on there is RAM without a gap.
+static paddr_t reached;
+static bool reached_more;
+
+static void reach(paddr_t base, uint64_t size) {
+    if (base >= DIRECT_SIZE || reached - base >= MIN(size, DIRECT_SIZE - base))
+        return;
+    reached = base + MIN(size, DIRECT_SIZE - base);
+    reached_more = true;
+}
+
+static paddr_t end_of_ram_at(paddr_t at) {
+    reached = at;
+    do {
+        reached_more = false;
+        fdt_for_each_memory(reach); // the tree's order need not be that of addresses
+    } while (reached_more);
+    return reached;
+}
+
+// Bytes of this bank that the page allocator has to know of although mem= takes them away: they hold an archive.
+static uint64_t bytes_to_know(struct fdt_range bank, uint64_t taken, struct fdt_range what) {
+    if (!what.size || what.base - bank.base >= bank.size)
+        return taken;
+    return MAX(taken, MIN(bank.size, ALIGN_UP(what.base - bank.base + what.size, (uint64_t)PAGE_SIZE)));
+}
 
 static void add_bank(paddr_t base, uint64_t size) {
     if (base >= DIRECT_SIZE) {
@@ -19,44 +52,107 @@ static void add_bank(paddr_t base, uint64_t size) {
         return;
     }
     size = MIN(size, DIRECT_SIZE - base);
-    total += size;
     arch_map_ram(base, size);
-    memory_add_bank(base, size);
+    uint64_t taken = MIN(size, limit - total), known = taken;
+    struct fdt_range bank = {base, size};
+    known = bytes_to_know(bank, bytes_to_know(bank, known, initrd), image_range());
+    total += taken;
+    memory_add_bank(base, known);
+    memory_withhold(base + taken, known - taken);
+}
+
+// ---- what is in use
+
+static struct fdt_range wanted; // by the loader, for the initrd
+static bool wanted_reserved;    // the firmware has reserved some of it
+
+static void compare_reserved(paddr_t base, uint64_t size) {
+    wanted_reserved |= overlap(wanted, (struct fdt_range){base, size});
+}
+
+static void reserve(paddr_t base, uint64_t size) {
+    memory_reserve(base, MIN(size, UINT64_MAX - PAGE_SIZE - base));
+}
+
+static struct fdt_range firmware_range(void) {
+    paddr_t image = kernel_phys_base;
+    return (struct fdt_range){image - SBI_WINDOW, image % (1ul << 30) == SBI_WINDOW ? SBI_WINDOW : 0};
+}
+
+// What is wrong with this place for an archive, NULL if nothing is.
+static const char *fault_of(struct fdt_range r, struct fdt_range dtb) {
+    wanted = r;
+    wanted_reserved = false;
+    fdt_for_each_reserved(compare_reserved);
+    if (r.size > UINT64_MAX - r.base || end_of_ram_at(r.base) < r.base + r.size)
+        return "is not a memory region";
+    if (overlap(r, image_range()))
+        return "overlaps in-use memory region (the kernel's image)";
+    if (overlap(r, dtb))
+        return "overlaps in-use memory region (the device tree)";
+    if (wanted_reserved || overlap(r, firmware_range()))
+        return "overlaps in-use memory region (the firmware's)";
+    return NULL;
+}
+
+// The words are Linux's, which people search for.
+static void check_initrd(struct fdt_range dtb) {
+    uint64_t start, end;
+    if (!fdt_initrd(&start, &end) || start == end)
+        return;
+    const char *fault = NULL;
+    if (end < start)
+        pr_err("INITRD: 0x%08lx to 0x%08lx ends before it starts - disabling initrd", (unsigned long)start,
+               (unsigned long)end);
+    else if ((fault = fault_of((struct fdt_range){start, end - start}, dtb)))
+        pr_err("INITRD: 0x%08lx+0x%08lx %s - disabling initrd", (unsigned long)start,
+               (unsigned long)(end - start), fault);
+    else
+        initrd = (struct fdt_range){start, end - start};
 }
 
 // Some firmware has one place for the device tree (OpenSBI's fw_jump: 34 MiB above the start of RAM), whatever
 // lies there. What was under it is lost.
-static void check_apart(const char *what, struct fdt_range other, struct fdt_range image) {
-    if (other.base >= image.base + image.size || image.base >= other.base + other.size)
+static void check_apart(struct fdt_range dtb, struct fdt_range image) {
+    if (!overlap(dtb, image))
         return;
-    panic("the firmware or boot loader put %s (0x%lx, %lu KiB) over the image (0x%lx, %lu KiB): part of the "
+    panic("the firmware or boot loader put the device tree (0x%lx, %lu KiB) over the image (0x%lx, %lu KiB): "
+          "part of the "
           "image is lost. Use firmware that looks where there is room (OpenSBI's fw_dynamic), a smaller "
           "archive, or give the archive to the boot loader as its initrd",
-          what, (unsigned long)other.base, (unsigned long)other.size >> 10, (unsigned long)image.base,
+          (unsigned long)dtb.base, (unsigned long)dtb.size >> 10, (unsigned long)image.base,
           (unsigned long)image.size >> 10);
 }
 
-void ram_init(paddr_t dtb) {
-    struct fdt_range initrd;
+static void read_limit(struct fdt_range image) {
+    uint64_t wish = cmdline_size("mem", 0) & ~(uint64_t)PAGE_MASK;
+    if (wish && wish < image.size + LEAST)
+        pr_warn("mem=%s is less than the image and what the kernel needs, %lu MiB; not heeded",
+                cmdline_get("mem"), (unsigned long)((image.size + LEAST) >> 20));
+    else if (wish)
+        limit = wish;
+}
+
+void ram_init(paddr_t dtb_at) {
+    struct fdt_range dtb = {dtb_at, fdt_size()}, firmware = firmware_range();
+    image_check(end_of_ram_at(kernel_phys_base));
+    struct fdt_range image = image_range();
+    check_initrd(dtb);
+    read_limit(image);
     fdt_for_each_memory(add_bank);
     if (!total)
         panic("the device tree names no memory");
-    // Not the linker's __image_end: `drupe image` exchanges the archive.
-    paddr_t image = kernel_phys_base;
-    uint64_t image_size =
-        ALIGN_UP(__image_descriptor.archive_offset + __image_descriptor.archive_size, PAGE_SIZE);
-    memory_reserve(image, image_size);
-    memory_reserve(dtb, fdt_size());
-    fdt_for_each_reserved(memory_reserve);
-    if (image % (1ul << 30) == SBI_WINDOW)
-        memory_reserve(image - SBI_WINDOW, SBI_WINDOW);
-    check_apart("the device tree", (struct fdt_range){dtb, fdt_size()},
-                (struct fdt_range){image, image_size});
-    if (fdt_initrd(&initrd)) {
-        check_apart("the initrd", initrd, (struct fdt_range){image, image_size});
-        memory_reserve(initrd.base, initrd.size);
-    }
+    reserve(image.base, image.size);
+    reserve(dtb.base, dtb.size);
+    fdt_for_each_reserved(reserve);
+    reserve(firmware.base, firmware.size);
+    check_apart(dtb, image);
+    reserve(initrd.base, initrd.size);
     memory_init();
-    pr_info("memory: %lu MiB; image at 0x%lx, %lu KiB", (unsigned long)(total >> 20), (unsigned long)image,
-            (unsigned long)(image_size >> 10));
+    pr_info("memory: %lu MiB; image at 0x%lx, %lu KiB", (unsigned long)(total >> 20),
+            (unsigned long)image.base, (unsigned long)(image.size >> 10));
+}
+
+struct fdt_range ram_initrd(void) {
+    return initrd;
 }

@@ -7,13 +7,6 @@ static char text[CMDLINE_SIZE], split[CMDLINE_SIZE + CMDLINE_WORDS];
 static const char *words[CMDLINE_WORDS];
 static unsigned int count, dashes;
 
-// What the kernel takes for itself; a name that ends in '.' stands for all parameters of a module, which
-// Linux keeps from init, too.
-static const char *const own[] = {
-    "init",     "rdinit",     "console", "quiet",       "debug",          "loglevel", "panic",
-    "trace",    "earlycon",   "initrd",  "root",        "rootflags",      "ro",       "rw",
-    "rootwait", "norandmaps", "nokaslr", "printk.time", "ignore_loglevel"};
-
 static bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\n';
 }
@@ -51,16 +44,21 @@ void cmdline_init(const char *built_in, const char *from_loader) {
     split_line(text);
 }
 
-static const char *value_of(const char *word, const char *key) {
-    size_t n = strlen(key);
-    if (strncmp(word, key, n))
-        return NULL;
+static char dash_as_underscore(char c) {
+    return c == '-' ? '_' : c;
+}
+
+const char *cmdline_value(const char *word, const char *key, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (dash_as_underscore(word[i]) != dash_as_underscore(key[i]))
+            return NULL;
+    }
     return word[n] == '=' ? word + n + 1 : word[n] ? NULL : word + n;
 }
 
 const char *cmdline_get(const char *key) {
     for (unsigned int i = dashes; i-- > 0;) {
-        const char *value = value_of(words[i], key);
+        const char *value = cmdline_value(words[i], key, strlen(key));
         if (value)
             return value;
     }
@@ -96,6 +94,27 @@ long cmdline_number(const char *key, long otherwise) {
     return negative ? -n : n;
 }
 
+uint64_t cmdline_size(const char *key, uint64_t otherwise) {
+    const char *s = cmdline_get(key);
+    uint64_t n = 0;
+    int base = 10;
+    if (!s || digit_of(*s) > 9)
+        return otherwise;
+    if (s[0] == '0' && (s[1] | 32) == 'x') {
+        base = 16;
+        s += 2;
+    }
+    for (; digit_of(*s) < base; s++) {
+        if (__builtin_mul_overflow(n, (uint64_t)base, &n) ||
+            __builtin_add_overflow(n, (uint64_t)digit_of(*s), &n))
+            return otherwise;
+    }
+    static const char units[] = "kmgtpe";
+    const char *unit = *s ? strchr(units, *s | 32) : NULL;
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    return n > UINT64_MAX >> shift ? otherwise : n << shift;
+}
+
 unsigned int cmdline_count(void) {
     return count;
 }
@@ -110,13 +129,4 @@ const char *cmdline_word(unsigned int i) {
 
 const char *cmdline_text(void) {
     return text;
-}
-
-bool cmdline_is_kernels(const char *word) {
-    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-        if (value_of(word, own[i]))
-            return true;
-    }
-    const char *equals = strchr(word, '='), *dot = strchr(word, '.');
-    return dot && (!equals || dot < equals); // a module's parameter
 }

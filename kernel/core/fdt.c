@@ -154,13 +154,8 @@ static bool chosen_address(const char *name, uint64_t *out) {
     return true;
 }
 
-bool fdt_initrd(struct fdt_range *out) {
-    uint64_t start, end;
-    if (!chosen_address("linux,initrd-start", &start) || !chosen_address("linux,initrd-end", &end) ||
-        end <= start)
-        return false;
-    *out = (struct fdt_range){start, end - start};
-    return true;
+bool fdt_initrd(uint64_t *start, uint64_t *end) {
+    return chosen_address("linux,initrd-start", start) && chosen_address("linux,initrd-end", end);
 }
 
 const void *fdt_rng_seed(size_t *n) {

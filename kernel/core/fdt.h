@@ -18,10 +18,10 @@ size_t fdt_size(void);
 void fdt_for_each_memory(void (*fn)(paddr_t base, uint64_t size));
 void fdt_for_each_reserved(void (*fn)(paddr_t base, uint64_t size));
 
-// /chosen: the boot arguments or NULL; the initrd's place (both properties, of 4 or 8 bytes), false if there
-// is none; the seed for random numbers.
+// /chosen: the boot arguments or NULL; the initrd's first address and the one behind it (both properties, of 4 or 8
+// bytes) as they stand there, false if there is none; the seed for random numbers.
 const char *fdt_bootargs(void);
-bool fdt_initrd(struct fdt_range *out);
+bool fdt_initrd(uint64_t *start, uint64_t *end);
 const void *fdt_rng_seed(size_t *n);
 
 // Fills in harts[] (0 is `boot_hartid`), hart_count, timebase_frequency, arch_hwcap.

@@ -198,7 +198,7 @@ static const struct proc_entry entries[] = {
     NUMBER("kernel/threads-max", &limits.threads_max, 20, THREADS_MOST),
     TEXT("kernel/ngroups_max", "65536"),
     TEXT("kernel/cap_last_cap", "40"),
-    TEXT("kernel/randomize_va_space", "2"),
+    NUMBER("kernel/randomize_va_space", &vm_randomize, 0, INT32_MAX),
     {.path = "sys/kernel/hostname", .mode = 0644, .show = show_name, .store = store_name},
     {.path = "sys/kernel/domainname", .mode = 0644, .show = show_name, .store = store_name, .arg = boot_id},
     {.path = "sys/kernel/printk", .mode = 0644, .show = show_printk, .store = store_printk},

@@ -12,15 +12,12 @@
 #include "fs/tmpfs.h"
 #include "fs/vfs.h"
 #include "lib/format.h"
-#include "lib/image.h"
 #include "lib/string.h"
 #include "lib/unpack.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "sched/clock.h"
 #include <linux/stat.h>
-
-extern const struct image_descriptor __image_descriptor;
 
 static struct dentry *dentry_of(struct unpack_node *node) {
     return (struct dentry *)node;
@@ -306,15 +303,13 @@ static void hold_edges(const struct fdt_range *r) {
         page_share(r->base + r->size);
 }
 
-void initrd_load(void) {
+void initrd_load(struct fdt_range embedded, struct fdt_range external) {
     struct path root = mount_root();
-    struct fdt_range external;
-    if (!__image_descriptor.archive_size && make_default_root(root.dentry))
+    if (!embedded.size && make_default_root(root.dentry))
         panic("initrd: no memory for /dev/console");
-    if (__image_descriptor.archive_size)
-        unpack_one(root.dentry, true, phys_to_virt(kernel_phys_base + __image_descriptor.archive_offset),
-                   __image_descriptor.archive_size);
-    if (fdt_initrd(&external)) {
+    if (embedded.size)
+        unpack_one(root.dentry, true, phys_to_virt(embedded.base), embedded.size);
+    if (external.size) {
         hold_edges(&external);
         unpack_one(root.dentry, false, phys_to_virt(external.base), external.size);
     }

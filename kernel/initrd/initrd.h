@@ -2,7 +2,8 @@
 // The archives that the root file system is made from: the one in the kernel's own image, and the one that
 // the boot loader brought (the device tree's /chosen/linux,initrd-*), laid over it.
 #pragma once
+#include "core/fdt.h"
 
-// Unpacks both into the root. A bad archive is reported; what came before stays. Panics only if there is no
+// Unpacks both (size 0: there is none) into the root. A bad archive is reported; what came before stays. Panics only if there is no
 // memory to begin.
-void initrd_load(void);
+void initrd_load(struct fdt_range embedded, struct fdt_range external);

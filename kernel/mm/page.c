@@ -538,6 +538,11 @@ void memory_reserve(paddr_t base, uint64_t size) {
     reserved[i] = r;
 }
 
+void memory_withhold(paddr_t base, uint64_t size) {
+    memory_reserve(base, size);
+    total_pages -= size >> PAGE_SHIFT;
+}
+
 static void add_range(uint64_t start, uint64_t end) {
     if (start >= end)
         return;

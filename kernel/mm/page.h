@@ -175,4 +175,6 @@ void memory_set_levels(void);
 // firmware). memory_init() then starts the allocator. Panics when called in the wrong order or with nonsense.
 void memory_add_bank(paddr_t base, uint64_t size);
 void memory_reserve(paddr_t base, uint64_t size);
+// The same of RAM in a bank that is not to count as RAM; its pages have descriptors.
+void memory_withhold(paddr_t base, uint64_t size);
 void memory_init(void);

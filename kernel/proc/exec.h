@@ -62,3 +62,7 @@ int exec_add_strings(struct exec *e, const struct exec_strings *list, bool skip_
 int exec_load(struct exec *e);
 // exec_stack.c: the stack and what the program finds there.
 int exec_build_stack(struct exec *e);
+// exec_explain.c: why `path` cannot be run, ": " and a sentence's end, as far as that can be told from the files; "" if
+// not. And whether the name itself is there.
+void exec_explain(const char *path, char *text, size_t size);
+bool exec_is_there(const char *path);

@@ -181,6 +181,15 @@ static int map_vdso(struct exec *e) {
     return err;
 }
 
+static void choose_entropy(struct exec *e) {
+    unsigned long randomize = READ_ONCE(vm_randomize);
+    random_bytes(&e->entropy, sizeof(e->entropy));
+    if (!randomize || ((READ_ONCE(current->process->personality) & ADDR_NO_RANDOMIZE) && !e->set_ids))
+        e->entropy.stack = e->entropy.map = e->entropy.program = e->entropy.heap = 0;
+    if (randomize < 2)
+        e->entropy.heap = 0;
+}
+
 int exec_load(struct exec *e) {
     int err = read_headers(&e->program);
     if (!err && e->program.elf.has_interp)
@@ -193,9 +202,7 @@ int exec_load(struct exec *e) {
         e->vm = NULL;
         return err;
     }
-    random_bytes(&e->entropy, sizeof(e->entropy));
-    if ((READ_ONCE(current->process->personality) & ADDR_NO_RANDOMIZE) && !e->set_ids)
-        e->entropy.stack = e->entropy.map = e->entropy.program = e->entropy.heap = 0;
+    choose_entropy(e);
     choose_layout(e);
     err = map_program(e);
     if (!err)

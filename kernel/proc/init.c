@@ -10,10 +10,11 @@
 #include "fs/path.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "proc/process.h"
+#include "proc/exec.h"
 #include <linux/fcntl.h>
 
 #define TRIED_SIZE  512
+#define WHY_SIZE    200
 #define STACK_LIMIT (8ul << 20)
 #define NOFILE_SOFT 1024
 #define NOFILE_HARD 4096
@@ -124,30 +125,46 @@ static void split_command_line(void) {
     }
 }
 
-// Runs the program if it can be. Else adds it to the list of what was tried.
-static void try(const char *path, char *tried) {
+// Runs the program if it can be. Else adds it to the list of what was tried, and says in `why` what is missing.
+static long try(const char *path, char *tried, char *why) {
     struct exec_strings argv = {.kernel = arguments}, envp = {.kernel = environment};
     arguments[0] = path;
     long err = process_exec(AT_FDCWD, path, &argv, &envp, 0);
-    if (!err)
+    if (!err) {
+        pr_info("Run %s as init process", path);
         arch_enter_user();
+    }
     size_t n = strlen(tried);
+    exec_explain(path, why, WHY_SIZE);
     lib_snprintf(tried + n, TRIED_SIZE - n, "%s%s (error %ld)", n ? ", " : "", path, err);
+    return err;
+}
+
+// What the messages begin with is Linux's, which people search for; errors are not hidden by `quiet`.
+static void try_all(char *tried, char *why) {
+    static const char *const usual[] = {"/sbin/init", "/etc/init", "/bin/init", "/bin/sh"};
+    const char *rdinit = cmdline_get("rdinit"), *init = cmdline_get("init");
+    bool given = rdinit && *rdinit;
+    const char *first = given ? rdinit : "/init";
+    bool is_there = exec_is_there(first);
+    long err = try(first, tried, why);
+    printk(given || is_there ? LOG_ERR : LOG_WARNING, "Failed to execute %s (error %ld)%s", first, err, why);
+    if (init && *init) {
+        err = try(init, tried, why);
+        panic("Requested init %s failed (error %ld)%s. Tried %s.", init, err, why, tried);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+        err = try(usual[i], tried, why);
+        if (exec_is_there(usual[i]))
+            pr_err("Starting init: %s exists but couldn't execute it (error %ld)%s", usual[i], err, why);
+    }
 }
 
 void process_start_init(void) {
-    static const char *const usual[] = {"/sbin/init", "/etc/init", "/bin/init", "/bin/sh"};
-    static char tried[TRIED_SIZE];
-    const char *rdinit = cmdline_get("rdinit"), *init = cmdline_get("init");
+    static char tried[TRIED_SIZE], why[WHY_SIZE];
     become_init();
     split_command_line();
     open_console();
-    try(rdinit && *rdinit ? rdinit : "/init", tried);
-    if (init && *init) {
-        try(init, tried);
-        panic("Requested init failed. Tried %s.", tried);
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
-        try(usual[i], tried);
+    try_all(tried, why);
     panic("No working init found. Tried %s. Does the archive hold one, and all that it needs?", tried);
 }

@@ -128,6 +128,8 @@ void vmspace_switch(struct vmspace *vm) {
     irq_restore(flags);
 }
 
+unsigned long vm_randomize = 2;
+
 void vm_init(void) {
     vmspace_cache = slab_create("vmspace", sizeof(struct vmspace), 64);
     vm_area_cache = slab_create("vm_area", sizeof(struct vm_area), 16);

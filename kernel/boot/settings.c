@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "boot/settings.h"
+#include "arch/riscv/cpu.h"
+#include "core/cmdline.h"
+#include "core/printk.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "upcalls.h"
+#include "vm/vmspace.h"
+
+void settings_log_level(void) {
+    if (cmdline_has("quiet"))
+        console_loglevel = LOG_WARNING;
+    console_loglevel = (int)cmdline_number("loglevel", console_loglevel);
+    if (cmdline_has("ignore_loglevel") || cmdline_has("debug"))
+        console_loglevel = LOG_DEBUG + 1;
+}
+
+// nosmp, maxcpus= and nr_cpus= (kernel-parameters.txt): harts that are not used are not even started.
+static void limit_harts(void) {
+    long nr = cmdline_number("nr_cpus", 0), max = cmdline_number("maxcpus", -1);
+    unsigned int found = hart_count;
+    if (nr > 0)
+        hart_count = MIN((unsigned long)nr, hart_count);
+    if (max >= 0)
+        hart_count = MIN((unsigned long)MAX(max, 1l), hart_count);
+    if (cmdline_has("nosmp"))
+        hart_count = 1;
+    if (hart_count < found)
+        pr_info("%u of %u harts are used, as the command line wants", hart_count, found);
+}
+
+// Words of Linux's that are kept from init are named once: whoever gave one may wait for what it does there.
+static void name_idle_words(void) {
+    char words[200] = "";
+    for (unsigned int i = 0; i < cmdline_dashes() && i < cmdline_count(); i++) {
+        size_t n = strlen(words);
+        if (cmdline_is_idle(cmdline_word(i)))
+            lib_snprintf(words + n, sizeof(words) - n, " %s", cmdline_word(i));
+    }
+    if (*words)
+        pr_info("command line: without effect here:%s", words);
+}
+
+void settings_apply(void) {
+    name_idle_words();
+    limit_harts();
+    if (cmdline_has("norandmaps"))
+        vm_randomize = 0;
+}
+
+void settings_host_name(void) {
+    const char *name = cmdline_get("hostname");
+    if (name && *name && system_set_name(false, name, strlen(name)))
+        pr_warn("hostname=%s: too long", name);
+}

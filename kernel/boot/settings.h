@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// What the command line sets, of what no other part of the kernel asks for itself.
+#pragma once
+
+// quiet, debug, loglevel=, ignore_loglevel.
+void settings_log_level(void);
+// nosmp, maxcpus=, nr_cpus=, norandmaps; and names the words that mean nothing here. Before the harts are counted on.
+void settings_apply(void);
+// hostname=
+void settings_host_name(void);
