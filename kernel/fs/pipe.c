@@ -1,15 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pipes and FIFOs.
-//
-// The bytes in a pipe stand in a ring of pages: `tail` and `head` count the bytes ever read and written since
-// the ring was last found empty (both then start again at 0, so that a pipe that never holds much uses one
-// page only), and byte number i is in page (i / PAGE_SIZE) % slots. A page is there while it holds a byte;
-// one more is kept for the next that is needed.
-//
-// A packet (pipe2(2), O_DIRECT) has a page to itself: it begins at a page's start, and `ends` of its slot says how
-// long it is. The page before it, if it was not full, ends early in the same way. What lies between such an end
-// and the page's end is `padding`: it counts as used, and readers step over it. A pipe that no packet was ever
-// written to has no `ends`.
+// Pipes and FIFOs: who opens, reads, writes and waits. The bytes are pipe_ring.c's.
 //
 // Who waits where: readers (and pollers of the read end) on read_wait while the ring is empty, writers (and
 // pollers of the write end) on write_wait. Sleeping readers and writers are exclusive: one at a time is
@@ -20,11 +10,10 @@
 //
 // file->pos of a FIFO's reader that came when there was no writer is the number of writers that had ever been
 // (a hang-up is reported only once there are more); of every other end it is -1.
-//
-// Key: [m] mutex, [a] atomic.
 #include "fs/pipe.h"
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"
+#include "fs/pipe_private.h"
 #include "fs/poll.h"
 #include "lib/demand.h"
 #include "lib/string.h"
@@ -42,55 +31,11 @@
 #define PIPE_DEFAULT_SIZE 65536
 #define PIPE_SIZE_LIMIT   (1ul << 31)
 #define PIPE_LEAST_SLOTS  2
-#define END_PACKET        0x8000u // of pipe.ends: a packet, which one read takes
 
 unsigned int pipe_max_size = 1 << 20;
 
-struct pipe {
-    struct mutex mutex;
-    struct page **pages; // [m] slots, a power of two
-    unsigned int slots;  // [m]
-    uint16_t *ends;      // [m] of the slots: 0, or where the page's bytes end, with END_PACKET; NULL: none
-    size_t padding;      // [m] bytes behind such ends; read without
-    struct page *spare;  // [m]
-    uint64_t head, tail; // [m] head - tail bytes are in the ring; both are read without
-    unsigned int readers, writers; // [m] open ends
-    unsigned int reader_opens,
-        writer_opens;  // [m] how often each end was ever opened, for FIFO opens that wait
-    unsigned int refs; // [inode->spin] open files
-    uint8_t demand;    // [a] what PIPE_ON_DEMAND made of it
-    struct user *user; // [I] to whom the slots are charged, a reference
-    struct wait_queue read_wait, write_wait, open_wait;
-};
-
-enum { DEMAND_IGNORED, DEMAND_AWAITED, DEMAND_SEEN }; // of pipe.demand
-
 static struct superblock *pipe_sb;
 
-static size_t pipe_used(const struct pipe *p) {
-    return READ_ONCE(p->head) - READ_ONCE(p->tail);
-}
-static size_t pipe_capacity(const struct pipe *p) {
-    return (size_t)READ_ONCE(p->slots) << PAGE_SHIFT;
-}
-static size_t pipe_room(const struct pipe *p) {
-    return pipe_capacity(p) - pipe_used(p);
-}
-
-// The bytes there are to read.
-static size_t pipe_readable_bytes(const struct pipe *p) {
-    return pipe_used(p) - READ_ONCE(p->padding);
-}
-static bool pipe_readable(const struct pipe *p) {
-    return pipe_used(p) != 0;
-}
-// Is there room for whatever write must go in whole? Where packets are used: for one, which begins a page.
-static bool pipe_writable(const struct pipe *p) {
-    if (unlikely(READ_ONCE(p->ends)))
-        return pipe_capacity(p) - (ALIGN_UP(READ_ONCE(p->head), (uint64_t)PAGE_SIZE) - READ_ONCE(p->tail)) >=
-               PAGE_SIZE;
-    return pipe_room(p) >= PIPE_BUF;
-}
 // May a write put something in? `need`: bytes at least, 0: a packet.
 static bool pipe_may_put(const struct pipe *p, size_t need) {
     return need ? pipe_room(p) >= need : pipe_writable(p);
@@ -154,150 +99,6 @@ static void pipe_free(struct pipe *p) {
     kfree(p);
 }
 
-// ---- the ring, all with the mutex held
-
-static struct page **pipe_slot(struct pipe *p, uint64_t i) {
-    return &p->pages[(i >> PAGE_SHIFT) & (p->slots - 1)];
-}
-
-static void pipe_drop_page(struct pipe *p, struct page **slot) {
-    if (p->spare)
-        page_put(*slot);
-    else
-        p->spare = *slot;
-    *slot = NULL;
-}
-
-// The bytes before `tail` are used up: gives back the page that they end, starts again when none are left.
-static void pipe_consumed(struct pipe *p, uint64_t old_tail) {
-    if (p->tail == p->head) {
-        struct page **slot = pipe_slot(p, old_tail);
-        struct page *page = *slot;
-        *slot = NULL;
-        p->pages[0] = page;
-        WRITE_ONCE(p->head, 0);
-        WRITE_ONCE(p->tail, 0);
-    } else if (!(p->tail & PAGE_MASK) &&
-               ((p->head - 1) >> PAGE_SHIFT) - (old_tail >> PAGE_SHIFT) < p->slots) {
-        pipe_drop_page(p, pipe_slot(p, old_tail)); // the ring's newest bytes are not on it, too
-    }
-}
-
-static uint16_t *pipe_end_of(struct pipe *p, uint64_t i) {
-    return p->ends ? &p->ends[(i >> PAGE_SHIFT) & (p->slots - 1)] : NULL;
-}
-
-// Bytes before `tail` in a page that ends early have been read, or its packet has: past the end, on to the next page.
-static uint64_t pipe_step_over(struct pipe *p, uint64_t tail, uint16_t *end) {
-    uint64_t next = ALIGN_UP(tail, (uint64_t)PAGE_SIZE);
-    WRITE_ONCE(p->padding, p->padding - (PAGE_SIZE - (*end & ~END_PACKET)));
-    *end = 0;
-    return next;
-}
-
-// Copies out up to what is there, or of a packet that is next what fits, and all of it is gone. Bytes, or -EFAULT if
-// none could be.
-static ssize_t pipe_take(struct pipe *p, struct uio *u) {
-    size_t done = 0;
-    while (u->resid && p->tail != p->head) {
-        uint64_t tail = p->tail, next;
-        size_t offset = tail & PAGE_MASK, there = MIN(PAGE_SIZE - offset, p->head - tail);
-        uint16_t *end = pipe_end_of(p, tail);
-        bool ends = unlikely(end && *end), packet = ends && *end & END_PACKET;
-        if (ends)
-            there = (*end & ~END_PACKET) - offset;
-        if (packet && done)
-            break;
-        size_t n = MIN(there, u->resid);
-        size_t copied = uio_write_to(u, (char *)page_address(*pipe_slot(p, tail)) + offset, n);
-        next = tail + copied;
-        if (ends && copied && (packet || copied == there))
-            next = pipe_step_over(p, tail + 1, end);
-        WRITE_ONCE(p->tail, next);
-        done += copied;
-        if (copied)
-            pipe_consumed(p, tail);
-        if (copied < n)
-            return done ? (ssize_t)done : -EFAULT;
-        if (packet)
-            break;
-    }
-    return done;
-}
-
-// A packet of what is left to write, at most a page. There is room (pipe_writable()). Bytes, -EFAULT, -ENOMEM.
-static ssize_t pipe_put_packet(struct pipe *p, struct uio *u) {
-    uint64_t head = ALIGN_UP(p->head, (uint64_t)PAGE_SIZE);
-    size_t n = MIN(u->resid, PAGE_SIZE);
-    struct page **slot = pipe_slot(p, head);
-    bool fresh = !*slot; // else of the empty ring's only page
-    if (fresh && !(*slot = p->spare ? p->spare : page_alloc(0, 0)))
-        return -ENOMEM;
-    if (fresh)
-        p->spare = NULL;
-    if (uio_read_from(u, page_address(*slot), n) != n) {
-        if (fresh)
-            pipe_drop_page(p, slot);
-        return -EFAULT;
-    }
-    if (head != p->head)
-        *pipe_end_of(p, p->head) = p->head & PAGE_MASK;
-    *pipe_end_of(p, head) = n | END_PACKET;
-    WRITE_ONCE(p->padding, p->padding + (head - p->head) + (PAGE_SIZE - n));
-    WRITE_ONCE(p->head, head + PAGE_SIZE);
-    return n;
-}
-
-// Copies in up to what there is room for. Bytes, or -EFAULT or -ENOMEM if none could be.
-static ssize_t pipe_put(struct pipe *p, struct uio *u) {
-    size_t done = 0;
-    for (size_t room; u->resid && (room = pipe_room(p));) {
-        struct page **slot = pipe_slot(p, p->head);
-        size_t offset = p->head & PAGE_MASK;
-        bool fresh = !*slot;
-        if (fresh) {
-            *slot = p->spare ? p->spare : page_alloc(0, 0);
-            p->spare = NULL;
-            if (!*slot)
-                return done ? (ssize_t)done : -ENOMEM;
-        }
-        size_t n = MIN(MIN(PAGE_SIZE - offset, room), u->resid);
-        size_t copied = uio_read_from(u, (char *)page_address(*slot) + offset, n);
-        WRITE_ONCE(p->head, p->head + copied);
-        done += copied;
-        if (fresh && !copied)
-            pipe_drop_page(p, slot);
-        if (copied < n)
-            return done ? (ssize_t)done : -EFAULT;
-    }
-    return done;
-}
-
-// Before the first packet, what goes beyond whole pages joins the bytes on the page at hand if it fits there, as in
-// Linux.
-static ssize_t pipe_put_joined(struct pipe *p, struct uio *u) {
-    size_t offset = p->head & PAGE_MASK, n = u->resid & PAGE_MASK, rest = u->resid - n;
-    if (!offset || !n || offset + n > PAGE_SIZE || pipe_room(p) < n)
-        return 0;
-    u->resid = n;
-    ssize_t done = pipe_put(p, u);
-    u->resid += rest;
-    return done;
-}
-
-static ssize_t pipe_put_packets(struct pipe *p, struct uio *u) {
-    ssize_t done = pipe_put_joined(p, u);
-    if (done < 0)
-        return done;
-    while (u->resid && pipe_writable(p)) {
-        ssize_t n = pipe_put_packet(p, u);
-        if (n < 0)
-            return done ? done : n;
-        done += n;
-    }
-    return done;
-}
-
 // ---- reading and writing
 
 // A reader has found nothing.
@@ -306,6 +107,26 @@ static void pipe_demand(struct pipe *p) {
         return;
     WRITE_ONCE(p->demand, DEMAND_SEEN);
     wake_poll(&p->write_wait, POLLOUT | POLLWRNORM);
+}
+
+// The common case: all there is, a few bytes on one page.
+static inline bool pipe_ends_on_page(const struct pipe *p, size_t n) {
+    return !p->ends && p->head - p->tail <= n && (p->tail & PAGE_MASK) + (p->head - p->tail) <= PAGE_SIZE;
+}
+
+static inline ssize_t pipe_take_rest(struct pipe *p, struct uio *u) {
+    struct page **slot = pipe_slot(p, p->tail), *page = *slot;
+    size_t n = p->head - p->tail,
+           copied = uio_write_to(u, (char *)page_address(page) + (p->tail & PAGE_MASK), n);
+    if (unlikely(copied < n)) {
+        WRITE_ONCE(p->tail, p->tail + copied);
+        return copied ? (ssize_t)copied : -EFAULT;
+    }
+    *slot = NULL;
+    p->pages[0] = page; // the ring starts again
+    WRITE_ONCE(p->head, 0);
+    WRITE_ONCE(p->tail, 0);
+    return copied;
 }
 
 static ssize_t pipe_read(struct file *f, struct uio *u, off_t *pos) {
@@ -332,7 +153,7 @@ static ssize_t pipe_read(struct file *f, struct uio *u, off_t *pos) {
         mutex_lock(&p->mutex);
     }
     bool was_writable = pipe_writable(p);
-    ret = pipe_take(p, u);
+    ret = likely(pipe_ends_on_page(p, u->resid)) ? pipe_take_rest(p, u) : pipe_take(p, u);
     bool news = !was_writable && pipe_writable(p), left = slept && pipe_readable(p);
     mutex_unlock(&p->mutex);
     if (news && !wait_queue_empty(&p->write_wait))
@@ -390,6 +211,18 @@ static ssize_t pipe_write_locked(struct pipe *p, struct file *f, struct uio *u, 
     return done ? done : ret;
 }
 
+// The common case: a few bytes for a page that is there.
+static inline bool pipe_fits_page(struct pipe *p, size_t n) {
+    return (p->head & PAGE_MASK) + n <= PAGE_SIZE && *pipe_slot(p, p->head) && pipe_room(p) >= n;
+}
+
+static inline ssize_t pipe_put_on_page(struct pipe *p, struct uio *u) {
+    char *to = (char *)page_address(*pipe_slot(p, p->head)) + (p->head & PAGE_MASK);
+    size_t n = uio_read_from(u, to, u->resid);
+    WRITE_ONCE(p->head, p->head + n);
+    return n ? (ssize_t)n : -EFAULT;
+}
+
 static ssize_t pipe_write(struct file *f, struct uio *u, off_t *pos) {
     struct pipe *p = f->private_data;
     size_t need = u->resid <= PIPE_BUF ? u->resid : 1; // a small write goes in whole
@@ -403,7 +236,11 @@ static ssize_t pipe_write(struct file *f, struct uio *u, off_t *pos) {
         if (!p->ends)
             WRITE_ONCE(p->ends, kzalloc(p->slots * sizeof(p->ends[0])));
     }
-    ssize_t ret = need || p->ends ? pipe_write_locked(p, f, u, need, &slept) : -ENOMEM;
+    ssize_t ret = -ENOMEM;
+    if (likely(need && p->readers && pipe_fits_page(p, u->resid)))
+        ret = pipe_put_on_page(p, u);
+    else if (need || p->ends)
+        ret = pipe_write_locked(p, f, u, need, &slept);
     bool more = slept && pipe_writable(p);
     mutex_unlock(&p->mutex);
     if (ret > 0 && !wait_queue_empty(&p->read_wait))
@@ -614,97 +451,6 @@ bool file_is_pipe(const struct file *f) {
 
 long pipe_get_size(struct file *f) {
     return file_is_pipe(f) ? (long)pipe_capacity(f->private_data) : -EBADF;
-}
-
-// Where the content goes when the ring changes.
-struct ring {
-    struct page **pages;
-    uint16_t *ends;
-    unsigned int slots, used; // slots there are, and that hold something
-};
-
-static void ring_free(struct ring *r) {
-    for (unsigned int i = 0; r->pages && i < r->used; i++)
-        page_put(r->pages[i]);
-    kfree(r->pages);
-    kfree(r->ends);
-}
-
-// Appends n bytes, on the last page if there is room on it (`at` bytes are) and neither is a packet's. 0, -EBUSY,
-// -ENOMEM.
-static int ring_append(struct ring *r, size_t *at, const char *bytes, size_t n, bool packet) {
-    while (n) {
-        if (packet || *at == PAGE_SIZE) {
-            if (r->used == r->slots)
-                return -EBUSY;
-            if (!(r->pages[r->used] = page_alloc(0, 0)))
-                return -ENOMEM;
-            r->used++;
-            *at = 0;
-        }
-        size_t part = MIN(n, PAGE_SIZE - *at);
-        memcpy((char *)page_address(r->pages[r->used - 1]) + *at, bytes, part);
-        *at += part;
-        bytes += part;
-        n -= part;
-        if (r->ends)
-            r->ends[r->used - 1] = packet ? part | END_PACKET : *at < PAGE_SIZE ? *at : 0;
-    }
-    if (packet)
-        *at = PAGE_SIZE; // nothing joins it
-    return 0;
-}
-
-// Copies the content into `r`, and how far its last page is filled into *at. [m] 0, -EBUSY if it does not fit,
-// -ENOMEM.
-static int ring_fill(struct pipe *p, struct ring *r, size_t *at) {
-    int err = 0;
-    *at = PAGE_SIZE;
-    for (uint64_t from = p->tail; from < p->head && !err;) {
-        size_t offset = from & PAGE_MASK, n = MIN(PAGE_SIZE - offset, p->head - from), next = n;
-        uint16_t *end = pipe_end_of(p, from);
-        bool packet = end && *end & END_PACKET;
-        if (end && *end) {
-            next = PAGE_SIZE - offset;
-            n = (*end & ~END_PACKET) - offset;
-        }
-        err = ring_append(r, at, (char *)page_address(*pipe_slot(p, from)) + offset, n, packet);
-        from += next;
-    }
-    return err;
-}
-
-// Puts the content into a ring of `slots`. [m]
-static int pipe_move(struct pipe *p, unsigned int slots) {
-    struct ring r = {kzalloc(slots * sizeof(r.pages[0])), NULL, slots, 0};
-    size_t at, padding = 0;
-    if (p->ends)
-        r.ends = kzalloc(slots * sizeof(r.ends[0]));
-    int err = !r.pages || (p->ends && !r.ends) ? -ENOMEM : ring_fill(p, &r, &at);
-    if (err) {
-        ring_free(&r);
-        return err;
-    }
-    uint64_t head = (uint64_t)r.used << PAGE_SHIFT;
-    if (r.used && at < PAGE_SIZE) { // the last page is still to be written on
-        head -= PAGE_SIZE - at;
-        if (r.ends)
-            r.ends[r.used - 1] = 0;
-    }
-    for (unsigned int i = 0; r.ends && i < r.used; i++)
-        padding += r.ends[i] ? PAGE_SIZE - (r.ends[i] & ~END_PACKET) : 0;
-    struct ring old = {p->pages, p->ends, p->slots, 0};
-    for (unsigned int i = 0; i < old.slots; i++)
-        if (old.pages[i])
-            old.pages[old.used++] = old.pages[i];
-    p->pages = r.pages;
-    p->ends = r.ends;
-    p->padding = padding;
-    p->tail = 0;
-    p->head = head;
-    WRITE_ONCE(p->slots, slots);
-    ring_free(&old);
-    return 0;
 }
 
 // The same, charged to the user. [m]

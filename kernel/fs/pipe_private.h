@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// What pipe.c and pipe_ring.c share. Key: [m] mutex, [a] atomic, [I] immutable.
+#pragma once
+#include "fs/pipe.h"
+#include "mm/page.h"
+#include <linux/limits.h>
+
+#define END_PACKET 0x8000u // of pipe.ends: a packet, which one read takes
+
+struct pipe {
+    struct mutex mutex;
+    struct page **pages; // [m] slots, a power of two
+    unsigned int slots;  // [m]
+    uint16_t *ends;      // [m] of the slots: 0, or where the page's bytes end, with END_PACKET; NULL: none
+    size_t padding;      // [m] bytes behind such ends; read without
+    struct page *spare;  // [m]
+    uint64_t head, tail; // [m] head - tail bytes are in the ring; both are read without
+    unsigned int readers, writers; // [m] open ends
+    unsigned int reader_opens,
+        writer_opens;  // [m] how often each end was ever opened, for FIFO opens that wait
+    unsigned int refs; // [inode->spin] open files
+    uint8_t demand;    // [a] what PIPE_ON_DEMAND made of it
+    struct user *user; // [I] to whom the slots are charged, a reference
+    struct wait_queue read_wait, write_wait, open_wait;
+};
+
+enum { DEMAND_IGNORED, DEMAND_AWAITED, DEMAND_SEEN }; // of pipe.demand
+
+static inline size_t pipe_used(const struct pipe *p) {
+    return READ_ONCE(p->head) - READ_ONCE(p->tail);
+}
+static inline size_t pipe_capacity(const struct pipe *p) {
+    return (size_t)READ_ONCE(p->slots) << PAGE_SHIFT;
+}
+static inline size_t pipe_room(const struct pipe *p) {
+    return pipe_capacity(p) - pipe_used(p);
+}
+
+// The bytes there are to read.
+static inline size_t pipe_readable_bytes(const struct pipe *p) {
+    return pipe_used(p) - READ_ONCE(p->padding);
+}
+static inline bool pipe_readable(const struct pipe *p) {
+    return pipe_used(p) != 0;
+}
+// Is there room for whatever write must go in whole? Where packets are used: for one, which begins a page.
+static inline bool pipe_writable(const struct pipe *p) {
+    if (unlikely(READ_ONCE(p->ends)))
+        return pipe_capacity(p) - (ALIGN_UP(READ_ONCE(p->head), (uint64_t)PAGE_SIZE) - READ_ONCE(p->tail)) >=
+               PAGE_SIZE;
+    return pipe_room(p) >= PIPE_BUF;
+}
+
+// The ring, all with the mutex held.
+static inline struct page **pipe_slot(struct pipe *p, uint64_t i) {
+    return &p->pages[(i >> PAGE_SHIFT) & (p->slots - 1)];
+}
+// Copies out up to what is there, or of a packet that is next what fits, and all of it is gone. Bytes, or -EFAULT if none
+// could be.
+ssize_t pipe_take(struct pipe *p, struct uio *u);
+// Copies in up to what there is room for. Bytes, or -EFAULT or -ENOMEM if none could be.
+ssize_t pipe_put(struct pipe *p, struct uio *u);
+// The same as packets of at most a page; p->ends is there.
+ssize_t pipe_put_packets(struct pipe *p, struct uio *u);
+// Puts the content into a ring of `slots`. 0, -EBUSY if it does not fit, -ENOMEM.
+int __must_check pipe_move(struct pipe *p, unsigned int slots);
