@@ -23,7 +23,7 @@ static int dentry_compare(const struct dentry *a, const struct dentry *b) {
 RB_GENERATE_STATIC(dentry_tree, dentry, node, dentry_compare)
 
 // Names are short: a byte at a time is as good as more.
-static inline uint64_t name_key(const char *name, size_t len) {
+uint64_t dentry_key(const char *name, size_t len) {
     uint64_t h = 0xcbf29ce484222325 ^ len;
     for (const char *end = name + len; name < end; name++)
         h = (h ^ (unsigned char)*name) * 0x100000001b3;
@@ -39,6 +39,10 @@ static inline bool same_name(const char *a, const char *b, size_t len) {
 }
 
 struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len) {
+    return dentry_alloc_keyed(parent, name, len, dentry_key(name, len));
+}
+
+struct dentry *dentry_alloc_keyed(struct dentry *parent, const char *name, size_t len, uint64_t key) {
     struct dentry *d = kmalloc(sizeof(*d) + len + 1);
     if (!d)
         return NULL;
@@ -46,7 +50,7 @@ struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len)
     ref_init(&d->refs);
     spin_init(&d->lock);
     RB_INIT(&d->children);
-    d->key = name_key(name, len);
+    d->key = key;
     d->name_len = len;
     memcpy(d->inline_name, name, len);
     d->inline_name[len] = '\0';
@@ -104,7 +108,10 @@ static inline struct dentry *find_locked(struct dentry *parent, const char *name
 }
 
 struct dentry *dentry_find(struct dentry *parent, const char *name, size_t len) {
-    uint64_t key = name_key(name, len);
+    return dentry_find_keyed(parent, name, len, dentry_key(name, len));
+}
+
+struct dentry *dentry_find_keyed(struct dentry *parent, const char *name, size_t len, uint64_t key) {
     spin_lock(&parent->lock);
     struct dentry *d = find_locked(parent, name, len, key);
     if (d)
@@ -247,7 +254,7 @@ static void put_in(struct dentry *d, struct dentry *dir, const char *name) {
     spin_lock(&tree_lock);
     d->name = name;
     d->name_len = strlen(name);
-    d->key = name_key(name, d->name_len);
+    d->key = dentry_key(name, d->name_len);
     d->parent = dir;
     spin_unlock(&tree_lock);
     dentry_insert(d);

@@ -179,13 +179,13 @@ struct file *file_open_path(const struct path *path, int flags) {
         return f;
     }
     int err = 0;
-    if (S_ISREG(inode->mode) && (flags & O_ACCMODE) != O_RDONLY) {
+    if ((flags & O_ACCMODE) != O_RDONLY && S_ISREG(inode->mode)) {
         err = mount_begin_writing(path->mount);
         f->counted = !err;
-    }
-    if (f->counted) {
-        err = inode_begin_writing(inode);
-        f->writes = !err;
+        if (!err) {
+            err = inode_begin_writing(inode);
+            f->writes = !err;
+        }
     }
     if (!err && (err = open_special(inode, f)))
         f->ops = NULL;

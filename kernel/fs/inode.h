@@ -159,10 +159,10 @@ struct superblock {
     const struct fs_type *type;
     dev_t dev;                                               // anonymous number
     uint64_t max_pages, used_pages, max_inodes, used_inodes; // [a] limits, 0: none (tmpfs)
-    uint64_t archive_pages; // [a] of files that borrow from an archive (tmpfs)
-    ino_t next_ino;         // [a]
-    unsigned int flags;     // mount_mutex: MS_RDONLY. Read without.
-    unsigned int writers;   // [a] files open for writing
+    uint64_t archive_pages;      // [a] of files that borrow from an archive (tmpfs)
+    ino_t next_ino;              // [a]
+    unsigned int flags;          // mount_mutex: MS_RDONLY. Read without.
+    struct list_head mount_list; // [mounts] all that show it
     void *private_data;
     unsigned int mounts; // [a] of it
     struct refcount refs;
@@ -201,6 +201,7 @@ struct mount {
     struct dentry *mountpoint; // [t] [mounts] in parent; referenced
     struct dentry *root;       // [I]
     struct superblock *sb;     // [I]
+    struct list_head sb_link;  // [mounts] in sb->mount_list
     char *source;              // [I] kmalloc'ed
     unsigned int flags;        // [t] MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, ...; read without
     unsigned int writers;      // [a] files open for writing
@@ -264,6 +265,11 @@ int __must_check inode_add_link(struct inode *inode);
 // A dentry for a name, not in the tree, without inode; it references parent (NULL: it is a root). NULL if no
 // memory.
 struct dentry *__must_check dentry_alloc(struct dentry *parent, const char *name, size_t len);
+// For who looks for a name and makes it then: dentry_alloc() and dentry_find() with the name's key.
+uint64_t dentry_key(const char *name, size_t len);
+struct dentry *__must_check dentry_alloc_keyed(struct dentry *parent, const char *name, size_t len,
+                                               uint64_t key);
+struct dentry *dentry_find_keyed(struct dentry *parent, const char *name, size_t len, uint64_t key);
 // The root dentry of a file system; takes a reference of its own to the inode.
 struct dentry *__must_check dentry_create_root(struct inode *inode);
 static inline void dentry_get(struct dentry *d) {

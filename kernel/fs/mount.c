@@ -30,6 +30,9 @@ void mount_get(struct mount *m) {
 void mount_put(struct mount *m) {
     if (!ref_put(&m->refs))
         return;
+    spin_lock(&mounts_lock);
+    list_del(&m->sb_link);
+    spin_unlock(&mounts_lock);
     if (!__atomic_sub_fetch(&m->sb->mounts, 1, __ATOMIC_ACQ_REL) && m->sb->type->unmounted)
         m->sb->type->unmounted(m->root);
     dentry_put(m->root);
@@ -55,6 +58,9 @@ struct mount *mount_alloc(struct dentry *root, const char *source, unsigned long
     list_init(&m->link);
     list_init(&m->sibling);
     list_init(&m->children);
+    spin_lock(&mounts_lock);
+    list_add(&m->sb_link, &m->sb->mount_list);
+    spin_unlock(&mounts_lock);
     return m;
 }
 
@@ -145,27 +151,6 @@ bool mount_cross_up(struct path *p) {
     *p = up;
     path_put(&old);
     return true;
-}
-
-// ---- reading and writing
-
-int mount_check_writable(const struct mount *m) {
-    return (READ_ONCE(m->flags) | READ_ONCE(m->sb->flags)) & MS_RDONLY ? -EROFS : 0;
-}
-
-// Counts first and looks then; who makes it read-only does so first and looks at the counts then.
-int mount_begin_writing(struct mount *m) {
-    __atomic_fetch_add(&m->writers, 1, __ATOMIC_SEQ_CST);
-    __atomic_fetch_add(&m->sb->writers, 1, __ATOMIC_SEQ_CST);
-    int err = mount_check_writable(m);
-    if (err)
-        mount_end_writing(m);
-    return err;
-}
-
-void mount_end_writing(struct mount *m) {
-    __atomic_fetch_sub(&m->writers, 1, __ATOMIC_RELEASE);
-    __atomic_fetch_sub(&m->sb->writers, 1, __ATOMIC_RELEASE);
 }
 
 // ---- the list

@@ -2,6 +2,7 @@
 // Mounts: file systems and parts of them laid over directories. One tree of mounts for all processes; every mount is
 // private: what is mounted below one of two that show the same directory is not seen below the other.
 #pragma once
+#include "core/errno.h"
 #include "fs/path.h"
 #include <linux/mount.h>
 
@@ -38,10 +39,21 @@ void mount_cross_down(struct path *p);
 // been taken away.
 bool mount_cross_up(struct path *p);
 // -EROFS if the mount or what is mounted may not be written.
-int __must_check mount_check_writable(const struct mount *m);
-// A file is opened for writing there: as above, and until mount_end_writing() it does not become read-only.
-int __must_check mount_begin_writing(struct mount *m);
-void mount_end_writing(struct mount *m);
+static inline int __must_check mount_check_writable(const struct mount *m) {
+    return (READ_ONCE(m->flags) | READ_ONCE(m->sb->flags)) & MS_RDONLY ? -EROFS : 0;
+}
+static inline void mount_end_writing(struct mount *m) {
+    __atomic_fetch_sub(&m->writers, 1, __ATOMIC_RELEASE);
+}
+// A file is opened for writing there: as above, and until mount_end_writing() it does not become read-only. This counts
+// first and looks then; who makes it read-only does so first and looks at the counts then.
+static inline int __must_check mount_begin_writing(struct mount *m) {
+    __atomic_fetch_add(&m->writers, 1, __ATOMIC_SEQ_CST);
+    int err = mount_check_writable(m);
+    if (unlikely(err))
+        mount_end_writing(m);
+    return err;
+}
 // The number of the mount that m is on, or its own.
 int mount_parent_id(const struct mount *m);
 // Calls fn for each mount in order, with a reference, until it returns false.

@@ -178,6 +178,30 @@ int mount_new(const struct path *at, const struct fs_type *type, const char *sou
     return err;
 }
 
+// ---- forbidding to write
+
+// Does anybody write there, through whatever mount, also one that has been taken away?
+static bool has_writers(const struct superblock *sb) {
+    const struct mount *m;
+    bool found = false;
+    spin_lock(&mounts_lock);
+    list_for_each_entry (m, &sb->mount_list, sb_link)
+        found |= READ_ONCE(m->writers) != 0;
+    spin_unlock(&mounts_lock);
+    return found;
+}
+
+// Changes a mount's own flags, or those of what it shows, unless that forbids writing and somebody does. 0 or -EBUSY.
+static int set_flags(struct mount *m, bool own, unsigned int now) {
+    unsigned int *flags = own ? &m->flags : &m->sb->flags, before = READ_ONCE(*flags);
+    WRITE_ONCE(*flags, now);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!(now & ~before & MS_RDONLY) || !(own ? READ_ONCE(m->writers) != 0 : has_writers(m->sb)))
+        return 0;
+    WRITE_ONCE(*flags, before);
+    return -EBUSY;
+}
+
 // ---- taking away
 
 // Takes the mounts of the tree `top` apart and off the list, if they are on it, and lets go of them. [t]
@@ -211,16 +235,6 @@ static bool is_idle(const struct mount *m) {
     return ref_read(&m->refs) == 2 && list_empty(&m->children);
 }
 
-// umount(2) of the process's own root, which cannot go, makes it read-only.
-static int seal_root(struct mount *m) {
-    WRITE_ONCE(m->sb->flags, m->sb->flags | MS_RDONLY);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (!READ_ONCE(m->sb->writers))
-        return 0;
-    WRITE_ONCE(m->sb->flags, m->sb->flags & ~MS_RDONLY);
-    return -EBUSY;
-}
-
 static int remove_locked(struct mount *m, int flags) {
     bool own_root = m == current->fs->root.mount;
     if (!m->attached || !m->parent) // gone already, or the root of all
@@ -236,7 +250,7 @@ static int remove_locked(struct mount *m, int flags) {
         }
     }
     if (own_root && !(flags & MNT_DETACH))
-        return (m->sb->flags & MS_RDONLY) ? 0 : seal_root(m);
+        return set_flags(m, false, m->sb->flags | MS_RDONLY); // it cannot go
     if (!(flags & MNT_DETACH)) {
         spin_lock(&mounts_lock);
         bool idle = is_idle(m);
@@ -422,25 +436,14 @@ static unsigned int flags_for(const struct mount *m, unsigned long flags) {
     return (flags & MOUNT_FLAGS) | (READ_ONCE(m->flags) & TIME_FLAGS);
 }
 
-// Sets *flags to `now`, unless that forbids writing and somebody does. 0 or -EBUSY.
-static int set_flags(unsigned int *flags, unsigned int now, const unsigned int *writers) {
-    unsigned int before = READ_ONCE(*flags);
-    WRITE_ONCE(*flags, now);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (!(now & ~before & MS_RDONLY) || !READ_ONCE(*writers))
-        return 0;
-    WRITE_ONCE(*flags, before);
-    return -EBUSY;
-}
-
 static int remount_locked(struct mount *m, const char *options, unsigned long flags) {
     struct superblock *sb = m->sb;
     unsigned int before = sb->flags;
     if (!(flags & MS_BIND) && options && *options && !sb->type->remount)
         return -EINVAL;
     if (flags & MS_BIND || sb->type->shared) // the mount alone, not what is mounted
-        return set_flags(&m->flags, flags_for(m, flags), &m->writers);
-    int err = set_flags(&sb->flags, flags & SUPERBLOCK_FLAGS, &sb->writers);
+        return set_flags(m, true, flags_for(m, flags));
+    int err = set_flags(m, false, flags & SUPERBLOCK_FLAGS);
     if (!err && sb->type->remount && (err = sb->type->remount(sb, options)))
         WRITE_ONCE(sb->flags, before);
     if (!err)

@@ -26,12 +26,16 @@ static int make_name(struct dentry *dir, const char *name, size_t len, make_fn *
     struct inode *inode = dir->inode;
     if (len > NAME_MAX)
         return -ENAMETOOLONG;
+    uint64_t key = dentry_key(name, len);
     mutex_lock(&inode->lock);
     int err = -EEXIST;
-    struct dentry *d = vfs_lookup(dir, name, len);
-    if (IS_ERR(d)) {
-        err = dir->dead || vfs_has_fixed_names(inode) ? -ENOENT : PTR_ERR(d) == -ENOENT ? 0 : PTR_ERR(d);
-        d = err ? NULL : dentry_alloc(dir, name, len);
+    struct dentry *d =
+        unlikely(inode->ops->lookup) ? vfs_lookup(dir, name, len) : dentry_find_keyed(dir, name, len, key);
+    if (!d || IS_ERR(d)) {
+        err = dir->dead || vfs_has_fixed_names(inode) ? -ENOENT
+              : !d || PTR_ERR(d) == -ENOENT           ? 0
+                                                      : PTR_ERR(d);
+        d = err ? NULL : dentry_alloc_keyed(dir, name, len, key);
         if (!err && !d)
             err = -ENOMEM;
         if (!err)
