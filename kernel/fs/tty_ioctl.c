@@ -58,6 +58,9 @@ static void set_speeds(struct ktermios *t) {
 // TCSETS2 and TCGETS2 use struct termios2, which is laid out as the kernel's own; struct termios is its
 // beginning.
 _Static_assert(sizeof(struct termios2) == sizeof(struct ktermios), "one layout");
+_Static_assert(sizeof(struct termio) != sizeof(struct termios) &&
+                   sizeof(struct termio) != sizeof(struct termios2),
+               "set_termios() tells them apart by their sizes");
 _Static_assert(offsetof(struct ktermios, c_ispeed) >= sizeof(struct termios) - 3, "a prefix");
 
 static long get_termios(struct tty *tty, unsigned long arg, size_t size) {
@@ -66,6 +69,35 @@ static long get_termios(struct tty *tty, unsigned long arg, size_t size) {
     t = tty->termios;
     spin_unlock(&tty->lock);
     return put_object_part((void __user *)arg, t, size);
+}
+
+// struct termio, System V's: the lower halves of the flags, and the first of the control characters.
+static long get_termio(struct tty *tty, unsigned long arg) {
+    struct termio old;
+    memset(&old, 0, sizeof(old));
+    spin_lock(&tty->lock);
+    const struct ktermios *t = &tty->termios;
+    old.c_iflag = t->c_iflag;
+    old.c_oflag = t->c_oflag;
+    old.c_cflag = t->c_cflag;
+    old.c_lflag = t->c_lflag;
+    old.c_line = t->c_line;
+    memcpy(old.c_cc, t->c_cc, NCC);
+    spin_unlock(&tty->lock);
+    return copy_to_user((void __user *)arg, &old, sizeof(old));
+}
+
+static int merge_termio(struct ktermios *t, unsigned long arg) {
+    struct termio new;
+    if (copy_from_user(&new, (const void __user *)arg, sizeof(new)))
+        return -EFAULT;
+    t->c_iflag = (t->c_iflag & 0xffff0000) | new.c_iflag;
+    t->c_oflag = (t->c_oflag & 0xffff0000) | new.c_oflag;
+    t->c_cflag = (t->c_cflag & 0xffff0000) | new.c_cflag;
+    t->c_lflag = (t->c_lflag & 0xffff0000) | new.c_lflag;
+    t->c_line = new.c_line;
+    memcpy(t->c_cc, new.c_cc, NCC);
+    return 0;
 }
 
 enum when { SET_NOW, SET_DRAINED, SET_FLUSHED };
@@ -78,7 +110,8 @@ static long set_termios(struct file *f, struct tty *tty, unsigned long arg, size
     spin_lock(&tty->lock);
     t = tty->termios;
     spin_unlock(&tty->lock);
-    if (copy_from_user(&t, (const void __user *)arg, size))
+    if (size == sizeof(struct termio) ? merge_termio(&t, arg)
+                                      : copy_from_user(&t, (const void __user *)arg, size))
         return -EFAULT;
     set_speeds(&t);
     if (when != SET_NOW && (err = tty_output_drain(f, tty)))
@@ -103,6 +136,14 @@ static long termios_ioctl(struct file *f, struct tty *tty, unsigned int cmd, uns
         return get_termios(tty, arg, sizeof(struct termios));
     case TCGETS2:
         return get_termios(tty, arg, sizeof(struct termios2));
+    case TCGETA:
+        return get_termio(tty, arg);
+    case TCSETA:
+        return set_termios(f, tty, arg, sizeof(struct termio), SET_NOW);
+    case TCSETAW:
+        return set_termios(f, tty, arg, sizeof(struct termio), SET_DRAINED);
+    case TCSETAF:
+        return set_termios(f, tty, arg, sizeof(struct termio), SET_FLUSHED);
     case TCSETS:
         return set_termios(f, tty, arg, sizeof(struct termios), SET_NOW);
     case TCSETSW:
@@ -287,6 +328,10 @@ long tty_ioctl_on(struct file *f, struct tty *tty, unsigned int cmd, unsigned lo
     case TCSETS2:
     case TCSETSW2:
     case TCSETSF2:
+    case TCGETA:
+    case TCSETA:
+    case TCSETAW:
+    case TCSETAF:
         return termios_ioctl(f, tty, cmd, arg);
     case TCSBRK:
     case TCSBRKP:
@@ -300,7 +345,8 @@ long tty_ioctl_on(struct file *f, struct tty *tty, unsigned int cmd, unsigned lo
     case TIOCGSID:
         return session_ioctl(tty, cmd, arg);
     }
-    return other_ioctl(tty, cmd, arg);
+    long err = other_ioctl(tty, cmd, arg);
+    return err == -ENOTTY && tty->driver->ioctl ? tty->driver->ioctl(tty, cmd, arg) : err;
 }
 
 long tty_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {

@@ -34,6 +34,8 @@ struct tty_driver {
     void (*start)(struct tty *tty);
     // Input that tty_input() refused may fit now. No lock held.
     void (*unthrottle)(struct tty *tty);
+    // What only this kind of terminal knows; -ENOTTY otherwise. May be NULL.
+    long (*ioctl)(struct tty *tty, unsigned int cmd, unsigned long arg);
     // The first file was opened, the last was closed. May be NULL.
     void (*opened)(struct tty *tty);
     void (*closed)(struct tty *tty);

@@ -5,6 +5,7 @@
 // Bytes come in an interrupt and go into a ring; one kernel thread, "ttyd", takes them through the line
 // discipline, which sends signals and echoes. What a terminal does not take stays in its ring until a reader
 // has made room.
+#include "arch/riscv/uaccess.h"
 #include "core/cmdline.h"
 #include "core/panic.h"
 #include "core/printk.h"
@@ -13,7 +14,9 @@
 #include "fs/tty_private.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include <asm/ioctls.h>
 #include <linux/major.h>
+#include <linux/serial.h>
 
 #define SERIAL_PORTS      8
 #define SERIAL_RING       16384 // a power of 2; what comes while it is full is lost
@@ -105,8 +108,22 @@ static void ttyd(void *arg) {
 
 // ---- devices
 
-static const struct tty_driver serial_driver = {
-    .name = "serial", .start = serial_start, .unthrottle = serial_unthrottle, .closed = serial_unthrottle};
+// TIOCGSERIAL: which port it is, by which programs find the console's name. Nothing of it can be set.
+static long serial_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg) {
+    struct serial_struct info;
+    if (cmd != TIOCGSERIAL)
+        return -ENOTTY;
+    memset(&info, 0, sizeof(info));
+    info.type = PORT_16550A;
+    info.line = container_of(tty, struct serial_tty, tty)->port->index;
+    return copy_to_user((void __user *)arg, &info, sizeof(info));
+}
+
+static const struct tty_driver serial_driver = {.name = "serial",
+                                                .start = serial_start,
+                                                .ioctl = serial_ioctl,
+                                                .unthrottle = serial_unthrottle,
+                                                .closed = serial_unthrottle};
 
 static int serial_open(struct chrdev *c, struct file *f) {
     return tty_open_file(&container_of(c, struct serial_tty, chrdev)->tty, f, false, true);

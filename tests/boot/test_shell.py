@@ -121,3 +121,7 @@ def test_a_fault_prints_one_line_and_delivers_the_signal(sh):
 
 def test_a_missing_program_is_127(sh):
     assert "127" in sh("nonesuch; echo $?")
+
+
+def test_cttyhack_finds_the_consoles_terminal(sh):
+    assert sh("setsid cttyhack sh -c 'echo controlling >/dev/tty'").strip() == "controlling"

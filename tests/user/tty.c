@@ -431,3 +431,28 @@ TEST(tty_names_and_errors) {
     CHECK_ERRNO(read(slave, buffer, 1), EAGAIN);
     CHECK_ERRNO(lseek(slave, 0, SEEK_CUR), ESPIPE);
 }
+
+TEST(tty_has_the_termios_of_system_v) {
+    // What glibc's and musl's tcgetattr() do not use any more: half flags, eight control characters.
+    struct { unsigned short iflag, oflag, cflag, lflag; unsigned char line, cc[8]; } old;
+    struct termios t;
+    open_pty();
+    CHECK(ioctl(slave, TCGETA, &old) == 0 && tcgetattr(slave, &t) == 0);
+    CHECK(old.iflag == (unsigned short)t.c_iflag && old.lflag == (unsigned short)t.c_lflag && old.cc[0] == t.c_cc[0]);
+    old.lflag &= ~ECHO;
+    old.cc[0] = 'x';
+    CHECK(ioctl(slave, TCSETA, &old) == 0 && tcgetattr(slave, &t) == 0);
+    CHECK(!(t.c_lflag & ECHO) && (t.c_lflag & IEXTEN) && t.c_cc[VINTR] == 'x' && t.c_cc[VWERASE] == 027);
+    CHECK_ERRNO(ioctl(slave, TCSETA, NULL), EFAULT);
+    CHECK(ioctl(slave, TCSETAW, &old) == 0 && ioctl(slave, TCSETAF, &old) == 0);
+}
+
+TEST(tty_tells_which_serial_port_it_is) {
+    // struct serial_struct: type, line, ... A pseudoterminal is none.
+    int info[32], f = open("/dev/console", O_RDWR | O_NOCTTY);
+    CHECK(f >= 0 && ioctl(f, TIOCGSERIAL, info) == 0);
+    CHECK(info[0] == 4 && info[1] == 0); // PORT_16550A, ttyS0
+    CHECK_ERRNO(ioctl(f, TIOCGSERIAL, NULL), EFAULT);
+    open_pty();
+    CHECK_ERRNO(ioctl(slave, TIOCGSERIAL, info), ENOTTY);
+}
