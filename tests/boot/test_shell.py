@@ -123,5 +123,8 @@ def test_a_missing_program_is_127(sh):
     assert "127" in sh("nonesuch; echo $?")
 
 
-def test_cttyhack_finds_the_consoles_terminal(sh):
-    assert sh("setsid cttyhack sh -c 'echo controlling >/dev/tty'").strip() == "controlling"
+def test_cttyhack_finds_the_consoles_terminal(boot):
+    # As in an initramfs of one's own: no init has taken the terminal.
+    m = boot(append="rdinit=/bin/sh quiet")
+    m.shell()
+    assert m.run("mount -t devtmpfs none /dev; setsid cttyhack sh -c 'echo controlling >/dev/tty'").strip() == "controlling"
