@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -399,4 +400,52 @@ TEST(mappings_of_many_threads_go_on) {
         CHECK(pthread_join(t[i], NULL) == 0 && !failed[i]);
     clock_gettime(CLOCK_MONOTONIC, &b);
     CHECK((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 < 2000);
+}
+
+// ---- credentials of other threads, which may change and go while one looks at them
+
+enum { STRANGER = 1000, FIRST_OF_MANY = 2000 };
+static atomic_int changing_tid, let_in;
+
+// A thread's own ids, as the system calls have them.
+static void become_thread(uid_t uid) {
+    CHECK(!syscall(SYS_setresgid, uid, uid, uid) && !syscall(SYS_setresuid, uid, uid, uid));
+}
+// Its ids are never the stranger's.
+static void change_ids(void) {
+    static __thread uid_t uid;
+    if (!uid) {
+        changing_tid = gettid();
+        CHECK(!prctl(PR_SET_SECUREBITS, 4)); // SECBIT_NO_SETUID_FIXUP: it may go on doing so
+    }
+    for (int i = 0; i < 200; i++) {
+        uid = FIRST_OF_MANY + i;
+        CHECK(!syscall(SYS_setresuid, uid, uid, uid));
+    }
+}
+// Credentials of the stranger's come and go, where those were.
+static void make_credentials(void) {
+    static __thread int begun;
+    if (!begun++)
+        become_thread(STRANGER);
+    for (int i = 0; i < 200; i++)
+        CHECK(!prctl(PR_SET_KEEPCAPS, i % 2));
+}
+static void ask_for_rights(void) {
+    static __thread int begun;
+    unsigned long all = ~0ul;
+    if (!begun++)
+        become_thread(STRANGER);
+    for (int i = 0; i < 200; i++)
+        if (changing_tid && !syscall(SYS_sched_setaffinity, changing_tid, sizeof(all), &all))
+            let_in = 1;
+}
+static void nobody_was_let_in(void) {
+    CHECK(!let_in);
+}
+
+TEST(rights_over_a_thread_are_asked_of_its_own_credentials) {
+    static const struct race r = {
+        NULL, {change_ids, make_credentials, ask_for_rights, make_credentials}, nobody_was_let_in};
+    CHECK(run_race(&r) > 0);
 }
