@@ -17,7 +17,7 @@ fragment=$(realpath "$4")
 
 build() {
     make -j"$(nproc)" -C "$source" O="$work" CROSS_COMPILE="${CROSS:-riscv64-linux-gnu-}" \
-        CC="$sysroot/bin/musl-gcc" HOSTCC="${HOSTCC:-gcc}" "$@"
+        CC="$sysroot/bin/musl-gcc" HOSTCC="${HOSTCC:-gcc}" quiet=quiet_ "$@"
 }
 
 # Puts the fragment's settings in place of those of .config.

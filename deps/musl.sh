@@ -56,7 +56,8 @@ mkdir -p "$work" "$sysroot/bin"
 cd "$work"
 "$source/configure" --target=riscv64-linux-musl --prefix= --syslibdir=/lib --disable-wrapper \
     CROSS_COMPILE="$CROSS" CC="${CROSS}gcc" CFLAGS="-O2 -g -ffile-prefix-map=$source=musl"
-make -j"$(nproc)" install DESTDIR="$sysroot"
+# One compilation for both libraries: position-independent code does for programs that are linked statically, too.
+make -j"$(nproc)" 'AOBJS=$(LOBJS)' install DESTDIR="$sysroot"
 ln -sf libc.so "$sysroot/lib/$loader"
 install_uapi
 install_debug
