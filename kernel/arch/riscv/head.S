@@ -30,6 +30,10 @@ start:
 	csrw	sscratch, zero		/* 0: in the kernel */
 	li	t0, 3 << 13		/* floating point off */
 	csrc	sstatus, t0
+	la	t0, boot_claimed	/* some firmware lets a second hart through, rarely: the first one boots */
+	li	t1, 1
+	amoadd.w t0, t1, (t0)
+	bnez	t0, give_back
 	mv	s3, a0
 	mv	s1, a1
 	la	tp, boot_thread
@@ -50,6 +54,20 @@ start:
 	mv	ra, zero
 	tail	kernel_main
 
+/* This hart goes back to the firmware, from where arch_start_hart() can have it (SBI: hart_stop of HSM). */
+give_back:
+	li	a7, 0x48534d
+	li	a6, 1
+	ecall
+1:	wfi
+	j	1b
+
+	.section .data
+	.balign	4
+boot_claimed:
+	.word	0
+
+	.section .head.text, "ax"
 /* Turns paging on with satp = a0 and returns to the link address of where it was called from. Fetching the next
  * instruction faults, and the trap vector is where we want to go. */
 paging_on:
