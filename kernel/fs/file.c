@@ -269,7 +269,7 @@ static int find_or_create(struct path *dir, const struct last_component *last, i
         if (err == -EPERM && !dir->dentry->inode->ops->create)
             err = -EACCES; // what open(2) says of a directory that nobody makes files in
     }
-    if (err && err != -EEXIST) { // it may be there all the same
+    if (!d) { // it may be there all the same
         d = vfs_lookup(dir->dentry, last->name, last->len);
         if (IS_ERR(d))
             return PTR_ERR(d) == -ENOENT && !vfs_has_fixed_names(dir->dentry->inode) ? err : PTR_ERR(d);
