@@ -184,3 +184,7 @@ def test_other_words_are_files(complete, request):
     """In bash they are left to the default, which complete_bash() has seen to be files."""
     expected = {"bash": [], "zsh": ["FILES"], "fish": ["README.md"]}
     assert complete("image", "-k", "READ") == expected[request.node.callspec.id]
+
+
+def test_a_kernel_without_a_root_is_installed(installed):
+    assert (installed / "lib/drupe/Image.bare").stat().st_size < (installed / "lib/drupe/Image").stat().st_size
