@@ -93,19 +93,28 @@ int tty_take_control(struct tty *tty) {
     return err;
 }
 
-void tty_end_session(struct tty *tty, bool cont) {
+// The session loses its terminal before anybody hears of it: whoever gets the signal finds /dev/tty gone.
+static void end_session(struct tty *tty, bool hangup, bool cont) {
     spin_lock(&tty->lock);
     pid_t session = tty->session, pgrp = tty->pgrp;
     WRITE_ONCE(tty->session, 0);
     WRITE_ONCE(tty->pgrp, 0);
     spin_unlock(&tty->lock);
+    if (session)
+        session_clear_tty(session);
+    if (hangup && session && session != pgrp) {
+        signal_send_pgrp(session, SIGHUP);
+        signal_send_pgrp(session, SIGCONT);
+    }
     if (pgrp) {
         signal_send_pgrp(pgrp, SIGHUP);
         if (cont)
             signal_send_pgrp(pgrp, SIGCONT);
     }
-    if (session)
-        session_clear_tty(session);
+}
+
+void tty_end_session(struct tty *tty, bool cont) {
+    end_session(tty, false, cont);
 }
 
 static void tty_wake_all(struct tty *tty) {
@@ -114,27 +123,23 @@ static void tty_wake_all(struct tty *tty) {
 }
 
 void tty_hangup(struct tty *tty) {
-    pid_t leader = READ_ONCE(tty->session);
     __atomic_fetch_add(&tty->generation, 1, __ATOMIC_SEQ_CST);
     tty_input_flush(tty);
     tty_output_flush(tty);
-    if (leader && leader != READ_ONCE(tty->pgrp)) {
-        signal_send_pgrp(leader, SIGHUP);
-        signal_send_pgrp(leader, SIGCONT);
-    }
-    tty_end_session(tty, true);
+    end_session(tty, true, true);
     tty_wake_all(tty);
 }
 
 void tty_session_exit(struct tty *tty, pid_t session) {
     if (READ_ONCE(tty->session) != session)
         return;
-    tty_end_session(tty, false);
     if (!tty->driver->pty) {
         __atomic_fetch_add(&tty->generation, 1, __ATOMIC_SEQ_CST);
         tty_input_flush(tty);
-        tty_wake_all(tty);
     }
+    end_session(tty, false, false);
+    if (!tty->driver->pty)
+        tty_wake_all(tty);
 }
 
 // ---- files

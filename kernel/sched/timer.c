@@ -185,8 +185,9 @@ static ktime_t run_due_timers(struct timer_queue *q) {
         __atomic_store_n(&t->running, false, __ATOMIC_RELEASE);
         spin_lock(&q->lock);
     }
+    ktime_t next = t ? MAX(t->expires, later) : KTIME_NEVER; // unlocked, t may be cancelled and gone
     spin_unlock(&q->lock);
-    return t ? MAX(t->expires, later) : KTIME_NEVER;
+    return next;
 }
 
 void timer_interrupt(void) {

@@ -407,6 +407,47 @@ TEST(tty_hangs_up_when_the_master_goes) {
     CHECK(test_wait_exit(pid) == 0);
 }
 
+static void look_for_the_terminal(int sig) {
+    (void)sig;
+    _exit(open("/dev/tty", O_RDWR) == -1 && errno == ENXIO ? 0 : 1);
+}
+
+enum { MANY = 12 };
+
+// A session of many, so that telling all of them takes a while in which the first looks.
+static int told_leader(void *arg) {
+    int status, wrong = 0;
+    (void)arg;
+    lead_session();
+    close(master);
+    for (int i = 0; i < MANY; i++) {
+        if (fork() == 0) {
+            signal(SIGHUP, look_for_the_terminal);
+            CHECK(write(slave, "!", 1) == 1);
+            for (;;)
+                pause();
+        }
+    }
+    for (int i = 0; i < MANY; i++) {
+        while (wait(&status) == -1 && errno == EINTR)
+            ;
+        wrong += status != 0;
+    }
+    return wrong;
+}
+
+TEST(tty_is_nobodys_before_anybody_hears_of_its_hangup) {
+    for (int i = 0; i < 40; i++) {
+        open_pty();
+        pid_t pid = test_fork(told_leader, NULL);
+        for (int n = 0; n < MANY; n++)
+            await('!');
+        close(master);
+        CHECK(test_wait_exit(pid) == 0);
+        close(slave);
+    }
+}
+
 TEST(tty_master_sees_the_slave_close) {
     open_pty();
     CHECK(write(slave, "bye", 3) == 3 && close(slave) == 0);
@@ -434,11 +475,15 @@ TEST(tty_names_and_errors) {
 
 TEST(tty_has_the_termios_of_system_v) {
     // What glibc's and musl's tcgetattr() do not use any more: half flags, eight control characters.
-    struct { unsigned short iflag, oflag, cflag, lflag; unsigned char line, cc[8]; } old;
+    struct {
+        unsigned short iflag, oflag, cflag, lflag;
+        unsigned char line, cc[8];
+    } old;
     struct termios t;
     open_pty();
     CHECK(ioctl(slave, TCGETA, &old) == 0 && tcgetattr(slave, &t) == 0);
-    CHECK(old.iflag == (unsigned short)t.c_iflag && old.lflag == (unsigned short)t.c_lflag && old.cc[0] == t.c_cc[0]);
+    CHECK(old.iflag == (unsigned short)t.c_iflag && old.lflag == (unsigned short)t.c_lflag &&
+          old.cc[0] == t.c_cc[0]);
     old.lflag &= ~ECHO;
     old.cc[0] = 'x';
     CHECK(ioctl(slave, TCSETA, &old) == 0 && tcgetattr(slave, &t) == 0);
