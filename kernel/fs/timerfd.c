@@ -2,7 +2,9 @@
 // timerfd_create(2). A read gives how often the timer has expired since the last one and waits while that is 0.
 //
 // The callback only counts the first expiry. A periodic timer that nobody reads therefore costs nothing: the
-// expiries since then are counted, and it is armed again, by whoever looks next (catch_up()).
+// expiries since then are counted, and it is armed again, by whoever looks next (catch_up()). It may fire before
+// that function returns, so a reader takes the ticks first: whoever finds none has a timer that is armed, or
+// whose callback is about to count one.
 #include "fs/timerfd.h"
 #include "core/panic.h"
 #include "fs/poll.h"
@@ -24,22 +26,18 @@ struct timerfd {
     struct wait_queue wait;
 };
 
-static void timerfd_tick(struct timerfd *t) {
-    __atomic_fetch_add(&t->ticks, 1, __ATOMIC_RELEASE);
-    wake_poll(&t->wait, POLLIN | POLLRDNORM);
-}
-
 static void timerfd_fired(struct timer *timer) {
     struct timerfd *t = container_of(timer, struct timerfd, timer);
     WRITE_ONCE(t->expired, true);
-    timerfd_tick(t);
+    __atomic_fetch_add(&t->ticks, 1, __ATOMIC_RELEASE);
+    wake_poll(&t->wait, POLLIN | POLLRDNORM);
 }
 
 static bool clock_was_set_wake(struct wait_entry *entry, unsigned int events) {
     struct timerfd *t = container_of(entry, struct timerfd, clock_set);
     (void)events;
     WRITE_ONCE(t->canceled, 1);
-    timerfd_tick(t);
+    wake_poll(&t->wait, POLLIN | POLLRDNORM);
     return true;
 }
 
@@ -56,28 +54,30 @@ static void timerfd_arm(struct timerfd *t) {
         timer_arm(&t->timer, t->expires);
 }
 
-// Adds the expiries since the one that fired, and arms the timer for the next.
-static void catch_up(struct timerfd *t) {
+// How often it has expired since the expiry that fired; arms the timer for the next.
+static uint64_t catch_up(struct timerfd *t) {
     ASSERT(mutex_is_mine(&t->lock));
     if (!READ_ONCE(t->expired) || !t->interval)
-        return;
+        return 0;
     ktime_t behind = timerfd_now(t) - t->expires;
     uint64_t more = behind > 0 ? (uint64_t)behind / t->interval : 0;
     if (__builtin_add_overflow(t->expires, (more + 1) * t->interval, &t->expires))
         t->expires = KTIME_NEVER;
-    __atomic_fetch_add(&t->ticks, more, __ATOMIC_RELAXED);
     timerfd_arm(t);
+    return more;
+}
+
+static bool timerfd_ready(const struct timerfd *t) {
+    return READ_ONCE(t->ticks) || READ_ONCE(t->canceled);
 }
 
 // The ticks, all of them taken; 0: none. *canceled: the clock was set, and they say nothing.
 static uint64_t take_ticks(struct timerfd *t, bool *canceled) {
-    uint64_t ticks = 0;
     mutex_lock(&t->lock);
+    uint64_t ticks = __atomic_exchange_n(&t->ticks, 0, __ATOMIC_ACQUIRE);
+    if (ticks)
+        ticks += catch_up(t);
     *canceled = __atomic_exchange_n(&t->canceled, 0, __ATOMIC_ACQUIRE);
-    if (READ_ONCE(t->ticks)) {
-        catch_up(t);
-        ticks = __atomic_exchange_n(&t->ticks, 0, __ATOMIC_ACQUIRE);
-    }
     mutex_unlock(&t->lock);
     return ticks;
 }
@@ -92,7 +92,7 @@ static ssize_t timerfd_read(struct file *f, struct uio *u, off_t *pos) {
     while (!(ticks = take_ticks(t, &canceled)) && !canceled) {
         if (f->flags & O_NONBLOCK)
             return -EAGAIN;
-        int err = wait_event_interruptible(&t->wait, READ_ONCE(t->ticks));
+        int err = wait_event_interruptible(&t->wait, timerfd_ready(t));
         if (err)
             return err;
     }
@@ -104,7 +104,7 @@ static ssize_t timerfd_read(struct file *f, struct uio *u, off_t *pos) {
 static unsigned int timerfd_poll(struct file *f, struct poll_table *table) {
     struct timerfd *t = f->private_data;
     poll_wait(f, &t->wait, table);
-    return READ_ONCE(t->ticks) ? POLLIN | POLLRDNORM : 0;
+    return timerfd_ready(t) ? POLLIN | POLLRDNORM : 0;
 }
 
 static void watch_clock(struct timerfd *t, bool watch) {
@@ -147,7 +147,7 @@ bool timerfd_is(const struct file *f) {
 }
 
 static void get_value(struct timerfd *t, struct timer_value *value) {
-    catch_up(t);
+    __atomic_fetch_add(&t->ticks, catch_up(t), __ATOMIC_RELAXED);
     value->interval = t->interval;
     value->value = timer_is_armed(&t->timer) ? MAX(t->expires - timerfd_now(t), 1) : 0;
 }

@@ -264,6 +264,15 @@ TEST(timerfd_counts_what_expired_since_the_last_read) {
     CHECK_ERRNO(write(fd, buffer, 8), EINVAL);
 }
 
+// The next expiry comes while the read that arms the timer for it is still at it.
+TEST(timerfd_of_the_shortest_interval_goes_on_expiring) {
+    struct itimerspec shortest = {{0, 1}, {0, 1}};
+    int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+    CHECK(timerfd_settime(fd, 0, &shortest, NULL) == 0);
+    for (int i = 0; i < 1000; i++)
+        CHECK(expiries(fd) > 0);
+}
+
 TEST(timerfd_absolute_times_follow_the_clock) {
     struct timespec now;
     struct itimerspec past = {{0, 0}, {1, 0}}, next;
