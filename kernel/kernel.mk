@@ -18,7 +18,8 @@ KERNEL_OBJ := $(patsubst kernel/%.c,$(KERNEL_OBJ_DIR)/%.o,$(filter %.c,$(KERNEL_
 	$(patsubst lib/%.c,$(KERNEL_OBJ_DIR)/lib/%.o,$(KERNEL_LIB))
 
 LIBFDT_DIR := $(B)/deps/libfdt
-LIBFDT_OBJ := $(patsubst %,$(KERNEL_OBJ_DIR)/libfdt/%.o,fdt fdt_ro fdt_addresses fdt_rw fdt_wip fdt_strerror)
+LIBFDT_PARTS := fdt fdt_ro fdt_addresses fdt_rw fdt_wip fdt_strerror
+LIBFDT_OBJ := $(KERNEL_OBJ_DIR)/libfdt.o
 
 # No instruction of the F or D extension may come from the compiler: user programs' registers are in there.
 KERNEL_ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
@@ -70,9 +71,11 @@ $(KERNEL_OBJ_DIR)/outside.o: $(call outside_obj,$(KERNEL_OBJ_DIR)) # what of it 
 
 $(KERNEL_OBJ_DIR)/lib/decompress/%.o: KERNEL_CFLAGS += $(call outside_include,$<) -Ikernel/core/shim
 
-$(KERNEL_OBJ_DIR)/libfdt/%.o: $(LIBFDT_STAMP) $(KERNEL_INCLUDE_STAMP)
+# As one unit: each step through the tree asks three small functions whether an offset is within it.
+$(LIBFDT_OBJ): $(LIBFDT_STAMP) $(KERNEL_INCLUDE_STAMP)
 	@mkdir -p $(@D)
-	$(call say,CC,libfdt/$*.c) $(KERNEL_CC) $(KERNEL_CFLAGS) -Ikernel/core/shim -I$(LIBFDT_DIR) -w -c $(LIBFDT_DIR)/$*.c -o $@
+	@printf '#include "%s.c"\n' $(LIBFDT_PARTS) >$(@:.o=.c)
+	$(call say,CC,libfdt) $(KERNEL_CC) $(KERNEL_CFLAGS) -Ikernel/core/shim -I$(LIBFDT_DIR) -w -O3 -c $(@:.o=.c) -o $@
 
 $(KERNEL_OBJ_DIR)/core/fdt.o: KERNEL_CFLAGS += -Ikernel/core/shim -I$(LIBFDT_DIR)
 

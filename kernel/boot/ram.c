@@ -19,24 +19,24 @@ static bool overlap(struct fdt_range a, struct fdt_range b) {
 
 // ---- what the device tree calls memory
 
-// How far from `reached` on there is RAM without a gap.
-static paddr_t reached;
-static bool reached_more;
+static struct fdt_range regions[64]; // as the tree has them: in any order, touching or not
+static unsigned int region_count;
 
-static void reach(paddr_t base, uint64_t size) {
-    if (base >= DIRECT_SIZE || reached - base >= MIN(size, DIRECT_SIZE - base))
-        return;
-    reached = base + MIN(size, DIRECT_SIZE - base);
-    reached_more = true;
+static void note_region(paddr_t base, uint64_t size) {
+    if (region_count == ARRAY_SIZE(regions))
+        panic("the device tree names more than %u regions of memory", region_count);
+    regions[region_count++] = (struct fdt_range){base, base < DIRECT_SIZE ? MIN(size, DIRECT_SIZE - base) : 0};
 }
 
+// How far from `at` on there is RAM without a gap.
 static paddr_t end_of_ram_at(paddr_t at) {
-    reached = at;
-    do {
-        reached_more = false;
-        fdt_for_each_memory(reach); // the tree's order need not be that of addresses
-    } while (reached_more);
-    return reached;
+    for (unsigned int i = 0; i < region_count; i++) {
+        if (at - regions[i].base < regions[i].size) {
+            at = regions[i].base + regions[i].size;
+            i = -1u; // another may begin there
+        }
+    }
+    return at;
 }
 
 // Bytes of this bank that the page allocator has to know of although mem= takes them away: they hold an archive.
@@ -46,19 +46,17 @@ static uint64_t bytes_to_know(struct fdt_range bank, uint64_t taken, struct fdt_
     return MAX(taken, MIN(bank.size, ALIGN_UP(what.base - bank.base + what.size, (uint64_t)PAGE_SIZE)));
 }
 
-static void add_bank(paddr_t base, uint64_t size) {
-    if (base >= DIRECT_SIZE) {
-        pr_warn("memory at 0x%lx is beyond what the direct map reaches; not used", (unsigned long)base);
+static void add_bank(struct fdt_range bank) {
+    if (bank.base >= DIRECT_SIZE) {
+        pr_warn("memory at 0x%lx is beyond what the direct map reaches; not used", (unsigned long)bank.base);
         return;
     }
-    size = MIN(size, DIRECT_SIZE - base);
-    arch_map_ram(base, size);
-    uint64_t taken = MIN(size, limit - total), known = taken;
-    struct fdt_range bank = {base, size};
+    arch_map_ram(bank.base, bank.size);
+    uint64_t taken = MIN(bank.size, limit - total), known = taken;
     known = bytes_to_know(bank, bytes_to_know(bank, known, initrd), image_range());
     total += taken;
-    memory_add_bank(base, known);
-    memory_withhold(base + taken, known - taken);
+    memory_add_bank(bank.base, known);
+    memory_withhold(bank.base + taken, known - taken);
 }
 
 // ---- what is in use
@@ -135,11 +133,13 @@ static void read_limit(struct fdt_range image) {
 
 void ram_init(paddr_t dtb_at) {
     struct fdt_range dtb = {dtb_at, fdt_size()}, firmware = firmware_range();
+    fdt_for_each_memory(note_region);
     image_check(end_of_ram_at(kernel_phys_base));
     struct fdt_range image = image_range();
     check_initrd(dtb);
     read_limit(image);
-    fdt_for_each_memory(add_bank);
+    for (unsigned int i = 0; i < region_count; i++)
+        add_bank(regions[i]);
     if (!total)
         panic("the device tree names no memory");
     reserve(image.base, image.size);

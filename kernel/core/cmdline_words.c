@@ -66,6 +66,8 @@ static const char *const linux_words[] = {
 
 static bool is_in(const char *word, const char *const table[], size_t n) {
     for (size_t i = 0; i < n; i++) {
+        if (table[i][0] != word[0]) // no name begins with a dash
+            continue;
         size_t length = strlen(table[i]);
         bool needs_value = table[i][length - 1] == '=';
         const char *value = cmdline_value(word, table[i], length - needs_value);

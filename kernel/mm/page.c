@@ -193,19 +193,21 @@ static void __cold note_failure(unsigned int order) {
         __atomic_fetch_or(&((struct arch_thread *)current)->work, WORK_MEMORY, __ATOMIC_RELAXED);
 }
 
-// In one piece if there is one; the lowest page goes out first.
+// In one piece, whose lowest page goes out first; single pages that lie about are used up before that, and alone: were a
+// block split to go with them, its last page would lie about next time.
 __attribute__((noinline)) static void cache_fill(struct page_cache *c) {
     unsigned int want = allowed(BATCH);
     if (!want)
         return;
     spin_lock(&lock);
-    struct page *block = want == BATCH && list_empty(&free_lists[0]) ? take_block(BATCH_ORDER) : NULL;
+    bool singles = !list_empty(&free_lists[0]);
+    struct page *block = want == BATCH && !singles ? take_block(BATCH_ORDER) : NULL;
     for (unsigned int i = BATCH; block && i-- > 0;) {
         block[i].order = 0;
         block[i].flags = 0;
         c->pages[c->count++] = &block[i];
     }
-    while (!block && c->count < want) {
+    while (!block && c->count < want && !(singles && list_empty(&free_lists[0]))) {
         struct page *page = take_block(0);
         if (!page)
             break;
