@@ -75,7 +75,7 @@ $(KERNEL_OBJ_DIR)/lib/decompress/%.o: KERNEL_CFLAGS += $(call outside_include,$<
 $(LIBFDT_OBJ): $(LIBFDT_STAMP) $(KERNEL_INCLUDE_STAMP)
 	@mkdir -p $(@D)
 	@printf '#include "%s.c"\n' $(LIBFDT_PARTS) >$(@:.o=.c)
-	$(call say,CC,libfdt) $(KERNEL_CC) $(KERNEL_CFLAGS) -Ikernel/core/shim -I$(LIBFDT_DIR) -w -O3 -c $(@:.o=.c) -o $@
+	$(call say,CC,libfdt) $(KERNEL_CC) $(KERNEL_CFLAGS) -Ikernel/core/shim -I$(LIBFDT_DIR) -O3 -w -c $(@:.o=.c) -o $@
 
 $(KERNEL_OBJ_DIR)/core/fdt.o: KERNEL_CFLAGS += -Ikernel/core/shim -I$(LIBFDT_DIR)
 

@@ -71,26 +71,28 @@ static inline struct __kernel_timespec file_time(ktime_t low, int32_t high) {
     return ktime_to_timespec(low);
 }
 
+// Member by member: all of them, as there is no clearing before.
 static void fill_stat(struct stat *out, const struct kstat *st) {
     struct __kernel_timespec atime = file_time(st->atime, st->far.atime),
                              mtime = file_time(st->mtime, st->far.mtime),
                              ctime = ktime_to_timespec(st->ctime);
-    *out = (struct stat){.st_dev = DEV_ENCODE(st->dev),
-                         .st_ino = st->ino,
-                         .st_mode = st->mode,
-                         .st_nlink = st->nlink,
-                         .st_uid = st->uid,
-                         .st_gid = st->gid,
-                         .st_rdev = DEV_ENCODE(st->rdev),
-                         .st_size = st->size,
-                         .st_blksize = st->blksize,
-                         .st_blocks = st->blocks,
-                         .st_atime = atime.tv_sec,
-                         .st_atime_nsec = atime.tv_nsec,
-                         .st_mtime = mtime.tv_sec,
-                         .st_mtime_nsec = mtime.tv_nsec,
-                         .st_ctime = ctime.tv_sec,
-                         .st_ctime_nsec = ctime.tv_nsec};
+    out->st_dev = DEV_ENCODE(st->dev);
+    out->st_ino = st->ino;
+    out->st_mode = st->mode;
+    out->st_nlink = st->nlink;
+    out->st_uid = st->uid;
+    out->st_gid = st->gid;
+    out->st_rdev = DEV_ENCODE(st->rdev);
+    out->st_size = st->size;
+    out->st_blksize = st->blksize;
+    out->st_blocks = st->blocks;
+    out->st_atime = atime.tv_sec;
+    out->st_atime_nsec = atime.tv_nsec;
+    out->st_mtime = mtime.tv_sec;
+    out->st_mtime_nsec = mtime.tv_nsec;
+    out->st_ctime = ctime.tv_sec;
+    out->st_ctime_nsec = ctime.tv_nsec;
+    out->__pad1 = out->__pad2 = out->__unused4 = out->__unused5 = 0;
 }
 
 static long stat_inode(struct inode *inode, void __user *user) {
