@@ -25,7 +25,8 @@ static unsigned int region_count;
 static void note_region(paddr_t base, uint64_t size) {
     if (region_count == ARRAY_SIZE(regions))
         panic("the device tree names more than %u regions of memory", region_count);
-    regions[region_count++] = (struct fdt_range){base, base < DIRECT_SIZE ? MIN(size, DIRECT_SIZE - base) : 0};
+    regions[region_count++] =
+        (struct fdt_range){base, base < DIRECT_SIZE ? MIN(size, DIRECT_SIZE - base) : 0};
 }
 
 // How far from `at` on there is RAM without a gap.

@@ -84,7 +84,7 @@ static long get_termio(struct tty *tty, unsigned long arg) {
     old.c_line = t->c_line;
     memcpy(old.c_cc, t->c_cc, NCC);
     spin_unlock(&tty->lock);
-    return copy_to_user((void __user *)arg, &old, sizeof(old));
+    return put_object((void __user *)arg, old);
 }
 
 static int merge_termio(struct ktermios *t, unsigned long arg) {

@@ -116,7 +116,7 @@ static long serial_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg) {
     memset(&info, 0, sizeof(info));
     info.type = PORT_16550A;
     info.line = container_of(tty, struct serial_tty, tty)->port->index;
-    return copy_to_user((void __user *)arg, &info, sizeof(info));
+    return put_object((void __user *)arg, info);
 }
 
 static const struct tty_driver serial_driver = {.name = "serial",
