@@ -170,5 +170,8 @@ def test_harts_without_floating_point_give_programs_sigill(musl_gcc, cpio, tmp_p
             return 0;
         }""")
     (root / "illegal.c").unlink()
-    status, text = machine.run(initrd=cpio(root, tmp_path / "a.cpio"), append="rdinit=/illegal", extra=["-cpu", cpu])
+    options = {"initrd": cpio(root, tmp_path / "a.cpio"), "append": "rdinit=/illegal"}
+    status, text = machine.run(**options, extra=["-cpu", cpu])
+    if "Zfa extension requires F" in text:  # QEMU since 8.1; those before do not know the word
+        status, text = machine.run(**options, extra=["-cpu", cpu + ",zfa=false"])
     assert status == 0 and "no floating point" in text and "SIGILL\r" in text, text
