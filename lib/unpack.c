@@ -263,14 +263,15 @@ static int splice_target(struct unpack *u, const char *target, const char **rest
     return 0;
 }
 
-// Goes one component, which is a name, "." or "..", from *dir on; symlinks are followed, missing directories
-// made. Within the targets of symlinks `..` stops at the root, as in any path; in the component itself it may
-// not try.
-static int step(struct unpack *u, struct unpack_node **dir, const char *part, size_t length, int64_t mtime) {
-    const char *rest = part;
-    size_t rest_length = length;
+// Goes `rest` from *dir on: one component of an entry's name, or, with `avoid`, a symlink's whole target. Symlinks are
+// followed, missing directories made. Within the targets of symlinks `..` stops at the root, as in any path; in the
+// component itself it may not try. -ENOTEMPTY: the way leads through `avoid`.
+static inline int walk_way(struct unpack *u, struct unpack_node **dir, const char *rest, size_t rest_length,
+                           int64_t mtime, const struct unpack_node *avoid) {
+    const char *part;
+    size_t length;
     struct unpack_node *at = *dir, *node;
-    unsigned int followed = 0;
+    unsigned int followed = avoid ? 1 : 0;
     while (pathname_next(&rest, &rest_length, &part, &length)) {
         if (pathname_is_dot(part, length))
             continue;
@@ -287,6 +288,8 @@ static int step(struct unpack *u, struct unpack_node **dir, const char *part, si
         if (err)
             return err;
         if ((mode & CPIO_IFMT) == CPIO_IFDIR) {
+            if (avoid && node == avoid)
+                return -ENOTEMPTY;
             at = node;
         } else if ((mode & CPIO_IFMT) == CPIO_IFLNK) {
             const char *target = u->sink->readlink(u->ctx, node);
@@ -303,6 +306,17 @@ static int step(struct unpack *u, struct unpack_node **dir, const char *part, si
     }
     *dir = at;
     return 0;
+}
+
+static int step(struct unpack *u, struct unpack_node **dir, const char *part, size_t length, int64_t mtime) {
+    return walk_way(u, dir, part, length, mtime, NULL);
+}
+
+int unpack_walk_target(struct unpack *u, struct unpack_node **dir, const char *target, size_t length,
+                       int64_t mtime, const struct unpack_node *avoid) {
+    if (target[0] == '/')
+        *dir = u->root;
+    return walk_way(u, dir, target, length, mtime, avoid);
 }
 
 // Forgets the remembered parent: a directory or symlink it may lead through is gone.
@@ -501,6 +515,31 @@ static int make_directory(struct unpack *u, const struct cpio_entry *e, const st
     return err ? err : time_add(u, node, attr.mtime);
 }
 
+// The directory `node`, which is not empty, has the name that is to be a symlink's: if it is an earlier archive's, what
+// lies in it goes along to where the symlink points.
+static __attribute__((noinline)) int carry_along(struct unpack *u, const struct cpio_entry *e,
+                                                 const struct place *place, struct unpack_node *node,
+                                                 size_t length) {
+    const char *target = (const char *)e->data;
+    struct unpack_node *to = place->dir;
+    if (u->sink->serial(u->ctx, node) >= u->first_serial)
+        return -ENOTEMPTY;
+    parent_forget(u);
+    int err = unpack_walk_target(u, &to, target, length, e->mtime, node);
+    if (err)
+        return err == -ENOMEM || err == -ENOSPC ? err : -ENOTEMPTY;
+    err = unpack_carry(u, node, to, e->mtime);
+    if (!err)
+        err = clear_way(u, place, CPIO_IFDIR);
+    if (!err)
+        report_entry(
+            u, UNPACK_NOTE, e,
+            "this symlink takes the place of an earlier archive's directory, whose content goes along "
+            "to its target",
+            "");
+    return err;
+}
+
 static int make_symlink(struct unpack *u, const struct cpio_entry *e, const struct place *place) {
     const char *target = (const char *)e->data;
     size_t length = 0;
@@ -520,6 +559,8 @@ static int make_symlink(struct unpack *u, const struct cpio_entry *e, const stru
         err = u->sink->lookup(u->ctx, place->dir, place->name, place->length, &node, &mode);
         if (!err)
             err = clear_way(u, place, mode);
+        if (err == -ENOTEMPTY)
+            err = carry_along(u, e, place, node, length);
         if (!err)
             err = u->sink->symlink(u->ctx, place->dir, place->name, place->length, &attr, target, length);
     }

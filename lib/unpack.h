@@ -14,6 +14,8 @@
 // place, so that its
 //   other names see it; directory over directory: attributes only. A directory that is not empty is never
 //   removed.
+// - Only a symlink does take the place of a directory that is not empty, if an earlier archive made that: what lies in it
+//   goes along to where the symlink points (unpack_carry()). So a root with `bin -> usr/bin` goes over one with `bin`.
 // - Attributes are the entry's; mtimes of directories are set at the end.
 //
 // A bad entry is reported and skipped; an error that makes the rest unreadable, and want of memory, end the
@@ -82,6 +84,14 @@ struct unpack_sink {
                   struct unpack_node **out, uint32_t *mode);
     // Directory `dir`'s parent; the root's is the root.
     struct unpack_node *(*parent)(void *ctx, struct unpack_node *dir);
+    // A number of a node that is larger than those of all nodes made before; of NULL: what the next one made will have at
+    // least.
+    uint64_t (*serial)(void *ctx, struct unpack_node *node);
+    // Any child of a directory, its name (valid as long as the child has it) and st_mode; NULL where it is empty.
+    struct unpack_node *(*first)(void *ctx, struct unpack_node *dir, const char **name, size_t *length,
+                                 uint32_t *mode);
+    // Moves `name`, whatever it is, from one directory to another that is not below it and has no such name.
+    int (*move)(void *ctx, struct unpack_node *from, const char *name, size_t length, struct unpack_node *to);
     // A symlink's target, NUL-terminated, valid until the tree changes.
     const char *(*readlink)(void *ctx, struct unpack_node *node);
     // Replaces a regular file's content.
@@ -140,8 +150,9 @@ struct unpack {
     struct unpack_chunk *link_chunks;
     struct unpack_times *times, *times_last; // mtimes of directories, in order
     char *text;                              // for reports
-    const char *needless; // of the buffer being read: what lies between here and the reader is not needed
-    uint64_t archives;    // of this buffer so far
+    const char *needless;  // of the buffer being read: what lies between here and the reader is not needed
+    uint64_t archives;     // of this buffer so far
+    uint64_t first_serial; // of what the archive at hand makes
 };
 
 // Starts unpacking into the tree at `root`. -ENOMEM. On success unpack_end() must follow.

@@ -10,6 +10,14 @@ int unpack_entry(struct unpack *u, const struct cpio_entry *e);
 // Forgets the files with several names: an archive has ended.
 void unpack_links_forget(struct unpack *u);
 
+// Goes the target of a symlink in *dir, to the directory that it leads to: missing ones are made. `avoid` is the directory
+// whose place the symlink takes: -ENOTEMPTY where the way leads through it. Else as a path: -ENOTDIR, -ELOOP, ...
+int unpack_walk_target(struct unpack *u, struct unpack_node **dir, const char *target, size_t length,
+                       int64_t mtime, const struct unpack_node *avoid);
+// Empties the directory `top`: what lies in it goes to `target`, which is not in it. What has a name there already
+// stays, and what came with that name goes; of two directories the content is joined. mtime: of directories implied.
+int unpack_carry(struct unpack *u, struct unpack_node *top, struct unpack_node *target, int64_t mtime);
+
 void unpack_report(struct unpack *u, enum unpack_severity severity, const char *sentence);
 void unpack_report_error(struct unpack *u, enum unpack_severity severity, const struct cpio_error *error);
 

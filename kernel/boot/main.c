@@ -41,11 +41,11 @@ static void init_thread(void *arg) {
     settings_host_name();
     futex_init();
     posix_timer_init();
-    initrd_load(image_archive(), ram_initrd());
+    const char *init = initrd_load(image_archive(), ram_initrd());
     limits_init();
     file_set_max(memory_usable_pages() * (PAGE_SIZE / 1024) / FILES_PART);
     trace_init();
-    process_start_init();
+    process_start_init(init);
 }
 
 void kernel_main(unsigned long hartid, paddr_t dtb, uint64_t entered) {

@@ -3,6 +3,7 @@
 // tmpfs, whose nodes are dentries. Files keep pointing into the archive (tmpfs_set_borrowed()), which is
 // reserved memory and stays.
 #include "initrd/initrd.h"
+#include "initrd/inits.h"
 #include "core/cmdline.h"
 #include "core/errno.h"
 #include "core/fdt.h"
@@ -17,7 +18,14 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "sched/clock.h"
+#include <linux/fs.h>
 #include <linux/stat.h>
+
+// The sink's ctx.
+struct archive {
+    const char *which; // in messages
+    struct dentry *root;
+};
 
 static struct dentry *dentry_of(struct unpack_node *node) {
     return (struct dentry *)node;
@@ -81,6 +89,7 @@ static inline void hold_end(const struct unpack_span *span) {
 
 static int set_data(void *ctx, struct unpack_node *node, struct unpack_span *span) {
     (void)ctx;
+    inits_rewritten(dentry_of(node)->inode);
     tmpfs_set_borrowed(dentry_of(node)->inode, span->data, span->size);
     hold_end(span);
     return 0;
@@ -160,6 +169,31 @@ static struct unpack_node *parent(void *ctx, struct unpack_node *dir) {
     return node_of(dentry_of(dir)->parent);
 }
 
+// Inodes are numbered as they are made.
+static uint64_t serial(void *ctx, struct unpack_node *node) {
+    if (node)
+        return dentry_of(node)->inode->ino;
+    return ((struct archive *)ctx)->root->inode->sb->next_ino;
+}
+
+static struct unpack_node *first(void *ctx, struct unpack_node *dir, const char **name, size_t *length,
+                                 uint32_t *mode) {
+    (void)ctx;
+    struct dentry *d = RB_ROOT(&dentry_of(dir)->children);
+    if (!d)
+        return NULL;
+    *name = d->name;
+    *length = d->name_len;
+    *mode = d->inode->mode;
+    return node_of(d);
+}
+
+static int move(void *ctx, struct unpack_node *from, const char *name, size_t length,
+                struct unpack_node *to) {
+    (void)ctx;
+    return vfs_rename(dentry_of(from), name, length, dentry_of(to), name, length, RENAME_NOREPLACE, NULL);
+}
+
 static const char *read_link(void *ctx, struct unpack_node *node) {
     (void)ctx;
     struct inode *inode = dentry_of(node)->inode;
@@ -213,11 +247,11 @@ static void release_memory(void *ctx, const void *data, uint64_t size) {
     memory_account(MEM_RELEASED, (long)((end - first) >> PAGE_SHIFT));
 }
 
-// ctx: which archive it is about.
 static void report(void *ctx, enum unpack_severity severity, const char *sentence) {
+    const struct archive *archive = ctx;
     static const enum log_level levels[] = {
         [UNPACK_NOTE] = LOG_INFO, [UNPACK_WARNING] = LOG_WARNING, [UNPACK_ERROR] = LOG_ERR};
-    printk(levels[severity], "initrd: %s archive: %s", (const char *)ctx, sentence);
+    printk(levels[severity], "initrd: %s archive: %s", archive->which, sentence);
 }
 
 static const struct unpack_sink sink = {
@@ -228,6 +262,9 @@ static const struct unpack_sink sink = {
     .remove = remove_name,
     .lookup = lookup,
     .parent = parent,
+    .serial = serial,
+    .first = first,
+    .move = move,
     .readlink = read_link,
     .set_data = set_data,
     .set_attr = set_attr,
@@ -266,9 +303,10 @@ static void summarise(const char *which, const struct unpack_summary *s, ktime_t
 
 static void unpack_one(struct dentry *root, bool embedded, const void *archive, uint64_t size) {
     const char *which = embedded ? "embedded" : "external";
+    struct archive ctx = {which, root};
     struct unpack u;
     ktime_t start = clock_monotonic();
-    if (unpack_begin(&u, &sink, (void *)which, (struct unpack_node *)root))
+    if (unpack_begin(&u, &sink, &ctx, node_of(root)))
         panic("initrd: no memory to unpack the %s archive", which);
     int err = unpack_buffer(&u, archive, size);
     unpack_end(&u);
@@ -303,17 +341,21 @@ static void hold_edges(const struct fdt_range *r) {
         page_share(r->base + r->size);
 }
 
-void initrd_load(struct fdt_range embedded, struct fdt_range external) {
+const char *initrd_load(struct fdt_range embedded, struct fdt_range external) {
     struct path root = mount_root();
+    const char *init = NULL;
     if (!embedded.size && make_default_root(root.dentry))
         panic("initrd: no memory for /dev/console");
     if (embedded.size)
         unpack_one(root.dentry, true, phys_to_virt(embedded.base), embedded.size);
     if (external.size) {
         hold_edges(&external);
+        inits_look();
         unpack_one(root.dentry, false, phys_to_virt(external.base), external.size);
+        init = inits_of_later_archive();
     }
     memory_set_levels();
     tmpfs_limit_root(root.dentry, cmdline_get("rootflags"));
     path_put(&root);
+    return init;
 }

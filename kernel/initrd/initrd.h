@@ -4,6 +4,7 @@
 #pragma once
 #include "core/fdt.h"
 
-// Unpacks both (size 0: there is none) into the root. A bad archive is reported; what came before stays. Panics only if there is no
-// memory to begin.
-void initrd_load(struct fdt_range embedded, struct fdt_range external);
+// Unpacks both (size 0: there is none) into the root. A bad archive is reported; what came before stays. Panics only if
+// there is no memory to begin. Gives the name of the init that is to run in place of the embedded archive's /init, if the
+// loader's archive brought it and no /init; else NULL.
+const char *initrd_load(struct fdt_range embedded, struct fdt_range external);

@@ -140,31 +140,53 @@ static long try(const char *path, char *tried, char *why) {
     return err;
 }
 
+// What is tried first: rdinit=; /init; or, where `theirs` was brought by another archive than /init, what Linux would run of
+// that archive: init=, `theirs`.
+static const char *choose_first(const char *theirs, const char *init) {
+    const char *rdinit = cmdline_get("rdinit");
+    if (rdinit && *rdinit)
+        return rdinit;
+    if (!theirs)
+        return "/init";
+    const char *first = init ? init : theirs;
+    pr_err("init: the loader's archive brings %s and no /init: %s runs, not the /init of the image's own "
+           "archive "
+           "(rdinit=/init runs that)",
+           theirs, first);
+    return first;
+}
+
 // What the messages begin with is Linux's, which people search for; errors are not hidden by `quiet`.
-static void try_all(char *tried, char *why) {
+static void try_all(const char *theirs, char *tried, char *why) {
     static const char *const usual[] = {"/sbin/init", "/etc/init", "/bin/init", "/bin/sh"};
-    const char *rdinit = cmdline_get("rdinit"), *init = cmdline_get("init");
-    bool given = rdinit && *rdinit;
-    const char *first = given ? rdinit : "/init";
-    bool is_there = exec_is_there(first);
-    long err = try(first, tried, why);
-    printk(given || is_there ? LOG_ERR : LOG_WARNING, "Failed to execute %s (error %ld)%s", first, err, why);
-    if (init && *init) {
+    const char *init = cmdline_get("init");
+    if (init && !*init)
+        init = NULL;
+    const char *first = choose_first(theirs, init);
+    long err;
+    if (first != init) {
+        bool wanted = strcmp(first, "/init") != 0 || exec_is_there(first);
+        err = try(first, tried, why);
+        printk(wanted ? LOG_ERR : LOG_WARNING, "Failed to execute %s (error %ld)%s", first, err, why);
+    }
+    if (init) {
         err = try(init, tried, why);
         panic("Requested init %s failed (error %ld)%s. Tried %s.", init, err, why, tried);
     }
     for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+        if (!strcmp(usual[i], first))
+            continue;
         err = try(usual[i], tried, why);
         if (exec_is_there(usual[i]))
             pr_err("Starting init: %s exists but couldn't execute it (error %ld)%s", usual[i], err, why);
     }
 }
 
-void process_start_init(void) {
+void process_start_init(const char *theirs) {
     static char tried[TRIED_SIZE], why[WHY_SIZE];
     become_init();
     split_command_line();
     open_console();
-    try_all(tried, why);
+    try_all(theirs, tried, why);
     panic("No working init found. Tried %s. Does the archive hold one, and all that it needs?", tried);
 }

@@ -1,6 +1,6 @@
 # tests/coverage: which lines of lib/ the host tests reach. The walker's and the unpacker's are all to be reached.
 COVERAGE_DIR   := $(B)/coverage
-COVERAGE_FULL  := lib/cpio.c lib/unpack.c lib/unpack_buffer.c
+COVERAGE_FULL  := lib/cpio.c lib/unpack.c lib/unpack_buffer.c lib/unpack_carry.c
 COVERAGE_FLAGS := -O0 --coverage
 COVERAGE_TESTS := $(UNIT_TESTS:%=$(COVERAGE_DIR)/test_%)
 COVERAGE_SEEDED := $(addprefix $(COVERAGE_DIR)/fuzz_,unpack decompress elf)

@@ -210,6 +210,109 @@ case("directory_on_the_way_is_replaced_by_a_symlink",
     d 0755 0:0 9 e
     l 0777 0:0 9 e/f -> ../d""", why=_why_time)
 
+# ---- a root over another: a symlink where an earlier archive made a directory
+
+_over = "this symlink takes the place of an earlier archive's directory"
+_why_over = "a root with bin -> usr/bin goes over one with a directory bin, and both keep what they have"
+
+case("symlink_over_an_earlier_archives_directory",
+     archive(directory("bin"), file("bin/a", "ours"), directory("bin/d"), file("bin/d/b", "deep"), symlink("bin/l", "a")) +
+     archive(symlink("bin", "usr/bin"), directory("usr"), directory("usr/bin", 0o711), file("usr/bin/c", "theirs")), """
+    l 0777 0:0 8 bin -> usr/bin
+    d 0755 0:0 9 usr
+    d 0711 0:0 9 usr/bin
+    f 0644 0:0 7 usr/bin/a = ours
+    f 0644 0:0 7 usr/bin/c = theirs
+    d 0755 0:0 - usr/bin/d
+    f 0644 0:0 7 usr/bin/d/b = deep
+    l 0777 0:0 8 usr/bin/l -> a""", f'note: entry 1 ("bin"), offset {len(archive(directory("bin"), file("bin/a", "ours"), directory("bin/d"), file("bin/d/b", "deep"), symlink("bin/l", "a")))}: {_over}', linux="""
+    d 0755 0:0 - bin
+    f 0644 0:0 7 bin/a = ours
+    d 0755 0:0 - bin/d
+    f 0644 0:0 7 bin/d/b = deep
+    l 0777 0:0 8 bin/l -> a
+    d 0755 0:0 9 usr
+    d 0711 0:0 9 usr/bin
+    f 0644 0:0 7 usr/bin/c = theirs""", why=_why_over)
+
+case("symlink_over_an_earlier_archives_directory_joins_what_both_have",
+     archive(directory("lib"), file("lib/a", "ours"), directory("lib/d"), file("lib/d/b", "ours"), file("lib/d/c", "ours"),
+             directory("lib/e"), file("lib/e/f", "ours"), file("lib/g", "ours"), directory("lib/h"), file("lib/h/i", "ours")) +
+     archive(directory("usr"), directory("usr/lib"), file("usr/lib/a", "theirs"), directory("usr/lib/d", 0o700),
+             file("usr/lib/d/b", "theirs"), file("usr/lib/e", "theirs"), directory("usr/lib/g"), symlink("usr/lib/h", "d"),
+             symlink("lib", "/usr/lib"), file("lib/z", "behind")), """
+    l 0777 0:0 8 lib -> /usr/lib
+    d 0755 0:0 9 usr
+    d 0755 0:0 9 usr/lib
+    f 0644 0:0 7 usr/lib/a = theirs
+    d 0700 0:0 9 usr/lib/d
+    f 0644 0:0 7 usr/lib/d/b = theirs
+    f 0644 0:0 7 usr/lib/d/c = ours
+    f 0644 0:0 7 usr/lib/d/i = ours
+    f 0644 0:0 7 usr/lib/e = theirs
+    d 0755 0:0 9 usr/lib/g
+    l 0777 0:0 8 usr/lib/h -> d
+    f 0644 0:0 7 usr/lib/z = behind""", f"note: {_over}", linux="""
+    d 0755 0:0 - lib
+    f 0644 0:0 7 lib/a = ours
+    d 0755 0:0 - lib/d
+    f 0644 0:0 7 lib/d/b = ours
+    f 0644 0:0 7 lib/d/c = ours
+    d 0755 0:0 - lib/e
+    f 0644 0:0 7 lib/e/f = ours
+    f 0644 0:0 7 lib/g = ours
+    d 0755 0:0 - lib/h
+    f 0644 0:0 7 lib/h/i = ours
+    f 0644 0:0 7 lib/z = behind
+    d 0755 0:0 9 usr
+    d 0755 0:0 9 usr/lib
+    f 0644 0:0 7 usr/lib/a = theirs
+    d 0700 0:0 9 usr/lib/d
+    f 0644 0:0 7 usr/lib/d/b = theirs
+    f 0644 0:0 7 usr/lib/e = theirs
+    d 0755 0:0 9 usr/lib/g
+    l 0777 0:0 8 usr/lib/h -> d""", why=_why_over)
+
+case("symlink_over_an_earlier_archives_directory_that_leads_into_it_is_skipped",
+     archive(directory("d"), file("d/a", "x"), directory("e"), file("e/b", "y"), file("f", "z")) +
+     archive(symlink("d", "d/new"), symlink("e", "f"), symlink("z", "a")), """
+    d 0755 0:0 9 d
+    f 0644 0:0 7 d/a = x
+    d 0755 0:0 9 e
+    f 0644 0:0 7 e/b = y
+    f 0644 0:0 7 f = z
+    l 0777 0:0 8 z -> a""", _in_the_way, _in_the_way)
+
+case("symlink_over_an_earlier_archives_directory_that_leads_above_it",
+     archive(directory("usr"), file("usr/a", "x"), directory("usr/usr"), file("usr/usr/b", "y"), directory("usr/c"),
+             directory("c"), file("usr/c/usr")) + archive(symlink("usr", "./"), file("z")), """
+    f 0644 0:0 7 a = x
+    d 0755 0:0 - c
+    f 0644 0:0 7 c/usr =\x20
+    l 0777 0:0 8 usr -> ./
+    f 0644 0:0 7 z = """, f"note: {_over}", linux="""
+    d 0755 0:0 9 c
+    d 0755 0:0 - usr
+    f 0644 0:0 7 usr/a = x
+    d 0755 0:0 - usr/c
+    f 0644 0:0 7 usr/c/usr =\x20
+    d 0755 0:0 - usr/usr
+    f 0644 0:0 7 usr/usr/b = y
+    f 0644 0:0 7 z = """, why=_why_over)
+
+case("symlink_over_an_earlier_archives_directory_keeps_links_to_what_was_in_it",
+     archive(directory("d"), name_of("d/a", 1, "x"), name_of("b", 1)) + archive(symlink("d", "new/d"), file("d/c")), """
+    f 0644 0:0 7 b = x (2 links)
+    l 0777 0:0 8 d -> new/d
+    d 0755 0:0 - new
+    d 0755 0:0 - new/d
+    f 0644 0:0 7 new/d/a = x (2 links, as b)
+    f 0644 0:0 7 new/d/c = """, f"note: {_over}", linux="""
+    f 0644 0:0 7 b = x (2 links)
+    d 0755 0:0 - d
+    f 0644 0:0 7 d/a = x (2 links, as b)
+    f 0644 0:0 7 d/c = """, why=_why_over)
+
 # ---- compressed
 
 _inner = archive(directory("d"), file("d/a", "hello"), file("large", "0123456789abcdef" * 20000))

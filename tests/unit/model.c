@@ -13,6 +13,7 @@
 
 struct object {
     unsigned int refs, links;
+    uint64_t serial;
     struct unpack_attr attr;
     char *target;     // symlink
     char *first;      // of several names, the one that was dumped first
@@ -118,6 +119,7 @@ static int make(struct model *m, struct unpack_node *dir, const char *name, size
         return err;
     struct object *object = calloc(1, sizeof(*object));
     object->attr = *attr;
+    object->serial = m->serial++;
     keep_owner(&object->attr, 0, 0);
     *out = new_node(dir, name, length, object);
     return 0;
@@ -212,6 +214,40 @@ static int model_lookup(void *ctx, struct unpack_node *dir, const char *name, si
 static struct unpack_node *model_parent(void *ctx, struct unpack_node *dir) {
     (void)ctx;
     return dir->parent ? dir->parent : dir;
+}
+
+static uint64_t model_serial(void *ctx, struct unpack_node *node) {
+    const struct model *m = ctx;
+    return node ? node->object->serial : m->serial;
+}
+
+static struct unpack_node *model_first(void *ctx, struct unpack_node *dir, const char **name, size_t *length,
+                                       uint32_t *mode) {
+    (void)ctx;
+    struct unpack_node *node = RB_MIN(children, &dir->children);
+    if (node) {
+        *name = node->name;
+        *length = node->length;
+        *mode = node->object->attr.mode;
+    }
+    return node;
+}
+
+static int model_move(void *ctx, struct unpack_node *from, const char *name, size_t length,
+                      struct unpack_node *to) {
+    struct unpack_node *node = find(from, name, length);
+    int err = count_call(ctx);
+    if (!node || find(to, name, length) || (to->object->attr.mode & CPIO_IFMT) != CPIO_IFDIR)
+        abort(); // the unpacker broke the sink's contract
+    for (const struct unpack_node *up = to; up; up = up->parent)
+        if (up == node)
+            abort();
+    if (err)
+        return err;
+    RB_REMOVE(children, &from->children, node);
+    node->parent = to;
+    RB_INSERT(children, &to->children, node);
+    return 0;
 }
 
 static const char *model_readlink(void *ctx, struct unpack_node *node) {
@@ -318,6 +354,9 @@ const struct unpack_sink model_sink = {
     .remove = model_remove,
     .lookup = model_lookup,
     .parent = model_parent,
+    .serial = model_serial,
+    .first = model_first,
+    .move = model_move,
     .readlink = model_readlink,
     .set_data = model_set_data,
     .set_attr = model_set_attr,
@@ -335,8 +374,11 @@ const struct unpack_sink model_sink = {
 void model_init(struct model *m) {
     struct object *object = calloc(1, sizeof(*object));
     object->attr.mode = CPIO_IFDIR | 0755;
-    *m = (struct model){
-        .room = SIZE_MAX, .allocations = SIZE_MAX, .room_size = 256 << 20, .reports = strdup("")};
+    *m = (struct model){.room = SIZE_MAX,
+                        .serial = 1,
+                        .allocations = SIZE_MAX,
+                        .room_size = 256 << 20,
+                        .reports = strdup("")};
     m->root = new_node(NULL, "", 0, object);
 }
 

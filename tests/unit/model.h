@@ -4,6 +4,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "lib/unpack.h"
 
 struct model_room {
@@ -21,6 +22,7 @@ struct model {
     struct unpack_node *root;
     size_t room;         // nodes that may still be made, SIZE_MAX at first
     size_t allocations;  // that may still be made for the unpacker, SIZE_MAX at first
+    uint64_t serial;     // of the next node
     size_t allocated;    // bytes the unpacker has now
     size_t held;         // holds without a drop
     size_t calls;        // of operations on the tree

@@ -90,6 +90,34 @@ static void unpack_survives_every_failing_operation(void **state) {
     }
 }
 
+// The same where what lies in an earlier archive's directory goes along to a symlink's target.
+static void unpack_survives_every_failing_operation_of_carrying(void **state) {
+    struct fixture *f = *state;
+    add_file(f, "d/e/moved", "1");
+    add_file(f, "d/e/taken", "2");
+    add_file(f, "d/f/x", "3");
+    add_file(f, "d/g/x", "4");
+    add_file(f, "d/h/x", "5");
+    archive_end(&f->a);
+    add_file(f, "to/e/taken", "6");
+    add_file(f, "to/f", "7");
+    add_symlink(f, "to/g", "../new");
+    add_symlink(f, "d", "to");
+    archive_end(&f->a);
+    assert_unpacks(f);
+    assert_line(f, "to/e/moved", "f 0644 0:0 7 to/e/moved = 1");
+    assert_line(f, "new/x", "f 0644 0:0 7 new/x = 4");
+    size_t operations = f->m.calls;
+    for (size_t n = 1; n <= operations; n++) {
+        model_free(&f->m);
+        model_init(&f->m);
+        f->m.failing_call = n;
+        assert_int_equal(unpack(f), -ENOMEM);
+        assert_int_equal(f->m.held, 0);
+        assert_int_equal(f->u.summary.errors, 1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CLAIM(unpack_stops_when_there_is_no_room),
@@ -97,6 +125,7 @@ int main(void) {
         CLAIM(unpack_reports_any_error_of_the_sink),
         CLAIM(unpack_survives_every_failing_allocation),
         CLAIM(unpack_survives_every_failing_operation),
+        CLAIM(unpack_survives_every_failing_operation_of_carrying),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,8 +62,11 @@ static void keep_owner(struct unpack_attr *attr, uint32_t uid, uint32_t gid) {
         attr->gid = gid;
 }
 
+static uint64_t objects;
+
 static struct root_object *new_object(const struct unpack_attr *attr) {
     struct root_object *object = xcalloc(1, sizeof(*object));
+    object->serial = ++objects;
     object->attr = *attr;
     keep_owner(&object->attr, 0, 0);
     return object;
@@ -124,6 +127,33 @@ static int lookup(void *ctx, struct unpack_node *dir, const char *name, size_t l
 static struct unpack_node *parent(void *ctx, struct unpack_node *dir) {
     (void)ctx;
     return dir->parent;
+}
+
+static uint64_t serial(void *ctx, struct unpack_node *node) {
+    (void)ctx;
+    return node ? node->object->serial : objects + 1;
+}
+
+static struct unpack_node *first(void *ctx, struct unpack_node *dir, const char **name, size_t *length,
+                                 uint32_t *mode) {
+    (void)ctx;
+    struct unpack_node *node = root_first(dir);
+    if (node) {
+        *name = node->name;
+        *length = strlen(node->name);
+        *mode = node->object->attr.mode;
+    }
+    return node;
+}
+
+static int move(void *ctx, struct unpack_node *from, const char *name, size_t length,
+                struct unpack_node *to) {
+    (void)ctx;
+    struct unpack_node *node = find(from, name, length);
+    RB_REMOVE(root_names, &from->names, node);
+    node->parent = to;
+    RB_INSERT(root_names, &to->names, node);
+    return 0;
 }
 
 static const char *read_target(void *ctx, struct unpack_node *node) {
@@ -190,6 +220,9 @@ static const struct unpack_sink sink = {
     .remove = remove_name,
     .lookup = lookup,
     .parent = parent,
+    .serial = serial,
+    .first = first,
+    .move = move,
     .readlink = read_target,
     .set_data = set_data,
     .set_attr = set_attr,

@@ -8,6 +8,7 @@
 // What names refer to: a file with several names is one.
 struct root_object {
     unsigned int names, held;
+    uint64_t serial; // 1 is the first made
     struct unpack_attr attr;
     char *target;        // symlink
     const uint8_t *data; // regular file, in the archive or decompressed
