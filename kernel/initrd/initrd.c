@@ -143,7 +143,9 @@ static int make_symlink(void *ctx, struct unpack_node *dir, const char *name, si
 static int make_link(void *ctx, struct unpack_node *dir, const char *name, size_t length,
                      struct unpack_node *node) {
     (void)ctx;
-    return vfs_link(dentry_of(dir), name, length, dentry_of(node)->inode);
+    struct inode *inode = dentry_of(node)->inode;
+    inode->linkable = !inode->nlink; // the first name may have been replaced since: a link is to the file
+    return vfs_link(dentry_of(dir), name, length, inode);
 }
 
 static int remove_name(void *ctx, struct unpack_node *dir, const char *name, size_t length) {
