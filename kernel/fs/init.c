@@ -4,7 +4,7 @@
 //   tmpfs, tmpfs_data                 the file system in memory, and the root
 //   chrdev, memdev, devtmpfs          devices;  tty*, pty, devpts   terminals
 //   pipe, eventfd, poll, epoll        streams, and waiting for files
-//   procfs, proc_*                    /proc
+//   procfs, proc_*, sysfs             /proc, /sys
 #include "fs/init.h"
 #include "core/panic.h"
 #include "fs/chrdev.h"
@@ -44,5 +44,6 @@ void fs_start(void) {
     devtmpfs_init();
     pipe_init();
     procfs_init();
+    sysfs_init();
     tty_init();
 }

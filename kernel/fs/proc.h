@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// procfs for the layers above: how to add a file to /proc, and how the per-process directories plug in.
+// procfs (and sysfs, which is made of the same) for the layers above: how to add a file to /proc, and how the per-process directories plug in.
 // procfs itself knows no process.
 //
 // An inode of procfs stands for a `struct proc_node`, which says where its text comes from. Nodes are static,
@@ -81,3 +81,5 @@ int proc_show_mountinfo(struct seq_buf *s, const struct path *root);
 
 // Registers the file system and the files that are about no process.
 void procfs_init(void);
+// Registers the file system; what is in it is made when it is first mounted.
+void sysfs_init(void);

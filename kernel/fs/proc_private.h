@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the files of procfs share: procfs.c (the tree), proc_text.c (files of generated text), proc_files.c
-// and proc_sys.c (the files about the machine).
+// What the files of procfs share: proc_tree.c (fixed entries) and proc_text.c (files of generated text), of which
+// sysfs.c is made as well; procfs.c (the root), proc_files.c and proc_sys.c (the files about the machine).
 #pragma once
 #include "fs/proc.h"
 
@@ -9,7 +9,34 @@ extern const struct inode_ops proc_file_inode_ops;
 extern const struct file_ops proc_file_ops;
 // Of regular files that bring their own file_ops.
 extern const struct inode_ops proc_raw_inode_ops;
-off_t proc_lseek(struct file *f, off_t offset, int whence);
+// The same by themselves, for a file system that asks more.
+int proc_text_open(struct inode *inode, struct file *f);
+int proc_text_setattr(struct inode *inode, const struct iattr *attr);
+
+#define PROC_ROOT_INO 1
+
+// A file system of fixed entries. Its superblock's private_data is the tree.
+struct proc_tree {
+    struct superblock *sb;
+    struct proc_item *root;
+    mode_t dir_mode;                        // of directories below the root
+    const struct inode_ops *file_inode_ops; // of files of generated text
+    off_t file_size;                        // what stat(2) says of them
+};
+// Makes the superblock and the root (0555) of a tree whose other fields are set. -ENOMEM.
+int __must_check proc_tree_create(struct proc_tree *tree, const struct fs_type *type);
+// The entry e, or a directory (NULL), at `path` and the directories above it. What is there stays. `e` is kept. -ENOMEM.
+int __must_check proc_tree_add(struct proc_tree *tree, const char *path, const struct proc_entry *e);
+// A root dentry, whose inode has these operations instead of a directory's own (NULL: not).
+struct dentry *__must_check proc_tree_mount(struct proc_tree *tree, const struct inode_ops *ops,
+                                            const struct file_ops *fops);
+// A directory's own operations. Emit is false when there is no more room.
+int proc_tree_lookup(struct inode *dir, struct dentry *d);
+bool proc_tree_emit(const struct inode *dir, struct dir_context *ctx);
+void proc_inode_free(struct inode *inode); // of the fs_type
+static inline unsigned int proc_dirent_type(mode_t mode) {
+    return (mode & S_IFMT) >> 12;
+}
 
 // Registers each of the n entries; panics without memory (boot).
 void proc_register_all(const struct proc_entry *entries, size_t n);

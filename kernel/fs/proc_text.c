@@ -81,7 +81,7 @@ struct proc_text {
     bool generated;      // [lock]
 };
 
-static int text_open(struct inode *inode, struct file *f) {
+int proc_text_open(struct inode *inode, struct file *f) {
     struct proc_node *node = proc_node(inode);
     struct proc_text *t = kzalloc(sizeof(*t));
     if (!t)
@@ -173,6 +173,8 @@ static ssize_t text_write(struct file *f, struct uio *u, off_t *pos) {
 off_t proc_lseek(struct file *f, off_t offset, int whence) {
     if (whence == SEEK_CUR)
         offset += f->pos;
+    else if (whence == SEEK_END && f->inode->size)
+        offset += f->inode->size;
     else if (whence != SEEK_SET)
         return -EINVAL;
     if (offset < 0)
@@ -181,13 +183,13 @@ off_t proc_lseek(struct file *f, off_t offset, int whence) {
 }
 
 // Truncation on opening for writing (`echo x > file`) is no error and does nothing.
-static int text_setattr(struct inode *inode, const struct iattr *attr) {
+int proc_text_setattr(struct inode *inode, const struct iattr *attr) {
     (void)inode;
     return attr->valid & ~ATTR_SIZE & ~ATTR_MTIME ? -EPERM : 0;
 }
 
-const struct inode_ops proc_file_inode_ops = {.open = text_open, .setattr = text_setattr};
-const struct inode_ops proc_raw_inode_ops = {.setattr = text_setattr};
+const struct inode_ops proc_file_inode_ops = {.open = proc_text_open, .setattr = proc_text_setattr};
+const struct inode_ops proc_raw_inode_ops = {.setattr = proc_text_setattr};
 const struct file_ops proc_file_ops = {
     .read = text_read, .write = text_write, .lseek = proc_lseek, .release = text_release};
 

@@ -9,6 +9,8 @@ struct tty;
 // Registers the terminals: /dev/ttyS0 over the serial port, /dev/console over what `console=` names,
 // /dev/tty, and pseudoterminals.
 void tty_init(void);
+// The terminal that /dev/console is: "ttyS0". NULL: there is none.
+const char *tty_console_name(void);
 // Called by proc when a session leader exits: hangs the terminal up, or (pty) sends SIGHUP to the foreground
 // group. No process of the session has it afterwards (session_clear_tty() is called from here).
 void tty_session_exit(struct tty *tty, pid_t session);

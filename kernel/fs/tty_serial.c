@@ -173,6 +173,10 @@ static struct serial_tty *find_console(void) {
     return ports[0];
 }
 
+const char *tty_console_name(void) {
+    return console ? console->port->name : NULL;
+}
+
 void tty_serial_init(void) {
     struct serial_port *port;
     for (unsigned int i = 0; i < SERIAL_PORTS && (port = serial_port_get(i)); i++)

@@ -70,6 +70,7 @@ static void survive_signals(void) {
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     mount_at("proc", "/proc");
+    mount_at("sysfs", "/sys");
     mount_at("devtmpfs", "/dev");
     mount_at("tmpfs", "/tmp");
     mkdir("/dev/pts", 0755);
