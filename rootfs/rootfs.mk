@@ -31,7 +31,7 @@ $(B)/root.manifest: rootfs/manifest $(BUSYBOX_STAMP)
 	@mv $@.tmp $@
 
 $(B)/root.cpio: $(B)/root.manifest $(B)/drupe $(ROOT_PROGRAMS) $(wildcard rootfs/etc/*)
-	$(call say,PACK,$@) ROOT=$(ROOT) ETC=rootfs/etc $(B)/drupe pack --sysroot $(SYSROOT) --sysroot $(ROOT) --manifest $< -o $@
+	$(call say,PACK,$@) ROOT=$(ROOT) ETC=rootfs/etc $(B)/drupe pack --bare --sysroot $(SYSROOT) --sysroot $(ROOT) --manifest $< -o $@
 
 rootfs: $(B)/root.cpio ## build the default archive
 .PHONY: rootfs

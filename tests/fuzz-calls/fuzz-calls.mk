@@ -12,7 +12,7 @@ $(FUZZ_CALLS)/init: $(FUZZ_CALLS_SRC) tests/fuzz-calls/calls.h kernel/sys/syscal
 	$(call say,ROOTCC,$@) $(MUSL_GCC) -O1 -g -Wall -Wextra -I. -o $@ $(FUZZ_CALLS_SRC)
 
 $(FUZZ_CALLS)/root.cpio: $(FUZZ_CALLS)/init $(B)/drupe
-	$(call say,PACK,$@) $(B)/drupe pack --sysroot $(B)/sysroot -o $@ /fuzz-init=$< /bin/true=$(B)/deps/busybox/busybox
+	$(call say,PACK,$@) $(B)/drupe pack --bare --sysroot $(B)/sysroot -o $@ /fuzz-init=$< /bin/true=$(B)/deps/busybox/busybox
 
 # The kernel with its debug checks, apart from the other.
 DEBUG_KERNEL := $(B)/debug

@@ -4,7 +4,7 @@ $(B)/tests/oom/oom: tests/oom/oom.c $(B)/deps/musl.stamp
 	$(call say,ROOTCC,$@) $(MUSL_GCC) -O1 -Wall -Wextra -Wno-infinite-recursion -o $@ $<
 
 $(B)/tests/oom.cpio: $(B)/tests/oom/oom $(B)/drupe
-	$(call say,PACK,$@) $(B)/drupe pack --sysroot $(B)/sysroot -o $@ /oom=$<
+	$(call say,PACK,$@) $(B)/drupe pack --bare --sysroot $(B)/sysroot -o $@ /oom=$<
 
 TEST_SUITES += test-oom
 .PHONY: test-oom

@@ -18,7 +18,7 @@ $(B)/tests/user/uaccess: tests/user/uaccess.c tests/user/test.c tests/user/test.
 		tests/user/test.c kernel/arch/riscv/uaccess.S
 
 $(B)/tests/user.cpio: $(USER_TEST_BINARIES) $(B)/tests/user/init $(B)/drupe
-	$(call say,PACK,$@) $(B)/drupe pack --sysroot $(B)/sysroot -o $@ /test-init=$(B)/tests/user/init \
+	$(call say,PACK,$@) $(B)/drupe pack --bare --sysroot $(B)/sysroot -o $@ /test-init=$(B)/tests/user/init \
 		$(foreach t,$(USER_TESTS),/tests/$(t)=$(B)/tests/user/$(t))
 
 TEST_SUITES += test-user

@@ -3,17 +3,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "closure/base.h"
 #include "closure/closure.h"
 #include "commands.h"
 #include "closure/input.h"
 
 static const char help[] =
-    "Usage: drupe deps [--sysroot DIR]... [--why LIB | --list] [--check-symbols] PROGRAM...\n"
+    "Usage: drupe deps [OPTION...] PROGRAM...\n"
     "Prints what PROGRAM needs, as a tree: its loader, its libraries, theirs; for a script its interpreter. "
     "The\n"
-    "libraries are searched as `drupe pack` does it. What stands in the tree already is not unfolded again.\n"
+    "libraries are searched where `drupe run` and `drupe pack` do it: in the sysroots, and then in the root "
+    "of the\n"
+    "kernel that came with this command. What stands in the tree already is not unfolded again.\n"
     "\n"
     "  -s, --sysroot DIR   the target's files are below DIR; may be given more than once, the first wins\n"
+    "  -k, --kernel FILE   look in this kernel's root instead\n"
+    "  -b, --bare          look in no kernel's root\n"
     "  -w, --why LIB       instead: who needs LIB (a name, such as libz.so.1, or a path on the target), each "
     "with\n"
     "                      a shortest chain from PROGRAM to it\n"
@@ -153,21 +158,27 @@ static void print_list(struct view *v, const char *path) {
 // ---- the command ----
 
 struct request {
-    const char *why;
-    bool list;
+    const char *why, *kernel;
+    bool list, bare;
 };
 
 static void parse(int argc, char **argv, struct view *v, struct request *r) {
     static const struct option options[] = {{"sysroot", required_argument, NULL, 's'},
+                                            {"kernel", required_argument, NULL, 'k'},
+                                            {"bare", no_argument, NULL, 'b'},
                                             {"why", required_argument, NULL, 'w'},
                                             {"list", no_argument, NULL, 'l'},
                                             {"library-path", required_argument, NULL, 'L'},
                                             {"check-symbols", no_argument, NULL, 'C'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    for (int c; (c = getopt_long(argc, argv, "s:w:lL:h", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "s:k:bw:lL:h", options, NULL)) != -1;) {
         if (c == 's') {
             input_sysroot(v, optarg);
+        } else if (c == 'k') {
+            r->kernel = optarg;
+        } else if (c == 'b') {
+            r->bare = true;
         } else if (c == 'w') {
             r->why = optarg;
         } else if (c == 'l') {
@@ -191,7 +202,10 @@ int command_deps(int argc, char **argv) {
     struct view v = {.command = COMMAND_DEPS};
     struct request r = {.why = NULL};
     unsigned int reasons = 0;
+    struct base base;
     parse(argc, argv, &v, &r);
+    if (!r.bare)
+        base_lay_under(base_open(&base, r.kernel, NULL), &v);
     for (int i = optind; i < argc; i++) {
         char *guest = input_host(&v, argv[i]);
         input_cross_root(&v);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "archive/archive.h"
+#include "closure/base.h"
 #include "closure/closure.h"
 #include "closure/init.h"
 #include "commands.h"
@@ -22,7 +23,9 @@ static const char help[] =
     "  HOST elsewhere       a file goes to /NAME, a directory's content to /\n"
     "  (a path with '=' in it: write GUEST=, or only '=', in front)\n"
     "For each ELF file the loader and all needed libraries go in, for each script its interpreter. They are\n"
-    "searched as the target's loader would, in what is packed already and in the sysroots, nowhere else.\n"
+    "searched as the target's loader would, in what is packed already, in the sysroots, and then in the root "
+    "of\n"
+    "the kernel that came with this command: exactly where `drupe run` finds them.\n"
     "\n"
     "  -s, --sysroot DIR    the target's files are below DIR; may be given more than once, the first wins\n"
     "  -m, --manifest FILE  add what FILE lists, in the format of Linux's gen_init_cpio; '-': standard "
@@ -30,6 +33,8 @@ static const char help[] =
     "  -a, --also GLOB      add what matches in the sysroots too, such as libraries that only dlopen() "
     "finds;\n"
     "                       without a '/' it is looked for in the library directories\n"
+    "  -k, --kernel FILE    look in this kernel's root instead\n"
+    "  -b, --bare           look in no kernel's root\n"
     "  -L, --library-path DIRS  programs will run with this LD_LIBRARY_PATH: paths in the archive\n"
     "      --gconv NAME     add glibc's iconv modules for the character set NAME\n"
     "      --check-symbols  stop where a symbol that is needed is defined by nothing it is loaded with\n"
@@ -74,13 +79,16 @@ static void parse_mtime(struct archive_options *options, const char *text) {
 struct request {
     struct strings manifests, globs, charsets;
     struct archive_options options;
-    bool verbose;
+    const char *kernel;
+    bool bare, verbose;
 };
 
 static const struct option options[] = {
     {"sysroot", required_argument, NULL, 's'},
     {"manifest", required_argument, NULL, 'm'},
     {"also", required_argument, NULL, 'a'},
+    {"kernel", required_argument, NULL, 'k'},
+    {"bare", no_argument, NULL, 'b'},
     {"library-path", required_argument, NULL, 'L'},
     {"gconv", required_argument, NULL, 'G'},
     {"check-symbols", no_argument, NULL, 'C'},
@@ -97,7 +105,7 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
     const char *epoch = getenv("SOURCE_DATE_EPOCH");
     if (epoch && *epoch)
         r->options.mtime = parse_number(epoch, "SOURCE_DATE_EPOCH");
-    for (int c; (c = getopt_long(argc, argv, "s:m:a:L:o:c:vh", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "s:m:a:k:bL:o:c:vh", options, NULL)) != -1;) {
         switch (c) {
         case 's':
             input_sysroot(v, optarg);
@@ -107,6 +115,12 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
             break;
         case 'a':
             strings_add(&r->globs, optarg);
+            break;
+        case 'k':
+            r->kernel = optarg;
+            break;
+        case 'b':
+            r->bare = true;
             break;
         case 'L':
             v->library_path = optarg;
@@ -163,7 +177,10 @@ int command_pack(int argc, char **argv) {
     struct view v = {.keep_owner = false};
     struct request r = {.verbose = false};
     struct archive_totals totals;
+    struct base base;
     parse(argc, argv, &v, &r);
+    if (!r.bare)
+        base_lay_under(base_open(&base, r.kernel, NULL), &v);
     for (size_t i = 0; i < r.manifests.count; i++)
         input_manifest(&v, r.manifests.at[i]);
     for (int i = optind; i < argc; i++)
@@ -174,6 +191,7 @@ int command_pack(int argc, char **argv) {
     for (size_t i = 0; i < r.charsets.count; i++)
         gconv_add(&v, r.charsets.at[i]);
     closure_complete(&v);
+    v.base = NULL; // all that is needed of it has been packed
     check_init(&v);
     if (complaints())
         fail("%u %s; nothing was written", complaints(), complaints() == 1 ? "error" : "errors");

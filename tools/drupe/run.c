@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `drupe run`: a program in a machine of its own. The root is what the kernel's archive has and what the
-// program needs besides (view.h: the archive is the base, below the sysroots); machine.c boots it and is the
-// program's input and output.
+// program needs besides (base.h), as an archive laid over that one: how the two are joined is the unpacker's rule
+// (lib/unpack.h), here and in the kernel. machine.c boots it and is the program's input and output.
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -15,12 +15,11 @@
 #include <unistd.h>
 #include "archive/archive.h"
 #include "closure/advice.h"
+#include "closure/base.h"
 #include "closure/closure.h"
 #include "commands.h"
-#include "image/image.h"
 #include "closure/input.h"
 #include "machine/machine.h"
-#include "archive/root.h"
 #include "tools/guest/frames.h"
 
 #define INIT         ".drupe-run" // its name in the root, which it removes
@@ -184,24 +183,15 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
 
 // ---- the root
 
-static void open_kernel(struct request *r, struct image *kernel) {
-    size_t size;
+static void open_base(struct request *r, struct view *v, struct base *base) {
     char *tried;
-    if (!r->kernel)
-        r->kernel = image_default_kernel(&tried);
+    base_open(base, r->kernel, &tried);
+    r->kernel = base->path;
     if (!r->kernel)
         fail("no kernel came with this command (looked for: %s); name one with --kernel", tried);
-    uint8_t *bytes = (uint8_t *)read_file(r->kernel, &size);
-    image_open(kernel, r->kernel, bytes, size);
-}
-
-static void read_base(const struct request *r, const struct image *kernel, struct view *base) {
-    struct root root;
-    if (!r->bare && kernel->descriptor.archive_size) {
-        root_read(r->kernel, &root);
-        root_to_tree(&root, r->kernel, &base->tree);
-    }
-    base->complete = true;
+    v->base_stays = true;
+    if (!r->bare)
+        base_lay_under(base, v);
 }
 
 // HOST[:GUEST] as GUEST=HOST.
@@ -267,19 +257,13 @@ static char *add_program(struct view *v, const char *program) {
     return path;
 }
 
-// What the base has and nobody else brought.
-static void add_base(struct view *v) {
+// Where a sysroot has a symlink in the place of a directory of the base, as /bin -> usr/bin, programs expect that: it
+// goes in, and the directory's content goes along when it is laid over.
+static void add_links(struct view *v) {
     struct found f;
-    for (struct entry *e = tree_first(&v->base->tree); e; e = tree_next(e)) {
-        char *parent = xstrndup(e->path, pathname_parent_length(e->path));
-        if (view_resolve(v, parent, VIEW_ADD, &f) == 0 && S_ISDIR(f.st.st_mode)) {
-            char *path = xasprintf("%s%s%s", f.path, *f.path ? "/" : "", pathname_base(e->path));
-            if (!tree_find(&v->tree, path))
-                view_add_base(v, path, e);
-            free(path);
-        }
-        free(parent);
-    }
+    for (struct entry *e = v->base ? tree_first(&v->base->tree) : NULL; e; e = tree_next(e))
+        if (S_ISDIR(e->mode))
+            view_resolve(v, e->path, VIEW_ADD, &f);
 }
 
 static void add_init(struct view *v) {
@@ -289,8 +273,9 @@ static void add_init(struct view *v) {
                          .bytes = run_init,
                          .size = (uint64_t)(run_init_end - run_init)};
     struct entry console = {.path = "dev/console", .mode = S_IFCHR | 0600, .rdev_major = 5, .rdev_minor = 1};
+    struct found f;
     tree_add(&v->tree, &init);
-    if (!tree_find(&v->tree, console.path))
+    if (view_resolve(v, console.path, 0, &f) != 0)
         tree_add(&v->tree, &console);
 }
 
@@ -351,22 +336,37 @@ static void set_memory(struct request *r, uint64_t image_size) {
              (unsigned long long)((image_size + MEMORY_LEAST) / MIB + 1));
 }
 
+// Unpacks over the base what goes over it, as the kernel will: what that would leave out is told before.
+static void try_root(const struct request *r, struct base *base, const char *archive, uint64_t size) {
+    if (!base->root.top)
+        return;
+    enum saying old = set_saying(r->verbose ? SAY_ALL : SAY_COMPLAINTS);
+    uint64_t decompressed = base->root.summary.decompressed, below = base->image.descriptor.archive_size;
+    root_lay(&base->root, "what goes over the kernel's own root", archive + below, size - below);
+    base->root.summary.decompressed = decompressed;
+    set_saying(old);
+    if (complaints())
+        fail("nothing was run; --bare leaves the kernel's own root out");
+}
+
 // An image in memory, which QEMU inherits: there is nothing to be removed, however this ends. Gives its path.
-static char *make_image(struct view *v, struct request *r, struct image *kernel, const char *command_line) {
+static char *make_image(struct view *v, struct request *r, struct base *base, const char *command_line) {
     struct archive_options archive = {.keep_mtime = true};
     struct archive_totals totals;
     char *archive_path, *path;
     int fd = memory_file("archive", &archive_path);
     archive.output = archive_path;
+    archive.below = base_archive(base, &archive.below_size);
     archive_write(&v->tree, &archive, &totals);
     void *bytes = mmap(NULL, totals.bytes, PROT_READ, MAP_SHARED, fd, 0);
     if (bytes == MAP_FAILED)
         fail("memory for the archive: %s", strerror(errno));
+    try_root(r, base, bytes, totals.bytes);
     memory_file("image", &path);
-    image_write(kernel, bytes, totals.bytes, command_line, path);
+    image_write(&base->image, bytes, totals.bytes, command_line, path);
     munmap(bytes, totals.bytes);
     close(fd);
-    set_memory(r, image_memory_size(kernel, totals.bytes));
+    set_memory(r, image_memory_size(&base->image, totals.bytes) + base->root.summary.decompressed);
     return path;
 }
 
@@ -514,28 +514,27 @@ static void open_standard(void) {
 }
 
 int command_run(int argc, char **argv) {
-    struct view base = {.complete = true}, v = {.base = &base, .command = COMMAND_RUN};
+    struct view v = {.command = COMMAND_RUN};
     struct request r = {.qemu = "qemu-system-riscv64", .harts = "1"};
-    struct image kernel;
+    struct base base;
     struct machine m = {.name = NULL};
     set_exit_statuses(MACHINE_ERROR, MACHINE_ERROR);
     open_standard();
     parse(argc, argv, &v, &r);
-    open_kernel(&r, &kernel);
-    read_base(&r, &kernel, &base);
+    open_base(&r, &v, &base);
     char *path = make_root(&v, &r, argv[optind]);
     if (r.dry_run)
         print_plan(&v, &r);
-    add_base(&v);
+    add_links(&v);
     add_init(&v);
     if (complaints())
         fail("nothing was run");
     m.name = argv[optind];
     m.start = make_start(&r, path, argc - optind, argv + optind, &m.start_size);
-    char *line = command_line_of(&r, &kernel);
+    char *line = command_line_of(&r, &base.image);
     if (r.gdb)
         r.gdb_port = free_port();
-    const char *image = make_image(&v, &r, &kernel, line);
+    const char *image = make_image(&v, &r, &base, line);
     m.command = qemu_command(&r, image);
     m.timeout = r.timeout;
     m.memory = r.memory;

@@ -198,7 +198,11 @@ void archive_write(struct tree *t, const struct archive_options *options, struct
     number_entries(t);
     output_open(&w->output, options->output, "an archive");
     compressor_open(&w->compressor, &options->compression, &w->output);
+    put(w, options->below, options->below_size);
+    pad_to(w, PAGE_SIZE); // zeros may stand between archives
     for (struct entry *e = tree_first(t); e; e = tree_next(e)) {
+        if (e->is_below && !S_ISDIR(e->mode))
+            continue;
         put_entry(w, e);
         totals->entries++;
         progress("writing", totals->entries, w->offset);

@@ -11,6 +11,8 @@ struct archive_options {
     struct compression compression;
     bool keep_mtime; // else `mtime` for all
     uint32_t mtime;
+    const void *below; // an archive, or several, that this one is laid over: goes before it as it is
+    uint64_t below_size;
 };
 
 struct archive_totals {

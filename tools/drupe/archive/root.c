@@ -237,23 +237,27 @@ static const struct unpack_sink sink = {
     .report = report,
 };
 
+void root_lay(struct root *r, const char *name, const void *archive, uint64_t size) {
+    struct unpack u;
+    if (unpack_begin(&u, &sink, (void *)name, r->top))
+        fail("there is no memory to unpack %s", name);
+    r->error = unpack_buffer(&u, archive, size);
+    unpack_end(&u);
+    r->summary = u.summary;
+}
+
 void root_read(const char *file, struct root *out) {
     const struct unpack_attr attr = {.mode = CPIO_IFDIR | 0755};
     const uint8_t *archive;
     uint64_t archive_size;
     size_t size;
-    struct unpack u;
     uint8_t *bytes = (uint8_t *)read_file(file, &size);
     image_find_archive(file, bytes, size, &archive, &archive_size);
     *out = (struct root){.top = xcalloc(1, sizeof(*out->top)), .file_size = archive_size};
     out->top->parent = out->top;
     out->top->name = "";
     out->top->object = new_object(&attr);
-    if (unpack_begin(&u, &sink, (void *)file, out->top))
-        fail("there is no memory to unpack %s", file);
-    out->error = unpack_buffer(&u, archive, archive_size);
-    unpack_end(&u);
-    out->summary = u.summary;
+    root_lay(out, file, archive, archive_size);
 }
 
 // ---- as a packer's tree

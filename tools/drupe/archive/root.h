@@ -34,6 +34,9 @@ struct root {
 // complained of, what it would note is noted, in its words. Ends the program where there is no archive.
 void root_read(const char *file, struct root *out);
 
+// Lays one more archive over it, as the kernel does; `name` is for messages.
+void root_lay(struct root *r, const char *name, const void *archive, uint64_t size);
+
 // Puts all of it into a tree; `file` is for the names that messages give to files.
 void root_to_tree(const struct root *r, const char *file, struct tree *out);
 

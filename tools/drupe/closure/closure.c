@@ -157,6 +157,8 @@ void closure_tell_places(const struct view *v, const struct strings *dirs) {
         complain_more("in sysroot %s", *v->sysroots.at[i] ? v->sysroots.at[i] : "/");
     if (!v->sysroots.count && !v->complete)
         complain_more("in no sysroot: none was given (--sysroot DIR)");
+    if (v->base)
+        complain_more("in the kernel's own root (%s)", v->base->base_name);
 }
 
 // A library that no program here needs is opened by name (a plugin): whoever does that may have what it needs

@@ -25,6 +25,7 @@ struct entry {
     bool implied;       // a directory nobody asked for: whoever does sets its attributes
     bool named;         // asked for by name, not found in a directory or by a closure
     bool examined;      // closure.c was here
+    bool is_below;      // it is at this path in an archive that this one is laid over: not written
     // Of the writer:
     uint32_t number, names;
     bool has_data;

@@ -337,10 +337,15 @@ static void add_parents(struct view *v, const char *path) {
     }
 }
 
-struct entry *view_add_base(struct view *v, const char *path, const struct entry *base) {
+static struct entry *add_of_base(struct view *v, const char *path, const struct entry *base) {
     struct entry e = *base;
     e.path = (char *)path;
     e.named = e.examined = false;
+    e.is_below = v->base_stays && strcmp(path, base->path) == 0;
+    if (S_ISREG(e.mode) && !v->base_stays)
+        note("/%s is of the kernel's own root (%s); with --sysroot DIR it is taken from there, --bare leaves "
+             "that root out",
+             path, v->base->base_name);
     add_parents(v, path);
     return tree_add(&v->tree, &e);
 }
@@ -349,7 +354,7 @@ struct entry *view_add(struct view *v, const struct found *found) {
     if (found->entry)
         return found->entry;
     if (found->base)
-        return view_add_base(v, found->path, found->base);
+        return add_of_base(v, found->path, found->base);
     return view_add_host(v, found->path, found->host, &found->st);
 }
 
@@ -407,7 +412,8 @@ void view_list(struct view *v, const char *path, struct strings *names) {
     for (size_t i = 0; i < dirs.count; i++)
         view_list_host(dirs.at[i], names);
     strings_free(&dirs);
-    base_directories(v, path, &dirs);
+    if (v->base_stays)
+        base_directories(v, path, &dirs);
     for (size_t i = 0; i < dirs.count; i++)
         list_tree(&v->base->tree, dirs.at[i], names);
     strings_free(&dirs);

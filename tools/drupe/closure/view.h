@@ -21,13 +21,15 @@ struct view {
     size_t cross; // 1 + the index of the sysroot that is the cross compiler's, taken because none was named
     bool hide_cross; // it is not looked at
     const char *library_path, *preload,
-        *audit;           // LD_LIBRARY_PATH, LD_PRELOAD, LD_AUDIT of the programs, or NULL
-    enum command command; // whose options a message names
-    struct view *base;    // what is there if nothing else is: a view of its own, or NULL
-    bool complete;        // there is no place but the tree
-    bool keep_owner;      // host's owners, else 0:0
-    bool check_symbols;   // of closures: every symbol that is needed is defined
-    uint32_t uid, gid;    // for what has no owner of its own
+        *audit;            // LD_LIBRARY_PATH, LD_PRELOAD, LD_AUDIT of the programs, or NULL
+    enum command command;  // whose options a message names
+    struct view *base;     // what is there if nothing else is: a view of its own, or NULL
+    const char *base_name; // of a base: the kernel's file
+    bool base_stays;       // the base will be there, whatever is added; else what is taken of it is told of
+    bool complete;         // there is no place but the tree
+    bool keep_owner;       // host's owners, else 0:0
+    bool check_symbols;    // of closures: every symbol that is needed is defined
+    uint32_t uid, gid;     // for what has no owner of its own
 };
 
 // A thing in the view.
@@ -52,14 +54,11 @@ int view_resolve(struct view *v, const char *path, unsigned int flags, struct fo
 // Puts what was found into the tree, with its parent directories as the sysroots have them.
 struct entry *view_add(struct view *v, const struct found *found);
 
-// Puts an entry of the base at a normal guest path whose parents have been resolved.
-struct entry *view_add_base(struct view *v, const char *path, const struct entry *base);
-
 // Puts the host's file, directory (without its content), symlink or special file at a normal guest path whose
 // parents have been resolved.
 struct entry *view_add_host(struct view *v, const char *path, const char *host, const struct stat *st);
 
-// The names in a directory of the view, sorted, each once.
+// The names in a directory of the view, sorted, each once; those of a base only if it stays.
 void view_list(struct view *v, const char *path, struct strings *names);
 
 // The names in a directory of the host, unsorted; one that cannot be read is complained of.
