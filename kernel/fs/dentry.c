@@ -165,18 +165,29 @@ taken:
     return false;
 }
 
-void dentry_remove(struct dentry *d) {
+// Takes d out of the tree; the reference of being in it is the caller's then. False: it was not in it.
+static bool take_out(struct dentry *d, bool dies) {
     struct dentry *parent = d->parent;
     spin_lock(&parent->lock);
     bool was = d->in_tree;
     if (was) {
         RB_REMOVE(dentry_tree, &parent->children, d);
         parent->child_count--;
+        d->in_tree = false;
     }
-    d->in_tree = false;
-    d->dead = true;
+    if (dies)
+        d->dead = true;
     spin_unlock(&parent->lock);
-    if (was)
+    return was;
+}
+
+void dentry_remove(struct dentry *d) {
+    if (take_out(d, true))
+        dentry_put(d);
+}
+
+void dentry_forget(struct dentry *d) {
+    if (take_out(d, false))
         dentry_put(d);
 }
 
@@ -194,20 +205,6 @@ void dentry_drop_tree(struct dentry *d) {
         d = parent;
         cond_resched();
     }
-}
-
-void dentry_forget(struct dentry *d) {
-    struct dentry *parent = d->parent;
-    spin_lock(&parent->lock);
-    bool was = d->in_tree;
-    if (was) {
-        RB_REMOVE(dentry_tree, &parent->children, d);
-        parent->child_count--;
-        d->in_tree = false;
-    }
-    spin_unlock(&parent->lock);
-    if (was)
-        dentry_put(d);
 }
 
 bool dentry_is_below(const struct dentry *d, const struct dentry *above) {
@@ -236,15 +233,6 @@ size_t dentry_copy_name(struct dentry *d, char buf[256]) {
 
 // ---- renaming
 
-static void take_out(struct dentry *d) {
-    struct dentry *parent = d->parent;
-    spin_lock(&parent->lock);
-    RB_REMOVE(dentry_tree, &parent->children, d);
-    parent->child_count--;
-    d->in_tree = false;
-    spin_unlock(&parent->lock);
-}
-
 // Changes name and parent of d, which is in no tree, and puts it in; the reference of being in a tree goes
 // along.
 static void put_in(struct dentry *d, struct dentry *dir, const char *name) {
@@ -268,9 +256,9 @@ void dentry_move(struct dentry *d, struct dentry *dir, const char *name, struct 
                  const char *other_name) {
     struct dentry *old_dir = d->parent;
     dentry_get(old_dir);
-    take_out(d);
+    take_out(d, false);
     if (victim && other_name) {
-        take_out(victim);
+        take_out(victim, false);
         put_in(victim, old_dir, other_name);
     } else if (victim) {
         dentry_remove(victim);

@@ -204,9 +204,9 @@ static int set_flags(struct mount *m, bool own, unsigned int now) {
 
 // ---- taking away
 
-// Takes the mounts of the tree `top` apart and off the list, if they are on it, and lets go of them. [t]
-static void dissolve(struct mount *top) {
-    struct list_head gone = LIST_HEAD_INIT(gone);
+// Takes the mounts of the tree `top` apart and off the list, if they are on it, into the list `gone`. [t]
+static void dissolve(struct mount *top, struct list_head *gone) {
+    struct mount *m;
     for (struct mount *m = top, *next; m; m = next) {
         next = mount_next(m, top);
         spin_lock(&mounts_lock);
@@ -214,19 +214,26 @@ static void dissolve(struct mount *top) {
         mount_count -= m->attached;
         m->attached = false;
         spin_unlock(&mounts_lock);
-        list_add_tail(&m->link, &gone);
+        list_add_tail(&m->link, gone);
     }
-    while (!list_empty(&gone)) {
-        struct mount *m = list_first_entry(&gone, struct mount, link);
+    list_for_each_entry (m, gone, link) {
         spin_lock(&mounts_lock);
         struct path place = mount_detach_locked(m);
         spin_unlock(&mounts_lock);
-        list_del(&m->link);
-        mount_put(m);
         if (place.mount) {
             unsettle(place.dentry);
             path_put(&place);
         }
+    }
+}
+
+// Lets go of those taken apart. What was only mounted there goes, however much it is: without the topology's mutex, for
+// whom it does not concern goes on meanwhile.
+static void release(struct list_head *gone) {
+    while (!list_empty(gone)) {
+        struct mount *m = list_first_entry(gone, struct mount, link);
+        list_del(&m->link);
+        mount_put(m);
     }
 }
 
@@ -235,7 +242,8 @@ static bool is_idle(const struct mount *m) {
     return ref_read(&m->refs) == 2 && list_empty(&m->children);
 }
 
-static int remove_locked(struct mount *m, int flags) {
+// 0: `gone` has what release() is to let go of. [t]
+static int remove_locked(struct mount *m, int flags, struct list_head *gone) {
     bool own_root = m == current->fs->root.mount;
     if (!m->attached || !m->parent) // gone already, or the root of all
         return -EINVAL;
@@ -264,21 +272,23 @@ static int remove_locked(struct mount *m, int flags) {
         spin_unlock(&mounts_lock);
         if (!idle)
             return -EBUSY;
-        mount_put(m);
+        list_add_tail(&m->link, gone);
         unsettle(place.dentry);
         path_put(&place);
         return 0;
     }
-    dissolve(m);
+    dissolve(m, gone);
     return 0;
 }
 
 int mount_remove(const struct path *at, int flags) {
     if (!is_mount_root(at))
         return -EINVAL;
+    struct list_head gone = LIST_HEAD_INIT(gone);
     mutex_lock(&mount_mutex);
-    int err = remove_locked(at->mount, flags);
+    int err = remove_locked(at->mount, flags, &gone);
     mutex_unlock(&mount_mutex);
+    release(&gone);
     return err;
 }
 
@@ -318,7 +328,9 @@ static struct mount *clone_tree(struct mount *from, struct dentry *root) {
     }
     if (!err)
         return top;
-    dissolve(top);
+    struct list_head gone = LIST_HEAD_INIT(gone);
+    dissolve(top, &gone);
+    release(&gone); // what they showed is mounted elsewhere
     return ERR_PTR(err);
 }
 
@@ -438,14 +450,15 @@ static unsigned int flags_for(const struct mount *m, unsigned long flags) {
 
 static int remount_locked(struct mount *m, const char *options, unsigned long flags) {
     struct superblock *sb = m->sb;
-    unsigned int before = sb->flags;
-    if (!(flags & MS_BIND) && options && *options && !sb->type->remount)
-        return -EINVAL;
-    if (flags & MS_BIND || sb->type->shared) // the mount alone, not what is mounted
+    if (flags & MS_BIND)
         return set_flags(m, true, flags_for(m, flags));
-    int err = set_flags(m, false, flags & SUPERBLOCK_FLAGS);
+    if (options && *options && !sb->type->remount)
+        return -EINVAL;
+    bool own = sb->type->shared; // then that it is read-only is the mount's own
+    unsigned int *changed = own ? &m->flags : &sb->flags, before = READ_ONCE(*changed);
+    int err = set_flags(m, own, own ? flags_for(m, flags) : flags & SUPERBLOCK_FLAGS);
     if (!err && sb->type->remount && (err = sb->type->remount(sb, options)))
-        WRITE_ONCE(sb->flags, before);
+        WRITE_ONCE(*changed, before);
     if (!err)
         WRITE_ONCE(m->flags, flags_for(m, flags)); // who writes there has been counted
     return err;

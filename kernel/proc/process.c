@@ -105,13 +105,17 @@ struct process *process_find_locked(pid_t pid) {
     return id ? id->process : NULL;
 }
 
-struct process *process_find(pid_t pid) {
+static struct process *find_and_get(pid_t nr, struct process *(*find_locked)(pid_t nr)) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct process *p = process_find_locked(pid);
+    struct process *p = find_locked(nr);
     if (p)
         process_get(p);
     spin_unlock_irqrestore(&process_lock, flags);
     return p;
+}
+
+struct process *process_find(pid_t pid) {
+    return find_and_get(pid, process_find_locked);
 }
 
 struct process *process_find_any_locked(pid_t nr) {
@@ -120,12 +124,7 @@ struct process *process_find_any_locked(pid_t nr) {
 }
 
 struct process *process_find_any(pid_t nr) {
-    unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct process *p = process_find_any_locked(nr);
-    if (p)
-        process_get(p);
-    spin_unlock_irqrestore(&process_lock, flags);
-    return p;
+    return find_and_get(nr, process_find_any_locked);
 }
 
 struct thread *thread_find(pid_t tid) {

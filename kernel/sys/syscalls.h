@@ -3,15 +3,7 @@
 #pragma once
 #include "core/errno.h"
 #include "core/types.h"
-#include <asm/unistd.h>
-
-// Younger than the oldest headers that we build with.
-#ifndef __NR_riscv_hwprobe
-#define __NR_riscv_hwprobe 258
-#endif
-#ifndef __NR_fchmodat2
-#define __NR_fchmodat2 452
-#endif
+#include "sys/numbers.h"
 
 #define SYSCALL(name, kinds, ...) long sys_##name(__VA_ARGS__);
 #include "sys/syscalls.def"

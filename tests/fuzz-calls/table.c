@@ -3,18 +3,10 @@
 // table is the place where a new call tells the fuzzer what it takes: nothing is to be written here for it.
 #define _GNU_SOURCE
 #include "tests/fuzz-calls/calls.h"
-#include <asm/unistd.h>
+#include "kernel/sys/numbers.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-// Younger than the oldest headers that we build with.
-#ifndef __NR_riscv_hwprobe
-#define __NR_riscv_hwprobe 258
-#endif
-#ifndef __NR_fchmodat2
-#define __NR_fchmodat2 452
-#endif
 
 struct call calls[] = {
 #define SYSCALL(name_, kinds, ...) {.name = #name_, .number = __NR_##name_},

@@ -25,17 +25,7 @@
 
 static char b[1 << 16];
 
-__attribute__((constructor)) static void own_directory(void) {
-    char name[64];
-    snprintf(name, sizeof(name), "/tmp/descriptors.%d", getpid());
-    if (mkdir(name, 0755) || chdir(name))
-        perror(name);
-}
-static int make(const char *path, const char *text) {
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
-    CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    return fd;
-}
+TEST_DIRECTORY(0755)
 
 // ---- locks
 
@@ -63,7 +53,7 @@ static int see_locks(void *arg) {
 }
 
 TEST(the_lowest_lock_in_the_way_is_reported) {
-    int fd = make("locks", "x");
+    int fd = test_make("locks", "x");
     CHECK(lock(fd, F_SETLK, F_WRLCK, 50, 0) == 0 && lock(fd, F_SETLK, F_WRLCK, 20, 5) == 0);
     CHECK(lock(fd, F_SETLK, F_RDLCK, 5, 5) == 0 && lock(fd, F_SETLK, F_RDLCK, 0, 5) == 0); // joined
     CHECK(test_wait_exit(test_fork(see_locks, NULL)) == 0);
@@ -76,7 +66,7 @@ static int wait_in_circle(void *arg) {
 }
 
 TEST(waiting_in_a_circle_is_EDEADLK) {
-    int fd = make("circle", "x"), p[2];
+    int fd = test_make("circle", "x"), p[2];
     char c;
     CHECK(pipe(p) == 0 && lock(fd, F_SETLK, F_WRLCK, 0, 1) == 0);
     pid_t pid = test_fork(wait_in_circle, p);
@@ -101,7 +91,7 @@ TEST(waiting_in_a_circle_is_EDEADLK) {
 }
 
 TEST(locks_of_open_files_see_those_of_processes) {
-    int fd = make("ofd", "x"), other = open("ofd", O_RDWR);
+    int fd = test_make("ofd", "x"), other = open("ofd", O_RDWR);
     CHECK(lock(fd, F_OFD_SETLK, F_WRLCK, 0, 10) == 0);
     CHECK_ERRNO(lock(other, F_OFD_SETLK, F_WRLCK, 5, 1), EAGAIN);
     CHECK_ERRNO(lock(other, F_SETLK, F_RDLCK, 5, 1), EAGAIN);
@@ -168,7 +158,7 @@ TEST(a_seal_for_the_future_leaves_the_mappings_there_are) {
 }
 
 TEST(a_file_sealed_against_running_stays_so) {
-    int fd = memfd_create("x", 8 /* MFD_NOEXEC_SEAL */), plain = make("plain", "x");
+    int fd = memfd_create("x", 8 /* MFD_NOEXEC_SEAL */), plain = test_make("plain", "x");
     struct stat st;
     CHECK(fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0666 && fcntl(fd, F_GET_SEALS) == 0x20);
     CHECK_ERRNO(fchmod(fd, 0777), EPERM);
@@ -187,7 +177,7 @@ static ssize_t copy(int in, off_t from, int out, off_t to, size_t n) {
 }
 
 TEST(a_file_is_not_copied_into_itself_on_and_on) {
-    int fd = make("self", "0123456789");
+    int fd = test_make("self", "0123456789");
     struct stat st;
     CHECK_ERRNO(copy(fd, 0, fd, 5, 10), EINVAL);
     CHECK_ERRNO(copy(fd, 2, fd, 0, 10), EINVAL);
@@ -204,7 +194,7 @@ TEST(a_file_is_not_copied_into_itself_on_and_on) {
 }
 
 TEST(copies_at_the_end_of_all_numbers_are_refused) {
-    int in = make("in", "0123456789"), out = make("out", "");
+    int in = test_make("in", "0123456789"), out = test_make("out", "");
     CHECK_ERRNO(copy(in, 5, out, 0, -5ul), EOVERFLOW);
     CHECK_ERRNO(copy(in, 0, out, 5, -5ul), EOVERFLOW);
     CHECK(copy(in, INT64_MAX - 5, out, 0, 10) == 0 && copy(in, 0, out, 0, -1ul) == 10);
@@ -221,7 +211,7 @@ TEST(copies_at_the_end_of_all_numbers_are_refused) {
 }
 
 TEST(ranges_of_what_is_no_file_are_not_synced) {
-    int p[2], fd = make("sync", "x"), null = open("/dev/null", O_RDWR);
+    int p[2], fd = test_make("sync", "x"), null = open("/dev/null", O_RDWR);
     CHECK(pipe(p) == 0 && sync_file_range(fd, 0, 0, 0) == 0);
     CHECK_ERRNO(sync_file_range(null, 0, 0, 0), ESPIPE);
     CHECK_ERRNO(sync_file_range(p[0], 0, 0, 0), ESPIPE);
@@ -237,7 +227,7 @@ TEST(a_path_descriptor_names_a_place_and_no_more) {
     struct pollfd pf;
     struct epoll_event ev = {.events = EPOLLIN};
     struct flock l = {.l_type = F_RDLCK};
-    close(make("op", "text"));
+    close(test_make("op", "text"));
     CHECK(mkdir("opd", 0755) == 0 && symlink("op", "opl") == 0);
     int fd = open("op", O_PATH | O_RDWR | O_CLOEXEC), d = open("opd", O_PATH),
         ln = open("opl", O_PATH | O_NOFOLLOW);
@@ -283,7 +273,7 @@ TEST(a_path_descriptor_names_a_place_and_no_more) {
 
 TEST(direct_access_is_for_content_in_pages) {
     CHECK(mkfifo("fifo", 0600) == 0);
-    close(make("direct", "x"));
+    close(test_make("direct", "x"));
     CHECK_ERRNO(open("fifo", O_RDWR | O_DIRECT), EINVAL);
     CHECK_ERRNO(open("/dev/null", O_RDWR | O_DIRECT), EINVAL);
     CHECK_ERRNO(open(".", O_RDONLY | O_DIRECT), EINVAL);
@@ -301,13 +291,13 @@ static int resolve(int dfd, const char *path, uint64_t flags, uint64_t how) {
 
 TEST(openat2_stays_where_it_is_told_to) {
     CHECK(mkdir("rs", 0755) == 0 && mkdir("rs/in", 0755) == 0 && mkdir("rs/m", 0755) == 0);
-    close(make("rs/f", "inside"));
-    close(make("outside", "outside"));
+    close(test_make("rs/f", "inside"));
+    close(test_make("outside", "outside"));
     CHECK(symlink("../outside", "rs/up") == 0 && symlink("/f", "rs/abs") == 0 && symlink("f", "rs/l") == 0);
     CHECK(symlink("../new", "rs/upnew") == 0);
     CHECK(mount("t", "rs/m", "tmpfs", 0, NULL) == 0);
-    close(make("rs/m/f", "mounted"));
-    close(make("rs/file", ""));
+    close(test_make("rs/m/f", "mounted"));
+    close(test_make("rs/file", ""));
     CHECK(mount("rs/f", "rs/file", NULL, MS_BIND, NULL) == 0);
     int d = open("rs", O_PATH);
     CHECK_ERRNO(resolve(d, "m/f", O_RDONLY, RESOLVE_NO_XDEV), EXDEV);

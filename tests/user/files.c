@@ -18,17 +18,7 @@
 
 static char b[1 << 16];
 
-__attribute__((constructor)) static void own_directory(void) {
-    char name[64];
-    snprintf(name, sizeof(name), "/tmp/files.%d", getpid());
-    if (mkdir(name, 0755) || chdir(name))
-        perror(name);
-}
-static int make(const char *path, const char *text) {
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
-    CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    return fd;
-}
+TEST_DIRECTORY(0755)
 static mode_t mode_of(const char *path) {
     struct stat st;
     CHECK(lstat(path, &st) == 0);
@@ -37,7 +27,7 @@ static mode_t mode_of(const char *path) {
 
 TEST(write_read_seek_and_truncate) {
     struct stat st;
-    int fd = make("a", "hello world");
+    int fd = test_make("a", "hello world");
     CHECK(lseek(fd, 6, SEEK_SET) == 6 && read(fd, b, 100) == 5 && !memcmp(b, "world", 5));
     CHECK(ftruncate(fd, 5) == 0 && fstat(fd, &st) == 0 && st.st_size == 5);
     CHECK(pwrite(fd, "x", 1, 100000) == 1 && pread(fd, b, 100, 50000) == 100);
@@ -50,7 +40,7 @@ TEST(write_read_seek_and_truncate) {
 }
 
 TEST(open_flags_hold) {
-    int fd = make("o", "abc");
+    int fd = test_make("o", "abc");
     CHECK_ERRNO(open("o", O_CREAT | O_EXCL | O_WRONLY, 0600), EEXIST);
     CHECK_ERRNO(open("none", O_RDONLY), ENOENT);
     CHECK_ERRNO(open("o/x", O_RDONLY), ENOTDIR);
@@ -76,7 +66,7 @@ TEST(tmpfile_has_no_name_until_linked) {
 }
 
 TEST(unlinked_files_live_while_open) {
-    int fd = make("u", "still here");
+    int fd = test_make("u", "still here");
     CHECK(unlink("u") == 0 && access("u", F_OK) == -1 && pread(fd, b, 20, 0) == 10);
     struct stat st;
     CHECK(fstat(fd, &st) == 0 && st.st_nlink == 0);
@@ -96,7 +86,7 @@ TEST(names_and_paths_have_their_limits) {
 }
 
 TEST(symlinks_resolve_and_loops_are_ELOOP) {
-    CHECK(mkdir("d", 0755) == 0 && close(make("d/f", "in d")) == 0);
+    CHECK(mkdir("d", 0755) == 0 && close(test_make("d/f", "in d")) == 0);
     CHECK(symlink("d", "ld") == 0 && symlink("../d/f", "d/lf") == 0);
     int fd = open("ld/lf", O_RDONLY);
     CHECK(fd >= 0 && read(fd, b, 10) == 4);
@@ -126,7 +116,7 @@ TEST(readdir_shows_every_name_once_while_names_go) {
     CHECK(mkdir("many", 0755) == 0);
     for (int i = 0; i < 500; i++) {
         snprintf(b, 64, "many/%d", i);
-        CHECK(close(make(b, "")) == 0);
+        CHECK(close(test_make(b, "")) == 0);
     }
     DIR *d = opendir("many");
     CHECK(d);
@@ -147,14 +137,14 @@ TEST(readdir_shows_every_name_once_while_names_go) {
 
 TEST(rename_replaces_atomically) {
     struct stat st;
-    close(make("from", "new"));
-    int old = make("to", "old");
+    close(test_make("from", "new"));
+    int old = test_make("to", "old");
     CHECK(rename("from", "to") == 0 && access("from", F_OK) == -1);
     CHECK(pread(old, b, 10, 0) == 3 && !memcmp(b, "old", 3) && fstat(old, &st) == 0 && st.st_nlink == 0);
     CHECK(mkdir("rd", 0755) == 0);
     CHECK_ERRNO(rename("to", "rd"), EISDIR);
     CHECK_ERRNO(rename("rd", "to"), ENOTDIR);
-    close(make("other", "x"));
+    close(test_make("other", "x"));
     CHECK_ERRNO(syscall(SYS_renameat2, AT_FDCWD, "to", AT_FDCWD, "other", 1), EEXIST);
     CHECK(syscall(SYS_renameat2, AT_FDCWD, "to", AT_FDCWD, "other", 2) == 0);
     int fd = open("to", O_RDONLY);
@@ -163,7 +153,7 @@ TEST(rename_replaces_atomically) {
 
 TEST(hard_links_share_the_inode) {
     struct stat a, c;
-    close(make("h1", "x"));
+    close(test_make("h1", "x"));
     CHECK(link("h1", "h2") == 0 && stat("h1", &a) == 0 && stat("h2", &c) == 0);
     CHECK(a.st_ino == c.st_ino && a.st_nlink == 2 && unlink("h1") == 0 && stat("h2", &c) == 0 &&
           c.st_nlink == 1);
@@ -187,7 +177,7 @@ TEST(statx_agrees_with_stat) {
 #ifdef STATX_BASIC_STATS
     struct stat st;
     struct statx sx;
-    close(make("x", "12345"));
+    close(test_make("x", "12345"));
     CHECK(stat("x", &st) == 0 && statx(AT_FDCWD, "x", 0, STATX_BASIC_STATS | STATX_BTIME, &sx) == 0);
     CHECK(sx.stx_size == 5 && sx.stx_ino == st.st_ino && sx.stx_mode == st.st_mode && sx.stx_nlink == 1);
     CHECK(sx.stx_mtime.tv_sec == st.st_mtim.tv_sec && sx.stx_mtime.tv_nsec == st.st_mtim.tv_nsec);
@@ -195,9 +185,11 @@ TEST(statx_agrees_with_stat) {
 }
 
 TEST(permissions_bind_other_users) {
-    close(make("secret", "x"));
-    CHECK(chmod("secret", 0600) == 0 && mkdir("closed", 0700) == 0 && close(make("closed/in", "x")) == 0);
-    CHECK(mkdir("sticky", 0777) == 0 && chmod("sticky", 01777) == 0 && close(make("sticky/mine", "")) == 0);
+    close(test_make("secret", "x"));
+    CHECK(chmod("secret", 0600) == 0 && mkdir("closed", 0700) == 0 &&
+          close(test_make("closed/in", "x")) == 0);
+    CHECK(mkdir("sticky", 0777) == 0 && chmod("sticky", 01777) == 0 &&
+          close(test_make("sticky/mine", "")) == 0);
     CHECK(access("secret", R_OK | W_OK) == 0 && access("secret", X_OK) == -1 && errno == EACCES);
     pid_t pid = fork();
     if (!pid) {
@@ -209,7 +201,7 @@ TEST(permissions_bind_other_users) {
         CHECK_ERRNO(chmod("sticky/mine", 0777), EPERM);
         CHECK_ERRNO(chown("sticky/mine", 1000, -1), EPERM);
         CHECK_ERRNO(setuid(0), EPERM);
-        CHECK(close(make("sticky/ours", "")) == 0 && unlink("sticky/ours") == 0);
+        CHECK(close(test_make("sticky/ours", "")) == 0 && unlink("sticky/ours") == 0);
         CHECK_ERRNO(mknod("node", S_IFCHR | 0600, makedev(1, 3)), EACCES);
         _exit(0);
     }
@@ -218,7 +210,7 @@ TEST(permissions_bind_other_users) {
 
 TEST(descriptors_duplicate_and_run_out) {
     struct rlimit limit = {20, 20};
-    int fd = make("dup", "abc"), fd2 = dup(fd), fd3 = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+    int fd = test_make("dup", "abc"), fd2 = dup(fd), fd3 = fcntl(fd, F_DUPFD_CLOEXEC, 10);
     CHECK(fd2 > fd && fd3 >= 10 && (fcntl(fd3, F_GETFD) & FD_CLOEXEC) && !(fcntl(fd2, F_GETFD) & FD_CLOEXEC));
     CHECK(lseek(fd, 1, SEEK_SET) == 1 && read(fd2, b, 1) == 1 && b[0] == 'b');
     CHECK(dup2(fd, 15) == 15 && dup2(fd, fd) == fd && syscall(SYS_dup3, fd, fd, 0) == -1 && errno == EINVAL);
@@ -240,7 +232,7 @@ TEST(getcwd_follows_renames_and_says_when_gone) {
 
 TEST(sendfile_and_copy_file_range_copy) {
     off_t off = 2;
-    int in = make("sin", "0123456789"), out = make("sout", "");
+    int in = test_make("sin", "0123456789"), out = test_make("sout", "");
     CHECK(sendfile(out, in, &off, 5) == 5 && off == 7 && pread(out, b, 10, 0) == 5 && !memcmp(b, "23456", 5));
     CHECK(lseek(in, 0, SEEK_SET) == 0 && copy_file_range(in, NULL, out, NULL, 100, 0) == 10);
     CHECK(pread(out, b, 100, 0) == 15);
@@ -252,7 +244,7 @@ TEST(fallocate_reserves_and_punches) {
 #define FALLOC_FL_PUNCH_HOLE 2
 #endif
     struct stat st;
-    int fd = make("fa", "");
+    int fd = test_make("fa", "");
     CHECK(fallocate(fd, 0, 0, 10000) == 0 && fstat(fd, &st) == 0 && st.st_size == 10000);
     memset(b, 'z', 10000);
     CHECK(pwrite(fd, b, 10000, 0) == 10000);
@@ -263,11 +255,11 @@ TEST(fallocate_reserves_and_punches) {
 
 TEST(mounts_cover_and_uncover) {
     struct statfs sf;
-    CHECK(mkdir("mnt", 0755) == 0 && close(make("mnt/below", "")) == 0);
+    CHECK(mkdir("mnt", 0755) == 0 && close(test_make("mnt/below", "")) == 0);
     CHECK(mount("none", "mnt", "tmpfs", MS_NOSUID, "size=1m") == 0);
     CHECK(access("mnt/below", F_OK) == -1 && statfs("mnt", &sf) == 0 && sf.f_type == 0x01021994);
     CHECK(sf.f_blocks * sf.f_bsize == 1 << 20);
-    int fd = make("mnt/full", "");
+    int fd = test_make("mnt/full", "");
     size_t total = 0;
     ssize_t n;
     while ((n = write(fd, b, sizeof(b))) > 0)
@@ -282,7 +274,7 @@ TEST(mounts_cover_and_uncover) {
 
 TEST(file_locks_exclude) {
     struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 10};
-    int fd = make("lock", "");
+    int fd = test_make("lock", "");
     CHECK(fcntl(fd, F_SETLK, &l) == 0 && flock(fd, LOCK_EX) == 0);
     pid_t pid = fork();
     if (!pid) {

@@ -15,10 +15,9 @@
 
 static char here[64], text[1 << 16];
 
-__attribute__((constructor)) static void own_directory(void) {
-    snprintf(here, sizeof(here), "/tmp/mounts.%d", getpid());
-    if (mkdir(here, 0755) || chdir(here))
-        perror(here);
+TEST_DIRECTORY(0755)
+__attribute__((constructor)) static void where(void) {
+    CHECK(getcwd(here, sizeof(here)));
 }
 static void dir(const char *path) {
     CHECK(mkdir(path, 0755) == 0);
@@ -111,6 +110,34 @@ TEST(unbindable_mounts_stay_out_of_binds) {
     dir("nomount");
     CHECK_ERRNO(mount(NULL, "nomount", NULL, MS_PRIVATE, NULL), EINVAL);
     CHECK(umount2("ub", MNT_DETACH) == 0 && umount2("u", MNT_DETACH) == 0);
+}
+
+TEST(mounts_are_private_and_become_slaves_of_nobody) {
+    CHECK(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);         // unshare(1)
+    CHECK(mount(NULL, "/", NULL, MS_SILENT | MS_SLAVE | MS_REC, NULL) == 0); // bubblewrap
+    CHECK_ERRNO(mount("none", "/", NULL, MS_REC | MS_SHARED, NULL), EINVAL);
+    CHECK_ERRNO(mount("none", "/", NULL, MS_SHARED | MS_PRIVATE, NULL), EINVAL);
+}
+
+TEST(a_remount_looks_at_the_options_of_a_file_system_that_is_mounted_once_for_all) {
+    static const char *const types[] = {"proc", "sysfs", "devpts", "devtmpfs", "tmpfs"};
+    char *f[32], at[16];
+    for (int i = 0; i < 5; i++) {
+        snprintf(at, sizeof(at), "opt.%s", types[i]);
+        dir(at);
+        CHECK(mount(types[i], at, types[i], 0, NULL) == 0);
+        CHECK_ERRNO(mount(NULL, at, NULL, MS_REMOUNT | MS_NOSUID, "nonsense"), EINVAL);
+        CHECK_ERRNO(mount(NULL, at, NULL, MS_REMOUNT | MS_NOSUID, "mode=x"), EINVAL);
+        CHECK(line_of("/proc/self/mounts", 1, place(at), f) && !strstr(f[3], "nosuid"));
+        CHECK(mount(NULL, at, NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID, NULL) == 0);
+        CHECK(line_of("/proc/self/mounts", 1, place(at), f) && !strncmp(f[3], "ro,nosuid", 9));
+        CHECK(mount(NULL, at, NULL, MS_REMOUNT, "") == 0 && umount(at) == 0);
+    }
+    dir("opt.pts");
+    CHECK(mount("devpts", "opt.pts", "devpts", 0, "gid=5,mode=620") == 0);
+    CHECK(mount(NULL, "opt.pts", NULL, MS_REMOUNT, "gid=5,mode=600") == 0);
+    CHECK(line_of("/proc/self/mounts", 1, place("opt.pts"), f) && strstr(f[3], "mode=600"));
+    CHECK(mount(NULL, "opt.pts", NULL, MS_REMOUNT, "gid=5,mode=620") == 0 && umount("opt.pts") == 0);
 }
 
 TEST(mounts_move_with_what_is_on_them_and_not_into_themselves) {

@@ -12,12 +12,7 @@
 
 static char b[4096];
 
-__attribute__((constructor)) static void own_directory(void) {
-    char name[64];
-    snprintf(name, sizeof(name), "/tmp/names.%d", getpid());
-    if (mkdir(name, 0777) || chmod(name, 0777) || chdir(name))
-        perror(name);
-}
+TEST_DIRECTORY(0777)
 static long rename2(const char *from, const char *to, unsigned int flags) {
     return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
 }

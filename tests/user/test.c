@@ -20,6 +20,20 @@ void test_register(struct test *t) {
     tests_end = &t->next;
 }
 
+void test_enter_directory(const char *file, mode_t mode) {
+    const char *base = strrchr(file, '/');
+    char name[64];
+    snprintf(name, sizeof(name), "/tmp/%s.%d", base ? base + 1 : file, getpid());
+    if (mkdir(name, mode) || chmod(name, mode) || chdir(name))
+        perror(name);
+}
+
+int test_make(const char *path, const char *text) {
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
+    CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    return fd;
+}
+
 void test_fail(const char *file, int line, const char *claim) {
     const char *why = strerror(errno);
     const char *base = strrchr(file, '/');

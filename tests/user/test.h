@@ -39,6 +39,16 @@ void test_fail(const char *file, int line, const char *claim) __attribute__((nor
 // The call fails with this errno.
 #define CHECK_ERRNO(call, err) CHECK((errno = 0, (call) == -1) && errno == (err))
 
+// The program's tests start in a directory of its own, with this mode.
+#define TEST_DIRECTORY(mode_)                                                                                \
+    __attribute__((constructor)) static void enter_directory(void) {                                         \
+        test_enter_directory(__FILE__, mode_);                                                               \
+    }
+void test_enter_directory(const char *file, mode_t mode);
+
+// Makes a file with this text; its descriptor, behind the text.
+int test_make(const char *path, const char *text);
+
 // Waits for the child and gives its exit status; fails the test if it was killed.
 int test_wait_exit(pid_t pid);
 // Makes a child that runs fn(arg) and exits with its result.

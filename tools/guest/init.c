@@ -194,6 +194,7 @@ static void mount_on(const char *type, const char *where, mode_t mode, const cha
 static void set_up_files(void) {
     umask(0);
     mount_on("proc", "/proc", 0555, NULL);
+    mount_on("sysfs", "/sys", 0555, NULL);
     mount_on("devtmpfs", "/dev", 0755, NULL);
     mount_on("devpts", "/dev/pts", 0755, "gid=5,mode=620");
     mount_on("tmpfs", "/dev/shm", 01777, "mode=1777");
