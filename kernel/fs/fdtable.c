@@ -6,7 +6,7 @@
 // can use it yet.
 #include "fs/fdtable.h"
 #include "core/panic.h"
-#include "fs/lock.h"
+#include "fs/file_lock.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "upcalls.h"

@@ -48,7 +48,7 @@ struct file {
     struct vm_backing *backing;   // for mmap, NULL: cannot
     struct cred *cred;            // opener's
     int owner;                    // F_SETOWN
-    struct list_head epoll_links; // fs/epoll.c
+    struct list_head epoll_links; // fs/event/epoll.c
     bool counted;                 // [I] it is one of its mount's `writers`
     bool writes;                  // and of its inode's
     struct spinlock epoll_lock;

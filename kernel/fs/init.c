@@ -7,12 +7,12 @@
 //   procfs, proc_*, sysfs             /proc, /sys
 #include "fs/init.h"
 #include "core/panic.h"
-#include "fs/chrdev.h"
-#include "fs/devtmpfs.h"
+#include "fs/dev/chrdev.h"
+#include "fs/dev/devtmpfs.h"
 #include "fs/mount.h"
-#include "fs/pipe.h"
+#include "fs/pipe/pipe.h"
 #include "fs/proc.h"
-#include "fs/tmpfs.h"
+#include "fs/tmpfs/tmpfs.h"
 #include "fs/tty.h"
 #include "sched/thread.h"
 

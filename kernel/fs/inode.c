@@ -3,7 +3,7 @@
 #include "fs/inode.h"
 #include "core/errno.h"
 #include "fs/file.h"
-#include "fs/lock.h"
+#include "fs/file_lock.h"
 #include "fs/path.h"
 #include "lib/string.h"
 #include "mm/slab.h"

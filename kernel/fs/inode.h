@@ -133,7 +133,7 @@ struct inode {
     int writers;                        // [a] > 0: files open for writing; < 0: programs that run from it
     void *private_data;
     struct pipe *pipe;            // FIFO: its pipe while open
-    struct file_lock_list *locks; // fs/lock.c: POSIX and flock locks, made on demand
+    struct file_lock_list *locks; // fs/file_lock.c: POSIX and flock locks, made on demand
 };
 
 RB_HEAD(dentry_tree, dentry);

@@ -10,7 +10,7 @@
 #include "core/panic.h"
 #include "fs/file.h"
 #include "fs/mount_private.h"
-#include "fs/tmpfs.h"
+#include "fs/tmpfs/tmpfs.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"

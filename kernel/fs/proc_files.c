@@ -6,7 +6,7 @@
 #include "core/panic.h"
 #include "core/printk.h"
 #include "core/version.h"
-#include "fs/chrdev.h"
+#include "fs/dev/chrdev.h"
 #include "fs/mount.h"
 #include "fs/proc_private.h"
 #include "lib/format.h"

@@ -4,7 +4,7 @@
 #include "core/printk.h"
 #include "core/random.h"
 #include "core/version.h"
-#include "fs/pipe.h"
+#include "fs/pipe/pipe.h"
 #include "fs/proc_private.h"
 #include "lib/format.h"
 #include "lib/string.h"

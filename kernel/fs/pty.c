@@ -10,7 +10,7 @@
 #include "fs/pty.h"
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"
-#include "fs/chrdev.h"
+#include "fs/dev/chrdev.h"
 #include "fs/tty_private.h"
 #include "lib/format.h"
 #include "lib/string.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Terminals as files, and as the controlling terminals of sessions. tty_private.h has the map.
-#include "fs/chrdev.h"
+#include "fs/dev/chrdev.h"
 #include "fs/tty_private.h"
 #include "mm/slab.h"
 #include "upcalls.h"

@@ -16,7 +16,7 @@
 // side, the termios and the session; `out_lock` guards the output ring, is taken with interrupts disabled,
 // and after `lock` where both are. Key: [I] immutable, [l] lock, [o] out_lock, [a] atomic.
 #pragma once
-#include "fs/poll.h"
+#include "fs/event/poll.h"
 #include "fs/tty.h"
 #include "lib/list.h"
 #include <asm/ioctls.h>

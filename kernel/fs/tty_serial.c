@@ -10,7 +10,7 @@
 #include "core/panic.h"
 #include "core/printk.h"
 #include "drivers/serial.h"
-#include "fs/chrdev.h"
+#include "fs/dev/chrdev.h"
 #include "fs/tty_private.h"
 #include "lib/string.h"
 #include "mm/slab.h"

@@ -3,15 +3,15 @@
 // tmpfs, whose nodes are dentries. Files keep pointing into the archive (tmpfs_set_borrowed()), which is
 // reserved memory and stays.
 #include "initrd/initrd.h"
-#include "initrd/inits.h"
 #include "core/cmdline.h"
 #include "core/errno.h"
 #include "core/fdt.h"
 #include "core/panic.h"
 #include "core/printk.h"
 #include "fs/mount.h"
-#include "fs/tmpfs.h"
+#include "fs/tmpfs/tmpfs.h"
 #include "fs/vfs.h"
+#include "initrd/inits.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "lib/unpack.h"

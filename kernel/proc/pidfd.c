@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // pidfds: files that stand for a process (pidfd_open(2)). Readable once it has ended.
 #include "core/errno.h"
-#include "fs/poll.h"
+#include "fs/event/poll.h"
 #include "proc/process.h"
 
 static unsigned int pidfd_poll(struct file *f, struct poll_table *table) {

@@ -3,10 +3,10 @@
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
 #include "fs/fdtable.h"
-#include "fs/lock.h"
+#include "fs/file_lock.h"
 #include "fs/path.h"
-#include "fs/pipe.h"
-#include "fs/tmpfs.h"
+#include "fs/pipe/pipe.h"
+#include "fs/tmpfs/tmpfs.h"
 #include "mm/slab.h"
 #include "proc/process.h"
 #include <asm/ioctls.h>

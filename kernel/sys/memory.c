@@ -3,7 +3,7 @@
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/uaccess.h"
 #include "fs/fdtable.h"
-#include "fs/tmpfs.h"
+#include "fs/tmpfs/tmpfs.h"
 #include "proc/process.h"
 #include "sys/syscalls.h"
 #include "vm/vmspace.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Pipes, and waiting for files: ppoll, pselect6, epoll, eventfd.
 #include "sys/syscalls.h"
-#include "fs/epoll.h"
-#include "fs/eventfd.h"
+#include "fs/event/epoll.h"
+#include "fs/event/eventfd.h"
+#include "fs/event/poll.h"
 #include "fs/fdtable.h"
-#include "fs/pipe.h"
-#include "fs/poll.h"
+#include "fs/pipe/pipe.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/process.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The register of character devices. Devices come at boot and stay.
-#include "fs/chrdev.h"
-#include "fs/devtmpfs.h"
+#include "fs/dev/chrdev.h"
+#include "fs/dev/devtmpfs.h"
 
 static struct spinlock chrdev_lock = SPINLOCK_INIT;
 static struct list_head chrdevs = LIST_HEAD_INIT(chrdevs); // [chrdev_lock] added to only

@@ -9,7 +9,7 @@
 // Who waits for a POSIX lock of another process's is in `waiters` with the owner that is in the way; whoever is about to
 // wait follows these from owner to owner, and where that leads to himself there is a deadlock. When a lock goes, its
 // list's waiters are as good as awake: nobody is in their way until they have looked.
-#include "fs/lock.h"
+#include "fs/file_lock.h"
 #include "core/panic.h"
 #include "mm/slab.h"
 #include "sched/user.h"

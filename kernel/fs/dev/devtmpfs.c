@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // devtmpfs: see devtmpfs.h.
-#include "fs/devtmpfs.h"
+#include "fs/dev/devtmpfs.h"
 #include "core/panic.h"
 #include "core/printk.h"
-#include "fs/tmpfs.h"
+#include "fs/tmpfs/tmpfs.h"
 #include "fs/vfs.h"
 #include "lib/string.h"
 

@@ -9,7 +9,7 @@
 // and the page's end is `padding`: it counts as used, and readers step over it. A pipe that no packet was ever
 // written to has no `ends`.
 #include "core/errno.h"
-#include "fs/pipe_private.h"
+#include "fs/pipe/private.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// tmpfs: directories are the tree of dentries itself; regular files are tmpfs_data.c's; symlinks hold their
+// tmpfs: directories are the tree of dentries itself; regular files are data.c's; symlinks hold their
 // target.
-#include "fs/tmpfs.h"
+#include "fs/tmpfs/tmpfs.h"
 #include "core/errno.h"
 #include "core/panic.h"
 #include "fs/mount.h"
-#include "fs/tmpfs_data.h"
+#include "fs/tmpfs/data.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/page.h"

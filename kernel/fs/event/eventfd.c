@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // eventfd(2). The counter lies between 0 and 2^64 - 2. A read takes all of it (or 1, EFD_SEMAPHORE) and waits
 // while it is 0; a write adds and waits while the sum would be more than fits.
-#include "fs/eventfd.h"
-#include "fs/poll.h"
+#include "fs/event/eventfd.h"
+#include "fs/event/poll.h"
 #include "mm/slab.h"
 #include <linux/fcntl.h>
 

@@ -17,9 +17,9 @@
 // Order of locks: nest_mutex, a set's mutex (an outer set's before an inner's), links_lock; a wait queue's
 // lock, a set's ready lock (inner before outer).
 // Key: [I] immutable, [m] the set's mutex, [r] its ready lock, [l] links_lock.
-#include "fs/epoll.h"
+#include "fs/event/epoll.h"
 #include "arch/riscv/uaccess.h"
-#include "fs/poll.h"
+#include "fs/event/poll.h"
 #include "lib/list.h"
 #include "lib/tree.h"
 #include "mm/slab.h"

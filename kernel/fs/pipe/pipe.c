@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pipes and FIFOs: who opens, reads, writes and waits. The bytes are pipe_ring.c's.
+// Pipes and FIFOs: who opens, reads, writes and waits. The bytes are ring.c's.
 //
 // Who waits where: readers (and pollers of the read end) on read_wait while the ring is empty, writers (and
 // pollers of the write end) on write_wait. Sleeping readers and writers are exclusive: one at a time is
@@ -10,11 +10,11 @@
 //
 // file->pos of a FIFO's reader that came when there was no writer is the number of writers that had ever been
 // (a hang-up is reported only once there are more); of every other end it is -1.
-#include "fs/pipe.h"
+#include "fs/pipe/pipe.h"
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"
-#include "fs/pipe_private.h"
-#include "fs/poll.h"
+#include "fs/event/poll.h"
+#include "fs/pipe/private.h"
 #include "lib/demand.h"
 #include "lib/string.h"
 #include "mm/page.h"

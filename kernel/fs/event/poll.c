@@ -4,7 +4,7 @@
 // The thread stands on the files' wait queues with one entry for each, whose callback sets `woken` and wakes
 // it. Setting `woken` comes before waking, and the thread looks at it after it has set its state, so that
 // nothing is lost.
-#include "fs/poll.h"
+#include "fs/event/poll.h"
 #include "mm/page.h"
 
 // The queue's lock is held.

@@ -5,7 +5,7 @@
 // first mapped or written: it becomes a page of the tree, in place. Others are *copied* then. When a file
 // lets go of borrowed whole pages, they are *released* to the allocator; bytes on shared pages stay where
 // they are.
-#include "fs/tmpfs_data.h"
+#include "fs/tmpfs/data.h"
 #include "core/errno.h"
 #include "lib/string.h"
 #include "mm/page.h"

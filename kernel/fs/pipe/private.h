@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What pipe.c and pipe_ring.c share. Key: [m] mutex, [a] atomic, [I] immutable.
+// What pipe.c and ring.c share. Key: [m] mutex, [a] atomic, [I] immutable.
 #pragma once
-#include "fs/pipe.h"
+#include "fs/pipe/pipe.h"
 #include "mm/page.h"
 #include <linux/limits.h>
 

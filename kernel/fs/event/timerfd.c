@@ -5,9 +5,9 @@
 // expiries since then are counted, and it is armed again, by whoever looks next (catch_up()). It may fire before
 // that function returns, so a reader takes the ticks first: whoever finds none has a timer that is armed, or
 // whose callback is about to count one.
-#include "fs/timerfd.h"
+#include "fs/event/timerfd.h"
 #include "core/panic.h"
-#include "fs/poll.h"
+#include "fs/event/poll.h"
 #include "mm/slab.h"
 #include <linux/fcntl.h>
 
