@@ -41,6 +41,7 @@ void fs_start(void) {
     mount_init();
     enter_root();
     memdev_init();
+    kmsg_init();
     devtmpfs_init();
     pipe_init();
     procfs_init();

@@ -1,46 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Pipes, and waiting for files: ppoll, pselect6, epoll, eventfd.
+// Waiting for files: ppoll, pselect6, epoll.
 #include "sys/syscalls.h"
 #include "fs/event/epoll.h"
-#include "fs/event/eventfd.h"
 #include "fs/event/poll.h"
 #include "fs/fdtable.h"
-#include "fs/pipe/pipe.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/process.h"
 #include "proc/signal.h"
 #include "sys/timespec.h"
 #include <linux/fcntl.h>
-
-long sys_pipe2(int __user *fds, int flags) {
-    struct file *ends[2];
-    int fd[2];
-    int err = pipe_create(ends, flags);
-    if (err)
-        return err;
-    fd[0] = fd_reserve(0, flags & O_CLOEXEC);
-    fd[1] = fd[0] < 0 ? fd[0] : fd_reserve(0, flags & O_CLOEXEC);
-    err = fd[1] < 0 ? fd[1] : put_object(fds, fd);
-    if (err) {
-        for (int i = 0; i < 2; i++) {
-            if (fd[i] >= 0)
-                fd_unreserve(fd[i]);
-            file_put(ends[i]);
-        }
-        return err;
-    }
-    fd_install(fd[0], ends[0]);
-    fd_install(fd[1], ends[1]);
-    return 0;
-}
-
-long sys_eventfd2(unsigned int count, int flags) {
-    if (flags & ~(EVENTFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK))
-        return -EINVAL;
-    struct file *f = eventfd_create(count, flags);
-    return IS_ERR(f) ? PTR_ERR(f) : fd_add(f, flags & O_CLOEXEC);
-}
 
 // ---- timeouts and masks
 

@@ -22,4 +22,5 @@ int __must_check chrdev_open(struct inode *inode, struct file *f);
 // Calls fn for every device registered, in order of registration, until it returns false.
 void chrdev_for_each(bool (*fn)(struct chrdev *c, void *arg), void *arg);
 
-void memdev_init(void); // null, zero, full, random, urandom, kmsg
+void memdev_init(void); // null, zero, full, random, urandom
+void kmsg_init(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The content of a tmpfs file; private to tmpfs*.c.
+// The content of a tmpfs file; private to fs/tmpfs.
 #pragma once
 #include "fs/file.h"
 
@@ -22,6 +22,8 @@ static inline struct tmpfs_data *tmpfs_data(const struct inode *inode) {
     return inode->private_data;
 }
 extern const struct vm_backing_ops tmpfs_backing_ops;
+extern const struct file_ops tmpfs_file_ops; // of regular files
+void memfd_init(void);
 // An inode of the instance with its operations. ERR_PTR(-ENOMEM, -ENOSPC).
 struct inode *__must_check tmpfs_inode(struct superblock *sb, mode_t mode);
 

@@ -3,10 +3,7 @@
 // target.
 #include "fs/tmpfs/tmpfs.h"
 #include "core/errno.h"
-#include "core/panic.h"
-#include "fs/mount.h"
 #include "fs/tmpfs/data.h"
-#include "lib/format.h"
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
@@ -17,7 +14,6 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
-#include <linux/memfd.h>
 #include <linux/mman.h>
 
 #define READ_BATCH    16 // pages
@@ -25,7 +21,7 @@
 #define SHORT_TARGET  128 // of a symlink: a longer one counts as a page, as in Linux
 
 static const struct inode_ops dir_ops, file_iops, link_ops, special_ops;
-static const struct file_ops dir_fops, file_fops;
+static const struct file_ops dir_fops;
 // A file's inode and its content in one piece.
 struct tmpfs_file {
     struct inode inode;
@@ -33,7 +29,6 @@ struct tmpfs_file {
 };
 
 static struct slab_cache *files;
-static struct mount *internal_mount; // [I] where files without a name are
 
 // ---- inodes
 
@@ -66,7 +61,7 @@ static inline struct inode *make_inode(struct superblock *sb, mode_t mode) {
         inode->private_data = &((struct tmpfs_file *)inode)->data;
         tmpfs_data(inode)->seals = F_SEAL_SEAL; // but for a memfd's
         inode->ops = &file_iops;
-        inode->fops = &file_fops;
+        inode->fops = &tmpfs_file_ops;
         vm_backing_init(&inode->backing, &tmpfs_backing_ops);
     } else if (S_ISDIR(mode)) {
         inode->ops = &dir_ops;
@@ -414,7 +409,7 @@ static int tmpfs_open(struct inode *inode, struct file *f) {
     return 0;
 }
 
-static const struct file_ops file_fops = {.read = file_read_op,
+const struct file_ops tmpfs_file_ops = {.read = file_read_op,
                                           .write = file_write_op,
                                           .lseek = file_lseek_op,
                                           .mmap = file_mmap_op,
@@ -463,82 +458,11 @@ int tmpfs_unpack(struct dentry *dir, const char *name, size_t len, const struct 
     return 0;
 }
 
-// ---- files without a name
-
-static struct file *create_unnamed(const char *name, mode_t mode, uint64_t size, int flags,
-                                   unsigned int seals) {
-    struct superblock *sb = internal_mount->sb;
-    struct inode *inode = tmpfs_inode(sb, S_IFREG | mode);
-    if (IS_ERR(inode))
-        return ERR_PTR(PTR_ERR(inode));
-    inode_init_owner(inode, NULL);
-    struct dentry *d = dentry_alloc(internal_mount->root, name, MIN(strlen(name), (size_t)255));
-    if (!d) {
-        inode_put(inode);
-        return ERR_PTR(-ENOMEM);
-    }
-    d->inode = inode;
-    d->dead = true;
-    inode->nlink = 0;
-    inode->size = size;
-    tmpfs_data(inode)->seals = seals;
-    struct path path = {internal_mount, d};
-    struct file *f = file_open_path(&path, O_RDWR | flags);
-    dentry_put(d);
-    if (!IS_ERR(f))
-        file_end_writing(f);
-    return f;
-}
-
-struct file *tmpfs_create_anon(const char *name, size_t size, int flags) {
-    return create_unnamed(name, 0777, size, flags, F_SEAL_SEAL);
-}
-
-struct file *tmpfs_create_memfd(const char *name, unsigned int flags) {
-    char full[256];
-    lib_snprintf(full, sizeof(full), "memfd:%s", name);
-    if (flags & MFD_NOEXEC_SEAL)
-        return create_unnamed(full, 0666, 0, O_LARGEFILE, F_SEAL_EXEC);
-    return create_unnamed(full, 0777, 0, O_LARGEFILE, flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL);
-}
-
-static bool has_seals(const struct file *f) {
-    return f->ops == &file_fops;
-}
-
-int tmpfs_get_seals(struct file *f) {
-    return has_seals(f) ? (int)tmpfs_data(f->inode)->seals : -EINVAL;
-}
-
-int tmpfs_add_seals(struct file *f, unsigned int seals) {
-    if (!has_seals(f) || (seals & ~(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
-                                    F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)))
-        return -EINVAL;
-    if ((f->flags & O_ACCMODE) == O_RDONLY)
-        return -EPERM;
-    struct tmpfs_data *t = tmpfs_data(f->inode);
-    int err = 0;
-    mutex_lock(&f->inode->lock);
-    if (t->seals & F_SEAL_SEAL)
-        err = -EPERM;
-    else if (seals & ~t->seals & F_SEAL_WRITE)
-        err = vm_backing_forbid_writers(&f->inode->backing);
-    if (!err && (seals & F_SEAL_EXEC) && (f->inode->mode & 0111)) // what can be run is not written
-        seals |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
-    if (!err)
-        t->seals |= seals;
-    mutex_unlock(&f->inode->lock);
-    return err;
-}
-
 // ---- start
 
 void tmpfs_init(void) {
     files = slab_create("tmpfs_file", sizeof(struct tmpfs_file), 0);
     fs_type_register(&tmpfs_type);
     fs_type_register(&ramfs_type);
-    struct dentry *root = tmpfs_create_root();
-    if (IS_ERR(root) || !(internal_mount = mount_create_internal(root)))
-        panic("no memory for tmpfs");
-    dentry_put(root);
+    memfd_init();
 }
