@@ -22,9 +22,12 @@
 #include "proc/futex.h"
 #include "proc/init.h"
 #include "proc/posix_timer.h"
+#include "procfs/pid.h"
+#include "procfs/procfs.h"
 #include "sched/clock.h"
 #include "sched/user.h"
 #include "sys/trace.h"
+#include "tty/tty.h"
 #include "upcalls.h"
 #include "vm/vmspace.h"
 
@@ -38,6 +41,10 @@ static void init_thread(void *arg) {
     (void)arg;
     fs_start();
     process_init();
+    tty_init();
+    procfs_init();
+    sysfs_init();
+    procfs_pid_init();
     settings_host_name();
     futex_init();
     posix_timer_init();

@@ -5,7 +5,7 @@
 #include "core/printk.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "upcalls.h"
+#include "proc/uts.h"
 #include "vm/vmspace.h"
 
 void settings_log_level(void) {
@@ -51,6 +51,6 @@ void settings_apply(void) {
 
 void settings_host_name(void) {
     const char *name = cmdline_get("hostname");
-    if (name && *name && system_set_name(false, name, strlen(name)))
+    if (name && *name && uts_set_name(false, name, strlen(name)))
         pr_warn("hostname=%s: too long", name);
 }

@@ -11,6 +11,7 @@
 #include "core/symbols.h"
 #include "core/version.h"
 #include "lib/format.h"
+#include "lib/string.h"
 #include "upcalls.h"
 
 #define BACKTRACE_DEPTH 32
@@ -146,9 +147,15 @@ static void begin(void) {
     console_loglevel = LOG_DEBUG;
 }
 
+static void describe_nothing(char *buf, size_t n) {
+    strlcpy(buf, "?", n);
+}
+
+void (*panic_describe)(char *buf, size_t n) = describe_nothing;
+
 static void print_context(void) {
     char who[64];
-    process_describe(who, sizeof(who));
+    panic_describe(who, sizeof(who));
     pr_err("hart %u, running %s, %s %s", this_hart_id(), who, KERNEL_SYSNAME, KERNEL_RELEASE);
 }
 

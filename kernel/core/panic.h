@@ -10,6 +10,8 @@ void panic(const char *fmt, ...) __printf(1, 2) __noreturn __cold;
 // Finds out how to tell the machine of a failure; before that, a panic ends it as any power-off. After
 // fdt_init().
 void panic_init(void);
+// Whoever knows what runs sets this: one line that names it, for panics and logs.
+extern void (*panic_describe)(char *buf, size_t n);
 
 // For our own bugs only; what comes from outside never reaches one.
 #define ASSERT(cond)                                                                                         \

@@ -9,7 +9,6 @@
 #include "fs/file_lock.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "upcalls.h"
 #include <linux/fcntl.h>
 #include <linux/resource.h>
 
@@ -248,7 +247,7 @@ static unsigned int find_free(const struct files *files, unsigned int from) {
 }
 
 static unsigned int number_limit(void) {
-    return MIN(process_rlimit(RLIMIT_NOFILE), (uint64_t)SIZE_MAX_);
+    return MIN(current_rlimit(RLIMIT_NOFILE), (uint64_t)SIZE_MAX_);
 }
 
 static void mark(struct files *files, unsigned int fd, bool cloexec) {

@@ -35,8 +35,11 @@ static struct inode *anon_inode;   // that of all files of file_create_anon()
 static struct mount *anon_mount;
 static const struct file_ops path_ops; // of O_PATH files: none
 
+static const struct vm_file_ops file_vm_ops;
+
 void file_init(void) {
     static struct fs_type anon_type = {.name = "anon_inodefs", .nodev = true};
+    vm_file_ops = &file_vm_ops;
     files = slab_create("file", sizeof(struct file), 0);
     anon_sb = superblock_create(&anon_type);
     anon_inode = anon_sb ? inode_create(anon_sb, 0600) : NULL;
@@ -103,24 +106,19 @@ void file_put(struct file *f) {
     slab_free(files, f);
 }
 
-void vm_file_get(struct file *f) {
-    file_get(f);
-}
-
-void vm_file_put(struct file *f) {
-    file_put(f);
-}
-
 // Somebody executes it already, so nobody writes it.
-void vm_program_get(struct file *f) {
+static void get_program(struct file *f) {
     __atomic_fetch_sub(&f->inode->writers, 1, __ATOMIC_RELAXED);
     file_get(f);
 }
 
-void vm_program_put(struct file *f) {
+static void put_program(struct file *f) {
     inode_end_executing(f->inode);
     file_put(f);
 }
+
+static const struct vm_file_ops file_vm_ops = {
+    .get = file_get, .put = file_put, .get_program = get_program, .put_program = put_program};
 
 int file_set_pseudo(struct file *f, struct inode *inode, const char *word) {
     struct dentry *d = dentry_alloc(NULL, word, strlen(word));
@@ -390,7 +388,7 @@ ssize_t file_read(struct file *f, struct uio *u, off_t *pos) {
 
 // RLIMIT_FSIZE: as much as may still be written at `at`; nothing is -EFBIG with SIGXFSZ.
 static int limit_size(struct uio *u, uint64_t at) {
-    uint64_t limit = process_rlimit(RLIMIT_FSIZE);
+    uint64_t limit = current_rlimit(RLIMIT_FSIZE);
     if (limit == RLIM64_INFINITY || at + u->resid <= limit)
         return 0;
     if (at >= limit) {

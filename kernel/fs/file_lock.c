@@ -13,7 +13,6 @@
 #include "core/panic.h"
 #include "mm/slab.h"
 #include "sched/user.h"
-#include "upcalls.h"
 #include <linux/fs.h>
 
 #define END_OF_FILE INT64_MAX // `last` of a lock without an end
@@ -379,7 +378,7 @@ int file_fcntl_lock(struct file *f, unsigned int cmd, struct flock *lock) {
     struct file_lock wanted = {
         .kind = ofd ? KIND_OFD : KIND_POSIX,
         .owner = ofd ? (const void *)f : current->files,
-        .pid = process_id(),
+        .pid = current->pid,
         .type = lock->l_type,
     };
     if (!f->inode || (ofd && lock->l_pid))

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: MIT
 // What lives in kernel/fs, in the order in which it starts:
-//   inode, dentry, path, mount, vfs   the tree of names;  file, fdtable, uio, lock   open files
-//   tmpfs, tmpfs_data                 the file system in memory, and the root
-//   chrdev, memdev, devtmpfs          devices;  tty*, pty, devpts   terminals
-//   pipe, eventfd, poll, epoll        streams, and waiting for files
-//   procfs, proc_*, sysfs             /proc, /sys
+//   inode, dentry, path, mount, vfs   the tree of names;  file, fdtable, uio, file_lock   open files
+//   tmpfs/                            the file system in memory, and the root
+//   dev/                              character devices and their file system; null, zero, ..., the log
+//   pipe/, event/                     streams; waiting for files: poll, epoll, eventfd, timerfd
 #include "fs/init.h"
 #include "core/panic.h"
 #include "fs/dev/chrdev.h"
 #include "fs/dev/devtmpfs.h"
 #include "fs/mount.h"
 #include "fs/pipe/pipe.h"
-#include "fs/proc.h"
 #include "fs/tmpfs/tmpfs.h"
-#include "fs/tty.h"
 #include "sched/thread.h"
 
 void inode_cache_init(void);
@@ -44,7 +41,4 @@ void fs_start(void) {
     kmsg_init();
     devtmpfs_init();
     pipe_init();
-    procfs_init();
-    sysfs_init();
-    tty_init();
 }

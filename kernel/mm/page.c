@@ -10,10 +10,10 @@
 // with interrupts disabled.
 #include "mm/page.h"
 #include "arch/riscv/cpu.h"
+#include "core/errno.h"
 #include "core/panic.h"
 #include "core/spinlock.h"
 #include "lib/string.h"
-#include "upcalls.h"
 
 #define MAX_BANKS   8
 #define MAX_RANGES  64
@@ -165,6 +165,17 @@ static struct page *take_block(unsigned int order) {
 }
 
 // ---- a hart's own pages
+
+static enum memory_class kernels(void) {
+    return MEMORY_ALL;
+}
+
+static int no_room(void) {
+    return -ENOMEM;
+}
+
+static const struct memory_policy no_policy = {.class = kernels, .make_room = no_room};
+const struct memory_policy *memory_policy = &no_policy;
 
 // How many pages must be left to others.
 static uint64_t floor_of(enum memory_class class) {

@@ -140,13 +140,27 @@ enum memory_kind {
 };
 void memory_account(enum memory_kind kind, long pages); // per-hart counters, cheap
 void memory_get_stats(struct memory_stats *out);
-// Whose an allocation is, by what of the reserve is left to others. (upcalls.h: memory_class())
+// Whose an allocation is, by what of the reserve is left to others.
 enum memory_class {
     MEMORY_USER, // all of it
     MEMORY_ROOT, // a quarter: an administrator's shell starts, looks and removes
     MEMORY_INIT, // an eighth
     MEMORY_ALL,  // nothing: who is about to end, and so gives memory back; and the kernel itself
 };
+// Who is who, and what is done when memory has run out, is for processes to say: proc/oom.c.
+struct memory_policy {
+    enum memory_class (*class)(void); // of the current thread. Looks only; any lock may be held
+    // Sees to it that there is more, by killing a process, and waits for that. 0: try again. -EINTR: the current thread
+    // is to end; -ENOMEM: nobody can be killed. Sleeps, with no lock of an address space held.
+    int (*make_room)(void);
+};
+extern const struct memory_policy *memory_policy; // until it is set, all is the kernel's
+static inline enum memory_class memory_class(void) {
+    return memory_policy->class();
+}
+static inline int __must_check memory_make_room(void) {
+    return memory_policy->make_room();
+}
 // Pages of RAM in all, and those free now (cheap, a little out of date).
 uint64_t memory_total_pages(void);
 uint64_t memory_free_pages(void);

@@ -13,7 +13,6 @@
 #include "core/spinlock.h"
 #include "lib/string.h"
 #include "mm/page.h"
-#include "upcalls.h"
 
 #define MAX_CACHES     64
 #define MAGAZINE       16

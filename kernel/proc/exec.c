@@ -4,6 +4,7 @@
 // The new address space is built whole, with the new program's stack, before anything of the old program is
 // given up; so whatever goes wrong is an error that the caller sees. Then come the point of no return and
 // steps that cannot fail.
+#include "proc/exec.h"
 #include "arch/riscv/trap.h"
 #include "arch/riscv/uaccess.h"
 #include "core/cmdline.h"
@@ -15,9 +16,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "proc/exec.h"
 #include "proc/posix_timer.h"
-#include "upcalls.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/mount.h>
@@ -283,7 +282,7 @@ static void commit(struct exec *e, struct unshared *u) {
 // ---- the call
 
 static size_t strings_limit(void) {
-    uint64_t limit = MIN(process_rlimit(RLIMIT_STACK) / 4, (uint64_t)EXEC_TOTAL_MAX);
+    uint64_t limit = MIN(current_rlimit(RLIMIT_STACK) / 4, (uint64_t)EXEC_TOTAL_MAX);
     return MAX(limit, (uint64_t)EXEC_STRING_MAX);
 }
 

@@ -11,7 +11,6 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/exec.h"
-#include "upcalls.h"
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/personality.h>
@@ -28,13 +27,13 @@ static unsigned long pages(uint32_t random, unsigned long range) {
 }
 
 static void choose_layout(struct exec *e) {
-    uint64_t stack = MIN(process_rlimit(RLIMIT_STACK), (uint64_t)GAP_MAX);
+    uint64_t stack = MIN(current_rlimit(RLIMIT_STACK), (uint64_t)GAP_MAX);
     e->stack_top = USER_END - PAGE_SIZE - pages(e->entropy.stack, RANDOM_STACK);
     unsigned long gap = MIN(MAX(ALIGN_UP(stack, PAGE_SIZE) + PAGE_SIZE, GAP_MIN), GAP_MAX);
     e->map_top = ALIGN_DOWN(USER_END - gap - (RANDOM_STACK << PAGE_SHIFT), PAGE_SIZE) -
                  pages(e->entropy.map, RANDOM_PAGES);
     e->vm->mmap_base = e->map_top;
-    e->vm->stack_limit = process_rlimit(RLIMIT_STACK);
+    e->vm->stack_limit = current_rlimit(RLIMIT_STACK);
 }
 
 // ---- headers
@@ -213,7 +212,7 @@ int exec_load(struct exec *e) {
         err = exec_build_stack(e);
     if (err)
         return err;
-    vm_program_get(e->program.file);
+    vm_file_ops->get_program(e->program.file);
     e->vm->exe_file = e->program.file;
     return 0;
 }

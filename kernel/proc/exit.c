@@ -8,7 +8,6 @@
 #include "core/panic.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
-#include "fs/tty.h"
 #include "lib/string.h"
 #include "proc/futex.h"
 #include "proc/oom.h"
@@ -61,14 +60,6 @@ static void drop_files(struct thread *t) {
     spin_unlock_irqrestore(&process_lock, flags);
     files_leave(files);
     fs_context_put(fs);
-}
-
-static void drop_terminal(struct process *p) {
-    struct tty *tty = process_tty();
-    if (tty && process_is_session_leader())
-        tty_session_exit(tty, p->session);
-    process_set_tty(NULL);
-    tty_put(tty);
 }
 
 // ---- children
@@ -229,13 +220,14 @@ void process_exit_thread(int status) {
     drop_files(t);
     if (last) {
         if (p->tty)
-            drop_terminal(p);
+            process_leave_tty();
         signal_flush_process(p);
     }
     struct cred *cred = leave_process(t);
     oom_process_left(p);
     irq_disable(); // interrupts look at these
     t->process = NULL;
+    t->limits = NULL;
     t->cred = NULL;
     irq_enable();
     cred_put(cred);

@@ -6,7 +6,6 @@
 #include "core/panic.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
-#include "fs/tty.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/process.h"
@@ -80,7 +79,7 @@ static bool too_many_threads(void) {
 // One thread more of the user. RLIMIT_NPROC does not bind root, nor those who may set limits. commit() makes sure of the
 // number of all threads.
 static int charge_thread(struct birth *b) {
-    uint64_t limit = process_rlimit(RLIMIT_NPROC);
+    uint64_t limit = current_rlimit(RLIMIT_NPROC);
     struct user *user = current->real_cred->user;
     bool over =
         (uint64_t)user_charge(user, USER_THREADS, 1) > limit && user != &root_user && !user_is_privileged();
@@ -262,6 +261,8 @@ static int prepare(struct birth *b) {
 static void join_process(struct thread *t, struct process *p) {
     process_get(p); // the thread's reference
     t->process = p;
+    t->limits = p->limits;
+    t->pid = p->pid;
     list_add_tail(&t->process_link, &p->threads);
     p->thread_count++;
     p->live_threads++;
@@ -284,9 +285,7 @@ static void enter_tree(struct birth *b) {
     process_set_session_locked(p, creator->session_id);
     p->cred = cred_get(b->thread->real_cred);
     p->leader = b->thread;
-    p->tty = creator->tty;
-    if (p->tty)
-        tty_get(p->tty);
+    process_inherit_tty_locked(p, creator);
 }
 
 // -ERESTARTNOINTR: a signal came; it goes first, so that a process that is being killed or stopped gets no

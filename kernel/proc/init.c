@@ -85,6 +85,8 @@ static void become_init(void) {
     process_counts = (struct process_counts){.forks = 1, .threads = 1};
     process_get(p);
     t->process = p;
+    t->limits = p->limits;
+    t->pid = 1;
     init_process = p;
     spin_unlock_irqrestore(&process_lock, flags);
 }

@@ -33,7 +33,7 @@ static bool victim_reaped;     // [oom_lock]
 
 // ---- who may take how much
 
-enum memory_class memory_class(void) {
+static enum memory_class class_of_current(void) {
     struct process *p = current ? current->process : NULL;
     if (!p || current->exiting || signal_pending_fatal())
         return MEMORY_ALL;
@@ -43,7 +43,7 @@ enum memory_class memory_class(void) {
 }
 
 static bool is_room(void) {
-    return memory_is_above(memory_class(), ROOM);
+    return memory_is_above(class_of_current(), ROOM);
 }
 
 // ---- whom to kill
@@ -174,7 +174,7 @@ static bool victim_left(void) {
     return !p || is_room();
 }
 
-int memory_make_room(void) {
+static int make_room(void) {
     if (signal_pending_fatal())
         return -EINTR;
     int err = 0;
@@ -188,9 +188,15 @@ int memory_make_room(void) {
     return signal_pending_fatal() ? -EINTR : 0;
 }
 
+static const struct memory_policy policy = {.class = class_of_current, .make_room = make_room};
+
+void oom_init(void) {
+    memory_policy = &policy;
+}
+
 void oom_settle_call(struct trap_frame *f) {
     __atomic_fetch_and(&current->arch.work, ~WORK_MEMORY, __ATOMIC_RELAXED);
-    if (!f->in_syscall || (long)f->a0 != -ENOMEM || memory_make_room())
+    if (!f->in_syscall || (long)f->a0 != -ENOMEM || make_room())
         return;
     f->a0 = f->orig_a0;
     f->pc -= ECALL_SIZE;

@@ -504,7 +504,7 @@ static int choose_clock(struct posix_timer *t, int clock) {
 // A timer that sends nothing counts as one signal all the same.
 static int charge_silent(struct posix_timer *t) {
     struct user *user = current->real_cred->user;
-    if ((uint64_t)user_charge(user, USER_SIGNALS, 1) > process_rlimit(RLIMIT_SIGPENDING)) {
+    if ((uint64_t)user_charge(user, USER_SIGNALS, 1) > current_rlimit(RLIMIT_SIGPENDING)) {
         user_uncharge(user, USER_SIGNALS, 1);
         return -EAGAIN;
     }

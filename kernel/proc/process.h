@@ -13,6 +13,7 @@
 // list of threads changes with both held, so either is enough to read it.
 #pragma once
 #include "core/cred.h"
+#include "proc/session.h"
 #include "proc/signal.h"
 #include "sched/clock.h"
 #include "sched/thread.h"
@@ -123,7 +124,6 @@ void process_for_each(bool (*fn)(struct process *p, void *arg), void *arg);
 pid_t process_next_pid(pid_t after); // the smallest pid > after in use, or 0: for readdir of /proc
 // A process that a thread belongs to, with a reference; NULL if it has ended.
 struct process *thread_get_process(struct thread *t);
-uint64_t process_rlimit(unsigned int resource); // the current process's soft limit
 // Processor time of all its threads, those that have ended too, in ns. Not with process_lock held.
 void process_cpu_time(struct process *p, ktime_t *user, ktime_t *system);
 // struct rusage of a process (who: RUSAGE_SELF, RUSAGE_CHILDREN), of the current thread (RUSAGE_THREAD).
@@ -147,24 +147,14 @@ void id_use_locked(struct id *id);
 void id_release_locked(struct id *id); // the last use frees it
 void id_release(struct id *id);
 pid_t id_last(void); // given out
-// Puts p into a group and session, taking it out of what it was in.
-void process_set_group_locked(struct process *p, struct id *group);
-void process_set_session_locked(struct process *p, struct id *session);
 // The parent lets go of a zombie: takes it out of the tree, adds up its accounts, drops the tree's reference.
 // `waited`: the parent asked for it; else what it used is nobody's (getrusage(2), RUSAGE_CHILDREN).
 void process_reap_locked(struct process *p, bool waited);
-// True if no member of the group has a parent outside the group in the same session. `without`: counts as
-// gone.
-bool pgrp_orphaned_locked(const struct id *group, const struct process *without);
-// Our group and those of our children may become orphaned as p leaves: stopped ones are hung up.
-void pgrp_check_orphans_locked(struct process *p, struct process *parent);
 // Replaces the current thread's credentials; takes over the reference. Other ids than before, or more capabilities:
 // the program may not be looked at any more by those who could do so until now (vmspace.dumpable).
 void thread_set_cred(struct cred *cred);
 // The credentials of a thread that may be another's, referenced; NULL if it has none any more.
 struct cred *thread_get_cred(struct thread *t);
-// The current process's controlling terminal goes; for setsid and exit.
-void process_drop_tty_locked(struct process *p, struct tty **old);
 
 struct clone_request {
     uint64_t flags; // CLONE_*, without the exit signal
@@ -217,11 +207,8 @@ int __must_check process_wait(struct wait_request *w); // 0, -ECHILD, -ERESTARTS
 // pidfds. The process of a pidfd's file with a reference; ERR_PTR(-EBADF).
 struct file *__must_check pidfd_create(struct process *p, unsigned int flags /* O_NONBLOCK */);
 struct process *__must_check pidfd_process(struct file *f);
-// The same of an open directory /proc/PID.
-struct process *__must_check pid_dir_process(struct file *f);
 
+// One line that names the running process, for panics and logs: `name[pid]`.
+void process_describe(char *buf, size_t n);
 // The leader, or the caller, changes its name: at most 15 bytes are kept.
 void thread_set_name(struct thread *t, const char *name);
-
-// /proc/PID; called by process_init() (proc/init.h).
-void procfs_pid_init(void);

@@ -63,6 +63,9 @@ int signal_send_process_info(struct process *p, const siginfo_t *info);
 int signal_send_thread_info(struct thread *t, const siginfo_t *info); // t: of a process that stays meanwhile
 // To every process of the group: 0, or -ESRCH if there is none. Interrupt handlers may call it.
 int signal_send_pgrp_info(pid_t pgrp, const siginfo_t *info);
+int signal_send_pgrp(pid_t pgrp, int sig); // as the kernel (SI_KERNEL)
+// True if the current thread blocks `sig` or its process ignores it (SIGTTIN, SIGTTOU).
+bool signal_is_ignored(int sig);
 // A signal that the current thread caused by what it did (a fault): it cannot be blocked or ignored.
 void signal_force(const siginfo_t *info);
 // The siginfo of a signal that the current process sends by kill(2) (SI_USER) or tkill(2) (SI_TKILL).

@@ -2,7 +2,6 @@
 // Waiting for children: wait4(2), waitid(2).
 #include "core/errno.h"
 #include "proc/process.h"
-#include "upcalls.h"
 #include <linux/wait.h>
 
 enum outcome { NO_CHILD, NOT_YET, FOUND };

@@ -11,7 +11,7 @@
 // memory, and what is read is only a hint.
 #include "sched/wait.h"
 #include "core/panic.h"
-#include "upcalls.h"
+#include "mm/user_table.h"
 
 #define WAITERS 1ul
 #define HANDOFF 2ul
@@ -87,9 +87,9 @@ static bool spin(struct mutex *m) {
 static bool spin_for(struct mutex *m) {
     if (hart_count == 1)
         return false;
-    unsigned long flushes = vmspace_leave();
+    unsigned long flushes = user_table_leave();
     bool taken = spin(m);
-    vmspace_return(flushes);
+    user_table_return(flushes);
     return taken;
 }
 

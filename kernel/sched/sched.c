@@ -16,8 +16,9 @@
 #include "arch/riscv/sbi.h"
 #include "core/errno.h"
 #include "core/panic.h"
-#include "upcalls.h"
+#include "mm/user_table.h"
 #include "sched/clock.h"
+#include "upcalls.h"
 #include <linux/sched.h>
 
 struct sched_ticks sched_ticks;
@@ -135,8 +136,9 @@ static void prepare_switch(struct run_queue *rq, struct thread *prev, struct thr
         update_idle(hart, prev, next);
         kstack_catch_up(hart);
     }
-    if ((void *)next->vm != hart->vmspace)
-        vmspace_activate(next);
+    struct user_table *table = (struct user_table *)next->vm; // which begins with it
+    if (table != hart->user_table)
+        user_table_load(table);
 }
 
 // What the switch away from a thread leaves to be done: it has ended, or may not run on this hart any more.

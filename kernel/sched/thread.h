@@ -14,6 +14,7 @@
 #include "lib/list.h"
 #include "lib/tree.h"
 #include "mm/page.h"
+#include <linux/resource.h>
 
 enum thread_state {
     THREAD_RUNNING,         // running or on a run queue
@@ -80,6 +81,8 @@ struct thread {
     struct cred *cred;       // [o] core/cred.h: what it acts as; nobody else looks at it
     struct cred *real_cred;  // [process_lock to look from outside] who it is; a reference. Usually the same
     struct process *process; // proc/process.h
+    const struct rlimit64 *limits; // [o] its process's, RLIM_NLIMITS of them
+    pid_t pid;                     // [I] its process's; 0: none
     struct list_head process_link; // in process->threads
 
     // Signals (proc/signal.h).
@@ -183,6 +186,12 @@ static inline bool signal_pending(void) {
 bool memory_is_short_for_current(void);
 static inline bool memory_is_short(void) {
     return unlikely(memory_is_tight(false)) && memory_is_short_for_current();
+}
+
+// The soft limit of a resource (RLIMIT_*) for the current thread.
+static inline uint64_t current_rlimit(unsigned int resource) {
+    const struct rlimit64 *limits = current->limits;
+    return limits ? READ_ONCE(limits[resource].rlim_cur) : RLIM64_INFINITY;
 }
 
 // Processor time in ns. The sum is exact; the division into user and kernel is sampled (sched/account.c).

@@ -4,6 +4,7 @@
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/trap.h"
 #include "core/printk.h"
+#include "proc/process.h"
 #include "sys/syscalls.h"
 #include "sys/trace.h"
 #include "upcalls.h"

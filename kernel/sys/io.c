@@ -452,7 +452,7 @@ long sys_fallocate(int fd, int mode, off_t offset, off_t len) {
 
 // Growing past RLIMIT_FSIZE is a signal and an error.
 static int check_size(const struct inode *inode, off_t size) {
-    if ((uint64_t)size <= inode->size || (uint64_t)size <= process_rlimit(RLIMIT_FSIZE))
+    if ((uint64_t)size <= inode->size || (uint64_t)size <= current_rlimit(RLIMIT_FSIZE))
         return 0;
     signal_send_process(current->process, SIGXFSZ);
     return -EFBIG;

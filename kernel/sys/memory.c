@@ -35,7 +35,7 @@ static bool range_ok(unsigned long addr, size_t n) {
 
 // How many bytes more the address space may hold.
 static uint64_t total_headroom(void) {
-    uint64_t limit = process_rlimit(RLIMIT_AS), used = current->vm->total_pages << PAGE_SHIFT;
+    uint64_t limit = current_rlimit(RLIMIT_AS), used = current->vm->total_pages << PAGE_SHIFT;
     return limit > used ? limit - used : 0;
 }
 
@@ -45,13 +45,13 @@ static int check_total(size_t n, int prot, int flags) {
         return -ENOMEM;
     if (!(prot & PROT_WRITE) || (flags & MAP_TYPE) != MAP_PRIVATE)
         return 0;
-    uint64_t limit = process_rlimit(RLIMIT_DATA), used = current->vm->data_pages << PAGE_SHIFT;
+    uint64_t limit = current_rlimit(RLIMIT_DATA), used = current->vm->data_pages << PAGE_SHIFT;
     return limit != RLIM64_INFINITY && used + page_up(n) > limit ? -ENOMEM : 0;
 }
 
 // May n bytes more be locked? 0, -EPERM, -ENOMEM.
 static int check_locked(size_t n) {
-    uint64_t limit = process_rlimit(RLIMIT_MEMLOCK), used = current->vm->locked_pages << PAGE_SHIFT;
+    uint64_t limit = current_rlimit(RLIMIT_MEMLOCK), used = current->vm->locked_pages << PAGE_SHIFT;
     if (limit == RLIM64_INFINITY || cred_capable(current->cred, CAP_IPC_LOCK))
         return 0;
     return !limit ? -EPERM : used + n > limit ? -ENOMEM : 0;
@@ -61,7 +61,7 @@ static int check_locked(size_t n) {
 
 long sys_brk(unsigned long addr) {
     struct vmspace *vm = current->vm;
-    uint64_t now = vm->brk - vm->brk_start, data = process_rlimit(RLIMIT_DATA), room = total_headroom();
+    uint64_t now = vm->brk - vm->brk_start, data = current_rlimit(RLIMIT_DATA), room = total_headroom();
     return (long)vm_brk(vm, addr, MIN(data, room > ~0ull - now ? ~0ull : now + room));
 }
 

@@ -96,7 +96,7 @@ long sys_ppoll(void __user *user_fds, unsigned int n, const void __user *timeout
     int err = read_deadline(timeout, &deadline);
     if (err)
         return err;
-    if (n > process_rlimit(RLIMIT_NOFILE))
+    if (n > current_rlimit(RLIMIT_NOFILE))
         return -EINVAL;
     if (n > POLL_FDS_ON_STACK && !(fds = kmalloc(n * sizeof(*fds))))
         return -ENOMEM;

@@ -5,10 +5,10 @@
 #include "core/cred.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
-#include "fs/tty.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/process.h"
+#include "procfs/pid.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
@@ -325,7 +325,7 @@ long sys_setsid(void) {
         process_drop_tty_locked(p, &tty);
     }
     spin_unlock_irqrestore(&process_lock, flags);
-    tty_put(tty);
+    process_drop_tty(tty);
     return leads ? -EPERM : p->pid;
 }
 

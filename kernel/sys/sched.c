@@ -86,7 +86,7 @@ static bool may_set_priority(struct thread *t, int priority) {
         return false;
     if (cred_capable(current->cred, CAP_SYS_NICE) || priority <= t->base_priority)
         return true;
-    return (uint64_t)priority <= process_rlimit(RLIMIT_RTPRIO);
+    return (uint64_t)priority <= current_rlimit(RLIMIT_RTPRIO);
 }
 
 // policy -1: keep it.
@@ -158,7 +158,7 @@ static int apply_attr(struct thread *t, const struct sched_attr *attr) {
     if (!may_set_priority(t, priority))
         return -EPERM;
     if (fair && !keep && nice < t->nice && !cred_capable(current->cred, CAP_SYS_NICE) &&
-        (uint64_t)(20 - nice) > process_rlimit(RLIMIT_NICE))
+        (uint64_t)(20 - nice) > current_rlimit(RLIMIT_NICE))
         return -EPERM;
     int err = sched_set_policy(t, policy, priority);
     if (err)

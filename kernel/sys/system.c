@@ -11,6 +11,7 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "proc/process.h"
+#include "proc/uts.h"
 #include "sched/clock.h"
 #include "sched/wait.h"
 #include "upcalls.h"
@@ -22,10 +23,6 @@
 
 // ---- names
 
-static struct mutex names_lock = MUTEX_INIT(names_lock);
-static char host_name[__NEW_UTS_LEN + 1] = "drupe";    // [names_lock]
-static char domain_name[__NEW_UTS_LEN + 1] = "(none)"; // [names_lock]
-
 long sys_uname(void __user *name) {
     struct new_utsname u = {
         .sysname = KERNEL_SYSNAME,
@@ -33,30 +30,9 @@ long sys_uname(void __user *name) {
         .version = KERNEL_VERSION,
         .machine = KERNEL_MACHINE,
     };
-    mutex_lock(&names_lock);
-    memcpy(u.nodename, host_name, sizeof(host_name));
-    memcpy(u.domainname, domain_name, sizeof(domain_name));
-    mutex_unlock(&names_lock);
+    uts_get_name(false, u.nodename);
+    uts_get_name(true, u.domainname);
     return put_object(name, u);
-}
-
-void system_get_name(bool domain, char *buf) {
-    mutex_lock(&names_lock);
-    memcpy(buf, domain ? domain_name : host_name, sizeof(host_name));
-    mutex_unlock(&names_lock);
-}
-
-int system_set_name(bool domain, const char *name, size_t n) {
-    if (!cred_capable(current->cred, CAP_SYS_ADMIN))
-        return -EPERM;
-    if (n > __NEW_UTS_LEN)
-        return -EINVAL;
-    char *target = domain ? domain_name : host_name;
-    mutex_lock(&names_lock);
-    memset(target, 0, sizeof(host_name));
-    memcpy(target, name, n);
-    mutex_unlock(&names_lock);
-    return 0;
 }
 
 static long set_name_user(bool domain, const char __user *name, size_t n) {
@@ -64,7 +40,7 @@ static long set_name_user(bool domain, const char __user *name, size_t n) {
     if (n > sizeof(copy))
         return -EINVAL;
     int err = copy_from_user(copy, name, n);
-    return err ? err : system_set_name(domain, copy, n);
+    return err ? err : uts_set_name(domain, copy, n);
 }
 
 long sys_sethostname(const char __user *name, size_t n) {

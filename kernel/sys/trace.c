@@ -8,7 +8,6 @@
 #include "lib/string.h"
 #include "sched/thread.h"
 #include "sys/syscalls.h"
-#include "upcalls.h"
 #include <asm/signal.h>
 #include <asm/unistd.h>
 #include <linux/fcntl.h>

@@ -4,7 +4,6 @@
 #include "core/cred.h"
 #include "core/panic.h"
 #include "mm/slab.h"
-#include "upcalls.h"
 #include "vm/vm_private.h"
 #include <linux/capability.h>
 #include <linux/mman.h>
@@ -116,7 +115,7 @@ static void release(struct vmspace *vm, struct vm_area *a) {
 static void free_released(struct vm_area *a) {
     while (a) {
         struct vm_area *next = RB_LEFT(a, node);
-        vm_file_put(a->file);
+        vm_file_ops->put(a->file);
         slab_free(vm_area_cache, a);
         a = next;
     }
@@ -169,7 +168,7 @@ struct vm_area *area_copy(struct vmspace *to, const struct vm_area *a) {
     *n = *a;
     n->vm = to;
     if (n->file)
-        vm_file_get(n->file);
+        vm_file_ops->get(n->file);
     return n;
 }
 
@@ -326,7 +325,7 @@ void vm_area_usage(const struct vm_area *a, struct vm_area_usage *out) {
     struct pt_run run;
     pte_t *pte;
     *out = (struct vm_area_usage){0};
-    pt_run_init(&run, a->vm->root, a->start, a->end);
+    pt_run_init(&run, a->vm->table.root, a->start, a->end);
     while ((pte = pt_run_next(&run))) {
         if (*pte & PTE_SPECIAL)
             continue;

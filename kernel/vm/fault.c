@@ -145,10 +145,10 @@ static void map_around(struct vmspace *vm, struct vm_area *a, unsigned long addr
     unsigned long next = addr + PAGE_SIZE;
     if (next < end)
         map_present(vm, a, next,
-                    pt_make(vm->root, end - PAGE_SIZE) - ((end - PAGE_SIZE - next) >> PAGE_SHIFT),
+                    pt_make(vm->table.root, end - PAGE_SIZE) - ((end - PAGE_SIZE - next) >> PAGE_SHIFT),
                     (end - next) >> PAGE_SHIFT);
     if (first < addr)
-        map_present(vm, a, first, pt_make(vm->root, first), (addr - first) >> PAGE_SHIFT);
+        map_present(vm, a, first, pt_make(vm->table.root, first), (addr - first) >> PAGE_SHIFT);
 }
 
 static int fault_backed(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte, bool write,
@@ -227,7 +227,7 @@ static struct vm_area *find_area(struct vmspace *vm, unsigned long addr) {
     if (!(a->flags & MAP_GROWSDOWN) || a->end - start > vm->stack_limit)
         return NULL;
     if (vm == current->vm &&
-        vm->total_pages + ((a->start - start) >> PAGE_SHIFT) > process_rlimit(RLIMIT_AS) >> PAGE_SHIFT)
+        vm->total_pages + ((a->start - start) >> PAGE_SHIFT) > current_rlimit(RLIMIT_AS) >> PAGE_SHIFT)
         return NULL;
     struct vm_area *below = area_prev(a);
     if (start < area_lowest() ||
@@ -249,7 +249,7 @@ int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *cod
     if (!(allowed & access))
         return SIGSEGV;
     addr = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE);
-    pte_t *pte = pt_make(vm->root, addr);
+    pte_t *pte = pt_make(vm->table.root, addr);
     if (unlikely(!pte))
         return -ENOMEM;
     bool write = access == PROT_WRITE;
@@ -296,7 +296,7 @@ int vm_fault(unsigned long addr, int access, int *code) {
 // but given up for a while where memory has run out.
 static char *reach(struct vmspace *vm, unsigned long addr, bool write) {
     int code, fault;
-    pte_t *pte = pt_find(vm->root, addr);
+    pte_t *pte = pt_find(vm->table.root, addr);
     if (!pte || !(*pte & (write ? PTE_W : PTE_R))) {
         while ((fault = vm_fault_locked(vm, addr, write ? PROT_WRITE : PROT_READ, &code)) == -ENOMEM) {
             mutex_unlock(&vm->lock);
@@ -307,7 +307,7 @@ static char *reach(struct vmspace *vm, unsigned long addr, bool write) {
         }
         if (fault)
             return NULL;
-        pte = pt_find(vm->root, addr);
+        pte = pt_find(vm->table.root, addr);
     }
     return phys_to_virt(pte_phys(*pte));
 }
@@ -375,7 +375,7 @@ int vm_is_present(struct vmspace *vm, unsigned long addr) {
     struct page *page;
     mutex_lock(&vm->lock);
     struct vm_area *a = area_first_from(vm, addr);
-    pte_t *pte = pt_find(vm->root, addr);
+    pte_t *pte = pt_find(vm->table.root, addr);
     int there = !a || addr < a->start ? -ENOMEM : pte && *pte;
     if (there == 0 && a->backing && a->backing->ops->get_present &&
         a->backing->ops->get_present(a->backing, area_page_index(a, addr), &page, 1)) {

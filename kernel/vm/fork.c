@@ -10,7 +10,6 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "sched/thread.h"
-#include "upcalls.h"
 #include "vm/vm_private.h"
 #include <linux/mman.h>
 
@@ -67,7 +66,7 @@ static int share_pages(struct fork *f, const struct vm_area *a) {
     pte_t *src;
     if (a->flags & (VM_WIPEONFORK | VM_SPECIAL) || (!files && !a->anon))
         return 0;
-    pt_run_init(&run, f->from->root, a->start, a->end);
+    pt_run_init(&run, f->from->table.root, a->start, a->end);
     while ((src = pt_run_next(&run))) {
         if ((*src & (PTE_A | PTE_SPECIAL)) != PTE_A)
             continue;
@@ -76,7 +75,7 @@ static int share_pages(struct fork *f, const struct vm_area *a) {
         if (!files && !(page->flags & PAGE_ANON))
             continue;
         if (group != run.stop) {
-            table = ALIGN_DOWN((unsigned long)pt_make(f->to->root, va), PAGE_SIZE);
+            table = ALIGN_DOWN((unsigned long)pt_make(f->to->table.root, va), PAGE_SIZE);
             if (!table)
                 return -ENOMEM;
             group = run.stop;
@@ -142,7 +141,7 @@ static void copy_layout(struct vmspace *to, const struct vmspace *from) {
     memcpy(to->auxv, from->auxv, sizeof(to->auxv));
     to->exe_file = from->exe_file;
     if (to->exe_file)
-        vm_program_get(to->exe_file);
+        vm_file_ops->get_program(to->exe_file);
 }
 
 struct vmspace *vmspace_fork(struct vmspace *old) {

@@ -3,7 +3,6 @@
 // mapped.
 #include "core/panic.h"
 #include "mm/slab.h"
-#include "upcalls.h"
 #include "vm/vm_private.h"
 #include <asm/mman.h>
 #include <linux/mman.h>
@@ -102,7 +101,7 @@ static void fill_area(struct vm_area *a, const struct vm_map_args *m, const padd
         .special = special,
     };
     if (a->file)
-        vm_file_get(a->file);
+        vm_file_ops->get(a->file);
 }
 
 long vm_map_locked(struct vmspace *vm, const struct vm_map_args *m, const paddr_t *special) {
@@ -168,7 +167,7 @@ static int populate_page(struct vmspace *vm, unsigned long addr, unsigned int ac
                  : a->prot & (PROT_READ | PROT_WRITE)       ? PROT_READ
                                                             : PROT_EXEC;
     unsigned long wanted = access == PROT_WRITE ? PTE_W : PTE_V;
-    pte_t *pte = pt_find(vm->root, addr);
+    pte_t *pte = pt_find(vm->table.root, addr);
     if (pte && *pte & wanted)
         return 0;
     int fault = vm_fault_locked(vm, addr, access, &code);
@@ -199,7 +198,7 @@ static void rewrite_entries(struct gather *g, const struct vm_area *a, unsigned 
                             unsigned long end) {
     struct pt_run run;
     pte_t *pte;
-    pt_run_init(&run, a->vm->root, start, end);
+    pt_run_init(&run, a->vm->table.root, start, end);
     while ((pte = pt_run_next(&run))) {
         pte_t old = *pte;
         unsigned long va = pt_run_va(&run, pte);
@@ -212,7 +211,7 @@ static void rewrite_entries(struct gather *g, const struct vm_area *a, unsigned 
 
 // Private pages that become writable count, as those do that are mapped so. (RLIMIT_DATA: of each area by itself.)
 static bool may_write_more(struct vmspace *vm, const struct vm_area *a, unsigned long pages) {
-    uint64_t limit = process_rlimit(RLIMIT_DATA);
+    uint64_t limit = current_rlimit(RLIMIT_DATA);
     if (!(a->flags & MAP_NORESERVE) && vm_overcommits(pages))
         return false;
     return a->flags & MAP_GROWSDOWN || limit == RLIM64_INFINITY ||

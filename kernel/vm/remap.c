@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // mremap(2): growing, shrinking and moving mappings.
 #include "sched/thread.h"
-#include "upcalls.h"
 #include "vm/vm_private.h"
 #include <linux/mman.h>
 
@@ -18,9 +17,9 @@ static int move_pages(struct vmspace *vm, unsigned long from, unsigned long to, 
     pte_t *src;
     bool any = false;
     int err = 0;
-    pt_run_init(&run, vm->root, from, from + length);
+    pt_run_init(&run, vm->table.root, from, from + length);
     while ((src = pt_run_next(&run))) {
-        pte_t *dst = pt_make(vm->root, pt_run_va(&run, src) - from + to);
+        pte_t *dst = pt_make(vm->table.root, pt_run_va(&run, src) - from + to);
         if (!dst) {
             err = -ENOMEM;
             break;

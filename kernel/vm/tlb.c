@@ -2,7 +2,7 @@
 // Translations that harts remember, and giving pages back safely.
 //
 // A page that leaves a page table may still be reached through a hart's old translation. So pages are
-// gathered, the translations dropped on all harts in vm->active_harts, and only then are the pages given
+// gathered, the translations dropped on all harts in vm->table.active_harts, and only then are the pages given
 // back. A hart enters itself there before it loads the table (vmspace.c), so one that is missed here loads
 // the table as it is now.
 #include "arch/riscv/cpu.h"
@@ -13,8 +13,9 @@
 
 void vm_flush(struct vmspace *vm, unsigned long start, unsigned long end) {
     lock_check_may_sleep("waits for other harts");
-    __atomic_fetch_add(&vm->flushes, 1, __ATOMIC_SEQ_CST); // a full barrier; see vmspace_return()
-    uint64_t active = __atomic_load_n(&vm->active_harts, __ATOMIC_RELAXED), self = 1ull << this_hart_id();
+    __atomic_fetch_add(&vm->table.flushes, 1, __ATOMIC_SEQ_CST); // a full barrier; see user_table_return()
+    uint64_t active = __atomic_load_n(&vm->table.active_harts, __ATOMIC_RELAXED),
+             self = 1ull << this_hart_id();
     if (active & self)
         shootdown_local(start, end - start);
     if (active & ~self)
@@ -29,8 +30,8 @@ void vm_fetch_barrier(void) {
 }
 
 void vm_barrier(struct vmspace *vm, bool all) {
-    __atomic_fetch_add(&vm->flushes, 1, __ATOMIC_SEQ_CST);
-    uint64_t harts = all ? sched_online_mask() : __atomic_load_n(&vm->active_harts, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&vm->table.flushes, 1, __ATOMIC_SEQ_CST);
+    uint64_t harts = all ? sched_online_mask() : __atomic_load_n(&vm->table.active_harts, __ATOMIC_RELAXED);
     harts &= ~(1ull << this_hart_id());
     fence_i();
     if (harts)
@@ -72,7 +73,7 @@ bool vm_zap(struct gather *g, unsigned long start, unsigned long end, bool files
     struct pt_run run;
     pte_t *pte;
     long anon = 0, file = 0;
-    pt_run_init(&run, vm->root, start, end);
+    pt_run_init(&run, vm->table.root, start, end);
     while ((pte = pt_run_next(&run))) {
         pte_t old = *pte;
         unsigned long va = pt_run_va(&run, pte);
@@ -104,5 +105,5 @@ bool vm_zap(struct gather *g, unsigned long start, unsigned long end, bool files
 
 void vm_zap_tables(struct gather *g, unsigned long start, unsigned long end) {
     if (vm_zap(g, start, end, false))
-        pt_trim(g->vm->root, start, end, &g->tables);
+        pt_trim(g->vm->table.root, start, end, &g->tables);
 }

@@ -5,7 +5,6 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "sched/thread.h"
-#include "upcalls.h"
 #include "vm/vm_private.h"
 #include <linux/mman.h>
 
@@ -17,8 +16,8 @@ struct vmspace *vmspace_create(void) {
     struct vmspace *vm = slab_zalloc(vmspace_cache);
     if (!vm)
         return ERR_PTR(-ENOMEM);
-    vm->root = pt_create();
-    if (!vm->root) {
+    vm->table.root = pt_create();
+    if (!vm->table.root) {
         slab_free(vmspace_cache, vm);
         return ERR_PTR(-ENOMEM);
     }
@@ -42,18 +41,18 @@ static void let_others_run(void) {
 void vmspace_put(struct vmspace *vm) {
     if (!vm || !ref_put(&vm->refs))
         return;
-    DEBUG_ASSERT(!vm->active_harts);
-    pt_destroy(vm->root, let_others_run);
+    DEBUG_ASSERT(!vm->table.active_harts);
+    pt_destroy(vm->table.root, let_others_run);
     area_remove_all(vm);
     if (vm->exe_file)
-        vm_program_put(vm->exe_file);
+        vm_file_ops->put_program(vm->exe_file);
     slab_free(vmspace_cache, vm);
 }
 
 // ---- when memory has run out
 
 unsigned long vm_table_pages(const struct vmspace *vm) {
-    return pt_count(vm->root);
+    return pt_count(vm->table.root);
 }
 
 unsigned long vm_footprint(const struct vmspace *vm) {
@@ -79,56 +78,15 @@ void vm_reap(struct vmspace *vm) {
 
 // ---- switching
 
-// A hart is in active_harts from before it loads the page table until it has loaded another. Interrupts are
-// disabled.
-static void load(struct vmspace *vm) {
-    struct hart *hart = this_hart();
-    struct vmspace *old = hart->vmspace;
-    uint64_t bit = 1ull << hart->id;
-    if (old == vm)
-        return;
-    if (vm)
-        __atomic_fetch_or(&vm->active_harts, bit, __ATOMIC_SEQ_CST);
-    hart->vmspace = vm;
-    arch_set_page_table(virt_to_phys(vm ? vm->root : kernel_page_table));
-    if (old)
-        __atomic_fetch_and(&old->active_harts, ~bit, __ATOMIC_RELEASE);
-}
-
-void vmspace_activate(struct thread *next) {
-    load(next->vm);
-}
-
-// Whoever drops translations counts that before it looks who is active, and we become active before we look at the
-// count: one sees the other.
-unsigned long vmspace_leave(void) {
-    struct vmspace *vm = this_hart()->vmspace;
-    if (!vm)
-        return 0;
-    unsigned long flushes = __atomic_load_n(&vm->flushes, __ATOMIC_ACQUIRE);
-    __atomic_fetch_and(&vm->active_harts, ~(1ull << this_hart_id()), __ATOMIC_SEQ_CST);
-    return flushes;
-}
-
-void vmspace_return(unsigned long flushes) {
-    struct vmspace *vm = this_hart()->vmspace;
-    if (!vm)
-        return;
-    __atomic_fetch_or(&vm->active_harts, 1ull << this_hart_id(), __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&vm->flushes, __ATOMIC_SEQ_CST) != flushes) {
-        local_sfence_all();
-        fence_i();
-    }
-}
-
 void vmspace_switch(struct vmspace *vm) {
     unsigned long flags = irq_save();
     current->vm = vm;
-    load(vm);
+    user_table_load(vm ? &vm->table : NULL);
     irq_restore(flags);
 }
 
 unsigned long vm_randomize = 2;
+const struct vm_file_ops *vm_file_ops;
 
 void vm_init(void) {
     vmspace_cache = slab_create("vmspace", sizeof(struct vmspace), 64);

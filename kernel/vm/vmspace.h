@@ -9,6 +9,7 @@
 #include "arch/riscv/layout.h"
 #include "lib/tree.h"
 #include "mm/page.h"
+#include "mm/user_table.h"
 #include "sched/wait.h"
 
 struct file;
@@ -81,6 +82,7 @@ extern unsigned long vm_randomize; // [a]
 RB_HEAD(vm_area_tree, vm_area);
 
 struct vmspace {
+    struct user_table table; // first: what sched switches to
     struct refcount refs;
     struct mutex lock;         // areas, page table structure
     struct vm_area_tree areas; // [lock]
@@ -88,11 +90,8 @@ struct vmspace {
     struct vm_area *released;  // [lock] areas gone whose files are let go of by vm_unlock()
     unsigned int area_count;   // [lock]
     bool dontfork;             // [lock] there may be areas with VM_DONTFORK
-    pte_t *root;               // [I] page table
     uint64_t id;               // [I] no other address space has had it
     bool dumpable;             // [a] others with the same identity may look into it: proc/access.h
-    uint64_t active_harts;     // [a] harts whose satp may hold it (dense index)
-    unsigned long flushes;     // [a] how often translations were dropped
     unsigned long brk_start, brk, mmap_base; // [lock]
     unsigned long free_hint;                 // [lock] where the search for free room starts, 0: mmap_base
     unsigned long stack_start;               // [lock] where the stack ends at its top
@@ -103,7 +102,7 @@ struct vmspace {
     unsigned int new_flags;  // [lock] flags of areas to come: MAP_LOCKED after mlockall(MCL_FUTURE)
     unsigned int membarrier; // [a] what was registered for (sys/memory.c)
     bool reaped;             // [lock] vm_reap() has been here: who still uses it is to end
-    struct file *exe_file;   // [lock] /proc/PID/exe: of vm_program_get()
+    struct file *exe_file;   // [lock] /proc/PID/exe: of vm_file_ops.get_program()
     unsigned long auxv[64];  // [I]
     unsigned long vdso;      // [I] address of the vDSO
 };
@@ -121,10 +120,19 @@ unsigned long vm_table_pages(const struct vmspace *vm);
 // Takes its private pages away, as its programs are being killed and it takes them long; they fault no more in.
 void vm_reap(struct vmspace *vm);
 // Makes it the current thread's and this hart's (NULL: the kernel's). References are the caller's: the
-// thread's to the old one is to be dropped, that to the new one becomes the thread's. sched calls
-// vmspace_activate() at each switch.
+// thread's to the old one is to be dropped, that to the new one becomes the thread's.
 void vmspace_switch(struct vmspace *vm);
-void vmspace_activate(struct thread *next);
+
+// What an area and an address space do with the file that they are of; fs sets it.
+struct vm_file_ops {
+    void (*get)(struct file *f);
+    void (*put)(struct file *f);
+    // The same for the program that an address space runs, which nobody may write meanwhile. Whoever hands it on keeps
+    // that so.
+    void (*get_program)(struct file *f);
+    void (*put_program)(struct file *f);
+};
+extern const struct vm_file_ops *vm_file_ops;
 
 struct vm_map_args {
     unsigned long addr, length; // addr: hint, or exact with MAP_FIXED; length in bytes, rounded up

@@ -44,18 +44,18 @@ struct arch_thread {
 struct run_queue;
 
 struct hart {
-    unsigned int id;           // [I] dense index, 0..hart_count-1; 0 booted
-    unsigned long hartid;      // [I] the firmware's number
-    struct thread *idle;       // [I]
-    struct run_queue *queue;   // [I] sched/runqueue.h
-    unsigned int ipi_defer;    // >0: interrupts to other harts wait (sched_defer_interrupts())
-    uint64_t ipi_pending;      // those that wait: bit = dense index
-    struct thread *fpu_owner;  // whose FP state the registers hold
-    void *vmspace;             // whose page table satp holds (struct vmspace *), NULL: kernel's
-    unsigned int irq_depth;    // >0 inside an interrupt handler
-    bool online;               // [a]
-    uint64_t asked_by;         // [a] harts that want translations dropped (shootdown.c)
-    unsigned int kstack_epoch; // what it has caught up with (kstack_catch_up())
+    unsigned int id;               // [I] dense index, 0..hart_count-1; 0 booted
+    unsigned long hartid;          // [I] the firmware's number
+    struct thread *idle;           // [I]
+    struct run_queue *queue;       // [I] sched/runqueue.h
+    unsigned int ipi_defer;        // >0: interrupts to other harts wait (sched_defer_interrupts())
+    uint64_t ipi_pending;          // those that wait: bit = dense index
+    struct thread *fpu_owner;      // whose FP state the registers hold
+    struct user_table *user_table; // whose page table satp holds, NULL: kernel's (mm/user_table.h)
+    unsigned int irq_depth;        // >0 inside an interrupt handler
+    bool online;                   // [a]
+    uint64_t asked_by;             // [a] harts that want translations dropped (shootdown.c)
+    unsigned int kstack_epoch;     // what it has caught up with (kstack_catch_up())
 };
 
 extern struct hart harts[MAX_HARTS];

@@ -7,7 +7,6 @@
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
-#include "upcalls.h"
 #include <asm/signal.h>
 #include <linux/capability.h>
 #include <linux/falloc.h>
@@ -410,11 +409,11 @@ static int tmpfs_open(struct inode *inode, struct file *f) {
 }
 
 const struct file_ops tmpfs_file_ops = {.read = file_read_op,
-                                          .write = file_write_op,
-                                          .lseek = file_lseek_op,
-                                          .mmap = file_mmap_op,
-                                          .fsync = no_fsync,
-                                          .fallocate = file_fallocate_op};
+                                        .write = file_write_op,
+                                        .lseek = file_lseek_op,
+                                        .mmap = file_mmap_op,
+                                        .fsync = no_fsync,
+                                        .fallocate = file_fallocate_op};
 static const struct inode_ops file_iops = {
     .open = tmpfs_open, .setattr = file_setattr, .getattr = file_getattr};
 

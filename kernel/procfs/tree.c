@@ -4,7 +4,7 @@
 // The items of a tree are made as they are registered and kept for good. There is one superblock, shown by every
 // mount. An inode lives as long as somebody uses it, and the next lookup of the name makes another with the same
 // number.
-#include "fs/proc_private.h"
+#include "procfs/private.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 

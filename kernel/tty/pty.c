@@ -7,15 +7,16 @@
 //
 // A pty is in the table while its master is open; its files and inodes hold references to the terminal
 // inside.
-#include "fs/pty.h"
+#include "tty/pty.h"
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"
 #include "fs/dev/chrdev.h"
-#include "fs/tty_private.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "upcalls.h"
+#include "proc/session.h"
+#include "proc/signal.h"
+#include "tty/private.h"
 #include <asm/signal.h>
 #include <linux/capability.h>
 #include <linux/fcntl.h>

@@ -4,11 +4,11 @@
 #include "core/errno.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
-#include "fs/tty.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "proc/procfs_pid.h"
+#include "procfs/pid.h"
+#include "tty/tty.h"
 #include "vm/vmspace.h"
 #include <linux/auxvec.h>
 #include <linux/mman.h>

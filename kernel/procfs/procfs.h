@@ -63,7 +63,7 @@ struct proc_counts {
     pid_t last_pid;       // given out
 };
 
-// The per-process directories; proc/procfs_pid.c registers them. All look at the pids of now.
+// The per-process directories; procfs/pid.c registers them. All look at the pids of now.
 struct proc_pid_ops {
     void (*count)(struct proc_counts *out);
     bool (*exists)(pid_t pid);  // a process or a thread: /proc/TID is found, though not listed

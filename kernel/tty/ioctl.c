@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The ioctls of terminals: tty_ioctl(2).
 #include "arch/riscv/uaccess.h"
-#include "fs/tty_private.h"
 #include "lib/string.h"
-#include "upcalls.h"
+#include "proc/session.h"
+#include "proc/signal.h"
+#include "tty/private.h"
 #include <asm/signal.h>
 #include <linux/capability.h>
 #include <linux/tty.h>

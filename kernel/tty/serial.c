@@ -11,9 +11,9 @@
 #include "core/printk.h"
 #include "drivers/serial.h"
 #include "fs/dev/chrdev.h"
-#include "fs/tty_private.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "tty/private.h"
 #include <asm/ioctls.h>
 #include <linux/major.h>
 #include <linux/serial.h>

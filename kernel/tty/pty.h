@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Pseudoterminals: what pty.c (the terminals) and devpts.c (their names) need of each other.
 #pragma once
-#include "fs/tty.h"
+#include "tty/tty.h"
 
 #define PTY_MAX 256
 

@@ -6,11 +6,11 @@
 #include "fs/dev/chrdev.h"
 #include "fs/fdtable.h"
 #include "fs/mount.h"
-#include "fs/pty.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "sched/clock.h"
 #include "sched/thread.h"
+#include "tty/pty.h"
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 #include <linux/major.h>

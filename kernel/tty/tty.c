@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Terminals as files, and as the controlling terminals of sessions. tty_private.h has the map.
+// Terminals as files, and as the controlling terminals of sessions. private.h has the map.
 #include "fs/dev/chrdev.h"
-#include "fs/tty_private.h"
 #include "mm/slab.h"
-#include "upcalls.h"
+#include "proc/session.h"
+#include "proc/signal.h"
+#include "tty/private.h"
 #include <asm/signal.h>
 #include <linux/capability.h>
 #include <linux/fcntl.h>
@@ -130,7 +131,7 @@ void tty_hangup(struct tty *tty) {
     tty_wake_all(tty);
 }
 
-void tty_session_exit(struct tty *tty, pid_t session) {
+static void session_leader_exit(struct tty *tty, pid_t session) {
     if (READ_ONCE(tty->session) != session)
         return;
     if (!tty->driver->pty) {
@@ -241,7 +242,11 @@ static struct chrdev tty_current = {.dev = MKDEV(TTYAUX_MAJOR, 0),
                                     .open = tty_current_open,
                                     .ops = &tty_ops};
 
+static const struct session_tty_ops session_ops = {
+    .get = tty_get, .put = tty_put, .leader_exit = session_leader_exit};
+
 void tty_init(void) {
+    session_set_tty_ops(&session_ops);
     chrdev_register(&tty_current);
     tty_serial_init();
     pty_init();

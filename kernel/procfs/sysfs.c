@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // sysfs: what programs look for under /sys, as far as there is such a thing here: which terminal the console is, and
-// the processors. A tree of fixed entries (proc_tree.c), made when it is first mounted.
-#include "fs/proc_private.h"
-#include "fs/tty.h"
+// the processors. A tree of fixed entries (tree.c), made when it is first mounted.
 #include "lib/format.h"
+#include "procfs/private.h"
 #include "sched/thread.h"
+#include "tty/tty.h"
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 

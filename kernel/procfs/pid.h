@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The files of /proc/PID; private to kernel/proc/procfs_*.c.
 #pragma once
-#include "fs/proc.h"
 #include "proc/access.h"
+#include "procfs/procfs.h"
 
 // What an inode below /proc/PID is about.
 struct pid_node {
@@ -20,6 +20,11 @@ static inline struct pid_node *pid_node(const struct inode *inode) {
 typedef int pid_show_fn(struct seq_buf *s, struct pid_node *n);
 pid_show_fn pid_show_stat, pid_show_statm, pid_show_status, pid_show_cmdline, pid_show_environ, pid_show_comm,
     pid_show_maps, pid_show_limits, pid_show_auxv, pid_show_oom_score_adj, pid_show_fdinfo;
+
+// The process of an open directory /proc/PID with a reference; ERR_PTR(-EBADF).
+struct process *__must_check pid_dir_process(struct file *f);
+// Boot: registers the directories of processes.
+void procfs_pid_init(void);
 
 // The thread that the node stands for, or the leader (another if that has ended), referenced; NULL if all
 // have gone.

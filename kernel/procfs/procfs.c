@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // procfs: the tree under /proc.
 //
-// Fixed entries form a tree (proc_tree.c). The root directory has, besides them, the directories of processes, which
-// the layer above makes at each lookup (proc.h) with inode numbers from 2 on, and "self" and "thread-self".
-#include "fs/proc.h"
+// Fixed entries form a tree (tree.c). The root directory has, besides them, the directories of processes, which
+// the layer above makes at each lookup (procfs.h) with inode numbers from 2 on, and "self" and "thread-self".
+#include "procfs/procfs.h"
 #include "core/panic.h"
-#include "fs/proc_private.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "procfs/private.h"
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 #include <linux/magic.h>

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The directories /proc/PID and /proc/PID/task/TID: what is in them, and the links to files. The texts are in
-// proc/procfs_text.c.
+// procfs/pid_text.c.
 //
 // An inode here refers to a struct process, which stays until the last reference, though the process it stood
 // for may have been reaped (process->id is NULL then): its files are empty or say -ESRCH.
+#include "procfs/pid.h"
 #include "core/errno.h"
+#include "core/panic.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "core/panic.h"
 #include "proc/oom.h"
-#include "proc/procfs_pid.h"
 #include "vm/vmspace.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>

@@ -7,9 +7,10 @@
 // readers do not see.
 //
 // Everything that may call out (signals, starting output) is noted under the lock and done after it.
-#include "fs/tty_private.h"
+#include "tty/private.h"
 #include "lib/string.h"
-#include "upcalls.h"
+#include "proc/session.h"
+#include "proc/signal.h"
 #include <asm/signal.h>
 #include <linux/fcntl.h>
 

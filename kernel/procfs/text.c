@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Files of generated text, and the buffer that the text is generated into.
 #include "core/panic.h"
-#include "fs/proc_private.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "procfs/private.h"
 #include "sched/user.h"
 #include <linux/fcntl.h>
 #include <linux/fs.h>

@@ -8,11 +8,11 @@
 #include "core/version.h"
 #include "fs/dev/chrdev.h"
 #include "fs/mount.h"
-#include "fs/proc_private.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
+#include "procfs/private.h"
 #include "sched/clock.h"
 #include "sched/thread.h"
 #include <linux/capability.h>

@@ -11,9 +11,6 @@ struct tty;
 void tty_init(void);
 // The terminal that /dev/console is: "ttyS0". NULL: there is none.
 const char *tty_console_name(void);
-// Called by proc when a session leader exits: hangs the terminal up, or (pty) sends SIGHUP to the foreground
-// group. No process of the session has it afterwards (session_clear_tty() is called from here).
-void tty_session_exit(struct tty *tty, pid_t session);
 // dev_t of a terminal and its foreground process group, for /proc/PID/stat (0 / -1 if NULL).
 dev_t tty_dev(struct tty *tty);
 pid_t tty_foreground(struct tty *tty);

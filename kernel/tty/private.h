@@ -2,10 +2,10 @@
 // What the files of the terminal layer share.
 //
 //   tty.c         open, read, write, poll, hang-up, job control
-//   tty_input.c   line discipline: bytes from the device, edited and cut into lines, for readers
-//   tty_output.c  line discipline: bytes from writers and echo, for the device
-//   tty_ioctl.c   termios and the other ioctls
-//   tty_serial.c  terminals over serial ports, /dev/console
+//   input.c   line discipline: bytes from the device, edited and cut into lines, for readers
+//   output.c  line discipline: bytes from writers and echo, for the device
+//   ioctl.c   termios and the other ioctls
+//   serial.c  terminals over serial ports, /dev/console
 //   pty.c         terminals whose device is a program
 //
 // A terminal is a struct tty; its driver feeds tty_input() and takes what waits in the output ring. Both
@@ -17,8 +17,8 @@
 // and after `lock` where both are. Key: [I] immutable, [l] lock, [o] out_lock, [a] atomic.
 #pragma once
 #include "fs/event/poll.h"
-#include "fs/tty.h"
 #include "lib/list.h"
+#include "tty/tty.h"
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
 #include <asm/termios.h>
@@ -111,7 +111,7 @@ void tty_end_session(struct tty *tty, bool cont);
 bool tty_is_mine(struct tty *tty);                  // the current process's controlling terminal
 int __must_check tty_take_control(struct tty *tty); // becomes it, for a session leader without one; -EPERM
 
-// tty_input.c
+// input.c
 // Bytes from the device, in thread context. Returns how many were taken; the driver keeps the others until
 // unthrottle().
 size_t tty_input(struct tty *tty, const char *text, size_t n);
@@ -123,7 +123,7 @@ void tty_input_flush(struct tty *tty);
 void tty_input_mode_changed(struct tty *tty, const struct ktermios *old);
 void tty_run_deferred(struct tty *tty); // sends [l] signals and starts output; no lock held
 
-// tty_output.c
+// output.c
 ssize_t tty_write_output(struct file *f, struct tty *tty, struct uio *u);
 // Echo: through output processing, or not. Dropped if there is no room.
 void tty_echo(struct tty *tty, char c);
@@ -146,7 +146,7 @@ void tty_output_send(struct tty *tty, size_t (*send)(struct tty *tty, const char
 // For drivers: moves up to n waiting bytes to buf.
 size_t tty_output_take(struct tty *tty, char *buf, size_t n);
 
-// tty_ioctl.c
+// ioctl.c
 long tty_ioctl(struct file *f, unsigned int cmd, unsigned long arg);
 // The same for a terminal that f may not be a file of (a pty's master).
 long tty_ioctl_on(struct file *f, struct tty *tty, unsigned int cmd, unsigned long arg);

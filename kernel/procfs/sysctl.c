@@ -5,12 +5,12 @@
 #include "core/random.h"
 #include "core/version.h"
 #include "fs/pipe/pipe.h"
-#include "fs/proc_private.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "proc/uts.h"
+#include "procfs/private.h"
 #include "sched/thread.h"
 #include "sched/user.h"
-#include "upcalls.h"
 #include "vm/vmspace.h"
 #include <linux/capability.h>
 #include <linux/limits.h>
@@ -38,8 +38,8 @@ static long parse_number(const char *text, unsigned long *out) {
 // ---- names
 
 static int show_name(struct seq_buf *s, void *domain) {
-    char name[65];
-    system_get_name(domain != NULL, name);
+    char name[UTS_NAME_SIZE];
+    uts_get_name(domain != NULL, name);
     seq_printf(s, "%s\n", name);
     return 0;
 }
@@ -48,7 +48,7 @@ static ssize_t store_name(const char *text, size_t n, void *domain) {
     size_t len = 0;
     while (len < n && text[len] && text[len] != '\n')
         len++;
-    int err = system_set_name(domain != NULL, text, len);
+    int err = uts_set_name(domain != NULL, text, len);
     return err ? err : (ssize_t)n;
 }
 

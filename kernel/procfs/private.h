@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What the files of procfs share: proc_tree.c (fixed entries) and proc_text.c (files of generated text), of which
-// sysfs.c is made as well; procfs.c (the root), proc_files.c and proc_sys.c (the files about the machine).
+// What the files of procfs share: tree.c (fixed entries) and text.c (files of generated text), of which
+// sysfs.c is made as well; procfs.c (the root), machine.c and sysctl.c (the files about the machine).
 #pragma once
-#include "fs/proc.h"
+#include "procfs/procfs.h"
 
-// proc_text.c: the ops of regular files whose inode stands for a proc_node.
+// text.c: the ops of regular files whose inode stands for a proc_node.
 extern const struct inode_ops proc_file_inode_ops;
 extern const struct file_ops proc_file_ops;
 // Of regular files that bring their own file_ops.

@@ -3,7 +3,7 @@
 //
 // While output is stopped, a serial port sends nothing more of the ring. A pty's terminal hands on what was
 // written before (stop_head), and its writers wait.
-#include "fs/tty_private.h"
+#include "tty/private.h"
 #include "lib/string.h"
 #include <linux/fcntl.h>
 
