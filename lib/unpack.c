@@ -3,6 +3,7 @@
 // parent and one call of the sink; all else is off that path. The remembered nodes of directories are not
 // held: whenever a directory or a symlink is removed they are forgotten. Nodes in the tables of links and of
 // mtimes are held.
+#include "lib/unpack.h"
 #include "lib/unpack_private.h"
 #include "lib/errno.h"
 #include "lib/path.h"

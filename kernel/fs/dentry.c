@@ -5,6 +5,7 @@
 // of readdir: a position there is a key, so it stays good whatever comes and goes. Being in the tree is a
 // reference; a name of procfs and its like is not in it, but for mount points, so it goes with its last user.
 #include "core/errno.h"
+#include "fs/dentry.h"
 #include "fs/file.h"
 #include "fs/inode.h"
 #include "lib/string.h"

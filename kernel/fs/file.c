@@ -3,6 +3,7 @@
 #include "fs/file.h"
 #include "core/errno.h"
 #include "core/panic.h"
+#include "fs/dentry.h"
 #include "fs/dev/chrdev.h"
 #include "fs/event/epoll.h"
 #include "fs/file_lock.h"

@@ -5,6 +5,7 @@
 #include "core/errno.h"
 #include "core/spinlock.h"
 #include "fs/inode.h"
+#include "fs/path.h"
 #include "sched/wait.h"
 
 // The memory of one read or write: user or kernel buffers, any number of segments. Moves on as bytes are
@@ -33,8 +34,8 @@ size_t uio_write_to(struct uio *u, const void *buf, size_t n); // kernel -> the 
 size_t uio_read_from(struct uio *u, void *buf, size_t n);      // the writer's memory -> kernel
 size_t uio_zero(struct uio *u, size_t n);
 
+struct dir_context;
 struct poll_table;
-struct poll_table_entry;
 
 struct file {
     struct refcount refs;

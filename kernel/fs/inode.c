@@ -5,6 +5,7 @@
 #include "fs/file.h"
 #include "fs/file_lock.h"
 #include "fs/path.h"
+#include "fs/superblock.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "sched/clock.h"

@@ -6,8 +6,10 @@
 // Locks: `mount_mutex` is the one lock over the topology: whoever changes it decides and acts with it held. The
 // spinlock lets paths be walked meanwhile. A directory's inode->lock keeps the names in it, so the place itself.
 // Key: [t] mount_mutex, [mounts] mounts_lock; fields that both name are changed with both and read with either.
+#include "fs/mount.h"
 #include "core/errno.h"
 #include "core/panic.h"
+#include "fs/dentry.h"
 #include "fs/file.h"
 #include "fs/mount_private.h"
 #include "fs/tmpfs/tmpfs.h"

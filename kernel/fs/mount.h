@@ -4,6 +4,7 @@
 #pragma once
 #include "core/errno.h"
 #include "fs/path.h"
+#include "fs/superblock.h"
 #include <linux/mount.h>
 
 // umount2(2)
@@ -11,6 +12,28 @@
 #define MNT_DETACH      2
 #define MNT_EXPIRE      4
 #define UMOUNT_NOFOLLOW 8
+
+// Locks: see mount.c.
+struct mount {
+    struct list_head link;     // [t] [mounts] all mounts, in order of mounting
+    struct list_head children; // [t] [mounts] what is mounted on places in this one
+    struct list_head sibling;  // [t] [mounts] in the parent's children
+    struct refcount refs;
+    struct mount *parent;      // [t] [mounts] referenced; NULL: the root of all, or taken away
+    struct dentry *mountpoint; // [t] [mounts] in parent; referenced
+    struct dentry *root;       // [I]
+    struct superblock *sb;     // [I]
+    struct list_head sb_link;  // [mounts] in sb->mount_list
+    char *source;              // [I] kmalloc'ed
+    unsigned int flags;        // [t] MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, ...; read without
+    unsigned int writers;      // [a] files open for writing
+    unsigned int visits;       // [mounts] how often a walk came here from its place
+    unsigned int expires; // [t] not 0: MNT_EXPIRE was asked for, and `visits` at the next time if nobody came
+    int id;               // [I] once listed
+    bool attached;        // [t] [mounts] in the list
+    bool unbindable;      // [t]
+    struct mount *copy;   // [t] mount_change.c
+};
 
 // mount(2)'s ways, with the place looked up; `flags` as there. 0 or -errno. -EINVAL: the place, or what is to be bound,
 // moved or changed, is not in the tree, or not the root of a mount.

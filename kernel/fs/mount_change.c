@@ -6,8 +6,11 @@
 // while something is laid over it. Names that the file system makes at each lookup (/proc) are put into the tree of
 // dentries for as long as something is mounted there (settle()), and so are the directories above them.
 #include "core/errno.h"
+#include "fs/dentry.h"
+#include "fs/mount.h"
 #include "fs/mount_private.h"
 #include "fs/path_walk.h"
+#include "fs/superblock.h"
 #include "fs/vfs.h"
 #include "lib/string.h"
 #include "sched/thread.h"

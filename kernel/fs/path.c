@@ -7,6 +7,7 @@
 #include "fs/path.h"
 #include "arch/riscv/uaccess.h"
 #include "core/errno.h"
+#include "fs/dentry.h"
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "fs/path_walk.h"

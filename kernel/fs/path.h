@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Walking paths, and a process's place in the tree.
 #pragma once
-#include "fs/inode.h"
+#include "core/spinlock.h"
+#include "lib/list.h"
+
+struct mount;
+struct dentry;
+struct inode;
+
+struct path {
+    struct mount *mount;
+    struct dentry *dentry;
+};
 
 // Root, working directory and umask; shared by threads made with CLONE_FS.
 struct fs_context {

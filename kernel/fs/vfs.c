@@ -6,6 +6,7 @@
 #include "fs/vfs.h"
 #include "core/cred.h"
 #include "core/errno.h"
+#include "fs/dentry.h"
 #include "fs/file.h"
 #include "lib/string.h"
 #include "mm/slab.h"

@@ -3,8 +3,10 @@
 // not matter (initrd, devtmpfs). Names are one component, `len` bytes. All take the directory's lock; none
 // sleeps otherwise.
 #pragma once
+#include "fs/dentry.h"
 #include "fs/inode.h"
 #include "fs/path.h"
+#include "fs/superblock.h"
 
 // Makes a regular file, device, FIFO or socket (by mode), directory, symlink, one more name. 0 with *out
 // (unless NULL) the new dentry, referenced; with -EEXIST it is the one that is there; -EEXIST, -ENOENT (the

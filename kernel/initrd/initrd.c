@@ -8,6 +8,7 @@
 #include "core/fdt.h"
 #include "core/panic.h"
 #include "core/printk.h"
+#include "fs/dentry.h"
 #include "fs/mount.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "fs/vfs.h"

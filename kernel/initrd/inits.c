@@ -2,6 +2,7 @@
 // A name that is the same after the later archive as before it stands for the same inode, and nobody has given that other
 // content. The inodes are held, so none of them comes again under another's address.
 #include "initrd/inits.h"
+#include "fs/dentry.h"
 #include "fs/path.h"
 #include "lib/types.h"
 #include <linux/fcntl.h>

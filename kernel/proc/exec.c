@@ -5,6 +5,8 @@
 // given up; so whatever goes wrong is an error that the caller sees. Then come the point of no return and
 // steps that cannot fail.
 #include "proc/exec.h"
+#include "fs/mount.h"
+#include "proc/exec_private.h"
 #include "arch/riscv/trap.h"
 #include "arch/riscv/uaccess.h"
 #include "core/cmdline.h"
@@ -16,6 +18,8 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/exit.h"
+#include "proc/fork.h"
 #include "proc/posix_timer.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>

@@ -6,7 +6,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "proc/exec.h"
+#include "proc/exec_private.h"
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The file that execve(2) names: may it be run, and is it a script?
 #include "core/errno.h"
+#include "fs/dentry.h"
+#include "fs/mount.h"
 #include "fs/path.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "proc/exec.h"
+#include "proc/exec_private.h"
 #include <linux/fcntl.h>
 #include <linux/mount.h>
 #include <linux/stat.h>

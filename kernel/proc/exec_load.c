@@ -10,7 +10,7 @@
 #include "fs/path.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "proc/exec.h"
+#include "proc/exec_private.h"
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/personality.h>

@@ -6,7 +6,7 @@
 #include "core/errno.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "proc/exec.h"
+#include "proc/exec_private.h"
 #include <linux/auxvec.h>
 #include <asm/auxvec.h>
 #include <linux/mman.h>

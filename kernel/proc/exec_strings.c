@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/exec.h"
+#include "proc/exec_private.h"
 
 #define FIRST_CAPACITY 2048
 

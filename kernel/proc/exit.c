@@ -4,11 +4,13 @@
 // A thread that exits first stops taking signals, then lets go of memory, files and the rest, and at last
 // leaves its process. The one that leaves last makes the process a zombie: its children get a new parent, its
 // own parent is told.
+#include "proc/exit.h"
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
 #include "lib/string.h"
+#include "proc/fork.h"
 #include "proc/futex.h"
 #include "proc/oom.h"
 #include "proc/posix_timer.h"

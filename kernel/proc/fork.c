@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Birth of threads and processes: clone(2). First everything is checked and allocated (`struct birth`), then
 // the new thread is entered in the tables, which cannot fail.
+#include "proc/fork.h"
 #include "arch/riscv/trap.h"
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"
@@ -8,6 +9,7 @@
 #include "fs/path.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/pidfd.h"
 #include "proc/process.h"
 #include "upcalls.h"
 #include "vm/vmspace.h"

@@ -11,6 +11,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "proc/exec.h"
+#include "proc/exec_private.h"
 #include <linux/fcntl.h>
 
 #define TRIED_SIZE  512

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // pidfds: files that stand for a process (pidfd_open(2)). Readable once it has ended.
+#include "proc/pidfd.h"
 #include "core/errno.h"
 #include "fs/event/poll.h"
 #include "proc/process.h"

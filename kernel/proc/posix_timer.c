@@ -19,6 +19,7 @@
 #include "core/panic.h"
 #include "mm/slab.h"
 #include "proc/signal.h"
+#include "proc/usage.h"
 #include "sched/wait.h"
 #include <asm/siginfo.h>
 #include <asm/signal.h>

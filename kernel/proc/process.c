@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tables of numbers and processes, accounts, identity. Locks: proc/process.h.
+// The table of processes; who they are. Locks: proc/process.h.
 #include "proc/process.h"
 #include "arch/riscv/layout.h"
 #include "core/panic.h"
@@ -10,92 +10,15 @@
 #include "mm/slab.h"
 #include "proc/init.h"
 #include "proc/oom.h"
+#include "proc/usage.h"
 #include "vm/vmspace.h"
 #include <asm/signal.h>
-
-#define PID_FIRST_AGAIN 300 // where numbers go on after PID_MAX, as in Linux
-#define BUCKETS         1024
 
 struct spinlock process_lock = SPINLOCK_INIT;
 struct process *init_process;
 struct process_counts process_counts;
 
-static struct id *buckets[BUCKETS];         // [process_lock]
-static uint64_t numbers_used[PID_MAX / 64]; // [process_lock]
-static pid_t last_number;                   // [process_lock]
-static struct slab_cache *id_cache, *process_cache;
-
-// ---- numbers
-
-static struct id **bucket_of(pid_t nr) {
-    return &buckets[(uint32_t)nr % BUCKETS]; // a program asks for negative ones too
-}
-
-struct id *id_find_locked(pid_t nr) {
-    struct id *id = *bucket_of(nr);
-    while (id && id->nr != nr)
-        id = id->next;
-    return id;
-}
-
-// The first free number in [from, end), or end.
-static pid_t find_free(pid_t from, pid_t end) {
-    while (from < end) {
-        uint64_t free = ~numbers_used[from / 64] & (~0ull << from % 64);
-        if (free)
-            return MIN(ALIGN_DOWN(from, 64) + __builtin_ctzll(free), end);
-        from = ALIGN_DOWN(from, 64) + 64;
-    }
-    return end;
-}
-
-struct id *id_alloc(void) {
-    struct id *id = slab_alloc(id_cache);
-    if (!id)
-        return ERR_PTR(-ENOMEM);
-    unsigned long flags = spin_lock_irqsave(&process_lock);
-    pid_t nr = find_free(last_number + 1, PID_MAX);
-    if (nr == PID_MAX)
-        nr = find_free(PID_FIRST_AGAIN, PID_MAX);
-    if (nr == PID_MAX) {
-        spin_unlock_irqrestore(&process_lock, flags);
-        slab_free(id_cache, id);
-        return ERR_PTR(-EAGAIN);
-    }
-    last_number = nr;
-    numbers_used[nr / 64] |= 1ull << nr % 64;
-    *id = (struct id){.next = *bucket_of(nr), .nr = nr, .uses = 1};
-    list_init(&id->group);
-    list_init(&id->session);
-    *bucket_of(nr) = id;
-    spin_unlock_irqrestore(&process_lock, flags);
-    return id;
-}
-
-void id_use_locked(struct id *id) {
-    id->uses++;
-}
-
-void id_release_locked(struct id *id) {
-    if (--id->uses)
-        return;
-    struct id **p = bucket_of(id->nr);
-    while (*p != id)
-        p = &(*p)->next;
-    *p = id->next;
-    numbers_used[id->nr / 64] &= ~(1ull << id->nr % 64);
-    slab_free(id_cache, id);
-}
-
-void id_release(struct id *id) {
-    unsigned long flags = spin_lock_irqsave(&process_lock);
-    id_release_locked(id);
-    spin_unlock_irqrestore(&process_lock, flags);
-}
-
-pid_t id_last(void) {
-    return READ_ONCE(last_number);
-}
+static struct slab_cache *process_cache;
 
 // ---- finding
 
@@ -174,27 +97,9 @@ struct vmspace *process_get_vm(struct process *p) {
     return vm;
 }
 
-pid_t process_next_pid(pid_t after) {
-    pid_t found = 0;
-    unsigned long flags = spin_lock_irqsave(&process_lock);
-    for (pid_t nr = after + 1; !found && nr < PID_MAX;) {
-        uint64_t used = numbers_used[nr / 64] & (~0ull << nr % 64);
-        if (!used) {
-            nr = ALIGN_DOWN(nr, 64) + 64;
-            continue;
-        }
-        nr = ALIGN_DOWN(nr, 64) + __builtin_ctzll(used);
-        if (process_find_locked(nr))
-            found = nr;
-        nr++;
-    }
-    spin_unlock_irqrestore(&process_lock, flags);
-    return found;
-}
-
 void process_for_each(bool (*fn)(struct process *p, void *arg), void *arg) {
     bool more = true;
-    for (pid_t pid = process_next_pid(0); pid && more; pid = process_next_pid(pid)) {
+    for (pid_t pid = id_next_process(0); pid && more; pid = id_next_process(pid)) {
         struct process *p = process_find(pid);
         if (!p)
             continue;
@@ -236,21 +141,12 @@ void process_put(struct process *p) {
     slab_free(process_cache, p);
 }
 
-static void add_child_accounts(struct process *parent, const struct process *p) {
-    parent->child_user += p->dead_user + p->child_user;
-    parent->child_system += p->dead_system + p->child_system;
-    parent->child_faults += p->dead_faults + p->child_faults;
-    for (int i = 0; i < 2; i++)
-        parent->child_switches[i] += p->dead_switches[i] + p->child_switches[i];
-    parent->child_peak_rss = MAX(parent->child_peak_rss, MAX(p->peak_rss, p->child_peak_rss));
-}
-
 void process_reap_locked(struct process *p, bool waited) {
     p->zombie = false;
     process_counts.zombies--;
     user_uncharge(p->user, USER_THREADS, 1);
     if (waited)
-        add_child_accounts(p->parent, p);
+        process_add_child_usage_locked(p->parent, p);
     list_del(&p->sibling);
     list_del(&p->group_link);
     list_del(&p->session_link);
@@ -260,94 +156,6 @@ void process_reap_locked(struct process *p, bool waited) {
     id_release_locked(p->id);
     p->id = NULL;
     process_put(p);
-}
-
-// ---- accounts
-
-static void add_thread_times(struct thread *t, ktime_t *user, ktime_t *system) {
-    ktime_t u, s;
-    thread_cpu_time(t, &u, &s);
-    *user += u;
-    *system += s;
-}
-
-void process_cpu_time(struct process *p, ktime_t *user, ktime_t *system) {
-    struct thread *t;
-    unsigned long flags = spin_lock_irqsave(&process_lock);
-    *user = p->dead_user;
-    *system = p->dead_system;
-    list_for_each_entry (t, &p->threads, process_link)
-        add_thread_times(t, user, system);
-    spin_unlock_irqrestore(&process_lock, flags);
-}
-
-static struct __kernel_old_timeval to_timeval(ktime_t t) {
-    return (struct __kernel_old_timeval){t / NSEC_PER_SEC, t % NSEC_PER_SEC / NSEC_PER_USEC};
-}
-
-static void put_usage(struct rusage *out, ktime_t user, ktime_t system, unsigned long faults,
-                      const unsigned long switches[2], long rss) {
-    struct __kernel_old_timeval u = to_timeval(user), s = to_timeval(system);
-    *out = (struct rusage){
-        .ru_utime = {u.tv_sec, u.tv_usec},
-        .ru_stime = {s.tv_sec, s.tv_usec},
-        .ru_maxrss = rss * (PAGE_SIZE / 1024),
-        .ru_minflt = faults,
-        .ru_nvcsw = switches[0],
-        .ru_nivcsw = switches[1],
-    };
-}
-
-static void usage_locked(struct process *p, long rss, bool children, struct rusage *out) {
-    struct thread *t;
-    ktime_t user = p->dead_user, system = p->dead_system;
-    unsigned long faults = p->dead_faults, switches[2] = {p->dead_switches[0], p->dead_switches[1]};
-    list_for_each_entry (t, &p->threads, process_link) {
-        add_thread_times(t, &user, &system);
-        faults += t->min_faults;
-        switches[0] += t->switches_voluntary;
-        switches[1] += t->switches_involuntary;
-    }
-    if (children) {
-        user += p->child_user;
-        system += p->child_system;
-        faults += p->child_faults;
-        switches[0] += p->child_switches[0];
-        switches[1] += p->child_switches[1];
-    }
-    put_usage(out, user, system, faults, switches, rss);
-}
-
-static long current_peak_rss(struct process *p) {
-    struct vmspace *vm = process_get_vm(p);
-    long peak = p->peak_rss;
-    if (vm) {
-        peak = MAX(peak, MAX(vm->rss_peak, vm->rss_anon + vm->rss_file));
-        vmspace_put(vm);
-    }
-    return peak;
-}
-
-void process_usage(struct process *p, int who, struct rusage *out) {
-    if (who == RUSAGE_CHILDREN) {
-        put_usage(out, p->child_user, p->child_system, p->child_faults, p->child_switches, p->child_peak_rss);
-        return;
-    }
-    long rss = current_peak_rss(p);
-    ktime_t user = 0, system = 0;
-    if (who == RUSAGE_THREAD) {
-        unsigned long switches[2] = {current->switches_voluntary, current->switches_involuntary};
-        add_thread_times(current, &user, &system);
-        put_usage(out, user, system, current->min_faults, switches, rss);
-        return;
-    }
-    unsigned long flags = spin_lock_irqsave(&process_lock);
-    usage_locked(p, rss, false, out);
-    spin_unlock_irqrestore(&process_lock, flags);
-}
-
-void process_usage_both_locked(struct process *p, struct rusage *out) {
-    usage_locked(p, MAX(p->peak_rss, p->child_peak_rss), true, out);
 }
 
 // ---- identity
@@ -410,9 +218,9 @@ void process_describe(char *buf, size_t n) {
 }
 
 void process_init(void) {
-    id_cache = slab_create("id", sizeof(struct id), 0);
+    id_init();
     process_cache = slab_create("process", sizeof(struct process), 0);
-    if (!id_cache || !process_cache)
+    if (!process_cache)
         panic("process: no memory for the tables");
     if (!current->cred)
         current->cred = current->real_cred = cred_get(&kernel_cred);

@@ -13,6 +13,7 @@
 // list of threads changes with both held, so either is enough to read it.
 #pragma once
 #include "core/cred.h"
+#include "proc/id.h"
 #include "proc/session.h"
 #include "proc/signal.h"
 #include "sched/clock.h"
@@ -21,22 +22,9 @@
 #include "sched/wait.h"
 #include <linux/resource.h>
 
-#define PID_MAX 32768
-
 struct tty;
 struct vmspace;
 struct file;
-
-// A number in use.
-struct id {
-    struct id *next;       // [process_lock] in the hash bucket
-    pid_t nr;              // [I]
-    unsigned int uses;     // [process_lock] one for each of what follows
-    struct thread *thread; // [process_lock]
-    struct process *process;
-    struct list_head group;   // [process_lock] process.group_link
-    struct list_head session; // [process_lock] process.session_link
-};
 
 // Key: [I] immutable, [p] process_lock, [s] sig_lock, [ps] both to change, either to read, [a] atomic.
 struct process {
@@ -112,7 +100,6 @@ extern struct process_counts process_counts; // [process_lock]
 struct process *process_find(pid_t pid);
 struct thread *thread_find(pid_t tid);
 // The same with process_lock held, without a reference.
-struct id *id_find_locked(pid_t nr);
 struct process *process_find_locked(pid_t pid);
 // The process that a number names, be it a process's or a thread's.
 struct process *process_find_any(pid_t nr);
@@ -121,15 +108,8 @@ void process_get(struct process *p);
 void process_put(struct process *p);
 // Calls fn for each process until it returns false (process_lock is NOT held during fn; p is referenced).
 void process_for_each(bool (*fn)(struct process *p, void *arg), void *arg);
-pid_t process_next_pid(pid_t after); // the smallest pid > after in use, or 0: for readdir of /proc
 // A process that a thread belongs to, with a reference; NULL if it has ended.
 struct process *thread_get_process(struct thread *t);
-// Processor time of all its threads, those that have ended too, in ns. Not with process_lock held.
-void process_cpu_time(struct process *p, ktime_t *user, ktime_t *system);
-// struct rusage of a process (who: RUSAGE_SELF, RUSAGE_CHILDREN), of the current thread (RUSAGE_THREAD).
-void process_usage(struct process *p, int who, struct rusage *out);
-// What wait4(2) tells: the process and the children it waited for. process_lock held.
-void process_usage_both_locked(struct process *p, struct rusage *out);
 // The address space of p with a reference, NULL if it has none any more. For what everybody may know of it, and for
 // the process itself; who looks into another's memory asks proc/access.h for it.
 struct vmspace *process_get_vm(struct process *p);
@@ -141,12 +121,6 @@ struct thread *process_get_thread(struct process *p);
 
 // A new process with references for the caller, no threads, no number; NULL if no memory.
 struct process *__must_check process_alloc(void);
-// A number nobody uses, with one use: -EAGAIN (all taken) or -ENOMEM as ERR_PTR.
-struct id *__must_check id_alloc(void);
-void id_use_locked(struct id *id);
-void id_release_locked(struct id *id); // the last use frees it
-void id_release(struct id *id);
-pid_t id_last(void); // given out
 // The parent lets go of a zombie: takes it out of the tree, adds up its accounts, drops the tree's reference.
 // `waited`: the parent asked for it; else what it used is nobody's (getrusage(2), RUSAGE_CHILDREN).
 void process_reap_locked(struct process *p, bool waited);
@@ -155,58 +129,6 @@ void process_reap_locked(struct process *p, bool waited);
 void thread_set_cred(struct cred *cred);
 // The credentials of a thread that may be another's, referenced; NULL if it has none any more.
 struct cred *thread_get_cred(struct thread *t);
-
-struct clone_request {
-    uint64_t flags; // CLONE_*, without the exit signal
-    int exit_signal;
-    unsigned long stack; // the child's stack pointer, 0: the parent's
-    unsigned long tls;
-    int __user *parent_tid, *child_tid, *pidfd;
-};
-// Namespaces (CLONE_NEW*) are not offered. The answer to one who asks for some of `flags`: 0 (for none), -EPERM, -EINVAL.
-int __must_check process_check_namespaces(uint64_t flags);
-// clone(2): the child's tid or -errno. May sleep (CLONE_VFORK).
-long process_clone(const struct clone_request *request);
-
-// execve(2) and execveat(2). 0, with the user registers those of the new program, or -errno.
-struct exec_strings {
-    const char __user *const __user *user; // in user memory, or
-    const char *const *kernel;             // in the kernel's; NULL-terminated both
-};
-long process_exec(int dfd, const char *path, const struct exec_strings *argv, const struct exec_strings *envp,
-                  int flags);
-
-// Ends the current thread; the whole process with its last thread. `status` as wait4 gives it.
-void process_exit_thread(int status) __noreturn;
-// Ends all threads of the current process.
-void process_exit_group(int status) __noreturn;
-
-// Tells the parent of vfork(2) that the current thread no longer uses its memory.
-void process_vfork_done(void);
-// Leaves the current thread's robust locks and its clear_child_tid word behind, while it still has its
-// memory.
-void process_leave_memory(struct thread *t);
-// A zombie tells its parent, and is reaped at once if the parent does not care; process_lock held.
-void process_notify_exit_locked(struct process *p);
-
-// wait4(2), waitid(2): see proc/wait.c.
-struct wait_request {
-    int type; // P_ALL, P_PID, P_PGID, P_PIDFD
-    pid_t id;
-    struct process *process; // P_PIDFD: a reference of the caller's
-    int options;             // WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT, __WALL, __WCLONE
-    // Results.
-    pid_t pid; // 0: none
-    uid_t uid;
-    int code, status; // CLD_*, and the exit code or signal
-    int wait_status;  // as wait4 gives it
-    struct rusage usage;
-};
-int __must_check process_wait(struct wait_request *w); // 0, -ECHILD, -ERESTARTSYS, -EINVAL
-
-// pidfds. The process of a pidfd's file with a reference; ERR_PTR(-EBADF).
-struct file *__must_check pidfd_create(struct process *p, unsigned int flags /* O_NONBLOCK */);
-struct process *__must_check pidfd_process(struct file *f);
 
 // One line that names the running process, for panics and logs: `name[pid]`.
 void process_describe(char *buf, size_t n);

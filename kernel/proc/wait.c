@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Waiting for children: wait4(2), waitid(2).
+#include "proc/wait.h"
 #include "core/errno.h"
 #include "proc/process.h"
+#include "proc/usage.h"
 #include <linux/wait.h>
 
 enum outcome { NO_CHILD, NOT_YET, FOUND };

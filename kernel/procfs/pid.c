@@ -7,8 +7,10 @@
 #include "procfs/pid.h"
 #include "core/errno.h"
 #include "core/panic.h"
+#include "fs/dentry.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
+#include "fs/superblock.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -614,7 +616,7 @@ void procfs_pid_init(void) {
     static const struct proc_pid_ops ops = {
         .count = count,
         .exists = pid_exists,
-        .next = process_next_pid,
+        .next = id_next_process,
         .inode = pid_inode,
         .self = self,
         .thread_self = thread_self,

@@ -2,6 +2,7 @@
 // What the files of procfs share: tree.c (fixed entries) and text.c (files of generated text), of which
 // sysfs.c is made as well; procfs.c (the root), machine.c and sysctl.c (the files about the machine).
 #pragma once
+#include "fs/superblock.h"
 #include "procfs/procfs.h"
 
 // text.c: the ops of regular files whose inode stands for a proc_node.

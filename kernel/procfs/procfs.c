@@ -5,6 +5,8 @@
 // the layer above makes at each lookup (procfs.h) with inode numbers from 2 on, and "self" and "thread-self".
 #include "procfs/procfs.h"
 #include "core/panic.h"
+#include "fs/dentry.h"
+#include "fs/superblock.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "procfs/private.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // sysfs: what programs look for under /sys, as far as there is such a thing here: which terminal the console is, and
 // the processors. A tree of fixed entries (tree.c), made when it is first mounted.
+#include "fs/superblock.h"
 #include "lib/format.h"
 #include "procfs/private.h"
 #include "sched/thread.h"

@@ -5,6 +5,8 @@
 // mount. An inode lives as long as somebody uses it, and the next lookup of the name makes another with the same
 // number.
 #include "procfs/private.h"
+#include "fs/dentry.h"
+#include "fs/superblock.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 

@@ -3,6 +3,7 @@
 //
 // A thread has two references at first: its creator's, and the scheduler's, which is dropped by the thread
 // that runs next on the hart after it has ended, when nobody uses its stack any more.
+#include "sched/thread.h"
 #include "sched/runqueue.h"
 #include "arch/riscv/layout.h"
 #include "arch/riscv/trap.h"

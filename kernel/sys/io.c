@@ -2,6 +2,7 @@
 // Data: reading and writing, positions, copies between files, sizes.
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
+#include "fs/dentry.h"
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "fs/path.h"

@@ -4,6 +4,7 @@
 #include "arch/riscv/uaccess.h"
 #include "core/cred.h"
 #include "proc/process.h"
+#include "proc/usage.h"
 #include "vm/vmspace.h"
 #include <linux/capability.h>
 #include <linux/limits.h>

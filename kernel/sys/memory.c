@@ -3,6 +3,7 @@
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/uaccess.h"
 #include "fs/fdtable.h"
+#include "fs/mount.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "proc/process.h"
 #include "sys/syscalls.h"

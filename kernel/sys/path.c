@@ -2,6 +2,7 @@
 // System calls about names: making, removing, renaming, reading directories, working directory and root,
 // mounts. Attributes are in sys/stat.c.
 #include "arch/riscv/uaccess.h"
+#include "fs/dentry.h"
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "fs/path_walk.h"

@@ -7,7 +7,12 @@
 #include "fs/path.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/exec.h"
+#include "proc/exit.h"
+#include "proc/fork.h"
+#include "proc/pidfd.h"
 #include "proc/process.h"
+#include "proc/wait.h"
 #include "procfs/pid.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // System calls about the attributes of files and file systems.
 #include "arch/riscv/uaccess.h"
+#include "fs/dentry.h"
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "fs/path.h"

@@ -8,6 +8,7 @@
 #include "fs/fdtable.h"
 #include "proc/posix_timer.h"
 #include "proc/process.h"
+#include "proc/usage.h"
 #include "sched/clock.h"
 #include "sys/timespec.h"
 #include <linux/capability.h>

@@ -3,6 +3,7 @@
 // empty, and getting, setting or removing one fails with EOPNOTSUPP, as in Linux's ramfs. What Linux checks
 // before that is checked here too, so that a program's mistakes are told as there.
 #include "arch/riscv/uaccess.h"
+#include "fs/dentry.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
 #include "fs/mount.h"

@@ -3,6 +3,7 @@
 // makes one. There is one instance. Inodes are made at lookup; the owner and mode that a program gives a node
 // are kept at the pty.
 #include "core/panic.h"
+#include "fs/dentry.h"
 #include "fs/dev/chrdev.h"
 #include "fs/fdtable.h"
 #include "fs/mount.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Terminals as files, and as the controlling terminals of sessions. private.h has the map.
+#include "tty/tty.h"
 #include "fs/dev/chrdev.h"
 #include "mm/slab.h"
 #include "proc/session.h"

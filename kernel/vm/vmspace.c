@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Address spaces as a whole: making, giving up, switching to. (Copying: fork.c.)
+#include "vm/vmspace.h"
 #include "arch/riscv/cpu.h"
 #include "core/panic.h"
 #include "lib/string.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "lib/decompress/decompress.h"
 #include "lib/decompress/formats.h"
 
 static const struct format {

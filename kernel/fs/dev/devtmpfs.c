@@ -3,6 +3,8 @@
 #include "fs/dev/devtmpfs.h"
 #include "core/panic.h"
 #include "core/printk.h"
+#include "fs/dentry.h"
+#include "fs/superblock.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "fs/vfs.h"
 #include "lib/string.h"

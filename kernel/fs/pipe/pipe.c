@@ -15,6 +15,7 @@
 #include "core/panic.h"
 #include "fs/event/poll.h"
 #include "fs/pipe/private.h"
+#include "fs/superblock.h"
 #include "lib/demand.h"
 #include "lib/string.h"
 #include "mm/page.h"

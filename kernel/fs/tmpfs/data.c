@@ -7,6 +7,7 @@
 // they are.
 #include "fs/tmpfs/data.h"
 #include "core/errno.h"
+#include "fs/superblock.h"
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"

@@ -2,6 +2,7 @@
 // Files without a name: memfd_create(2) with its seals, shared anonymous memory.
 #include "core/errno.h"
 #include "core/panic.h"
+#include "fs/dentry.h"
 #include "fs/mount.h"
 #include "fs/tmpfs/data.h"
 #include "fs/tmpfs/tmpfs.h"

@@ -5,6 +5,7 @@
 // otherwise. What an archive holds is not counted: it takes no memory that anybody else could have. ramfs has no limits.
 #include "core/errno.h"
 #include "core/printk.h"
+#include "fs/dentry.h"
 #include "fs/mount.h"
 #include "fs/tmpfs/data.h"
 #include "fs/tmpfs/tmpfs.h"

@@ -3,6 +3,9 @@
 // target.
 #include "fs/tmpfs/tmpfs.h"
 #include "core/errno.h"
+#include "fs/dentry.h"
+#include "fs/mount.h"
+#include "fs/superblock.h"
 #include "fs/tmpfs/data.h"
 #include "lib/string.h"
 #include "mm/page.h"

@@ -3,6 +3,7 @@
 // tmpfs(5).
 #pragma once
 #include "fs/file.h"
+#include "fs/superblock.h"
 #include "lib/unpack.h"
 
 extern struct fs_type tmpfs_type, ramfs_type;

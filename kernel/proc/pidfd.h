@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+// Descriptors of processes: pidfd_open(2).
+#pragma once
+#include "core/types.h"
+
+struct file;
+struct process;
+
+// pidfds. The process of a pidfd's file with a reference; ERR_PTR(-EBADF).
+struct file *__must_check pidfd_create(struct process *p, unsigned int flags /* O_NONBLOCK */);
+struct process *__must_check pidfd_process(struct file *f);
