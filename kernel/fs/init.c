@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What lives in kernel/fs, in the order in which it starts:
 //   inode, dentry, path, mount, vfs   the tree of names;  file, fdtable, uio, file_lock   open files
-//   tmpfs/                            the file system in memory, and the root
+//   pagecache, tmpfs/                 pages of files; the file system in memory, and the root
 //   dev/                              character devices and their file system; null, zero, ..., the log
 //   pipe/, event/                     streams; waiting for files: poll, epoll, eventfd, timerfd
 #include "fs/init.h"

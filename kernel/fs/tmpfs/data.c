@@ -13,139 +13,8 @@
 #include "mm/slab.h"
 #include "sched/wait.h"
 
-#define FANOUT_BITS 9
-#define FANOUT      (1u << FANOUT_BITS)
-#define NONE        (~0ul) // no page number
-#define SHORT_RUN   8      // pages in a row fewer than this are freed one by one
-#define CUT_PAGES   8192   // taken out at a time
-#define BORROW_MAX  65536  // bytes read at a time
-
-static unsigned long tree_limit(unsigned int height) {
-    return 1ul << (FANOUT_BITS * height);
-}
-
-static void **node_create(void) {
-    struct page *p = page_alloc(0, ALLOC_ZERO);
-    return p ? page_address(p) : NULL;
-}
-static void node_free(void **node) {
-    page_put(phys_to_page(virt_to_phys(node)));
-}
-
-// ---- the tree [s]
-
-static struct page *tree_get(const struct tmpfs_data *t, unsigned long index) {
-    void *at = t->root;
-    if (index >= tree_limit(t->height))
-        return NULL;
-    for (unsigned int h = t->height; h && at; h--)
-        at = ((void **)at)[index >> (FANOUT_BITS * (h - 1)) & (FANOUT - 1)];
-    return at;
-}
-
-// The first page >= index in the subtree at `at`, which begins with page `base`; NONE if there is none.
-static unsigned long tree_next(void *at, unsigned int height, unsigned long base, unsigned long index) {
-    if (!at)
-        return NONE;
-    if (!height)
-        return base < index ? NONE : base;
-    unsigned long span = tree_limit(height - 1), found = NONE;
-    for (unsigned long i = index > base ? (index - base) / span : 0; i < FANOUT && found == NONE; i++)
-        found = tree_next(((void **)at)[i], height - 1, base + i * span, index);
-    return found;
-}
-
-// The place of a page, made if need be. NULL if no memory.
-static struct page **tree_slot(struct tmpfs_data *t, unsigned long index) {
-    while (index >= tree_limit(t->height)) {
-        if (t->root) {
-            void **node = node_create();
-            if (!node)
-                return NULL;
-            node[0] = t->root;
-            t->root = node;
-        }
-        t->height++;
-    }
-    void **at = &t->root;
-    for (unsigned int h = t->height; h; h--) {
-        if (!*at && !(*at = node_create()))
-            return NULL;
-        at = &((void **)*at)[index >> (FANOUT_BITS * (h - 1)) & (FANOUT - 1)];
-    }
-    return (struct page **)at;
-}
-
-// Pages that go, in a row, which the allocator takes back more cheaply than one by one.
-struct run {
-    struct page *first;
-    unsigned long count;
-    uint64_t adopted; // how many of those that went came from an archive
-};
-
-static void run_end(struct run *r) {
-    if (r->count >= SHORT_RUN) {
-        page_donate(page_to_phys(r->first), r->count);
-    } else {
-        for (unsigned long i = 0; i < r->count; i++)
-            page_free(r->first + i);
-    }
-    r->count = 0;
-}
-
-// Drops the tree's reference.
-static void run_add(struct run *r, struct page *p) {
-    if (unlikely(p->flags & PAGE_BORROWED)) {
-        r->adopted++;
-        page_put(p);
-        return;
-    }
-    if (__atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL) != 1)
-        return;
-    if (!r->count || p != r->first + r->count || page_to_phys(p) != page_to_phys(p - 1) + PAGE_SIZE) {
-        run_end(r);
-        r->first = p;
-    }
-    p->flags = 0;
-    r->count++;
-}
-
-// Drops the pages [first, last] of the subtree at *at, which begins with page `base`, and nodes that are
-// empty then. Returns how many pages went.
-static uint64_t tree_cut(void **at, unsigned int height, unsigned long base, unsigned long first,
-                         unsigned long last, struct run *run) {
-    uint64_t gone = 0;
-    void **node = *at;
-    if (!node)
-        return 0;
-    if (!height) {
-        if (base < first || base > last)
-            return 0;
-        run_add(run, *at);
-        *at = NULL;
-        return 1;
-    }
-    unsigned long span = tree_limit(height - 1), end = base + FANOUT * span - 1;
-    unsigned long from = first > base ? (first - base) / span : 0;
-    unsigned long to = last < end ? (last - base) / span : FANOUT - 1;
-    for (unsigned long i = from; i <= to; i++) {
-        if (!node[i])
-            continue;
-        if (height == 1) {
-            run_add(run, node[i]);
-            node[i] = NULL;
-            gone++;
-        } else {
-            gone += tree_cut(&node[i], height - 1, base + i * span, first, last, run);
-        }
-    }
-    for (unsigned int i = 0; i < FANOUT; i++)
-        if (node[i])
-            return gone;
-    node_free(node);
-    *at = NULL;
-    return gone;
-}
+#define CUT_PAGES  8192  // taken out at a time
+#define BORROW_MAX 65536 // bytes read at a time
 
 // ---- borrowed bytes [s]
 
@@ -222,8 +91,8 @@ const char *tmpfs_borrow(struct inode *inode, uint64_t at, size_t *n) {
     struct tmpfs_data *t = tmpfs_data(inode);
     const char *from = NULL;
     spin_lock(&inode->spin);
-    if (t->borrowed && at < t->borrowed_size && !tree_get(t, at >> PAGE_SHIFT)) {
-        if (t->root) // the next page may be another
+    if (t->borrowed && at < t->borrowed_size && !pagecache_get(&t->cache, at >> PAGE_SHIFT)) {
+        if (t->cache.root) // the next page may be another
             *n = MIN(*n, PAGE_SIZE - (at & PAGE_MASK));
         *n = MIN(*n, MIN(t->borrowed_size - at, (uint64_t)BORROW_MAX));
         from = t->borrowed + at;
@@ -266,7 +135,7 @@ void tmpfs_uncharge(struct superblock *sb, uint64_t pages) {
 
 struct page *tmpfs_find_page(struct inode *inode, unsigned long index) {
     spin_lock(&inode->spin);
-    struct page *p = tree_get(tmpfs_data(inode), index);
+    struct page *p = pagecache_get(&tmpfs_data(inode)->cache, index);
     if (p)
         page_get(p);
     spin_unlock(&inode->spin);
@@ -274,18 +143,10 @@ struct page *tmpfs_find_page(struct inode *inode, unsigned long index) {
 }
 
 unsigned int tmpfs_find_pages(struct inode *inode, unsigned long index, struct page **pages, unsigned int n) {
-    struct tmpfs_data *t = tmpfs_data(inode);
-    unsigned int i = 0;
     spin_lock(&inode->spin);
-    if (t->height == 1 && t->root && index + n <= FANOUT) {
-        for (struct page *p; i < n && (p = ((struct page **)t->root)[index + i]); pages[i++] = p)
-            page_get(p);
-    } else {
-        for (struct page *p; i < n && (p = tree_get(t, index + i)); pages[i++] = p)
-            page_get(p);
-    }
+    unsigned int found = pagecache_get_run(&tmpfs_data(inode)->cache, index, pages, n);
     spin_unlock(&inode->spin);
-    return i;
+    return found;
 }
 
 static struct page *adopt_page(const struct tmpfs_data *t, unsigned long index) {
@@ -317,8 +178,8 @@ static struct page *add_page(struct inode *inode, unsigned long index, unsigned 
         err = tmpfs_charge(inode->sb);
     if (err)
         return ERR_PTR(err);
-    struct page **slot = tree_slot(t, index), *p = NULL;
-    if (slot)
+    struct page **place = pagecache_place(&t->cache, index), *p = NULL;
+    if (place)
         p = adopt ? adopt_page(t, index) : copy_content(t, index, how);
     if (!p) {
         if (!adopt)
@@ -326,8 +187,7 @@ static struct page *add_page(struct inode *inode, unsigned long index, unsigned 
         return ERR_PTR(-ENOMEM);
     }
     p->flags |= PAGE_CACHE;
-    *slot = p;
-    t->pages++;
+    pagecache_fill(&t->cache, place, p);
     memory_account(MEM_CACHE, 1);
     return p;
 }
@@ -340,7 +200,7 @@ static unsigned long pages_in(const struct inode *inode) {
 // back behind the end.
 struct page *tmpfs_make_page(struct inode *inode, unsigned long index, unsigned int how) {
     spin_lock(&inode->spin);
-    struct page *p = tree_get(tmpfs_data(inode), index);
+    struct page *p = pagecache_get(&tmpfs_data(inode)->cache, index);
     if (how & TMPFS_MAPPED && index >= pages_in(inode))
         p = ERR_PTR(-EFAULT);
     else if (!p)
@@ -359,36 +219,31 @@ static void clear_part(struct inode *inode, unsigned long index, size_t from, si
     page_put(p);
 }
 
-// Takes pages of [first, last] out: all, or the first of many. The first number that may be left, NONE: none is. [i]
+// Takes pages of [first, last] out: all, or the first of many. The first number that may be left, PAGECACHE_NONE: none is. [i]
 static unsigned long drop_some(struct inode *inode, unsigned long first, unsigned long last) {
     struct tmpfs_data *t = tmpfs_data(inode);
-    struct run run = {NULL, 0, 0};
-    unsigned long next = NONE;
-    uint64_t gone = 0;
+    unsigned long next = PAGECACHE_NONE;
+    unsigned int gone = 0, adopted = 0;
     spin_lock(&inode->spin);
-    if (t->pages > CUT_PAGES)
-        first = tree_next(t->root, t->height, 0, first);
-    if (t->root && first <= last) {
-        if (t->pages > CUT_PAGES && last - first >= CUT_PAGES) {
+    if (t->cache.pages > CUT_PAGES)
+        first = pagecache_next(&t->cache, first);
+    if (t->cache.root && first <= last) {
+        if (t->cache.pages > CUT_PAGES && last - first >= CUT_PAGES) {
             next = first + CUT_PAGES;
             last = next - 1;
         }
-        gone = tree_cut(&t->root, t->height, 0, first, last, &run);
-        run_end(&run);
-        t->pages -= gone;
+        gone = pagecache_cut(&t->cache, first, last, &adopted);
     }
-    if (!t->root)
-        t->height = 0;
     spin_unlock(&inode->spin);
     if (gone) {
-        tmpfs_uncharge(inode->sb, gone - run.adopted);
+        tmpfs_uncharge(inode->sb, gone - adopted);
         memory_account(MEM_CACHE, -(long)gone);
     }
     return next;
 }
 
 static void drop_pages(struct inode *inode, unsigned long first, unsigned long last) {
-    while ((first = drop_some(inode, first, last)) != NONE)
+    while ((first = drop_some(inode, first, last)) != PAGECACHE_NONE)
         cond_resched();
 }
 
@@ -406,7 +261,7 @@ static void share_cut_page(struct inode *inode, const char *data, uint64_t size,
         return;
     bool aligned = !((unsigned long)data & PAGE_MASK);
     spin_lock(&inode->spin);
-    bool adopted = aligned && tree_get(t, page - ((unsigned long)data >> PAGE_SHIFT));
+    bool adopted = aligned && pagecache_get(&t->cache, page - ((unsigned long)data >> PAGE_SHIFT));
     spin_unlock(&inode->spin);
     if (adopted)
         return;
@@ -439,9 +294,9 @@ static void cut_borrowed(struct inode *inode, uint64_t size) {
     unsigned long start = (unsigned long)data >> PAGE_SHIFT;
     while (at < end) { // nobody brings these into the tree any more
         spin_lock(&inode->spin);
-        unsigned long next = tree_next(t->root, t->height, 0, at - start);
+        unsigned long next = pagecache_next(&t->cache, at - start);
         spin_unlock(&inode->spin);
-        next = next == NONE ? end : MIN(next + start, end);
+        next = next == PAGECACHE_NONE ? end : MIN(next + start, end);
         borrowed_release(at, next);
         at = next + 1;
     }
@@ -452,9 +307,9 @@ void tmpfs_cut(struct inode *inode, uint64_t size) {
     unsigned long first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
     if (size < t->borrowed_size)
         cut_borrowed(inode, size);
-    drop_pages(inode, first, NONE >> PAGE_SHIFT);
+    drop_pages(inode, first, PAGECACHE_NONE >> PAGE_SHIFT);
     if (is_mapped(inode))
-        vm_backing_truncate(&inode->backing, first, NONE >> PAGE_SHIFT);
+        vm_backing_truncate(&inode->backing, first, PAGECACHE_NONE >> PAGE_SHIFT);
     if (size & PAGE_MASK)
         clear_part(inode, size >> PAGE_SHIFT, size & PAGE_MASK, PAGE_SIZE);
 }
@@ -515,10 +370,10 @@ unsigned long tmpfs_seek(struct inode *inode, unsigned long index, unsigned long
     struct tmpfs_data *t = tmpfs_data(inode);
     spin_lock(&inode->spin);
     if (!data) {
-        while (index < end && (tree_get(t, index) || borrowed_bytes(t, index)))
+        while (index < end && (pagecache_get(&t->cache, index) || borrowed_bytes(t, index)))
             index++;
     } else if (!borrowed_bytes(t, index)) {
-        index = tree_next(t->root, t->height, 0, index);
+        index = pagecache_next(&t->cache, index);
     }
     spin_unlock(&inode->spin);
     return MIN(index, end);
@@ -526,7 +381,7 @@ unsigned long tmpfs_seek(struct inode *inode, unsigned long index, unsigned long
 
 uint64_t tmpfs_block_count(struct inode *inode) {
     struct tmpfs_data *t = tmpfs_data(inode);
-    return MAX(t->pages, pages_for(t->borrowed_size)) * (PAGE_SIZE / 512);
+    return MAX((uint64_t)t->cache.pages, pages_for(t->borrowed_size)) * (PAGE_SIZE / 512);
 }
 
 // ---- mapping

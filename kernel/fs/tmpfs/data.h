@@ -2,20 +2,18 @@
 // The content of a tmpfs file; private to fs/tmpfs.
 #pragma once
 #include "fs/file.h"
+#include "fs/pagecache.h"
 
-// Page `index` of the content is, in this order: the page in the radix tree at `root`; a part of the borrowed
-// bytes; zeros. The tree has `height` levels of nodes of 512 pointers; height 0: root is page 0 itself, or
-// NULL. Key: [s] inode->spin, [i] inode->lock.
+// Page `index` of the content is, in this order: the page in `cache`; a part of the borrowed bytes; zeros. Key:
+// [s] inode->spin, [i] inode->lock.
 struct tmpfs_data {
-    void *root;             // [s]
-    unsigned int height;    // [s]
-    unsigned int seals;     // [i] F_SEAL_*
-    uint64_t pages;         // [s] in the tree
+    struct pagecache cache; // [s]
     const char *borrowed;   // [s] NULL: nothing
     uint64_t borrowed_size; // [s] bytes, at most the file's size
     bool shares_first,
         shares_last;      // [i] it counts as a user of the page of RAM that its first (last) byte is on
     unsigned int readers; // [a] of borrowed bytes just now; grows under [s]
+    unsigned int seals;   // [i] F_SEAL_*
 };
 
 static inline struct tmpfs_data *tmpfs_data(const struct inode *inode) {

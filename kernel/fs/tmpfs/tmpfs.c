@@ -216,7 +216,7 @@ static size_t read_part(struct inode *inode, struct uio *u, uint64_t at, size_t 
     struct page *pages[READ_BATCH];
     size_t offset = at & PAGE_MASK;
     unsigned int count = 0;
-    if (tmpfs_data(inode)->root)
+    if (tmpfs_data(inode)->cache.root)
         count = tmpfs_find_pages(inode, at >> PAGE_SHIFT, pages,
                                  MIN((offset + *n + PAGE_SIZE - 1) >> PAGE_SHIFT, (size_t)READ_BATCH));
     if (count) {
