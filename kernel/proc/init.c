@@ -71,6 +71,7 @@ static void become_init(void) {
     p->cred = cred_get(t->cred);
     p->user = user_get(p->cred->user);
     user_charge(p->user, USER_THREADS, 1);
+    sched_set_user(p->user);
     if (!t->files)
         t->files = files_create();
     if (!t->files)

@@ -189,6 +189,7 @@ void thread_set_cred(struct cred *cred) {
         user_put(old_user);
     }
     spin_unlock_irqrestore(&process_lock, flags);
+    sched_set_user(cred->user);
     cred_put(old);
     cred_put(old_leader);
 }

@@ -37,6 +37,13 @@ void runqueue_add_slow(struct run_queue *rq, struct thread *t, bool head) {
     }
 }
 
+struct thread *runqueue_take_slow(struct run_queue *rq) {
+    struct thread *t = runqueue_first(rq);
+    if (t)
+        runqueue_remove(rq, t);
+    return t;
+}
+
 void runqueue_remove_slow(struct run_queue *rq, struct thread *t) {
     if (!list_empty(&t->run_link)) {
         list_del(&t->run_link);
@@ -76,4 +83,6 @@ static const uint32_t nice_weight[40] = {
 
 void runqueue_update_weight(struct thread *t) {
     t->weight = t->policy == SCHED_IDLE ? WEIGHT_IDLE_POLICY : nice_weight[t->nice + 20];
+    uint32_t counted = MIN(t->weight, (uint32_t)SCHED_WEIGHT_NICE_0);
+    t->load = thread_is_real_time(t) ? 0 : counted * (PRICE_ONE / SCHED_WEIGHT_NICE_0);
 }

@@ -2,16 +2,29 @@
 // Run queues: who waits for a hart, in which order. Private to kernel/sched.
 //
 // Real-time threads stand in a list ordered by priority and go before all others. The others are ordered by
-// `vruntime`, the time they have run divided by their weight: the one that had least goes first, so over time
-// each gets the hart in proportion to its weight. That one stands alone (`first`), the rest in a tree:
-// usually there is no rest. The running thread is in none of these.
+// `vruntime`, the time they have run, each tick of it at its price: the one that had least goes first, so over
+// time each gets the hart in inverse proportion to its price. That one stands alone (`first`), the rest in a
+// tree: usually there is no rest. The running thread is in none of these.
+//
+// The price makes the shares fair among users, however many threads each has, and within a user by nice:
+//
+//     price = max(load of the user, weight of nice 0) / weight of the thread
+//
+// where the user's load is the sum of the weights of its runnable threads on all harts (those above nice 0 count
+// as nice 0). Alone, a thread of nice 0 pays 1. A hundred of one user pay 100 each, so that together they
+// get what a single thread of another user does. A user's account is set when it runs out, not in advance:
+// the load is looked at when a thread starts to run and at each tick.
 //
 // The lock of a hart's run queue guards the scheduling fields of the threads whose arch.hart is that hart,
 // and is held across the switch from one thread to the next (docs/locking.md).
 #pragma once
 #include "sched/thread.h"
+#include "sched/user.h"
 
 RB_HEAD(fair_tree, thread);
+
+#define PRICE_SHIFT 12
+#define PRICE_ONE   (1ul << PRICE_SHIFT)
 
 struct run_queue {
     struct spinlock lock;     // taken with interrupts disabled
@@ -62,6 +75,17 @@ static inline void runqueue_remove(struct run_queue *rq, struct thread *t) {
     else
         runqueue_remove_slow(rq, t);
 }
+// Takes the first in order; NULL if nobody waits.
+struct thread *runqueue_take_slow(struct run_queue *rq);
+static inline struct thread *runqueue_take(struct run_queue *rq) {
+    struct thread *t = rq->first;
+    if (unlikely(rq->queued != 1 || !t))
+        return runqueue_take_slow(rq);
+    rq->first = NULL;
+    rq->queued = 0;
+    t->queued = false;
+    return t;
+}
 // The first in order, NULL if nobody waits. It stays queued.
 static inline struct thread *runqueue_first(struct run_queue *rq) {
     if (unlikely(!list_empty(&rq->real_time)))
@@ -70,15 +94,36 @@ static inline struct thread *runqueue_first(struct run_queue *rq) {
 }
 // The first that may run on `hart`.
 struct thread *runqueue_first_for(struct run_queue *rq, unsigned int hart);
-// Sets t's weight from its policy and nice.
+// Sets t's weight and load from its policy and nice. It is not runnable, or its user's load is without it.
 void runqueue_update_weight(struct thread *t);
+
+// t counts in its user's load, or no longer.
+static inline void load_add(struct thread *t) {
+    __atomic_fetch_add(&t->user->load, t->load, __ATOMIC_RELAXED);
+}
+static inline void load_remove(struct thread *t) {
+    __atomic_fetch_sub(&t->user->load, t->load, __ATOMIC_RELAXED);
+}
+static inline void update_price(struct thread *t) {
+    uint64_t price = READ_ONCE(t->user->load); // t counts in it
+    if (unlikely(t->weight != SCHED_WEIGHT_NICE_0))
+        price = MAX(price, PRICE_ONE) * SCHED_WEIGHT_NICE_0 / t->weight;
+    t->price = price;
+}
+// Where t, which runs since its last account, would be if it were charged now.
+static inline uint64_t vruntime_at(const struct thread *t, uint64_t now) {
+    return t->vruntime + ((now - t->last_account) * t->price >> PRICE_SHIFT);
+}
 
 // sched/timer.c: this hart's timer interrupt comes at `ticks` or before. Interrupts disabled. Asking for what
 // is asked already costs a comparison; nothing is ever taken back: an interrupt without a cause does nothing.
 void hart_timer_set(uint64_t ticks);
-static inline void hart_timer_request(uint64_t ticks) {
-    if (unlikely(ticks < this_hart()->queue->timer_set))
+static inline void queue_timer_request(const struct run_queue *here, uint64_t ticks) {
+    if (unlikely(ticks < here->timer_set))
         hart_timer_set(ticks);
+}
+static inline void hart_timer_request(uint64_t ticks) {
+    queue_timer_request(this_hart()->queue, ticks);
 }
 // sched/sched.c: the scheduler's part of the timer interrupt: `user`: user mode was interrupted. Returns the
 // ticks at which it wants the next, ~0: none.
@@ -92,7 +137,7 @@ static inline void sched_account(struct run_queue *rq, struct thread *t, uint64_
     t->last_account = now;
     t->cpu_ticks[t->sampled_user] += delta;
     rq->ticks[t->account] += delta;
-    t->vruntime += likely(t->weight == SCHED_WEIGHT_NICE_0) ? delta : delta * SCHED_WEIGHT_NICE_0 / t->weight;
+    t->vruntime += delta * t->price >> PRICE_SHIFT;
 }
 // sched/account.c: what follows is charged to this mode.
 void sched_set_mode(struct thread *t, bool user);
@@ -114,12 +159,14 @@ struct thread *thread_create_idle(unsigned int hart);
 void threads_init(void);
 
 #define SCHED_SLICE_NS      4000000   // of threads that share a hart
+#define SCHED_ROUND_NS      8000000   // in which each of those that share a hart has its turn,
+#define SCHED_SLICE_MIN_NS  750000    // unless there are so many that turns became too short
 #define SCHED_RR_SLICE_NS   100000000 // of SCHED_RR
 #define SCHED_WAKE_BONUS_NS 2000000   // what a sleeper may be ahead of the others when it wakes
 #define SCHED_PREEMPT_NS    1000000   // a woken thread preempts if it is ahead by that much
 
 // The same in ticks, set by sched_init().
 struct sched_ticks {
-    uint64_t slice, rr_slice, wake_bonus, preempt, sample_min;
+    uint64_t slice, slice_min, round, rr_slice, wake_bonus, preempt, sample_min;
 };
 extern struct sched_ticks sched_ticks;

@@ -30,8 +30,18 @@ static uint64_t hart_bit(const struct hart *hart) {
     return 1ull << hart->id;
 }
 
-static uint64_t slice_ticks(const struct thread *t) {
-    return unlikely(t->policy == SCHED_RR) ? sched_ticks.rr_slice : sched_ticks.slice;
+// How long a thread may run while the others of its queue wait. The more they are, the shorter.
+static inline uint64_t slice_ticks(const struct run_queue *rq) {
+    if (likely(rq->queued <= 1))
+        return sched_ticks.slice;
+    return MAX(sched_ticks.round / (rq->queued + 1), sched_ticks.slice_min);
+}
+
+// t starts a new slice. Returns when its hart should look how it gets on.
+static inline uint64_t start_slice(const struct run_queue *rq, struct thread *t, uint64_t now) {
+    uint64_t end = now + slice_ticks(rq);
+    t->slice_end = likely(t->policy != SCHED_RR) ? end : now + sched_ticks.rr_slice;
+    return end;
 }
 
 // False if it was asked already.
@@ -82,23 +92,24 @@ static __attribute__((noinline)) struct thread *steal(struct run_queue *rq, stru
 static struct thread *choose_next(struct run_queue *rq, struct thread *prev, uint64_t now) {
     struct hart *hart = prev->arch.hart;
     if (prev != hart->idle) {
-        if (__atomic_load_n(&prev->state, __ATOMIC_ACQUIRE) != THREAD_RUNNING) {
+        if (READ_ONCE(prev->state) != THREAD_RUNNING) {
             prev->runnable = false;
+            load_remove(prev);
         } else if (unlikely(!(prev->affinity & hart_bit(hart)))) {
             prev->runnable = false;
+            load_remove(prev);
             thread_get(prev);
             rq->displaced = prev;
         } else {
+            __atomic_thread_fence(__ATOMIC_ACQUIRE); // what its waker did comes first
             if (!rq->queued)
                 return prev;
             runqueue_add(rq, prev, vruntime_before(now, prev->slice_end));
         }
     }
-    struct thread *next = runqueue_first(rq);
-    if (likely(next)) {
-        runqueue_remove(rq, next);
+    struct thread *next = runqueue_take(rq);
+    if (likely(next))
         return next;
-    }
     next = hart_count > 1 ? steal(rq, hart) : NULL;
     return next ? next : hart->idle;
 }
@@ -117,12 +128,13 @@ static void update_idle(struct hart *hart, const struct thread *prev, const stru
 
 static void prepare_switch(struct run_queue *rq, struct thread *prev, struct thread *next, uint64_t now) {
     struct hart *hart = prev->arch.hart;
-    next->slice_end = now + slice_ticks(next);
+    uint64_t end = start_slice(rq, next, now);
     next->last_account = now;
+    update_price(next);
     next->sample_shift = 0;
     next->on_cpu = true;
     if (next->vm || rq->queued)
-        hart_timer_request(now + sched_ticks.slice);
+        queue_timer_request(rq, end);
     if (next != hart->idle && !thread_is_real_time(next) && vruntime_before(rq->min_vruntime, next->vruntime))
         rq->min_vruntime = next->vruntime;
     rq->running = next;
@@ -161,7 +173,7 @@ static inline void finish_switch(void) {
 #endif
     bool dead = prev->state == THREAD_DEAD;
     rq->displaced = NULL;
-    __atomic_store_n(&prev->on_cpu, false, __ATOMIC_RELEASE);
+    WRITE_ONCE(prev->on_cpu, false);
     spin_unlock(&rq->lock);
     if (unlikely(dead || displaced))
         settle(prev, dead, displaced);
@@ -248,20 +260,20 @@ static struct hart *choose_hart(struct thread *t, struct hart *last, bool is_new
 
 static inline bool should_preempt(struct run_queue *rq, const struct thread *t, uint64_t now) {
     const struct thread *running = rq->running;
-    if (unlikely(thread_is_real_time(t) || thread_is_real_time(running)))
+    if (unlikely(t->rt_priority | running->rt_priority))
         return t->rt_priority > running->rt_priority;
     if (unlikely(running->policy == SCHED_IDLE))
         return t->policy != SCHED_IDLE;
-    uint64_t ran = now - running->last_account;
-    return vruntime_before(t->vruntime + sched_ticks.preempt, running->vruntime + ran) &&
+    return vruntime_before(t->vruntime + sched_ticks.preempt, vruntime_at(running, now)) &&
            t->policy == SCHED_NORMAL;
 }
 
 // This hart has somebody waiting: the running thread's slice must end.
-static inline void arm_slice(struct thread *running, uint64_t now) {
+static inline void arm_slice(const struct run_queue *rq, uint64_t now) {
+    struct thread *running = rq->running;
     if (unlikely(vruntime_before(running->slice_end, now)))
         running->slice_end = now + sched_ticks.preempt; // it ran alone and long
-    hart_timer_request(running->slice_end);
+    queue_timer_request(rq, running->slice_end);
 }
 
 // `t` was put on the queue of `hart`: tells the running thread. True if the hart must be interrupted.
@@ -273,7 +285,7 @@ static inline bool announce(struct run_queue *rq, struct hart *hart, const struc
     if (should_preempt(rq, t, now))
         return request_resched(rq->running) && !here;
     if (here)
-        arm_slice(rq->running, now);
+        arm_slice(rq, now);
     return !here && rq->queued == 1;
 }
 
@@ -309,6 +321,7 @@ static __attribute__((noinline)) struct run_queue *choose_queue(struct run_queue
 // Puts t, which is not runnable and whose queue `rq` is locked, on the queue of a hart of choice. Unlocks.
 static inline __attribute__((always_inline)) void place(struct run_queue *rq, struct thread *t, bool is_new) {
     t->runnable = true;
+    load_add(t);
     if (hart_count > 1)
         rq = choose_queue(rq, t, is_new);
     struct hart *hart = t->arch.hart;
@@ -363,10 +376,18 @@ bool thread_wake_for_signal(struct thread *t, bool fatal) {
     return false;
 }
 
+// A new thread comes last in the round of its user's threads: a crowd made at once does not stand before all others
+// in a row.
+static uint64_t turns_of_others(const struct thread *t) {
+    uint64_t load = READ_ONCE(t->user->load);
+    return load <= PRICE_ONE ? 0 : sched_ticks.slice_min * load >> PRICE_SHIFT;
+}
+
 void thread_start(struct thread *t) {
     unsigned long flags = irq_save();
     struct run_queue *rq = lock_queue_of(t);
     t->state = THREAD_RUNNING;
+    t->vruntime += turns_of_others(t);
     place(rq, t, true);
     irq_restore(flags);
 }
@@ -388,10 +409,21 @@ static struct hart *tick_slice(struct run_queue *rq, struct thread *t, uint64_t 
     if (!vruntime_before(now, t->slice_end)) {
         if (slice_over(rq, t))
             request_resched(t);
-        t->slice_end = now + slice_ticks(t);
+        start_slice(rq, t, now);
     }
     uint64_t idle = __atomic_load_n(&idle_harts, __ATOMIC_RELAXED) & runqueue_first(rq)->affinity;
     return idle ? &harts[__builtin_ctzll(idle)] : NULL;
+}
+
+// The running thread and those who wait have got on: so do newcomers.
+static void advance_min(struct run_queue *rq, const struct thread *running) {
+    if (thread_is_real_time(running))
+        return;
+    uint64_t least = running->vruntime;
+    if (rq->first && vruntime_before(rq->first->vruntime, least))
+        least = rq->first->vruntime;
+    if (vruntime_before(rq->min_vruntime, least))
+        rq->min_vruntime = least;
 }
 
 uint64_t sched_tick(uint64_t now, bool user) {
@@ -404,6 +436,8 @@ uint64_t sched_tick(uint64_t now, bool user) {
     spin_lock(&rq->lock);
     sched_set_mode(t, user);
     sched_account(rq, t, now);
+    update_price(t);
+    advance_min(rq, t);
     if (rq->queued) {
         helper = tick_slice(rq, t, now);
         next = t->slice_end;
@@ -424,7 +458,7 @@ void ipi_interrupt(void) {
     struct run_queue *rq = run_queue_of(this_hart());
     spin_lock(&rq->lock);
     if (rq->queued && rq->running != this_hart()->idle)
-        arm_slice(rq->running, rdtime());
+        arm_slice(rq, rdtime());
     spin_unlock(&rq->lock);
     timer_reprogram();
 }
@@ -436,6 +470,8 @@ static void parameters_changed(struct run_queue *rq, struct thread *t, bool was_
     struct hart *hart = t->arch.hart;
     bool interrupt = false;
     runqueue_update_weight(t);
+    if (t->runnable)
+        load_add(t);
     if (was_queued) {
         runqueue_add(rq, t, false);
         interrupt = announce(rq, hart, t);
@@ -453,6 +489,8 @@ static struct run_queue *begin_change(struct thread *t, bool *was_queued) {
     *was_queued = t->queued;
     if (t->queued)
         runqueue_remove(rq, t);
+    if (t->runnable)
+        load_remove(t);
     return rq;
 }
 
@@ -498,6 +536,22 @@ void sched_set_nice(struct thread *t, int nice) {
     irq_restore(flags);
 }
 
+void sched_set_user(struct user *user) {
+    struct thread *t = current;
+    struct user *old = t->user;
+    if (user == old)
+        return;
+    user_get(user);
+    unsigned long flags = irq_save();
+    struct run_queue *rq = lock_queue_of(t);
+    load_remove(t);
+    t->user = user;
+    load_add(t);
+    spin_unlock(&rq->lock);
+    irq_restore(flags);
+    user_put(old);
+}
+
 int sched_set_affinity(struct thread *t, uint64_t mask) {
     mask &= sched_online_mask();
     if (!mask)
@@ -509,6 +563,8 @@ int sched_set_affinity(struct thread *t, uint64_t mask) {
     t->affinity = mask;
     if (must_move && t->queued) {
         runqueue_remove(rq, t);
+        t->runnable = false;
+        load_remove(t);
         place(rq, t, false);
         running = false;
     } else {
@@ -540,6 +596,8 @@ static uint64_t ns_ticks(uint64_t ns) {
 void sched_init(void) {
     sched_ticks = (struct sched_ticks){
         .slice = ns_ticks(SCHED_SLICE_NS),
+        .slice_min = ns_ticks(SCHED_SLICE_MIN_NS),
+        .round = ns_ticks(SCHED_ROUND_NS),
         .rr_slice = ns_ticks(SCHED_RR_SLICE_NS),
         .wake_bonus = ns_ticks(SCHED_WAKE_BONUS_NS),
         .preempt = ns_ticks(SCHED_PREEMPT_NS),

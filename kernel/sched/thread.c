@@ -12,6 +12,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "sched/user.h"
 #include "upcalls.h"
 #include <linux/sched.h>
 
@@ -29,11 +30,12 @@ static void set_name(struct thread *t, const char *name) {
 }
 
 // The parts of a thread that the scheduler needs, for a nice value of 0 and any hart. The memory is cleared.
-static void init_thread(struct thread *t, const char *name) {
+static void init_thread(struct thread *t, const char *name, struct user *user) {
     ref_init(&t->refs);
     t->state = THREAD_UNINTERRUPTIBLE; // until thread_start()
     t->arch.fpu_hart = -1;
     t->policy = SCHED_NORMAL;
+    t->user = user_get(user);
     t->affinity = ~0ull;
     list_init(&t->run_link);
     list_init(&t->process_link);
@@ -45,7 +47,7 @@ static void init_thread(struct thread *t, const char *name) {
     runqueue_update_weight(t);
 }
 
-static struct thread *alloc_thread(const char *name) {
+static struct thread *alloc_thread(const char *name, struct user *user) {
     struct thread *t = slab_zalloc(thread_cache);
     if (!t)
         return NULL;
@@ -54,7 +56,7 @@ static struct thread *alloc_thread(const char *name) {
         slab_free(thread_cache, t);
         return NULL;
     }
-    init_thread(t, name);
+    init_thread(t, name, user);
     return t;
 }
 
@@ -76,11 +78,11 @@ static void inherit(struct thread *t, const struct thread *creator) {
         t->base_priority = t->rt_priority = creator->base_priority;
     }
     runqueue_update_weight(t);
-    t->vruntime = creator->vruntime + (rdtime() - creator->last_account); // it does not preempt its creator
+    t->vruntime = vruntime_at(creator, rdtime()); // it does not preempt its creator
 }
 
 struct thread *thread_create(const char *name, void (*entry)(void *), void *arg) {
-    struct thread *t = alloc_thread(name);
+    struct thread *t = alloc_thread(name, current->user);
     if (!t)
         return NULL;
     ref_get(&t->refs);
@@ -99,6 +101,8 @@ int kthread_run(const char *name, void (*entry)(void *), void *arg) {
         return -ENOMEM;
     sched_set_mode(t, false);
     t->affinity = ~0ull;
+    user_put(t->user);
+    t->user = user_get(&kernel_user);
     thread_start(t);
     thread_put(t);
     return 0;
@@ -112,7 +116,7 @@ static void idle_main(void *arg) {
 struct thread *thread_create_idle(unsigned int hart) {
     char name[16];
     lib_snprintf(name, sizeof(name), "idle/%u", hart);
-    struct thread *t = alloc_thread(name);
+    struct thread *t = alloc_thread(name, &kernel_user);
     if (!t)
         return NULL;
     t->state = THREAD_RUNNING;
@@ -143,6 +147,7 @@ void thread_reap(struct thread *t) {
 void thread_put(struct thread *t) {
     if (!ref_put(&t->refs))
         return;
+    user_put(t->user);
     slab_free(thread_cache, t);
 }
 
@@ -159,7 +164,7 @@ void threads_init(void) {
     if (!thread_cache)
         panic("sched: no memory for threads");
     struct thread *boot = current;
-    init_thread(boot, "idle/0");
+    init_thread(boot, "idle/0", &kernel_user);
     boot->arch.kernel_sp = (unsigned long)(&boot_frame + 1);
     boot->state = THREAD_RUNNING;
     boot->runnable = true;

@@ -59,8 +59,11 @@ struct thread {
     uint8_t rt_priority;     // [r] the higher of the two: what counts
     bool reset_on_fork;      // SCHED_RESET_ON_FORK
     uint32_t weight;         // [r] of nice and policy; 1024 is nice 0
+    uint32_t load;           // [r] its part of user->load while it is runnable, in prices
+    struct user *user;       // [r] whose share of the harts it takes (sched/user.h), a reference
     uint64_t affinity;       // [r] bit = dense hart index
-    uint64_t vruntime;       // [r] weighted ticks it has run
+    uint64_t vruntime;       // [r] ticks it has run, each at its price
+    uint64_t price;          // [r] of a tick; PRICE_ONE (sched/runqueue.h) is that of a user's only thread
     uint64_t slice_end;      // [r] ticks
     uint64_t last_account;   // [o] ticks
     uint64_t cpu_ticks[2];   // [o] ticks in the kernel, in user mode; see thread_cpu_time()
@@ -220,6 +223,7 @@ int __must_check sched_set_affinity(struct thread *thread,
 int __must_check sched_set_policy(struct thread *thread, int policy, int rt_priority); // -EINVAL
 void sched_lend_priority(struct thread *thread, int rt_priority);                      // 0: takes it back
 void sched_set_nice(struct thread *thread, int nice);                                  // clamped to -20..19
+void sched_set_user(struct user *user); // the current thread takes its share of the harts from this user's
 uint64_t sched_online_mask(void);
 ktime_t sched_rr_interval(struct thread *thread);
 

@@ -29,6 +29,7 @@ struct limits limits = {.threads_max = THREADS_MOST,
                         .text_max = ~0ul >> 1,
                         .mounts_max = MOUNTS_MOST};
 struct user root_user = {.refs = {1}};
+struct user kernel_user = {.uid = (uid_t)-1, .refs = {1}};
 static struct user unknown_user = {.uid = (uid_t)-1, .refs = {1}}; // for whom there was no memory
 
 static struct spinlock users_lock = SPINLOCK_INIT; // taken with interrupts disabled

@@ -18,6 +18,7 @@ struct user {
     struct user *next; // [users_lock] in its bucket
     uid_t uid;         // [I]
     struct refcount refs;
+    unsigned long load;       // [a] of its runnable threads: sched/runqueue.h
     long used[USER_ACCOUNTS]; // [a]
 };
 
@@ -30,7 +31,8 @@ struct limits {
 #define THREADS_MOST 32767   // as many as there are numbers
 extern struct limits limits; // [a] each number
 
-extern struct user root_user; // uid 0; never freed
+extern struct user root_user;   // uid 0; never freed
+extern struct user kernel_user; // whose the kernel's own threads are in the scheduler; never freed
 
 static inline struct user *user_get(struct user *user) {
     ref_get(&user->refs);
