@@ -103,9 +103,16 @@ void arch_thread_init(struct thread *t, void *stack_top, void (*entry)(void *), 
 
 // ---- further harts
 
+// A hart that came to the image unasked is on its way back to the firmware (head.S: give_back), which is waited for.
 int arch_start_hart(unsigned int id) {
     paddr_t entry = virt_to_phys(secondary_start);
-    return sbi_hart_start(harts[id].hartid, entry, (unsigned long)harts[id].idle);
+    uint64_t limit = rdtime() + timebase_frequency;
+    for (;;) {
+        bool runs = sbi_hart_runs(harts[id].hartid);
+        int err = sbi_hart_start(harts[id].hartid, entry, (unsigned long)harts[id].idle);
+        if (!err || !runs || rdtime() > limit)
+            return err;
+    }
 }
 
 void arch_enable_interrupts(void) {

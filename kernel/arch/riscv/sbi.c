@@ -16,6 +16,7 @@ enum {
     EXT_DBCN = 0x4442434e,
 };
 #define BASE_PROBE_EXTENSION 3
+#define HSM_STOPPED          1
 
 struct sbi_result {
     long error, value;
@@ -61,6 +62,11 @@ void sbi_set_timer(uint64_t ticks) {
 
 int sbi_hart_start(unsigned long hartid, paddr_t entry, unsigned long opaque) {
     return sbi_call(EXT_HSM, 0, hartid, entry, opaque, 0).error ? -EIO : 0;
+}
+
+bool sbi_hart_runs(unsigned long hartid) {
+    struct sbi_result status = sbi_call(EXT_HSM, 2, hartid, 0, 0, 0);
+    return !status.error && status.value != HSM_STOPPED;
 }
 
 // SBI's hart masks count from a base hartid: one call for each 64 hartids that are wanted.

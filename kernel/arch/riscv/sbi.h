@@ -11,6 +11,7 @@ enum sbi_machine_id { SBI_MVENDORID = 4, SBI_MARCHID, SBI_MIMPID };
 unsigned long sbi_machine_id(enum sbi_machine_id which);
 void sbi_set_timer(uint64_t ticks); // absolute rdtime at which this hart's timer fires; ~0: never
 int __must_check sbi_hart_start(unsigned long hartid, paddr_t entry, unsigned long opaque);
+bool sbi_hart_runs(unsigned long hartid); // not (or not yet) stopped, so that it cannot be started
 void sbi_send_ipi(unsigned long hart_id); // dense index of the target hart
 void sbi_send_ipis(uint64_t mask);        // bits: dense indices
 // Makes the harts in `mask` (bit = dense index) drop translations of [addr, addr+size); size ~0: all. Waits
