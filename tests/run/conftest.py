@@ -43,3 +43,19 @@ def compiled(tmp_path):
         subprocess.run([compiler, "-O1", "-x", "c", "-", "-o", path, "-x", "none", *flags], input=source.encode(), check=True)
         return path
     return make
+
+
+@pytest.fixture
+def in_background():
+    """Starts a script of the shell by `drupe run`, and comes back when it has said that it is ready."""
+    started = []
+
+    def start(script):
+        child = subprocess.Popen([DRUPE, "run", "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        started.append(child)
+        assert child.stdout.readline() == b"ready\n"
+        return child
+    yield start
+    for child in started:
+        child.kill()
+        child.communicate()

@@ -48,21 +48,6 @@ def test_no_stdin_leaves_it_alone(tmp_path):
     assert done.stdout == b"0\n1\n2\n"
 
 
-@pytest.fixture
-def in_background():
-    started = []
-
-    def start(script):
-        child = subprocess.Popen([DRUPE, "run", "sh", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        started.append(child)
-        assert child.stdout.readline() == b"ready\n"
-        return child
-    yield start
-    for child in started:
-        child.kill()
-        child.communicate()
-
-
 def test_a_signal_that_comes_twice_at_once_is_one(in_background):
     """As timeout(1) sends it: to the command, and to the group that it is in."""
     child = in_background("trap 'echo caught; exit 7' TERM; echo ready; while :; do sleep 0.1; done")
