@@ -4,8 +4,9 @@
 
 usage: run.py BUILD-DIRECTORY [--keep | --hold RESULT]
 
---keep writes the figures to bench/drupe.tsv, with the compiler they were measured with; --hold fails where one is more than 5 % worse than
-what stands there, and leaves "passed failed skipped" in RESULT (all skipped with another compiler, whose code takes other instructions).
+--keep writes the figures to bench/drupe.tsv, with the compiler and QEMU they were measured with; --hold fails where one is more than 5 % worse
+than what stands there, and leaves "passed failed skipped" in RESULT. Another compiler's code takes other instructions, and another QEMU has
+other harts: there the rows that count memory are held, and those that count instructions are skipped, with the reason, if they were measured.
 
 Boots under -icount: an archive with the benchmark alone, the same plus one 64 MiB set of large files (also compressed), the same plus
 10,000 and 100,000 small files, images so large that little memory is left, and the whole benchmark. The kernel prints the time at its entry, which is taken out.
@@ -115,13 +116,18 @@ SLACK_OF = {"mmap + munmap 64 KiB untouched": 1.25,  # one page table more or le
             "unpacking 64 MiB of large files": 1.4}  # between two boots that differ by a hundredth, by where their programs come to lie
 
 
-def compiler():
-    return subprocess.run(["riscv64-linux-gnu-gcc", "-dumpversion"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+def measured_with():
+    """What the number of instructions depends on beside our sources."""
+    gcc = subprocess.run(["riscv64-linux-gnu-gcc", "-dumpversion"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    qemu = subprocess.run(["qemu-system-riscv64", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return f"gcc {gcc} in QEMU {re.search(r'version ([0-9]+[.][0-9]+)', qemu).group(1)}"
+
+
+HEAD = "# make bench-keep; what a change is held against. Measured with the code of "
 
 
 def keep(rows):
-    text = f"# make bench-keep; what a change is held against. Measured with the code of gcc {compiler()}\n"
-    KEPT.write_text(text + "".join(f"{name}\t{figure:.0f}\n" for name, figure in rows.items()), encoding="utf-8")
+    KEPT.write_text(f"{HEAD}{measured_with()}\n" + "".join(f"{name}\t{figure:.0f}\n" for name, figure in rows.items()), encoding="utf-8")
 
 
 def is_worse(name, figure, kept):
@@ -133,17 +139,16 @@ def hold(rows, result):
     """Compares with what was kept; returns the exit status."""
     head, *lines = KEPT.read_text(encoding="utf-8").splitlines()
     kept = {name: int(figure) for name, figure in (line.split("\t") for line in lines)}
-    if not head.endswith(f"gcc {compiler()}"):
-        reason = f"bench: the figures of {KEPT.name} are of {head[head.index('gcc'):]}, this is gcc {compiler()}"
-        print(reason)
-        result.write_text(f"0 0 {len(kept)}\n", encoding="ascii")
-        result.with_suffix(".skipped").write_text(reason + "\n", encoding="utf-8")
-        return 0
-    worse = [name for name, figure in kept.items() if name not in rows or is_worse(name, rows[name], figure)]
+    other = head.removeprefix(HEAD) != measured_with()
+    incomparable = [name for name in kept if other and name in rows and "kB" not in name]
+    worse = [name for name, figure in kept.items() if name not in incomparable and (name not in rows or is_worse(name, rows[name], figure))]
     for name in worse:
         now = f"{rows[name]:,.0f}" if name in rows else "not measured"
         print(f"bench: {name}: {now}, was {kept[name]:,}; if that is meant: make bench-keep")
-    result.write_text(f"{len(kept) - len(worse)} {len(worse)} 0\n", encoding="ascii")
+    reason = f"bench: {len(incomparable)} rows of {KEPT.name} count instructions of {head.removeprefix(HEAD)}; this is {measured_with()}\n"
+    print(reason if incomparable else "", end="")
+    result.write_text(f"{len(kept) - len(worse) - len(incomparable)} {len(worse)} {len(incomparable)}\n", encoding="ascii")
+    result.with_suffix(".skipped").write_text(reason if incomparable else "", encoding="utf-8")
     return 1 if worse else 0
 
 
