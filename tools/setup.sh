@@ -34,6 +34,7 @@ build opensbi - OpenSBI, its firmware
 test python3-pytest - tests
 test python3-pexpect - tests on the console
 test libcmocka-dev - unit tests
+test libc6-dev-riscv64-cross - programs for glibc, to run them
 test cpio - archives of GNU cpio, to test against
 test libarchive-tools - archives of bsdcpio, to test against
 test patchelf - programs whose libraries are moved, to ask their loaders

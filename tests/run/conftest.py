@@ -14,6 +14,7 @@ import machine  # noqa: E402
 LIMIT = int(os.environ.get("DRUPE_TEST_LIMIT", "120"))
 DRUPE = machine.BUILD / "drupe"
 CROSS = os.environ.get("CROSS", "riscv64-linux-gnu-")
+CROSS_ROOT = pathlib.Path("/usr/riscv64-linux-gnu")  # the cross compiler's own glibc, if it is there
 
 
 class Run:

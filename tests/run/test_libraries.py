@@ -6,9 +6,8 @@ import subprocess
 import pytest
 
 import machine
-from conftest import CROSS
+from conftest import CROSS, CROSS_ROOT
 
-CROSS_ROOT = pathlib.Path("/usr/riscv64-linux-gnu")
 CALLS = "int own(void); int main(void) { return own(); }"
 
 
