@@ -103,7 +103,7 @@ static void free_node(struct proc_node *node) {
 
 // The ticket is the number of the address space that the opener may look into. What is read later is of that one or
 // of none: a descriptor that a stranger is given, or one kept over an execve, shows no other.
-static int node_open(struct proc_node *node, uint64_t *ticket) {
+int pid_node_open(struct proc_node *node, uint64_t *ticket) {
     struct pid_node *n = container_of(node, struct pid_node, node);
     struct vmspace *vm = process_access_vm(n->process, ACCESS_FILE);
     if (IS_ERR(vm))
@@ -146,7 +146,7 @@ static struct inode *make_inode(struct superblock *sb, struct process *p, pid_t 
     n->node.free = free_node;
     n->node.show = file->show ? node_show : NULL;
     n->node.store = file->store ? node_store : NULL;
-    n->node.open = file->of_memory ? node_open : NULL;
+    n->node.open = file->of_memory ? pid_node_open : NULL;
     n->tid = tid;
     n->fd = fd;
     n->file = file;
@@ -540,6 +540,11 @@ static const struct pid_file files[] = {
     FILE_("personality", 0400, show_personality),
     FILE_("statm", 0444, pid_show_statm),
     MEMORY_("maps", 0444, pid_show_maps),
+    {.name = "mem",
+     .mode = S_IFREG | 0600,
+     .where = IN_BOTH,
+     .ops = &pid_mem_inode_ops,
+     .fops = &pid_mem_file_ops},
     LINK_("cwd", follow_cwd),
     LINK_("root", follow_root),
     LINK_("exe", follow_exe),

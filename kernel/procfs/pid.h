@@ -31,6 +31,12 @@ void procfs_pid_init(void);
 struct thread *pid_node_thread(const struct pid_node *n);
 // An open file of the node's process, referenced; ERR_PTR(-ENOENT): fd is not open, -EACCES: not for the caller.
 struct file *pid_node_file(const struct pid_node *n, int fd);
+// /proc/PID/mem (procfs/pid_mem.c).
+extern const struct inode_ops pid_mem_inode_ops;
+extern const struct file_ops pid_mem_file_ops;
+
+// May the caller look into the node's process? The ticket says into which of its address spaces.
+int __must_check pid_node_open(struct proc_node *node, uint64_t *ticket);
 // The process's memory for the files whose openers were asked whether they may look into it (seq_buf.ticket); NULL if
 // it has another by now or none.
 struct vmspace *pid_node_vm(const struct pid_node *n, uint64_t ticket);

@@ -12,7 +12,6 @@ extern const struct file_ops proc_file_ops;
 extern const struct inode_ops proc_raw_inode_ops;
 // The same by themselves, for a file system that asks more.
 int proc_text_open(struct inode *inode, struct file *f);
-int proc_text_setattr(struct inode *inode, const struct iattr *attr);
 
 #define PROC_ROOT_INO 1
 

@@ -39,6 +39,8 @@ struct proc_node {
 struct inode *__must_check proc_inode_create(struct superblock *sb, mode_t mode, struct proc_node *node,
                                              const struct inode_ops *ops, const struct file_ops *fops);
 off_t proc_lseek(struct file *f, off_t offset, int whence); // for directories
+// For regular files that bring their own inode_ops: to open one with O_TRUNC does nothing.
+int proc_text_setattr(struct inode *inode, const struct iattr *attr);
 static inline struct proc_node *proc_node(const struct inode *inode) {
     return inode->private_data;
 }

@@ -116,7 +116,7 @@ static int fault_anonymous(struct vm_area *a, pte_t *pte, bool write) {
     struct page *page = private_copy(a, NULL);
     if (!page)
         return -ENOMEM;
-    set_entry(a, pte, page, true);
+    set_entry(a, pte, page, a->prot & PROT_WRITE);
     return 0;
 }
 
@@ -163,7 +163,7 @@ static int fault_backed(struct vmspace *vm, struct vm_area *a, unsigned long add
         page_put(page);
         if (!copy)
             return -ENOMEM;
-        set_entry(a, pte, copy, true);
+        set_entry(a, pte, copy, a->prot & PROT_WRITE);
         return 0;
     }
     vm->rss_file++;
@@ -199,7 +199,7 @@ static int fault_private_write(struct vmspace *vm, struct vm_area *a, unsigned l
     struct page *old = zeros ? NULL : phys_to_page(pte_phys(*pte));
     if (old && old->flags & PAGE_ANON && __atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1) {
         page_rewritten(old);
-        set_entry(a, pte, old, true);
+        set_entry(a, pte, old, a->prot & PROT_WRITE);
         local_sfence_page(addr);
         return 0;
     }
@@ -209,7 +209,7 @@ static int fault_private_write(struct vmspace *vm, struct vm_area *a, unsigned l
     *pte = 0;
     vm_flush(vm, addr,
              addr + PAGE_SIZE); // no hart may see the old page once it is somebody else's, or differs
-    set_entry(a, pte, page, true);
+    set_entry(a, pte, page, a->prot & PROT_WRITE);
     if (old) {
         vm->rss_anon -= !!(old->flags & PAGE_ANON);
         vm->rss_file -= !(old->flags & PAGE_ANON);
@@ -237,22 +237,12 @@ static struct vm_area *find_area(struct vmspace *vm, unsigned long addr) {
     return a;
 }
 
-int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *code) {
-    struct vm_area *a = find_area(vm, addr);
-    *code = SEGV_MAPERR;
-    if (!a)
-        return SIGSEGV;
-    if (unlikely(vm->reaped)) // the thread is about to end; until then it must not see what is left
-        return -ENOMEM;
-    unsigned int allowed = a->prot | (a->prot & PROT_WRITE ? PROT_READ : 0);
-    *code = SEGV_ACCERR;
-    if (!(allowed & access))
-        return SIGSEGV;
+// Brings in the page of addr, in area a; for a write, one that a alone has, whether its program may write there or not.
+static inline int fault_in(struct vmspace *vm, struct vm_area *a, unsigned long addr, bool write, int *code) {
     addr = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE);
     pte_t *pte = pt_make(vm->table.root, addr);
     if (unlikely(!pte))
         return -ENOMEM;
-    bool write = access == PROT_WRITE;
     if (!*pte) {
         if (a->backing)
             return fault_backed(vm, a, addr, pte, write, code);
@@ -276,6 +266,20 @@ int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *cod
     return 0;
 }
 
+int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *code) {
+    struct vm_area *a = find_area(vm, addr);
+    *code = SEGV_MAPERR;
+    if (!a)
+        return SIGSEGV;
+    if (unlikely(vm->reaped)) // the thread is about to end; until then it must not see what is left
+        return -ENOMEM;
+    unsigned int allowed = a->prot | (a->prot & PROT_WRITE ? PROT_READ : 0);
+    *code = SEGV_ACCERR;
+    if (!(allowed & access))
+        return SIGSEGV;
+    return fault_in(vm, a, addr, access == PROT_WRITE, code);
+}
+
 int vm_fault(unsigned long addr, int access, int *code) {
     struct vmspace *vm = current->vm;
     *code = SEGV_MAPERR;
@@ -292,13 +296,28 @@ int vm_fault(unsigned long addr, int access, int *code) {
 
 // ---- other ways to a page
 
+// As vm_fault_locked(), for a debugger: also what the program itself may not read or write, but for what it shares.
+static int fault_forced(struct vmspace *vm, unsigned long addr, bool write, int *code) {
+    struct vm_area *a = area_first_from(vm, addr);
+    *code = SEGV_ACCERR;
+    if (!a || addr < a->start || (write && a->flags & VM_SPECIAL) ||
+        (write && !area_is_private(a) && !(a->prot & PROT_WRITE)))
+        return SIGSEGV;
+    return vm->reaped ? -ENOMEM : fault_in(vm, a, addr, write, code);
+}
+
 // The page of addr for kernel access through the direct map, brought in where needed. NULL: no access. vm->lock is held,
 // but given up for a while where memory has run out.
-static char *reach(struct vmspace *vm, unsigned long addr, bool write) {
+static char *reach(struct vmspace *vm, unsigned long addr, bool write, bool force) {
     int code, fault;
     pte_t *pte = pt_find(vm->table.root, addr);
-    if (!pte || !(*pte & (write ? PTE_W : PTE_R))) {
-        while ((fault = vm_fault_locked(vm, addr, write ? PROT_WRITE : PROT_READ, &code)) == -ENOMEM) {
+    const unsigned long right = write   ? PTE_W
+                                : force ? ~0ul
+                                        : PTE_R; // an entry without rights remembers its page
+    if (!pte || !(*pte & right)) {
+        while ((fault = force
+                            ? fault_forced(vm, addr, write, &code)
+                            : vm_fault_locked(vm, addr, write ? PROT_WRITE : PROT_READ, &code)) == -ENOMEM) {
             mutex_unlock(&vm->lock);
             int err = memory_make_room();
             mutex_lock(&vm->lock);
@@ -321,12 +340,13 @@ static void rewrite(char *page, size_t offset, const void *from, size_t n) {
         vm_fetch_barrier();
 }
 
-ssize_t vm_access(struct vmspace *vm, unsigned long addr, void *buf, size_t n, bool write) {
+static ssize_t access_any(struct vmspace *vm, unsigned long addr, void *buf, size_t n, bool write,
+                          bool force) {
     size_t done = 0;
     mutex_lock(&vm->lock);
     while (done < n && addr < USER_END) {
         size_t offset = addr & PAGE_MASK, part = MIN(n - done, (size_t)PAGE_SIZE - offset);
-        char *at = reach(vm, addr, write);
+        char *at = reach(vm, addr, write, force);
         if (!at)
             break;
         if (write)
@@ -338,6 +358,14 @@ ssize_t vm_access(struct vmspace *vm, unsigned long addr, void *buf, size_t n, b
     }
     mutex_unlock(&vm->lock);
     return done || !n ? (ssize_t)done : -EFAULT;
+}
+
+ssize_t vm_access(struct vmspace *vm, unsigned long addr, void *buf, size_t n, bool write) {
+    return access_any(vm, addr, buf, n, write, false);
+}
+
+ssize_t vm_access_forced(struct vmspace *vm, unsigned long addr, void *buf, size_t n, bool write) {
+    return access_any(vm, addr, buf, n, write, true);
 }
 
 // The backing may go while somebody waits, and another be made at the same place: so it has a number.
@@ -362,7 +390,7 @@ int vm_futex_key(unsigned long addr, bool private_only, struct futex_key *key) {
         return 0;
     mutex_lock(&vm->lock);
     struct vm_area *a = area_first_from(vm, addr);
-    if (!a || addr < a->start || !reach(vm, addr, false))
+    if (!a || addr < a->start || !reach(vm, addr, false, false))
         err = -EFAULT;
     else if (!area_is_private(a) && a->backing)
         *key = (struct futex_key){backing_id(a->backing),

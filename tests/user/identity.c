@@ -370,6 +370,7 @@ static void check_closed(pid_t pid) {
     CHECK_ERRNO(open(proc(pid, "environ"), O_RDONLY), EACCES);
     CHECK_ERRNO(open(proc(pid, "auxv"), O_RDONLY), EACCES);
     CHECK_ERRNO(open(proc(pid, "maps"), O_RDONLY), EACCES);
+    CHECK_ERRNO(open(proc(pid, "mem"), O_RDONLY), EACCES);
     CHECK_ERRNO(open(proc(pid, "fd"), O_RDONLY), EACCES);
     CHECK_ERRNO(open(proc(pid, "fd/0"), O_RDONLY), EACCES);
     CHECK_ERRNO(open(proc(pid, "fdinfo/0"), O_RDONLY), EACCES);
@@ -454,8 +455,9 @@ TEST(capabilities_that_the_caller_lacks_keep_it_out) {
 
 TEST(what_was_opened_before_an_execve_shows_nothing_after_it) {
     static const char *const names[] = {"maps", "environ", "auxv"};
-    int fds[3], go[2];
+    int fds[3], mem, go[2];
     char b[64];
+    static char kept;
     copy_self("/tmp/setuid", 04755);
     become(SOMEONE);
     CHECK(!pipe(go));
@@ -469,9 +471,12 @@ TEST(what_was_opened_before_an_execve_shows_nothing_after_it) {
         fds[i] = open(proc(pid, names[i]), O_RDONLY);
         CHECK(fds[i] >= 0 && pread(fds[i], b, sizeof(b), 0) > 0);
     }
+    mem = open(proc(pid, "mem"), O_RDWR);
+    CHECK(pwrite(mem, "m", 1, (off_t)&kept) == 1 && pread(mem, b, 1, (off_t)&kept) == 1 && *b == 'm');
     CHECK(write(go[1], "x", 1) == 1);
     while (proc_owner(pid, "environ") != 0)
         sched_yield();
+    CHECK(pread(mem, b, 1, (off_t)&kept) == 0 && pwrite(mem, "n", 1, (off_t)&kept) == 0);
     for (int i = 0; i < 3; i++)
         CHECK(pread(fds[i], b, sizeof(b), 0) == 0);
     kill(pid, SIGKILL);
