@@ -165,11 +165,9 @@ static int open_special(struct inode *inode, struct file *f) {
     return f->ops ? 0 : -ENXIO;
 }
 
-struct file *file_open_path(const struct path *path, int flags) {
+// Makes f, which is new, the file at `path`; it is put where that fails.
+static struct file *become(struct file *f, const struct path *path, int flags) {
     struct inode *inode = path->dentry->inode;
-    struct file *f = file_alloc(NULL, flags & KEPT_FLAGS);
-    if (IS_ERR(f))
-        return f;
     f->path = *path;
     path_get(&f->path);
     f->inode = inode;
@@ -194,6 +192,11 @@ struct file *file_open_path(const struct path *path, int flags) {
         return f;
     file_put(f);
     return ERR_PTR(err);
+}
+
+struct file *file_open_path(const struct path *path, int flags) {
+    struct file *f = file_alloc(NULL, flags & KEPT_FLAGS);
+    return IS_ERR(f) ? f : become(f, path, flags);
 }
 
 // May the caller open it this way?
@@ -230,15 +233,18 @@ static int file_truncate_opened(struct file *f) {
     return err;
 }
 
-// `created`: by this very call, which then may do with it what it likes.
-static struct file *open_found(const struct path *path, int flags, bool created) {
+// `created`: by this very call, which then may do with it what it likes. `made`: the file, for what could be created, or
+// NULL; it is taken over.
+static struct file *open_found(const struct path *path, int flags, bool created, struct file *made) {
     struct inode *inode = path->dentry->inode;
     int err = 0;
     if ((flags & O_DIRECTORY) && !S_ISDIR(inode->mode))
-        return ERR_PTR(S_ISLNK(inode->mode) && !(flags & O_PATH) ? -ELOOP : -ENOTDIR);
-    if (!(flags & O_PATH) && !created)
+        err = S_ISLNK(inode->mode) && !(flags & O_PATH) ? -ELOOP : -ENOTDIR;
+    else if (!(flags & O_PATH) && !created)
         err = check_open(path, flags);
-    struct file *f = err ? ERR_PTR(err) : file_open_path(path, flags);
+    if (err && made)
+        file_put(made);
+    struct file *f = err ? ERR_PTR(err) : made ? become(made, path, flags) : file_open_path(path, flags);
     if (IS_ERR(f) || !(flags & O_TRUNC) || (flags & O_PATH) || created || !S_ISREG(inode->mode))
         return f;
     err = file_truncate_opened(f);
@@ -297,7 +303,10 @@ static struct file *open_creating(int dfd, const char *name, int flags, mode_t m
     int err = path_lookup_parent(dfd, name, lookup, &path, &last);
     if (err)
         return ERR_PTR(err);
-    if (!last.dots)
+    struct file *f = file_alloc(NULL, flags & KEPT_FLAGS); // before there is a name to be left behind
+    if (IS_ERR(f))
+        err = PTR_ERR(f);
+    else if (!last.dots)
         err = find_or_create(&path, &last, flags, mode, lookup, &created);
     else if (flags & O_EXCL)
         err = -EEXIST;
@@ -305,7 +314,12 @@ static struct file *open_creating(int dfd, const char *name, int flags, mode_t m
         err = -EISDIR;
     if (!err && !created && S_ISDIR(path.dentry->inode->mode))
         err = -EISDIR;
-    struct file *f = err ? ERR_PTR(err) : open_found(&path, flags, created);
+    if (!err) {
+        f = open_found(&path, flags, created, f);
+    } else if (!IS_ERR(f)) {
+        file_put(f);
+        f = ERR_PTR(err);
+    }
     path_put(&path);
     return f;
 }
@@ -354,7 +368,7 @@ struct file *file_open_how(int dfd, const char *name, int flags, mode_t mode, un
     if (err)
         return ERR_PTR(err);
     struct file *f =
-        flags & O_TMPFILE_BIT ? open_unnamed(&path, flags, mode) : open_found(&path, flags, false);
+        flags & O_TMPFILE_BIT ? open_unnamed(&path, flags, mode) : open_found(&path, flags, false, NULL);
     path_put(&path);
     return f;
 }

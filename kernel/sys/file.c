@@ -25,19 +25,28 @@
 
 // ---- open
 
-// The number of a file just opened, or the error it stands for.
-static long publish(struct file *f, int flags) {
-    return IS_ERR(f) ? PTR_ERR(f) : fd_add(f, flags & O_CLOEXEC);
+// The number comes first: where there is none, nothing is created, truncated or waited for.
+static long open_any(int dfd, const char __user *path, int flags, mode_t mode, unsigned int lookup) {
+    char *name = path_copy_name(path, false);
+    if (IS_ERR(name))
+        return PTR_ERR(name);
+    int fd = fd_reserve(0, flags & O_CLOEXEC);
+    if (fd >= 0) {
+        struct file *f = file_open_how(dfd, name, flags, mode, lookup);
+        if (IS_ERR(f)) {
+            fd_unreserve(fd);
+            fd = PTR_ERR(f);
+        } else {
+            fd_install(fd, f);
+        }
+    }
+    kfree(name);
+    return fd;
 }
 
 // openat(2) forgets flags that it does not know, as it always has.
 long sys_openat(int dfd, const char __user *path, int flags, mode_t mode) {
-    char *name = path_copy_name(path, false);
-    if (IS_ERR(name))
-        return PTR_ERR(name);
-    long fd = publish(file_open_at(dfd, name, flags & OPEN_FLAGS, mode & 07777), flags);
-    kfree(name);
-    return fd;
+    return open_any(dfd, path, flags & OPEN_FLAGS, mode & 07777, 0);
 }
 
 // struct open_how may be longer than ours: what we do not know must be 0.
@@ -84,12 +93,7 @@ long sys_openat2(int dfd, const char __user *path, const void __user *user, size
                           (how.resolve & RESOLVE_NO_MAGICLINKS ? LOOKUP_NO_MAGICLINKS : 0) |
                           (how.resolve & RESOLVE_BENEATH ? LOOKUP_BENEATH : 0) |
                           (how.resolve & RESOLVE_IN_ROOT ? LOOKUP_IN_ROOT : 0);
-    char *name = path_copy_name(path, false);
-    if (IS_ERR(name))
-        return PTR_ERR(name);
-    long fd = publish(file_open_how(dfd, name, how.flags, how.mode, lookup), how.flags);
-    kfree(name);
-    return fd;
+    return open_any(dfd, path, (int)how.flags, (mode_t)how.mode, lookup);
 }
 
 // ---- close and copies

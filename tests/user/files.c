@@ -377,3 +377,48 @@ TEST(utimensat_needs_a_name_or_a_descriptor) {
     struct timespec bad[2] = {{0, 0}, {0, 1000000000}};
     CHECK_ERRNO(utimensat(AT_FDCWD, "/tmp/times2", bad, 0), EINVAL);
 }
+
+// ---- what an error leaves behind: nothing
+
+static int there(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+TEST(open_without_a_free_number_makes_truncates_and_waits_for_nothing) {
+    struct rlimit few;
+    struct stat st;
+    int fd = test_make("kept", "content"), last;
+    CHECK(mkfifo("fifo", 0600) == 0 && getrlimit(RLIMIT_NOFILE, &few) == 0);
+    few.rlim_cur = 16;
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    while ((last = dup(fd)) >= 0)
+        ;
+    CHECK_ERRNO(open("new", O_CREAT | O_WRONLY, 0600), EMFILE);
+    CHECK_ERRNO(open("new", O_CREAT | O_EXCL | O_WRONLY, 0600), EMFILE);
+    CHECK(!there("new"));
+    CHECK_ERRNO(open("kept", O_TRUNC | O_WRONLY), EMFILE);
+    CHECK(fstat(fd, &st) == 0 && st.st_size == 7);
+    CHECK_ERRNO(open("fifo", O_RDONLY), EMFILE);
+    CHECK(close(15) == 0 && open("new", O_CREAT | O_EXCL | O_WRONLY, 0600) == 15);
+}
+
+TEST(open_without_room_for_a_file_makes_no_name) {
+    char old[32] = "";
+    int n = 0, max = open("/proc/sys/fs/file-max", O_RDWR), err;
+    struct rlimit many = {100000, 100000};
+    CHECK(read(max, old, sizeof(old) - 1) > 0 && chmod(".", 0777) == 0 &&
+          setrlimit(RLIMIT_NOFILE, &many) == 0);
+    pid_t pid = fork();
+    if (!pid) {
+        CHECK(setresgid(1000, 1000, 1000) == 0 && setresuid(1000, 1000, 1000) == 0 &&
+              pwrite(max, "64", 2, 0) == 2);
+        while (open("/", O_RDONLY) >= 0)
+            n++;
+        err = errno == ENFILE && n > 2 && open("newer", O_CREAT | O_EXCL | O_WRONLY, 0600) == -1 &&
+              errno == ENFILE;
+        _exit(err && open("newer", O_CREAT | O_WRONLY, 0600) == -1 && errno == ENFILE && !there("newer") ? 0
+                                                                                                         : 1);
+    }
+    int status = test_wait_exit(pid);
+    CHECK(pwrite(max, old, strlen(old), 0) > 0 && status == 0);
+}
