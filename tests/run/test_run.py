@@ -123,7 +123,9 @@ def test_a_program_for_another_machine(run):
 @pytest.mark.parametrize("name", ["./none", "/none/at/all"])
 def test_a_program_that_is_not_there(run, name):
     done = run(name)
-    assert done.status == 127 and done.err == f"drupe: {name}: No such file or directory, neither here nor in the machine\n"
+    above = "/" if name.startswith("/") else "."
+    assert done.status == 127 and done.err == f"drupe: {name}: No such file or directory, neither here nor in the machine; " \
+        f"what is there: ls {above}\n    what the machine has: drupe ls {machine.BUILD}/Image\n"
 
 
 def test_a_name_that_is_not_in_the_path(run, compiled):
@@ -305,7 +307,7 @@ def test_files(run, tmp_path):
 
 def test_a_file_that_is_not_there(run):
     done = run("--file", "none", "true")
-    assert (done.status, done.err) == (125, "drupe: none: No such file or directory\n")
+    assert (done.status, done.err) == (125, "drupe: none: No such file or directory; what is there: ls .\n")
 
 
 def test_libraries_that_only_dlopen_finds(run, compiled, tmp_path):

@@ -101,7 +101,8 @@ def test_symbols_are_checked_on_request(musl, here, out):
 def test_nothing_to_start_with(here, out):
     here.file("a")
     assert check(packed(here, out), status=1) == [
-        "there is nothing to start with: no /init, /sbin/init, /etc/init, /bin/init or /bin/sh"]
+        "there is nothing to start with: no /init, /sbin/init, /etc/init, /bin/init or /bin/sh; "
+        "pack one: drupe pack -o FILE /init=PROGRAM ..."]
 
 
 def test_another_init_that_the_kernel_finds_is_noted(here, out):
@@ -113,14 +114,17 @@ def test_the_init_asked_for(here, out):
     here.file("init", "", 0o755)
     here.file("bin/mine", "", 0o755)
     assert check(packed(here, out), "--init", "/bin/mine") == []
-    assert check(packed(here, out), "--init", "/bin/other", status=1) == ["there is no /bin/other to start with"]
+    assert check(packed(here, out), "--init", "/bin/other", status=1) == [
+        "there is no /bin/other to start with; pack one: drupe pack -o FILE /bin/other=PROGRAM ..."]
 
 
 def test_an_init_that_cannot_run(here, out):
     here.file("init", "", 0o644)
     here.file("etc/a")
-    assert check(packed(here, out), status=1) == ["/init is not executable; the kernel cannot run it"]
-    assert check(packed(here, out), "--init", "/etc", status=1) == ["/etc is no regular file; the kernel cannot run it"]
+    assert check(packed(here, out), status=1) == [
+        "/init is not executable; the kernel cannot run it; chmod +x its file, and pack it anew"]
+    assert check(packed(here, out), "--init", "/etc", status=1) == [
+        "/etc is no regular file; the kernel cannot run it; name a program, and pack it anew"]
 
 
 def test_symlinks_to_nothing_are_noted_and_loops_complained_of(here, out):
@@ -131,7 +135,8 @@ def test_symlinks_to_nothing_are_noted_and_loops_complained_of(here, out):
     here.link("x", "y")
     here.link("y", "x")
     assert check(packed(here, out), status=1)[1:] == [
-        "/x is a symlink that leads back to itself (to y)", "/y is a symlink that leads back to itself (to x)"]
+        "/x is a symlink that leads back to itself (to y); give it another target, and pack it anew",
+        "/y is a symlink that leads back to itself (to x); give it another target, and pack it anew"]
 
 
 def test_what_the_kernel_would_not_unpack_is_said_in_its_words(here, out):
@@ -169,7 +174,7 @@ def test_misuse(arguments):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    assert check(tmp_path / "none", status=1) == [f"{tmp_path}/none: No such file or directory"]
+    assert check(tmp_path / "none", status=1) == [f"{tmp_path}/none: No such file or directory; what is there: ls {tmp_path}"]
 
 
 def test_a_file_that_is_no_archive(here):

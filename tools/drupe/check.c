@@ -44,16 +44,20 @@ static const char *check_init(const struct check *c, struct view *v) {
     bool is_other;
     const char *init = init_find(v, c->init, &is_other);
     if (!init && c->init)
-        complain("there is no %s to start with", c->init);
+        complain("there is no %s to start with; pack one: drupe pack -o FILE %s=PROGRAM ...", c->init,
+                 c->init);
     else if (!init)
-        complain("there is nothing to start with: no /init, /sbin/init, /etc/init, /bin/init or /bin/sh");
+        complain("there is nothing to start with: no /init, /sbin/init, /etc/init, /bin/init or /bin/sh; "
+                 "pack one: "
+                 "drupe pack -o FILE /init=PROGRAM ...");
     else if (is_other)
         note("there is no /init; the kernel will run %s", init);
     if (!init || view_resolve(v, init, 0, &f))
         return NULL;
     if (!S_ISREG(f.st.st_mode) || !(f.entry->mode & 0111)) {
-        complain("%s is %s; the kernel cannot run it", init,
-                 S_ISREG(f.st.st_mode) ? "not executable" : "no regular file");
+        complain("%s is %s; the kernel cannot run it; %s, and pack it anew", init,
+                 S_ISREG(f.st.st_mode) ? "not executable" : "no regular file",
+                 S_ISREG(f.st.st_mode) ? "chmod +x its file" : "name a program");
         return NULL;
     }
     f.entry->named = true; // what it lacks is no mere note
@@ -78,7 +82,9 @@ static void check_symlinks(struct view *v) {
             continue;
         int err = view_resolve(v, e->path, 0, &f);
         if (err == -ELOOP)
-            complain("/%s is a symlink that leads back to itself (to %s)", e->path, e->target);
+            complain("/%s is a symlink that leads back to itself (to %s); give it another target, and pack "
+                     "it anew",
+                     e->path, e->target);
         else if (err)
             note("/%s is a symlink to %s, which is not there", e->path, e->target);
     }
@@ -89,7 +95,7 @@ static void check_memory(const struct check *c, const struct root *r, size_t nam
     uint64_t needed = r->file_size + plain + names * NAME_MEMORY + KERNEL_MEMORY;
     if (c->memory && needed > c->memory)
         complain("it needs about %llu MiB (archive %llu MiB%s, %zu names, the kernel), and the machine has "
-                 "%llu MiB",
+                 "%llu MiB; give it more: -m SIZE of QEMU, --mem SIZE of drupe run",
                  (unsigned long long)(needed >> 20) + 1, (unsigned long long)(r->file_size >> 20),
                  plain ? ", and what it decompresses to" : "", names, (unsigned long long)(c->memory >> 20));
 }

@@ -176,6 +176,6 @@ int command_diff(int argc, char **argv) {
     arrange(&b);
     size_t differences = compare_listings(&a, &b, quiet);
     if (fflush(stdout) != 0)
-        fail("standard output cannot be written");
+        fail("standard output cannot be written; is its disk full? df -h, or write elsewhere");
     return differences || complaints() ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -214,7 +214,8 @@ static void warn_of_size(const struct image *image, uint64_t archive_size) {
 static void extract(const struct image *image, const struct request *r) {
     struct output out;
     if (image->descriptor.archive_size == 0)
-        fail("%s: this kernel carries no archive", image->name);
+        fail("%s: this kernel carries no archive; put one in: drupe image -k %s --initrd ARCHIVE -o FILE",
+             image->name, image->name);
     output_open(&out, r->output, "an archive");
     output_write(&out, image->bytes + image->archive_at, image->descriptor.archive_size);
     output_finish(&out);
@@ -257,7 +258,7 @@ int command_image(int argc, char **argv) {
     if (r.print_append) {
         puts(image_command_line(&image));
         if (fflush(stdout) != 0)
-            fail("standard output cannot be written");
+            fail("standard output cannot be written; is its disk full? df -h, or write elsewhere");
     } else if (r.extract) {
         extract(&image, &r);
     } else {

@@ -199,6 +199,6 @@ int command_ls(int argc, char **argv) {
     listing_read(argv[optind], &all);
     print(&all, form);
     if (fflush(stdout) != 0)
-        fail("standard output cannot be written");
+        fail("standard output cannot be written; is its disk full? df -h, or write elsewhere");
     return complaints() ? EXIT_FAILURE : EXIT_SUCCESS;
 }

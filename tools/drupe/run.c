@@ -229,7 +229,10 @@ static char *add_by_name(struct view *v, const char *name) {
         dir += length + (dir[length] == ':');
     }
     complain("%s is in none of the machine's directories for programs (" DEFAULT_PATH ")%s", name,
-             access(name, F_OK) == 0 ? "; for the file of that name here write ./ in front of it" : "");
+             access(name, F_OK) == 0
+                 ? "; for the file of that name here write ./ in front of it"
+                 : "; those of the kernel's root: drupe run ls /bin /usr/bin; others: --sysroot DIR, "
+                   "or the path of a file here");
     exit(MACHINE_NOT_FOUND);
 }
 
@@ -242,12 +245,16 @@ static char *add_program(struct view *v, const char *program) {
     if (*program == '/' && is_in_view(v, program, &f))
         return add_from_view(v, program);
     if (stat(program, &st) < 0) {
-        complain("%s: %s, neither here nor in the machine", program, strerror(errno));
+        char *here = trouble(program, errno);
+        complain("%s: %.*s, neither here nor in the machine%s", program, (int)strcspn(here, ";"), here,
+                 here + strcspn(here, ";"));
+        if (v->base)
+            complain_more("what the machine has: drupe ls %s", v->base->base_name);
         exit(MACHINE_NOT_FOUND);
     }
     if (!S_ISREG(st.st_mode)) {
-        complain("%s is no program: it is %s", program,
-                 S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
+        complain("%s is no program: it is %s; name a program, and add what is to go along: --file %s:/GUEST",
+                 program, S_ISDIR(st.st_mode) ? "a directory" : "no regular file", program);
         exit(MACHINE_CANNOT_EXECUTE);
     }
     char *argument = xasprintf("=%s", program), *guest = input_host(v, argument);
@@ -322,7 +329,7 @@ static char *make_root(struct view *v, const struct request *r, const char *prog
 static int memory_file(const char *name, char **path) {
     int fd = memfd_create(name, 0);
     if (fd < 0)
-        fail("memory for %s: %s", name, strerror(errno));
+        fail("memory for %s: %s", name, trouble(name, errno));
     *path = xasprintf("/dev/fd/%d", fd);
     return fd;
 }
@@ -331,8 +338,10 @@ static void set_memory(struct request *r, uint64_t image_size) {
     if (!r->memory)
         r->memory = image_size + MEMORY_FREE > MEMORY ? image_size + MEMORY_FREE : MEMORY;
     if (r->memory < image_size + MEMORY_LEAST)
-        fail("the image has %llu MiB, and --mem gives the machine %llu MiB; it needs %llu at least",
+        fail("the image has %llu MiB, and --mem gives the machine %llu MiB; it needs %llu at least: --mem "
+             "%lluM",
              (unsigned long long)(image_size / MIB), (unsigned long long)(r->memory / MIB),
+             (unsigned long long)((image_size + MEMORY_LEAST) / MIB + 1),
              (unsigned long long)((image_size + MEMORY_LEAST) / MIB + 1));
 }
 
@@ -446,7 +455,7 @@ static void *make_start(const struct request *r, const char *path, int argc, cha
     char *bytes;
     FILE *f = open_memstream(&bytes, size);
     if (argc > UINT16_MAX)
-        fail("more than 65535 arguments");
+        fail("more than 65535 arguments; put them into a file, and add it: --file FILE");
     if (!f)
         fail("out of memory");
     fwrite(&head, 1, sizeof(head), f);
@@ -493,7 +502,7 @@ static unsigned int free_port(void) {
         if (is_free)
             return port;
     }
-    fail("no port from %u to %u is free for gdb", GDB_PORT, GDB_PORT + 99);
+    fail("no port from %u to %u is free for gdb; who has them: ss -ltnp", GDB_PORT, GDB_PORT + 99);
 }
 
 static void tell_of_gdb(const struct request *r) {

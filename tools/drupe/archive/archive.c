@@ -58,7 +58,7 @@ static void pad_to(struct writer *w, uint64_t unit) {
 static void open_entry(const struct entry *e, int *fd, struct stat *st) {
     *fd = open(e->host, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // it may have become a FIFO
     if (*fd < 0 || fstat(*fd, st) < 0)
-        fail("%s: %s", e->host, strerror(errno));
+        fail("%s: %s", e->host, trouble(e->host, errno));
     if (!S_ISREG(st->st_mode) || (e->ino && (e->ino != st->st_ino || e->dev != st->st_dev)))
         fail("%s was replaced while it was packed; pack again when it is at rest", e->host);
 }
@@ -81,7 +81,7 @@ static void put_file(struct writer *w, const struct entry *e) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            fail("%s: %s", e->host, strerror(errno));
+            fail("%s: %s", e->host, trouble(e->host, errno));
         changed = n == 0;
         left -= (uint64_t)n;
         w->used += (size_t)n;

@@ -148,7 +148,7 @@ void listing_read(const char *file, struct listing *out) {
         archives = list(file, plain, plain_size, &(uint64_t){0}, archives, true, out);
     }
     if (!archives)
-        complain("%s: no archive in it", file);
+        complain("%s: no archive in it; make one: drupe pack -o FILE ...", file);
     join_links(out);
 }
 

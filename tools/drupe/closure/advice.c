@@ -97,3 +97,16 @@ void advise_script(const struct view *v, const struct entry *script, const char 
     free(option);
     free(place);
 }
+
+void advise_bad(const struct view *v, const struct object *o) {
+    if (!o->wrong_machine)
+        complain_more("is it whole? readelf -hl %s",
+                      v->command == COMMAND_CHECK ? "FILE, and pack it anew" : o->host);
+    else if (v->command == COMMAND_CHECK)
+        complain_more("pack one for riscv64 in its place, or leave it out");
+    else
+        complain_more("compile it for riscv64 (riscv64-linux-gnu-gcc; Debian: apt install "
+                      "gcc-riscv64-linux-gnu), or take "
+                      "a distribution's: %s --sysroot DIR ...",
+                      program_of(v));
+}

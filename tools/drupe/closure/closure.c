@@ -316,10 +316,12 @@ static void find_closure(struct view *v, const char *path, bool without_proc, st
     add_loaded(c, path, f.path, f.path, o, 0);
     if (o->kind == OBJECT_BAD)
         complain("/%s (%s) %s", f.path, o->host, o->problem);
+    if (o->kind == OBJECT_BAD)
+        advise_bad(v, o);
+    if (f.entry && (o->kind == OBJECT_BAD || o->kind == OBJECT_ELF))
+        f.entry->examined = true;
     if (o->kind != OBJECT_ELF)
         return;
-    if (f.entry)
-        f.entry->examined = true;
     v->hide_cross = is_loaded_elsewhere(v, o);
     collect(v, c);
     v->hide_cross = false;

@@ -170,6 +170,7 @@ void gconv_add(struct view *v, const char *charset) {
     } else {
         complain("--gconv %s: there is no gconv/gconv-modules in the library directories", charset);
         closure_tell_places(v, &dirs);
+        complain_more("give the root of a glibc that has them: --sysroot DIR (Debian: libc6 for riscv64)");
     }
     strings_free(&texts);
     strings_free(&dirs);

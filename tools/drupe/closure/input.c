@@ -13,9 +13,9 @@ void input_sysroot(struct view *v, const char *dir) {
     char real[PATH_MAX];
     struct stat st;
     if (!realpath(dir, real) || stat(real, &st) < 0)
-        fail("sysroot %s: %s", dir, strerror(errno));
+        fail("sysroot %s: %s", dir, trouble(dir, errno));
     if (!S_ISDIR(st.st_mode))
-        fail("sysroot %s is not a directory", dir);
+        fail("sysroot %s is not a directory; name the one that the target's lib and usr are in", dir);
     strings_add(&v->sysroots, strcmp(real, "/") == 0 ? "" : real);
 }
 
@@ -54,7 +54,7 @@ static bool place(struct view *v, const char *guest, bool directory, struct foun
     if (!err)
         err = view_resolve(v, guest, VIEW_ADD | VIEW_MAY_LACK | (directory ? 0 : VIEW_NO_FOLLOW), out);
     if (err)
-        complain("the path %s in the archive: %s", guest, path_trouble(err));
+        complain("the path %s in the archive: %s; name another: GUEST=HOST", guest, path_trouble(err));
     return !err;
 }
 
@@ -120,7 +120,7 @@ static void add_host_tree(struct view *v, const char *guest, const char *host) {
         struct stat st;
         char *child = xasprintf("%s/%s", host, names.at[i]), *path = xasprintf("%s/%s", guest, names.at[i]);
         if (lstat(child, &st) < 0)
-            fail("%s: %s", child, strerror(errno));
+            fail("%s: %s", child, trouble(child, errno));
         add_one(v, path, child, &st, false);
         free(child);
         free(path);
@@ -135,11 +135,13 @@ static bool find_in_sysroot(struct view *v, int index, const char *guest, const 
     const char *sysroot = v->sysroots.at[index];
     int err = view_resolve(v, guest, flags, f);
     if (err) {
-        complain("%s: /%s in the sysroot: %s", host, guest, path_trouble(err));
+        complain("%s: /%s in the sysroot: %s; what is there: ls -l %s", host, guest, path_trouble(err),
+                 sysroot);
         return false;
     }
     if (!f->entry && *f->path && !pathname_is_below(f->host, sysroot) && !S_ISDIR(f->st.st_mode)) {
-        complain("%s is hidden: /%s is %s, of a sysroot named before", host, guest, f->host);
+        complain("%s is hidden: /%s is %s, of a sysroot named before; name its sysroot first, or: GUEST=%s",
+                 host, guest, f->host, host);
         return false;
     }
     return true;
@@ -178,7 +180,7 @@ char *input_host(struct view *v, const char *argument) {
                                : xasprintf("%s/%s", v->sysroots.at[sysroot], f.path); // a directory
     }
     if (stat(host, &st) < 0)
-        fail("%s: %s", host, strerror(errno));
+        fail("%s: %s", host, trouble(host, errno));
     if (!guest || guest[strlen(guest) - 1] == '/') {
         char *name = default_guest(host, &st), *full = xasprintf("%s%s", guest ? guest : "", name);
         free(name);
@@ -224,7 +226,9 @@ void input_also(struct view *v, const char *pattern) {
     for (size_t i = 0; i < dirs.count; i++)
         matches += add_matches(v, dirs.at[i], pattern);
     if (!matches) {
-        complain("--also %s matches nothing%s", pattern, v->sysroots.count ? "" : ": no sysroot was given");
+        complain("--also %s matches nothing%s", pattern,
+                 v->sysroots.count ? "; is it in quotes, and of the target's names?"
+                                   : ": no sysroot was given; add --sysroot DIR");
         for (size_t i = 0; i < dirs.count && !strchr(pattern, '/'); i++)
             complain_more("searched   %s", dirs.at[i]);
         for (size_t i = 0; i < v->sysroots.count; i++)

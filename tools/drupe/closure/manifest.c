@@ -21,7 +21,7 @@ struct line {
 };
 
 static void line_fail(const struct line *l, const char *what, const char *detail) {
-    fail("%s:%u: %s%s", l->file, l->number, what, detail);
+    fail("%s:%u: %s%s; what goes there: man drupe-pack", l->file, l->number, what, detail);
 }
 
 static uint32_t number(const struct line *l, size_t index, int base) {
@@ -75,7 +75,7 @@ static void add(struct view *v, const struct line *l, const char *name, const st
         err = view_resolve(v, normal, VIEW_ADD | VIEW_MAY_LACK | follow, &f);
     if (err)
         complain("%s:%u: the path %s in the archive: %s", l->file, l->number, name,
-                 err == -EXDEV ? "leaves the root" : strerror(-err));
+                 err == -EXDEV ? "leaves the root; name one within it" : strerror(-err));
     if (err)
         return;
     struct entry placed = *e;
@@ -90,7 +90,7 @@ static void add_file(struct view *v, struct line *l) {
     char *host = replace_variables(l, l->words[2]);
     attributes(l, 3, S_IFREG, &e);
     if (stat(host, &st) < 0)
-        fail("%s:%u: %s: %s", l->file, l->number, host, strerror(errno));
+        fail("%s:%u: %s: %s", l->file, l->number, host, trouble(host, errno));
     if (!S_ISREG(st.st_mode))
         line_fail(l, "not a file: ", host);
     e.host = host;

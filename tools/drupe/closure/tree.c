@@ -91,7 +91,8 @@ static struct entry *merge(struct entry *old, const struct entry *proto) {
     }
     if (!same_thing(old, proto)) {
         char *a = describe(old), *b = describe(proto);
-        complain("two different things claim /%s: %s and %s", old->path, a, b);
+        complain("two different things claim /%s: %s and %s; leave one out, or give it another place",
+                 old->path, a, b);
         free(a);
         free(b);
     }
@@ -127,7 +128,8 @@ struct entry *tree_add(struct tree *t, const struct entry *proto) {
     RB_INSERT(entries, &t->entries, e);
     t->count++;
     if (S_ISREG(e->mode) && e->size > UINT32_MAX)
-        complain("%s has %llu bytes; the format's limit is 4294967295", e->host, (unsigned long long)e->size);
+        complain("%s has %llu bytes; the format's limit is 4294967295; split it: split -b 4G %s", e->host,
+                 (unsigned long long)e->size, e->host);
     else if (S_ISREG(e->mode))
         add_pending(t, e);
     return e;

@@ -97,7 +97,7 @@ static int sysroot_directory(const char *sysroot, const char *guest, char *host,
 static void complain_of_host(const char *host, int error) {
     if (error != ENOENT && error != ENOTDIR && error != ELOOP && error != ENAMETOOLONG &&
         is_new(xasprintf("%s %d", host, error)))
-        complain("%s: %s", host, strerror(error));
+        complain("%s: %s", host, trouble(host, error));
 }
 
 static void add_host_directory(const char *sysroot, const char *path, struct strings *dirs) {
@@ -369,7 +369,7 @@ struct entry *view_add_host(struct view *v, const char *path, const char *host, 
     if (S_ISLNK(st->st_mode)) {
         int err = read_link(host, target);
         if (err)
-            fail("%s: %s", host, strerror(-err));
+            fail("%s: %s", host, trouble(host, -err));
         e.target = target;
     } else if (S_ISREG(st->st_mode)) {
         e.host = (char *)host;

@@ -30,7 +30,7 @@ static int open_temporary(const char *name) {
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0) {
         *temporary = '\0';
-        fail("%s: %s", name, strerror(errno));
+        fail("%s: %s", name, trouble(name, errno));
     }
     atexit(remove_temporary);
     const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
@@ -39,7 +39,7 @@ static int open_temporary(const char *name) {
     mode_t mask = umask(0);
     umask(mask);
     if (fchmod(fd, 0666 & ~mask) < 0)
-        fail("%s: %s", temporary, strerror(errno));
+        fail("%s: %s", temporary, trouble(temporary, errno));
     return fd;
 }
 
@@ -49,11 +49,13 @@ void output_open(struct output *out, const char *name, const char *what) {
     if (strcmp(name, "-") == 0) {
         out->name = "standard output";
         if (isatty(STDOUT_FILENO))
-            fail("standard output is a terminal; %s does not belong there", what);
+            fail("standard output is a terminal; %s does not belong there; add: -o FILE, or | a command that "
+                 "reads it",
+                 what);
     } else if (strncmp(name, "/dev/fd/", 8) == 0 || (stat(name, &st) == 0 && !S_ISREG(st.st_mode))) {
         out->fd = open(name, O_WRONLY | O_CLOEXEC);
         if (out->fd < 0)
-            fail("%s: %s", name, strerror(errno));
+            fail("%s: %s", name, trouble(name, errno));
     } else {
         out->fd = open_temporary(name);
     }
@@ -64,7 +66,7 @@ void output_write(struct output *out, const void *bytes, size_t count) {
     while (count) {
         ssize_t n = write(out->fd, from, count);
         if (n < 0 && errno != EINTR)
-            fail("%s: %s", out->name, strerror(errno));
+            fail("%s: %s", out->name, trouble(out->name, errno));
         from += n > 0 ? n : 0;
         count -= n > 0 ? (size_t)n : 0;
     }
@@ -72,8 +74,8 @@ void output_write(struct output *out, const void *bytes, size_t count) {
 
 void output_finish(struct output *out) {
     if (out->fd != STDOUT_FILENO && close(out->fd) < 0)
-        fail("%s: %s", out->name, strerror(errno));
+        fail("%s: %s", out->name, trouble(out->name, errno));
     if (*temporary && rename(temporary, out->name) < 0)
-        fail("%s: %s", out->name, strerror(errno));
+        fail("%s: %s", out->name, trouble(out->name, errno));
     *temporary = '\0';
 }

@@ -47,6 +47,10 @@ void fail(const char *format, ...) {
     exit(error_status);
 }
 
+void give_up(void) {
+    exit(error_status);
+}
+
 void misuse(const char *command, const char *format, ...) {
     SAY("drupe: ", format);
     fprintf(stderr, "Try `drupe %s%s--help`.\n", command, *command ? " " : "");
@@ -239,11 +243,59 @@ void progress_end(void) {
     progress_shown = false;
 }
 
+// The innermost directory above `path` that is there.
+static char *directory_above(const char *path) {
+    char *dir = xstrdup(path);
+    while (*dir) {
+        char *slash = strrchr(dir, '/');
+        if (!slash)
+            return xstrdup(".");
+        slash[slash == dir] = '\0';
+        if (access(dir, F_OK) == 0 || strcmp(dir, "/") == 0)
+            return dir;
+    }
+    return xstrdup(".");
+}
+
+char *trouble(const char *path, int error) {
+    const char *what = strerror(error);
+    char *dir = directory_above(path);
+    switch (error) {
+    case ENOENT:
+        return xasprintf("%s; what is there: ls %s", what, dir);
+    case ENOTDIR:
+        return xasprintf("%s on its way; which: namei %s", what, path);
+    case ELOOP:
+        return xasprintf("%s; which: namei %s", what, path);
+    case EACCES:
+    case EPERM:
+        return xasprintf("%s; who may: namei -l %s", what, path);
+    case EISDIR:
+        return xasprintf("%s; a file is needed, such as one of: ls %s", what, path);
+    case ENOSPC:
+    case EDQUOT:
+        return xasprintf("%s; how much there is: df -h %s", what, dir);
+    case EROFS:
+        return xasprintf("%s; write elsewhere, or: mount -o remount,rw MOUNT", what);
+    case EMFILE:
+    case ENFILE:
+        return xasprintf("%s; raise the limit: ulimit -n 4096", what);
+    case ENAMETOOLONG:
+        return xasprintf("%s; give it a shorter name", what);
+    case EIO:
+        return xasprintf("%s; the device fails: dmesg", what);
+    case ENOMEM:
+        return xasprintf("%s; free some: free -h", what);
+    default:
+        return xasprintf("%s; look: ls -ld %s", what, path);
+    }
+}
+
 char *read_file(const char *path, size_t *size) {
     struct stat st;
     int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) < 0)
-        fail("%s: %s", path, strerror(errno));
+        fail("%s: %s", path, trouble(path, errno));
     size_t room = S_ISREG(st.st_mode) ? (size_t)st.st_size + 1 : 65536, used = 0;
     char *bytes = xrealloc(NULL, room + 1);
     for (;;) {
@@ -253,7 +305,7 @@ char *read_file(const char *path, size_t *size) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            fail("%s: %s", path, strerror(errno));
+            fail("%s: %s", path, trouble(path, errno));
         if (n == 0)
             break;
         used += (size_t)n;

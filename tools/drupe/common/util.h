@@ -12,6 +12,9 @@
 
 #define EXIT_MISUSE 2
 
+// Ends the program as fail() does, when all has been said.
+void give_up(void) __attribute__((noreturn));
+
 // "drupe: ..." on stderr; fail() and misuse() do not return. complain() counts: complaints() then ends a
 // command before it writes anything, so that a person sees all that is wrong at once.
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
@@ -73,6 +76,9 @@ void print_visible(FILE *to, const char *text, bool escape_backslash);
 // count and bytes.
 void progress(const char *what, uint64_t count, uint64_t bytes);
 void progress_end(void);
+
+// What an errno says of a path, and what to type to get further. Allocated.
+char *trouble(const char *path, int error);
 
 // Bytes of a whole file; ends the program where it cannot be read. The caller frees them; there is a NUL
 // behind the last.

@@ -189,7 +189,7 @@ static void read_object(struct object *o) {
     int fd = open(o->host, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // it may have become a FIFO
     ssize_t n = fd < 0 || fstat(fd, &st) < 0 ? -1 : read(fd, head, sizeof(head));
     if (n < 0)
-        complain("%s: %s", o->host, strerror(errno));
+        complain("%s: %s", o->host, trouble(o->host, errno));
     if (fd >= 0)
         close(fd);
     if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0) {

@@ -91,8 +91,8 @@ static void find_descriptor(struct image *image) {
             return;
     }
     fail("%s: a kernel or program, but %s", image->name,
-         seen ? "the archive its descriptor names is not in the file; file truncated?"
-              : "without an archive's descriptor; is it Drupe's, and whole?");
+         seen ? "the archive its descriptor names is not in the file; file truncated? make kernel"
+              : "without an archive's descriptor; is it Drupe's, and whole? make kernel");
 }
 
 void image_open(struct image *image, const char *name, uint8_t *bytes, size_t size) {
@@ -100,11 +100,14 @@ void image_open(struct image *image, const char *name, uint8_t *bytes, size_t si
     if (!is_kernel(bytes, size)) {
         const char *magic = cpio_magic_name(bytes, size);
         if (magic)
-            fail("%s: this is no kernel image (flat or ELF): by its first bytes %s", name, magic);
-        if (size >= 5 && memcmp(bytes, "07070", 5) == 0)
-            fail("%s: this is a cpio archive; a kernel image (flat or ELF) is needed here", name);
-        fail("%s: this is no kernel image (flat or ELF)%s", name,
-             size < BOOT_HEADER_SIZE ? ": it is too short" : "");
+            complain("%s: this is no kernel image (flat or ELF): by its first bytes %s", name, magic);
+        else if (size >= 5 && memcmp(bytes, "07070", 5) == 0)
+            complain("%s: this is a cpio archive; a kernel image (flat or ELF) is needed here", name);
+        else
+            complain("%s: this is no kernel image (flat or ELF)%s", name,
+                     size < BOOT_HEADER_SIZE ? ": it is too short" : "");
+        complain_more("take Drupe's: --kernel build/Image");
+        give_up();
     }
     find_descriptor(image);
 }
@@ -129,7 +132,8 @@ void image_find_archive(const char *name, const uint8_t *bytes, size_t size, con
         return;
     image_open(&image, name, (uint8_t *)bytes, size);
     if (image.descriptor.archive_size == 0)
-        fail("%s: this kernel carries no archive", name);
+        fail("%s: this kernel carries no archive; put one in: drupe image -k %s --initrd ARCHIVE -o FILE",
+             name, name);
     *archive = bytes + image.archive_at;
     *archive_size = image.descriptor.archive_size;
 }

@@ -283,7 +283,7 @@ static int status_of(int wait_status) {
 static void tell_failure(int err) {
     const char *remedy = "";
     if (err == ENOEXEC)
-        remedy = "; it is neither a program nor a script that begins with #!";
+        remedy = "; it is neither a program nor a script: begin it with #!/bin/sh";
     else if (err == EACCES)
         remedy = "; is it executable (chmod +x)?";
     else if (err == ENOENT)
@@ -343,7 +343,8 @@ static void take_end(void) {
     if (well && s.said_goodbye && !s.panicked) {
         end(EXIT_SUCCESS); // powered off, or restarted, from inside
     } else if (!s.seen_text) {
-        TELL("%s could not start a machine", s.machine->command[0]);
+        TELL("%s could not start a machine; is it QEMU for riscv64? its command: drupe run --dry-run ...",
+             s.machine->command[0]);
         end(MACHINE_NOT_STARTED);
     } else if (WIFSIGNALED(status)) {
         TELL("%s was ended by signal %d (%s)", s.machine->command[0], WTERMSIG(status),
@@ -433,7 +434,7 @@ static void stop_qemu(void) {
 static void open_log(const struct machine *m) {
     s.log = m->log ? fopen(m->log, "we") : stderr;
     if (!s.log)
-        fail("%s: %s", m->log, strerror(errno));
+        fail("%s: %s", m->log, trouble(m->log, errno));
     s.boot_stream = open_memstream(&s.boot, &s.boot_size);
     if (!s.boot_stream)
         fail("out of memory");
