@@ -70,6 +70,7 @@ void kernel_main(unsigned long hartid, paddr_t dtb, uint64_t entered) {
     pr_info("command line: %s", cmdline_text());
     settings_apply();
 
+    settings_failing_allocations();
     ram_init(dtb);
     slab_init();
     size_t n;

@@ -5,6 +5,7 @@
 #include "core/printk.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/fail_alloc.h"
 #include "proc/uts.h"
 #include "vm/vmspace.h"
 
@@ -47,6 +48,18 @@ void settings_apply(void) {
     limit_harts();
     if (cmdline_has("norandmaps"))
         vm_randomize = 0;
+}
+
+void settings_failing_allocations(void) {
+    const char *value = cmdline_get("fail_alloc");
+    if (!value)
+        return;
+#ifdef CONFIG_DEBUG
+    if (fail_alloc_set(value))
+        pr_warn("fail_alloc=%s: neither N (the Nth allocation fails) nor 1/N (one in N does)", value);
+#else
+    pr_warn("fail_alloc=%s: allocations fail on purpose in a kernel built with DEBUG=1 only", value);
+#endif
 }
 
 void settings_host_name(void) {

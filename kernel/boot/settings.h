@@ -6,5 +6,7 @@
 void settings_log_level(void);
 // nosmp, maxcpus=, nr_cpus=, norandmaps; and names the words that mean nothing here. Before the harts are counted on.
 void settings_apply(void);
+// fail_alloc= (mm/fail_alloc.h). Before the first allocation.
+void settings_failing_allocations(void);
 // hostname=
 void settings_host_name(void);

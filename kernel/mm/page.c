@@ -14,6 +14,7 @@
 #include "core/panic.h"
 #include "core/spinlock.h"
 #include "lib/string.h"
+#include "mm/fail_alloc.h"
 
 #define MAX_BANKS   8
 #define MAX_RANGES  64
@@ -283,6 +284,8 @@ static void clear_block(struct page *page, unsigned int order) {
 }
 
 struct page *page_alloc(unsigned int order, unsigned int flags) {
+    if (alloc_must_fail())
+        return NULL;
     struct page *page = likely(order == 0) ? alloc_single() : alloc_block(order);
     if (unlikely(!page)) {
         note_failure(order);

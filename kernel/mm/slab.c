@@ -12,6 +12,7 @@
 #include "core/panic.h"
 #include "core/spinlock.h"
 #include "lib/string.h"
+#include "mm/fail_alloc.h"
 #include "mm/page.h"
 
 #define MAX_CACHES     64
@@ -42,6 +43,10 @@ static unsigned int cache_count;
 
 // kmalloc()'s sizes, and for each multiple of 16 the cache that serves it.
 static const uint16_t class_sizes[] = {16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048};
+static const char *const class_names[] = {"kmalloc-16",   "kmalloc-32",  "kmalloc-48",  "kmalloc-64",
+                                          "kmalloc-96",   "kmalloc-128", "kmalloc-192", "kmalloc-256",
+                                          "kmalloc-384",  "kmalloc-512", "kmalloc-768", "kmalloc-1024",
+                                          "kmalloc-1536", "kmalloc-2048"};
 static struct slab_cache *classes[ARRAY_SIZE(class_sizes)];
 static uint8_t class_of[2048 / 16 + 1];
 
@@ -217,6 +222,8 @@ static void note_taken(const struct slab_cache *c, uint64_t *word) {
 
 void *slab_alloc(struct slab_cache *c) {
     void *object = NULL;
+    if (alloc_must_fail())
+        return NULL;
     unsigned long flags = irq_save();
     struct magazine *m = &c->magazines[this_hart_id()];
     if (unlikely(!m->count))
@@ -245,6 +252,23 @@ void slab_free(struct slab_cache *c, void *object) {
         drain(c, m);
     m->objects[m->count++] = object;
     irq_restore(flags);
+}
+
+bool slab_get_stats(unsigned int i, struct slab_stats *out) {
+    if (i >= cache_count)
+        return false;
+    struct slab_cache *c = &slab_caches[i];
+    struct page *slab;
+    unsigned long idle = 0;
+    unsigned long flags = spin_lock_irqsave(&c->lock);
+    list_for_each_entry (slab, &c->partial, link)
+        idle += c->per_slab - slab->inuse;
+    for (unsigned int hart = 0; hart < hart_count; hart++)
+        idle += READ_ONCE(c->magazines[hart].count);
+    *out = (struct slab_stats){c->name, c->size, c->per_slab, c->order, c->slabs, 0};
+    spin_unlock_irqrestore(&c->lock, flags);
+    out->active = out->slabs * c->per_slab - MIN(idle, out->slabs * c->per_slab);
+    return true;
 }
 
 // ---- kmalloc
@@ -302,7 +326,7 @@ char *kstrndup(const char *s, size_t n) {
 void slab_init(void) {
     unsigned int c = 0;
     for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
-        classes[i] = slab_create("kmalloc", class_sizes[i], 16);
+        classes[i] = slab_create(class_names[i], class_sizes[i], 16);
         if (!classes[i])
             panic("slab: no memory at boot");
     }

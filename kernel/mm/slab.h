@@ -28,5 +28,14 @@ void kfree(void *p);
 // A copy of a string of at most n bytes, with a NUL.
 char *__must_check kstrndup(const char *s, size_t n);
 
+// For /proc/slabinfo: the cache of number i, a little out of date. False: there are not so many.
+struct slab_stats {
+    const char *name;
+    size_t size;
+    unsigned int per_slab, order;
+    unsigned long slabs, active; // active: objects that somebody has
+};
+bool slab_get_stats(unsigned int i, struct slab_stats *out);
+
 // Boot, after memory_init().
 void slab_init(void);

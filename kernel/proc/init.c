@@ -10,6 +10,7 @@
 #include "fs/path.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "mm/fail_alloc.h"
 #include "proc/exec.h"
 #include "proc/exec_private.h"
 #include <linux/fcntl.h>
@@ -136,6 +137,7 @@ static long try(const char *path, char *tried, char *why) {
     long err = process_exec(AT_FDCWD, path, &argv, &envp, 0);
     if (!err) {
         pr_info("Run %s as init process", path);
+        fail_alloc_begin();
         arch_enter_user();
     }
     size_t n = strlen(tried);

@@ -78,6 +78,21 @@ static int show_meminfo(struct seq_buf *s, void *arg) {
     return 0;
 }
 
+// slabinfo(5).
+static int show_slabinfo(struct seq_buf *s, void *arg) {
+    struct slab_stats c;
+    (void)arg;
+    seq_puts(s, "slabinfo - version: 2.1\n"
+                "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
+                " : tunables <limit> <batchcount> <sharedfactor>"
+                " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+    for (unsigned int i = 0; slab_get_stats(i, &c); i++)
+        seq_printf(s, "%-17s %6lu %6lu %6lu %4u %4u : tunables    0    0    0 : slabdata %6lu %6lu      0\n",
+                   c.name, c.active, c.slabs * c.per_slab, (unsigned long)c.size, c.per_slab, 1u << c.order,
+                   c.slabs, c.slabs);
+    return 0;
+}
+
 static int show_swaps(struct seq_buf *s, void *arg) {
     (void)arg;
     seq_puts(s, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
@@ -352,6 +367,7 @@ static const struct file_ops kmsg_ops = {.read = kmsg_read};
 
 static const struct proc_entry entries[] = {
     {.path = "meminfo", .show = show_meminfo},
+    {.path = "slabinfo", .mode = 0400, .show = show_slabinfo},
     {.path = "swaps", .show = show_swaps},
     {.path = "uptime", .show = show_uptime},
     {.path = "loadavg", .show = show_loadavg},

@@ -511,6 +511,32 @@ static int show_personality(struct seq_buf *s, struct pid_node *n) {
     return 0;
 }
 
+#ifdef CONFIG_DEBUG
+static int show_fail_nth(struct seq_buf *s, struct pid_node *n) {
+    struct thread *t = pid_node_thread(n);
+    if (!t)
+        return -ESRCH;
+    seq_printf(s, "%u\n", t->arch.fail_nth);
+    thread_put(t);
+    return 0;
+}
+
+// Its own alone: nobody else counts it down.
+static ssize_t store_fail_nth(struct pid_node *n, const char *text, size_t size) {
+    struct thread *t = pid_node_thread(n);
+    int value, err = parse_signed(text, INT32_MAX / 16, &value);
+    if (!err && value < 0)
+        err = -EINVAL;
+    if (!err && t != current)
+        err = -EPERM;
+    if (!err)
+        current->arch.fail_nth = value;
+    if (t)
+        thread_put(t);
+    return err ? err : (ssize_t)size;
+}
+#endif
+
 #define FILE_(name_, permissions, show_)                                                                     \
     { .name = name_, .mode = S_IFREG | permissions, .where = IN_BOTH, .show = show_ }
 #define MEMORY_(name_, permissions, show_)                                                                   \
@@ -562,6 +588,13 @@ static const struct pid_file files[] = {
      .where = IN_BOTH,
      .show = pid_show_oom_score_adj,
      .store = store_oom_score_adj},
+#ifdef CONFIG_DEBUG
+    {.name = "fail-nth",
+     .mode = S_IFREG | 0644,
+     .where = IN_BOTH,
+     .show = show_fail_nth,
+     .store = store_fail_nth},
+#endif
 };
 static const unsigned int file_count = ARRAY_SIZE(files);
 

@@ -39,6 +39,10 @@ struct arch_thread {
     struct hart *hart;       // the hart it runs on, or ran on last
     struct switch_context context;
     struct fpu_state fpu;
+#ifdef CONFIG_DEBUG
+    unsigned int fail_nth; // [o] that allocation from now on fails (mm/fail_alloc.h), 0: none
+    bool fail_never;       // [o] fail_alloc=1/N leaves it alone
+#endif
 };
 
 struct run_queue;

@@ -494,6 +494,7 @@ static struct fs_type pipe_type = {.name = "pipefs", .nodev = true};
 
 void pipe_init(void) {
     pipe_sb = superblock_create(&pipe_type);
-    ASSERT(pipe_sb);
+    if (!pipe_sb)
+        panic("pipe: no memory at boot");
     fs_type_register(&pipe_type);
 }

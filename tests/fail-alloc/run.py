@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The debug kernel with allocations that fail on purpose (kernel/mm/fail_alloc.h). Writes RESULT as "passed failed skipped".
+
+usage: run.py KERNEL ARCHIVE COMPRESSED-ARCHIVE RESULT [--all]
+
+1. Calls: walk.c, with 1 and 4 harts.
+2. A storm: one allocation in 50 fails for every program.
+3. The start: boots with the Nth allocation failing, for so many N that each part of the start is met (--all: every one). Until the
+   first program runs the machine may give up, if it says that memory is what it lacks; afterwards it goes on.
+"""
+import argparse
+import concurrent.futures
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import machine  # noqa: E402
+
+LIMIT = 300    # seconds for one machine: nothing but a hang reaches it
+FIRST = 40     # of the start's allocations that fail each in a boot of its own,
+SPREAD = 40    # and of the others
+RUNS = "Run /walk as init process"
+
+
+def boot(kernel, archive, words, harts=1):
+    """The machine's status and what it said."""
+    try:
+        status, text = machine.run(limit=LIMIT, kernel=kernel, initrd=archive, append="rdinit=/walk " + words, smp=harts,
+                                   memory="128M")
+    except machine.subprocess.TimeoutExpired as e:
+        status, text = "none", (e.stdout or b"").decode("utf-8", "replace") + f"\n# no end within {LIMIT} s\n"
+    return status, text.replace("\r", "")
+
+
+def walk(kernel, archive, harts):
+    status, text = boot(kernel, archive, "loglevel=4", harts)
+    lines = text.split("\n")
+    good = sum(line.startswith("ok ") for line in lines)
+    bad = [line for line in lines if line.startswith(("not ok ", "# "))]
+    if status != 0 or "DONE" not in lines:
+        bad = lines[-30:]
+    for line in bad:
+        print(f"fail-alloc [{harts} harts] {line}")
+    return good, sum(line.startswith("not ok ") for line in bad) or bool(bad)
+
+
+def storm(kernel, archive, one_in):
+    status, text = boot(kernel, archive, f"loglevel=4 fail_alloc=1/{one_in} -- storm", 4)
+    if status == 0 and "\nDONE\n" in text:
+        return 1, 0
+    print(f"fail-alloc: with fail_alloc=1/{one_in} the machine did not go on (QEMU's status {status}):\n{text[-3000:]}")
+    return 0, 1
+
+
+def start(kernel, archive, n):
+    """True: one failing allocation was told, or did no harm."""
+    status, text = boot(kernel, archive, f"loglevel=7 fail_alloc={n} -- nothing")
+    if RUNS in text and "exitcode=0x00007f00" in text:  # the loader of the first program could not go on
+        good = "Error " in text
+    elif RUNS in text:
+        good = status == 0 and "\nDONE\n" in text
+    else:
+        panic = "Kernel panic:" in text
+        good = panic and bool(re.search(r"no memory|error -12|no room", text)) and "assertion" not in text
+    if not good:
+        print(f"fail-alloc: fail_alloc={n} at the start (QEMU's status {status}):\n{text[-2500:]}")
+    return good
+
+
+def starts(kernel, archive, everything):
+    _, text = boot(kernel, archive, "loglevel=7 fail_alloc=4000000000 -- nothing")
+    count = re.search(r"fail_alloc: (\d+) allocations until", text)
+    if not count:
+        print(f"fail-alloc: the machine does not say how many allocations its start takes:\n{text[-2000:]}")
+        return 0, 1
+    total = int(count[1])
+    last = total + 60  # of the first program's own, too
+    numbers = list(range(1, last)) if everything else sorted(
+        {*range(1, FIRST), *range(total - 10, last, 4), *(FIRST + (total - FIRST) * i // SPREAD for i in range(SPREAD))})
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda n: start(kernel, archive, n), numbers))
+    print(f"fail-alloc: {len(numbers)} of the {total} allocations of a start with {pathlib.Path(archive).name} failed")
+    return sum(results), len(results) - sum(results)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("kernel")
+    parser.add_argument("archive")
+    parser.add_argument("compressed")
+    parser.add_argument("result")
+    parser.add_argument("--all", action="store_true")
+    o = parser.parse_args()
+    totals = [walk(o.kernel, o.archive, harts) for harts in (1, 4)]
+    totals += [storm(o.kernel, o.archive, one_in) for one_in in (50, 7)]
+    totals += [starts(o.kernel, archive, o.all) for archive in (o.archive, o.compressed)]
+    passed, failed = (sum(column) for column in zip(*totals))
+    pathlib.Path(o.result).write_text(f"{passed} {failed} 0\n", encoding="ascii")
+    print(f"fail-alloc: {passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
