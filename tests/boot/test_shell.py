@@ -41,6 +41,7 @@ def test_pipes_redirection_and_scripts(sh):
     assert sh("/tmp/s a b; echo status $?").split() == ["got", "a", "got", "b", "status", "3"]
     assert sh("cat <<X\nhere\nX").strip().endswith("here")
     assert sh("dd if=/dev/zero bs=1k count=300 2>/dev/null | wc -c").strip() == "307200"
+    assert sh("cat <(echo one) <(echo two); echo three | cat /dev/stdin").split() == ["one", "two", "three"]
     assert sh("find /etc -name passwd").strip() == "/etc/passwd"
     assert sh("tar cf - /etc 2>/dev/null | tar tf - | grep -c etc/passwd").strip() == "1"
 

@@ -239,6 +239,12 @@ def test_processes_left_behind_end_with_it(run):
 
 # ---- input and output ----
 
+def test_descriptors_have_names(run):
+    done = run("--smp", 4, "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do cat <(echo a) /dev/stdin <(echo b); done; echo c >/dev/stderr; test -d /sys/class",
+               stdin=b"in\n")
+    assert (done.status, done.text, done.err) == (0, "a\nin\nb\n" + 7 * "a\nb\n", "c\n")
+
+
 def test_pipes_are_clean_and_apart(run):
     data = random.Random(1).randbytes(100_000)
     done = run("sh", "-c", "tee /dev/stderr | cat", stdin=data)

@@ -198,6 +198,10 @@ static void set_up_files(void) {
     mount_on("devtmpfs", "/dev", 0755, NULL);
     mount_on("devpts", "/dev/pts", 0755, "gid=5,mode=620");
     mount_on("tmpfs", "/dev/shm", 01777, "mode=1777");
+    (void)!symlink("/proc/self/fd", "/dev/fd"); // for <(command)
+    (void)!symlink("fd/0", "/dev/stdin");
+    (void)!symlink("fd/1", "/dev/stdout");
+    (void)!symlink("fd/2", "/dev/stderr");
     mkdir("/tmp", 01777);
     mkdir("/root", 0700);
     umask(022);
