@@ -4,7 +4,7 @@
 
 void spin_lock_contended(struct spinlock *lock) {
     do {
-        while (spin_is_locked(lock))
+        while (spin_is_taken(lock))
             cpu_relax();
     } while (!spin_exchange_(lock));
 }

@@ -28,22 +28,18 @@ void spin_lock_contended(struct spinlock *lock);
 static inline void spin_init_class(struct spinlock *lock, struct lock_class *class) {
     *lock = (struct spinlock){.class = class};
 }
-static inline void spin_note_wait(struct spinlock *lock) {
-    lock_check_wait(&lock->class, lock, false);
-}
-static inline void spin_note_taken(struct spinlock *lock) {
-    lock_check_taken(&lock->class, lock, false);
-}
-static inline void spin_note_released(struct spinlock *lock) {
-    lock_check_released(lock, false);
-}
+#define spin_note_wait(lock, rank)  lock_check_wait(&(lock)->class, lock, false, rank)
+#define spin_note_taken(lock, rank) lock_check_taken(&(lock)->class, lock, false, rank)
+#define spin_note_tried(lock)       lock_check_tried(&(lock)->class, lock, false)
+#define spin_note_released(lock)    lock_check_released(lock, false)
 #else
 static inline void spin_init(struct spinlock *lock) {
     *lock = (struct spinlock)SPINLOCK_INIT;
 }
-#define spin_note_wait(lock)     ((void)0)
-#define spin_note_taken(lock)    ((void)0)
-#define spin_note_released(lock) ((void)0)
+#define spin_note_wait(lock, rank)  (rank)
+#define spin_note_taken(lock, rank) ((void)(rank))
+#define spin_note_tried(lock)       ((void)0)
+#define spin_note_released(lock)    ((void)0)
 #endif
 
 static inline bool spin_exchange_(struct spinlock *lock) {
@@ -53,15 +49,20 @@ static inline bool spin_exchange_(struct spinlock *lock) {
 static inline bool spin_trylock(struct spinlock *lock) {
     bool taken = spin_exchange_(lock);
     if (taken)
-        spin_note_taken(lock);
+        spin_note_tried(lock);
     return taken;
 }
 
-static inline void spin_lock(struct spinlock *lock) {
-    spin_note_wait(lock);
+// Takes it while others of its class are held; `rank` tells where it stands among them.
+static inline void spin_lock_nested(struct spinlock *lock, enum lock_rank rank) {
+    rank = spin_note_wait(lock, rank);
     if (unlikely(!spin_exchange_(lock)))
         spin_lock_contended(lock);
-    spin_note_taken(lock);
+    spin_note_taken(lock, rank);
+}
+
+static inline void spin_lock(struct spinlock *lock) {
+    spin_lock_nested(lock, LOCK_FIRST);
 }
 
 static inline void spin_unlock(struct spinlock *lock) {
@@ -70,10 +71,14 @@ static inline void spin_unlock(struct spinlock *lock) {
 }
 
 // Returns the interrupt state to hand to spin_unlock_irqrestore().
-static inline unsigned long spin_lock_irqsave(struct spinlock *lock) {
+static inline unsigned long spin_lock_irqsave_nested(struct spinlock *lock, enum lock_rank rank) {
     unsigned long flags = irq_save();
-    spin_lock(lock);
+    spin_lock_nested(lock, rank);
     return flags;
+}
+
+static inline unsigned long spin_lock_irqsave(struct spinlock *lock) {
+    return spin_lock_irqsave_nested(lock, LOCK_FIRST);
 }
 
 static inline void spin_unlock_irqrestore(struct spinlock *lock, unsigned long flags) {
@@ -81,7 +86,7 @@ static inline void spin_unlock_irqrestore(struct spinlock *lock, unsigned long f
     irq_restore(flags);
 }
 
-static inline bool spin_is_locked(const struct spinlock *lock) {
+static inline bool spin_is_taken(const struct spinlock *lock) {
     return READ_ONCE(lock->locked) != 0;
 }
 

@@ -101,6 +101,7 @@ static struct dentry *first_of_key(struct dentry *parent, uint64_t key) {
 }
 
 static inline struct dentry *find_locked(struct dentry *parent, const char *name, size_t len, uint64_t key) {
+    ASSERT_HELD(&parent->lock);
     for (struct dentry *d = first_of_key(parent, key); d && d->key >> EQUAL_BITS == key >> EQUAL_BITS;
          d = RB_NEXT(dentry_tree, &parent->children, d))
         if (d->name_len == len && same_name(d->name, name, len))

@@ -66,6 +66,7 @@ struct files *files_create(void) {
 // Makes room for number n. With the lock held, which is released meanwhile; the caller looks again. 0 or
 // -ENOMEM.
 static int grow_locked(struct files *files, unsigned int n) {
+    ASSERT_HELD(&files->lock);
     unsigned int size = files->size;
     while (size <= n)
         size *= 2;
@@ -132,6 +133,7 @@ static int close_file(struct files *files, struct file *f) {
 
 // Takes the file out of a slot and frees the number. NULL if it was not open.
 static struct file *take_locked(struct files *files, unsigned int fd) {
+    ASSERT_HELD(&files->lock);
     struct file *f = fd < files->size ? files->fd[fd] : NULL;
     if (!f)
         return NULL;

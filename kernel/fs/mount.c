@@ -93,6 +93,7 @@ void mount_attach(struct mount *m, struct mount *parent, struct dentry *d) {
 }
 
 struct path mount_detach_locked(struct mount *m) {
+    ASSERT_HELD(&mounts_lock);
     struct path place = {m->parent, m->mountpoint};
     if (!place.mount)
         return place;

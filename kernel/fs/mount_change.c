@@ -247,6 +247,7 @@ static bool is_idle(const struct mount *m) {
 
 // 0: `gone` has what release() is to let go of. [t]
 static int remove_locked(struct mount *m, int flags, struct list_head *gone) {
+    ASSERT_HELD(&mount_mutex);
     bool own_root = m == current->fs->root.mount;
     if (!m->attached || !m->parent) // gone already, or the root of all
         return -EINVAL;
@@ -452,6 +453,7 @@ static unsigned int flags_for(const struct mount *m, unsigned long flags) {
 }
 
 static int remount_locked(struct mount *m, const char *options, unsigned long flags) {
+    ASSERT_HELD(&mount_mutex);
     struct superblock *sb = m->sb;
     if (flags & MS_BIND)
         return set_flags(m, true, flags_for(m, flags));

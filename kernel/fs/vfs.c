@@ -119,7 +119,7 @@ int vfs_unlink(struct dentry *dir, const char *name, size_t len, bool is_dir,
     struct inode *victim = d->inode;
     bool locked = S_ISDIR(victim->mode); // nobody makes names in it meanwhile
     if (locked)
-        mutex_lock(&victim->lock);
+        mutex_lock_nested(&victim->lock, LOCK_CHILD);
     err = may ? may(inode, victim) : 0;
     if (!err)
         err = inode->ops->unlink ? check_victim(d, is_dir) : -EPERM;
@@ -153,7 +153,7 @@ static void lock_parents(const struct dentry *a, const struct dentry *b) {
     }
     mutex_lock(first);
     if (second != first)
-        mutex_lock(second);
+        mutex_lock_nested(second, LOCK_SECOND_PARENT);
 }
 
 static void unlock_parents(const struct dentry *a, const struct dentry *b) {
@@ -228,6 +228,7 @@ static struct dentry *make_whiteout(const struct rename *r) {
 
 // The whole change. What may fail comes first.
 static int rename_locked(const struct rename *r, const char *new_name, size_t new_len) {
+    ASSERT_HELD(&rename_lock);
     struct inode *from = r->old_dir->inode, *to = r->new_dir->inode;
     bool exchange = r->flags & RENAME_EXCHANGE;
     struct dentry *whiteout = make_whiteout(r);
@@ -257,7 +258,7 @@ static int rename_replacing(const struct rename *r, const char *new_name, size_t
     struct dentry *victim = r->new_d && S_ISDIR(r->new_d->inode->mode) ? r->new_d : NULL;
     if (!victim || (r->flags & RENAME_EXCHANGE))
         return rename_locked(r, new_name, new_len);
-    mutex_lock(&victim->inode->lock);
+    mutex_lock_nested(&victim->inode->lock, LOCK_CHILD);
     int err = victim->child_count ? -ENOTEMPTY : rename_locked(r, new_name, new_len);
     mutex_unlock(&victim->inode->lock);
     return err;

@@ -14,6 +14,7 @@ static bool same_ids(const struct cred *mine, const struct cred *its, enum acces
 
 // process_lock held: it keeps p's credentials and memory where they are.
 static bool may_locked(struct process *p, enum access_ids ids) {
+    ASSERT_HELD(&process_lock);
     const struct cred *mine = current->cred, *its = p->cred;
     uint64_t caps = ids == ACCESS_CALL ? mine->cap_permitted : mine->cap_effective;
     if (p == current->process || cred_capable(mine, CAP_SYS_PTRACE))

@@ -111,6 +111,7 @@ static void exit_info(struct process *p, siginfo_t *info) {
 }
 
 void process_notify_exit_locked(struct process *p) {
+    ASSERT_HELD(&process_lock);
     struct process *parent = p->parent;
     bool reap = p->exit_signal == SIGCHLD && signal_reaps_children(parent);
     if (p->exit_signal && !signal_ignored_by(parent, p->exit_signal)) {
@@ -137,6 +138,7 @@ void process_notify_exit_locked(struct process *p) {
 
 // Its last thread has left p.
 static void die_locked(struct process *p) {
+    ASSERT_HELD(&process_lock);
     spin_lock(&p->sig_lock);
     struct signal_handlers *handlers = p->handlers;
     p->handlers = NULL;

@@ -60,7 +60,7 @@ static int get_key(uint32_t __user *addr, bool shared, struct futex_key *key) {
 static void lock_two(struct bucket *a, struct bucket *b) {
     spin_lock(a < b ? &a->lock : &b->lock);
     if (a != b)
-        spin_lock(a < b ? &b->lock : &a->lock);
+        spin_lock_nested(a < b ? &b->lock : &a->lock, LOCK_NEXT_ADDRESS);
 }
 
 static void unlock_two(struct bucket *a, struct bucket *b) {

@@ -18,6 +18,7 @@ static struct id **bucket_of(pid_t nr) {
 }
 
 struct id *id_find_locked(pid_t nr) {
+    ASSERT_HELD(&process_lock);
     struct id *id = *bucket_of(nr);
     while (id && id->nr != nr)
         id = id->next;
@@ -59,10 +60,12 @@ struct id *id_alloc(void) {
 }
 
 void id_use_locked(struct id *id) {
+    ASSERT_HELD(&process_lock);
     id->uses++;
 }
 
 void id_release_locked(struct id *id) {
+    ASSERT_HELD(&process_lock);
     if (--id->uses)
         return;
     struct id **p = bucket_of(id->nr);

@@ -23,6 +23,7 @@ static struct slab_cache *process_cache;
 // ---- finding
 
 struct process *process_find_locked(pid_t pid) {
+    ASSERT_HELD(&process_lock);
     struct id *id = id_find_locked(pid);
     return id ? id->process : NULL;
 }
@@ -41,6 +42,7 @@ struct process *process_find(pid_t pid) {
 }
 
 struct process *process_find_any_locked(pid_t nr) {
+    ASSERT_HELD(&process_lock);
     struct id *id = id_find_locked(nr);
     return !id ? NULL : id->process ? id->process : id->thread ? id->thread->process : NULL;
 }
@@ -80,6 +82,7 @@ struct thread *process_get_thread(struct process *p) {
 }
 
 struct vmspace *process_vm_locked(struct process *p) {
+    ASSERT_HELD(&process_lock);
     struct thread *t;
     list_for_each_entry (t, &p->threads, process_link) {
         if (t->vm) // changes under process_lock (exec, exit)
@@ -142,6 +145,7 @@ void process_put(struct process *p) {
 }
 
 void process_reap_locked(struct process *p, bool waited) {
+    ASSERT_HELD(&process_lock);
     p->zombie = false;
     process_counts.zombies--;
     user_uncharge(p->user, USER_THREADS, 1);

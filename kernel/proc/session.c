@@ -5,6 +5,7 @@
 #include <asm/signal.h>
 
 void process_set_group_locked(struct process *p, struct id *group) {
+    ASSERT_HELD(&process_lock);
     id_use_locked(group);
     list_del(&p->group_link);
     list_add_tail(&p->group_link, &group->group);
@@ -15,6 +16,7 @@ void process_set_group_locked(struct process *p, struct id *group) {
 }
 
 void process_set_session_locked(struct process *p, struct id *session) {
+    ASSERT_HELD(&process_lock);
     id_use_locked(session);
     list_del(&p->session_link);
     list_add_tail(&p->session_link, &session->session);
@@ -25,6 +27,7 @@ void process_set_session_locked(struct process *p, struct id *session) {
 }
 
 bool pgrp_orphaned_locked(const struct id *group, const struct process *without) {
+    ASSERT_HELD(&process_lock);
     struct process *p;
     list_for_each_entry (p, &group->group, group_link) {
         if (p->zombie || p == without || p == init_process || p->parent == init_process)
@@ -62,6 +65,7 @@ static void check_orphaned(struct process *member, struct process *parent, const
 }
 
 void pgrp_check_orphans_locked(struct process *p, struct process *parent) {
+    ASSERT_HELD(&process_lock);
     struct process *child;
     check_orphaned(p, parent, p);
     list_for_each_entry (child, &p->children, sibling)
@@ -119,6 +123,7 @@ struct tty *process_tty(void) {
 }
 
 void process_drop_tty_locked(struct process *p, struct tty **old) {
+    ASSERT_HELD(&process_lock);
     *old = p->tty;
     p->tty = NULL;
 }
@@ -157,6 +162,7 @@ void session_clear_tty(pid_t session) {
 }
 
 void process_inherit_tty_locked(struct process *p, struct process *parent) {
+    ASSERT_HELD(&process_lock);
     p->tty = parent->tty;
     if (p->tty)
         terminals->get(p->tty);

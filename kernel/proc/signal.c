@@ -57,7 +57,7 @@ static unsigned long handler_of(struct process *p, int sig) {
     return READ_ONCE(p->handlers->action[sig - 1].handler);
 }
 
-bool signal_has_default_locked(struct process *p, int sig) {
+bool signal_has_default(struct process *p, int sig) {
     return handler_of(p, sig) == (unsigned long)SIG_DFL;
 }
 
@@ -165,6 +165,7 @@ static int first_of(sigset_bits set) {
 }
 
 int signal_dequeue_locked(struct process *p, struct thread *t, sigset_bits set, siginfo_t *info) {
+    ASSERT_HELD(&p->sig_lock);
     int sig = 0;
     if (t->sig_pending & set) {
         sig = first_of(t->sig_pending & set);
@@ -188,6 +189,7 @@ void signal_taken(siginfo_t *info) {
 // ---- choosing and waking threads
 
 void signal_recalculate_locked(struct thread *t) {
+    ASSERT_HELD(&t->process->sig_lock);
     struct process *p = t->process;
     sigset_bits open = ~(t->sig_blocked & ~t->sig_wait);
     bool pending = (t->sig_pending | p->sig_pending) & open || p->group_stop || p->continue_notify;
@@ -198,6 +200,7 @@ void signal_recalculate_locked(struct thread *t) {
 }
 
 void signal_wake_locked(struct thread *t, bool fatal) {
+    ASSERT_HELD(&t->process->sig_lock);
     __atomic_fetch_or(&t->arch.work, WORK_SIGNAL, __ATOMIC_RELAXED);
     if (t != current)
         thread_wake_for_signal(t, fatal);
@@ -222,6 +225,7 @@ static struct thread *choose(struct process *p, int sig) {
 }
 
 void signal_group_exit_locked(struct process *p, int status) {
+    ASSERT_HELD(&p->sig_lock);
     struct thread *t;
     if (p->group_exit)
         return;
@@ -239,6 +243,7 @@ void signal_group_exit_locked(struct process *p, int status) {
 
 // SIGCONT takes effect when it is sent, whether it is blocked, caught or ignored.
 static void continue_locked(struct process *p) {
+    ASSERT_HELD(&p->sig_lock);
     struct thread *t;
     flush_everywhere(p, SIGNALS_STOP);
     if (!p->group_stop)
@@ -315,6 +320,7 @@ static int enqueue(struct process *p, struct thread *t, const siginfo_t *info, s
 // t NULL: to the process. `owned`: the entry that carries `info`, or NULL. sig_lock held.
 static int send_locked(struct process *p, struct thread *t, const siginfo_t *info,
                        struct signal_entry *owned) {
+    ASSERT_HELD(&p->sig_lock);
     int sig = info->si_signo;
     if (!p->live_threads || (t && t->exiting))
         return -ESRCH;
@@ -335,7 +341,7 @@ static int send_locked(struct process *p, struct thread *t, const siginfo_t *inf
     if (!target)
         return 0;
     bool ends = !p->unkillable && !(SIGNAL_BIT(sig) & (SIGNALS_STOP | SIGNALS_NOTHING | SIGNALS_CORE)) &&
-                !(target->sig_blocked & SIGNAL_BIT(sig)) && signal_has_default_locked(p, sig);
+                !(target->sig_blocked & SIGNAL_BIT(sig)) && signal_has_default(p, sig);
     if (ends)
         signal_group_exit_locked(p, sig);
     else
@@ -455,6 +461,7 @@ void signal_info_user(siginfo_t *info, int sig, int code) {
 }
 
 int signal_check_permission_locked(struct process *p, int sig) {
+    ASSERT_HELD(&process_lock);
     const struct cred *mine = current->cred, *its = p->cred;
     if (p == current->process || mine->euid == its->suid || mine->euid == its->uid ||
         mine->uid == its->suid || mine->uid == its->uid || cred_capable(mine, CAP_KILL))
@@ -543,6 +550,7 @@ bool signal_pending_fatal(void) {
 }
 
 bool signal_thread_leaves_locked(struct process *p, struct thread *t) {
+    ASSERT_HELD(&p->sig_lock);
     bool stops = false;
     if (p->group_stop && !t->sig_stopped && p->stop_left && --p->stop_left == 0 && p->live_threads)
         stops = p->stopped = p->stop_report = true;
@@ -552,6 +560,7 @@ bool signal_thread_leaves_locked(struct process *p, struct thread *t) {
 }
 
 void signal_notify_parent_locked(struct process *p, int code) {
+    ASSERT_HELD(&process_lock);
     struct process *parent = p->parent;
     if (!parent)
         return;

@@ -98,13 +98,13 @@ void signal_wake_locked(struct thread *t, bool fatal);
 void signal_taken(siginfo_t *info);
 // The whole siginfo_t for a program. 0 or -EFAULT.
 int __must_check signal_info_to_user(void __user *user, const siginfo_t *info);
-bool signal_has_default_locked(struct process *p, int sig); // SIG_DFL
 
 // Ends the process with `status`; the caller holds sig_lock. Threads other than the current get SIGKILL.
 void signal_group_exit_locked(struct process *p, int status);
-// True if p ignores sig (SIG_IGN, or SIG_DFL where that does nothing). sig_lock held or the answer may be
-// old.
+// True if p ignores sig (SIG_IGN, or SIG_DFL where that does nothing); if it has SIG_DFL. sig_lock held or the answer
+// may be old.
 bool signal_ignored_by(struct process *p, int sig);
+bool signal_has_default(struct process *p, int sig);
 // True if SIGCHLD of its children means to p that they need no wait: SIG_IGN or SA_NOCLDWAIT.
 bool signal_reaps_children(struct process *p);
 bool signal_notifies_stops(struct process *p); // without SA_NOCLDSTOP

@@ -280,8 +280,8 @@ void signal_fault(struct trap_frame *frame, int sig, int code, unsigned long add
     info.si_signo = sig;
     info.si_code = code;
     info.si_addr = (void *)addr;
-    bool unhandled = signal_ignored_by(p, sig) || signal_has_default_locked(p, sig) ||
-                     current->sig_blocked & SIGNAL_BIT(sig);
+    bool unhandled =
+        signal_ignored_by(p, sig) || signal_has_default(p, sig) || current->sig_blocked & SIGNAL_BIT(sig);
     if (unhandled && sig != SIGKILL && fault_log_allowed())
         log_fault(frame, sig, code, addr);
     signal_force(&info);

@@ -40,6 +40,7 @@ static void put_usage(struct rusage *out, ktime_t user, ktime_t system, unsigned
 }
 
 static void usage_locked(struct process *p, long rss, bool children, struct rusage *out) {
+    ASSERT_HELD(&process_lock);
     struct thread *t;
     ktime_t user = p->dead_user, system = p->dead_system;
     unsigned long faults = p->dead_faults, switches[2] = {p->dead_switches[0], p->dead_switches[1]};
@@ -88,10 +89,12 @@ void process_usage(struct process *p, int who, struct rusage *out) {
 }
 
 void process_usage_both_locked(struct process *p, struct rusage *out) {
+    ASSERT_HELD(&process_lock);
     usage_locked(p, MAX(p->peak_rss, p->child_peak_rss), true, out);
 }
 
 void process_add_child_usage_locked(struct process *parent, const struct process *p) {
+    ASSERT_HELD(&process_lock);
     parent->child_user += p->dead_user + p->child_user;
     parent->child_system += p->dead_system + p->child_system;
     parent->child_faults += p->dead_faults + p->child_faults;

@@ -69,6 +69,7 @@ static bool take(struct process *child, struct wait_request *w) {
 }
 
 static enum outcome look_locked(struct process *me, struct wait_request *w) {
+    ASSERT_HELD(&process_lock);
     struct process *child;
     enum outcome outcome = NO_CHILD;
     if (w->type == P_PID || w->type == P_PIDFD) {

@@ -81,6 +81,7 @@ static void take_thread(struct thread *t, struct snapshot *s) {
 }
 
 static void take_locked(struct process *p, struct thread *t, bool thread_only, struct snapshot *s) {
+    ASSERT_HELD(&process_lock);
     struct thread *each;
     s->pid = s->tid = p->pid;
     s->ppid = p->ppid;

@@ -60,13 +60,6 @@ static bool try_take(struct mutex *m) {
     return false;
 }
 
-bool mutex_trylock(struct mutex *m) {
-    bool taken = try_take(m);
-    if (taken)
-        mutex_note_taken(m);
-    return taken;
-}
-
 // Spins while the holder runs. True: taken.
 static bool spin(struct mutex *m) {
     for (int i = 0; i < SPIN_LIMIT; i++) {
@@ -137,10 +130,10 @@ void mutex_lock_slow(struct mutex *m) {
 }
 
 int mutex_lock_killable(struct mutex *m) {
-    mutex_note_wait(m);
+    enum lock_rank rank = mutex_note_wait(m, LOCK_FIRST);
     int err = try_take(m) ? 0 : lock_common(m, THREAD_KILLABLE);
     if (!err)
-        mutex_note_taken(m);
+        mutex_note_taken(m, rank);
     return err;
 }
 

@@ -49,6 +49,7 @@ void user_put(struct user *user) {
 
 // With a reference. One whose last reference has just gone is about to leave the list. [users_lock]
 static struct user *find_locked(uid_t uid) {
+    ASSERT_HELD(&users_lock);
     for (struct user *u = buckets[uid % BUCKETS]; u; u = u->next) {
         if (u->uid == uid && ref_get_unless_zero(&u->refs))
             return u;

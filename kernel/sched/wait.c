@@ -35,9 +35,10 @@ void wait_remove(struct wait_queue *q, struct wait_entry *e) {
 
 // The lock is held while threads are woken, and a sleeper takes it to leave the queue: an entry on a
 // sleeper's stack stays as long as it is looked at.
-void wait_wake(struct wait_queue *q, unsigned int n, unsigned int events) {
+static __attribute__((always_inline)) inline void wake(struct wait_queue *q, unsigned int n,
+                                                       unsigned int events, enum lock_rank rank) {
     struct wait_entry *e, *next;
-    unsigned long flags = spin_lock_irqsave(&q->lock);
+    unsigned long flags = spin_lock_irqsave_nested(&q->lock, rank);
     sched_defer_interrupts();
     list_for_each_entry_safe (e, next, &q->waiters, link) {
         bool exclusive = e->exclusive;
@@ -48,6 +49,14 @@ void wait_wake(struct wait_queue *q, unsigned int n, unsigned int events) {
     spin_unlock(&q->lock);
     sched_undefer_interrupts();
     irq_restore(flags);
+}
+
+void wait_wake(struct wait_queue *q, unsigned int n, unsigned int events) {
+    wake(q, n, events, LOCK_FIRST);
+}
+
+void wait_wake_chained(struct wait_queue *q, unsigned int n, unsigned int events) {
+    wake(q, n, events, LOCK_BELOW);
 }
 
 int wait_interrupted(enum thread_state state) {

@@ -36,6 +36,8 @@ void wait_remove(struct wait_queue *q, struct wait_entry *e);
 // Wakes all waiters that are not exclusive and up to n that are. `events`: poll bits for callbacks, 0: all.
 // From any context.
 void wait_wake(struct wait_queue *q, unsigned int n, unsigned int events);
+// The same in a callback, with another queue's lock held.
+void wait_wake_chained(struct wait_queue *q, unsigned int n, unsigned int events);
 static inline void wake_all(struct wait_queue *q) {
     wait_wake(q, ~0u, 0);
 }
@@ -117,32 +119,35 @@ struct mutex {
     { NULL, SPINLOCK_INIT, LIST_HEAD_INIT((m).waiters), NULL }
 #define mutex_init(m) mutex_init_class(m, LOCK_CLASS_HERE(#m))
 void mutex_init_class(struct mutex *m, struct lock_class *class);
-#define mutex_note_wait(m)     lock_check_wait(&(m)->class, m, true)
-#define mutex_note_taken(m)    lock_check_taken(&(m)->class, m, true)
-#define mutex_note_released(m) lock_check_released(m, true)
+#define mutex_note_wait(m, rank)  lock_check_wait(&(m)->class, m, true, rank)
+#define mutex_note_taken(m, rank) lock_check_taken(&(m)->class, m, true, rank)
+#define mutex_note_released(m)    lock_check_released(m, true)
 #else
 #define MUTEX_INIT(m)                                                                                        \
     { NULL, SPINLOCK_INIT, LIST_HEAD_INIT((m).waiters) }
 static inline void mutex_init(struct mutex *m) {
     *m = (struct mutex)MUTEX_INIT(*m);
 }
-#define mutex_note_wait(m)     ((void)0)
-#define mutex_note_taken(m)    ((void)0)
-#define mutex_note_released(m) ((void)0)
+#define mutex_note_wait(m, rank)  (rank)
+#define mutex_note_taken(m, rank) ((void)(rank))
+#define mutex_note_released(m)    ((void)0)
 #endif
 void mutex_lock_slow(struct mutex *m);
 void mutex_unlock_slow(struct mutex *m);
 int __must_check mutex_lock_killable(struct mutex *m); // 0 or -EINTR
-bool mutex_trylock(struct mutex *m);
 bool mutex_is_mine(const struct mutex *m);
-// May sleep.
-static inline void mutex_lock(struct mutex *m) {
+// Takes it while others of its class are held; `rank` tells where it stands among them. May sleep.
+static inline void mutex_lock_nested(struct mutex *m, enum lock_rank rank) {
     struct thread *free = NULL;
-    mutex_note_wait(m);
+    rank = mutex_note_wait(m, rank);
     if (unlikely(!__atomic_compare_exchange_n(&m->owner, &free, current, false, __ATOMIC_ACQUIRE,
                                               __ATOMIC_RELAXED)))
         mutex_lock_slow(m);
-    mutex_note_taken(m);
+    mutex_note_taken(m, rank);
+}
+// May sleep.
+static inline void mutex_lock(struct mutex *m) {
+    mutex_lock_nested(m, LOCK_FIRST);
 }
 static inline void mutex_unlock(struct mutex *m) {
     struct thread *me = current;

@@ -93,6 +93,7 @@ struct priority_search {
 };
 
 static void visit_thread_locked(struct thread *t, struct priority_search *s) {
+    ASSERT_HELD(&process_lock);
     const struct cred *mine = current->cred, *its = t->real_cred;
     bool master = cred_capable(mine, CAP_SYS_NICE);
     uint64_t floor = t->process->limits[RLIMIT_NICE].rlim_cur;

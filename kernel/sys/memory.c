@@ -51,7 +51,7 @@ static int check_total(size_t n, int prot, int flags) {
 }
 
 // May n bytes more be locked? 0, -EPERM, -ENOMEM.
-static int check_locked(size_t n) {
+static int may_lock_more(size_t n) {
     uint64_t limit = current_rlimit(RLIMIT_MEMLOCK), used = current->vm->locked_pages << PAGE_SHIFT;
     if (limit == RLIM64_INFINITY || cred_capable(current->cred, CAP_IPC_LOCK))
         return 0;
@@ -134,7 +134,7 @@ static int check_map(const struct vm_map_args *m, off_t offset) {
         return -EOVERFLOW;
     int err = check_total(m->length, m->prot, m->flags);
     if (!err && m->flags & MAP_LOCKED)
-        err = check_locked(page_up(m->length));
+        err = may_lock_more(page_up(m->length));
     return err == -ENOMEM && m->flags & MAP_LOCKED ? -EAGAIN : err;
 }
 
@@ -341,7 +341,7 @@ static long lock_range(unsigned long addr, size_t n, bool populate) {
                   length = page_up(n + (addr & PAGE_MASK));
     if (n > USER_END || !range_ok(start, length))
         return n > USER_END ? -EINVAL : -ENOMEM;
-    int err = check_locked(length);
+    int err = may_lock_more(length);
     if (!err)
         err = vm_flag_range(current->vm, start, start + length, MAP_LOCKED, 0);
     if (err || !populate)
@@ -395,8 +395,8 @@ long sys_mlockall(int flags) {
     struct vmspace *vm = current->vm;
     if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
         return -EINVAL;
-    int err = flags & MCL_CURRENT ? check_locked((vm->total_pages - vm->locked_pages) << PAGE_SHIFT)
-                                  : check_locked(0);
+    int err = flags & MCL_CURRENT ? may_lock_more((vm->total_pages - vm->locked_pages) << PAGE_SHIFT)
+                                  : may_lock_more(0);
     if (err)
         return err;
     mutex_lock(&vm->lock);

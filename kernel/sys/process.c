@@ -266,6 +266,7 @@ long sys_gettid(void) {
 
 // The process of a pid, or the current one for 0; a thread's number names its process. process_lock held.
 static struct process *named_process_locked(pid_t pid) {
+    ASSERT_HELD(&process_lock);
     if (!pid)
         return current->process;
     return process_find_any_locked(pid);
@@ -288,6 +289,7 @@ long sys_getsid(pid_t pid) {
 }
 
 static int set_group_locked(struct process *p, pid_t pgrp) {
+    ASSERT_HELD(&process_lock);
     struct process *me = current->process;
     if (p != me && p->parent != me)
         return -ESRCH;

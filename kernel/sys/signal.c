@@ -124,6 +124,7 @@ static bool is_signal_or_zero(int sig) {
 
 // To p with process_lock held; sig 0 only checks.
 static int send_locked(struct process *p, const siginfo_t *info) {
+    ASSERT_HELD(&process_lock);
     int err = signal_check_permission_locked(p, info->si_signo);
     if (err || !info->si_signo || p->zombie)
         return err;

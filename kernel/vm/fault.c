@@ -267,6 +267,7 @@ static inline int fault_in(struct vmspace *vm, struct vm_area *a, unsigned long 
 }
 
 int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *code) {
+    ASSERT_HELD(&vm->lock);
     struct vm_area *a = find_area(vm, addr);
     *code = SEGV_MAPERR;
     if (!a)

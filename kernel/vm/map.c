@@ -27,6 +27,7 @@ static void cut(struct vmspace *vm, struct gather *g, struct vm_area *a, unsigne
 }
 
 int vm_unmap_locked(struct vmspace *vm, unsigned long addr, unsigned long length) {
+    ASSERT_HELD(&vm->lock);
     unsigned long end = addr + length;
     struct vm_area *a = area_first_from(vm, addr), *next;
     struct gather g;
@@ -105,6 +106,7 @@ static void fill_area(struct vm_area *a, const struct vm_map_args *m, const padd
 }
 
 long vm_map_locked(struct vmspace *vm, const struct vm_map_args *m, const paddr_t *special) {
+    ASSERT_HELD(&vm->lock);
     unsigned long length = page_up(m->length);
     unsigned int flags = (m->flags & VM_KEPT_FLAGS) | vm->new_flags;
     if (!m->length)
@@ -234,6 +236,7 @@ static int check_protect(struct vmspace *vm, unsigned long addr, unsigned long e
 }
 
 static int protect_locked(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int prot) {
+    ASSERT_HELD(&vm->lock);
     struct gather g;
     int err = check_protect(vm, addr, end, prot);
     if (err)

@@ -65,6 +65,7 @@ static bool can_grow(const struct remap *r, struct vm_area *a) {
 }
 
 static long remap_locked(struct remap *r) {
+    ASSERT_HELD(&r->vm->lock);
     struct vmspace *vm = r->vm;
     struct vm_area *a = area_first_from(vm, r->from);
     bool keep = r->flags & MREMAP_DONTUNMAP;

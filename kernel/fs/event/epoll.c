@@ -103,7 +103,8 @@ static bool epoll_hook_wake(struct wait_entry *wait, unsigned int events) {
     if (!wanted || (events && !(events & wanted)))
         return false;
     epoll_make_ready(item->set, item);
-    epoll_wake(item->set);
+    if (!wait_queue_empty(&item->set->wait))
+        wait_wake_chained(&item->set->wait, 1, POLLIN | POLLRDNORM);
     return true;
 }
 
@@ -209,7 +210,7 @@ static int epoll_depth_below(struct epoll *set, const struct epoll *loop, int de
     int deepest = depth;
     if (set == loop || depth > MAX_NESTS)
         return MAX_NESTS + 1;
-    mutex_lock(&set->mutex);
+    mutex_lock_nested(&set->mutex, LOCK_BELOW);
     RB_FOREACH (item, epoll_tree, &set->items) {
         struct epoll *inner = epoll_of(item->file);
         if (inner)
@@ -242,6 +243,7 @@ static int epoll_check_nesting(struct epoll *set, struct epoll *inner) {
 
 static int epoll_ctl_locked(struct epoll *set, int op, int fd, struct file *target,
                             const struct epoll_event *e) {
+    ASSERT_HELD(&set->mutex);
     struct epoll_item *item = epoll_find(set, target, fd);
     switch (op) {
     case EPOLL_CTL_ADD:
@@ -304,6 +306,7 @@ static void epoll_splice(struct epoll *set, struct list_head *from, struct list_
 
 // Puts what is ready into the caller's array. [m]
 static int epoll_collect_locked(struct epoll *set, struct epoll_event __user *out, int n) {
+    ASSERT_HELD(&set->mutex);
     struct list_head scan = LIST_HEAD_INIT(scan);
     struct epoll_item *item;
     int count = 0, err = 0;
@@ -366,7 +369,7 @@ static unsigned int epoll_poll(struct file *f, struct poll_table *table) {
     struct epoll_item *item;
     bool ready = false;
     poll_wait(f, &set->wait, table);
-    mutex_lock(&set->mutex);
+    mutex_lock_nested(&set->mutex, LOCK_BELOW);
     epoll_splice(set, &set->ready, &scan);
     while (!ready && (item = epoll_pop(set, &scan))) {
         ready = file_poll(item->file, NULL) & item->events & ~PRIVATE_BITS;

@@ -179,6 +179,7 @@ static ssize_t pipe_put_some(struct pipe *p, struct uio *u, size_t *need) {
 
 // With the mutex, which it keeps, or gives up while it waits. Bytes or an error.
 static ssize_t pipe_write_locked(struct pipe *p, struct file *f, struct uio *u, size_t need, bool *slept) {
+    ASSERT_HELD(&p->mutex);
     ssize_t done = 0, ret;
     for (;;) {
         if (!p->readers) {
