@@ -347,6 +347,9 @@ long process_exec(int dfd, const char *path, const struct exec_strings *argv, co
         (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
     char *made_name = NULL;
     struct unshared u = {0};
+    if (unlikely(current->too_many_threads) && process_user_is_over(current->real_cred->user))
+        return -EAGAIN;
+    current->too_many_threads = false;
     if (dfd != AT_FDCWD && *path != '/') {
         made_name = descriptor_name(dfd, path);
         if (!made_name)

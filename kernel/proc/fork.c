@@ -190,6 +190,7 @@ static int copy_thread(struct birth *b) {
     copy_registers(t, r);
     t->sig_blocked = current->sig_blocked;
     t->timer_slack = t->default_timer_slack = current->timer_slack;
+    t->too_many_threads = current->too_many_threads;
     t->cred = t->real_cred = cred_get(current->cred);
     if (r->flags & CLONE_CHILD_CLEARTID)
         t->clear_child_tid = r->child_tid;
@@ -337,6 +338,7 @@ long process_clone(const struct clone_request *request) {
     }
     struct thread *t = b.thread;
     pid_t tid = t->tid;
+    current->too_many_threads = false;
     bool vfork = request->flags & CLONE_VFORK;
     if (b.pidfd_file)
         fd_install(b.pidfd, b.pidfd_file);

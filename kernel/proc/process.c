@@ -198,6 +198,10 @@ void thread_set_cred(struct cred *cred) {
     cred_put(old_leader);
 }
 
+bool process_user_is_over(struct user *user) {
+    return user != &root_user && (uint64_t)user_charge(user, USER_THREADS, 0) > current_rlimit(RLIMIT_NPROC);
+}
+
 struct cred *thread_get_cred(struct thread *t) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     struct cred *cred = t->real_cred ? cred_get(t->real_cred) : NULL;

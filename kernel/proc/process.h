@@ -127,6 +127,8 @@ void process_reap_locked(struct process *p, bool waited);
 // Replaces the current thread's credentials; takes over the reference. Other ids than before, or more capabilities:
 // the program may not be looked at any more by those who could do so until now (vmspace.dumpable).
 void thread_set_cred(struct cred *cred);
+// True if the user has more threads than the current process's RLIMIT_NPROC; root never has too many.
+bool process_user_is_over(struct user *user);
 // The credentials of a thread that may be another's, referenced; NULL if it has none any more.
 struct cred *thread_get_cred(struct thread *t);
 

@@ -113,6 +113,7 @@ struct thread {
     unsigned long min_faults;
     int exit_code;
     bool exiting;             // exit has begun: no more signals
+    bool too_many_threads;    // [o] it became a user that was beyond RLIMIT_NPROC
     unsigned long syscall_nr; // of the call it is in, or -1; for /proc and trace
 #ifdef CONFIG_DEBUG
     struct lock_stack mutexes_held; // [o]

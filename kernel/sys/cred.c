@@ -78,9 +78,20 @@ static long commit_cred(struct cred *new, int err) {
     return 0;
 }
 
+// A change of user does not fail because the new one has as many threads as it may: too many programs would go on as
+// the old one, which is root. The next execve() does (process_exec()).
+static void note_too_many_threads(struct cred *new) {
+    if (new->uid == current->cred->uid)
+        return;
+    cred_settle_user(new);
+    current->too_many_threads = process_user_is_over(new->user);
+}
+
 static long commit_users(struct cred *new, int err) {
     new->fsuid = new->euid;
     adjust_caps(current->cred, new);
+    if (!err)
+        note_too_many_threads(new);
     return commit_cred(new, err);
 }
 

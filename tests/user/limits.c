@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -218,6 +219,52 @@ TEST(a_user_has_as_many_processes_and_threads_as_the_limit_says) {
     CHECK(test_wait_exit(test_fork(leave, NULL)) == 0); // root is not bound
     CHECK(setuid(4321) == 0);
     CHECK(fork_all(&error) == 9 && error == EAGAIN);
+}
+
+// An execve() that is to fail. The errno; 0: another result.
+static int exec_errno(const char *path) {
+    return execl(path, path, (char *)NULL) == -1 ? errno : 0;
+}
+
+static void limit_processes(rlim_t n) {
+    struct rlimit limit = {n, 100};
+    CHECK(setrlimit(RLIMIT_NPROC, &limit) == 0);
+}
+
+static bool *has_failed; // shared
+
+static int become_beyond_the_limit(void *program) {
+    CHECK(setuid(4323) == 0); // it does not fail itself
+    CHECK(exec_errno(program) == EAGAIN && exec_errno("/no/such/file") == EAGAIN);
+    *has_failed = true;
+    limit_processes(3); // itself and the two: no longer beyond
+    CHECK(exec_errno("/no/such/file") == ENOENT);
+    limit_processes(1); // who was seen below it once is not asked again
+    return exec_errno(program);
+}
+
+TEST(execve_fails_while_the_user_changed_to_is_beyond_its_limit_of_processes) {
+    static char program[] = "/tmp/ends-with-42";
+    int ready[2], go[2];
+    char byte;
+    test_make_program(program, 0x100000, 0755);
+    CHECK(pipe(ready) == 0 && pipe(go) == 0);
+    for (int i = 0; i < 2; i++) {
+        if (fork() == 0) {
+            CHECK(setuid(4323) == 0 && write(ready[1], "", 1) == 1);
+            (void)!read(go[0], &byte, 1);
+            _exit(0);
+        }
+        CHECK(read(ready[0], &byte, 1) == 1);
+    }
+    limit_processes(1);
+    has_failed = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(test_wait_exit(test_fork(become_beyond_the_limit, program)) == 42 && *has_failed);
+    pid_t pid = fork();
+    if (pid == 0) // who has not changed its user is not bound
+        _exit(exec_errno(program));
+    CHECK(test_wait_exit(pid) == 42);
+    CHECK(write(go[1], "ab", 2) == 2);
 }
 
 // Zombies with them, which count.
