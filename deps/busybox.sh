@@ -15,9 +15,11 @@ work=$(realpath -m "$2")
 sysroot=$(realpath "$3")
 fragment=$(realpath "$4")
 
+# The compiler as SYSROOT/bin/musl-gcc calls it, without a shell for each file. No LDLIBS: musl has all in one library, and busybox links
+# again and again to find that out.
 build() {
-    make -j"$(nproc)" -C "$source" O="$work" CROSS_COMPILE="${CROSS:-riscv64-linux-gnu-}" \
-        CC="$sysroot/bin/musl-gcc" HOSTCC="${HOSTCC:-gcc}" quiet=quiet_ "$@"
+    DRUPE_SYSROOT=$sysroot make -j"$(nproc)" -C "$source" O="$work" CROSS_COMPILE="${CROSS:-riscv64-linux-gnu-}" LDLIBS= \
+        CC="${CROSS:-riscv64-linux-gnu-}gcc -specs $sysroot/lib/musl-gcc.specs" HOSTCC="${HOSTCC:-gcc}" quiet=quiet_ "$@"
 }
 
 # Puts the fragment's settings in place of those of .config.
