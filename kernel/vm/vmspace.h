@@ -198,7 +198,8 @@ int vm_is_present(struct vmspace *vm, unsigned long addr);
 ssize_t __must_check vm_access(struct vmspace *vm, unsigned long addr, void *buf, size_t n, bool write);
 // The same for /proc/PID/mem: what the program may not read is read, and what it may not write is written, in a copy of
 // its own, unless it shares that with others.
-ssize_t __must_check vm_access_forced(struct vmspace *vm, unsigned long addr, void *buf, size_t n, bool write);
+ssize_t __must_check vm_access_forced(struct vmspace *vm, unsigned long addr, void *buf, size_t n,
+                                      bool write);
 // Drops all mappings of backing's pages [first, last] in all address spaces after truncation. Called by fs
 // with the inode's lock, after the change that keeps get_page() from giving the pages out again. Not from
 // get_page().
