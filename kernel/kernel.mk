@@ -4,7 +4,13 @@
 #   KOUT    where to (default: $(B)); another one keeps a variant apart
 #   INITRD  the archive to embed; empty: none
 #   DEBUG=1 adds the checks of debug builds
+#   SANITIZE=1 adds those, and UBSan, red zones, poison and quarantine (kernel/mm/sanitize.h); in $(B)/sanitize
 
+ifdef SANITIZE
+DEBUG := 1
+KOUT ?= $(B)/sanitize
+export DRUPE_KERNEL := $(abspath $(KOUT)/Image)
+endif
 KOUT ?= $(B)
 INITRD ?= $(B)/root.cpio
 KERNEL_CC := $(CROSS)gcc
@@ -31,6 +37,13 @@ KERNEL_WARNINGS := -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter -Wvla
 ifdef DEBUG
 KERNEL_CFLAGS += -DCONFIG_DEBUG
 endif
+# Of overflows only those are left that -fwrapv does not define. Not for the code of others, nor for what runs before the page
+# tables are on.
+KERNEL_SANITIZE :=
+ifdef SANITIZE
+KERNEL_CFLAGS += -DCONFIG_SANITIZE
+KERNEL_SANITIZE := -fsanitize=undefined -fsanitize-undefined-trap-on-error
+endif
 
 # Headers from outside: the compiler's own, Linux's uapi, BSD's tree macros; nothing of any C library. Where they lie differs
 # between distributions (and releases of one), so the compilers are asked.
@@ -55,7 +68,7 @@ KERNEL_DEPS := $(KERNEL_INCLUDE_STAMP) $(KERNEL_OBJ_DIR)/asm-offsets.h $(LIBFDT_
 
 $(KERNEL_OBJ_DIR)/%.o: kernel/%.c | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
-	$(call say,CC,$<) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
+	$(call say,CC,$<) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_SANITIZE) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
 
 $(KERNEL_OBJ_DIR)/%.S.o: kernel/%.S | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
@@ -63,7 +76,7 @@ $(KERNEL_OBJ_DIR)/%.S.o: kernel/%.S | $(KERNEL_DEPS)
 
 $(KERNEL_OBJ_DIR)/lib/%.o: lib/%.c | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
-	$(call say,CC,$<) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
+	$(call say,CC,$<) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_SANITIZE) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
 
 $(eval $(call outside_rule,$(KERNEL_OBJ_DIR),$(KERNEL_CC) $(KERNEL_CFLAGS) -ffunction-sections -fdata-sections -Ikernel/core/shim))
 $(KERNEL_OBJ_DIR)/outside.o: $(call outside_obj,$(KERNEL_OBJ_DIR)) # what of it is used
@@ -81,6 +94,7 @@ $(KERNEL_OBJ_DIR)/core/fdt.o: KERNEL_CFLAGS += -Ikernel/core/shim -I$(LIBFDT_DIR
 
 # Code that runs before the page tables are on may not use absolute addresses, which jump tables are.
 $(KERNEL_OBJ_DIR)/arch/riscv/early.o: KERNEL_CFLAGS += -fno-jump-tables
+$(KERNEL_OBJ_DIR)/arch/riscv/early.o: KERNEL_SANITIZE :=
 
 # The functions between a system call's entry and its work only pass arguments on: no frames, so that they become jumps.
 $(KERNEL_OBJ_DIR)/sys/dispatch.o: KERNEL_CFLAGS += -fomit-frame-pointer
@@ -112,7 +126,7 @@ $(KERNEL_OBJ_DIR)/arch/riscv/vdso.S.o: KERNEL_CFLAGS += -DVDSO_FILE='"$(VDSO_DIR
 
 # ---- linking
 
-KERNEL_LDFLAGS := -nostdlib -static --no-relax --build-id=none -z noexecstack --no-warn-rwx-segments -T kernel/kernel.lds
+KERNEL_LDFLAGS := -nostdlib -static --no-relax --build-id=none -z noexecstack --no-warn-rwx-segments $(if $(SANITIZE),--defsym KSTACK_SIZE=65536) -T kernel/kernel.lds
 KERNEL_ALL := $(KERNEL_OBJ) $(LIBFDT_OBJ) $(KERNEL_OBJ_DIR)/outside.o
 
 $(KOUT)/drupe.nosym.elf: $(KERNEL_ALL) $(KERNEL_OBJ_DIR)/nosym.o kernel/kernel.lds

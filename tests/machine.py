@@ -13,6 +13,7 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("DRUPE_BUILD", TOP / "build")).resolve()
+KERNEL = pathlib.Path(os.environ.get("DRUPE_KERNEL", BUILD / "Image"))
 LIMIT = int(os.environ.get("DRUPE_TEST_LIMIT", "120"))  # seconds
 PROMPT = "drupe-test[#] "
 
@@ -20,7 +21,7 @@ PROMPT = "drupe-test[#] "
 def command(kernel=None, initrd=None, append="", smp=1, memory="512M", extra=()):
     """The QEMU command line, as a list."""
     line = ["qemu-system-riscv64", "-machine", "virt", "-m", memory, "-smp", str(smp), "-nographic", "-no-reboot",
-            "-kernel", str(kernel or BUILD / "Image")]
+            "-kernel", str(kernel or KERNEL)]
     if initrd:
         line += ["-initrd", str(initrd)]
     if append:

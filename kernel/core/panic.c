@@ -18,6 +18,8 @@
 
 void printk_panic_unlock(void); // printk.c: whoever holds the log's lock will not go on
 
+#define BREAKPOINT 3 // of scause
+
 static const char *const causes[] = {
     "instruction address misaligned",
     "instruction access fault",
@@ -202,6 +204,10 @@ void panic(const char *fmt, ...) {
 void panic_trap(const struct trap_frame *f) {
     begin();
     const char *cause = f->cause < ARRAY_SIZE(causes) ? causes[f->cause] : "?";
+#ifdef CONFIG_SANITIZE
+    if (f->cause == BREAKPOINT)
+        cause = "undefined behaviour (-fsanitize=undefined; the line below does it)";
+#endif
     printk(LOG_EMERG, "Kernel panic: %s at address 0x%lx", cause, f->badaddr);
     print_context();
     print_registers(f);

@@ -11,7 +11,10 @@
 // The memory of one read or write: user or kernel buffers, any number of segments. Moves on as bytes are
 // copied.
 struct uio_segment {
-    void *base; // user address if !uio->kernel
+    union {
+        void __user *user; // if !uio->kernel
+        void *kernel;
+    };
     size_t len;
 };
 struct uio {

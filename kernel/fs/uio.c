@@ -8,7 +8,7 @@
 #include <linux/uio.h>
 
 void uio_init_user(struct uio *u, struct uio_segment *seg, void __user *buf, size_t n) {
-    *seg = (struct uio_segment){buf, n};
+    *seg = (struct uio_segment){.user = buf, .len = n};
     *u = (struct uio){.seg = seg, .nseg = 1, .resid = n};
 }
 
@@ -31,7 +31,7 @@ int uio_limit(struct uio_segment *segments, size_t n, size_t max, size_t *total)
     *total = 0;
     for (size_t i = 0; i < n; i++) {
         struct uio_segment *s = &segments[i];
-        if (!user_range_ok((unsigned long)s->base, s->len))
+        if (!user_range_ok((unsigned long)s->user, s->len))
             return -EFAULT;
         s->len = MIN(s->len, max - *total);
         *total += s->len;
@@ -40,15 +40,16 @@ int uio_limit(struct uio_segment *segments, size_t n, size_t max, size_t *total)
 }
 
 void uio_init_kernel(struct uio *u, struct uio_segment *seg, void *buf, size_t n) {
-    *seg = (struct uio_segment){buf, n};
+    *seg = (struct uio_segment){.kernel = buf, .len = n};
     *u = (struct uio){.seg = seg, .nseg = 1, .resid = n, .kernel = true};
 }
 
 enum direction { OUT, IN, ZERO };
 
-// One segment's part. Bytes copied.
-static size_t copy_part(const struct uio *u, void *base, char *buf, size_t n, enum direction how) {
+// Part of the current segment, from `at` on. Bytes copied.
+static size_t copy_part(const struct uio *u, size_t at, char *buf, size_t n, enum direction how) {
     if (u->kernel) {
+        char *base = (char *)u->seg->kernel + at;
         if (how == OUT)
             memcpy(base, buf, n);
         else if (how == IN)
@@ -57,6 +58,7 @@ static size_t copy_part(const struct uio *u, void *base, char *buf, size_t n, en
             memset(base, 0, n);
         return n;
     }
+    char __user *base = (char __user *)u->seg->user + at;
     if (how == OUT)
         return n - copy_to_user_partial(base, buf, n);
     if (how == IN)
@@ -67,11 +69,11 @@ static size_t copy_part(const struct uio *u, void *base, char *buf, size_t n, en
 #define CHUNK (64ul * 1024) // copied between two looks at who else wants the hart
 
 // Fewer than n bytes also when the thread is being killed.
-static __attribute__((noinline)) size_t copy_long(const struct uio *u, char *base, char *buf, size_t n,
+static __attribute__((noinline)) size_t copy_long(const struct uio *u, size_t at, char *buf, size_t n,
                                                   enum direction how) {
     size_t done = 0;
     while (done < n) {
-        size_t part = MIN(n - done, CHUNK), copied = copy_part(u, base + done, buf + done, part, how);
+        size_t part = MIN(n - done, CHUNK), copied = copy_part(u, at + done, buf + done, part, how);
         done += copied;
         if (copied < part || cond_resched_killable())
             break;
@@ -84,10 +86,9 @@ static inline size_t uio_copy(struct uio *u, char *buf, size_t n, enum direction
     n = MIN(n, u->resid);
     while (done < n) {
         size_t left = u->seg->len - u->offset, part = MIN(left, n - done);
-        char *base = (char *)u->seg->base + u->offset;
         size_t copied = !part                    ? 0
-                        : unlikely(part > CHUNK) ? copy_long(u, base, buf + done, part, how)
-                                                 : copy_part(u, base, buf + done, part, how);
+                        : unlikely(part > CHUNK) ? copy_long(u, u->offset, buf + done, part, how)
+                                                 : copy_part(u, u->offset, buf + done, part, how);
         done += copied;
         u->offset += copied;
         u->resid -= copied;

@@ -21,6 +21,5 @@ void fail_alloc_begin(void);
 static inline bool alloc_must_fail(void) {
     return false;
 }
-static inline void fail_alloc_begin(void) {
-}
+static inline void fail_alloc_begin(void) {}
 #endif

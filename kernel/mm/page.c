@@ -15,6 +15,7 @@
 #include "core/spinlock.h"
 #include "lib/string.h"
 #include "mm/fail_alloc.h"
+#include "mm/sanitize.h"
 
 #define MAX_BANKS   8
 #define MAX_RANGES  64
@@ -97,6 +98,7 @@ static void make_valid(uint64_t number) {
 }
 
 static void put_block(struct page *page, unsigned int order) {
+    sanitize_block_freed(page, order);
     uint64_t number = page_number(page);
     memory_level.free += 1ull << order;
     while (order < PAGE_MAX_ORDER) {
@@ -292,6 +294,7 @@ struct page *page_alloc(unsigned int order, unsigned int flags) {
         return NULL;
     }
     DEBUG_ASSERT(!(page->flags & PAGE_FREE) && page->order == order);
+    sanitize_block_taken(page, order);
     __atomic_store_n(&page->refs, 1, __ATOMIC_RELAXED);
     page->flags = 0;
     if (flags & ALLOC_ZERO)
@@ -316,6 +319,10 @@ void page_free(struct page *page) {
         free_block(page);
         return;
     }
+    sanitize_block_freed(page, 0);
+    page = sanitize_rest_page(page);
+    if (SANITIZE_RED_ZONE && !page)
+        return;
     unsigned long irq = irq_save();
     struct page_cache *c = &caches[this_hart_id()];
     if (unlikely(c->count == CACHE_SIZE))
@@ -332,7 +339,7 @@ void page_put_all(struct page **pages, unsigned int n) {
         struct page *page = pages[i];
         if (__atomic_fetch_sub(&page->refs, 1, __ATOMIC_ACQ_REL) != 1)
             continue;
-        if (unlikely(page->order || page->flags & PAGE_BORROWED)) {
+        if (unlikely(SANITIZE_RED_ZONE || page->order || page->flags & PAGE_BORROWED)) {
             page_free(page);
             continue;
         }

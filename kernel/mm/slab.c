@@ -14,6 +14,7 @@
 #include "lib/string.h"
 #include "mm/fail_alloc.h"
 #include "mm/page.h"
+#include "mm/sanitize.h"
 
 #define MAX_CACHES     64
 #define MAGAZINE       16
@@ -29,13 +30,17 @@ struct magazine {
 
 struct slab_cache {
     const char *name;
-    size_t size;                  // [I] of an object, alignment included
+    size_t size;   // [I] of an object, alignment (and in sanitized kernels a red zone) included
+    size_t usable; // [I] of that, the owner's
     unsigned int order, per_slab; // [I]
     struct magazine *magazines;   // [I] one for each hart
     struct spinlock lock;
     struct list_head partial; // [lock] slabs with free objects
     unsigned int empty;       // [lock] of them: without any object in use
     unsigned long slabs, max; // [lock] in all; how many there may be, 0: any number
+#ifdef CONFIG_SANITIZE
+    struct sanitize_rest rest; // [lock]
+#endif
 };
 
 static struct slab_cache slab_caches[MAX_CACHES];
@@ -74,7 +79,8 @@ struct slab_cache *slab_create(const char *name, size_t size, size_t align) {
     ASSERT(cache_count < MAX_CACHES && size <= (PAGE_SIZE << SLAB_MAX_ORDER));
     struct slab_cache *c = &slab_caches[cache_count];
     c->name = name;
-    c->size = ALIGN_UP(MAX(size, 16ul), MAX(align, 16ul));
+    c->usable = MAX(size, 16ul);
+    c->size = ALIGN_UP(c->usable + SANITIZE_RED_ZONE, MAX(align, 16ul));
     while (c->order < SLAB_MAX_ORDER && ((size_t)PAGE_SIZE << c->order) / c->size < SLAB_MIN_FIT)
         c->order++;
     c->per_slab = ((size_t)PAGE_SIZE << c->order) / c->size;
@@ -204,23 +210,28 @@ static void note_freed(const struct slab_cache *c, uint64_t *word) {
         panic("slab: 0x%lx is freed to cache %s, but is not its own", (unsigned long)word, c->name);
     if (is_poisoned(c, word))
         panic("slab: 0x%lx of cache %s is freed twice", (unsigned long)word, c->name);
+#ifdef CONFIG_SANITIZE
+    if (!sanitize_object_intact(word, c->size))
+        panic("slab: 0x%lx of cache %s was written behind its end", (unsigned long)word, c->name);
+#endif
     for (size_t i = 1; i < c->size / sizeof(*word); i++)
         word[i] = POISON;
 }
 
-static void note_taken(const struct slab_cache *c, uint64_t *word) {
+static void note_taken(const struct slab_cache *c, uint64_t *word, size_t size) {
     if (!word)
         return;
     if (!is_poisoned(c, word))
         panic("slab: 0x%lx of cache %s was written after it was freed", (unsigned long)word, c->name);
     word[1] = ~POISON; // freed twice is told from freed unwritten
+    sanitize_object_taken(word, size, c->size);
 }
 #else
-#define note_freed(c, object) ((void)0)
-#define note_taken(c, object) ((void)0)
+#define note_freed(c, object)       ((void)0)
+#define note_taken(c, object, size) ((void)0)
 #endif
 
-void *slab_alloc(struct slab_cache *c) {
+static inline void *alloc(struct slab_cache *c, size_t size) {
     void *object = NULL;
     if (alloc_must_fail())
         return NULL;
@@ -231,14 +242,18 @@ void *slab_alloc(struct slab_cache *c) {
     if (likely(m->count))
         object = m->objects[--m->count];
     irq_restore(flags);
-    note_taken(c, object);
+    note_taken(c, object, size);
     return object;
+}
+
+void *slab_alloc(struct slab_cache *c) {
+    return alloc(c, c->usable);
 }
 
 void *slab_zalloc(struct slab_cache *c) {
     void *object = slab_alloc(c);
     if (object)
-        memset(object, 0, c->size);
+        memset(object, 0, c->usable);
     return object;
 }
 
@@ -246,6 +261,13 @@ void slab_free(struct slab_cache *c, void *object) {
     if (!object)
         return;
     note_freed(c, object);
+#ifdef CONFIG_SANITIZE
+    unsigned long rest_flags = spin_lock_irqsave(&c->lock);
+    object = sanitize_rest_object(&c->rest, object);
+    spin_unlock_irqrestore(&c->lock, rest_flags);
+    if (!object)
+        return;
+#endif
     unsigned long flags = irq_save();
     struct magazine *m = &c->magazines[this_hart_id()];
     if (unlikely(m->count == MAGAZINE))
@@ -282,7 +304,7 @@ static unsigned int order_for(size_t size) {
 
 void *kmalloc(size_t size) {
     if (likely(size <= 2048))
-        return slab_alloc(classes[class_of[(size + 15) / 16]]);
+        return alloc(classes[class_of[(size + 15) / 16]], size);
     struct page *page = size <= ((size_t)PAGE_SIZE << PAGE_MAX_ORDER) ? page_alloc(order_for(size), 0) : NULL;
     return page ? page_address(page) : NULL;
 }

@@ -4,6 +4,7 @@
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/trap.h"
 #include "core/printk.h"
+#include "lib/string.h"
 #include "proc/process.h"
 #include "sys/syscalls.h"
 #include "sys/trace.h"
@@ -32,10 +33,23 @@ long syscall_entry_traced(SYSCALL_PARAMETERS);
 #define ARGS_OF(...)                                                                                         \
     PICK_8TH(, ##__VA_ARGS__, ARGS_6, ARGS_5, ARGS_4, ARGS_3, ARGS_2, ARGS_1, ARGS_0)(a, b, c, d, e, f)
 
+// Sanitized kernels: what a call does not write itself is this pattern, not zeros left by chance. tests/user/clean.c looks for it.
+#ifdef CONFIG_SANITIZE
+#define STACK_POISON 0xcc
+static __attribute__((noinline)) void poison_stack(void) {
+    char area[8192];
+    memset(area, STACK_POISON, sizeof(area));
+    __asm__ volatile("" ::"r"(area) : "memory");
+}
+#else
+#define poison_stack() ((void)0)
+#endif
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wint-conversion" // registers to pointers
 #define SYSCALL(name, kinds, ...)                                                                            \
     static long call_##name(SYSCALL_PARAMETERS) {                                                            \
+        poison_stack();                                                                                      \
         return sys_##name(ARGS_OF(__VA_ARGS__));                                                             \
     }
 #include "sys/syscalls.def"

@@ -49,12 +49,12 @@ static long copy_all(struct transfer *t) {
     size_t total = 0;
     while (nl && nr) {
         size_t n = MIN(l->len, r->len);
-        size_t done = copy_stretch(t, (char __user *)l->base, (unsigned long)r->base, n);
+        size_t done = copy_stretch(t, (char __user *)l->user, (unsigned long)r->user, n);
         total += done;
         if (done < n)
             return total ? (long)total : -EFAULT;
-        l->base = (char *)l->base + n;
-        r->base = (char *)r->base + n;
+        l->user = (char __user *)l->user + n;
+        r->user = (char __user *)r->user + n;
         l->len -= n;
         r->len -= n;
         if (!l->len)

@@ -23,6 +23,16 @@ $(B)/tests/user.cpio: $(USER_TEST_BINARIES) $(B)/tests/user/init $(B)/drupe
 
 TEST_SUITES += test-user
 .PHONY: test-user
-test-user: $(B)/Image $(B)/tests/user.cpio ## user programs for every group of system calls, with 1 and 4 harts
+test-user: $(KOUT)/Image $(B)/tests/user.cpio ## user programs for every group of system calls, with 1 and 4 harts
 	@mkdir -p $(B)/test
 	@$(PYTHON) tests/user/run.py $(B)/tests/user.cpio $(B)/test/user.result
+
+# What goes out of a kernel whose stacks and heap are full of patterns. `make SANITIZE=1 test-user` runs all user programs on it.
+.PHONY: sanitized-kernel test-clean
+sanitized-kernel: check-setup $(LIBFDT_STAMP) $(OUTSIDE_SOURCES)
+	@$(MAKE) --no-print-directory SANITIZE=1 KOUT=$(B)/sanitize INITRD= kernel
+
+TEST_SUITES += test-clean
+test-clean: sanitized-kernel $(B)/tests/user.cpio ## nothing that lay about goes out with what calls tell, on a sanitized kernel
+	@mkdir -p $(B)/test
+	@DRUPE_KERNEL=$(abspath $(B)/sanitize/Image) $(PYTHON) tests/user/run.py $(B)/tests/user.cpio $(B)/test/clean.result clean

@@ -15,7 +15,12 @@
 #define IO_BASE     0xfffffff800000000 // device registers, mapped by arch_ioremap()
 #define KERNEL_BASE 0xffffffff80000000 // the kernel image, wherever it was loaded
 
-#define KSTACK_SIZE 16384 // bytes of a kernel stack, without its guard page
+#ifdef CONFIG_SANITIZE
+#define KSTACK_SHIFT 16 // its code takes more; kernel.mk tells the linker, too
+#else
+#define KSTACK_SHIFT 14
+#endif
+#define KSTACK_SIZE (1 << KSTACK_SHIFT) // bytes of a kernel stack, without its guard page
 
 #define PTE_V       (1ul << 0)
 #define PTE_R       (1ul << 1)

@@ -216,7 +216,7 @@ trap_from_kernel:
 	csrrw	tp, sscratch, zero
 	csrw	sscratch, t0		/* nothing may be stored before the stack is known to be good */
 	addi	sp, sp, -FRAME_SIZE
-	srli	t0, sp, 14		/* a stack's slot is 32 KiB, its lower half the guard */
+	srli	t0, sp, KSTACK_SHIFT	/* a stack's slot is twice its size, its lower half the guard */
 	andi	t0, t0, 1
 	beqz	t0, stack_overflow
 	csrrw	t0, sscratch, zero

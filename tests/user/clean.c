@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+// What goes out of the kernel is what it means to tell, and nothing that lay about on its stack or heap. On a sanitized kernel
+// (make SANITIZE=1), which fills both with patterns, that is seen by looking for these; addresses of the kernel's are looked for
+// everywhere.
+#include "test.h"
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/stat.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <ucontext.h>
+
+TEST_DIRECTORY(0755)
+
+#define FILL 0x11
+
+static unsigned char area[16 * 4096] __attribute__((aligned(4096)));
+
+static unsigned char *part(unsigned int n) {
+    return area + 4096 * n;
+}
+
+// Four in a row of what a sanitized kernel fills stacks, free objects, free pages and red zones with.
+static bool is_poison(const unsigned char *p) {
+    return (*p == 0xcc || *p == 0x6b || *p == 0xaa || *p == 0xbb) && p[1] == *p && p[2] == *p && p[3] == *p;
+}
+
+static bool is_kernel_address(uint64_t v) {
+    return v >= 0xffffffc000000000ull &&
+           v < 0xfffffffffff00000ull; // above these: errors, small negative numbers
+}
+
+static void look(const char *what, const unsigned char *p, size_t n) {
+    for (size_t i = 0; i + 8 <= n; i++) {
+        uint64_t v;
+        memcpy(&v, p + i, sizeof(v));
+        if (is_poison(p + i) || (((uintptr_t)p + i) % 8 == 0 && is_kernel_address(v))) {
+            printf("# %s: byte %zu on is 0x%016llx\n", what, i, (unsigned long long)v);
+            test_fail(__FILE__, __LINE__, what);
+        }
+    }
+}
+
+// Makes a call that fills parts of `area`, which has to succeed, and looks at all of it.
+#define OUT(call)                                                                                            \
+    do {                                                                                                     \
+        memset(area, FILL, sizeof(area));                                                                    \
+        CHECK((call) >= 0);                                                                                  \
+        look(#call, area, sizeof(area));                                                                     \
+    } while (0)
+#define SYS(name, ...) OUT(syscall(SYS_##name, __VA_ARGS__))
+
+TEST(attributes_of_files_go_out_clean) {
+    int fd = test_make("f", "text");
+    CHECK(symlink("f", "l") == 0);
+    SYS(fstat, fd, part(0));
+    SYS(newfstatat, AT_FDCWD, "f", part(0), 0);
+    SYS(newfstatat, AT_FDCWD, "l", part(0), AT_SYMLINK_NOFOLLOW);
+    SYS(newfstatat, AT_FDCWD, "/dev/null", part(0), 0);
+    SYS(newfstatat, AT_FDCWD, "/proc/self/fd/0", part(0), 0);
+    SYS(statx, AT_FDCWD, "f", 0, STATX_ALL, part(0));
+    SYS(statx, AT_FDCWD, "/proc", 0, 0, part(0));
+    SYS(statfs, "/", part(0));
+    SYS(statfs, "/proc", part(0));
+    SYS(fstatfs, fd, part(0));
+    SYS(readlinkat, AT_FDCWD, "l", part(0), 4096);
+    SYS(readlinkat, AT_FDCWD, "/proc/self/exe", part(0), 4096);
+    SYS(getcwd, part(0), 4096);
+    struct flock lock = {.l_type = F_WRLCK, .l_len = 1};
+    memset(area, FILL, sizeof(area));
+    memcpy(area, &lock, sizeof(lock));
+    CHECK(fcntl(fd, F_GETLK, area) == 0);
+    look("F_GETLK", area, sizeof(area));
+}
+
+TEST(directories_go_out_clean) {
+    static const char *const paths[] = {
+        ".", "/", "/dev", "/dev/pts", "/proc", "/proc/self", "/proc/self/fd", "/proc/self/task", "/sys"};
+    for (int i = 0; i < 40; i++) {
+        char name[60];
+        snprintf(name, sizeof(name), "%.*s", i + 1,
+                 "a-name-that-gets-longer-from-one-to-the-next-until-the-end");
+        close(test_make(name, ""));
+    }
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+        int fd = open(paths[i], O_RDONLY | O_DIRECTORY);
+        CHECK(fd >= 0);
+        for (long n = 1; n > 0;) {
+            OUT(n = syscall(SYS_getdents64, fd, part(0), 4096));
+        }
+        close(fd);
+    }
+}
+
+TEST(the_machine_and_the_process_go_out_clean) {
+    SYS(uname, part(0));
+    SYS(sysinfo, part(0));
+    SYS(times, part(0));
+    SYS(getrusage, RUSAGE_SELF, part(0));
+    SYS(getrusage, RUSAGE_CHILDREN, part(0));
+    SYS(getrusage, RUSAGE_THREAD, part(0));
+    SYS(getrlimit, RLIMIT_NOFILE, part(0));
+    SYS(prlimit64, 0, RLIMIT_STACK, NULL, part(0));
+    SYS(getresuid, part(0), part(1), part(2));
+    SYS(getresgid, part(0), part(1), part(2));
+    SYS(getgroups, 64, part(0));
+    SYS(sched_getparam, 0, part(0));
+    SYS(sched_getattr, 0, part(0), 128, 0);
+    SYS(sched_getaffinity, 0, 1024, part(0));
+    SYS(sched_rr_get_interval, 0, part(0));
+    SYS(getcpu, part(0), part(1), NULL);
+    SYS(get_robust_list, 0, part(0), part(1));
+    SYS(prctl, PR_GET_NAME, part(0), 0, 0, 0);
+    SYS(prctl, PR_GET_PDEATHSIG, part(0), 0, 0, 0);
+    SYS(prctl, PR_GET_CHILD_SUBREAPER, part(0), 0, 0, 0);
+    SYS(mincore, area, sizeof(area), part(0));
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    SYS(capget, &header, part(0));
+    struct iovec to = {part(0), 4096}, from = {part(8), 4096};
+    SYS(process_vm_readv, getpid(), &to, 1, &from, 1, 0);
+}
+
+TEST(clocks_and_timers_go_out_clean) {
+    struct itimerspec later = {.it_value.tv_sec = 1000}, soon = {.it_value.tv_nsec = 1};
+    struct sigevent none = {.sigev_notify = SIGEV_NONE};
+    timer_t timer;
+    for (int clock = 0; clock < 8; clock++) {
+        SYS(clock_gettime, clock, part(0));
+        SYS(clock_getres, clock, part(0));
+    }
+    SYS(gettimeofday, part(0), part(1));
+    SYS(getitimer, ITIMER_REAL, part(0));
+    OUT(syscall(SYS_setitimer, ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = 1000}, part(0)));
+    CHECK(timer_create(CLOCK_MONOTONIC, &none, &timer) == 0);
+    SYS(timer_settime, timer, 0, &later, part(0));
+    SYS(timer_gettime, timer, part(0));
+    SYS(timer_create, CLOCK_MONOTONIC, &none, part(0));
+    int fd = (int)syscall(SYS_timerfd_create, CLOCK_MONOTONIC, 0);
+    SYS(timerfd_settime, fd, 0, &soon, part(0));
+    SYS(timerfd_gettime, fd, part(0));
+    SYS(read, fd, part(0), 8);
+    SYS(nanosleep, (&(struct timespec){0, 1}), part(0));
+}
+
+static int exit_quietly(void *arg) {
+    (void)arg;
+    return 3;
+}
+
+TEST(ends_of_children_go_out_clean) {
+    pid_t a = test_fork(exit_quietly, NULL), b = test_fork(exit_quietly, NULL);
+    SYS(waitid, P_PID, a, part(0), WEXITED | WNOWAIT, part(1));
+    SYS(waitid, P_PID, a, part(0), WEXITED, part(1));
+    SYS(wait4, b, part(0), 0, part(1));
+}
+
+TEST(events_go_out_clean) {
+    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data.u64 = 5};
+    int p[2], set = epoll_create1(0), event = eventfd(1, 0);
+    OUT(syscall(SYS_pipe2, part(0), 0));
+    CHECK(pipe(p) == 0 && write(p[1], "text", 4) == 4);
+    CHECK(epoll_ctl(set, EPOLL_CTL_ADD, p[0], &e) == 0 && epoll_ctl(set, EPOLL_CTL_ADD, event, &e) == 0);
+    SYS(epoll_pwait, set, part(0), 8, 0, NULL, 8);
+    SYS(read, event, part(0), 8);
+    struct pollfd fds[2] = {{.fd = p[0], .events = POLLIN}, {.fd = p[1], .events = POLLOUT}};
+    memset(area, FILL, sizeof(area));
+    memcpy(area, fds, sizeof(fds));
+    CHECK(syscall(SYS_ppoll, area, 2, NULL, NULL, 0) == 2);
+    look("ppoll", area, sizeof(area));
+    memset(area, 0, 16);
+    area[p[0] / 8] |= (unsigned char)(1 << p[0] % 8);
+    CHECK(syscall(SYS_pselect6, p[0] + 1, area, NULL, NULL, NULL, NULL) == 1);
+    look("pselect6", area, sizeof(area));
+    OUT(ioctl(p[0], FIONREAD, part(0)));
+    SYS(read, p[0], part(0), 4096);
+}
+
+TEST(terminals_go_out_clean) {
+    int master = open("/dev/ptmx", O_RDWR | O_NOCTTY), unlock = 0, number;
+    char path[40];
+    CHECK(master >= 0 && ioctl(master, TIOCSPTLCK, &unlock) == 0 && ioctl(master, TIOCGPTN, &number) == 0);
+    snprintf(path, sizeof(path), "/dev/pts/%d", number);
+    int slave = open(path, O_RDWR | O_NOCTTY);
+    CHECK(slave >= 0);
+    OUT(ioctl(slave, TCGETS, part(0)));
+    OUT(ioctl(slave, 0x5405 /* TCGETA */, part(0)));
+    OUT(ioctl(slave, TIOCGWINSZ, part(0)));
+    OUT(ioctl(slave, FIONREAD, part(0)));
+    OUT(ioctl(slave, TIOCGETD, part(0)));
+    OUT(ioctl(master, TIOCGPTN, part(0)));
+    CHECK(write(slave, "text\n", 5) == 5);
+    SYS(read, master, part(0), 4096);
+    int serial = open("/dev/ttyS0", O_RDWR | O_NOCTTY | O_NONBLOCK);
+    if (serial >= 0)
+        OUT(ioctl(serial, 0x541e /* TIOCGSERIAL */, part(0)));
+}
+
+static struct {
+    siginfo_t info;
+    ucontext_t context;
+    unsigned char below[512];
+} seen;
+
+static void keep(int sig, siginfo_t *info, void *context) {
+    (void)sig;
+    seen.info = *info;
+    seen.context = *(ucontext_t *)context;
+}
+
+static void deliver(int sig, int how) {
+    union sigval value = {.sival_int = 1};
+    memset(&seen, FILL, sizeof(seen));
+    if (how == 0)
+        raise(sig);
+    else if (how == 1)
+        sigqueue(getpid(), sig, value);
+    else
+        kill(getpid(), sig);
+    look("a signal's frame", (const unsigned char *)&seen, sizeof(seen));
+}
+
+TEST(signals_go_out_clean) {
+    struct sigaction act = {.sa_sigaction = keep, .sa_flags = SA_SIGINFO};
+    stack_t stack = {.ss_sp = malloc(65536), .ss_size = 65536};
+    CHECK(sigaction(SIGUSR1, &act, NULL) == 0);
+    for (int how = 0; how < 3; how++)
+        deliver(SIGUSR1, how);
+    SYS(rt_sigaction, SIGUSR1, NULL, part(0), 8);
+    SYS(rt_sigprocmask, SIG_BLOCK, NULL, part(0), 8);
+    SYS(rt_sigpending, part(0), 8);
+    SYS(sigaltstack, NULL, part(0));
+    SYS(sigaltstack, &stack, part(0));
+    sigset_t set;
+    sigemptyset(&set), sigaddset(&set, SIGUSR2);
+    CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+    raise(SIGUSR2);
+    SYS(rt_sigtimedwait, &set, part(0), NULL, 8);
+    sigqueue(getpid(), SIGUSR2, (union sigval){.sival_int = 1});
+    SYS(rt_sigtimedwait, &set, part(0), NULL, 8);
+}
+
+static jmp_buf *back_to;
+
+static void keep_and_leave(int sig, siginfo_t *info, void *context) {
+    keep(sig, info, context);
+    siglongjmp(*back_to, 1);
+}
+
+TEST(faults_go_out_clean) {
+    struct sigaction act = {.sa_sigaction = keep_and_leave, .sa_flags = SA_SIGINFO};
+    jmp_buf here;
+    back_to = &here;
+    memset(&seen, FILL, sizeof(seen));
+    CHECK(sigaction(SIGSEGV, &act, NULL) == 0);
+    if (!sigsetjmp(here, 1))
+        *(volatile int *)16 = 1;
+    look("a fault's frame", (const unsigned char *)&seen, sizeof(seen));
+}
+
+TEST(texts_of_the_kernel_go_out_clean) {
+    static const char *const paths[] = {"/proc/meminfo",
+                                        "/proc/stat",
+                                        "/proc/cpuinfo",
+                                        "/proc/mounts",
+                                        "/proc/self/stat",
+                                        "/proc/self/statm",
+                                        "/proc/self/status",
+                                        "/proc/self/maps",
+                                        "/proc/self/limits",
+                                        "/proc/self/auxv",
+                                        "/proc/self/environ",
+                                        "/proc/self/cmdline",
+                                        "/proc/self/mountinfo",
+                                        "/proc/self/fdinfo/0",
+                                        "/proc/self/oom_score_adj",
+                                        "/proc/devices",
+                                        "/proc/filesystems",
+                                        "/proc/interrupts",
+                                        "/proc/uptime",
+                                        "/proc/loadavg",
+                                        "/proc/version",
+                                        "/proc/slabinfo",
+                                        "/proc/sys/kernel/hostname",
+                                        "/proc/sys/kernel/random/uuid",
+                                        "/sys/class/tty/console/active"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+        int fd = open(paths[i], O_RDONLY);
+        CHECK(fd >= 0);
+        for (long n = 1; n > 0;) {
+            OUT(n = read(fd, part(0), 3 * 4096));
+        }
+        close(fd);
+    }
+    int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+    for (int i = 0; i < 20; i++) {
+        memset(area, FILL, sizeof(area));
+        if (read(log, area, 4096) > 0)
+            look("/dev/kmsg", area, sizeof(area));
+    }
+    SYS(syslog, 3, part(0), 4096);
+}
+
+// New memory is zeros, and so is what lies behind a file's end and in its holes.
+TEST(new_memory_is_zeros) {
+    size_t n = 4 << 20;
+    for (int flags = MAP_PRIVATE; flags <= MAP_PRIVATE + 1; flags++) {
+        unsigned char *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+                                (flags == MAP_PRIVATE ? MAP_PRIVATE : MAP_SHARED) | MAP_ANONYMOUS, -1, 0);
+        CHECK(p != MAP_FAILED);
+        for (size_t i = 0; i < n; i++)
+            CHECK(p[i] == 0);
+        CHECK(munmap(p, n) == 0);
+    }
+    int fd = test_make("hole", "text");
+    CHECK(pwrite(fd, "end", 3, 70000) == 3 && ftruncate(fd, 80000) == 0);
+    unsigned char *p = mmap(NULL, 81920, PROT_READ, MAP_SHARED, fd, 0);
+    CHECK(p != MAP_FAILED);
+    for (size_t i = 4; i < 81920; i++)
+        CHECK(p[i] == 0 || (i >= 70000 && i < 70003));
+    CHECK(pread(fd, area, 60000, 4) == 60000);
+    for (size_t i = 0; i < 60000; i++)
+        CHECK(area[i] == 0);
+}
+
+// What execve puts on the stack, and what a program finds in its registers.
+TEST(a_new_program_starts_clean) {
+    extern char **environ;
+    const unsigned char *from = (const unsigned char *)((uintptr_t)environ & ~15ul);
+    const unsigned char *top = (const unsigned char *)(((uintptr_t)environ | 4095) + 1);
+    look("the stack above the environment's vector", from, (size_t)(top - from));
+}
