@@ -57,7 +57,8 @@ static int find_for_stat(int dfd, const char __user *name, int flags, struct pat
 static __attribute__((noinline)) struct __kernel_timespec far_time(filetime_t t) {
     bool before = t < 0;
     unsigned __int128 ns = before ? -(unsigned __int128)t : (unsigned __int128)t, sec = ns / NSEC_PER_SEC;
-    struct __kernel_timespec ts = {.tv_sec = (int64_t)sec, .tv_nsec = (long)((uint64_t)ns - (uint64_t)sec * NSEC_PER_SEC)};
+    struct __kernel_timespec ts = {.tv_sec = (int64_t)sec,
+                                   .tv_nsec = (long)((uint64_t)ns - (uint64_t)sec * NSEC_PER_SEC)};
     if (before) {
         ts.tv_sec = -ts.tv_sec - (ts.tv_nsec != 0);
         ts.tv_nsec = ts.tv_nsec ? NSEC_PER_SEC - ts.tv_nsec : 0;
