@@ -417,8 +417,6 @@ static void count_span(struct unpack *u, const struct unpack_span *span) {
     u->summary.bytes += span->size;
     u->summary.copied += span->copied;
     u->summary.borrowed += span->size - span->copied;
-    if (span->size > span->copied)
-        unpack_keep(u, span->data, span->size);
 }
 
 static int rewrite(struct unpack *u, struct unpack_node *node, const struct unpack_attr *attr,

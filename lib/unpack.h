@@ -110,8 +110,12 @@ struct unpack_sink {
     // is used; the rest goes back. What is kept stays as the buffer does.
     void *(*room)(void *ctx, uint64_t *size);
     void (*keep)(void *ctx, void *room, uint64_t size, uint64_t used);
-    // These bytes, of the buffer or of what was kept, will not be read again, and no file points to them.
-    void (*release)(void *ctx, const void *data, uint64_t size);
+    // How far the unpacker has read. It begins at `at`, of the buffer or of what was kept; it will not read again what
+    // lies before `end`; it has ended, and goes on in the buffer around it. Data for files (create, set_data) come in
+    // the order in which they lie there; what is before them will not be read again once the next come, or pass().
+    void (*open)(void *ctx, const void *at);
+    void (*pass)(void *ctx, const void *end);
+    void (*close)(void *ctx);
     // One sentence about the archive, without a newline, such as cpio_error_text() makes.
     void (*report)(void *ctx, enum unpack_severity severity, const char *sentence);
 };
@@ -150,9 +154,8 @@ struct unpack {
     struct unpack_chunk *link_chunks;
     struct unpack_times *times, *times_last; // mtimes of directories, in order
     char *text;                              // for reports
-    const char *needless;  // of the buffer being read: what lies between here and the reader is not needed
-    uint64_t archives;     // of this buffer so far
-    uint64_t first_serial; // of what the archive at hand makes
+    uint64_t archives;                       // of this buffer so far
+    uint64_t first_serial;                   // of what the archive at hand makes
 };
 
 // Starts unpacking into the tree at `root`. -ENOMEM. On success unpack_end() must follow.

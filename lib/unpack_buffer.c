@@ -1,30 +1,11 @@
 // SPDX-License-Identifier: MIT
 // A buffer in Linux's initramfs format: archives and compressed archives one after the other, with zeros
 // between. A run of compressed frames is decompressed into one piece of memory, which is then walked like a
-// buffer of its own. What no file points to is given back on the way: compressed input when it has been read,
-// headers and names when the next file's data are known to begin behind them.
+// buffer of its own. The sink is told how far it has been read.
 #include "lib/unpack_private.h"
 #include "lib/decompress/decompress.h"
 #include "lib/errno.h"
 #include "lib/text.h"
-
-#define RELEASE_UNIT 4096 // bytes: a page, which is what a sink can use
-
-// ---- what may go
-
-// Everything from u->needless to `end` is needed no more. What is too little waits for more behind it.
-static void release_to(struct unpack *u, const char *end) {
-    uint64_t size = (uint64_t)(end - u->needless), rest = (uintptr_t)end % RELEASE_UNIT;
-    if (size < RELEASE_UNIT)
-        return;
-    u->sink->release(u->ctx, u->needless, size - rest);
-    u->needless = end - rest;
-}
-
-void unpack_keep(struct unpack *u, const void *data, uint64_t size) {
-    release_to(u, data);
-    u->needless = (const char *)data + size;
-}
 
 // ---- compressed archives
 
@@ -43,7 +24,7 @@ static void work_free(void *ctx, void *memory, size_t size) {
 }
 static void progress(void *ctx, uint64_t consumed) {
     struct frames *f = ctx;
-    release_to(f->u, f->in + consumed);
+    f->u->sink->pass(f->u->ctx, f->in + consumed);
 }
 
 static void report_compressed(struct unpack *u, const char *format, uint64_t offset, const char *cause) {
@@ -95,12 +76,11 @@ static int unpack_frames(struct unpack *u, const uint8_t *bytes, uint64_t size, 
     u->sink->keep(u->ctx, room, room_size, used);
     u->summary.decompressed += used;
     if (!err)
-        release_to(u, (const char *)bytes + *position);
-    const char *needless = u->needless;
-    u->needless = (const char *)room;
+        u->sink->pass(u->ctx, bytes + *position);
+    u->sink->open(u->ctx, room);
     int in_it = walk(u, room, used, &walked, true);
-    release_to(u, (const char *)room + used);
-    u->needless = needless;
+    u->sink->pass(u->ctx, room + used);
+    u->sink->close(u->ctx);
     return err ? err : in_it;
 }
 
@@ -167,15 +147,16 @@ int unpack_buffer(struct unpack *u, const void *buffer, uint64_t size) {
     int err = 0;
     u->archives = 0;
     u->first_serial = u->sink->serial(u->ctx, NULL);
-    u->needless = buffer;
     if (!size)
         return 0; // the buffer may be NULL
+    u->sink->open(u->ctx, buffer);
     while (!err && position < size) {
         err = walk(u, bytes, size, &position, false);
         if (!err && position < size)
             err = unpack_frames(u, bytes, size, &position);
     }
-    release_to(u, (const char *)buffer + size);
+    u->sink->pass(u->ctx, bytes + size);
+    u->sink->close(u->ctx);
     u->summary.archives += u->archives;
     return err;
 }

@@ -20,7 +20,3 @@ int unpack_carry(struct unpack *u, struct unpack_node *top, struct unpack_node *
 
 void unpack_report(struct unpack *u, enum unpack_severity severity, const char *sentence);
 void unpack_report_error(struct unpack *u, enum unpack_severity severity, const struct cpio_error *error);
-
-// A file points to these bytes from now on; they lie behind those kept before. What is between the two is
-// released.
-void unpack_keep(struct unpack *u, const void *data, uint64_t size);

@@ -109,8 +109,10 @@ struct inode {
     struct mutex lock;                  // content: writers, truncation
     struct spinlock spin;               // [l] attributes
     int writers;                        // [a] > 0: files open for writing; < 0: programs that run from it
-    void *private_data;
-    struct pipe *pipe;            // FIFO: its pipe while open
+    union {
+        void *private_data; // the file system's, but of a FIFO
+        struct pipe *pipe;  // a FIFO's while it is open
+    };
     struct file_lock_list *locks; // fs/file_lock.c: POSIX and flock locks, made on demand
 };
 

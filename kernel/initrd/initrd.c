@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Unpacks the archives. lib/unpack knows the rules; here is what it needs of a tree: a sink over the root's
-// tmpfs, whose nodes are dentries. Files keep pointing into the archive (tmpfs_set_borrowed()), which is
-// reserved memory and stays.
+// tmpfs, whose nodes are dentries. Files keep pointing into the archive (tmpfs_set_borrowed()); mm/ledger.h tells
+// whose its pages are.
 #include "initrd/initrd.h"
 #include "core/cmdline.h"
 #include "core/errno.h"
@@ -16,7 +16,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "lib/unpack.h"
-#include "mm/page.h"
+#include "mm/ledger.h"
 #include "mm/slab.h"
 #include "sched/clock.h"
 #include <linux/fs.h>
@@ -62,37 +62,10 @@ static int set_mtime(void *ctx, struct unpack_node *node, int64_t mtime) {
     return inode_setattr(dentry_of(node)->inode, &a);
 }
 
-// Whose a page of an archive is, the unpacker and tmpfs agree on in this way. What no file points to ends at the
-// next file's first byte and begins behind the last one's (unpack_keep()): whole pages of it are released, and of
-// those that it shares with files the unpacker says nothing. These count the files that have bytes on them. The
-// page that the unpacker is about to read on has one user more, itself, for the file whose end is on it may be gone
-// before the next one begins there. An empty file points to nothing, so it moves neither of the two.
-
-// The page that the unpacker holds, 0: none; where the last file's bytes end, if they end within a page.
-static paddr_t held_page;
-
-static void hold_page(paddr_t page) {
-    if (page == held_page)
-        return;
-    if (page)
-        page_share(page);
-    if (held_page)
-        page_unshare(held_page);
-    held_page = page;
-}
-
-static inline void hold_end(const struct unpack_span *span) {
-    if (!span->size)
-        return;
-    paddr_t end = virt_to_phys(span->data) + span->size;
-    hold_page(end & PAGE_MASK ? end & ~PAGE_MASK : 0);
-}
-
 static int set_data(void *ctx, struct unpack_node *node, struct unpack_span *span) {
     (void)ctx;
     inits_rewritten(dentry_of(node)->inode);
     tmpfs_set_borrowed(dentry_of(node)->inode, span->data, span->size);
-    hold_end(span);
     return 0;
 }
 
@@ -116,7 +89,6 @@ static int create(void *ctx, struct unpack_node *dir, const char *name, size_t l
     int err = tmpfs_unpack(dentry_of(dir), name, length, attr, span->data, span->size, &d);
     if (err)
         return err;
-    hold_end(span);
     *out = node_of(d);
     return 0;
 }
@@ -228,26 +200,27 @@ static void release(void *ctx, void *memory, size_t size) {
 
 static void *room(void *ctx, uint64_t *size) {
     (void)ctx;
-    paddr_t base = memory_take_untouched(size);
-    return base ? phys_to_virt(base) : NULL;
+    return ledger_take_room(size);
 }
 
 static void keep(void *ctx, void *memory, uint64_t size, uint64_t used) {
     (void)ctx;
-    uint64_t kept = ALIGN_UP(used, (uint64_t)PAGE_SIZE);
-    if (size > kept)
-        memory_return_untouched(virt_to_phys(memory) + kept, size - kept);
+    ledger_keep_room(memory, size, used);
 }
 
-// Whole pages only; what is left of others goes with the last file on them.
-static void release_memory(void *ctx, const void *data, uint64_t size) {
+static void begin_reading(void *ctx, const void *at) {
     (void)ctx;
-    paddr_t base = virt_to_phys(data);
-    paddr_t first = ALIGN_UP(base, (paddr_t)PAGE_SIZE), end = ALIGN_DOWN(base + size, (paddr_t)PAGE_SIZE);
-    if (first >= end)
-        return;
-    page_donate(first, (end - first) >> PAGE_SHIFT);
-    memory_account(MEM_RELEASED, (long)((end - first) >> PAGE_SHIFT));
+    ledger_open(at);
+}
+
+static void pass(void *ctx, const void *end) {
+    (void)ctx;
+    ledger_pass(end);
+}
+
+static void end_reading(void *ctx) {
+    (void)ctx;
+    ledger_close();
 }
 
 static void report(void *ctx, enum unpack_severity severity, const char *sentence) {
@@ -278,7 +251,9 @@ static const struct unpack_sink sink = {
     .free = release,
     .room = room,
     .keep = keep,
-    .release = release_memory,
+    .open = begin_reading,
+    .pass = pass,
+    .close = end_reading,
     .report = report,
 };
 
@@ -313,7 +288,6 @@ static void unpack_one(struct dentry *root, bool embedded, const void *archive, 
         panic("initrd: no memory to unpack the %s archive", which);
     int err = unpack_buffer(&u, archive, size);
     unpack_end(&u);
-    hold_page(0);
     summarise(which, &u.summary, clock_monotonic() - start, err);
     if ((err == -ENOMEM || err == -ENOSPC) && is_strict(embedded))
         panic(
@@ -336,14 +310,6 @@ static int make_default_root(struct dentry *root) {
     return err ? err : make_directory(NULL, node_of(root), "root", 4, &home, NULL);
 }
 
-// The loader puts it where it likes: what else lies on its first and last page is not ours to give away.
-static void hold_edges(const struct fdt_range *r) {
-    if (r->base & PAGE_MASK)
-        page_share(r->base);
-    if ((r->base + r->size) & PAGE_MASK)
-        page_share(r->base + r->size);
-}
-
 const char *initrd_load(struct fdt_range embedded, struct fdt_range external) {
     struct path root = mount_root();
     const char *init = NULL;
@@ -352,7 +318,7 @@ const char *initrd_load(struct fdt_range embedded, struct fdt_range external) {
     if (embedded.size)
         unpack_one(root.dentry, true, phys_to_virt(embedded.base), embedded.size);
     if (external.size) {
-        hold_edges(&external);
+        ledger_fence(phys_to_virt(external.base), external.size);
         inits_look();
         unpack_one(root.dentry, false, phys_to_virt(external.base), external.size);
         init = inits_of_later_archive();

@@ -370,28 +370,17 @@ void page_donate(paddr_t start, size_t count) {
     spin_unlock_irqrestore(&lock, irq);
 }
 
-static __attribute__((noinline)) void share_first(paddr_t pa) {
+static __attribute__((noinline)) struct page *claim_first(paddr_t pa) {
     unsigned long irq = spin_lock_irqsave(&lock);
     make_valid(pa >> PAGE_SHIFT);
     spin_unlock_irqrestore(&lock, irq);
-    page_get(phys_to_page(pa));
+    return phys_to_page(pa);
 }
 
-void page_share(paddr_t pa) {
+struct page *page_claim(paddr_t pa) {
     uint64_t chunk = pa / CHUNK_SIZE;
-    if (likely(READ_ONCE(chunk_valid[chunk / 64]) >> chunk % 64 & 1))
-        page_get(phys_to_page(pa));
-    else
-        share_first(pa);
-}
-
-void page_unshare(paddr_t pa) {
-    struct page *page = phys_to_page(pa);
-    if (__atomic_fetch_sub(&page->refs, 1, __ATOMIC_ACQ_REL) != 1)
-        return;
-    page->order = 0;
-    page->flags = PAGE_BORROWED;
-    page_free(page);
+    bool valid = READ_ONCE(chunk_valid[chunk / 64]) >> chunk % 64 & 1;
+    return likely(valid) ? phys_to_page(pa) : claim_first(pa);
 }
 
 #define SPARE_PAGES 1024ul // left to others while the largest piece is out
@@ -430,18 +419,6 @@ void memory_return_untouched(paddr_t base, uint64_t size) {
     spin_unlock_irqrestore(&lock, irq);
     if (!listed) // no place to note it down: page by page
         page_donate(base, size >> PAGE_SHIFT);
-}
-
-struct page *page_adopt(paddr_t pa) {
-    unsigned long irq = spin_lock_irqsave(&lock);
-    make_valid(pa >> PAGE_SHIFT);
-    spin_unlock_irqrestore(&lock, irq);
-    struct page *page = phys_to_page(pa);
-    DEBUG_ASSERT(!(page->flags & PAGE_FREE));
-    page->refs = 1;
-    page->order = 0;
-    page->flags = PAGE_BORROWED;
-    return page;
 }
 
 // ---- content

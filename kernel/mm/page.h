@@ -77,19 +77,13 @@ void page_put_all(struct page **pages, unsigned int n);
 // Reserved RAM (the archive, the initrd, the device tree's copy) given to the allocator: whole pages [start,
 // start + count). Pages that are no RAM of ours are left out.
 void page_donate(paddr_t start, size_t count);
-// A page of reserved RAM of which several users hold parts: one more, one fewer. The last one frees the page.
-void page_share(paddr_t pa);
-void page_unshare(paddr_t pa);
+// The descriptor of a page of reserved RAM: valid from now on, cleared if it never was before (refs 0).
+struct page *page_claim(paddr_t pa);
 // Takes the largest piece of RAM that was never used out of the allocator, but for a little that callers may
 // need meanwhile. Returns its page-aligned address and *size in bytes; 0 and 0: there is none.
 paddr_t memory_take_untouched(uint64_t *size);
-// Gives the rest of it back, [base, base + size), page-aligned, as untouched. What is kept may go to page_adopt()
-// and page_donate(), as reserved RAM does.
+// Gives the rest of it back, [base, base + size), page-aligned, as untouched. What is kept is as reserved RAM is.
 void memory_return_untouched(paddr_t base, uint64_t size);
-// Makes an in-use descriptor (refs 1, order 0) for one page of reserved RAM that an archive holds, so that it
-// can be mapped, and freed by page_put() as any other. The page must be RAM (phys_is_ram()).
-struct page *page_adopt(paddr_t pa);
-
 // A contiguous part of RAM and the descriptors of its pages. Read-only after memory_init().
 struct memory_bank {
     paddr_t base;             // page-aligned

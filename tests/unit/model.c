@@ -130,6 +130,22 @@ static int model_mkdir(void *ctx, struct unpack_node *dir, const char *name, siz
     return make(ctx, dir, name, length, attr, out);
 }
 
+// Whoever reads it now is found out. (It is not given to anybody: the buffer is the test's.)
+static void release(struct model *m, const char *from, const char *end) {
+    size_t size = (size_t)(end - from);
+    m->released += size;
+    struct model_released *r = malloc(sizeof(*r));
+    *r = (struct model_released){m->releases, from, size};
+    m->releases = r;
+    ASAN_POISON_MEMORY_REGION(from, size);
+}
+
+static void finish_entry(struct model_reader *r, struct model *m) {
+    if (r->gap)
+        release(m, r->gap, r->gap_end);
+    r->gap = NULL;
+}
+
 static int model_set_data(void *ctx, struct unpack_node *node, struct unpack_span *span) {
     struct model *m = ctx;
     struct object *object = node->object;
@@ -144,6 +160,12 @@ static int model_set_data(void *ctx, struct unpack_node *node, struct unpack_spa
         object->data = object->copy = malloc(span->size + 1);
         memcpy(object->copy, span->data, span->size);
         span->copied = span->size;
+    } else if (span->size) {
+        struct model_reader *r = &m->readers[m->depth - 1];
+        finish_entry(r, m);
+        r->gap = r->passed;
+        r->gap_end = span->data;
+        r->passed = r->gap_end + span->size;
     }
     return 0;
 }
@@ -326,14 +348,22 @@ static void model_keep(void *ctx, void *memory, uint64_t size, uint64_t used) {
         abort();
 }
 
-// Whoever reads it now is found out. (It is not given to anybody: the buffer is the test's.)
-static void model_release(void *ctx, const void *data, uint64_t size) {
+static void model_open(void *ctx, const void *at) {
     struct model *m = ctx;
-    m->released += size;
-    struct model_released *r = malloc(sizeof(*r));
-    *r = (struct model_released){m->releases, data, size};
-    m->releases = r;
-    ASAN_POISON_MEMORY_REGION(data, size);
+    m->readers[m->depth++] = (struct model_reader){.passed = at};
+}
+
+static void model_pass(void *ctx, const void *end) {
+    struct model *m = ctx;
+    struct model_reader *r = &m->readers[m->depth - 1];
+    finish_entry(r, m);
+    release(m, r->passed, end);
+    r->passed = end;
+}
+
+static void model_close(void *ctx) {
+    struct model *m = ctx;
+    finish_entry(&m->readers[--m->depth], m);
 }
 
 static void model_report(void *ctx, enum unpack_severity severity, const char *sentence) {
@@ -367,7 +397,9 @@ const struct unpack_sink model_sink = {
     .free = model_free_memory,
     .room = model_room,
     .keep = model_keep,
-    .release = model_release,
+    .open = model_open,
+    .pass = model_pass,
+    .close = model_close,
     .report = model_report,
 };
 
@@ -391,11 +423,15 @@ static void free_tree(struct unpack_node *node) {
     put_node(node);
 }
 
-void model_free(struct model *m) {
+void model_forget_releases(struct model *m) {
     for (struct model_released *r; (r = m->releases); free(r)) {
         ASAN_UNPOISON_MEMORY_REGION(r->data, r->size);
         m->releases = r->next;
     }
+}
+
+void model_free(struct model *m) {
+    model_forget_releases(m);
     free_tree(m->root);
     free(m->reports);
     for (struct model_room *room; (room = m->rooms); free(room)) {

@@ -12,6 +12,10 @@ struct model_room {
     void *memory;
     size_t size;
 };
+struct model_reader {
+    const char *passed;        // what lies before was released, or is a file's, or is the gap:
+    const char *gap, *gap_end; // before the last file's data; its name is there. NULL: none
+};
 struct model_released {
     struct model_released *next;
     const void *data;
@@ -32,6 +36,8 @@ struct model {
     bool groups;         // model_dump() says which names are one file's: `(n links, as FIRST)`
     size_t room_size;    // of the memory for decompressed archives, 256 MiB at first; 0: there is none
     size_t released;     // bytes
+    struct model_reader readers[2];
+    unsigned int depth;
     struct model_room *rooms;
     struct model_released *releases;
     char *reports; // lines "note: ...", "warning: ...", "error: ..."
@@ -41,6 +47,8 @@ extern const struct unpack_sink model_sink;
 
 void model_init(struct model *m);
 void model_free(struct model *m);
+// What was released may be read again: for who unpacks a buffer twice.
+void model_forget_releases(struct model *m);
 
 // The whole tree, sorted, one line an object: `type mode uid:gid mtime name`, then for files `= content`, for
 // files with n > 1 names ` (n links)`, for symlinks `-> target`, for devices `major:minor`. The root is ".".

@@ -1,7 +1,8 @@
 # tests/unit: lib/ on the host under ASan and UBSan (test-unit), and the `drupe` command driven from outside (test-pack).
 UNIT_SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_DIR      := $(B)/host/unit
-UNIT_PROGRAMS := $(UNIT_TESTS:%=$(UNIT_DIR)/test_%) $(UNIT_DIR)/test_uaccess $(UNIT_DIR)/test_string
+UNIT_PROGRAMS := $(UNIT_TESTS:%=$(UNIT_DIR)/test_%) $(UNIT_DIR)/test_uaccess $(UNIT_DIR)/test_string \
+	$(UNIT_DIR)/test_ledger
 
 TEST_SUITES += test-unit test-pack
 
@@ -20,6 +21,12 @@ $(UNIT_DIR)/test_uaccess: tests/unit/test_uaccess.c tests/unit/riscv.c tests/uni
 $(UNIT_DIR)/test_string: tests/unit/test_string.c lib/string.c lib/string.h tests/unit/unit.h
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@) $(HOSTCC) $(HOST_WARNINGS) -g -O2 -fno-builtin -I. -Itests/unit -o $@ $< -lcmocka
+
+# The kernel's book of whose an archive's pages are, over a page allocator of the test's own.
+$(UNIT_DIR)/test_ledger: tests/unit/test_ledger.c tests/unit/ledger/mm/page.h kernel/mm/ledger.c kernel/mm/ledger.h tests/unit/unit.h
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@) $(HOSTCC) $(HOST_WARNINGS) -g $(UNIT_SANITIZE) -iquote tests/unit/ledger -iquote kernel -I. -Itests/unit \
+		-o $@ tests/unit/test_ledger.c kernel/mm/ledger.c -lcmocka
 
 .PHONY: test-unit test-pack
 test-unit: $(UNIT_PROGRAMS) ## lib/ on the host: walker, unpacking, ELF, paths; the loops over user memory

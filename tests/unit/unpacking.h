@@ -37,6 +37,7 @@ static inline int teardown(void **state) {
 }
 
 static inline int unpack(struct fixture *f) {
+    model_forget_releases(&f->m);
     int err = unpack_begin(&f->u, &model_sink, &f->m, f->m.root);
     if (err)
         return err;

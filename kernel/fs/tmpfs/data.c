@@ -2,9 +2,8 @@
 // The content of tmpfs files: pages in a radix tree, over bytes borrowed from an archive.
 //
 // A borrowed page that is whole (page-aligned in RAM, no other file's bytes on it) is *adopted* when it is
-// first mapped or written: it becomes a page of the tree, in place. Others are *copied* then. When a file
-// lets go of borrowed whole pages, they are *released* to the allocator; bytes on shared pages stay where
-// they are.
+// first mapped or written: it becomes a page of the tree, in place. Others are *copied* then. Whose the archive's pages
+// are is told in mm/ledger.h.
 #include "fs/tmpfs/data.h"
 #include "core/errno.h"
 #include "fs/superblock.h"
@@ -18,84 +17,20 @@
 
 // ---- borrowed bytes [s]
 
-// True if page `index` lies whole within the borrowed bytes and alone on its page of RAM.
-static bool borrowed_whole(const struct tmpfs_data *t, unsigned long index) {
-    return t->borrowed && !((unsigned long)t->borrowed & PAGE_MASK) &&
-           ((uint64_t)index + 1) << PAGE_SHIFT <= t->borrowed_size;
-}
-
-// How many of page index's bytes are borrowed.
-static size_t borrowed_bytes(const struct tmpfs_data *t, unsigned long index) {
-    uint64_t start = (uint64_t)index << PAGE_SHIFT;
-    return t->borrowed && start < t->borrowed_size ? MIN(t->borrowed_size - start, (uint64_t)PAGE_SIZE) : 0;
-}
-
-// Gives the pages of borrowed RAM [first, end) back to the allocator (numbers of their addresses).
-static void borrowed_release(unsigned long first, unsigned long end) {
-    if (first >= end)
-        return;
-    page_donate(virt_to_phys((void *)(first << PAGE_SHIFT)), end - first);
-    memory_account(MEM_RELEASED, end - first);
-    memory_account(MEM_BORROWED, -(long)(end - first));
-}
-
-static unsigned long first_whole(const char *data) {
-    return ALIGN_UP((unsigned long)data, PAGE_SIZE) >> PAGE_SHIFT;
-}
-static unsigned long end_whole(const char *data, uint64_t size) {
-    return ((unsigned long)data + size) >> PAGE_SHIFT;
-}
-
-static uint64_t pages_for(uint64_t size) {
-    return (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-}
-
 void tmpfs_begin_borrowing(struct inode *inode, const char *data, uint64_t size) {
-    struct tmpfs_data *t = tmpfs_data(inode);
-    t->borrowed = size ? data : NULL;
-    t->borrowed_size = size;
-    t->shares_first = t->shares_last = false;
-    if (!size)
-        return;
-    __atomic_fetch_add(&inode->sb->archive_pages, pages_for(size), __ATOMIC_RELAXED);
-    unsigned long start = (unsigned long)data, end = start + size;
-    if (start & PAGE_MASK) {
-        t->shares_first = true;
-        page_share(virt_to_phys(data));
-        if ((start ^ (end - 1)) < PAGE_SIZE) // all on one page
-            return;
-    }
-    if (end & PAGE_MASK) {
-        t->shares_last = true;
-        page_share(virt_to_phys((void *)end));
-    }
-    long whole = (long)(end_whole(data, size) - first_whole(data));
-    if (whole > 0)
-        memory_account(MEM_BORROWED, whole);
-}
-
-// The bytes behind `size` of the `old_size` are let go of: no longer a user of pages that others have parts of.
-static void stop_sharing(struct tmpfs_data *t, const char *data, uint64_t size, uint64_t old_size) {
-    const char *last = data + old_size - 1;
-    if (t->shares_last && (!size || first_whole(data + size) <= (unsigned long)last >> PAGE_SHIFT)) {
-        t->shares_last = false;
-        page_unshare(virt_to_phys(last));
-    }
-    if (t->shares_first && !size) {
-        t->shares_first = false;
-        page_unshare(virt_to_phys(data));
-    }
+    loan_make(&tmpfs_data(inode)->loan, data, size);
+    __atomic_fetch_add(&inode->sb->archive_pages, pages_of(size), __ATOMIC_RELAXED);
 }
 
 const char *tmpfs_borrow(struct inode *inode, uint64_t at, size_t *n) {
     struct tmpfs_data *t = tmpfs_data(inode);
     const char *from = NULL;
     spin_lock(&inode->spin);
-    if (t->borrowed && at < t->borrowed_size && !pagecache_get(&t->cache, at >> PAGE_SHIFT)) {
+    if (t->loan.data && at < t->loan.size && !pagecache_get(&t->cache, at >> PAGE_SHIFT)) {
         if (t->cache.root) // the next page may be another
             *n = MIN(*n, PAGE_SIZE - (at & PAGE_MASK));
-        *n = MIN(*n, MIN(t->borrowed_size - at, (uint64_t)BORROW_MAX));
-        from = t->borrowed + at;
+        *n = MIN(*n, MIN(t->loan.size - at, (uint64_t)BORROW_MAX));
+        from = t->loan.data + at;
         t->readers++;
     }
     spin_unlock(&inode->spin);
@@ -149,22 +84,12 @@ unsigned int tmpfs_find_pages(struct inode *inode, unsigned long index, struct p
     return found;
 }
 
-static struct page *adopt_page(const struct tmpfs_data *t, unsigned long index) {
-    memory_account(MEM_ADOPTED, 1);
-    memory_account(MEM_BORROWED, -1);
-    return page_adopt(virt_to_phys(t->borrowed + ((uint64_t)index << PAGE_SHIFT)));
-}
-
 // A new page with the content of page `index`, refs 1. NULL if no memory. [s]
 static struct page *copy_content(const struct tmpfs_data *t, unsigned long index, unsigned int how) {
-    size_t n = borrowed_bytes(t, index);
-    struct page *p = page_alloc(0, n || how & TMPFS_OVERWRITE ? 0 : ALLOC_ZERO);
-    if (!p || how & TMPFS_OVERWRITE || !n)
-        return p;
-    char *to = page_address(p);
-    memcpy(to, t->borrowed + ((uint64_t)index << PAGE_SHIFT), n);
-    memset(to + n, 0, PAGE_SIZE - n);
-    memory_account(MEM_COPIED, 1);
+    bool lent = loan_bytes(&t->loan, index), overwrite = how & TMPFS_OVERWRITE;
+    struct page *p = page_alloc(0, lent || overwrite ? 0 : ALLOC_ZERO);
+    if (p && lent && !overwrite)
+        loan_copy(&t->loan, index, page_address(p));
     return p;
 }
 
@@ -172,7 +97,7 @@ static struct page *copy_content(const struct tmpfs_data *t, unsigned long index
 // limit nothing is left behind. ERR_PTR. [s]
 static struct page *add_page(struct inode *inode, unsigned long index, unsigned int how) {
     struct tmpfs_data *t = tmpfs_data(inode);
-    bool adopt = borrowed_whole(t, index);
+    bool adopt = loan_has_page(&t->loan, index);
     int err = !(how & TMPFS_MAPPED) && memory_is_short() ? -ENOSPC : 0;
     if (!err && !adopt)
         err = tmpfs_charge(inode->sb);
@@ -180,7 +105,7 @@ static struct page *add_page(struct inode *inode, unsigned long index, unsigned 
         return ERR_PTR(err);
     struct page **place = pagecache_place(&t->cache, index), *p = NULL;
     if (place)
-        p = adopt ? adopt_page(t, index) : copy_content(t, index, how);
+        p = adopt ? loan_adopt(&t->loan, index) : copy_content(t, index, how);
     if (!p) {
         if (!adopt)
             tmpfs_uncharge(inode->sb, 1);
@@ -193,7 +118,7 @@ static struct page *add_page(struct inode *inode, unsigned long index, unsigned 
 }
 
 static unsigned long pages_in(const struct inode *inode) {
-    return pages_for(READ_ONCE(inode->size));
+    return pages_of(READ_ONCE(inode->size));
 }
 
 // Who makes a file smaller changes its size first, and takes pages out with [s] held then: no mapping brings a page
@@ -251,61 +176,30 @@ static bool is_mapped(struct inode *inode) {
     return !list_empty(&inode->backing.areas);
 }
 
-// A page that was the file's own as a whole and is cut through is from now on one that it has a part of, unless it has
-// become a page of the tree. [i]
-static void share_cut_page(struct inode *inode, const char *data, uint64_t size, uint64_t old_size) {
-    struct tmpfs_data *t = tmpfs_data(inode);
-    unsigned long page = (unsigned long)(data + size) >> PAGE_SHIFT;
-    if (!((unsigned long)(data + size) & PAGE_MASK) || page < first_whole(data) ||
-        page >= end_whole(data, old_size))
-        return;
-    bool aligned = !((unsigned long)data & PAGE_MASK);
+// loan_return()'s question: of pages whose bytes are lent whole, those in the tree are the adopted ones.
+static unsigned long next_adopted(void *arg, unsigned long index) {
+    struct inode *inode = arg;
     spin_lock(&inode->spin);
-    bool adopted = aligned && pagecache_get(&t->cache, page - ((unsigned long)data >> PAGE_SHIFT));
+    unsigned long next = pagecache_next(&tmpfs_data(inode)->cache, index);
     spin_unlock(&inode->spin);
-    if (adopted)
-        return;
-    t->shares_last = true;
-    page_share(virt_to_phys((void *)(page << PAGE_SHIFT)));
-    memory_account(MEM_BORROWED, -1);
+    return next;
 }
 
-// Takes the borrowed bytes behind `size` from the file and gives their pages back: those that lie in them whole
-// and are not in the tree, and the part of those that others have parts of. [i]
+// Takes the borrowed bytes behind `size` from the file. [i]
 static void cut_borrowed(struct inode *inode, uint64_t size) {
     struct tmpfs_data *t = tmpfs_data(inode);
     spin_lock(&inode->spin);
-    const char *data = t->borrowed;
-    uint64_t old_size = t->borrowed_size;
-    t->borrowed_size = size;
-    if (!size)
-        t->borrowed = NULL;
+    struct loan old = loan_cut(&t->loan, size);
     spin_unlock(&inode->spin);
-    __atomic_fetch_sub(&inode->sb->archive_pages, pages_for(old_size) - pages_for(size), __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&inode->sb->archive_pages, pages_of(old.size) - pages_of(size), __ATOMIC_RELAXED);
     wait_for_readers(t);
-    unsigned long at = first_whole(data + size), end = end_whole(data, old_size);
-    stop_sharing(t, data, size, old_size);
-    if (size)
-        share_cut_page(inode, data, size, old_size);
-    if ((unsigned long)data & PAGE_MASK) { // of these none was ever adopted
-        borrowed_release(at, end);
-        return;
-    }
-    unsigned long start = (unsigned long)data >> PAGE_SHIFT;
-    while (at < end) { // nobody brings these into the tree any more
-        spin_lock(&inode->spin);
-        unsigned long next = pagecache_next(&t->cache, at - start);
-        spin_unlock(&inode->spin);
-        next = next == PAGECACHE_NONE ? end : MIN(next + start, end);
-        borrowed_release(at, next);
-        at = next + 1;
-    }
+    loan_return(old, size, next_adopted, inode);
 }
 
 void tmpfs_cut(struct inode *inode, uint64_t size) {
     struct tmpfs_data *t = tmpfs_data(inode);
     unsigned long first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    if (size < t->borrowed_size)
+    if (size < t->loan.size)
         cut_borrowed(inode, size);
     drop_pages(inode, first, PAGECACHE_NONE >> PAGE_SHIFT);
     if (is_mapped(inode))
@@ -317,8 +211,7 @@ void tmpfs_cut(struct inode *inode, uint64_t size) {
 int tmpfs_punch(struct inode *inode, uint64_t start, uint64_t end) {
     struct tmpfs_data *t = tmpfs_data(inode);
     // Borrowed bytes cannot have holes: what of them lies in the range, and behind it, becomes pages.
-    for (uint64_t at = start; at < MAX(end, t->borrowed_size) && at < t->borrowed_size;
-         at = (at | PAGE_MASK) + 1) {
+    for (uint64_t at = start; at < MAX(end, t->loan.size) && at < t->loan.size; at = (at | PAGE_MASK) + 1) {
         struct page *p = tmpfs_make_page(inode, at >> PAGE_SHIFT, 0);
         if (IS_ERR(p))
             return PTR_ERR(p);
@@ -326,7 +219,7 @@ int tmpfs_punch(struct inode *inode, uint64_t start, uint64_t end) {
         if (cond_resched_killable())
             return -EINTR;
     }
-    if (start < t->borrowed_size)
+    if (start < t->loan.size)
         cut_borrowed(inode, start);
     unsigned long first = (start + PAGE_SIZE - 1) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
     if (start >> PAGE_SHIFT == (end - 1) >> PAGE_SHIFT && (start & PAGE_MASK || end & PAGE_MASK)) {
@@ -370,9 +263,9 @@ unsigned long tmpfs_seek(struct inode *inode, unsigned long index, unsigned long
     struct tmpfs_data *t = tmpfs_data(inode);
     spin_lock(&inode->spin);
     if (!data) {
-        while (index < end && (pagecache_get(&t->cache, index) || borrowed_bytes(t, index)))
+        while (index < end && (pagecache_get(&t->cache, index) || loan_bytes(&t->loan, index)))
             index++;
-    } else if (!borrowed_bytes(t, index)) {
+    } else if (!loan_bytes(&t->loan, index)) {
         index = pagecache_next(&t->cache, index);
     }
     spin_unlock(&inode->spin);
@@ -381,7 +274,7 @@ unsigned long tmpfs_seek(struct inode *inode, unsigned long index, unsigned long
 
 uint64_t tmpfs_block_count(struct inode *inode) {
     struct tmpfs_data *t = tmpfs_data(inode);
-    return MAX((uint64_t)t->cache.pages, pages_for(t->borrowed_size)) * (PAGE_SIZE / 512);
+    return MAX((uint64_t)t->cache.pages, pages_of(t->loan.size)) * (PAGE_SIZE / 512);
 }
 
 // ---- mapping
@@ -406,7 +299,7 @@ static unsigned int backing_get_present(struct vm_backing *b, unsigned long inde
     unsigned int i = tmpfs_find_pages(inode, index, pages, n);
     for (; i < n; i++) {
         struct page *p = tmpfs_find_page(inode, index + i);
-        if (!p && borrowed_whole(t, index + i)) {
+        if (!p && loan_has_page(&t->loan, index + i)) {
             p = tmpfs_make_page(inode, index + i, TMPFS_MAPPED);
             if (IS_ERR(p))
                 break;

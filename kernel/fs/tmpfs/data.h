@@ -2,22 +2,27 @@
 // The content of a tmpfs file; private to fs/tmpfs.
 #pragma once
 #include "fs/file.h"
+#include "fs/inode.h"
 #include "fs/pagecache.h"
+#include "mm/ledger.h"
 
 // Page `index` of the content is, in this order: the page in `cache`; a part of the borrowed bytes; zeros. Key:
 // [s] inode->spin, [i] inode->lock.
 struct tmpfs_data {
     struct pagecache cache; // [s]
-    const char *borrowed;   // [s] NULL: nothing
-    uint64_t borrowed_size; // [s] bytes, at most the file's size
-    bool shares_first,
-        shares_last;      // [i] it counts as a user of the page of RAM that its first (last) byte is on
-    unsigned int readers; // [a] of borrowed bytes just now; grows under [s]
-    unsigned int seals;   // [i] F_SEAL_*
+    struct loan loan;       // [s] the borrowed bytes, at most the file's size
+    unsigned int readers;   // [a] of borrowed bytes just now; grows under [s]
+    unsigned int seals;     // [i] F_SEAL_*
+};
+
+// A file's inode and its content in one piece.
+struct tmpfs_file {
+    struct inode inode;
+    struct tmpfs_data data;
 };
 
 static inline struct tmpfs_data *tmpfs_data(const struct inode *inode) {
-    return inode->private_data;
+    return &((struct tmpfs_file *)inode)->data;
 }
 extern const struct vm_backing_ops tmpfs_backing_ops;
 extern const struct file_ops tmpfs_file_ops; // of regular files

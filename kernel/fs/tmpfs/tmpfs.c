@@ -24,12 +24,6 @@
 
 static const struct inode_ops dir_ops, file_iops, link_ops, special_ops;
 static const struct file_ops dir_fops;
-// A file's inode and its content in one piece.
-struct tmpfs_file {
-    struct inode inode;
-    struct tmpfs_data data;
-};
-
 static struct slab_cache *files;
 
 // ---- inodes
@@ -60,7 +54,6 @@ static inline struct inode *make_inode(struct superblock *sb, mode_t mode) {
     }
     inode->ops = &special_ops;
     if (S_ISREG(mode)) {
-        inode->private_data = &((struct tmpfs_file *)inode)->data;
         tmpfs_data(inode)->seals = F_SEAL_SEAL; // but for a memfd's
         inode->ops = &file_iops;
         inode->fops = &tmpfs_file_ops;

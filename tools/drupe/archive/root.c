@@ -200,8 +200,11 @@ static void keep(void *ctx, void *memory, uint64_t size, uint64_t used) {
     (void)ctx;
     room_keep(memory, size, used);
 }
-static void release(void *ctx, const void *data, uint64_t size) {
-    (void)ctx, (void)data, (void)size;
+static void reading(void *ctx, const void *at) {
+    (void)ctx, (void)at;
+}
+static void end_reading(void *ctx) {
+    (void)ctx;
 }
 
 // ctx: the file.
@@ -233,7 +236,9 @@ static const struct unpack_sink sink = {
     .free = room_work_free,
     .room = room,
     .keep = keep,
-    .release = release,
+    .open = reading,
+    .pass = reading,
+    .close = end_reading,
     .report = report,
 };
 
