@@ -148,6 +148,19 @@ void kstack_free(void *stack) {
         release(batch, n);
 }
 
+void kstack_trim(void) {
+    void *batch[BATCH];
+    unsigned int n;
+    do {
+        unsigned long flags = spin_lock_irqsave(&lock);
+        for (n = 0; n < BATCH && cached_count; n++)
+            batch[n] = cached[--cached_count];
+        spin_unlock_irqrestore(&lock, flags);
+        if (n)
+            release(batch, n);
+    } while (n == BATCH);
+}
+
 void kstack_keep(unsigned long pages) {
     unsigned long flags = spin_lock_irqsave(&lock);
     free_max = MIN(MAX(pages / PAGES, (unsigned long)FREE_LEAST), (unsigned long)FREE_MAX);

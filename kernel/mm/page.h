@@ -152,6 +152,9 @@ extern const struct memory_policy *memory_policy; // until it is set, all is the
 static inline enum memory_class memory_class(void) {
     return memory_policy->class();
 }
+// Gives back what the kernel keeps at hand though nobody uses it: kernel stacks, empty slabs, and what this hart keeps of
+// small objects and page tables. Before somebody is killed for memory. Threads only.
+void memory_trim(void);
 static inline int __must_check memory_make_room(void) {
     return memory_policy->make_room();
 }

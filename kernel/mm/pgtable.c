@@ -99,6 +99,14 @@ static void root_free(pte_t *root) {
         table_discard(root);
 }
 
+void pt_discard_kept(void) {
+    struct table_cache *c = &caches[this_hart_id()];
+    while (c->tables)
+        table_discard(c->table[--c->tables]);
+    while (c->roots)
+        table_discard(c->root[--c->roots]);
+}
+
 // ---- finding
 
 pte_t *pt_find(pte_t *root, unsigned long va) {

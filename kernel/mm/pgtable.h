@@ -17,6 +17,7 @@
 
 // A root whose upper half is the kernel's. NULL: no memory.
 pte_t *__must_check pt_create(void);
+void pt_discard_kept(void); // gives back what this hart keeps for the next to come
 // How many tables it has, itself included.
 static inline unsigned long pt_count(const pte_t *root) {
     return phys_to_page((paddr_t)root - DIRECT_BASE)->index + 1;

@@ -166,6 +166,15 @@ __attribute__((noinline)) static void refill(struct slab_cache *c, struct magazi
     spin_unlock(&c->lock);
 }
 
+// The slab, which nobody uses, is no longer in `partial`.
+static void slab_discard(struct slab_cache *c, struct page *slab) {
+    c->slabs--;
+    memory_account(MEM_SLAB, -(1l << c->order));
+    for (unsigned int i = 1; i < 1u << c->order; i++)
+        slab[i].flags = 0;
+    page_free(slab);
+}
+
 // Free objects are linked through their first word.
 static void give_back(struct slab_cache *c, void *object) {
     struct page *slab = slab_of(c, object);
@@ -180,11 +189,7 @@ static void give_back(struct slab_cache *c, void *object) {
         return;
     }
     list_del(&slab->link);
-    c->slabs--;
-    memory_account(MEM_SLAB, -(1l << c->order));
-    for (unsigned int i = 1; i < 1u << c->order; i++)
-        slab[i].flags = 0;
-    page_free(slab);
+    slab_discard(c, slab);
 }
 
 __attribute__((noinline)) static void drain(struct slab_cache *c, struct magazine *m) {
@@ -192,6 +197,30 @@ __attribute__((noinline)) static void drain(struct slab_cache *c, struct magazin
     while (m->count > MAGAZINE / 2)
         give_back(c, m->objects[--m->count]);
     spin_unlock(&c->lock);
+}
+
+static void discard_empty_locked(struct slab_cache *c) {
+    struct page *slab, *next;
+    ASSERT_HELD(&c->lock);
+    list_for_each_entry_safe (slab, next, &c->partial, link) {
+        if (slab->inuse == 0) {
+            list_del(&slab->link);
+            slab_discard(c, slab);
+        }
+    }
+    c->empty = 0;
+}
+
+void slab_trim(void) {
+    for (unsigned int i = 0; i < cache_count; i++) {
+        struct slab_cache *c = &slab_caches[i];
+        unsigned long flags = spin_lock_irqsave(&c->lock);
+        struct magazine *m = &c->magazines[this_hart_id()];
+        while (m->count)
+            give_back(c, m->objects[--m->count]);
+        discard_empty_locked(c);
+        spin_unlock_irqrestore(&c->lock, flags);
+    }
 }
 
 #ifdef CONFIG_DEBUG

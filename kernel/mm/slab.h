@@ -28,6 +28,9 @@ void kfree(void *p);
 // A copy of a string of at most n bytes, with a NUL.
 char *__must_check kstrndup(const char *s, size_t n);
 
+// Gives back what is kept for the next to come: this hart's magazines, and slabs without an object in use.
+void slab_trim(void);
+
 // For /proc/slabinfo: the cache of number i, a little out of date. False: there are not so many.
 struct slab_stats {
     const char *name;

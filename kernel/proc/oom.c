@@ -179,8 +179,11 @@ static int make_room(void) {
         return -EINTR;
     int err = 0;
     mutex_lock(&oom_lock);
-    if (!is_room() && (!victim || !victim_ends()))
-        err = kill_one();
+    if (!is_room() && (!victim || !victim_ends())) {
+        memory_trim();
+        if (!is_room())
+            err = kill_one();
+    }
     mutex_unlock(&oom_lock);
     if (err)
         return err;

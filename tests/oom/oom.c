@@ -4,6 +4,8 @@
 // is started as root, makes a file and removes it); the process of another user lives on; and when the culprit has gone,
 // memory is back.
 //
+// LATE in the environment: so many answers of a way may come late, where the host's load is in the time.
+//
 // A culprit says that it has come to its end (a limit) by a byte in a pipe and waits to be killed.
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,7 +38,6 @@
 #define INNOCENT  1001
 #define ANSWER_MS 1000
 #define END_MS    60000
-#define SLACK_KB  1536 // what caches may keep: of harts, of objects, and 64 kernel stacks
 
 static int failures;
 
@@ -534,6 +535,16 @@ static int innocent_main(void) {
     }
 }
 
+// What the kernel only keeps at hand goes when memory is short.
+static void squeeze(void) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        anonymous();
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+}
+
 // The culprit's processes end, and what it made goes.
 static void clean(uid_t uid) {
     pid_t pid = fork();
@@ -593,8 +604,14 @@ static void watch(const struct way *w, uid_t uid, int end) {
         late += ms > ANSWER_MS;
     } while (!over && now_ms() < deadline);
     claim(over, w, uid, "it goes on for ever, ms", END_MS);
-    claim(late == 0, w, uid, "the system answers late, times", late);
+    claim(late <= (getenv("LATE") ? atoi(getenv("LATE")) : 0), w, uid, "the system answers late, times",
+          late);
     claim(answer() >= 0, w, uid, "the system does not answer at the end", 0);
+}
+
+// What may be kept at hand when memory has been short: by other harts of objects and page tables, and parts of slabs.
+static long slack_kb(void) {
+    return 512 + 256 * sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 static void try(const struct way *w, uid_t uid) {
@@ -614,12 +631,14 @@ static void try(const struct way *w, uid_t uid) {
     clean(uid);
     claim(waitpid(innocent, &status, WNOHANG) == 0, w, uid, "another user's process was killed", 0);
     long has = 0;
-    for (int i = 0; i < 50 && (has = free_kb()) < had - SLACK_KB; i++) {
+    for (int i = 0; i < 50 && (has = free_kb()) < had - slack_kb(); i++) {
+        if (i == 10)
+            squeeze();
         while (waitpid(-1, NULL, WNOHANG) > 0)
             ;
         usleep(20000);
     }
-    claim(has >= had - SLACK_KB, w, uid, "memory is lost, kB", had - has);
+    claim(has >= had - slack_kb(), w, uid, "memory is lost, kB", had - has);
     kill(innocent, SIGKILL);
     while (waitpid(-1, NULL, WNOHANG) > 0 || waitpid(innocent, NULL, 0) > 0)
         ;

@@ -75,4 +75,5 @@ volatile void *arch_ioremap(paddr_t pa, size_t size);
 void *kstack_alloc(void);
 void kstack_free(void *stack);
 void kstack_keep(unsigned long pages); // how much may be kept in stacks that are free
+void kstack_trim(void);                // gives them back
 #endif
