@@ -19,6 +19,7 @@
 #include "fs/init.h"
 #include "initrd/initrd.h"
 #include "mm/slab.h"
+#include "net/socket.h"
 #include "proc/futex.h"
 #include "proc/init.h"
 #include "proc/posix_timer.h"
@@ -40,6 +41,7 @@ struct thread
 static void init_thread(void *arg) {
     (void)arg;
     fs_start();
+    socket_layer_init();
     process_init();
     tty_init();
     procfs_init();

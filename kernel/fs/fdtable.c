@@ -124,10 +124,13 @@ struct files *files_copy(struct files *old) {
 // ---- closing
 
 static int close_file(struct files *files, struct file *f) {
-    int err = f->ops->flush ? f->ops->flush(f) : 0;
+    const struct file_ops *ops = f->ops;
+    int err = ops->flush ? ops->flush(f) : 0;
     if (f->inode && READ_ONCE(f->inode->locks))
         file_locks_close(f, files);
     file_put(f);
+    if (ops->closed)
+        ops->closed();
     return err;
 }
 

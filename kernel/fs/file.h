@@ -71,6 +71,7 @@ struct file_ops {
     int (*fsync)(struct file *f);
     int (*fallocate)(struct file *f, int mode, off_t offset, off_t len);
     int (*flush)(struct file *f);    // at each close(2)
+    void (*closed)(void);            // after each close(2) of such a file, which may have others who know it
     void (*release)(struct file *f); // with the last reference
 };
 

@@ -3,6 +3,7 @@
 #include "proc/pidfd.h"
 #include "core/errno.h"
 #include "fs/event/poll.h"
+#include "net/identity.h"
 #include "proc/process.h"
 
 static unsigned int pidfd_poll(struct file *f, struct poll_table *table) {
@@ -33,4 +34,38 @@ struct process *pidfd_process(struct file *f) {
         return ERR_PTR(-EBADF);
     process_get(f->private_data);
     return f->private_data;
+}
+
+// ---- for sockets, which know the process at the other end (net/identity.h)
+
+static void *get_current(void) {
+    if (current->process)
+        process_get(current->process);
+    return current->process;
+}
+
+static void *find(pid_t pid) {
+    return process_find(pid);
+}
+
+static void get(void *process) {
+    process_get(process);
+}
+
+static void put(void *process) {
+    process_put(process);
+}
+
+// A process that was waited for has no pidfd any more.
+static struct file *create_pidfd(void *process) {
+    struct process *p = process, *found = process_find(p->pid);
+    if (found)
+        process_put(found);
+    return found == p ? pidfd_create(p, 0) : ERR_PTR(-ESRCH);
+}
+
+void pidfd_init(void) {
+    static const struct net_process_ops ops = {
+        .get_current = get_current, .find = find, .get = get, .put = put, .create_pidfd = create_pidfd};
+    net_process_ops = &ops;
 }

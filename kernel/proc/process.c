@@ -10,6 +10,7 @@
 #include "mm/slab.h"
 #include "proc/init.h"
 #include "proc/oom.h"
+#include "proc/pidfd.h"
 #include "proc/usage.h"
 #include "vm/vmspace.h"
 #include <asm/signal.h>
@@ -236,4 +237,5 @@ void process_init(void) {
     panic_describe = process_describe;
     oom_init();
     signal_init();
+    pidfd_init();
 }

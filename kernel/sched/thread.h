@@ -100,6 +100,7 @@ struct thread {
     struct restart_block restart; // [o]
 
     // Threads (clone, futex).
+    struct scm_files **dying_files; // [o] net/scm.c: descriptors of messages it is letting go of
     int __user *clear_child_tid;
     void __user *robust_list;
     struct list_head pi_owned;   // [pi_mutex of proc/futex_pi.c]

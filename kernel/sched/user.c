@@ -21,12 +21,14 @@
 #define PIPE_SOFT_MOST 16384ul // Linux's number
 #define PIPE_SOFT_PART 16
 #define TEXT_PART      32
+#define SOCKET_PART    8 // of memory for what one user's sockets have underway
 
 struct limits limits = {.threads_max = THREADS_MOST,
                         .pipe_user_soft = PIPE_SOFT_MOST,
                         .watches_max = ~0ul >> 1,
                         .locks_max = ~0ul >> 1,
                         .text_max = ~0ul >> 1,
+                        .socket_bytes_max = ~0ul >> 1,
                         .mounts_max = MOUNTS_MOST};
 struct user root_user = {.refs = {1}};
 struct user kernel_user = {.uid = (uid_t)-1, .refs = {1}};
@@ -96,6 +98,7 @@ void limits_init(void) {
         .watches_max = bytes / WATCHES_PART / WATCH_SIZE,
         .locks_max = bytes / LOCKS_PART / LOCK_SIZE,
         .text_max = pages / TEXT_PART,
+        .socket_bytes_max = bytes / SOCKET_PART,
         .mounts_max = MIN(bytes / MOUNTS_PART / MOUNT_SIZE, MOUNTS_MOST),
     };
 }

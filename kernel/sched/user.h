@@ -5,12 +5,14 @@
 #include "core/spinlock.h"
 
 enum user_account {
-    USER_THREADS,    // RLIMIT_NPROC
-    USER_SIGNALS,    // queued, and POSIX timers: RLIMIT_SIGPENDING
-    USER_PIPE_PAGES, // that pipes may hold
-    USER_WATCHES,    // of epoll
-    USER_LOCKS,      // on files
-    USER_TEXT_PAGES, // of texts that open files of /proc hold
+    USER_THREADS,       // RLIMIT_NPROC
+    USER_SIGNALS,       // queued, and POSIX timers: RLIMIT_SIGPENDING
+    USER_PIPE_PAGES,    // that pipes may hold
+    USER_WATCHES,       // of epoll
+    USER_LOCKS,         // on files
+    USER_TEXT_PAGES,    // of texts that open files of /proc hold
+    USER_SOCKET_BYTES,  // that sockets have sent and nobody has received
+    USER_FDS_IN_FLIGHT, // descriptors in messages of UNIX sockets: RLIMIT_NOFILE
     USER_ACCOUNTS,
 };
 
@@ -26,6 +28,7 @@ struct limits {
     unsigned long threads_max;                      // of all users together
     unsigned long pipe_user_soft, pipe_user_hard;   // pages; 0: none
     unsigned long watches_max, locks_max, text_max; // of one user
+    unsigned long socket_bytes_max;                 // of one user
     unsigned long mounts_max;                       // of all
 };
 #define THREADS_MOST 32767   // as many as there are numbers

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+#include "net/packet.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "sched/user.h"
+
+#define INSIDE_MAX  (2048u - (unsigned int)sizeof(struct packet)) // of data in the packet itself
+#define LARGE_SHIFT (PAGE_SHIFT + 2)                              // blocks, if they can be had
+
+// What Linux charges: its struct sk_buff; its struct skb_shared_info, which lies behind the bytes; and their memory.
+#define SKB_SIZE        256u
+#define SHARED_SIZE     320u
+#define STREAM_HEAD_MAX (4096u - SHARED_SIZE)     // what of a stream goes before pages are taken
+#define PACKET_HEAD_MAX (4 * 4096u - SHARED_SIZE) // the same of a packet
+#define SMALL_HEAD      640u                      // the size of its cache for small ones
+
+// ---- charging
+
+static uint32_t allocated(uint32_t n) {
+    static const uint16_t sizes[] = {1024, 2048, 4096, 8192, 16384};
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
+        if (n <= sizes[i])
+            return sizes[i];
+    return ALIGN_UP(n, 4096u);
+}
+
+static uint32_t packet_charge(uint32_t len, bool stream) {
+    uint32_t most = stream ? STREAM_HEAD_MAX : PACKET_HEAD_MAX;
+    uint32_t pages = len > most ? MIN(ALIGN_UP(len - most, 4096u), ALIGN_DOWN(len, 4096u)) : 0;
+    uint32_t head = ALIGN_UP(len - pages, 64u) + SHARED_SIZE;
+    return SKB_SIZE + (head <= SMALL_HEAD ? SMALL_HEAD : allocated(head)) + pages;
+}
+
+#define RESERVE_STEP (64ul * 1024)
+
+static bool user_is_squeezed(const struct socket *s) {
+    return (unsigned long)READ_ONCE(s->user->used[USER_SOCKET_BYTES]) > READ_ONCE(limits.socket_bytes_max) ||
+           memory_is_short();
+}
+
+// Brings what the user's account is charged with for this socket near to what it has underway.
+static __attribute__((noinline)) void socket_settle(struct socket *s) {
+    spin_lock(&s->lock);
+    unsigned long used = socket_bytes_underway(s);
+    unsigned long wanted = used <= PACKET_SQUEEZED ? 0 : ALIGN_UP(used, RESERVE_STEP);
+    if (wanted > s->reserved || s->reserved - wanted > RESERVE_STEP) {
+        user_charge(s->user, USER_SOCKET_BYTES, (long)(wanted - s->reserved));
+        s->reserved = wanted;
+    }
+    spin_unlock(&s->lock);
+}
+
+static inline bool reserve_is_off(const struct socket *s, unsigned long used) {
+    unsigned long reserved = READ_ONCE(s->reserved);
+    return used > reserved + PACKET_SQUEEZED || reserved > used + 2 * RESERVE_STEP;
+}
+
+static void socket_free(struct socket *s) {
+    user_uncharge(s->user, USER_SOCKET_BYTES, (long)s->reserved);
+    user_put(s->user);
+    s->ops->free(s);
+}
+
+void socket_uncharge(struct socket *s, unsigned long n) {
+    unsigned long left = __atomic_sub_fetch(&s->wmem, n, __ATOMIC_ACQ_REL);
+    if (unlikely(!left))
+        socket_free(s);
+}
+
+bool socket_has_room(const struct socket *s) {
+    unsigned long wmem = READ_ONCE(s->wmem);
+    return wmem << 2 <= READ_ONCE(s->sndbuf) && (wmem <= PACKET_SQUEEZED || !user_is_squeezed(s));
+}
+
+// May the socket take another packet?
+static bool may_send(const struct socket *s) {
+    unsigned long used = socket_bytes_underway(s);
+    return used < READ_ONCE(s->sndbuf) && (used < PACKET_SQUEEZED || !user_is_squeezed(s));
+}
+
+static int wait_for_room(struct socket *s, ktime_t deadline) {
+    for (;;) {
+        int err = socket_take_error(s);
+        if (err)
+            return err;
+        if (READ_ONCE(s->shutdown) & SEND_SHUTDOWN)
+            return -EPIPE;
+        if (may_send(s))
+            return 0;
+        err = socket_wait(&s->write_wait,
+                          may_send(s) || READ_ONCE(s->error) || READ_ONCE(s->shutdown) & SEND_SHUTDOWN,
+                          deadline, false);
+        if (err)
+            return err;
+    }
+}
+
+// ---- packets
+
+static bool add_blocks(struct packet *p, unsigned int shift) {
+    unsigned int n = (p->len + (1u << shift) - 1) >> shift;
+    for (unsigned int i = 0; i < n; i++) {
+        unsigned int left = p->len - (i << shift), order = 0;
+        while (order + PAGE_SHIFT < shift && ((unsigned int)PAGE_SIZE << order) < left)
+            order++;
+        struct page *page = page_alloc(order, 0);
+        if (!page) {
+            while (i--)
+                page_put(phys_to_page(virt_to_phys(p->block[i])));
+            return false;
+        }
+        p->block[i] = page_address(page);
+    }
+    p->shift = shift;
+    return true;
+}
+
+static struct packet *packet_alloc(size_t len) {
+    size_t extra = len <= INSIDE_MAX ? len : ((len + PAGE_SIZE - 1) >> PAGE_SHIFT) * sizeof(char *);
+    struct packet *p = kmalloc(sizeof(*p) + extra);
+    if (!p)
+        return NULL;
+    p->len = len;
+    p->done = 0;
+    p->shift = 0;
+    p->from = (struct credentials){.uid = -1, .gid = -1};
+    p->files = NULL;
+    p->stamp = 0;
+    if (len > INSIDE_MAX && !add_blocks(p, LARGE_SHIFT) && !add_blocks(p, PAGE_SHIFT)) {
+        kfree(p);
+        return NULL;
+    }
+    return p;
+}
+
+struct packet *packet_create(struct socket *s, size_t len, bool stream, ktime_t deadline) {
+    int err;
+    if (unlikely(!may_send(s) || READ_ONCE(s->error) || READ_ONCE(s->shutdown) & SEND_SHUTDOWN)) {
+        err = wait_for_room(s, deadline);
+        if (err)
+            return ERR_PTR(err);
+    }
+    if (unlikely(len > PACKET_SQUEEZED) && user_is_squeezed(s)) {
+        if (!stream)
+            return ERR_PTR(-ENOBUFS);
+        len = PACKET_SQUEEZED;
+    }
+    struct packet *p = packet_alloc(len);
+    if (!p)
+        return ERR_PTR(-ENOBUFS);
+    p->sender = s;
+    p->charge = packet_charge(len, stream);
+    unsigned long used = __atomic_add_fetch(&s->wmem, p->charge, __ATOMIC_RELAXED);
+    if (unlikely(reserve_is_off(s, used)))
+        socket_settle(s);
+    return p;
+}
+
+void packet_free(struct packet *p) {
+    struct socket *s = p->sender;
+    unsigned int n = p->shift ? (p->len + (1u << p->shift) - 1) >> p->shift : 0;
+    uint32_t charge = p->charge;
+    for (unsigned int i = 0; i < n; i++)
+        page_put(phys_to_page(virt_to_phys(p->block[i])));
+    kfree(p);
+    // The last byte of the charge keeps the socket until it has been told.
+    unsigned long left = __atomic_sub_fetch(&s->wmem, charge - 1, __ATOMIC_ACQ_REL);
+    if (unlikely(reserve_is_off(s, left)))
+        socket_settle(s);
+    if (left << 2 <= READ_ONCE(s->sndbuf))
+        socket_writable(s);
+    socket_uncharge(s, 1);
+}
+
+int packet_fill(struct packet *p, struct uio *u) {
+    if (likely(!p->shift))
+        return uio_read_from(u, p->data, p->len) == p->len ? 0 : -EFAULT;
+    for (size_t at = 0, n; at < p->len; at += n) {
+        n = MIN(p->len - at, (size_t)1 << p->shift);
+        if (uio_read_from(u, p->block[at >> p->shift], n) != n)
+            return -EFAULT;
+    }
+    return 0;
+}
+
+int packet_copy_out(const struct packet *p, size_t offset, struct uio *u, size_t n) {
+    if (likely(!p->shift))
+        return uio_write_to(u, p->data + offset, n) == n ? 0 : -EFAULT;
+    for (size_t part; n; offset += part, n -= part) {
+        size_t at = offset & (((size_t)1 << p->shift) - 1);
+        part = MIN(n, ((size_t)1 << p->shift) - at);
+        if (uio_write_to(u, p->block[offset >> p->shift] + at, part) != part)
+            return -EFAULT;
+    }
+    return 0;
+}

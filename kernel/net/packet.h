@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// What has been sent and not been received: datagrams and pieces of streams.
+//
+// A packet counts on its sender's socket (socket.wmem) until it is freed, with the number of bytes that Linux charges for one
+// of its length, headers included: so buffers fill up at the same point, and SIOCOUTQ says the same. That count also keeps the
+// sender's memory while a packet of its is underway.
+//
+// What all sockets of a user hold together is on the user's account, in steps. One who has reached the limit is
+// *squeezed*: each of the sockets may have one small packet underway, so that everything goes on, slowly.
+#pragma once
+#include "core/cred.h"
+#include "fs/file.h"
+#include "lib/list.h"
+#include "net/socket.h"
+
+#define PACKET_SQUEEZED 4096u  // bytes that a socket of a squeezed user may have underway
+#define STREAM_PIECE    48832u // of a stream in one packet at most
+
+struct scm_files;
+
+// Who sent it. pid 0 and ids of -1: it was not noted.
+struct credentials {
+    void *process; // referenced, or NULL (net/identity.h)
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+};
+
+struct packet {
+    struct list_head link;   // [its queue's lock]
+    struct socket *sender;   // [I] counted by its wmem
+    uint32_t charge;         // [I]
+    uint32_t len;            // [I] bytes of data
+    uint32_t done;           // [the reader's] bytes that have been read
+    uint8_t shift;           // [I] log2 of the size of its blocks; 0: the data is inside
+    struct credentials from; // [I] once queued
+    struct scm_files *files; // [queue's lock] descriptors in flight, or NULL
+    ktime_t stamp;           // realtime when it was queued, 0: not noted
+    union {
+        char data[0];
+        char *block[0];
+    };
+};
+
+// Room in the send buffer: waits for it. A packet for `len` bytes with its charge; `len` may be cut for a user who is
+// squeezed if `may_cut`. -EAGAIN, -EPIPE (SEND_SHUTDOWN), -ENOBUFS, -ENOMEM, signals, the socket's error, as ERR_PTR.
+struct packet *__must_check packet_create(struct socket *s, size_t len, bool stream, ktime_t deadline);
+// Copies all of its data in. 0 or -EFAULT.
+int __must_check packet_fill(struct packet *p, struct uio *u);
+// Copies n bytes from `offset` on out. 0 or -EFAULT.
+int __must_check packet_copy_out(const struct packet *p, size_t offset, struct uio *u, size_t n);
+// Its files and credentials must have gone.
+void packet_free(struct packet *p);
+
+// True if a socket has room to send (poll's answer, a quarter of the buffer).
+bool socket_has_room(const struct socket *s);
+// Bytes underway, as Linux counts them.
+static inline unsigned long socket_bytes_underway(const struct socket *s) {
+    return READ_ONCE(s->wmem) - 1;
+}
+void socket_uncharge(struct socket *s, unsigned long n);

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+// What lives in kernel/net:
+//   abi.h, socket.h     Linux's numbers; what a socket is, and what a family of them brings
+//   socket.c            life, files, poll, connecting;  options.c  SO_*;  message.c  control data
+//   packet              what has been sent and not been received, and who is charged for it
+//   identity            who is at the other end
+//   unix*, scm          AF_UNIX (unix.c tells more)
+//
+// A socket's file has an inode of its own, in a file system without a root ("socket:[number]" in /proc/PID/fd).
+#include "net/socket.h"
+#include "core/panic.h"
+#include "fs/event/poll.h"
+#include "fs/superblock.h"
+#include "lib/string.h"
+#include "net/identity.h"
+#include "net/packet.h"
+#include "net/unix_private.h"
+#include "sched/user.h"
+#include "arch/riscv/uaccess.h"
+#include <asm/sockios.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+
+#define BUFFER_DEFAULT 212992 // as in Linux, where it is 256 packets of 832 bytes
+
+unsigned int socket_wmem_max = BUFFER_DEFAULT, socket_rmem_max = BUFFER_DEFAULT;
+unsigned int socket_wmem_default = BUFFER_DEFAULT, socket_rmem_default = BUFFER_DEFAULT;
+unsigned int socket_somaxconn = SOMAXCONN;
+
+static const struct socket_family *families[AF_MAX]; // [I] after the start
+static struct superblock *socket_sb;
+static const struct file_ops socket_file_ops;
+void unix_init(void);
+
+// ---- life
+
+void socket_family_register(const struct socket_family *family) {
+    families[family->family] = family;
+}
+
+void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol) {
+    ref_init(&s->refs);
+    s->ops = ops;
+    s->family = family;
+    s->type = type;
+    s->protocol = protocol;
+    spin_init(&s->lock);
+    s->sndbuf = READ_ONCE(socket_wmem_default);
+    s->rcvbuf = READ_ONCE(socket_rmem_default);
+    s->snd_timeout = s->rcv_timeout = KTIME_NEVER;
+    s->rcvlowat = 1;
+    s->peek_offset = -1;
+    s->wmem = 1;
+    s->user = user_get(current->cred ? current->cred->user : &root_user);
+    mutex_init(&s->read_mutex);
+    wait_queue_init(&s->read_wait);
+    wait_queue_init(&s->write_wait);
+}
+
+struct socket *socket_create(int family, int type, int protocol) {
+    if (family < 0 || family >= AF_MAX)
+        return ERR_PTR(-EAFNOSUPPORT);
+    if (type < 0 || type >= SOCK_MAX)
+        return ERR_PTR(-EINVAL);
+    if (!families[family])
+        return ERR_PTR(-EAFNOSUPPORT);
+    return families[family]->create(type, protocol);
+}
+
+void socket_put(struct socket *s) {
+    if (!ref_put(&s->refs))
+        return;
+    if (s->peer_identity)
+        identity_put(s->peer_identity);
+    socket_uncharge(s, 1); // the memory stays while something that it sent is underway
+}
+
+void socket_release(struct socket *s) {
+    s->ops->release(s);
+    socket_put(s);
+}
+
+// ---- files
+
+struct socket *file_socket(const struct file *f) {
+    return f->ops == &socket_file_ops ? f->private_data : NULL;
+}
+
+static const struct inode_ops socket_inode_ops = {.setattr = inode_setattr};
+
+struct file *socket_file_create(unsigned int flags) {
+    struct inode *inode = inode_create(socket_sb, S_IFSOCK | 0777);
+    if (!inode)
+        return ERR_PTR(-ENOMEM);
+    inode->ops = &socket_inode_ops;
+    inode_init_owner(inode, NULL);
+    struct file *f = file_alloc(NULL, O_RDWR | flags);
+    if (!IS_ERR(f) && file_set_pseudo(f, inode, "socket")) {
+        file_put(f);
+        f = ERR_PTR(-ENOMEM);
+    }
+    inode_put(inode);
+    return f;
+}
+
+void socket_file_attach(struct file *f, struct socket *s) {
+    s->ino = f->inode->ino;
+    WRITE_ONCE(s->file, f);
+    f->private_data = s;
+    f->ops = &socket_file_ops;
+}
+
+static void socket_file_release(struct file *f) {
+    struct socket *s = f->private_data;
+    WRITE_ONCE(s->file, NULL);
+    socket_release(s);
+}
+
+static ssize_t socket_read(struct file *f, struct uio *u, off_t *pos) {
+    struct message m = {.uio = u};
+    (void)pos;
+    return u->resid ? socket_recv(f, f->private_data, &m) : 0;
+}
+
+static ssize_t socket_write(struct file *f, struct uio *u, off_t *pos) {
+    struct socket *s = f->private_data;
+    struct message m = {.uio = u, .flags = s->type == SOCK_SEQPACKET ? MSG_EOR : 0};
+    (void)pos;
+    return socket_send(f, s, &m);
+}
+
+static unsigned int socket_poll(struct file *f, struct poll_table *table) {
+    struct socket *s = f->private_data;
+    poll_wait(f, &s->read_wait, table);
+    poll_wait(f, &s->write_wait, table);
+    return s->ops->poll(s);
+}
+
+static long socket_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
+    struct socket *s = f->private_data;
+    int __user *user = (int __user *)arg;
+    int owner, err;
+    switch (cmd) {
+    case FIOSETOWN:
+    case SIOCSPGRP:
+        err = get_user(owner, user);
+        if (!err)
+            WRITE_ONCE(f->owner, owner);
+        return err;
+    case FIOGETOWN:
+    case SIOCGPGRP:
+        return put_user(READ_ONCE(f->owner), user);
+    default:
+        return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+    }
+}
+
+static const struct file_ops socket_file_ops = {
+    .read = socket_read,
+    .write = socket_write,
+    .poll = socket_poll,
+    .ioctl = socket_ioctl,
+    .closed = unix_gc,
+    .release = socket_file_release,
+};
+
+// ---- the calls
+
+ssize_t socket_send(struct file *f, struct socket *s, struct message *m) {
+    if (READ_ONCE(f->flags) & O_NONBLOCK)
+        m->flags |= MSG_DONTWAIT;
+    return s->ops->send(s, m);
+}
+
+ssize_t socket_recv(struct file *f, struct socket *s, struct message *m) {
+    if (READ_ONCE(f->flags) & O_NONBLOCK)
+        m->flags |= MSG_DONTWAIT;
+    return s->ops->recv(s, m);
+}
+
+int socket_bind(struct socket *s, const struct socket_address *address) {
+    return s->ops->bind ? s->ops->bind(s, address) : -EOPNOTSUPP;
+}
+
+int socket_listen(struct socket *s, int backlog) {
+    unsigned int most = READ_ONCE(socket_somaxconn);
+    return s->ops->listen ? s->ops->listen(s, (unsigned int)backlog > most ? most : (unsigned int)backlog)
+                          : -EOPNOTSUPP;
+}
+
+int socket_pair(struct socket *a, struct socket *b) {
+    return a->ops->pair ? a->ops->pair(a, b) : -EOPNOTSUPP;
+}
+
+int socket_name(struct socket *s, struct socket_address *out, bool peer) {
+    return s->ops->name(s, out, peer);
+}
+
+int socket_shutdown(struct socket *s, int how) {
+    if (how < SHUT_RD || how > SHUT_RDWR)
+        return -EINVAL;
+    return s->ops->shutdown ? s->ops->shutdown(s, how + 1) : -EOPNOTSUPP;
+}
+
+struct socket *socket_accept(struct socket *s, bool nonblock) {
+    return s->ops->accept ? s->ops->accept(s, socket_deadline(READ_ONCE(s->rcv_timeout), nonblock))
+                          : ERR_PTR(-EOPNOTSUPP);
+}
+
+// ---- connecting
+
+ktime_t socket_deadline_after(ktime_t timeout) {
+    ktime_t now = clock_monotonic();
+    return !timeout ? 0 : timeout > KTIME_NEVER - now ? KTIME_NEVER : now + timeout;
+}
+
+void socket_connected(struct socket *s, int err) {
+    spin_lock(&s->lock);
+    if (s->state == SOCKET_CONNECTING)
+        WRITE_ONCE(s->state, err ? SOCKET_UNCONNECTED : SOCKET_CONNECTED);
+    spin_unlock(&s->lock);
+    if (err)
+        WRITE_ONCE(s->error, -err);
+    socket_changed(s);
+}
+
+// The attempt goes on if the wait ends early; a later connect waits for it again.
+static int wait_connected(struct socket *s, ktime_t deadline) {
+    int err = socket_wait(&s->write_wait, READ_ONCE(s->state) != SOCKET_CONNECTING, deadline, false);
+    if (err == -EAGAIN)
+        return -EINPROGRESS;
+    if (err)
+        return err;
+    err = socket_take_error(s);
+    return err ? err : READ_ONCE(s->state) == SOCKET_CONNECTED ? 0 : -ECONNABORTED;
+}
+
+int socket_connect(struct socket *s, const struct socket_address *address, bool nonblock) {
+    if (!s->ops->connect)
+        return -EOPNOTSUPP;
+    ktime_t deadline = socket_deadline(READ_ONCE(s->snd_timeout), nonblock);
+    if (READ_ONCE(s->state) == SOCKET_CONNECTING)
+        return nonblock ? -EALREADY : wait_connected(s, deadline);
+    int err = s->ops->connect(s, address, deadline);
+    return err == -EINPROGRESS && deadline ? wait_connected(s, deadline) : err;
+}
+
+// ---- telling
+
+void socket_readable(struct socket *s) {
+    if (!wait_queue_empty(&s->read_wait))
+        wait_wake(&s->read_wait, 1, POLLIN | POLLRDNORM | POLLRDBAND);
+}
+
+void socket_writable(struct socket *s) {
+    if (!wait_queue_empty(&s->write_wait))
+        wait_wake(&s->write_wait, 1, POLLOUT | POLLWRNORM | POLLWRBAND);
+}
+
+void socket_changed(struct socket *s) {
+    wake_all(&s->read_wait);
+    wake_all(&s->write_wait);
+}
+
+void socket_set_error(struct socket *s, int err) {
+    WRITE_ONCE(s->error, err < 0 ? -err : err);
+    wake_poll(&s->read_wait, POLLERR);
+    wake_poll(&s->write_wait, POLLERR);
+}
+
+// ---- start
+
+void socket_layer_init(void) {
+    static struct fs_type type = {.name = "sockfs", .nodev = true};
+    socket_sb = superblock_create(&type);
+    if (!socket_sb)
+        panic("no memory for sockets");
+    fs_type_register(&type);
+    unix_init();
+}
