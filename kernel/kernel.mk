@@ -42,7 +42,8 @@ endif
 KERNEL_SANITIZE :=
 ifdef SANITIZE
 KERNEL_CFLAGS += -DCONFIG_SANITIZE
-KERNEL_SANITIZE := -fsanitize=undefined -fsanitize-undefined-trap-on-error
+# Pointers of programs are passed on as what they shall point to, and may be null or odd.
+KERNEL_SANITIZE := -fsanitize=undefined -fno-sanitize=null,alignment -fsanitize-undefined-trap-on-error
 endif
 
 # Headers from outside: the compiler's own, Linux's uapi, BSD's tree macros; nothing of any C library. Where they lie differs

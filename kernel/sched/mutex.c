@@ -60,7 +60,8 @@ static bool try_take(struct mutex *m) {
     return false;
 }
 
-// Spins while the holder runs. True: taken.
+// Spins while the holder runs. True: taken. A holder that was read may have let go and ended since: its memory is the
+// kernel's still, and whatever is read there, the next round reads the mutex again.
 static bool spin(struct mutex *m) {
     for (int i = 0; i < SPIN_LIMIT; i++) {
         unsigned long value = load(m);

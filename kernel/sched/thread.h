@@ -46,7 +46,7 @@ struct thread {
 
     // Scheduler's own.
     enum thread_state state; // [a] changed by the thread itself, or to RUNNING by thread_wake()
-    bool on_cpu;             // [a] a hart is on its stack (a hint for those who spin)
+    uint8_t on_cpu;          // [a] a hart is on its stack; mutex.c looks at it even later
     bool runnable;           // [r] running, or queued, or on its way from one queue to another
     bool queued;             // [r] in the tree or the list of its hart's run queue
     bool sampled_user;       // [o] mode that the last sample found; what the next span of time is charged to
