@@ -296,11 +296,5 @@ int dentry_readdir(struct file *f, struct dir_context *ctx) {
 }
 
 off_t dentry_lseek_dir(struct file *f, off_t offset, int whence) {
-    if (whence == SEEK_CUR)
-        offset += f->pos;
-    else if (whence != SEEK_SET)
-        return -EINVAL;
-    if (offset < 0)
-        return -EINVAL;
-    return f->pos = offset;
+    return file_seek(f, offset, whence, -1);
 }

@@ -87,6 +87,18 @@ void file_end_writing(struct file *f) {
     f->writes = false;
 }
 
+off_t file_seek(struct file *f, off_t offset, int whence, off_t end) {
+    if (whence == SEEK_CUR)
+        offset += f->pos;
+    else if (whence == SEEK_END && end >= 0)
+        offset += end;
+    else if (whence != SEEK_SET)
+        return -EINVAL;
+    if (offset < 0)
+        return -EINVAL;
+    return f->pos = offset;
+}
+
 void file_put(struct file *f) {
     if (!ref_put(&f->refs))
         return;

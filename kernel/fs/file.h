@@ -85,6 +85,8 @@ static inline void file_get(struct file *f) {
     ref_get(&f->refs);
 }
 void file_put(struct file *f);
+// lseek(2) of what ends at `end`; -1: nothing is counted from there (-EINVAL, as SEEK_DATA and SEEK_HOLE are). [pos]
+off_t file_seek(struct file *f, off_t offset, int whence, off_t end);
 void file_end_writing(struct file *f); // it may be executed though f can write it: memfd_create(2)
 // Gives f a place: of a pipe or the like, which /proc/PID/fd shows as "word:[inode number]" or, for an
 // anonymous inode, "anon_inode:[word]". It takes its own reference to the inode. 0 or -ENOMEM.

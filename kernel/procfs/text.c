@@ -171,15 +171,7 @@ static ssize_t text_write(struct file *f, struct uio *u, off_t *pos) {
 }
 
 off_t proc_lseek(struct file *f, off_t offset, int whence) {
-    if (whence == SEEK_CUR)
-        offset += f->pos;
-    else if (whence == SEEK_END && f->inode->size)
-        offset += f->inode->size;
-    else if (whence != SEEK_SET)
-        return -EINVAL;
-    if (offset < 0)
-        return -EINVAL;
-    return f->pos = offset;
+    return file_seek(f, offset, whence, f->inode->size ? (off_t)f->inode->size : -1);
 }
 
 // Truncation on opening for writing (`echo x > file`) is no error and does nothing.

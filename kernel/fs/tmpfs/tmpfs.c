@@ -316,17 +316,13 @@ static off_t seek_content(struct inode *inode, off_t offset, bool data) {
 }
 
 static off_t file_lseek_op(struct file *f, off_t offset, int whence) {
-    if (whence == SEEK_CUR)
-        offset += f->pos;
-    else if (whence == SEEK_END)
-        offset += f->inode->size;
-    else if (whence == SEEK_DATA || whence == SEEK_HOLE)
+    if (whence == SEEK_DATA || whence == SEEK_HOLE) {
         offset = seek_content(f->inode, offset, whence == SEEK_DATA);
-    else if (whence != SEEK_SET)
-        return -EINVAL;
-    if (offset < 0)
-        return whence == SEEK_DATA || whence == SEEK_HOLE ? offset : -EINVAL;
-    return f->pos = offset;
+        whence = SEEK_SET;
+        if (offset < 0)
+            return offset;
+    }
+    return file_seek(f, offset, whence, f->inode->size);
 }
 
 static int set_size(struct inode *inode, uint64_t size) {
