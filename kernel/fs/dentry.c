@@ -256,6 +256,7 @@ static void put_in(struct dentry *d, struct dentry *dir, const char *name) {
 
 void dentry_move(struct dentry *d, struct dentry *dir, const char *name, struct dentry *victim,
                  const char *other_name) {
+    ASSERT_HELD(&d->parent->inode->lock);
     struct dentry *old_dir = d->parent;
     dentry_get(old_dir);
     take_out(d, false);

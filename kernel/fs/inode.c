@@ -180,6 +180,7 @@ mode_t inode_set_ids(const struct inode *inode) {
 }
 
 void inode_drop_set_ids(struct inode *inode) {
+    ASSERT_HELD(&inode->lock);
     if (likely(!(inode->mode & (S_ISUID | S_ISGID))) || cred_capable(current->cred, CAP_FSETID))
         return;
     spin_lock(&inode->spin);

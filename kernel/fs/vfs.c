@@ -146,6 +146,7 @@ static bool is_ancestor(const struct dentry *above, const struct dentry *d) {
 
 // rename_lock is held.
 static void lock_parents(const struct dentry *a, const struct dentry *b) {
+    ASSERT_HELD(&rename_lock);
     struct mutex *first = &a->inode->lock, *second = &b->inode->lock;
     if (first != second && (is_ancestor(b, a) || (!is_ancestor(a, b) && b < a))) {
         first = &b->inode->lock;
@@ -183,6 +184,7 @@ static int check_kinds(const struct rename *r) {
 
 // Whether it may be: in the order of Linux. 1: there is nothing to do.
 static int check_rename(const struct rename *r) {
+    ASSERT_HELD(&rename_lock);
     struct dentry *new_d = r->new_d;
     bool exchange = r->flags & RENAME_EXCHANGE;
     int err = 0;

@@ -98,6 +98,7 @@ static void make_valid(uint64_t number) {
 }
 
 static void put_block(struct page *page, unsigned int order) {
+    ASSERT_HELD(&lock);
     sanitize_block_freed(page, order);
     uint64_t number = page_number(page);
     memory_level.free += 1ull << order;
@@ -145,6 +146,7 @@ static bool advance_frontier(void) {
 }
 
 static struct page *take_block(unsigned int order) {
+    ASSERT_HELD(&lock);
     unsigned int o = order;
     while (list_empty(&free_lists[o])) {
         if (o++ < PAGE_MAX_ORDER)

@@ -49,6 +49,7 @@ static struct pi_lock *find_lock(const struct futex_key *key) {
 }
 
 static void set_owner(struct pi_lock *l, struct thread *owner) {
+    ASSERT_HELD(&pi_mutex);
     struct thread *old = l->owner;
     thread_get(owner);
     l->owner = owner;
@@ -91,6 +92,7 @@ static void insert_waiter(struct pi_lock *l, struct pi_waiter *w) {
 
 // Gives `t` the priority that the locks it owns lend it, and passes a change on to the owner it waits for.
 static void update_priority(struct thread *t) {
+    ASSERT_HELD(&pi_mutex);
     for (int i = 0; t && i < CHAIN_LIMIT; i++) {
         struct pi_lock *l;
         int lent = 0, before = t->rt_priority;
@@ -244,6 +246,7 @@ int futex_lock_pi(uint32_t __user *addr, bool shared, bool try, const struct fut
 
 // The first waiter becomes the owner. pi_mutex is held.
 static void grant(struct pi_lock *l, bool owner_died) {
+    ASSERT_HELD(&pi_mutex);
     struct pi_waiter *w = first_waiter(l);
     struct thread *old = l->owner, *new = w->thread;
     list_del(&w->link);

@@ -238,7 +238,7 @@ static void cpu_timer_get(struct cpu_timer *t, ktime_t now, struct timer_value *
 // expires 0: disarms.
 static void cpu_timer_set(struct process_timers *timers, struct cpu_timer *t, ktime_t expires,
                           ktime_t interval) {
-    ASSERT(mutex_is_mine(&timers->lock));
+    ASSERT_HELD(&timers->lock);
     list_del(&t->link);
     t->expires = expires;
     t->interval = interval;
@@ -583,6 +583,7 @@ int posix_timer_create(int clock, const struct timer_event *event) {
 
 // With timers->lock held.
 static void get_value(struct posix_timer *t, struct timer_value *value) {
+    ASSERT_HELD(&t->process->timers->lock);
     *value = (struct timer_value){0, t->interval};
     if (!t->expires)
         return;

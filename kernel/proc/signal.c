@@ -92,6 +92,7 @@ static void drop_entry(struct process *p, struct signal_entry *e) {
 }
 
 static void flush_queue(struct process *p, struct list_head *queue, sigset_bits *pending, sigset_bits set) {
+    ASSERT_HELD(&p->sig_lock);
     struct signal_entry *e, *next;
     if (!(*pending & set))
         return;
@@ -212,6 +213,7 @@ static bool wants(const struct thread *t, int sig) {
 
 // Who takes a signal to the process: the running thread, the leader, anybody. NULL: all block it.
 static struct thread *choose(struct process *p, int sig) {
+    ASSERT_HELD(&p->sig_lock);
     struct thread *t;
     if (current->process == p && wants(current, sig))
         return current;
@@ -297,6 +299,7 @@ static void enqueue_owned(struct signal_entry *e, struct list_head *queue, sigse
 }
 
 static int enqueue(struct process *p, struct thread *t, const siginfo_t *info, struct signal_entry *owned) {
+    ASSERT_HELD(&p->sig_lock);
     int sig = info->si_signo;
     struct list_head *queue = t ? &t->sig_queue : &p->sig_queue;
     sigset_bits *pending = t ? &t->sig_pending : &p->sig_pending;
@@ -480,6 +483,7 @@ void signal_init(void) {
 
 // Signals for the process that t will not take any more: others may.
 static void pass_on(struct process *p, struct thread *t, sigset_bits set) {
+    ASSERT_HELD(&p->sig_lock);
     struct thread *other;
     set &= p->sig_pending;
     if (!set)

@@ -23,6 +23,7 @@
 
 // p's threads are to stop. sig_lock held.
 static void begin_stop(struct process *p, int sig) {
+    ASSERT_HELD(&p->sig_lock);
     struct thread *t;
     if (p->group_stop || p->group_exit)
         return;
@@ -76,6 +77,7 @@ static void tell_continued(struct process *p) {
 
 // The default action of sig, which has just been taken. sig_lock held; returns without it.
 static void default_action(struct process *p, int sig, unsigned long flags) {
+    ASSERT_HELD(&p->sig_lock);
     if (SIGNAL_BIT(sig) & SIGNALS_NOTHING || p->unkillable) {
         spin_unlock_irqrestore(&p->sig_lock, flags);
     } else if (SIGNAL_BIT(sig) & SIGNALS_STOP) {
@@ -97,6 +99,7 @@ static void default_action(struct process *p, int sig, unsigned long flags) {
 // What comes before any signal: dying, going on, stopping. True if sig_lock was given up and the caller is to
 // start over.
 static bool urgent(struct process *p, struct thread *t, unsigned long flags) {
+    ASSERT_HELD(&p->sig_lock);
     if (unlikely(t->sig_pending & SIGNAL_BIT(SIGKILL))) {
         int status = p->group_exit ? p->exit_status : SIGKILL;
         spin_unlock_irqrestore(&p->sig_lock, flags);

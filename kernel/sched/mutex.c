@@ -89,10 +89,12 @@ static bool spin_for(struct mutex *m) {
 
 // With m->lock held: takes the lock, or finds it handed over.
 static bool take(struct mutex *m) {
+    ASSERT_HELD(&m->lock);
     return mutex_is_mine(m) || try_take(m);
 }
 
 static void leave_waiters(struct mutex *m, struct mutex_waiter *w) {
+    ASSERT_HELD(&m->lock);
     list_del(&w->link);
     if (list_empty(&m->waiters))
         __atomic_fetch_and((unsigned long *)&m->owner, ~FLAGS, __ATOMIC_RELAXED);

@@ -27,6 +27,7 @@ static void add_real_time(struct run_queue *rq, struct thread *t, bool head) {
 }
 
 void runqueue_add_slow(struct run_queue *rq, struct thread *t, bool head) {
+    ASSERT_HELD(&rq->lock);
     if (thread_is_real_time(t)) {
         add_real_time(rq, t, head);
     } else if (vruntime_before(t->vruntime, rq->first->vruntime)) {
@@ -45,6 +46,7 @@ struct thread *runqueue_take_slow(struct run_queue *rq) {
 }
 
 void runqueue_remove_slow(struct run_queue *rq, struct thread *t) {
+    ASSERT_HELD(&rq->lock);
     if (!list_empty(&t->run_link)) {
         list_del(&t->run_link);
     } else if (rq->first == t) {
@@ -57,6 +59,7 @@ void runqueue_remove_slow(struct run_queue *rq, struct thread *t) {
 }
 
 struct thread *runqueue_first_for(struct run_queue *rq, unsigned int hart) {
+    ASSERT_HELD(&rq->lock);
     uint64_t bit = 1ull << hart;
     struct thread *t;
     list_for_each_entry (t, &rq->real_time, run_link) {

@@ -14,6 +14,7 @@
 
 // May the current thread look at and change p's limits? process_lock held.
 static bool may_limit(const struct process *p) {
+    ASSERT_HELD(&process_lock);
     const struct cred *mine = current->cred, *its = p->cred;
     return p == current->process || cred_capable(mine, CAP_SYS_RESOURCE) ||
            (mine->uid == its->uid && mine->uid == its->euid && mine->uid == its->suid &&

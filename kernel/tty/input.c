@@ -51,6 +51,7 @@ static bool is_marked(const struct tty *tty, unsigned int i) {
 }
 
 static void put_input(struct tty *tty, unsigned char c, bool mark) {
+    ASSERT_HELD(&tty->lock);
     unsigned int i = tty->head % TTY_INPUT_SIZE;
     tty->input[i] = c;
     tty->marks[i / 64] = (tty->marks[i / 64] & ~(1ul << i % 64)) | (uint64_t)mark << i % 64;
@@ -266,6 +267,7 @@ static void input_plain(struct tty *tty, unsigned char c) {
 }
 
 static void input_byte(struct tty *tty, unsigned char c) {
+    ASSERT_HELD(&tty->lock);
     if (iflag(tty, ISTRIP))
         c &= 0x7f;
     if (iflag(tty, IUCLC) && lflag(tty, IEXTEN) && c >= 'A' && c <= 'Z')
@@ -384,6 +386,7 @@ void tty_input_mode_changed(struct tty *tty, const struct ktermios *old) {
 
 // Moves bytes of at most one line to buf. *line_over: the line ended, or the end-of-file character came. [l]
 static size_t take_line(struct tty *tty, char *buf, size_t n, bool *line_over) {
+    ASSERT_HELD(&tty->lock);
     size_t done = 0;
     *line_over = false;
     while (tty->tail != tty->canon && !*line_over) {
@@ -400,6 +403,7 @@ static size_t take_line(struct tty *tty, char *buf, size_t n, bool *line_over) {
 }
 
 static size_t take_raw(struct tty *tty, char *buf, size_t n) {
+    ASSERT_HELD(&tty->lock);
     size_t done = 0;
     while (done < n && tty->tail != tty->head) {
         unsigned int at = tty->tail % TTY_INPUT_SIZE;

@@ -16,6 +16,7 @@ RB_GENERATE(vm_area_tree, vm_area, node, compare)
 struct slab_cache *vm_area_cache;
 
 struct vm_area *area_first_from(struct vmspace *vm, unsigned long addr) {
+    ASSERT_HELD(&vm->lock);
     struct vm_area *best = NULL, *a = vm->last_area;
     if (a && addr >= a->start && addr < a->end)
         return a;
@@ -94,6 +95,7 @@ static void count(struct vmspace *vm, const struct vm_area *a, bool add) {
 }
 
 void area_insert(struct vmspace *vm, struct vm_area *a) {
+    ASSERT_HELD(&vm->lock);
     a->vm = vm;
     RB_INSERT(vm_area_tree, &vm->areas, a);
     vm->area_count++;
@@ -122,6 +124,7 @@ static void free_released(struct vm_area *a) {
 }
 
 void vm_unlock(struct vmspace *vm) {
+    ASSERT_HELD(&vm->lock);
     struct vm_area *released = vm->released;
     vm->released = NULL;
     mutex_unlock(&vm->lock);
@@ -130,6 +133,7 @@ void vm_unlock(struct vmspace *vm) {
 }
 
 void area_remove(struct vmspace *vm, struct vm_area *a) {
+    ASSERT_HELD(&vm->lock);
     count(vm, a, false);
     vm->area_count--;
     RB_REMOVE(vm_area_tree, &vm->areas, a);
@@ -173,12 +177,14 @@ struct vm_area *area_copy(struct vmspace *to, const struct vm_area *a) {
 }
 
 void area_set_prot(struct vmspace *vm, struct vm_area *a, unsigned int prot) {
+    ASSERT_HELD(&vm->lock);
     count(vm, a, false);
     a->prot = prot;
     count(vm, a, true);
 }
 
 void area_set_flags(struct vmspace *vm, struct vm_area *a, unsigned int flags) {
+    ASSERT_HELD(&vm->lock);
     count(vm, a, false);
     a->flags = flags;
     count(vm, a, true);
@@ -186,6 +192,7 @@ void area_set_flags(struct vmspace *vm, struct vm_area *a, unsigned int flags) {
 
 // What is below a's start goes or comes with it: the page of an address stays the same.
 void area_set_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end) {
+    ASSERT_HELD(&vm->lock);
     count(vm, a, false);
     if (a->backing || a->special)
         a->pgoff += (long)(start - a->start) >> PAGE_SHIFT;
@@ -195,6 +202,7 @@ void area_set_range(struct vmspace *vm, struct vm_area *a, unsigned long start, 
 }
 
 int area_split(struct vmspace *vm, unsigned long addr) {
+    ASSERT_HELD(&vm->lock);
     struct vm_area *a = area_first_from(vm, addr);
     if (!a || a->start >= addr)
         return 0;
@@ -223,6 +231,7 @@ static void join(struct vmspace *vm, struct vm_area *a, struct vm_area *b) {
 }
 
 struct vm_area *area_merge(struct vmspace *vm, struct vm_area *a) {
+    ASSERT_HELD(&vm->lock);
     struct vm_area *next = area_next(a), *prev = area_prev(a);
     if (next && continues(a, next))
         join(vm, a, next);
@@ -294,6 +303,7 @@ static long search_down(struct vmspace *vm, unsigned long top, unsigned long len
 }
 
 long area_find_free(struct vmspace *vm, unsigned long hint, unsigned long length) {
+    ASSERT_HELD(&vm->lock);
     if (length > USER_END)
         return -ENOMEM;
     hint = ALIGN_DOWN(hint, (unsigned long)PAGE_SIZE);

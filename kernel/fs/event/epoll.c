@@ -140,6 +140,7 @@ static struct epoll_item *epoll_find(struct epoll *set, struct file *f, int fd) 
 
 // The last touch of item->file is under links_lock, which epoll_forget_file() takes before the file goes.
 static void epoll_remove(struct epoll *set, struct epoll_item *item) {
+    ASSERT_HELD(&set->mutex);
     for (struct epoll_hook *hook = item->hooks, *next; hook; hook = next) {
         next = hook->next;
         wait_remove(hook->queue, &hook->wait);
@@ -157,6 +158,7 @@ static void epoll_remove(struct epoll *set, struct epoll_item *item) {
 }
 
 static int epoll_add(struct epoll *set, struct file *f, int fd, const struct epoll_event *event) {
+    ASSERT_HELD(&set->mutex);
     struct user *user = set->file->cred->user; // the file is there as long as it has items
     if (!user_may_charge(user, USER_WATCHES, 1, READ_ONCE(limits.watches_max)))
         return -ENOSPC;
@@ -189,6 +191,7 @@ static int epoll_add(struct epoll *set, struct file *f, int fd, const struct epo
 }
 
 static int epoll_modify(struct epoll *set, struct epoll_item *item, const struct epoll_event *event) {
+    ASSERT_HELD(&set->mutex);
     if ((item->events | event->events) & EPOLLEXCLUSIVE)
         return -EINVAL;
     WRITE_ONCE(item->events, event->events | ALWAYS_WANTED);
@@ -206,6 +209,7 @@ static int epoll_modify(struct epoll *set, struct epoll_item *item, const struct
 // How deep the sets below `set` go, `set` itself being at `depth`; more than MAX_NESTS if `loop` is among
 // them.
 static int epoll_depth_below(struct epoll *set, const struct epoll *loop, int depth) {
+    ASSERT_HELD(&nest_mutex);
     struct epoll_item *item;
     int deepest = depth;
     if (set == loop || depth > MAX_NESTS)
@@ -224,6 +228,7 @@ static int epoll_depth_below(struct epoll *set, const struct epoll *loop, int de
 
 // How many sets stand above `set`, one in the other. [l]
 static int epoll_depth_above(const struct epoll *set, int depth) {
+    ASSERT_HELD(&links_lock);
     const struct list_head *links = &set->file->epoll_links;
     const struct epoll_item *item;
     int highest = depth;
@@ -235,6 +240,7 @@ static int epoll_depth_above(const struct epoll *set, int depth) {
 }
 
 static int epoll_check_nesting(struct epoll *set, struct epoll *inner) {
+    ASSERT_HELD(&nest_mutex);
     spin_lock(&links_lock);
     int above = epoll_depth_above(set, 0);
     spin_unlock(&links_lock);

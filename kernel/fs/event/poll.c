@@ -9,6 +9,7 @@
 
 // The queue's lock is held.
 static bool poll_entry_wake(struct wait_entry *wait, unsigned int events) {
+    ASSERT_HELD(&container_of(wait, struct poll_entry, wait)->queue->lock);
     struct poll_entry *e = container_of(wait, struct poll_entry, wait);
     if (events && !(events & e->events))
         return false;

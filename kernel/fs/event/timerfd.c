@@ -56,7 +56,7 @@ static void timerfd_arm(struct timerfd *t) {
 
 // How often it has expired since the expiry that fired; arms the timer for the next.
 static uint64_t catch_up(struct timerfd *t) {
-    ASSERT(mutex_is_mine(&t->lock));
+    ASSERT_HELD(&t->lock);
     if (!READ_ONCE(t->expired) || !t->interval)
         return 0;
     ktime_t behind = timerfd_now(t) - t->expires;

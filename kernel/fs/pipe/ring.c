@@ -78,6 +78,7 @@ static __attribute__((noinline)) ssize_t pipe_take_packets(struct pipe *p, struc
 }
 
 ssize_t pipe_take(struct pipe *p, struct uio *u) {
+    ASSERT_HELD(&p->mutex);
     size_t done = 0;
     if (unlikely(p->ends))
         return pipe_take_packets(p, u);
@@ -120,6 +121,7 @@ static ssize_t pipe_put_packet(struct pipe *p, struct uio *u) {
 }
 
 ssize_t pipe_put(struct pipe *p, struct uio *u) {
+    ASSERT_HELD(&p->mutex);
     size_t done = 0;
     for (size_t room; u->resid && (room = pipe_room(p));) {
         struct page **slot = pipe_slot(p, p->head);
@@ -156,6 +158,7 @@ static ssize_t pipe_put_joined(struct pipe *p, struct uio *u) {
 }
 
 ssize_t pipe_put_packets(struct pipe *p, struct uio *u) {
+    ASSERT_HELD(&p->mutex);
     ssize_t done = pipe_put_joined(p, u);
     if (done < 0)
         return done;
@@ -229,6 +232,7 @@ static int ring_fill(struct pipe *p, struct ring *r, size_t *at) {
 }
 
 int pipe_move(struct pipe *p, unsigned int slots) {
+    ASSERT_HELD(&p->mutex);
     struct ring r = {kzalloc(slots * sizeof(r.pages[0])), NULL, slots, 0};
     size_t at, padding = 0;
     if (p->ends)

@@ -326,6 +326,7 @@ static off_t file_lseek_op(struct file *f, off_t offset, int whence) {
 }
 
 static int set_size(struct inode *inode, uint64_t size) {
+    ASSERT_HELD(&inode->lock);
     unsigned int seals = tmpfs_data(inode)->seals;
     if (size > MAX_FILE_SIZE)
         return -EFBIG;
