@@ -3,6 +3,7 @@
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/mmu.h"
 #include "boot/image.h"
+#include "boot/lockcheck_proof.h"
 #include "boot/ram.h"
 #include "boot/settings.h"
 #include "core/cmdline.h"
@@ -50,6 +51,7 @@ static void init_thread(void *arg) {
     settings_host_name();
     futex_init();
     posix_timer_init();
+    lockcheck_prove();
     const char *init = initrd_load(image_archive(), ram_initrd());
     limits_init();
     file_set_max(memory_usable_pages() * (PAGE_SIZE / 1024) / FILES_PART);

@@ -55,7 +55,6 @@ struct file {
     struct list_head epoll_links; // fs/event/epoll.c
     bool counted;                 // [I] it is one of its mount's `writers`
     bool writes;                  // and of its inode's
-    struct spinlock epoll_lock;
 };
 
 struct file_ops {

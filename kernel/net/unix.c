@@ -83,7 +83,7 @@ void unix_lock_two(struct unix_socket *a, struct unix_socket *b) {
     struct unix_socket *first = b && b < a ? b : a, *second = first == a ? b : a;
     spin_lock(&first->s.lock);
     if (second && second != first)
-        spin_lock(&second->s.lock);
+        spin_lock_nested(&second->s.lock, LOCK_NEXT_ADDRESS);
 }
 
 void unix_unlock_two(struct unix_socket *a, struct unix_socket *b) {

@@ -141,7 +141,7 @@ static void empty(struct unix_socket *u, struct list_head *dead) {
     spin_lock(&u->s.lock);
     empty_queue(u, dead);
     list_for_each_entry (embryo, &u->waiting, waiting_link) {
-        spin_lock(&embryo->s.lock);
+        spin_lock_nested(&embryo->s.lock, LOCK_BELOW);
         empty_queue(embryo, dead);
         spin_unlock(&embryo->s.lock);
     }
@@ -224,6 +224,7 @@ int unix_files_fly(struct scm_files *files) {
 
 // [g]
 static void landed_locked(struct scm_files *files) {
+    ASSERT_HELD(&flight_mutex);
     for (unsigned int i = 0; i < files->count; i++) {
         struct unix_socket *u = unix_of_file(files->file[i]);
         if (u && !--u->in_flight) {

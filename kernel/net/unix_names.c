@@ -64,6 +64,7 @@ static struct unix_address *address_create(const char *name, int len) {
 // ---- the table
 
 static void insert_locked(struct unix_socket *u, unsigned int hash) {
+    ASSERT_HELD(&names_lock);
     u->next_name = names[hash];
     u->name_link = &names[hash];
     if (u->next_name)
@@ -83,6 +84,7 @@ static void remove_name(struct unix_socket *u) {
 }
 
 static struct unix_socket *find_abstract_locked(const char *name, int len, int type) {
+    ASSERT_HELD(&names_lock);
     for (struct unix_socket *u = names[hash_abstract(name, len, type)]; u; u = u->next_name)
         if (u->s.type == type && u->address->len == UNIX_NAME_OFFSET + len &&
             !memcmp(u->address->name, name, len))

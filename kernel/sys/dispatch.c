@@ -50,7 +50,9 @@ static __attribute__((noinline)) void poison_stack(void) {
 #define SYSCALL(name, kinds, ...)                                                                            \
     static long call_##name(SYSCALL_PARAMETERS) {                                                            \
         poison_stack();                                                                                      \
-        return sys_##name(ARGS_OF(__VA_ARGS__));                                                             \
+        long ret = sys_##name(ARGS_OF(__VA_ARGS__));                                                         \
+        lock_check_none_held("returns to its program");                                                      \
+        return ret;                                                                                          \
     }
 #include "sys/syscalls.def"
 #undef SYSCALL
