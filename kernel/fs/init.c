@@ -39,6 +39,7 @@ void fs_start(void) {
     enter_root();
     memdev_init();
     kmsg_init();
+    late_init();
     devtmpfs_init();
     pipe_init();
 }

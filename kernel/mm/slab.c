@@ -200,8 +200,8 @@ __attribute__((noinline)) static void drain(struct slab_cache *c, struct magazin
 }
 
 static void discard_empty_locked(struct slab_cache *c) {
-    struct page *slab, *next;
     ASSERT_HELD(&c->lock);
+    struct page *slab, *next;
     list_for_each_entry_safe (slab, next, &c->partial, link) {
         if (slab->inuse == 0) {
             list_del(&slab->link);

@@ -99,16 +99,83 @@ static struct page *private_copy(struct vm_area *a, const struct page *from) {
     return page;
 }
 
-static int no_page(const struct page *error, int *code) {
-    if (PTR_ERR(error) == -ENOMEM)
-        return -ENOMEM;
-    *code = BUS_ADRERR;
+static int no_page(const struct page *error, struct vm_fault *f) {
+    if (PTR_ERR(error) == -ENOMEM || PTR_ERR(error) == -EAGAIN)
+        return PTR_ERR(error);
+    f->code = BUS_ADRERR;
     return SIGBUS;
+}
+
+// ---- pages of backings that wait
+
+static uint64_t backing_id(struct vm_backing *b);
+
+static void fetch_drop_page(struct vm_fetch *fetch) {
+    if (fetch->page && !IS_ERR(fetch->page))
+        page_put(fetch->page);
+    fetch->page = NULL;
+}
+
+void vm_fetch_end(struct vm_fetch *fetch) {
+    fetch_drop_page(fetch);
+}
+
+static unsigned int round_of(struct vm_backing *b) {
+    spin_lock(&b->lock);
+    unsigned int round = b->round;
+    spin_unlock(&b->lock);
+    return round;
+}
+
+// The page that was fetched, if it is the one, and no truncation has passed that would have taken it out of this area.
+// Else `fetch` tells what to fetch: -EAGAIN.
+static __attribute__((noinline)) struct page *fetched_page(const struct vm_area *a, unsigned long index,
+                                                           bool write, struct vm_fetch *fetch) {
+    if (!fetch)
+        return ERR_PTR(-EAGAIN);
+    struct vm_backing *b = a->backing;
+    unsigned int round = round_of(b);
+    struct page *page = fetch->page;
+    if (page && fetch->id == backing_id(b) && fetch->index == index && fetch->write == write &&
+        fetch->round == round) {
+        fetch->page = NULL;
+        return page;
+    }
+    fetch_drop_page(fetch);
+    vm_file_ops->get(a->file);
+    *fetch = (struct vm_fetch){b, a->file, backing_id(b), index, write, round, NULL};
+    return ERR_PTR(-EAGAIN);
+}
+
+static inline __attribute__((always_inline)) struct page *backing_page(struct vm_area *a, unsigned long addr,
+                                                                       bool write, struct vm_fault *f) {
+    const struct vm_backing_ops *ops = a->backing->ops;
+    unsigned long index = area_page_index(a, addr);
+    return unlikely(ops->waits) ? fetched_page(a, index, write, f->fetch)
+                                : ops->get_page(a->backing, index, write);
+}
+
+int vm_fault_wait(struct vmspace *vm, struct vm_fault *f, int fault) {
+    struct vm_fetch *fetch = f->fetch;
+    int err = 0;
+    ASSERT_HELD(&vm->lock);
+    mutex_unlock(&vm->lock);
+    if (fault == -ENOMEM) {
+        err = memory_make_room();
+    } else {
+        lock_check_may_sleep("waits for a page");
+        fetch->page = fetch->backing->ops->get_page(fetch->backing, fetch->index, fetch->write);
+        vm_file_ops->put(fetch->file);
+        if (IS_ERR(fetch->page) && PTR_ERR(fetch->page) == -EINTR)
+            err = -EINTR;
+    }
+    mutex_lock(&vm->lock);
+    return err;
 }
 
 // ---- absent pages
 
-static int fault_anonymous(struct vm_area *a, pte_t *pte, bool write) {
+static inline __attribute__((always_inline)) int fault_anonymous(struct vm_area *a, pte_t *pte, bool write) {
     if (!write) {
         *pte = pte_make(page_to_phys(vm_zero_page), rights(a->prot) | PTE_SPECIAL);
         return 0;
@@ -128,14 +195,16 @@ static void map_present(struct vmspace *vm, struct vm_area *a, unsigned long add
     n = a->backing->ops->get_present(a->backing, area_page_index(a, addr), pages, n);
     if (a->prot & PROT_EXEC)
         make_fetchable(pages, n);
+    unsigned int mapped = n;
     for (unsigned int i = 0; i < n; i++) {
-        if (pte[i]) {
+        if (unlikely(pte[i])) {
             page_put(pages[i]);
+            mapped--;
         } else {
             pte[i] = pte_make(page_to_phys(pages[i]), bits);
-            vm->rss_file++;
         }
     }
+    vm->rss_file += mapped;
 }
 
 // Maps the neighbours that the file has ready, within the area and an aligned stretch of AROUND pages.
@@ -151,13 +220,13 @@ static void map_around(struct vmspace *vm, struct vm_area *a, unsigned long addr
         map_present(vm, a, first, pt_make(vm->table.root, first), (addr - first) >> PAGE_SHIFT);
 }
 
-static int fault_backed(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte, bool write,
-                        int *code) {
+static inline __attribute__((always_inline)) int fault_backed(struct vmspace *vm, struct vm_area *a,
+                                                              unsigned long addr, pte_t *pte, bool write,
+                                                              struct vm_fault *f) {
     bool private_write = write && area_is_private(a);
-    struct page *page =
-        a->backing->ops->get_page(a->backing, area_page_index(a, addr), write && !private_write);
+    struct page *page = backing_page(a, addr, write && !private_write, f);
     if (IS_ERR(page))
-        return no_page(page, code);
+        return no_page(page, f);
     if (private_write) {
         struct page *copy = private_copy(a, page);
         page_put(page);
@@ -178,11 +247,11 @@ static int fault_backed(struct vmspace *vm, struct vm_area *a, unsigned long add
 // ---- a write to a page that is mapped read-only
 
 static int fault_shared_write(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte,
-                              int *code) {
+                              struct vm_fault *f) {
     struct page *old = phys_to_page(pte_phys(*pte));
-    struct page *page = a->backing->ops->get_page(a->backing, area_page_index(a, addr), true);
+    struct page *page = backing_page(a, addr, true, f);
     if (IS_ERR(page))
-        return no_page(page, code);
+        return no_page(page, f);
     if (page != old) {
         *pte = 0;
         vm_flush(vm, addr, addr + PAGE_SIZE);
@@ -238,14 +307,15 @@ static struct vm_area *find_area(struct vmspace *vm, unsigned long addr) {
 }
 
 // Brings in the page of addr, in area a; for a write, one that a alone has, whether its program may write there or not.
-static inline int fault_in(struct vmspace *vm, struct vm_area *a, unsigned long addr, bool write, int *code) {
+static inline __attribute__((always_inline)) int
+fault_in(struct vmspace *vm, struct vm_area *a, unsigned long addr, bool write, struct vm_fault *f) {
     addr = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE);
     pte_t *pte = pt_make(vm->table.root, addr);
     if (unlikely(!pte))
         return -ENOMEM;
     if (!*pte) {
         if (a->backing)
-            return fault_backed(vm, a, addr, pte, write, code);
+            return fault_backed(vm, a, addr, pte, write, f);
         if (unlikely(a->flags & VM_SPECIAL)) {
             *pte = pte_make(a->special[area_page_index(a, addr)], rights(a->prot) | PTE_SPECIAL);
             return 0;
@@ -255,7 +325,7 @@ static inline int fault_in(struct vmspace *vm, struct vm_area *a, unsigned long 
     if (write && !(*pte & PTE_W)) {
         if (area_is_private(a))
             return fault_private_write(vm, a, addr, pte);
-        return fault_shared_write(vm, a, addr, pte, code);
+        return fault_shared_write(vm, a, addr, pte, f);
     }
     if (!(*pte & PTE_A)) {
         *pte |= PTE_A;
@@ -266,66 +336,89 @@ static inline int fault_in(struct vmspace *vm, struct vm_area *a, unsigned long 
     return 0;
 }
 
-int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *code) {
+int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, struct vm_fault *f) {
     ASSERT_HELD(&vm->lock);
     struct vm_area *a = find_area(vm, addr);
-    *code = SEGV_MAPERR;
+    f->code = SEGV_MAPERR;
     if (!a)
         return SIGSEGV;
     if (unlikely(vm->reaped)) // the thread is about to end; until then it must not see what is left
         return -ENOMEM;
     unsigned int allowed = a->prot | (a->prot & PROT_WRITE ? PROT_READ : 0);
-    *code = SEGV_ACCERR;
+    f->code = SEGV_ACCERR;
     if (!(allowed & access))
         return SIGSEGV;
-    return fault_in(vm, a, addr, access == PROT_WRITE, code);
+    return fault_in(vm, a, addr, access == PROT_WRITE, f);
+}
+
+// With a page of a device's the fault goes on; with memory the access is made again, and faults again.
+static __attribute__((noinline)) int fault_slowly(struct vmspace *vm, unsigned long addr, int access,
+                                                  int fault, struct vm_fault *f) {
+    struct vm_fetch fetch = {.page = NULL};
+    if (fault == -ENOMEM)
+        return memory_make_room() ? SIGKILL : 0;
+    f->fetch = &fetch;
+    mutex_lock(&vm->lock);
+    while ((fault = vm_fault_locked(vm, addr, access, f)) < 0 && !vm_fault_wait(vm, f, fault))
+        ;
+    mutex_unlock(&vm->lock);
+    vm_fetch_end(&fetch);
+    return fault < 0 ? SIGKILL : fault;
 }
 
 int vm_fault(unsigned long addr, int access, int *code) {
     struct vmspace *vm = current->vm;
-    *code = SEGV_MAPERR;
-    if (unlikely(!vm))
-        return SIGSEGV;
-    current->min_faults++;
-    mutex_lock(&vm->lock);
-    int sig = vm_fault_locked(vm, addr, access, code);
-    mutex_unlock(&vm->lock);
-    if (unlikely(sig < 0)) // the access is made again, and faults again
-        sig = memory_make_room() ? SIGKILL : 0;
+    struct vm_fault f = {.code = SEGV_MAPERR, .fetch = NULL};
+    int sig = SIGSEGV;
+    if (likely(vm)) {
+        current->min_faults++;
+        mutex_lock(&vm->lock);
+        sig = vm_fault_locked(vm, addr, access, &f);
+        mutex_unlock(&vm->lock);
+        if (unlikely(sig < 0))
+            sig = fault_slowly(vm, addr, access, sig, &f);
+    }
+    if (unlikely(sig))
+        *code = f.code;
     return sig;
 }
 
 // ---- other ways to a page
 
 // As vm_fault_locked(), for a debugger: also what the program itself may not read or write, but for what it shares.
-static int fault_forced(struct vmspace *vm, unsigned long addr, bool write, int *code) {
+static __attribute__((noinline)) int fault_forced(struct vmspace *vm, unsigned long addr, bool write,
+                                                  struct vm_fault *f) {
     struct vm_area *a = area_first_from(vm, addr);
-    *code = SEGV_ACCERR;
+    f->code = SEGV_ACCERR;
     if (!a || addr < a->start || (write && a->flags & VM_SPECIAL) ||
         (write && !area_is_private(a) && !(a->prot & PROT_WRITE)))
         return SIGSEGV;
-    return vm->reaped ? -ENOMEM : fault_in(vm, a, addr, write, code);
+    return vm->reaped ? -ENOMEM : fault_in(vm, a, addr, write, f);
+}
+
+// Brings the page of addr in for reach(). 0, or there is no access.
+static __attribute__((noinline)) int reach_fault(struct vmspace *vm, unsigned long addr, bool write,
+                                                 bool force) {
+    struct vm_fetch fetch = {.page = NULL};
+    struct vm_fault f = {.fetch = &fetch};
+    int fault;
+    do {
+        fault = force ? fault_forced(vm, addr, write, &f)
+                      : vm_fault_locked(vm, addr, write ? PROT_WRITE : PROT_READ, &f);
+    } while (fault < 0 && !vm_fault_wait(vm, &f, fault));
+    vm_fetch_end(&fetch);
+    return fault;
 }
 
 // The page of addr for kernel access through the direct map, brought in where needed. NULL: no access. vm->lock is held,
-// but given up for a while where memory has run out.
+// but given up for a while where memory has run out or a device is waited for: areas may be others then.
 static char *reach(struct vmspace *vm, unsigned long addr, bool write, bool force) {
-    int code, fault;
     pte_t *pte = pt_find(vm->table.root, addr);
     const unsigned long right = write   ? PTE_W
                                 : force ? ~0ul
                                         : PTE_R; // an entry without rights remembers its page
     if (!pte || !(*pte & right)) {
-        while ((fault = force
-                            ? fault_forced(vm, addr, write, &code)
-                            : vm_fault_locked(vm, addr, write ? PROT_WRITE : PROT_READ, &code)) == -ENOMEM) {
-            mutex_unlock(&vm->lock);
-            int err = memory_make_room();
-            mutex_lock(&vm->lock);
-            if (err)
-                break;
-        }
-        if (fault)
+        if (reach_fault(vm, addr, write, force))
             return NULL;
         pte = pt_find(vm->table.root, addr);
     }
@@ -390,8 +483,8 @@ int vm_futex_key(unsigned long addr, bool private_only, struct futex_key *key) {
     if (private_only)
         return 0;
     mutex_lock(&vm->lock);
-    struct vm_area *a = area_first_from(vm, addr);
-    if (!a || addr < a->start || !reach(vm, addr, false, false))
+    struct vm_area *a = reach(vm, addr, false, false) ? area_first_from(vm, addr) : NULL;
+    if (!a)
         err = -EFAULT;
     else if (!area_is_private(a) && a->backing)
         *key = (struct futex_key){backing_id(a->backing),

@@ -5,6 +5,8 @@
 #include "mm/slab.h"
 #include "vm/vm_private.h"
 #include <asm/mman.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
 #include <linux/mman.h>
 #include <linux/resource.h>
 
@@ -159,39 +161,46 @@ int vm_map_special(struct vmspace *vm, unsigned long addr, const paddr_t *pages,
     return err < 0 ? (int)err : 0;
 }
 
-static int populate_page(struct vmspace *vm, unsigned long addr, unsigned int access) {
+// 0 too if what there is will do; less than 0 also for what vm_fault_wait() is for.
+static int populate_page_locked(struct vmspace *vm, unsigned long addr, unsigned int access,
+                                struct vm_fault *f) {
+    ASSERT_HELD(&vm->lock);
     struct vm_area *a = area_first_from(vm, addr);
-    int code;
-    if (!a || addr < a->start)
-        return -ENOMEM;
+    if (!a || addr < a->start) {
+        f->code = SEGV_MAPERR;
+        return SIGSEGV;
+    }
     if (!access)
         access = area_is_private(a) && a->prot & PROT_WRITE ? PROT_WRITE
                  : a->prot & (PROT_READ | PROT_WRITE)       ? PROT_READ
                                                             : PROT_EXEC;
     unsigned long wanted = access == PROT_WRITE ? PTE_W : PTE_V;
     pte_t *pte = pt_find(vm->table.root, addr);
-    if (pte && *pte & wanted)
-        return 0;
-    int fault = vm_fault_locked(vm, addr, access, &code);
-    return fault == -ENOMEM ? -EAGAIN : fault ? -EFAULT : 0;
+    return pte && *pte & wanted ? 0 : vm_fault_locked(vm, addr, access, f);
+}
+
+static int populate_page(struct vmspace *vm, unsigned long addr, unsigned int access) {
+    struct vm_fetch fetch = {.page = NULL};
+    struct vm_fault f = {.fetch = &fetch};
+    int fault;
+    mutex_lock(&vm->lock);
+    while ((fault = populate_page_locked(vm, addr, access, &f)) < 0 && !vm_fault_wait(vm, &f, fault))
+        ;
+    vm_unlock(vm);
+    vm_fetch_end(&fetch);
+    return !fault ? 0 : fault == SIGSEGV && f.code == SEGV_MAPERR ? -ENOMEM : -EFAULT;
 }
 
 // The lock is let go between pages, so that others' faults do not wait for all of them.
 int vm_populate(struct vmspace *vm, unsigned long addr, unsigned long length, unsigned int access) {
     unsigned long end = addr + page_up(length);
     int err = 0;
-    while (addr < end && !err) {
-        mutex_lock(&vm->lock);
+    for (; addr < end && !err; addr += PAGE_SIZE) {
         err = populate_page(vm, addr, access);
-        vm_unlock(vm);
-        if (err != -EAGAIN)
-            addr += PAGE_SIZE;
-        else if (!memory_make_room())
-            err = 0;
         if (!err)
             err = cond_resched_killable();
     }
-    return err == -EAGAIN ? -EFAULT : err;
+    return err;
 }
 
 // ---- mprotect

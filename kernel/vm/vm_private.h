@@ -89,9 +89,28 @@ long vm_map_locked(struct vmspace *vm, const struct vm_map_args *m, const paddr_
 
 // Gives an entry that is not empty the area's rights.
 void vm_rewrite_entry(const struct vm_area *a, pte_t *pte);
-// Brings the page of addr in for this access. 0, the signal with *code set, or -ENOMEM: memory_make_room(), without the
-// lock, and try again.
-int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, int *code);
+// A page that a backing gave while vm->lock was not held: what was asked for, and of which state of the backing.
+struct vm_fetch {
+    struct vm_backing *backing;
+    struct file *file; // holds the backing while it is asked
+    uint64_t id;       // the backing's
+    unsigned long index;
+    bool write;
+    unsigned int round;
+    struct page *page; // or an error; NULL: none yet
+};
+struct vm_fault {
+    int code;               // of the signal
+    struct vm_fetch *fetch; // NULL: -EAGAIN where a backing waits for its pages
+};
+// Brings the page of addr in for this access. 0, or the signal. Or, less than 0: call vm_fault_wait(), look the area up
+// again, and try again.
+int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, struct vm_fault *f);
+// Gives vm->lock up, until there is what `fault`, an error of vm_fault_locked(), told of: memory, or a page of a device's.
+// 0, or -ENOMEM or -EINTR: trying again is of no use.
+int __must_check vm_fault_wait(struct vmspace *vm, struct vm_fault *f, int fault);
+// After the last try: what was fetched and not used goes.
+void vm_fetch_end(struct vm_fetch *fetch);
 extern struct page *vm_zero_page;
 // True if harts set the accessed bit of entries, as far as is known.
 bool vm_harts_set_accessed(void);

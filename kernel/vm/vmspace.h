@@ -30,8 +30,11 @@ struct vm_backing_ops {
     // The page `index` (in pages), with a reference for the caller. `write`: the page will be changed through
     // a shared mapping (so a borrowed page must become the file's own, and holes must be filled). For reads
     // of a hole a page of zeros will do, if vm_backing_truncate() is called before the hole is filled. Errors
-    // as ERR_PTR: -EFAULT past the end (SIGBUS), -ENOMEM. May sleep. Called with vm->lock held.
+    // as ERR_PTR: -EFAULT past the end (SIGBUS), -ENOMEM; -EINTR if the thread is being killed. May sleep. Called with
+    // vm->lock held, so that nobody changes the address space meanwhile; unless it `waits`.
     struct page *(*get_page)(struct vm_backing *b, unsigned long index, bool write);
+    bool
+        waits; // for a device, as long as that takes: called without vm->lock, and the fault looked at anew afterwards
     // Optional: up to `n` pages from `index` on that are present without work, for mapping around a fault.
     // Returns how many were put into `pages` (stops at the first that is not there; each with a reference).
     unsigned int (*get_present)(struct vm_backing *b, unsigned long index, struct page **pages,

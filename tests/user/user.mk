@@ -1,5 +1,5 @@
 # User tests: small C programs for musl, run inside Drupe by /test-init; see run.py.
-USER_TESTS := $(filter-out init test,$(patsubst tests/user/%.c,%,$(sort $(wildcard tests/user/*.c))))
+USER_TESTS := $(filter-out init test late,$(patsubst tests/user/%.c,%,$(sort $(wildcard tests/user/*.c))))
 USER_TEST_BINARIES := $(USER_TESTS:%=$(B)/tests/user/%)
 MUSL_GCC := $(B)/sysroot/bin/musl-gcc
 
@@ -36,3 +36,17 @@ TEST_SUITES += test-clean
 test-clean: sanitized-kernel $(B)/tests/user.cpio ## nothing that lay about goes out with what calls tell, on a sanitized kernel
 	@mkdir -p $(B)/test
 	@DRUPE_KERNEL=$(abspath $(B)/sanitize/Image) $(PYTHON) tests/user/run.py $(B)/tests/user.cpio $(B)/test/clean.result clean
+
+# The same on the debug kernel, which carries no archive: the default one comes before the tests'. Its device that answers
+# late has tests of its own.
+$(B)/tests/late.cpio: $(B)/tests/user/late $(B)/drupe
+	$(call say,PACK,$@) $(B)/drupe pack --bare --sysroot $(B)/sysroot -o $@ /tests/late=$<
+
+$(B)/tests/user-debug.cpio: $(B)/root.cpio $(B)/tests/user.cpio $(B)/tests/late.cpio
+	@cat $^ >$@
+
+TEST_SUITES += test-user-debug
+.PHONY: test-user-debug
+test-user-debug: debug-kernel $(B)/tests/user-debug.cpio ## the user tests on the debug kernel
+	@mkdir -p $(B)/test
+	@DRUPE_KERNEL=$(abspath $(DEBUG_KERNEL)/Image) $(PYTHON) tests/user/run.py $(B)/tests/user-debug.cpio $(B)/test/user-debug.result

@@ -24,3 +24,8 @@ void chrdev_for_each(bool (*fn)(struct chrdev *c, void *arg), void *arg);
 
 void memdev_init(void); // null, zero, full, random, urandom
 void kmsg_init(void);
+#ifdef CONFIG_DEBUG
+void late_init(void);
+#else
+static inline void late_init(void) {}
+#endif
