@@ -4,6 +4,7 @@
 // as such. Whether all digits were good is asked once a header; only then does the slow path look for the
 // culprit.
 #include "lib/cpio.h"
+#include "lib/magic.h"
 #include "lib/text.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
@@ -152,32 +153,9 @@ static bool skip_zeros(struct cpio_reader *r) {
     return position < r->size;
 }
 
-struct magic {
-    const char *name;
-    uint8_t bytes[6];
-    uint8_t size;
-};
-
-static const struct magic magics[] = {
-    {"gzip", {0x1f, 0x8b}, 2},
-    {"gzip", {0x1f, 0x9e}, 2},
-    {"bzip2", {'B', 'Z', 'h'}, 3},
-    {"lzma", {0x5d, 0x00, 0x00}, 3},
-    {"xz", {0xfd, '7', 'z', 'X', 'Z', 0x00}, 6},
-    {"lzo", {0x89, 'L', 'Z', 'O', 0x00, 0x0d}, 6},
-    {"lz4 (legacy)", {0x02, 0x21, 0x4c, 0x18}, 4},
-    {"lz4", {0x04, 0x22, 0x4d, 0x18}, 4},
-    {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4},
-    {"cpio odc", {'0', '7', '0', '7', '0', '7'}, 6},
-    {"cpio old binary", {0xc7, 0x71}, 2},
-    {"cpio old binary", {0x71, 0xc7}, 2},
-};
-
 const char *cpio_magic_name(const void *bytes, uint64_t size) {
-    for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
-        if (size >= magics[i].size && __builtin_memcmp(bytes, magics[i].bytes, magics[i].size) == 0)
-            return magics[i].name;
-    return NULL;
+    const struct magic *m = magic_find(bytes, size);
+    return m && m->kind != MAGIC_CPIO ? m->name : NULL;
 }
 
 // The 110 bytes at the position are no header, or not all there: says which.

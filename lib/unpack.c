@@ -428,108 +428,83 @@ static int rewrite(struct unpack *u, struct unpack_node *node, const struct unpa
     return u->sink->set_attr(u->ctx, node, attr);
 }
 
-// One more name for a file that is there already, and its data where this entry brings them.
-static int make_link(struct unpack *u, const struct cpio_entry *e, const struct place *place,
-                     struct unpack_link *link, const struct unpack_attr *attr, struct unpack_span *span) {
-    struct unpack_node *node;
-    uint32_t mode;
-    int err = u->sink->link(u->ctx, place->dir, place->name, place->length, link->node);
-    if (err == -EEXIST) {
-        err = u->sink->lookup(u->ctx, place->dir, place->name, place->length, &node, &mode);
-        if (!err && node != link->node) {
-            err = clear_way(u, place, mode);
-            if (!err)
-                err = u->sink->link(u->ctx, place->dir, place->name, place->length, link->node);
-        }
-    }
-    if (err)
-        return err;
-    if (e->data_size)
-        return rewrite(u, link->node, attr, span);
-    return u->sink->set_attr(u->ctx, link->node, attr);
+// ---- what is there already ----
+
+enum comes { FILE_COMES, SPECIAL_COMES, NAME_COMES, SYMLINK_COMES, DIRECTORY_COMES, SLASH_COMES };
+
+// What an entry makes.
+struct coming {
+    enum comes kind;
+    const struct cpio_entry *e;
+    const struct place *place;
+    const struct unpack_attr *attr;
+    struct unpack_span *span; // a file's data, a symlink's target; else NULL
+    struct unpack_node *node; // what was made, or is there; NAME_COMES: the file that gets one more
+};
+
+// A directory that is not empty stops all but CARRY: -ENOTEMPTY.
+enum action {
+    REPLACE,  // it goes, what comes is made
+    ANNOUNCE, // the same, with a note
+    REWRITE,  // it gets the content and the attributes
+    CHANGE,   // it gets the attributes
+    FOLLOW,   // the directory that it leads to gets them
+    CARRY,    // it goes; what an earlier archive put into it goes along to the symlink's target
+};
+
+// What comes x what is there -> what happens; the same table is in docs/initrd.md. The name of a file that is that file's already
+// stays.
+// clang-format off
+static const uint8_t actions[][4] = {
+    //                  a file   special  a symlink  a directory
+    [FILE_COMES]      = {REWRITE, REPLACE, REPLACE,  REPLACE},
+    [SPECIAL_COMES]   = {REPLACE, REPLACE, REPLACE,  REPLACE},
+    [NAME_COMES]      = {REPLACE, REPLACE, REPLACE,  REPLACE},
+    [SYMLINK_COMES]   = {REPLACE, REPLACE, REPLACE,  CARRY},
+    [DIRECTORY_COMES] = {REPLACE, REPLACE, ANNOUNCE, CHANGE},
+    [SLASH_COMES]     = {REPLACE, REPLACE, FOLLOW,   CHANGE},
+};
+// clang-format on
+
+static unsigned int column_of(uint32_t mode) {
+    uint32_t type = mode & CPIO_IFMT;
+    return type == CPIO_IFREG ? 0 : type == CPIO_IFLNK ? 2 : type == CPIO_IFDIR ? 3 : 1;
 }
 
-// A regular file, device, FIFO or socket.
-static int make_file(struct unpack *u, const struct cpio_entry *e, const struct place *place) {
-    if (!place->length)
-        return -EISDIR;
-    struct unpack_attr attr = attr_of(e);
-    struct unpack_span span = {.data = e->data, .size = e->data_size, .offset = e->data_offset};
-    if (may_be_linked(e)) {
-        struct unpack_link *link = link_find(u, e);
-        if (link)
-            return make_link(u, e, place, link, &attr, &span);
-    }
-    struct unpack_node *node;
-    int err = u->sink->create(u->ctx, place->dir, place->name, place->length, &attr, &span, &node);
-    if (!err) {
-        count_span(u, &span);
-    } else if (err == -EEXIST) {
-        uint32_t mode;
-        err = u->sink->lookup(u->ctx, place->dir, place->name, place->length, &node, &mode);
-        if (err)
-            return err;
-        if ((mode & CPIO_IFMT) == CPIO_IFREG && (e->mode & CPIO_IFMT) == CPIO_IFREG) {
-            err = rewrite(u, node, &attr, &span);
-        } else {
-            err = clear_way(u, place, mode);
-            if (!err)
-                err = u->sink->create(u->ctx, place->dir, place->name, place->length, &attr, &span, &node);
-            if (!err)
-                count_span(u, &span);
-        }
-    }
-    return !err && may_be_linked(e) ? link_add(u, e, node) : err;
+static inline int create(struct unpack *u, const struct place *p, const struct unpack_attr *attr,
+                         struct unpack_span *span, struct unpack_node **out) {
+    int err = u->sink->create(u->ctx, p->dir, p->name, p->length, attr, span, out);
+    if (!err)
+        count_span(u, span);
+    return err;
 }
 
-static int make_directory(struct unpack *u, const struct cpio_entry *e, const struct place *place) {
-    struct unpack_attr attr = attr_of(e);
-    struct unpack_node *node = place->dir;
-    int err = 0;
-    if (!place->length) {
-        err = u->sink->set_attr(u->ctx, node, &attr);
-        return err ? err : time_add(u, node, attr.mtime);
-    }
-    err = u->sink->mkdir(u->ctx, place->dir, place->name, place->length, &attr, &node);
-    if (err == -EEXIST) {
-        uint32_t mode;
-        err = u->sink->lookup(u->ctx, place->dir, place->name, place->length, &node, &mode);
-        if (err)
-            return err;
-        if ((mode & CPIO_IFMT) == CPIO_IFLNK && e->name[e->name_length - 1] == '/') {
-            node = place->dir;
-            err = step(u, &node, place->name, place->length, e->mtime);
-            if (!err)
-                err = u->sink->set_attr(u->ctx, node, &attr);
-        } else if ((mode & CPIO_IFMT) == CPIO_IFDIR) {
-            err = u->sink->set_attr(u->ctx, node, &attr);
-        } else {
-            err = clear_way(u, place, mode);
-            if (!err)
-                err = u->sink->mkdir(u->ctx, place->dir, place->name, place->length, &attr, &node);
-            if (!err && (mode & CPIO_IFMT) == CPIO_IFLNK)
-                report_entry(u, UNPACK_NOTE, e, "this directory takes the place of a symlink", "");
-        }
-    }
-    return err ? err : time_add(u, node, attr.mtime);
+// -EEXIST, and nothing has changed: the name is taken.
+static int make_new(struct unpack *u, struct coming *c) {
+    const struct place *p = c->place;
+    if (c->kind == NAME_COMES)
+        return u->sink->link(u->ctx, p->dir, p->name, p->length, c->node);
+    if (c->kind == SYMLINK_COMES)
+        return u->sink->symlink(u->ctx, p->dir, p->name, p->length, c->attr, c->span->data, c->span->size);
+    if (c->kind >= DIRECTORY_COMES)
+        return u->sink->mkdir(u->ctx, p->dir, p->name, p->length, c->attr, &c->node);
+    return create(u, p, c->attr, c->span, &c->node);
 }
 
 // The directory `node`, which is not empty, has the name that is to be a symlink's: if it is an earlier archive's, what
 // lies in it goes along to where the symlink points.
-static __attribute__((noinline)) int carry_along(struct unpack *u, const struct cpio_entry *e,
-                                                 const struct place *place, struct unpack_node *node,
-                                                 size_t length) {
-    const char *target = (const char *)e->data;
-    struct unpack_node *to = place->dir;
+static int carry_along(struct unpack *u, const struct coming *c, struct unpack_node *node) {
+    const struct cpio_entry *e = c->e;
+    struct unpack_node *to = c->place->dir;
     if (u->sink->serial(u->ctx, node) >= u->first_serial)
         return -ENOTEMPTY;
     parent_forget(u);
-    int err = unpack_walk_target(u, &to, target, length, e->mtime, node);
+    int err = unpack_walk_target(u, &to, c->span->data, c->span->size, e->mtime, node);
     if (err)
         return err == -ENOMEM || err == -ENOSPC ? err : -ENOTEMPTY;
     err = unpack_carry(u, node, to, e->mtime);
     if (!err)
-        err = clear_way(u, place, CPIO_IFDIR);
+        err = clear_way(u, c->place, CPIO_IFDIR);
     if (!err)
         report_entry(
             u, UNPACK_NOTE, e,
@@ -537,6 +512,100 @@ static __attribute__((noinline)) int carry_along(struct unpack *u, const struct 
             "to its target",
             "");
     return err;
+}
+
+// The name is taken.
+static __attribute__((noinline)) int make_over(struct unpack *u, struct coming *c) {
+    const struct place *p = c->place;
+    struct unpack_node *there;
+    uint32_t mode;
+    int err = u->sink->lookup(u->ctx, p->dir, p->name, p->length, &there, &mode);
+    if (err || (c->kind == NAME_COMES && there == c->node))
+        return err;
+    enum action action = actions[c->kind][column_of(mode)];
+    switch (action) {
+    case REWRITE:
+        c->node = there;
+        return rewrite(u, there, c->attr, c->span);
+    case FOLLOW:
+        there = p->dir;
+        err = step(u, &there, p->name, p->length, c->e->mtime);
+        if (err)
+            return err;
+        __attribute__((fallthrough));
+    case CHANGE:
+        c->node = there;
+        return u->sink->set_attr(u->ctx, there, c->attr);
+    case REPLACE:
+    case ANNOUNCE:
+    case CARRY:
+        err = clear_way(u, p, mode);
+        break;
+    }
+    if (err == -ENOTEMPTY && action == CARRY)
+        err = carry_along(u, c, there);
+    if (!err)
+        err = make_new(u, c);
+    if (!err && action == ANNOUNCE)
+        report_entry(u, UNPACK_NOTE, c->e, "this directory takes the place of a symlink", "");
+    return err;
+}
+
+static inline int make(struct unpack *u, struct coming *c) {
+    int err = make_new(u, c);
+    return err == -EEXIST ? make_over(u, c) : err;
+}
+
+// One more name for a file that is there already, and its data where this entry brings them.
+static int make_link(struct unpack *u, struct coming *c, struct unpack_node *node) {
+    c->kind = NAME_COMES;
+    c->node = node;
+    int err = make(u, c);
+    if (err)
+        return err;
+    if (c->e->data_size)
+        return rewrite(u, node, c->attr, c->span);
+    return u->sink->set_attr(u->ctx, node, c->attr);
+}
+
+// A file that may have several names, or whose name is taken.
+static __attribute__((noinline)) int make_other_file(struct unpack *u, struct coming *c) {
+    c->kind = (c->e->mode & CPIO_IFMT) == CPIO_IFREG ? FILE_COMES : SPECIAL_COMES;
+    if (!may_be_linked(c->e))
+        return make_over(u, c);
+    struct unpack_link *link = link_find(u, c->e);
+    if (link)
+        return make_link(u, c, link->node);
+    int err = make(u, c);
+    return err ? err : link_add(u, c->e, c->node);
+}
+
+// A regular file, device, FIFO or socket.
+static int make_file(struct unpack *u, const struct cpio_entry *e, const struct place *place) {
+    if (!place->length)
+        return -EISDIR;
+    const struct unpack_attr attr = attr_of(e);
+    struct unpack_span span = {.data = e->data, .size = e->data_size, .offset = e->data_offset};
+    struct unpack_node *node;
+    int err = may_be_linked(e) ? -EEXIST : create(u, place, &attr, &span, &node);
+    if (err != -EEXIST)
+        return err;
+    struct coming c = {.e = e, .place = place, .attr = &attr, .span = &span};
+    return make_other_file(u, &c);
+}
+
+static int make_directory(struct unpack *u, const struct cpio_entry *e, const struct place *place) {
+    const struct unpack_attr attr = attr_of(e);
+    bool slash = e->name[e->name_length - 1] == '/';
+    struct coming c = {.kind = slash ? SLASH_COMES : DIRECTORY_COMES, .e = e, .place = place, .attr = &attr};
+    int err;
+    if (place->length) {
+        err = make(u, &c);
+    } else { // its name leads to it, so it is there
+        c.node = place->dir;
+        err = u->sink->set_attr(u->ctx, c.node, &attr);
+    }
+    return err ? err : time_add(u, c.node, attr.mtime);
 }
 
 static int make_symlink(struct unpack *u, const struct cpio_entry *e, const struct place *place) {
@@ -550,19 +619,10 @@ static int make_symlink(struct unpack *u, const struct cpio_entry *e, const stru
         return skip(u, e, "the symlink's target is longer than 4095 bytes");
     if (!place->length)
         return -EISDIR;
-    struct unpack_attr attr = attr_of(e);
-    int err = u->sink->symlink(u->ctx, place->dir, place->name, place->length, &attr, target, length);
-    if (err == -EEXIST) {
-        struct unpack_node *node;
-        uint32_t mode;
-        err = u->sink->lookup(u->ctx, place->dir, place->name, place->length, &node, &mode);
-        if (!err)
-            err = clear_way(u, place, mode);
-        if (err == -ENOTEMPTY)
-            err = carry_along(u, e, place, node, length);
-        if (!err)
-            err = u->sink->symlink(u->ctx, place->dir, place->name, place->length, &attr, target, length);
-    }
+    const struct unpack_attr attr = attr_of(e);
+    struct unpack_span span = {.data = target, .size = length};
+    struct coming c = {.kind = SYMLINK_COMES, .e = e, .place = place, .attr = &attr, .span = &span};
+    int err = make(u, &c);
     if (!err)
         u->summary.bytes += length;
     return err;

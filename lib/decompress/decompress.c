@@ -1,39 +1,31 @@
 // SPDX-License-Identifier: MIT
 #include "lib/decompress/decompress.h"
 #include "lib/decompress/formats.h"
+#include "lib/magic.h"
 
-static const struct format {
-    const char *name;
-    int (*run)(struct decompress *d);
-    uint8_t magic[6];
-    uint8_t magic_size;
-} formats[] = {
-    {"gzip", decompress_gzip, {0x1f, 0x8b}, 2},
-    {"zstd", decompress_zstd, {0x28, 0xb5, 0x2f, 0xfd}, 4},
-    {"lz4", decompress_lz4, {0x04, 0x22, 0x4d, 0x18}, 4},
-    {"lz4 (legacy)", decompress_lz4_legacy, {0x02, 0x21, 0x4c, 0x18}, 4},
-    {"xz", decompress_xz, {0xfd, '7', 'z', 'X', 'Z', 0x00}, 6},
+static int (*const formats[])(struct decompress *d) = {
+    [MAGIC_GZIP] = decompress_gzip,
+    [MAGIC_XZ] = decompress_xz,
+    [MAGIC_ZSTD] = decompress_zstd,
+    [MAGIC_LZ4] = decompress_lz4,
+    [MAGIC_LZ4_LEGACY] = decompress_lz4_legacy,
 };
 
-static const struct format *format_of(const void *bytes, uint64_t size) {
-    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-        if (size >= formats[i].magic_size &&
-            __builtin_memcmp(bytes, formats[i].magic, formats[i].magic_size) == 0)
-            return &formats[i];
-    }
-    return NULL;
+static const struct magic *format_of(const void *bytes, uint64_t size) {
+    const struct magic *m = magic_find(bytes, size);
+    return m && m->kind < sizeof(formats) / sizeof(formats[0]) && formats[m->kind] ? m : NULL;
 }
 
 const char *decompress_format(const void *bytes, uint64_t size) {
-    const struct format *f = format_of(bytes, size);
-    return f ? f->name : NULL;
+    const struct magic *m = format_of(bytes, size);
+    return m ? m->name : NULL;
 }
 
 int decompress(struct decompress *d) {
-    const struct format *f = format_of(d->in, d->in_size);
+    const struct magic *m = format_of(d->in, d->in_size);
     d->consumed = d->produced = 0;
     d->cause = NULL;
-    return f ? f->run(d) : decompress_fail(d, -ENOSYS, "the format is not built in");
+    return m ? formats[m->kind](d) : decompress_fail(d, -ENOSYS, "the format is not built in");
 }
 
 #define SIZE_FIELD 16 // keeps the alignment

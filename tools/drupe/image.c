@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "image/image.h"
 #include "lib/cpio.h"
+#include "lib/magic.h"
 #include "lib/path.h"
 #include "common/output.h"
 #include "common/util.h"
@@ -127,32 +128,17 @@ static void parse(int argc, char **argv, struct request *r) {
 
 // Whether the bytes begin as one of the archives that kernels unpack, behind zeros if there are some.
 static void check_archive(const char *name, const uint8_t *bytes, size_t size) {
-    static const struct {
-        const char *bytes;
-        size_t size;
-    } magics[] = {
-        {"070701", 6},
-        {"070702", 6},
-        {"\x1f\x8b", 2},
-        {"\x28\xb5\x2f\xfd", 4},
-        {"\xfd"
-         "7zXZ\0",
-         6},
-        {"\x02\x21\x4c\x18", 4},
-        {"\x04\x22\x4d\x18", 4},
-    };
     size_t at = 0;
     while (at < size && bytes[at] == '\0')
         at++;
     if (at == size)
         fail("%s: %s; for an image without an archive: --no-initrd", name,
              size ? "nothing but zeros in it" : "it is empty");
-    for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
-        if (size - at >= magics[i].size && memcmp(bytes + at, magics[i].bytes, magics[i].size) == 0)
-            return;
-    const char *found = cpio_magic_name(bytes + at, size - at);
+    const struct magic *found = magic_find(bytes + at, size - at);
+    if (found && found->kind != MAGIC_NAMED)
+        return;
     fail("%s: no cpio archive (newc or crc), nor a compressed one%s%s; --force takes it as it is", name,
-         found ? ": by its first bytes " : "", found ? found : "");
+         found ? ": by its first bytes " : "", found ? found->name : "");
 }
 
 // All archives, each from a page on, as files in them are aligned to pages.
