@@ -11,10 +11,9 @@ enum log_level { LOG_EMERG, LOG_ALERT, LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_NOTIC
 // those of lib/format.h.
 void printk(enum log_level level, const char *fmt, ...) __printf(2, 3);
 
-#define pr_err(...)   printk(LOG_ERR, __VA_ARGS__)
-#define pr_warn(...)  printk(LOG_WARNING, __VA_ARGS__)
-#define pr_info(...)  printk(LOG_INFO, __VA_ARGS__)
-#define pr_debug(...) printk(LOG_DEBUG, __VA_ARGS__)
+#define pr_err(...)  printk(LOG_ERR, __VA_ARGS__)
+#define pr_warn(...) printk(LOG_WARNING, __VA_ARGS__)
+#define pr_info(...) printk(LOG_INFO, __VA_ARGS__)
 
 // Where the console's lines go: early SBI console first, the UART driver once it registers. `write` must not
 // sleep and may be called with interrupts disabled.

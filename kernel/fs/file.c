@@ -385,10 +385,6 @@ struct file *file_open_how(int dfd, const char *name, int flags, mode_t mode, un
     return f;
 }
 
-struct file *file_open_at(int dfd, const char *name, int flags, mode_t mode) {
-    return file_open_how(dfd, name, flags, mode, 0);
-}
-
 struct file *file_open(const char *name, int flags, mode_t mode) {
     return file_open_how(AT_FDCWD, name, flags, mode, 0);
 }
@@ -454,11 +450,4 @@ ssize_t file_read_kernel(struct file *f, void *buf, size_t n, off_t pos) {
         done += got;
     }
     return done;
-}
-
-ssize_t file_write_kernel(struct file *f, const void *buf, size_t n, off_t *pos) {
-    struct uio_segment seg;
-    struct uio u;
-    uio_init_kernel(&u, &seg, (void *)buf, n);
-    return f->ops->write ? f->ops->write(f, &u, pos) : -EINVAL;
 }

@@ -94,21 +94,16 @@ int __must_check file_set_pseudo(struct file *f, struct inode *inode, const char
 struct file *__must_check file_open(const char *path, int flags, mode_t mode);
 // Opens what a lookup has found, without a check of permission (execve has made its own).
 struct file *__must_check file_open_path(const struct path *path, int flags);
-struct file *__must_check file_open_at(int dfd, const char *path, int flags, mode_t mode);
-// The same with LOOKUP_* of fs/path.h on the way (openat2).
+// file_open() relative to dfd, with LOOKUP_* of fs/path.h on the way (openat2(2)'s `resolve`).
 struct file *__must_check file_open_how(int dfd, const char *path, int flags, mode_t mode,
                                         unsigned int lookup);
 // Opens a name in a directory, for kernel code; no symlinks, no check of permission.
 struct file *__must_check file_open_in(struct dentry *dir, const char *name, int flags);
-// openat2(2): file_open_at() with LOOKUP_* of its `resolve`.
-struct file *__must_check file_open_how(int dfd, const char *path, int flags, mode_t mode,
-                                        unsigned int lookup);
 // A file on an anonymous inode, "anon_inode:[name]" (eventfd, epoll, pidfd, ...).
 struct file *__must_check file_create_anon(const char *name, const struct file_ops *ops, void *private_data,
                                            int flags);
 // Reads at an offset into kernel memory, whole or until the end. Bytes or -errno.
 ssize_t __must_check file_read_kernel(struct file *f, void *buf, size_t n, off_t pos);
-ssize_t __must_check file_write_kernel(struct file *f, const void *buf, size_t n, off_t *pos);
 // The checks of read(2)/write(2) (mode, limits) and the op.
 ssize_t __must_check file_read(struct file *f, struct uio *u, off_t *pos);
 ssize_t __must_check file_write(struct file *f, struct uio *u, off_t *pos);

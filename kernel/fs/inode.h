@@ -87,7 +87,6 @@ struct kstat {
     uint64_t size, blocks; // blocks of 512 bytes
     ktime_t atime, mtime, ctime, btime;
     struct far_times far;
-    uint64_t mount_id;
 };
 
 struct inode {

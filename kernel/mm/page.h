@@ -14,7 +14,6 @@
 enum page_flags {
     PAGE_FREE = 1 << 0,      // heads a free block
     PAGE_SLAB = 1 << 1,      // belongs to a slab
-    PAGE_CACHE = 1 << 2,     // content of a file (owner, index)
     PAGE_BORROWED = 1 << 3,  // came from an archive; counted in MEM_RELEASED when it is freed
     PAGE_ANON = 1 << 4,      // anonymous memory of programs; counted in MEM_ANON until it is freed
     PAGE_TABLE = 1 << 5,     // a page table of programs
@@ -25,10 +24,9 @@ struct page {
     union {
         struct list_head link; // free list, or its user's list
         struct {
-            void *owner;         // PAGE_CACHE: the object whose content it is
-            unsigned long index; // PAGE_CACHE: its page number in it. PAGE_TABLE, a root: tables below it
+            uint64_t groups;     // PAGE_TABLE: bit i: entries 8i..8i+7 may be in use (mm/pgtable.h)
+            unsigned long index; // PAGE_TABLE, a root: tables below it
         };
-        uint64_t groups; // PAGE_TABLE: bit i: entries 8i..8i+7 may be in use (mm/pgtable.h)
     };
     union {
         int refs; // [a] 1 for the owner and 1 for each mapping or borrower; freed at 0

@@ -5,7 +5,6 @@
 #include "sched/clock.h"
 
 struct process_timers;
-struct signal_info;
 
 // How a timer tells that it fired: sigevent(7).
 struct timer_event {

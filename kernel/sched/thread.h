@@ -112,7 +112,6 @@ struct thread {
     unsigned long timer_slack,
         default_timer_slack; // [o] ns, prctl(PR_SET_TIMERSLACK): kept; timers are exact
     unsigned long min_faults;
-    int exit_code;
     bool exiting;             // exit has begun: no more signals
     bool too_many_threads;    // [o] it became a user that was beyond RLIMIT_NPROC
     unsigned long syscall_nr; // of the call it is in, or -1; for /proc and trace

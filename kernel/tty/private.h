@@ -45,7 +45,6 @@ struct tty_driver {
 struct tty {
     struct refcount refs;
     const struct tty_driver *driver; // [I]
-    void *driver_data;               // [I]
     dev_t dev;                       // [I]
     struct spinlock lock;
     struct ktermios termios; // [l]

@@ -13,7 +13,6 @@ struct thread;
 // Bits of arch_thread.work, seen by the way back to user mode.
 #define WORK_SIGNAL     (1u << 0) // a signal may be deliverable
 #define WORK_RESCHED    (1u << 1) // give the hart up
-#define WORK_TRACE      (1u << 2) // system calls are traced (slow path)
 #define WORK_FRAME      (1u << 3) // the trap frame was changed: load all registers from it (arch_frame_changed())
 #define WORK_CPU_TIMERS (1u << 4) // CPU-time timers or limits may be due
 #define WORK_MEMORY     (1u << 5) // an allocation failed: memory has run out
@@ -90,14 +89,13 @@ register struct thread *tp_thread __asm__("tp");
 #define csr_set(csr, v)   __asm__ volatile("csrs " #csr ", %0" ::"rK"((unsigned long)(v)) : "memory")
 #define csr_clear(csr, v) __asm__ volatile("csrc " #csr ", %0" ::"rK"((unsigned long)(v)) : "memory")
 
-#define SSTATUS_SIE        (1ul << 1)
-#define SSTATUS_SPIE       (1ul << 5)
-#define SSTATUS_SPP        (1ul << 8)
-#define SSTATUS_FS         (3ul << 13)
-#define SSTATUS_FS_INITIAL (1ul << 13)
-#define SSTATUS_FS_CLEAN   (2ul << 13)
-#define SSTATUS_FS_DIRTY   (3ul << 13)
-#define SSTATUS_SUM        (1ul << 18)
+#define SSTATUS_SIE      (1ul << 1)
+#define SSTATUS_SPIE     (1ul << 5)
+#define SSTATUS_SPP      (1ul << 8)
+#define SSTATUS_FS       (3ul << 13)
+#define SSTATUS_FS_CLEAN (2ul << 13)
+#define SSTATUS_FS_DIRTY (3ul << 13)
+#define SSTATUS_SUM      (1ul << 18)
 
 static inline unsigned long irq_save(void) {
     unsigned long v;

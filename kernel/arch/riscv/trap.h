@@ -22,9 +22,6 @@ struct trap_frame {
     unsigned long pad_[3];
 };
 
-static inline bool trap_from_user(const struct trap_frame *f) {
-    return !(f->status & (1ul << 8));
-}
 // Address and length of the vDSO image in the kernel's read-only data, whole pages; and the offset of
 // __vdso_rt_sigreturn in it. Mapped by exec (proc/exec.c).
 extern const char vdso_start[], vdso_end[];

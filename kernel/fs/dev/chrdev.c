@@ -48,5 +48,3 @@ void chrdev_for_each(bool (*fn)(struct chrdev *c, void *arg), void *arg) {
             return;
     }
 }
-
-void chrdev_init(void) {}

@@ -111,7 +111,6 @@ static struct page *add_page(struct inode *inode, unsigned long index, unsigned 
             tmpfs_uncharge(inode->sb, 1);
         return ERR_PTR(-ENOMEM);
     }
-    p->flags |= PAGE_CACHE;
     pagecache_fill(&t->cache, place, p);
     memory_account(MEM_CACHE, 1);
     return p;
