@@ -49,22 +49,6 @@ long sys_openat(int dfd, const char __user *path, int flags, mode_t mode) {
     return open_any(dfd, path, flags & OPEN_FLAGS, mode & 07777, 0);
 }
 
-// struct open_how may be longer than ours: what we do not know must be 0.
-static int read_how(const void __user *user, size_t size, struct open_how *how) {
-    if (size < sizeof(*how))
-        return -EINVAL;
-    if (size > PAGE_SIZE)
-        return -E2BIG;
-    int err = copy_from_user(how, user, sizeof(*how));
-    for (size_t i = sizeof(*how); !err && i < size; i++) {
-        char byte;
-        err = get_user(byte, (const char __user *)user + i);
-        if (!err && byte)
-            err = -E2BIG;
-    }
-    return err;
-}
-
 static int check_how(const struct open_how *how) {
     const uint64_t known = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH |
                            RESOLVE_IN_ROOT | RESOLVE_CACHED;
@@ -83,7 +67,7 @@ static int check_how(const struct open_how *how) {
 
 long sys_openat2(int dfd, const char __user *path, const void __user *user, size_t size) {
     struct open_how how;
-    int err = read_how(user, size, &how);
+    int err = copy_struct_from_user(&how, sizeof(how), sizeof(how), user, size);
     if (!err)
         err = check_how(&how);
     if (err)

@@ -41,23 +41,6 @@ long sys_clone(unsigned long flags, unsigned long stack, int __user *parent_tid,
     return process_clone(&r);
 }
 
-// struct clone_args may be shorter or longer than ours: what we do not know must be 0.
-static int read_clone_args(const void __user *user, size_t size, struct clone_args *args) {
-    *args = (struct clone_args){0};
-    if (size < CLONE_ARGS_SIZE_VER0)
-        return -EINVAL;
-    if (size > PAGE_SIZE)
-        return -E2BIG;
-    int err = copy_from_user(args, user, MIN(size, sizeof(*args)));
-    for (size_t i = sizeof(*args); !err && i < size; i++) {
-        char byte;
-        err = get_user(byte, (const char __user *)user + i);
-        if (!err && byte)
-            err = -E2BIG;
-    }
-    return err;
-}
-
 static int check_clone_args(const struct clone_args *a) {
     if (a->flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME)) || a->flags >> 34)
         return -EINVAL;
@@ -70,7 +53,7 @@ static int check_clone_args(const struct clone_args *a) {
 
 long sys_clone3(const void __user *user, size_t size) {
     struct clone_args a;
-    int err = read_clone_args(user, size, &a);
+    int err = copy_struct_from_user(&a, sizeof(a), CLONE_ARGS_SIZE_VER0, user, size);
     if (!err)
         err = check_clone_args(&a);
     if (err)

@@ -128,25 +128,19 @@ long sys_sched_getparam(pid_t tid, void __user *param) {
     return put_object(param, priority);
 }
 
-// struct sched_attr may be shorter or longer than ours: what we do not know must be 0 (sched_setattr(2)).
-static int read_attr(const void __user *user, struct sched_attr *attr) {
+// Who asks for more than we know is told how much that is (sched_setattr(2)).
+static int read_attr(void __user *user, struct sched_attr *attr) {
     uint32_t size;
-    *attr = (struct sched_attr){0};
     int err = get_user(size, (const uint32_t __user *)user);
     if (err)
         return err;
     if (!size)
         size = SCHED_ATTR_SIZE_VER0;
-    if (size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
-        return -E2BIG;
-    err = copy_from_user(attr, user, MIN(size, (uint32_t)sizeof(*attr)));
-    for (uint32_t i = sizeof(*attr); !err && i < size; i++) {
-        char byte;
-        err = get_user(byte, (const char __user *)user + i);
-        if (!err && byte)
-            err = -E2BIG;
-    }
-    return err;
+    err = copy_struct_from_user(attr, sizeof(*attr), SCHED_ATTR_SIZE_VER0, user, size);
+    if (err != -EINVAL && err != -E2BIG)
+        return err;
+    err = put_user((uint32_t)sizeof(*attr), (uint32_t __user *)user);
+    return err ? err : -E2BIG;
 }
 
 static int apply_attr(struct thread *t, const struct sched_attr *attr) {
@@ -169,7 +163,7 @@ static int apply_attr(struct thread *t, const struct sched_attr *attr) {
     return 0;
 }
 
-long sys_sched_setattr(pid_t tid, const void __user *user, unsigned int flags) {
+long sys_sched_setattr(pid_t tid, void __user *user, unsigned int flags) {
     struct sched_attr attr;
     const uint64_t known = SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_ALL;
     if (!user || tid < 0 || flags)

@@ -289,6 +289,43 @@ static int resolve(int dfd, const char *path, uint64_t flags, uint64_t how) {
     return syscall(SYS_openat2, dfd, path, &h, sizeof(h));
 }
 
+// A structure of the next version: what we do not know is 0 there, or that is E2BIG, before anything else is said.
+TEST(structures_that_grow_may_be_longer_where_that_says_nothing) {
+    static const struct {
+        long call;
+        size_t known; // bytes of a version that this kernel must know
+    } calls[] = {{SYS_openat2, sizeof(struct open_how)}, {SYS_clone3, 88}, {SYS_sched_setattr, 56}};
+    size_t page = (size_t)getpagesize();
+    char *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(memory != MAP_FAILED && munmap(memory + page, page) == 0);
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        for (size_t more = 1; more < 300; more += more < 20 ? 1 : 67) {
+            for (int nonzero = 0; nonzero < 2; nonzero++) {
+                char *at = memory + page - calls[i].known - more; // ends where memory does
+                size_t size = calls[i].known + more;
+                uint32_t words[2] = {(uint32_t)size, 99}; // of sched_setattr: a policy that is none
+                memset(at, 0, size);
+                if (calls[i].call == SYS_sched_setattr)
+                    memcpy(at, words, sizeof(words));
+                else
+                    at[0] = at[7] = -1; // flags that are none
+                at[size - 1] = (char)nonzero;
+                errno = 0;
+                long ret = calls[i].call == SYS_openat2  ? syscall(SYS_openat2, AT_FDCWD, "/", at, size)
+                           : calls[i].call == SYS_clone3 ? syscall(SYS_clone3, at, size)
+                                                         : syscall(SYS_sched_setattr, 0, at, 0);
+                CHECK(ret == -1 && errno == (nonzero ? E2BIG : EINVAL));
+                memcpy(words, at, sizeof(words));
+                CHECK(calls[i].call != SYS_sched_setattr || (words[0] == size) == !nonzero);
+            }
+        }
+    }
+    CHECK_ERRNO(syscall(SYS_openat2, AT_FDCWD, "/", memory, page + 1), E2BIG);
+    CHECK_ERRNO(syscall(SYS_openat2, AT_FDCWD, "/", memory + page - 24, 25), EFAULT);
+    CHECK_ERRNO(syscall(SYS_clone3, memory + page - 56, 63), EINVAL);
+    munmap(memory, page);
+}
+
 TEST(openat2_stays_where_it_is_told_to) {
     CHECK(mkdir("rs", 0755) == 0 && mkdir("rs/in", 0755) == 0 && mkdir("rs/m", 0755) == 0);
     close(test_make("rs/f", "inside"));

@@ -32,6 +32,31 @@ int copy_from_user(void *dst, const void __user *src, size_t n) {
     return copy_from_user_partial(dst, src, n) ? -EFAULT : 0;
 }
 
+static int check_zeros(const char __user *src, size_t n) {
+    uint64_t words[16];
+    for (size_t part; n; src += part, n -= part) {
+        part = MIN(n, sizeof(words));
+        words[(part - 1) / sizeof(*words)] = 0; // the last one may not be filled
+        if (copy_from_user_partial(words, src, part))
+            return -EFAULT;
+        for (size_t i = 0; i * sizeof(*words) < part; i++)
+            if (words[i])
+                return -E2BIG;
+    }
+    return 0;
+}
+
+int copy_struct_from_user(void *dst, size_t known, size_t least, const void __user *src, size_t size) {
+    if (size < least)
+        return -EINVAL;
+    if (size > PAGE_SIZE)
+        return -E2BIG;
+    int err = size > known ? check_zeros((const char __user *)src + known, size - known) : 0;
+    if (size < known)
+        __builtin_memset((char *)dst + size, 0, known - size);
+    return err ? err : copy_from_user(dst, src, MIN(size, known));
+}
+
 int copy_to_user(void __user *dst, const void *src, size_t n) {
     return copy_to_user_partial(dst, src, n) ? -EFAULT : 0;
 }

@@ -14,6 +14,11 @@ int __must_check copy_to_user(void __user *dst, const void *src, size_t n);
 size_t __must_check copy_from_user_partial(void *dst, const void __user *src, size_t n);
 size_t __must_check copy_to_user_partial(void __user *dst, const void *src, size_t n);
 int __must_check clear_user(void __user *dst, size_t n);
+// A structure that grows with time, of which the program's is `size` bytes and ours `known`, the first version `least`. What a
+// shorter one does not have is 0; what a longer one has that we do not know must be 0. -EINVAL: shorter than the first;
+// -E2BIG: longer than a page, or asks for what we do not know; -EFAULT.
+int __must_check copy_struct_from_user(void *dst, size_t known, size_t least, const void __user *src,
+                                       size_t size);
 // Copies a string with its NUL. Returns its length without the NUL, -EFAULT, or -ENAMETOOLONG if there is no
 // NUL within n.
 ssize_t __must_check strncpy_from_user(char *dst, const char __user *src, size_t n);
