@@ -190,6 +190,10 @@ static int set_number(struct socket *s, int option, int value) {
         return 0;
     case SO_BSDCOMPAT:
         return 0;
+    case SO_DETACH_FILTER:
+        return -ENOENT;
+    case SO_ZEROCOPY:
+        return -EOPNOTSUPP;
     default:
         return -ENOPROTOOPT;
     }
@@ -320,8 +324,17 @@ static int get_number(struct socket *s, int option, int *out) {
     case SO_BUF_LOCK:
         *out = READ_ONCE(s->buf_lock);
         break;
-    case SO_BSDCOMPAT:
-    case SO_BPF_EXTENSIONS:
+    case SO_INCOMING_CPU:
+        *out = -1;
+        break;
+    case SO_BSDCOMPAT: // what is never so
+    case SO_BUSY_POLL:
+    case SO_PREFER_BUSY_POLL:
+    case SO_INCOMING_NAPI_ID:
+    case SO_ZEROCOPY:
+    case SO_BINDTOIFINDEX:
+    case SO_RESERVE_MEM:
+    case SO_TXREHASH:
         *out = 0;
         break;
     default:
@@ -398,9 +411,7 @@ static int get_peer_name(struct socket *s, void __user *user, int len, int __use
     if (err)
         return -ENOTCONN;
     if (a.len < len)
-        len = a.len;
-    else if (len < a.len)
-        return -EINVAL;
+        return -EINVAL; // so Linux has it: no more may be asked for than there is
     err = copy_to_user(user, socket_address_bytes(&a), len);
     return err ? err : put_user(len, user_len);
 }

@@ -7,28 +7,24 @@
 #define INSIDE_MAX  (2048u - (unsigned int)sizeof(struct packet)) // of data in the packet itself
 #define LARGE_SHIFT (PAGE_SHIFT + 2)                              // blocks, if they can be had
 
-// What Linux charges: its struct sk_buff; its struct skb_shared_info, which lies behind the bytes; and their memory.
+// What Linux 6.12 charges: its struct sk_buff; its struct skb_shared_info, which lies behind the bytes; the memory they get.
 #define SKB_SIZE        256u
 #define SHARED_SIZE     320u
 #define STREAM_HEAD_MAX (4096u - SHARED_SIZE)     // what of a stream goes before pages are taken
 #define PACKET_HEAD_MAX (4 * 4096u - SHARED_SIZE) // the same of a packet
-#define SMALL_HEAD      640u                      // the size of its cache for small ones
+#define PACKET_PAGES    (17 * 4096u)              // that it may take
 
 // ---- charging
 
-static uint32_t allocated(uint32_t n) {
-    static const uint16_t sizes[] = {1024, 2048, 4096, 8192, 16384};
-    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
-        if (n <= sizes[i])
-            return sizes[i];
-    return ALIGN_UP(n, 4096u);
-}
-
 static uint32_t packet_charge(uint32_t len, bool stream) {
-    uint32_t most = stream ? STREAM_HEAD_MAX : PACKET_HEAD_MAX;
-    uint32_t pages = len > most ? MIN(ALIGN_UP(len - most, 4096u), ALIGN_DOWN(len, 4096u)) : 0;
-    uint32_t head = ALIGN_UP(len - pages, 64u) + SHARED_SIZE;
-    return SKB_SIZE + (head <= SMALL_HEAD ? SMALL_HEAD : allocated(head)) + pages;
+    uint32_t most = stream ? STREAM_HEAD_MAX : PACKET_HEAD_MAX, pages = 0, head = 512;
+    if (len > most && stream)
+        pages = MIN(ALIGN_UP(len - most, 4096u), len);
+    else if (len > most)
+        pages = ALIGN_UP(MIN(len - most, PACKET_PAGES), 4096u);
+    while (head < ALIGN_UP(len - pages, 64u) + SHARED_SIZE)
+        head *= 2;
+    return SKB_SIZE + head + ALIGN_UP(pages, 4096u);
 }
 
 #define RESERVE_STEP (64ul * 1024)

@@ -14,7 +14,7 @@
 #include "net/socket.h"
 
 #define PACKET_SQUEEZED 4096u  // bytes that a socket of a squeezed user may have underway
-#define STREAM_PIECE    48832u // of a stream in one packet at most
+#define STREAM_PIECE    36544u // bytes of a stream in one packet at most, as in Linux
 
 struct scm_files;
 
