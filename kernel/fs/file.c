@@ -230,7 +230,7 @@ static int check_open(const struct path *path, int flags) {
         if (err)
             return err;
     }
-    if ((flags & O_NOATIME) && current->cred->fsuid != inode->uid && !cred_capable(current->cred, CAP_FOWNER))
+    if ((flags & O_NOATIME) && !inode_is_owner(inode))
         return -EPERM;
     return inode_permission(inode, mask);
 }

@@ -133,6 +133,10 @@ void inode_put(struct inode *inode) {
     superblock_put(sb);
 }
 
+bool inode_is_owner(const struct inode *inode) {
+    return current->cred->fsuid == inode->uid || capable(CAP_FOWNER);
+}
+
 void inode_init_owner(struct inode *inode, const struct inode *dir) {
     inode->uid = current->cred->fsuid;
     inode->gid = current->cred->fsgid;
@@ -173,15 +177,15 @@ mode_t inode_new_mode(const struct inode *dir, mode_t mode) {
 
 mode_t inode_set_ids(const struct inode *inode) {
     mode_t mode = inode->mode, drop = mode & S_ISUID;
-    if (mode & S_ISGID && (mode & S_IXGRP || (!cred_in_group(current->cred, inode->gid) &&
-                                              !cred_capable(current->cred, CAP_FSETID))))
+    if (mode & S_ISGID &&
+        (mode & S_IXGRP || (!cred_in_group(current->cred, inode->gid) && !capable(CAP_FSETID))))
         drop |= S_ISGID;
     return drop;
 }
 
 void inode_drop_set_ids(struct inode *inode) {
     ASSERT_HELD(&inode->lock);
-    if (likely(!(inode->mode & (S_ISUID | S_ISGID))) || cred_capable(current->cred, CAP_FSETID))
+    if (likely(!(inode->mode & (S_ISUID | S_ISGID))) || capable(CAP_FSETID))
         return;
     spin_lock(&inode->spin);
     inode->mode &= ~inode_set_ids(inode);

@@ -135,6 +135,8 @@ static inline void inode_end_executing(struct inode *inode) {
 void inode_put(struct inode *inode); // the last one: type->inode_free
 // Owner by the current credentials and the directory (set-group-id is inherited).
 void inode_init_owner(struct inode *inode, const struct inode *dir);
+// True if the current thread acts as the inode's owner, or as everybody's (CAP_FOWNER).
+bool inode_is_owner(const struct inode *inode);
 // The mode, with its type, of what is to be made in `dir` for a program: less the umask; and a program in a directory
 // that gives its group away does not run as that group unless its maker is in it.
 mode_t inode_new_mode(const struct inode *dir, mode_t mode);

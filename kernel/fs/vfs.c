@@ -315,7 +315,7 @@ int vfs_truncate(struct inode *inode, off_t size) {
 
 static int check_setattr(struct inode *inode, struct iattr *attr, bool now) {
     const struct cred *cred = current->cred;
-    bool owner = cred->fsuid == inode->uid || cred_capable(cred, CAP_FOWNER);
+    bool owner = inode_is_owner(inode);
     if ((attr->valid & ATTR_UID) && attr->uid != inode->uid && !cred_capable(cred, CAP_CHOWN))
         return -EPERM;
     if ((attr->valid & (ATTR_UID | ATTR_GID)) && !cred_capable(cred, CAP_CHOWN)) {

@@ -50,7 +50,7 @@ static int switch_of(int option) {
 static int check_switch(struct socket *s, int flag, bool on) {
     switch (flag) {
     case SOCKET_DEBUG:
-        return on && !cred_capable(current->cred, CAP_NET_ADMIN) ? -EACCES : 0;
+        return on && !capable(CAP_NET_ADMIN) ? -EACCES : 0;
     case SOCKET_REUSEPORT:
         return on && s->family != AF_INET && s->family != AF_INET6 ? -EOPNOTSUPP : 0;
     case SOCKET_PASSCRED:
@@ -58,9 +58,7 @@ static int check_switch(struct socket *s, int flag, bool on) {
     case SOCKET_PASSPIDFD:
         return 0;
     case SOCKET_RCVMARK:
-        return cred_capable(current->cred, CAP_NET_RAW) || cred_capable(current->cred, CAP_NET_ADMIN)
-                   ? 0
-                   : -EPERM;
+        return capable(CAP_NET_RAW) || capable(CAP_NET_ADMIN) ? 0 : -EPERM;
     case SOCKET_LOCK_FILTER:
         return socket_has(s, SOCKET_LOCK_FILTER) && !on ? -EPERM : 0;
     default:
@@ -81,7 +79,7 @@ static void set_timestamp(struct socket *s, int option, bool on) {
 static int set_buffer(struct socket *s, int option, int value) {
     bool send = option == SO_SNDBUF || option == SO_SNDBUFFORCE;
     bool force = option == SO_SNDBUFFORCE || option == SO_RCVBUFFORCE;
-    if (force && !cred_capable(current->cred, CAP_NET_ADMIN))
+    if (force && !capable(CAP_NET_ADMIN))
         return -EPERM;
     unsigned int asked = force ? (unsigned int)MAX(value, 0) : (unsigned int)value;
     if (!force)
@@ -146,15 +144,14 @@ static int set_peek_offset(struct socket *s, int value) {
 }
 
 static int set_priority(struct socket *s, int value) {
-    if ((value < 0 || value > 6) && !cred_capable(current->cred, CAP_NET_RAW) &&
-        !cred_capable(current->cred, CAP_NET_ADMIN))
+    if ((value < 0 || value > 6) && !capable(CAP_NET_RAW) && !capable(CAP_NET_ADMIN))
         return -EPERM;
     WRITE_ONCE(s->priority, value);
     return 0;
 }
 
 static int set_mark(struct socket *s, int value) {
-    if (!cred_capable(current->cred, CAP_NET_RAW) && !cred_capable(current->cred, CAP_NET_ADMIN))
+    if (!capable(CAP_NET_RAW) && !capable(CAP_NET_ADMIN))
         return -EPERM;
     WRITE_ONCE(s->mark, value);
     return 0;

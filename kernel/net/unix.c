@@ -439,7 +439,7 @@ static long bytes_to_read(struct unix_socket *u) {
 
 // SIOCUNIXFILE: an O_PATH descriptor of the name.
 static long open_name(struct unix_socket *u) {
-    if (!cred_capable(current->cred, CAP_NET_ADMIN))
+    if (!capable(CAP_NET_ADMIN))
         return -EPERM;
     struct path path;
     spin_lock(&u->s.lock);

@@ -50,7 +50,7 @@ static void child_main(void *arg) {
 int process_check_namespaces(uint64_t flags) {
     if (!(flags & NAMESPACES))
         return 0;
-    return flags & CLONE_NEWUSER || cred_capable(current->cred, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+    return flags & CLONE_NEWUSER || capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
 }
 
 static int check_request(const struct clone_request *r) {

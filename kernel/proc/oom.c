@@ -39,7 +39,7 @@ static enum memory_class class_of_current(void) {
         return MEMORY_ALL;
     if (p == init_process)
         return MEMORY_INIT;
-    return cred_capable(current->cred, CAP_SYS_ADMIN) ? MEMORY_ROOT : MEMORY_USER;
+    return capable(CAP_SYS_ADMIN) ? MEMORY_ROOT : MEMORY_USER;
 }
 
 static bool is_room(void) {

@@ -18,7 +18,7 @@ void uts_get_name(bool domain, char *buf) {
 }
 
 int uts_set_name(bool domain, const char *name, size_t n) {
-    if (!cred_capable(current->cred, CAP_SYS_ADMIN))
+    if (!capable(CAP_SYS_ADMIN))
         return -EPERM;
     if (n >= UTS_NAME_SIZE)
         return -EINVAL;

@@ -464,7 +464,7 @@ static int parse_signed(const char *s, int limit, int *out) {
 
 // Privilege sets how far it may be lowered without.
 static int set_oom_score_adj(struct process *p, int value) {
-    bool may = cred_capable(current->cred, CAP_SYS_RESOURCE);
+    bool may = capable(CAP_SYS_RESOURCE);
     if (value < p->oom_score_adj_min && !may)
         return -EACCES;
     p->oom_score_adj = value;

@@ -126,7 +126,7 @@ static int show_mmap_min_addr(struct seq_buf *s, void *arg) {
 static ssize_t store_mmap_min_addr(const char *text, size_t n, void *arg) {
     unsigned long addr;
     (void)arg;
-    if (!cred_capable(current->cred, CAP_SYS_RAWIO))
+    if (!capable(CAP_SYS_RAWIO))
         return -EPERM;
     long err = parse_number(text, &addr);
     if (err)

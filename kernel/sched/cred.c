@@ -92,7 +92,7 @@ void cred_settle_user(struct cred *cred) {
 }
 
 bool memory_is_short_for_current(void) {
-    return memory_is_tight(!current->cred || cred_capable(current->cred, CAP_SYS_ADMIN));
+    return memory_is_tight(!current->cred || capable(CAP_SYS_ADMIN));
 }
 
 bool cred_in_group(const struct cred *cred, gid_t gid) {

@@ -10,6 +10,7 @@
 // at the interfaces. docs/locking.md has the protocol of sleeping, waking and switching.
 #pragma once
 #include "arch/riscv/cpu.h"
+#include "core/cred.h"
 #include "core/spinlock.h"
 #include "lib/list.h"
 #include "lib/tree.h"
@@ -180,6 +181,11 @@ void thread_yield(void); // sched_yield(2)
 static inline void thread_set_state(enum thread_state state) {
     __atomic_store_n(&current->state, state, __ATOMIC_SEQ_CST);
 }
+// True if the current thread may do what CAP_* (linux/capability.h) stands for.
+static inline bool capable(int cap) {
+    return cred_capable(current->cred, cap);
+}
+
 // True if the current thread has an unblocked signal pending.
 static inline bool signal_pending(void) {
     return READ_ONCE(current->arch.work) & WORK_SIGNAL;

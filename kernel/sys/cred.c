@@ -231,7 +231,7 @@ long sys_getgroups(int n, gid_t __user *groups) {
 }
 
 long sys_setgroups(int n, const gid_t __user *groups) {
-    if (!cred_capable(current->cred, CAP_SETGID))
+    if (!capable(CAP_SETGID))
         return -EPERM;
     if (n < 0 || n > NGROUPS_MAX)
         return -EINVAL;

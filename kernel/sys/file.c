@@ -131,8 +131,7 @@ long sys_dup3(int old_fd, int new_fd, int flags) {
 // ---- fcntl
 
 static long set_status_flags(struct file *f, unsigned int flags) {
-    if (flags & O_NOATIME && !(f->flags & O_NOATIME) && f->inode && current->cred->fsuid != f->inode->uid &&
-        !cred_capable(current->cred, CAP_FOWNER))
+    if (flags & O_NOATIME && !(f->flags & O_NOATIME) && f->inode && !inode_is_owner(f->inode))
         return -EPERM;
     if ((flags & O_DIRECT) && !f->backing && !file_is_pipe(f)) // a pipe's are packets
         return -EINVAL;

@@ -25,7 +25,7 @@ static int check_limit(const struct rlimit64 *old, unsigned int resource, const 
     if (new->rlim_cur > new->rlim_max)
         return -EINVAL;
     bool raises = new->rlim_max > old->rlim_max;
-    if (raises && !cred_capable(current->cred, CAP_SYS_RESOURCE))
+    if (raises && !capable(CAP_SYS_RESOURCE))
         return -EPERM;
     return resource == RLIMIT_NOFILE && new->rlim_max > 1024 * 1024 ? -EPERM : 0; // fs.nr_open
 }

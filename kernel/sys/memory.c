@@ -53,7 +53,7 @@ static int check_total(size_t n, int prot, int flags) {
 // May n bytes more be locked? 0, -EPERM, -ENOMEM.
 static int may_lock_more(size_t n) {
     uint64_t limit = current_rlimit(RLIMIT_MEMLOCK), used = current->vm->locked_pages << PAGE_SHIFT;
-    if (limit == RLIM64_INFINITY || cred_capable(current->cred, CAP_IPC_LOCK))
+    if (limit == RLIM64_INFINITY || capable(CAP_IPC_LOCK))
         return 0;
     return !limit ? -EPERM : used + n > limit ? -ENOMEM : 0;
 }

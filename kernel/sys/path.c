@@ -82,11 +82,7 @@ static int place_check_old(const struct place *p) {
 
 // In a sticky directory only the owner of the file or of the directory may take a name away.
 static int may_remove(struct inode *dir, struct inode *victim) {
-    uid_t me = current->cred->fsuid;
-    if ((dir->mode & S_ISVTX) && me != victim->uid && me != dir->uid &&
-        !cred_capable(current->cred, CAP_FOWNER))
-        return -EPERM;
-    return 0;
+    return !(dir->mode & S_ISVTX) || inode_is_owner(victim) || inode_is_owner(dir) ? 0 : -EPERM;
 }
 
 // ---- making
@@ -113,7 +109,7 @@ static int check_node_type(mode_t mode) {
         return 0;
     case S_IFCHR:
     case S_IFBLK:
-        return cred_capable(current->cred, CAP_MKNOD) ? 0 : -EPERM;
+        return capable(CAP_MKNOD) ? 0 : -EPERM;
     case S_IFDIR:
         return -EPERM;
     }
@@ -174,7 +170,7 @@ long sys_linkat(int old_dfd, const char __user *old_path, int new_dfd, const cha
     struct place to;
     if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
-    if ((flags & AT_EMPTY_PATH) && !cred_capable(current->cred, CAP_DAC_READ_SEARCH))
+    if ((flags & AT_EMPTY_PATH) && !capable(CAP_DAC_READ_SEARCH))
         return -ENOENT;
     unsigned int lookup =
         (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
@@ -409,7 +405,7 @@ static long change_place(const char __user *name, bool root) {
     if (err)
         return err;
     err = inode_permission(p.dentry->inode, 1);
-    if (!err && root && !cred_capable(current->cred, CAP_SYS_CHROOT))
+    if (!err && root && !capable(CAP_SYS_CHROOT))
         err = -EPERM;
     if (err)
         path_put(&p);

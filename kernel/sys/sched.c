@@ -84,7 +84,7 @@ long sys_sched_getscheduler(pid_t tid) {
 static bool may_set_priority(struct thread *t, int priority) {
     if (!may_change(t))
         return false;
-    if (cred_capable(current->cred, CAP_SYS_NICE) || priority <= t->base_priority)
+    if (capable(CAP_SYS_NICE) || priority <= t->base_priority)
         return true;
     return (uint64_t)priority <= current_rlimit(RLIMIT_RTPRIO);
 }
@@ -151,7 +151,7 @@ static int apply_attr(struct thread *t, const struct sched_attr *attr) {
     bool fair = policy == SCHED_NORMAL || policy == SCHED_BATCH;
     if (!may_set_priority(t, priority))
         return -EPERM;
-    if (fair && !keep && nice < t->nice && !cred_capable(current->cred, CAP_SYS_NICE) &&
+    if (fair && !keep && nice < t->nice && !capable(CAP_SYS_NICE) &&
         (uint64_t)(20 - nice) > current_rlimit(RLIMIT_NICE))
         return -EPERM;
     int err = sched_set_policy(t, policy, priority);

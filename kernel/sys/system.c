@@ -189,8 +189,8 @@ static long log_action(int type, char __user *buf, int n, char *chunk) {
 // Reading all and asking for sizes is anybody's, as with Linux's dmesg_restrict=0.
 long sys_syslog(int type, char __user *buf, int n) {
     bool reads = type == SYSLOG_READ || type == SYSLOG_READ_ALL || type == SYSLOG_READ_CLEAR;
-    if (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE_BUFFER && !cred_capable(current->cred, CAP_SYSLOG) &&
-        !cred_capable(current->cred, CAP_SYS_ADMIN))
+    if (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE_BUFFER && !capable(CAP_SYSLOG) &&
+        !capable(CAP_SYS_ADMIN))
         return -EPERM;
     if (type < SYSLOG_CLOSE || type > SYSLOG_SIZE_BUFFER || (reads && (!buf || n < 0)))
         return -EINVAL;
@@ -242,7 +242,7 @@ static bool is_reboot_magic(int magic1, int magic2) {
 // accepted.
 long sys_reboot(int magic1, int magic2, unsigned int cmd, const void __user *arg) {
     (void)arg;
-    if (!cred_capable(current->cred, CAP_SYS_BOOT))
+    if (!capable(CAP_SYS_BOOT))
         return -EPERM;
     if (!is_reboot_magic(magic1, magic2))
         return -EINVAL;

@@ -63,7 +63,7 @@ long sys_clock_getres(int clock, void __user *ts) {
 static int check_new_time(ktime_t t) {
     if (t >= SETTIME_LIMIT)
         return -EINVAL;
-    if (!cred_capable(current->cred, CAP_SYS_TIME))
+    if (!capable(CAP_SYS_TIME))
         return -EPERM;
     return t < clock_monotonic() ? -EINVAL : 0; // the time of the boot would be before 1970
 }
@@ -379,7 +379,7 @@ long sys_timerfd_create(int clock, int flags) {
     if (flags & ~(TFD_CLOEXEC | TFD_NONBLOCK) ||
         !(realtime || alarm || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME))
         return -EINVAL;
-    if (alarm && !cred_capable(current->cred, CAP_WAKE_ALARM))
+    if (alarm && !capable(CAP_WAKE_ALARM))
         return -EPERM;
     struct file *f = timerfd_create(realtime, flags & TFD_NONBLOCK);
     return IS_ERR(f) ? PTR_ERR(f) : fd_add(f, flags & TFD_CLOEXEC);

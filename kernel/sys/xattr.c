@@ -29,12 +29,11 @@ static int check_permission(struct inode *inode, const char *name, int mask) {
     if (has_prefix(name, XATTR_SECURITY_PREFIX) || has_prefix(name, XATTR_SYSTEM_PREFIX))
         return 0;
     if (has_prefix(name, XATTR_TRUSTED_PREFIX))
-        return cred_capable(current->cred, CAP_SYS_ADMIN) ? 0 : refused;
+        return capable(CAP_SYS_ADMIN) ? 0 : refused;
     if (has_prefix(name, XATTR_USER_PREFIX)) {
         if (!S_ISREG(inode->mode) && !S_ISDIR(inode->mode))
             return refused;
-        if (S_ISDIR(inode->mode) && inode->mode & S_ISVTX && mask == WRITE &&
-            current->cred->fsuid != inode->uid && !cred_capable(current->cred, CAP_FOWNER))
+        if (S_ISDIR(inode->mode) && inode->mode & S_ISVTX && mask == WRITE && !inode_is_owner(inode))
             return -EPERM;
     }
     return inode_permission(inode, mask);

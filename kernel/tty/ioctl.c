@@ -231,8 +231,7 @@ static long set_foreground(struct tty *tty, unsigned long arg) {
 static long take_control(struct tty *tty, unsigned long steal) {
     if (tty_is_mine(tty))
         return 0;
-    if (steal == 1 && READ_ONCE(tty->session) && process_is_session_leader() &&
-        cred_capable(current->cred, CAP_SYS_ADMIN)) {
+    if (steal == 1 && READ_ONCE(tty->session) && process_is_session_leader() && capable(CAP_SYS_ADMIN)) {
         pid_t session = READ_ONCE(tty->session);
         spin_lock(&tty->lock);
         WRITE_ONCE(tty->session, 0);
@@ -311,7 +310,7 @@ static long other_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg) {
     case TIOCGDEV:
         return put_user((unsigned int)DEV_ENCODE(tty->dev), (unsigned int __user *)arg);
     case TIOCVHANGUP:
-        if (!cred_capable(current->cred, CAP_SYS_ADMIN))
+        if (!capable(CAP_SYS_ADMIN))
             return -EPERM;
         tty_hangup(tty);
         return 0;

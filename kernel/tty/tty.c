@@ -149,7 +149,7 @@ static void session_leader_exit(struct tty *tty, pid_t session) {
 int tty_open_file(struct tty *tty, struct file *f, bool console, bool may_control) {
     if (READ_ONCE(tty->other_closed))
         return -EIO;
-    if (READ_ONCE(tty->exclusive) && !cred_capable(current->cred, CAP_SYS_ADMIN))
+    if (READ_ONCE(tty->exclusive) && !capable(CAP_SYS_ADMIN))
         return -EBUSY;
     struct tty_file *tf = kmalloc(sizeof(*tf));
     if (!tf)

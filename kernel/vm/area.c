@@ -274,7 +274,7 @@ unsigned long area_lowest(void) {
 }
 
 int area_check_low(unsigned long addr) {
-    if (addr >= READ_ONCE(vm_min_addr) || !current->cred || cred_capable(current->cred, CAP_SYS_RAWIO))
+    if (addr >= READ_ONCE(vm_min_addr) || !current->cred || capable(CAP_SYS_RAWIO))
         return 0;
     return -EPERM;
 }

@@ -50,7 +50,7 @@ static bool pipe_too_many(long pages, unsigned long limit) {
 // The slots of a new pipe, charged to the user: two for one who has many. 0: not even that.
 static unsigned int pipe_charge(struct user *user) {
     long slots = PIPE_DEFAULT_SIZE / PAGE_SIZE, most = pipe_max_size / PAGE_SIZE;
-    if (slots > most && !cred_capable(current->cred, CAP_SYS_RESOURCE))
+    if (slots > most && !capable(CAP_SYS_RESOURCE))
         slots = most;
     long pages = user_charge(user, USER_PIPE_PAGES, slots);
     if (unlikely(pipe_too_many(pages, limits.pipe_user_soft)) && slots > PIPE_LEAST_SLOTS) {
@@ -476,7 +476,7 @@ long pipe_set_size(struct file *f, unsigned long size) {
     while (((unsigned long)slots << PAGE_SHIFT) < size)
         slots *= 2;
     unsigned long bytes = (unsigned long)slots << PAGE_SHIFT;
-    if (bytes > pipe_max_size && bytes > pipe_capacity(p) && !cred_capable(current->cred, CAP_SYS_RESOURCE))
+    if (bytes > pipe_max_size && bytes > pipe_capacity(p) && !capable(CAP_SYS_RESOURCE))
         return -EPERM;
     mutex_lock(&p->mutex);
     long ret = pipe_resize(p, slots);
