@@ -27,10 +27,10 @@ void panic_stack_overflow(const struct trap_frame *frame) __attribute__((noretur
 void panic_check_stop(void);
 // arch -> mm: is this address in a kernel stack that is mapped now?
 bool kstack_is_mapped(unsigned long addr);
-// arch -> vm: a page fault at `addr`, from user mode or from a user access of the kernel's. `access` is one
-// of PROT_READ, PROT_WRITE, PROT_EXEC. Returns 0 if the access may be retried, else the signal (SIGSEGV,
-// SIGBUS) with its si_code in *code. May sleep.
-int vm_fault(unsigned long addr, int access, int *code);
+// arch -> vm: a page fault at `addr`, from user mode or from a user access of the kernel's. `access` is one of PROT_READ,
+// PROT_WRITE, PROT_EXEC. 0: the access may be retried. -EFAULT: nothing is mapped there; -EACCES: not for this access; -ENXIO:
+// behind the end of what is mapped; -ENOMEM, -EINTR: the thread is to end. May sleep.
+int vm_fault(unsigned long addr, int access);
 // arch -> proc: the running user program did something that a signal answers (fault, illegal instruction,
 // ...).
 void signal_fault(struct trap_frame *frame, int sig, int code, unsigned long addr);

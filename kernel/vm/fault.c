@@ -99,11 +99,8 @@ static struct page *private_copy(struct vm_area *a, const struct page *from) {
     return page;
 }
 
-static int no_page(const struct page *error, struct vm_fault *f) {
-    if (PTR_ERR(error) == -ENOMEM || PTR_ERR(error) == -EAGAIN)
-        return PTR_ERR(error);
-    f->code = BUS_ADRERR;
-    return SIGBUS;
+static int no_page(const struct page *error) {
+    return PTR_ERR(error) == -EFAULT ? -ENXIO : PTR_ERR(error);
 }
 
 // ---- pages of backings that wait
@@ -148,15 +145,14 @@ static __attribute__((noinline)) struct page *fetched_page(const struct vm_area 
 }
 
 static inline __attribute__((always_inline)) struct page *backing_page(struct vm_area *a, unsigned long addr,
-                                                                       bool write, struct vm_fault *f) {
+                                                                       bool write, struct vm_fetch *fetch) {
     const struct vm_backing_ops *ops = a->backing->ops;
     unsigned long index = area_page_index(a, addr);
-    return unlikely(ops->waits) ? fetched_page(a, index, write, f->fetch)
+    return unlikely(ops->waits) ? fetched_page(a, index, write, fetch)
                                 : ops->get_page(a->backing, index, write);
 }
 
-int vm_fault_wait(struct vmspace *vm, struct vm_fault *f, int fault) {
-    struct vm_fetch *fetch = f->fetch;
+int vm_fault_wait(struct vmspace *vm, struct vm_fetch *fetch, int fault) {
     int err = 0;
     ASSERT_HELD(&vm->lock);
     mutex_unlock(&vm->lock);
@@ -222,11 +218,11 @@ static void map_around(struct vmspace *vm, struct vm_area *a, unsigned long addr
 
 static inline __attribute__((always_inline)) int fault_backed(struct vmspace *vm, struct vm_area *a,
                                                               unsigned long addr, pte_t *pte, bool write,
-                                                              struct vm_fault *f) {
+                                                              struct vm_fetch *fetch) {
     bool private_write = write && area_is_private(a);
-    struct page *page = backing_page(a, addr, write && !private_write, f);
+    struct page *page = backing_page(a, addr, write && !private_write, fetch);
     if (IS_ERR(page))
-        return no_page(page, f);
+        return no_page(page);
     if (private_write) {
         struct page *copy = private_copy(a, page);
         page_put(page);
@@ -247,11 +243,11 @@ static inline __attribute__((always_inline)) int fault_backed(struct vmspace *vm
 // ---- a write to a page that is mapped read-only
 
 static int fault_shared_write(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte,
-                              struct vm_fault *f) {
+                              struct vm_fetch *fetch) {
     struct page *old = phys_to_page(pte_phys(*pte));
-    struct page *page = backing_page(a, addr, true, f);
+    struct page *page = backing_page(a, addr, true, fetch);
     if (IS_ERR(page))
-        return no_page(page, f);
+        return no_page(page);
     if (page != old) {
         *pte = 0;
         vm_flush(vm, addr, addr + PAGE_SIZE);
@@ -308,14 +304,14 @@ static struct vm_area *find_area(struct vmspace *vm, unsigned long addr) {
 
 // Brings in the page of addr, in area a; for a write, one that a alone has, whether its program may write there or not.
 static inline __attribute__((always_inline)) int
-fault_in(struct vmspace *vm, struct vm_area *a, unsigned long addr, bool write, struct vm_fault *f) {
+fault_in(struct vmspace *vm, struct vm_area *a, unsigned long addr, bool write, struct vm_fetch *fetch) {
     addr = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE);
     pte_t *pte = pt_make(vm->table.root, addr);
     if (unlikely(!pte))
         return -ENOMEM;
     if (!*pte) {
         if (a->backing)
-            return fault_backed(vm, a, addr, pte, write, f);
+            return fault_backed(vm, a, addr, pte, write, fetch);
         if (unlikely(a->flags & VM_SPECIAL)) {
             *pte = pte_make(a->special[area_page_index(a, addr)], rights(a->prot) | PTE_SPECIAL);
             return 0;
@@ -325,7 +321,7 @@ fault_in(struct vmspace *vm, struct vm_area *a, unsigned long addr, bool write, 
     if (write && !(*pte & PTE_W)) {
         if (area_is_private(a))
             return fault_private_write(vm, a, addr, pte);
-        return fault_shared_write(vm, a, addr, pte, f);
+        return fault_shared_write(vm, a, addr, pte, fetch);
     }
     if (!(*pte & PTE_A)) {
         *pte |= PTE_A;
@@ -336,76 +332,66 @@ fault_in(struct vmspace *vm, struct vm_area *a, unsigned long addr, bool write, 
     return 0;
 }
 
-int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, struct vm_fault *f) {
+int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, struct vm_fetch *fetch) {
     ASSERT_HELD(&vm->lock);
     struct vm_area *a = find_area(vm, addr);
-    f->code = SEGV_MAPERR;
     if (!a)
-        return SIGSEGV;
+        return -EFAULT;
     if (unlikely(vm->reaped)) // the thread is about to end; until then it must not see what is left
         return -ENOMEM;
     unsigned int allowed = a->prot | (a->prot & PROT_WRITE ? PROT_READ : 0);
-    f->code = SEGV_ACCERR;
     if (!(allowed & access))
-        return SIGSEGV;
-    return fault_in(vm, a, addr, access == PROT_WRITE, f);
+        return -EACCES;
+    return fault_in(vm, a, addr, access == PROT_WRITE, fetch);
 }
 
 // With a page of a device's the fault goes on; with memory the access is made again, and faults again.
 static __attribute__((noinline)) int fault_slowly(struct vmspace *vm, unsigned long addr, int access,
-                                                  int fault, struct vm_fault *f) {
+                                                  int fault) {
     struct vm_fetch fetch = {.page = NULL};
     if (fault == -ENOMEM)
-        return memory_make_room() ? SIGKILL : 0;
-    f->fetch = &fetch;
+        return memory_make_room();
     mutex_lock(&vm->lock);
-    while ((fault = vm_fault_locked(vm, addr, access, f)) < 0 && !vm_fault_wait(vm, f, fault))
+    while (vm_fault_may_wait(fault = vm_fault_locked(vm, addr, access, &fetch)) &&
+           !vm_fault_wait(vm, &fetch, fault))
         ;
     mutex_unlock(&vm->lock);
     vm_fetch_end(&fetch);
-    return fault < 0 ? SIGKILL : fault;
+    return fault;
 }
 
-int vm_fault(unsigned long addr, int access, int *code) {
+int vm_fault(unsigned long addr, int access) {
     struct vmspace *vm = current->vm;
-    struct vm_fault f = {.code = SEGV_MAPERR, .fetch = NULL};
-    int sig = SIGSEGV;
-    if (likely(vm)) {
-        current->min_faults++;
-        mutex_lock(&vm->lock);
-        sig = vm_fault_locked(vm, addr, access, &f);
-        mutex_unlock(&vm->lock);
-        if (unlikely(sig < 0))
-            sig = fault_slowly(vm, addr, access, sig, &f);
-    }
-    if (unlikely(sig))
-        *code = f.code;
-    return sig;
+    if (unlikely(!vm))
+        return -EFAULT;
+    current->min_faults++;
+    mutex_lock(&vm->lock);
+    int fault = vm_fault_locked(vm, addr, access, NULL);
+    mutex_unlock(&vm->lock);
+    return unlikely(vm_fault_may_wait(fault)) ? fault_slowly(vm, addr, access, fault) : fault;
 }
 
 // ---- other ways to a page
 
 // As vm_fault_locked(), for a debugger: also what the program itself may not read or write, but for what it shares.
 static __attribute__((noinline)) int fault_forced(struct vmspace *vm, unsigned long addr, bool write,
-                                                  struct vm_fault *f) {
+                                                  struct vm_fetch *fetch) {
     struct vm_area *a = area_first_from(vm, addr);
-    f->code = SEGV_ACCERR;
     if (!a || addr < a->start || (write && a->flags & VM_SPECIAL) ||
         (write && !area_is_private(a) && !(a->prot & PROT_WRITE)))
-        return SIGSEGV;
-    return vm->reaped ? -ENOMEM : fault_in(vm, a, addr, write, f);
+        return -EFAULT;
+    return vm->reaped ? -ENOMEM : fault_in(vm, a, addr, write, fetch);
 }
 
 // Brings the page of addr in for reach(). 0, or there is no access.
 static __attribute__((noinline)) int reach_fault(struct vmspace *vm, unsigned long addr, bool write,
                                                  bool force) {
     struct vm_fetch fetch = {.page = NULL};
-    struct vm_fault f = {.fetch = &fetch};
     int fault;
     do {
-        fault = force ? fault_forced(vm, addr, write, &f)
-                      : vm_fault_locked(vm, addr, write ? PROT_WRITE : PROT_READ, &f);
-    } while (fault < 0 && !vm_fault_wait(vm, &f, fault));
+        fault = force ? fault_forced(vm, addr, write, &fetch)
+                      : vm_fault_locked(vm, addr, write ? PROT_WRITE : PROT_READ, &fetch);
+    } while (vm_fault_may_wait(fault) && !vm_fault_wait(vm, &fetch, fault));
     vm_fetch_end(&fetch);
     return fault;
 }

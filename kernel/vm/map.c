@@ -163,32 +163,30 @@ int vm_map_special(struct vmspace *vm, unsigned long addr, const paddr_t *pages,
 
 // 0 too if what there is will do; less than 0 also for what vm_fault_wait() is for.
 static int populate_page_locked(struct vmspace *vm, unsigned long addr, unsigned int access,
-                                struct vm_fault *f) {
+                                struct vm_fetch *fetch) {
     ASSERT_HELD(&vm->lock);
     struct vm_area *a = area_first_from(vm, addr);
-    if (!a || addr < a->start) {
-        f->code = SEGV_MAPERR;
-        return SIGSEGV;
-    }
+    if (!a || addr < a->start)
+        return -EFAULT;
     if (!access)
         access = area_is_private(a) && a->prot & PROT_WRITE ? PROT_WRITE
                  : a->prot & (PROT_READ | PROT_WRITE)       ? PROT_READ
                                                             : PROT_EXEC;
     unsigned long wanted = access == PROT_WRITE ? PTE_W : PTE_V;
     pte_t *pte = pt_find(vm->table.root, addr);
-    return pte && *pte & wanted ? 0 : vm_fault_locked(vm, addr, access, f);
+    return pte && *pte & wanted ? 0 : vm_fault_locked(vm, addr, access, fetch);
 }
 
 static int populate_page(struct vmspace *vm, unsigned long addr, unsigned int access) {
     struct vm_fetch fetch = {.page = NULL};
-    struct vm_fault f = {.fetch = &fetch};
     int fault;
     mutex_lock(&vm->lock);
-    while ((fault = populate_page_locked(vm, addr, access, &f)) < 0 && !vm_fault_wait(vm, &f, fault))
+    while (vm_fault_may_wait(fault = populate_page_locked(vm, addr, access, &fetch)) &&
+           !vm_fault_wait(vm, &fetch, fault))
         ;
     vm_unlock(vm);
     vm_fetch_end(&fetch);
-    return !fault ? 0 : fault == SIGSEGV && f.code == SEGV_MAPERR ? -ENOMEM : -EFAULT;
+    return !fault ? 0 : fault == -EFAULT ? -ENOMEM : -EFAULT;
 }
 
 // The lock is let go between pages, so that others' faults do not wait for all of them.

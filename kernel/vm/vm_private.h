@@ -99,16 +99,16 @@ struct vm_fetch {
     unsigned int round;
     struct page *page; // or an error; NULL: none yet
 };
-struct vm_fault {
-    int code;               // of the signal
-    struct vm_fetch *fetch; // NULL: -EAGAIN where a backing waits for its pages
-};
-// Brings the page of addr in for this access. 0, or the signal. Or, less than 0: call vm_fault_wait(), look the area up
-// again, and try again.
-int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, struct vm_fault *f);
+// Brings the page of addr in for this access. 0, or: -EFAULT: nothing is mapped there; -EACCES: not for this access; -ENXIO:
+// it is behind the end of what is mapped; -EIO or another error of a device's. Or an error for which vm_fault_may_wait(): call
+// vm_fault_wait(), look the area up again, and try again. `fetch` NULL: -EAGAIN where a backing waits for its pages.
+int vm_fault_locked(struct vmspace *vm, unsigned long addr, int access, struct vm_fetch *fetch);
+static inline bool vm_fault_may_wait(int fault) {
+    return fault == -ENOMEM || fault == -EAGAIN;
+}
 // Gives vm->lock up, until there is what `fault`, an error of vm_fault_locked(), told of: memory, or a page of a device's.
 // 0, or -ENOMEM or -EINTR: trying again is of no use.
-int __must_check vm_fault_wait(struct vmspace *vm, struct vm_fault *f, int fault);
+int __must_check vm_fault_wait(struct vmspace *vm, struct vm_fetch *fetch, int fault);
 // After the last try: what was fetched and not used goes.
 void vm_fetch_end(struct vm_fetch *fetch);
 extern struct page *vm_zero_page;

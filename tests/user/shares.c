@@ -82,12 +82,13 @@ static void until_had(const struct spinner *s, int n, long ms) {
         usleep(10000);
 }
 
-// True once n of them have had about `wanted` ms while the one that is watched had a second. A host that stops the hart
-// makes single turns long; over time that evens out, a wrong share does not.
+// True once n of them have had about `wanted` ms in a window in which the one that is watched had a second. A host that stops
+// the hart makes single turns long, which whoever has it then is charged for; in a window without that, only a wrong share shows.
 static bool gets(const struct spinner *others, int n, long wanted, const struct spinner *watched) {
-    long of_watched = had_ms(watched, 1), of_others = had_ms(others, n), ms = 0;
-    for (int i = 1; i <= WINDOWS; i++) {
-        until_had(watched, 1, of_watched + i * ENOUGH_MS);
+    long ms = 0;
+    for (int i = 0; i < WINDOWS; i++) {
+        long of_watched = had_ms(watched, 1), of_others = had_ms(others, n);
+        until_had(watched, 1, of_watched + ENOUGH_MS);
         ms = (had_ms(others, n) - of_others) * 1000 / (had_ms(watched, 1) - of_watched);
         if (ms > wanted * 3 / 4 && ms < wanted * 4 / 3)
             return true;

@@ -5,6 +5,7 @@
 #include "arch/riscv/fault.h"
 #include "arch/riscv/layout.h"
 #include "arch/riscv/shootdown.h"
+#include "lib/errno.h"
 #include "upcalls.h"
 #include <asm/signal.h>
 #include <asm/siginfo.h>
@@ -58,15 +59,33 @@ static bool is_page_fault(unsigned long cause) {
     return cause == FETCH_FAULT || cause == LOAD_FAULT || cause == STORE_FAULT;
 }
 
+static void page_fault(struct trap_frame *f) {
+    switch (f->badaddr < USER_END ? vm_fault(f->badaddr, access_of(f->cause)) : -EFAULT) {
+    case 0:
+        break;
+    case -EFAULT:
+        signal_fault(f, SIGSEGV, SEGV_MAPERR, f->badaddr);
+        break;
+    case -EACCES:
+        signal_fault(f, SIGSEGV, SEGV_ACCERR, f->badaddr);
+        break;
+    case -ENOMEM:
+    case -EAGAIN:
+    case -EINTR:
+        signal_fault(f, SIGKILL, 0, f->badaddr);
+        break;
+    default: // behind a file's end, or a device's error
+        signal_fault(f, SIGBUS, BUS_ADRERR, f->badaddr);
+        break;
+    }
+}
+
 static void exception(struct trap_frame *f) {
-    int sig, code;
     switch (f->cause) {
     case FETCH_FAULT:
     case LOAD_FAULT:
     case STORE_FAULT:
-        sig = f->badaddr < USER_END ? vm_fault(f->badaddr, access_of(f->cause), &code) : SIGSEGV;
-        if (sig)
-            signal_fault(f, sig, f->badaddr < USER_END ? code : SEGV_MAPERR, f->badaddr);
+        page_fault(f);
         break;
     case ILLEGAL:
         if (fpu_first_use(f))
@@ -99,13 +118,12 @@ void trap_user(struct trap_frame *f) {
 
 // A fault on user memory inside uaccess.S: brings the page in, or goes to the routine's way out.
 static bool fixup(struct trap_frame *f) {
-    int code;
     const struct uaccess_range *range;
     if (!is_page_fault(f->cause) || f->badaddr >= USER_END || !(range = uaccess_find(f->pc)))
         return false;
     if (f->status & SSTATUS_SPIE)
         irq_enable();
-    if (vm_fault(f->badaddr, access_of(f->cause), &code))
+    if (vm_fault(f->badaddr, access_of(f->cause)))
         f->pc = range->fixup;
     irq_disable();
     return true;
