@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/cmdline.h"
 #include "lib/format.h"
+#include "lib/number.h"
 #include "lib/string.h"
 
 static char text[CMDLINE_SIZE], split[CMDLINE_SIZE + CMDLINE_WORDS];
@@ -69,46 +70,36 @@ bool cmdline_has(const char *key) {
     return cmdline_get(key) != NULL;
 }
 
-static int digit_of(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : 99;
+static const char *skip_prefix(const char *s, unsigned int *base) {
+    bool hex = s[0] == '0' && (s[1] | 32) == 'x';
+    *base = hex ? 16 : 10;
+    return hex ? s + 2 : s;
 }
 
 long cmdline_number(const char *key, long otherwise) {
     const char *s = cmdline_get(key);
     bool negative = s && *s == '-';
-    long n = 0;
-    int base = 10;
-    if (negative)
-        s++;
-    if (!s || !*s)
+    unsigned int base;
+    uint64_t n;
+    if (!s)
         return otherwise;
-    if (s[0] == '0' && s[1] == 'x') {
-        base = 16;
-        s += 2;
-    }
-    for (; *s; s++) {
-        if (digit_of(*s) >= base)
-            return otherwise;
-        n = n * base + digit_of(*s);
-    }
-    return negative ? -n : n;
+    s = skip_prefix(s + negative, &base);
+    const char *end = number_read(s, base, INT64_MAX, &n);
+    if (end == s || *end)
+        return otherwise;
+    return negative ? -(long)n : (long)n;
 }
 
 uint64_t cmdline_size(const char *key, uint64_t otherwise) {
-    const char *s = cmdline_get(key);
-    uint64_t n = 0;
-    int base = 10;
-    if (!s || digit_of(*s) > 9)
+    const char *text = cmdline_get(key), *s;
+    unsigned int base;
+    uint64_t n;
+    if (!text)
         return otherwise;
-    if (s[0] == '0' && (s[1] | 32) == 'x') {
-        base = 16;
-        s += 2;
-    }
-    for (; digit_of(*s) < base; s++) {
-        if (__builtin_mul_overflow(n, (uint64_t)base, &n) ||
-            __builtin_add_overflow(n, (uint64_t)digit_of(*s), &n))
-            return otherwise;
-    }
+    text = skip_prefix(text, &base);
+    s = number_read(text, base, UINT64_MAX, &n);
+    if (s == text)
+        return otherwise;
     static const char units[] = "kmgtpe";
     const char *unit = *s ? strchr(units, *s | 32) : NULL;
     int shift = unit ? 10 * (int)(unit - units + 1) : 0;

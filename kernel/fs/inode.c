@@ -6,6 +6,7 @@
 #include "fs/file_lock.h"
 #include "fs/path.h"
 #include "fs/superblock.h"
+#include "lib/number.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "sched/clock.h"
@@ -70,11 +71,8 @@ int fs_options_for_each(const char *options, int (*fn)(const char *key, const ch
 
 int fs_option_number(const char *value, unsigned int base, uint64_t max, uint64_t *out) {
     *out = 0;
-    if (!value || !*value)
-        return -EINVAL;
-    for (; *value >= '0' && *value < (char)('0' + base) && *out <= max; value++)
-        *out = *out * base + (*value - '0');
-    return *value || *out > max ? -EINVAL : 0;
+    const char *end = value ? number_read(value, base, max, out) : NULL;
+    return end == value || *end ? -EINVAL : 0;
 }
 
 // ---- superblocks

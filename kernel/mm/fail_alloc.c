@@ -4,6 +4,7 @@
 #include "arch/riscv/cpu.h"
 #include "core/errno.h"
 #include "core/printk.h"
+#include "lib/number.h"
 
 #ifdef CONFIG_DEBUG
 
@@ -39,10 +40,9 @@ bool alloc_must_fail(void) {
 int fail_alloc_set(const char *value) {
     bool one_in = value[0] == '1' && value[1] == '/';
     const char *digit = value + (one_in ? 2 : 0);
-    uint64_t n = 0;
-    for (; *digit >= '0' && *digit <= '9' && n < UINT32_MAX; digit++)
-        n = n * 10 + (*digit - '0');
-    if (*digit || !n || n > UINT32_MAX)
+    uint64_t n;
+    const char *end = number_read(digit, 10, UINT32_MAX, &n);
+    if (*end || !n)
         return -EINVAL;
     if (one_in)
         fail_one = n;

@@ -12,6 +12,7 @@
 #include "fs/path.h"
 #include "fs/superblock.h"
 #include "lib/format.h"
+#include "lib/number.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/oom.h"
@@ -300,21 +301,9 @@ static const char *link_readlink(struct inode *inode, char *buf, size_t size) {
 static const struct pid_file fd_link = {.mode = S_IFLNK | 0700, .follow = follow_fd};
 static const struct pid_file fdinfo_file = {.mode = S_IFREG | 0444, .show = pid_show_fdinfo};
 
-static int parse_number(const struct dentry *d) {
-    int n = 0;
-    if (!d->name_len || d->name_len > 7 || (d->name[0] == '0' && d->name_len > 1))
-        return -1;
-    for (int i = 0; i < d->name_len; i++) {
-        if (d->name[i] < '0' || d->name[i] > '9')
-            return -1;
-        n = n * 10 + d->name[i] - '0';
-    }
-    return n;
-}
-
 static int lookup_fd(struct inode *inode, struct dentry *d, const struct pid_file *file) {
     struct pid_node *dir = pid_node(inode);
-    int fd = parse_number(d);
+    int fd = (int)number_of_name(d->name, 9999999);
     struct file *f = pid_node_file(dir, fd);
     if (IS_ERR(f))
         return PTR_ERR(f) == -ENOENT ? 0 : PTR_ERR(f);
@@ -372,7 +361,8 @@ static const struct pid_file thread_dir = {
     .mode = S_IFDIR | 0555, .ops = &pid_dir_ops, .fops = &pid_dir_fops};
 
 static int task_lookup(struct inode *inode, struct dentry *d) {
-    struct pid_node *dir = pid_node(inode), wanted = {.process = dir->process, .tid = parse_number(d)};
+    struct pid_node *dir = pid_node(inode),
+                    wanted = {.process = dir->process, .tid = (int)number_of_name(d->name, 9999999)};
     struct thread *t = wanted.tid > 0 ? pid_node_thread(&wanted) : NULL;
     if (!t)
         return 0;
@@ -452,14 +442,12 @@ static ssize_t store_comm(struct pid_node *n, const char *text, size_t size) {
 
 // A number of [-limit, limit] alone on its line.
 static int parse_signed(const char *s, int limit, int *out) {
-    int value = 0, sign = *s == '-' ? -1 : 1;
+    uint64_t value;
+    int sign = *s == '-' ? -1 : 1;
     s += *s == '-';
-    if (*s < '0' || *s > '9')
-        return -EINVAL;
-    while (*s >= '0' && *s <= '9' && value <= limit)
-        value = value * 10 + *s++ - '0';
-    *out = sign * value;
-    return value > limit || (*s && *s != '\n') ? -EINVAL : 0;
+    const char *end = number_read(s, 10, limit, &value);
+    *out = sign * (int)value;
+    return end == s || (*end && *end != '\n') ? -EINVAL : 0;
 }
 
 // Privilege sets how far it may be lowered without.

@@ -8,6 +8,7 @@
 #include "fs/dentry.h"
 #include "fs/superblock.h"
 #include "lib/format.h"
+#include "lib/number.h"
 #include "lib/string.h"
 #include "procfs/private.h"
 #include <linux/fcntl.h>
@@ -36,21 +37,9 @@ struct proc_counts proc_get_counts(void) {
 
 #define PID_POSITIONS (1l << 20) // position of process p in readdir: this + p
 
-static pid_t parse_pid(const char *name, size_t len) {
-    pid_t pid = 0;
-    if (!len || len > 8 || name[0] == '0')
-        return 0;
-    for (size_t i = 0; i < len; i++) {
-        if (name[i] < '0' || name[i] > '9')
-            return 0;
-        pid = pid * 10 + (name[i] - '0');
-    }
-    return pid;
-}
-
 static int root_lookup(struct inode *dir, struct dentry *d) {
-    pid_t pid = parse_pid(d->name, d->name_len);
-    if (!pid)
+    int64_t pid = number_of_name(d->name, INT32_MAX);
+    if (pid <= 0)
         return proc_tree_lookup(dir, d);
     if (!pids || !pids->exists(pid))
         return 0;

@@ -6,6 +6,7 @@
 #include "core/version.h"
 #include "fs/pipe/pipe.h"
 #include "lib/format.h"
+#include "lib/number.h"
 #include "lib/string.h"
 #include "proc/uts.h"
 #include "procfs/private.h"
@@ -24,15 +25,8 @@ static int show_text(struct seq_buf *s, void *arg) {
 
 // The number at the start of `text`; -EINVAL if there is none or something else follows it on the line.
 static long parse_number(const char *text, unsigned long *out) {
-    unsigned long n = 0;
-    const char *p = text;
-    for (; *p >= '0' && *p <= '9'; p++)
-        if (__builtin_mul_overflow(n, 10ul, &n) || __builtin_add_overflow(n, (unsigned long)(*p - '0'), &n))
-            return -EINVAL;
-    if (p == text || (*p && *p != '\n' && *p != ' ' && *p != '\t'))
-        return -EINVAL;
-    *out = n;
-    return 0;
+    const char *end = number_read(text, 10, UINT64_MAX, out);
+    return end == text || (*end && *end != '\n' && *end != ' ' && *end != '\t') ? -EINVAL : 0;
 }
 
 // ---- names

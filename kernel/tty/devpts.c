@@ -8,6 +8,7 @@
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "lib/format.h"
+#include "lib/number.h"
 #include "lib/string.h"
 #include "sched/clock.h"
 #include "sched/thread.h"
@@ -95,21 +96,8 @@ static struct inode *node_create(struct tty *tty, unsigned int index) {
     return inode;
 }
 
-// The number that a name is, -1 if it is none.
-static int parse_index(const struct dentry *d) {
-    int n = 0;
-    if (!d->name_len || d->name_len > 3 || (d->name[0] == '0' && d->name_len > 1))
-        return -1;
-    for (const char *c = d->name; *c; c++) {
-        if (*c < '0' || *c > '9')
-            return -1;
-        n = n * 10 + (*c - '0');
-    }
-    return n;
-}
-
 static int devpts_lookup(struct inode *dir, struct dentry *d) {
-    int index = parse_index(d);
+    int index = (int)number_of_name(d->name, 999);
     struct tty *tty = index >= 0 ? pty_get(index) : NULL;
     (void)dir;
     if (!tty && strcmp(d->name, "ptmx"))

@@ -28,7 +28,7 @@ def copy_tree(to):
 
 def build(tree):
     for patch in blocks("diff"):
-        subprocess.run(["git", "apply", "-C1", "--whitespace=nowarn", "-"], cwd=tree, input=patch, text=True, check=True)
+        subprocess.run(["patch", "-p1", "-s", "-F2"], cwd=tree, input=patch, text=True, check=True)
     made = subprocess.run(["make", "-C", str(tree), f"INITRD={machine.BUILD}/root.cpio", "build/drupe.elf", "build/Image"], check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert made.returncode == 0, made.stdout[-3000:]

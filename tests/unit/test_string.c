@@ -14,6 +14,7 @@
 #define strrchr lib_strrchr
 #define strstr  lib_strstr
 #define strlcpy lib_strlcpy
+#include "lib/number.c"
 #include "lib/string.c"
 #undef memcmp
 #undef memset
@@ -108,8 +109,43 @@ static void comparing_stops_at_the_end_of_what_is_there(void **state) {
     }
 }
 
+static void numbers_end_where_their_digits_do(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned int base;
+        uint64_t max, number;
+        int length; // of what was read
+    } cases[] = {
+        {"", 10, UINT64_MAX, 0, 0},
+        {"x", 10, UINT64_MAX, 0, 0},
+        {"12k", 10, UINT64_MAX, 12, 2},
+        {"089", 8, UINT64_MAX, 0, 1},
+        {"fFg", 16, UINT64_MAX, 255, 2},
+        {"18446744073709551615", 10, UINT64_MAX, UINT64_MAX, 20},
+        {"18446744073709551616", 10, UINT64_MAX, 0, 0},
+        {"99999999999999999999", 10, UINT64_MAX, 0, 0},
+        {"255", 10, 255, 255, 3},
+        {"256", 10, 255, 0, 0},
+        {"9", 10, 8, 0, 0},
+        {"0000000255", 10, 255, 255, 10},
+    };
+    uint64_t n;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(number_read(cases[i].text, cases[i].base, cases[i].max, &n) - cases[i].text,
+                         cases[i].length);
+        assert_int_equal(n, cases[i].number);
+    }
+    assert_int_equal(number_of_name("0", 9), 0);
+    assert_int_equal(number_of_name("120", 120), 120);
+    static const char *const none[] = {"", "00", "012", "121", "1x", "-1", " 1"};
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        assert_int_equal(number_of_name(none[i], 120), -1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_end_where_their_digits_do),
         cmocka_unit_test(copies_and_fills_are_exact_at_both_ends_of_what_is_there),
         cmocka_unit_test(moves_between_overlapping_places_are_exact),
         cmocka_unit_test(comparing_stops_at_the_end_of_what_is_there),

@@ -18,7 +18,7 @@ $(UNIT_DIR)/test_uaccess: tests/unit/test_uaccess.c tests/unit/riscv.c tests/uni
 		-o $@ tests/unit/test_uaccess.c tests/unit/riscv.c -lcmocka
 
 # Reads words of which it wants a part: memory that is not there finds what is wrong, not a sanitizer.
-$(UNIT_DIR)/test_string: tests/unit/test_string.c lib/string.c lib/string.h tests/unit/unit.h
+$(UNIT_DIR)/test_string: tests/unit/test_string.c lib/number.c lib/string.c lib/string.h tests/unit/unit.h
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@) $(HOSTCC) $(HOST_WARNINGS) -g -O2 -fno-builtin -I. -Itests/unit -o $@ $< -lcmocka
 

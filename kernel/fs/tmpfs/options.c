@@ -74,16 +74,6 @@ static bool parse_size(const char *s, uint64_t *pages) {
     return !*rest && rest > s;
 }
 
-// Digits of `base` and nothing else, up to `max`.
-static bool parse_digits(const char *s, unsigned int base, uint64_t max, uint64_t *out) {
-    *out = 0;
-    if (!*s)
-        return false;
-    for (; *s >= '0' && *s < (char)('0' + base) && *out <= max; s++)
-        *out = *out * base + (*s - '0');
-    return !*s && *out <= max;
-}
-
 enum option { SIZE, NR_BLOCKS, NR_INODES, MODE, UID, GID, HUGE, FLAG };
 
 static bool parse_value(enum option option, const char *value, struct tmpfs_options *o) {
@@ -100,15 +90,15 @@ static bool parse_value(enum option option, const char *value, struct tmpfs_opti
         o->has_inodes = ok = parse_whole(value, &o->inodes);
         break;
     case MODE:
-        o->has_mode = ok = parse_digits(value, 8, UINT32_MAX, &v);
+        o->has_mode = ok = !fs_option_number(value, 8, UINT32_MAX, &v);
         o->mode = v & 07777;
         break;
     case UID:
-        o->has_uid = ok = parse_digits(value, 10, UINT32_MAX - 1, &v);
+        o->has_uid = ok = !fs_option_number(value, 10, UINT32_MAX - 1, &v);
         o->uid = v;
         break;
     case GID:
-        o->has_gid = ok = parse_digits(value, 10, UINT32_MAX - 1, &v);
+        o->has_gid = ok = !fs_option_number(value, 10, UINT32_MAX - 1, &v);
         o->gid = v;
         break;
     case HUGE:
@@ -322,7 +312,7 @@ static struct dentry *ramfs_mount(const struct fs_type *type, const char *source
         char value[16];
         if (!strncmp(at, "mode=", 5)) {
             strlcpy(value, at + 5, MIN(sizeof(value), end ? (size_t)(end - at) - 4 : sizeof(value)));
-            if (!parse_digits(value, 8, UINT32_MAX, &mode))
+            if (fs_option_number(value, 8, UINT32_MAX, &mode))
                 return ERR_PTR(-EINVAL);
             o.mode = mode & 07777;
         }
