@@ -52,6 +52,7 @@ static inline bool reserve_is_off(const struct socket *s, unsigned long used) {
 }
 
 static void socket_free(struct socket *s) {
+    kfree(s->spare);
     user_uncharge(s->user, USER_SOCKET_BYTES, (long)s->reserved);
     user_put(s->user);
     s->ops->free(s);
@@ -111,17 +112,29 @@ static bool add_blocks(struct packet *p, unsigned int shift) {
     return true;
 }
 
-static struct packet *packet_alloc(size_t len) {
-    size_t extra = len <= INSIDE_MAX ? len : ((len + PAGE_SIZE - 1) >> PAGE_SHIFT) * sizeof(char *);
-    struct packet *p = kmalloc(sizeof(*p) + extra);
-    if (!p)
-        return NULL;
+static inline void packet_clear(struct packet *p, size_t len) {
     p->len = len;
     p->done = 0;
     p->shift = 0;
     p->from = (struct credentials){.uid = -1, .gid = -1};
     p->files = NULL;
     p->stamp = 0;
+}
+
+// Memory for `extra` bytes of data inside; all small ones have the same size.
+static inline struct packet *packet_memory(struct socket *s, size_t extra) {
+    struct packet *p = NULL;
+    if (extra <= PACKET_SMALL && READ_ONCE(s->spare))
+        p = __atomic_exchange_n(&s->spare, NULL, __ATOMIC_ACQUIRE);
+    return p ? p : kmalloc(sizeof(*p) + MAX(extra, (size_t)PACKET_SMALL));
+}
+
+static struct packet *packet_alloc(struct socket *s, size_t len) {
+    size_t extra = len <= INSIDE_MAX ? len : ((len + PAGE_SIZE - 1) >> PAGE_SHIFT) * sizeof(char *);
+    struct packet *p = packet_memory(s, extra);
+    if (!p)
+        return NULL;
+    packet_clear(p, len);
     if (len > INSIDE_MAX && !add_blocks(p, LARGE_SHIFT) && !add_blocks(p, PAGE_SHIFT)) {
         kfree(p);
         return NULL;
@@ -141,7 +154,7 @@ struct packet *packet_create(struct socket *s, size_t len, bool stream, ktime_t 
             return ERR_PTR(-ENOBUFS);
         len = PACKET_SQUEEZED;
     }
-    struct packet *p = packet_alloc(len);
+    struct packet *p = packet_alloc(s, len);
     if (!p)
         return ERR_PTR(-ENOBUFS);
     p->sender = s;
@@ -152,13 +165,33 @@ struct packet *packet_create(struct socket *s, size_t len, bool stream, ktime_t 
     return p;
 }
 
+struct packet *packet_create_small(struct socket *s, size_t len) {
+    unsigned long used = socket_bytes_underway(s);
+    if (len > PACKET_SMALL || used >= MIN(READ_ONCE(s->sndbuf), PACKET_SQUEEZED) || READ_ONCE(s->error) ||
+        READ_ONCE(s->shutdown) & SEND_SHUTDOWN)
+        return NULL;
+    struct packet *p = packet_memory(s, len);
+    if (unlikely(!p))
+        return NULL;
+    packet_clear(p, len);
+    p->sender = s;
+    p->charge = SKB_SIZE + 512; // packet_charge() of so few
+    used = __atomic_add_fetch(&s->wmem, p->charge, __ATOMIC_RELAXED);
+    if (unlikely(reserve_is_off(s, used)))
+        socket_settle(s);
+    return p;
+}
+
 void packet_free(struct packet *p) {
     struct socket *s = p->sender;
     unsigned int n = p->shift ? (p->len + (1u << p->shift) - 1) >> p->shift : 0;
     uint32_t charge = p->charge;
+    struct packet *none = NULL;
     for (unsigned int i = 0; i < n; i++)
         page_put(phys_to_page(virt_to_phys(p->block[i])));
-    kfree(p);
+    if (n || p->len > PACKET_SMALL || READ_ONCE(s->spare) ||
+        !__atomic_compare_exchange_n(&s->spare, &none, p, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        kfree(p);
     // The last byte of the charge keeps the socket until it has been told.
     unsigned long left = __atomic_sub_fetch(&s->wmem, charge - 1, __ATOMIC_ACQ_REL);
     if (unlikely(reserve_is_off(s, left)))

@@ -45,6 +45,9 @@ struct packet {
 // Room in the send buffer: waits for it. A packet for `len` bytes with its charge; `len` may be cut for a user who is
 // squeezed if `may_cut`. -EAGAIN, -EPIPE (SEND_SHUTDOWN), -ENOBUFS, -ENOMEM, signals, the socket's error, as ERR_PTR.
 struct packet *__must_check packet_create(struct socket *s, size_t len, bool stream, ktime_t deadline);
+// The common case of a stream, without a wait: a few bytes, and room for them. NULL: packet_create() does it.
+#define PACKET_SMALL 128u // bytes; a socket keeps the memory of one such packet (socket.spare)
+struct packet *packet_create_small(struct socket *s, size_t len);
 // Copies all of its data in. 0 or -EFAULT.
 int __must_check packet_fill(struct packet *p, struct uio *u);
 // Copies n bytes from `offset` on out. 0 or -EFAULT.

@@ -31,9 +31,8 @@ void credentials_copy(struct credentials *to, const struct credentials *from) {
         net_process_ops->get(to->process);
 }
 
-void credentials_put(struct credentials *c) {
-    if (c->process)
-        net_process_ops->put(c->process);
+void credentials_put_noted(struct credentials *c) {
+    net_process_ops->put(c->process);
     c->process = NULL;
 }
 

@@ -36,7 +36,11 @@ static inline bool socket_wants_credentials(const struct socket *s) {
 }
 void credentials_note(struct credentials *c); // of the current thread
 void credentials_copy(struct credentials *to, const struct credentials *from);
-void credentials_put(struct credentials *c);
+void credentials_put_noted(struct credentials *c);
+static inline void credentials_put(struct credentials *c) {
+    if (unlikely(c->process != NULL))
+        credentials_put_noted(c);
+}
 
 void scm_files_free(struct scm_files *files); // lets go of them; NULL is fine. May sleep
 struct scm_files *__must_check

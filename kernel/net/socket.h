@@ -132,6 +132,7 @@ struct socket {
         wmem; // [a] 1 for the object, and the charges of what it sent that has not been received: packet.h
     unsigned long reserved;         // [l] bytes of these that the user's account has been charged with
     struct user *user;              // [I] a reference
+    struct packet *spare;           // [a] memory of a small packet that it sent, for the next one
     uint64_t cookie;                // [a] SO_COOKIE; 0: nobody asked yet
     struct identity *peer_identity; // [l] who is at the other end, SO_PEERCRED; NULL: nobody
     struct file *file;              // [a] not referenced; NULL: none (any more)

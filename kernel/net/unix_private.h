@@ -62,7 +62,7 @@ static inline void unix_put(struct unix_socket *u) {
 // Packets of the queue. [l]
 static inline void unix_enqueue(struct unix_socket *u, struct packet *p) {
     list_add_tail(&p->link, &u->queue);
-    WRITE_ONCE(u->queued, u->queued + 1);
+    __atomic_store_n(&u->queued, u->queued + 1, __ATOMIC_RELEASE); // who sees it may look at the first packet
 }
 static inline void unix_dequeue(struct unix_socket *u, struct packet *p) {
     list_del(&p->link);

@@ -77,7 +77,28 @@ static ssize_t send_all(struct unix_socket *u, struct message *m, struct scm *sc
     return n == -EPIPE ? broken(m) : n;
 }
 
+// The common case: a few bytes and nothing else, to somebody who listens. 0: send_all() does it.
+static inline ssize_t send_small(struct unix_socket *u, struct message *m) {
+    struct unix_socket *peer = READ_ONCE(u->peer);
+    size_t len = m->uio->resid;
+    if (!len || m->address || !peer || socket_wants_credentials(&u->s) || socket_wants_credentials(&peer->s))
+        return 0;
+    struct packet *p = packet_create_small(&u->s, len);
+    if (!p)
+        return 0;
+    if (likely(uio_read_from(m->uio, p->data, len) == len && deliver(u, peer, p)))
+        return len;
+    ssize_t err = m->uio->resid ? -EFAULT : broken(m);
+    packet_free(p);
+    return err;
+}
+
 static ssize_t stream_send(struct socket *s, struct message *m) {
+    if (likely(!m->control_len && !(m->flags & MSG_OOB))) {
+        ssize_t n = send_small(to_unix(s), m);
+        if (likely(n))
+            return n;
+    }
     if (unlikely(m->flags & MSG_OOB))
         return -EOPNOTSUPP;
     if (likely(!m->control_len))
@@ -214,7 +235,36 @@ static int read_some(struct reading *r) {
     return peek && r->done ? 0 : why;
 }
 
-static ssize_t stream_recv(struct socket *s, struct message *m) {
+// The common case: the only packet there is, or one that fills the caller's memory, and nothing else is asked. 0: not so.
+static inline ssize_t recv_small(struct unix_socket *u, struct message *m) {
+    struct socket *s = &u->s;
+    ssize_t len = 0;
+    mutex_lock(&s->read_mutex);
+    bool any = __atomic_load_n(&u->queued, __ATOMIC_ACQUIRE);
+    struct packet *p = any ? list_entry(READ_ONCE(u->queue.next), struct packet, link) : NULL;
+    if (p && !p->files && !p->shift && p->len - p->done <= m->uio->resid &&
+        (READ_ONCE(u->queued) == 1 || p->len - p->done == m->uio->resid)) {
+        len = p->len - p->done;
+        if (likely(uio_write_to(m->uio, p->data + p->done, len) == (size_t)len)) {
+            spin_lock(&s->lock);
+            unix_dequeue(u, p);
+            spin_unlock(&s->lock);
+        } else {
+            len = -EFAULT;
+        }
+    }
+    mutex_unlock(&s->read_mutex);
+    if (len > 0)
+        unix_packet_free(p);
+    return len;
+}
+
+static bool asks_little(const struct socket *s, const struct message *m) {
+    return !m->control && !m->address && !(m->flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC)) &&
+           !socket_wants_credentials(s) && READ_ONCE(s->peek_offset) < 0 && READ_ONCE(s->rcvlowat) == 1;
+}
+
+static ssize_t stream_recv_any(struct socket *s, struct message *m) {
     struct reading r = {.u = to_unix(s), .m = m};
     if (unlikely(READ_ONCE(s->state) != SOCKET_CONNECTED))
         return -EINVAL;
@@ -244,6 +294,21 @@ static ssize_t stream_recv(struct socket *s, struct message *m) {
     else
         credentials_put(&r.scm.from);
     return r.done ? r.done : MIN(ret, 0);
+}
+
+static ssize_t stream_recv(struct socket *s, struct message *m) {
+    struct unix_socket *u = to_unix(s);
+    if (likely(READ_ONCE(s->state) == SOCKET_CONNECTED && asks_little(s, m))) {
+        if (!unix_has_packet(u) && !(m->flags & MSG_DONTWAIT) && READ_ONCE(s->rcv_timeout) == KTIME_NEVER)
+            (void)socket_wait(&s->read_wait,
+                              unix_has_packet(u) || READ_ONCE(s->error) ||
+                                  READ_ONCE(s->shutdown) & RCV_SHUTDOWN,
+                              KTIME_NEVER, false); // what a signal means is told below
+        ssize_t n = unix_has_packet(u) ? recv_small(u, m) : 0;
+        if (likely(n))
+            return n;
+    }
+    return stream_recv_any(s, m);
 }
 
 static unsigned int stream_poll(struct socket *s) {
