@@ -89,7 +89,6 @@ int __must_check unix_check_address(const struct socket_address *a);
 // Referenced. -ECONNREFUSED, -EPROTOTYPE, those of path_lookup(), as ERR_PTR.
 struct unix_socket *__must_check unix_find(const struct socket_address *a, int type);
 void unix_address_put(struct unix_address *a);
-void unix_for_each(bool (*fn)(struct unix_socket *u, void *arg), void *arg);
 
 // unix_stream.c, unix_dgram.c
 extern const struct socket_ops unix_stream_ops, unix_dgram_ops, unix_seqpacket_ops;
