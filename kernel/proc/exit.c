@@ -15,6 +15,7 @@
 #include "proc/oom.h"
 #include "proc/posix_timer.h"
 #include "proc/process.h"
+#include "proc/usage.h"
 #include "upcalls.h"
 #include "vm/vmspace.h"
 #include <linux/poll.h>
@@ -151,10 +152,7 @@ static void die_locked(struct process *p) {
 }
 
 static void add_accounts(struct process *p, struct thread *t) {
-    ktime_t user, system;
-    thread_cpu_time(t, &user, &system);
-    p->dead_user += user;
-    p->dead_system += system;
+    thread_add_times(t, &p->dead_user, &p->dead_system);
     p->dead_faults += t->min_faults;
     p->dead_switches[0] += t->switches_voluntary;
     p->dead_switches[1] += t->switches_involuntary;

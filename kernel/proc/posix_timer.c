@@ -112,13 +112,6 @@ static uint64_t advance(ktime_t *expires, ktime_t interval, ktime_t now) {
 
 // ---- CPU time
 
-static void thread_times(struct thread *t, ktime_t *user, ktime_t *system) {
-    ktime_t u, s;
-    thread_cpu_time(t, &u, &s);
-    *user += u;
-    *system += s;
-}
-
 // A clockid of a process or thread: ~id << 3 | per thread << 2 | kind, where kind is one of these.
 enum cpu_clock_kind { CPU_CLOCK_PROF, CPU_CLOCK_VIRT, CPU_CLOCK_SCHED };
 
@@ -148,7 +141,7 @@ int cpu_clock_get(int clock, ktime_t *now) {
         struct thread *t = id ? thread_find(id) : current;
         bool mine = t && t->process == current->process;
         if (mine)
-            thread_times(t, &user, &system);
+            thread_add_times(t, &user, &system);
         if (id && t)
             thread_put(t);
         if (!mine)
@@ -168,7 +161,7 @@ int cpu_clock_get(int clock, ktime_t *now) {
 static ktime_t cpu_timer_now(const struct cpu_timer *t, ktime_t user, ktime_t system) {
     if (t->thread) {
         user = system = 0;
-        thread_times(t->thread, &user, &system);
+        thread_add_times(t->thread, &user, &system);
     }
     return t->user_only ? user : user + system;
 }

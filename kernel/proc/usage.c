@@ -5,7 +5,7 @@
 #include "proc/process.h"
 #include "vm/vmspace.h"
 
-static void add_thread_times(struct thread *t, ktime_t *user, ktime_t *system) {
+void thread_add_times(struct thread *t, ktime_t *user, ktime_t *system) {
     ktime_t u, s;
     thread_cpu_time(t, &u, &s);
     *user += u;
@@ -18,7 +18,7 @@ void process_cpu_time(struct process *p, ktime_t *user, ktime_t *system) {
     *user = p->dead_user;
     *system = p->dead_system;
     list_for_each_entry (t, &p->threads, process_link)
-        add_thread_times(t, user, system);
+        thread_add_times(t, user, system);
     spin_unlock_irqrestore(&process_lock, flags);
 }
 
@@ -45,7 +45,7 @@ static void usage_locked(struct process *p, long rss, bool children, struct rusa
     ktime_t user = p->dead_user, system = p->dead_system;
     unsigned long faults = p->dead_faults, switches[2] = {p->dead_switches[0], p->dead_switches[1]};
     list_for_each_entry (t, &p->threads, process_link) {
-        add_thread_times(t, &user, &system);
+        thread_add_times(t, &user, &system);
         faults += t->min_faults;
         switches[0] += t->switches_voluntary;
         switches[1] += t->switches_involuntary;
@@ -79,7 +79,7 @@ void process_usage(struct process *p, int who, struct rusage *out) {
     ktime_t user = 0, system = 0;
     if (who == RUSAGE_THREAD) {
         unsigned long switches[2] = {current->switches_voluntary, current->switches_involuntary};
-        add_thread_times(current, &user, &system);
+        thread_add_times(current, &user, &system);
         put_usage(out, user, system, current->min_faults, switches, rss);
         return;
     }

@@ -5,7 +5,10 @@
 #include <linux/resource.h>
 
 struct process;
+struct thread;
 
+// Adds what a thread has used, in ns.
+void thread_add_times(struct thread *t, ktime_t *user, ktime_t *system);
 // Processor time of all its threads, those that have ended too, in ns. Not with process_lock held.
 void process_cpu_time(struct process *p, ktime_t *user, ktime_t *system);
 // struct rusage of a process (who: RUSAGE_SELF, RUSAGE_CHILDREN), of the current thread (RUSAGE_THREAD).

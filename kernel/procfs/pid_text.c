@@ -9,6 +9,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/usage.h"
 #include "procfs/pid.h"
 #include "tty/tty.h"
 #include "vm/vmspace.h"
@@ -48,10 +49,7 @@ static char state_of(const struct thread *t) {
 }
 
 static void add_times(struct thread *t, struct snapshot *s) {
-    ktime_t user, system;
-    thread_cpu_time(t, &user, &system);
-    s->user += user;
-    s->system += system;
+    thread_add_times(t, &s->user, &s->system);
     s->faults += t->min_faults;
     s->switches[0] += t->switches_voluntary;
     s->switches[1] += t->switches_involuntary;
