@@ -158,7 +158,7 @@ int vm_fault_wait(struct vmspace *vm, struct vm_fetch *fetch, int fault) {
     mutex_unlock(&vm->lock);
     if (fault == -ENOMEM) {
         err = memory_make_room();
-    } else {
+    } else if (fetch->backing) {
         lock_check_may_sleep("waits for a page");
         fetch->page = fetch->backing->ops->get_page(fetch->backing, fetch->index, fetch->write);
         vm_file_ops->put(fetch->file);
