@@ -19,22 +19,24 @@
 #define CALL_PARAMETERS 6
 
 enum type {
-    TYPE_NUMBER,  // anything
-    TYPE_FD,      // an open file
-    TYPE_DIR_FD,  // one, or AT_FDCWD
-    TYPE_PID,     // a process or thread
-    TYPE_UID,     // a user or group
-    TYPE_SIGNAL,  //
-    TYPE_SIZE,    // of what the pointer before it points to
-    TYPE_OFFSET,  // in a file
-    TYPE_FLAGS,   // bits; cmd, op, how, which, ...: small numbers
-    TYPE_CHOICE,  //
-    TYPE_ADDRESS, // of a mapping
-    TYPE_PATH,    // a name in the file system
-    TYPE_IOV,     // struct iovec[]
-    TYPE_TIME,    // struct timespec, or several
-    TYPE_STRINGS, // NULL-terminated
-    TYPE_BUFFER,  // memory of any other kind
+    TYPE_NUMBER,      // anything
+    TYPE_FD,          // an open file
+    TYPE_DIR_FD,      // one, or AT_FDCWD
+    TYPE_PID,         // a process or thread
+    TYPE_UID,         // a user or group
+    TYPE_SIGNAL,      //
+    TYPE_SIZE,        // of what the pointer before it points to
+    TYPE_OFFSET,      // in a file
+    TYPE_FLAGS,       // bits; cmd, op, how, which, ...: small numbers
+    TYPE_CHOICE,      //
+    TYPE_ADDRESS,     // of a mapping
+    TYPE_PATH,        // a name in the file system
+    TYPE_IOV,         // struct iovec[]
+    TYPE_TIME,        // struct timespec, or several
+    TYPE_STRINGS,     // NULL-terminated
+    TYPE_SOCKET_NAME, // struct sockaddr
+    TYPE_MESSAGE,     // struct msghdr, or mmsghdr
+    TYPE_BUFFER,      // memory of any other kind
 };
 
 struct call {

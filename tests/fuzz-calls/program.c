@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -53,6 +55,19 @@ static void make_files(void) {
     close(open("d/a", O_CREAT | O_RDWR, 0644));
 }
 
+// Connected ones of each type, a listener with a connection that nobody has accepted, one that is bound, one that is nothing.
+static void open_sockets(void) {
+    struct sockaddr_un stream = {AF_UNIX, "\0stream"}, dgram = {AF_UNIX, "\0dgram"};
+    int p[2];
+    for (int type = SOCK_STREAM; type <= SOCK_SEQPACKET; type++)
+        socketpair(AF_UNIX, type | SOCK_NONBLOCK, 0, p);
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (bind(listener, (void *)&stream, 9) == 0 && listen(listener, 3) == 0)
+        fcntl(client, F_SETFL, O_NONBLOCK), connect(client, (void *)&stream, 9);
+    bind(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0), (void *)&dgram, 8);
+    socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
 // Descriptors 3 and on, of every kind.
 static void open_files(void) {
     int p[2];
@@ -69,6 +84,7 @@ static void open_files(void) {
     int set = epoll_create1(0);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
     epoll_ctl(set, EPOLL_CTL_ADD, p[0], &event);
+    open_sockets();
     memfd_create("fuzz", MFD_ALLOW_SEALING);
     open("/dev/zero", O_RDWR);
     open("/dev/null", O_RDWR);

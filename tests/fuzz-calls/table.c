@@ -34,7 +34,8 @@ static const struct {
     {" n len size old_n new_n count nlocal nremote mask_size ", TYPE_SIZE},
     {" pos offset ", TYPE_OFFSET},
     {" flags prot mode ", TYPE_FLAGS},
-    {" cmd op option how which whence advice type clock policy resource options what ", TYPE_CHOICE},
+    {" cmd op option level family protocol how which whence advice type clock policy resource options what ",
+     TYPE_CHOICE},
     {" addr stack tls start end new_addr ", TYPE_ADDRESS},
 };
 static const struct {
@@ -45,6 +46,8 @@ static const struct {
     {" iov local remote ", TYPE_IOV},
     {" timeout request ts value times tv ", TYPE_TIME},
     {" argv envp ", TYPE_STRINGS},
+    {" address ", TYPE_SOCKET_NAME},
+    {" message messages ", TYPE_MESSAGE},
 };
 
 static bool listed(const char *names, const char *name, size_t length) {

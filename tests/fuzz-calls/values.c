@@ -12,7 +12,9 @@
 #include <sys/mman.h>
 #include <sys/param.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -268,6 +270,61 @@ static unsigned long strings(void) {
     return one_in(10) ? bad_pointer() : (unsigned long)at;
 }
 
+// Of AF_UNIX: the names that the program has bound, and others.
+static unsigned long socket_name(void) {
+    static const char *const names[] = {"\0stream", "\0dgram", "sock", "\0", "a", "d/s", "fifo"};
+    struct sockaddr_un a = {.sun_family = one_in(8) ? (unsigned short)random_below(48) : AF_UNIX};
+    if (one_in(8))
+        return buffer(128);
+    memcpy(a.sun_path, ONE_OF(names), 4);
+    if (one_in(2))
+        memcpy(a.sun_path, one_in(2) ? "\0stream" : "\0dgram\0", 8);
+    unsigned char *at = room(sizeof(a));
+    memcpy(at, &a, MIN(sizeof(a), (size_t)(arena + ARENA_SIZE - PAGE - at)));
+    return (unsigned long)at;
+}
+
+// Control data: descriptors, credentials, or anything.
+static size_t control(unsigned char at[128]) {
+    struct cmsghdr c = {.cmsg_level = SOL_SOCKET, .cmsg_type = one_in(4) ? (int)random_below(6) : SCM_RIGHTS};
+    unsigned int n = one_in(8) ? random_below(26) : 1 + random_below(3);
+    int data[26];
+    for (int i = 0; i < 26; i++)
+        data[i] = one_in(8) ? (int)number() : 3 + (int)random_below(40);
+    if (one_in(4)) {
+        c.cmsg_type = SCM_CREDENTIALS;
+        n = 3;
+        data[0] = getpid(), data[1] = getuid(), data[2] = getgid();
+    }
+    c.cmsg_len = one_in(8) ? number() : CMSG_LEN(n * sizeof(int));
+    memcpy(at, &c, sizeof(c));
+    memcpy(at + sizeof(c), data, n * sizeof(int));
+    return one_in(8) ? random_below(128) : CMSG_SPACE(n * sizeof(int));
+}
+
+static unsigned long messages(void) {
+    struct mmsghdr m[3];
+    unsigned char data[128];
+    if (one_in(8))
+        return bad_pointer();
+    for (int i = 0; i < 3; i++) {
+        struct msghdr *h = &m[i].msg_hdr;
+        *h = (struct msghdr){.msg_iov = (void *)vectors(), .msg_iovlen = random_below(one_in(20) ? 2000 : 5)};
+        if (one_in(3))
+            h->msg_name = (void *)socket_name(), h->msg_namelen = one_in(4) ? (socklen_t)number() : 9;
+        if (!one_in(3)) {
+            unsigned char *at = room(sizeof(data));
+            h->msg_controllen = control(data);
+            memcpy(at, data, MIN(sizeof(data), (size_t)(arena + ARENA_SIZE - PAGE - at)));
+            h->msg_control = at;
+        }
+        m[i].msg_len = 0;
+    }
+    unsigned char *at = room(sizeof(m));
+    memcpy(at, m, MIN(sizeof(m), (size_t)(arena + ARENA_SIZE - PAGE - at)));
+    return (unsigned long)at;
+}
+
 static unsigned long value(enum type type) {
     switch (type) {
     case TYPE_FD:
@@ -298,6 +355,10 @@ static unsigned long value(enum type type) {
         return times();
     case TYPE_STRINGS:
         return strings();
+    case TYPE_SOCKET_NAME:
+        return socket_name();
+    case TYPE_MESSAGE:
+        return messages();
     case TYPE_BUFFER:
         return buffer(one_in(4) ? 4096 : 128);
     case TYPE_NUMBER:
@@ -312,9 +373,10 @@ static const unsigned long clone_flags[] = {0x100 /* VM */, 0x200,    0x400,    
                                             0x2000,         0x4000,   0x8000,   0x10000,  0x40000,
                                             0x80000,        0x100000, 0x200000, 0x1000000};
 static const unsigned long ioctls[] = {
-    0x5401, 0x5402, 0x5403, 0x5404, 0x5405,     0x5409,     0x540b,     0x540e,     0x540f, 0x5410, 0x5411,
-    0x5412, 0x5413, 0x5414, 0x541b, 0x541d,     0x541e,     0x5421,     0x5422,     0x5423, 0x5424, 0x5429,
-    0x5450, 0x5451, 0x5452, 0x5457, 0x80045430, 0x40045431, 0x80045432, 0x80045439, 0x5441};
+    0x5401, 0x5402, 0x5403, 0x5404,     0x5405,     0x5409,     0x540b,     0x540e, 0x540f,
+    0x5410, 0x5411, 0x5412, 0x5413,     0x5414,     0x541b,     0x541d,     0x541e, 0x5421,
+    0x5422, 0x5423, 0x5424, 0x5429,     0x8901,     0x8905,     0x890b,     0x89e0, 0x5450,
+    0x5451, 0x5452, 0x5457, 0x80045430, 0x40045431, 0x80045432, 0x80045439, 0x5441};
 static const unsigned long file_modes[] = {0010000, 0020000, 0100000, 0, 0140000, 0060000};
 
 static void mmap_arguments(unsigned long a[]) {
@@ -329,7 +391,21 @@ static void mmap_arguments(unsigned long a[]) {
     a[5] = one_in(4) ? number() : PAGE * random_below(8);
 }
 
+static void socket_arguments(const char *name, unsigned long a[]) {
+    if (!strcmp(name, "socket") || !strcmp(name, "socketpair")) {
+        a[0] = one_in(8) ? random_below(48) : AF_UNIX;
+        a[1] = random_below(6) | (one_in(3) ? SOCK_NONBLOCK : 0) | (one_in(3) ? SOCK_CLOEXEC : 0);
+        a[2] = one_in(6) ? random_below(20) : 0;
+    } else if (strstr(name, "sockopt")) {
+        a[1] = one_in(6) ? random_below(300) : SOL_SOCKET;
+        a[2] = one_in(6) ? number() : random_below(84);
+    } else if (!strcmp(name, "bind") || !strcmp(name, "connect")) {
+        a[2] = one_in(4) ? number() : 2 + random_below(10);
+    }
+}
+
 static void special(const char *name, unsigned long a[]) {
+    socket_arguments(name, a);
     if (!strcmp(name, "mmap"))
         mmap_arguments(a);
     else if (!strcmp(name, "ioctl"))
