@@ -83,7 +83,7 @@ static int set_buffer(struct socket *s, int option, int value) {
         return -EPERM;
     unsigned int asked = force ? (unsigned int)MAX(value, 0) : (unsigned int)value;
     if (!force)
-        asked = MIN(asked, READ_ONCE(*(send ? &socket_wmem_max : &socket_rmem_max)));
+        asked = MIN((unsigned long)asked, READ_ONCE(*(send ? &socket_wmem_max : &socket_rmem_max)));
     asked = MIN(asked, (unsigned int)INT32_MAX / 2);
     __atomic_fetch_or(&s->buf_lock, send ? SOCK_SNDBUF_LOCK : SOCK_RCVBUF_LOCK, __ATOMIC_RELAXED);
     if (send) {

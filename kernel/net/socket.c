@@ -23,9 +23,9 @@
 
 #define BUFFER_DEFAULT 212992 // as in Linux, where it is 256 packets of 832 bytes
 
-unsigned int socket_wmem_max = BUFFER_DEFAULT, socket_rmem_max = BUFFER_DEFAULT;
-unsigned int socket_wmem_default = BUFFER_DEFAULT, socket_rmem_default = BUFFER_DEFAULT;
-unsigned int socket_somaxconn = SOMAXCONN;
+unsigned long socket_wmem_max = BUFFER_DEFAULT, socket_rmem_max = BUFFER_DEFAULT;
+unsigned long socket_wmem_default = BUFFER_DEFAULT, socket_rmem_default = BUFFER_DEFAULT;
+unsigned long socket_somaxconn = SOMAXCONN;
 
 static const struct socket_family *families[AF_MAX]; // [I] after the start
 static struct superblock *socket_sb;
@@ -183,7 +183,7 @@ int socket_bind(struct socket *s, const struct socket_address *address) {
 }
 
 int socket_listen(struct socket *s, int backlog) {
-    unsigned int most = READ_ONCE(socket_somaxconn);
+    unsigned int most = (unsigned int)READ_ONCE(socket_somaxconn);
     return s->ops->listen ? s->ops->listen(s, (unsigned int)backlog > most ? most : (unsigned int)backlog)
                           : -EOPNOTSUPP;
 }

@@ -245,9 +245,9 @@ void message_put_timestamp(struct socket *s, struct message *m, ktime_t realtime
 // Goes through the control data of a message to send: *at is NULL at first. 1: *at is the next; 0: no more; -EINVAL.
 int message_next_control(const struct message *m, struct cmsghdr **at);
 
-extern unsigned int socket_wmem_max, socket_rmem_max; // bytes that SO_SNDBUF, SO_RCVBUF may ask for
-extern unsigned int socket_wmem_default, socket_rmem_default;
-extern unsigned int socket_somaxconn;
+extern unsigned long socket_wmem_max, socket_rmem_max; // bytes that SO_SNDBUF, SO_RCVBUF may ask for
+extern unsigned long socket_wmem_default, socket_rmem_default;
+extern unsigned long socket_somaxconn;
 
 // Boot.
 void socket_layer_init(void);

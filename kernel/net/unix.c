@@ -28,6 +28,8 @@
 #include <linux/sockios.h>
 
 static struct slab_cache *sockets;
+static struct spinlock all_lock = SPINLOCK_INIT;
+static struct list_head all = LIST_HEAD_INIT(all); // [all_lock] sockets from unix_alloc() to unix_free()
 
 // ---- life
 
@@ -50,6 +52,9 @@ struct unix_socket *unix_alloc(int type) {
     list_init(&u->watch.link);
     wait_queue_init(&u->peer_wait);
     u->watch.wake = unix_watch_wake;
+    spin_lock(&all_lock);
+    list_add_tail(&u->all_link, &all);
+    spin_unlock(&all_lock);
     return u;
 }
 
@@ -66,8 +71,43 @@ static struct socket *unix_create(int type, int protocol) {
 
 void unix_free(struct socket *s) {
     struct unix_socket *u = to_unix(s);
+    spin_lock(&all_lock);
+    list_del(&u->all_link);
+    spin_unlock(&all_lock);
     unix_address_put(u->address);
     slab_free(sockets, u);
+}
+
+// The next socket after u (NULL: the first), referenced; the reference to u goes. It stays in the list while it has one.
+static struct unix_socket *next_of_all(struct unix_socket *u) {
+    spin_lock(&all_lock);
+    struct list_head *at = u ? u->all_link.next : all.next;
+    while (at != &all && !ref_get_unless_zero(&list_entry(at, struct unix_socket, all_link)->s.refs))
+        at = at->next;
+    spin_unlock(&all_lock);
+    if (u)
+        unix_put(u);
+    return at == &all ? NULL : list_entry(at, struct unix_socket, all_link);
+}
+
+void unix_for_each(bool (*fn)(const struct unix_info *info, void *arg), void *arg) {
+    struct unix_socket *u = NULL;
+    while ((u = next_of_all(u))) {
+        struct socket *s = &u->s;
+        const struct unix_address *a = __atomic_load_n(&u->address, __ATOMIC_ACQUIRE);
+        struct unix_info info = {.refs = ref_read(&s->refs) - 1, .type = s->type, .ino = s->ino};
+        info.listening = READ_ONCE(s->state) == SOCKET_LISTENING;
+        info.connected = READ_ONCE(s->state) == SOCKET_CONNECTED;
+        info.has_file = READ_ONCE(s->file) != NULL;
+        if (a) {
+            memcpy(&info.name.storage, &a->family, a->len);
+            info.name.len = a->len;
+        }
+        if (!fn(&info, arg) || cond_resched_killable()) {
+            unix_put(u);
+            return;
+        }
+    }
 }
 
 struct unix_socket *unix_get_peer(struct unix_socket *u) {

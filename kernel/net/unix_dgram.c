@@ -10,7 +10,7 @@
 #include "fs/event/poll.h"
 #include "net/unix_private.h"
 
-unsigned int unix_max_dgram_qlen = 10;
+unsigned long unix_max_dgram_qlen = 10;
 
 // More than so many bytes less than the send buffer are too many.
 #define SEND_MARGIN 32

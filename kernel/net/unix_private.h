@@ -5,6 +5,7 @@
 #pragma once
 #include "fs/path.h"
 #include "net/scm.h"
+#include "net/unix.h"
 #include <linux/un.h>
 
 #define UNIX_NAME_OFFSET 2 // of sun_path
@@ -19,8 +20,9 @@ struct unix_address {
 };
 
 struct unix_socket {
-    struct socket s;          // first
-    struct unix_socket *peer; // [l] referenced. Of a stream: changes once, and by the socket's own release
+    struct socket s;           // first
+    struct list_head all_link; // [all_lock of unix.c]
+    struct unix_socket *peer;  // [l] referenced. Of a stream: changes once, and by the socket's own release
     struct unix_address *address; // [l] changes once; NULL: unbound. Referenced
     struct path path;             // [b] [l] of a bound name in the file system, referenced
     struct mutex bind_mutex;
@@ -49,7 +51,6 @@ static inline bool unix_is_connection(const struct unix_socket *u) {
 }
 
 // unix.c
-extern unsigned int unix_max_dgram_qlen;
 struct unix_socket *__must_check unix_alloc(int type);            // NULL if no memory
 struct unix_socket *unix_get_peer(struct unix_socket *u);         // referenced, or NULL
 void unix_lock_two(struct unix_socket *a, struct unix_socket *b); // may be the same; b may be NULL

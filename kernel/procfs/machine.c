@@ -385,4 +385,5 @@ static const struct proc_entry entries[] = {
 void proc_files_init(void) {
     proc_register_all(entries, ARRAY_SIZE(entries));
     proc_sys_init();
+    proc_net_init();
 }

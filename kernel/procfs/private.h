@@ -44,3 +44,4 @@ void proc_register_all(const struct proc_entry *entries, size_t n);
 struct proc_counts proc_get_counts(void);
 void proc_files_init(void);
 void proc_sys_init(void);
+void proc_net_init(void);

@@ -9,6 +9,7 @@
 #include "lib/number.h"
 #include "lib/string.h"
 #include "proc/uts.h"
+#include "net/unix.h"
 #include "procfs/private.h"
 #include "sched/thread.h"
 #include "sched/user.h"
@@ -210,6 +211,12 @@ static const struct proc_entry entries[] = {
     NUMBER("fs/pipe-user-pages-hard", &limits.pipe_user_hard, 0, INT64_MAX),
     NUMBER("fs/mount-max", &limits.mounts_max, 1, INT32_MAX),
     NUMBER("fs/epoll/max_user_watches", &limits.watches_max, 0, INT64_MAX),
+    NUMBER("net/core/somaxconn", &socket_somaxconn, 0, INT32_MAX),
+    NUMBER("net/core/wmem_max", &socket_wmem_max, 4608, INT32_MAX),
+    NUMBER("net/core/rmem_max", &socket_rmem_max, 2304, INT32_MAX),
+    NUMBER("net/core/wmem_default", &socket_wmem_default, 4608, INT32_MAX),
+    NUMBER("net/core/rmem_default", &socket_rmem_default, 2304, INT32_MAX),
+    NUMBER("net/unix/max_dgram_qlen", &unix_max_dgram_qlen, 0, INT32_MAX),
     TEXT("fs/suid_dumpable", "0"),
     TEXT("fs/nr_open", "1048576"),
     {.path = "sys/fs/pipe-max-size", .mode = 0644, .show = show_pipe_max_size, .store = store_pipe_max_size},

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -189,7 +190,8 @@ TEST(a_ring_of_descriptors_in_flight_is_collected) {
     CHECK(send_fd(a[0], b[1]) == 1 && send_fd(b[0], a[1]) == 1 && send_fd(a[0], pipes[1]) == 1);
     close(pipes[1]);
     close(a[0]), close(a[1]), close(b[0]), close(b[1]);
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, p) == 0 && close(p[0]) == 0 && close(p[1]) == 0); // Linux needs that
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, p) == 0 && close(p[0]) == 0 &&
+          close(p[1]) == 0); // Linux needs that
     CHECK(read(pipes[0], buffer, 1) == 0);
 }
 
@@ -808,4 +810,17 @@ TEST(a_signal_ends_the_wait_and_EINTR_says_so) {
     }
     CHECK_ERRNO(read(p[0], buffer, 1), EINTR); // with a time-out nothing is restarted
     CHECK(test_wait_exit(pid) == 0);
+}
+
+TEST(proc_net_unix_lists_sockets_and_their_names) {
+    bound(SOCK_STREAM, "listed"), bound(SOCK_DGRAM, "\0hidden");
+    FILE *f = fopen("/proc/net/unix", "r");
+    bool path = false, abstract = false, head = false;
+    CHECK(f);
+    for (char line[300]; fgets(line, sizeof(line), f);) {
+        head |= !strcmp(line, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+        path |= strstr(line, " 00000000 00000000 0001 01 ") && strstr(line, " listed\n");
+        abstract |= strstr(line, " 00000000 00000000 0002 01 ") && strstr(line, " @hidden\n");
+    }
+    CHECK(head && path && abstract && unlink("listed") == 0);
 }

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// AF_UNIX for the layers above: what /proc shows.
+#pragma once
+#include "net/socket.h"
+
+extern unsigned long unix_max_dgram_qlen; // [a] packets in a queue before who is not its partner must wait
+
+// One socket as /proc/net/unix has it.
+struct unix_info {
+    int refs;
+    bool listening, connected, has_file;
+    int type;
+    ino_t ino;
+    struct socket_address name; // len 0: unbound
+};
+// Calls fn for each socket, without locks, until it returns false. May sleep.
+void unix_for_each(bool (*fn)(const struct unix_info *info, void *arg), void *arg);

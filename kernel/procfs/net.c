@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// /proc/net and /proc/sys/net: what sockets there are, and their limits.
+#include "net/unix.h"
+#include "procfs/private.h"
+
+#define NAME_OFFSET 2 // of the name in the address
+
+// One line; an abstract name begins with '@', and so its NULs look.
+static bool show_unix_socket(const struct unix_info *i, void *arg) {
+    struct seq_buf *s = arg;
+    const char *name = socket_address_bytes(&i->name) + NAME_OFFSET;
+    int len = i->name.len - NAME_OFFSET;
+    int state = i->has_file ? (i->connected ? 3 : 1) : (i->connected ? 2 : 4);
+    seq_printf(s, "%016lx: %08X %08X %08X %04X %02X %5lu", 0ul, (unsigned int)i->refs, 0u,
+               i->listening ? 0x10000u : 0u, (unsigned int)i->type, (unsigned int)state,
+               (unsigned long)i->ino);
+    if (len > 0) {
+        bool abstract = !name[0];
+        seq_puts(s, abstract ? " @" : " ");
+        for (int n = abstract; n < len - !abstract; n++)
+            seq_write(s, name[n] ? &name[n] : "@", 1);
+    }
+    seq_puts(s, "\n");
+    return true;
+}
+
+static int show_unix(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_puts(s, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+    unix_for_each(show_unix_socket, s);
+    return 0;
+}
+
+static const struct proc_entry entries[] = {
+    {.path = "net/unix", .show = show_unix},
+};
+
+void proc_net_init(void) {
+    proc_register_all(entries, ARRAY_SIZE(entries));
+}
