@@ -9,7 +9,7 @@
 enum lock_rank {
     LOCK_FIRST,
     LOCK_SECOND_PARENT, // inode.lock: the second directory of a rename
-    LOCK_CHILD,         // inode.lock: a directory whose parent is locked
+    LOCK_CHILD, // inode.lock: a directory whose parent is locked; vmspace.lock: a child that fork() makes
     LOCK_RANKS = 100,
     LOCK_BELOW,        // next to the last one held: the structures that hold the locks make no circle
     LOCK_NEXT_ADDRESS, // the same, and its address is higher than that of the last one held

@@ -155,6 +155,8 @@ struct vmspace *vmspace_fork(struct vmspace *old) {
         f.eager[1] = ALIGN_DOWN(frame->tp, PAGE_SIZE);
     }
     mutex_lock(&old->lock);
+    mutex_lock_nested(&f.to->lock,
+                      LOCK_CHILD); // a truncation that finds its first areas waits for what they map
     copy_layout(f.to, old);
     if (!RB_EMPTY(&old->areas))
         err = copy_tree(&f, RB_ROOT(&old->areas), NULL, &RB_ROOT(&f.to->areas));
@@ -163,6 +165,7 @@ struct vmspace *vmspace_fork(struct vmspace *old) {
     if (f.changed)
         vm_flush(old, 0, USER_END);
     mutex_unlock(&old->lock);
+    vm_unlock(f.to);
     if (err) {
         vmspace_put(f.to);
         return ERR_PTR(err);

@@ -253,3 +253,14 @@ TEST(negative_numbers_name_no_process) {
     CHECK_ERRNO(getpgid(INT_MIN), ESRCH);
     CHECK_ERRNO(getsid(INT_MIN + 1023), ESRCH);
 }
+
+TEST(memory_that_is_not_to_be_forked_is_not) {
+    char *m = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char there;
+    memset(m, 1, 3 * 4096);
+    CHECK(madvise(m + 4096, 4096, MADV_DONTFORK) == 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(m[0] == 1 && m[8192] == 1 && mincore(m + 4096, 4096, &there) == -1 && errno == ENOMEM ? 0 : 1);
+    CHECK(test_wait_exit(pid) == 0 && m[4096] == 1);
+}
