@@ -35,14 +35,14 @@ bool unix_watch_wake(struct wait_entry *e, unsigned int events) {
 }
 
 void unix_dgram_unwatch(struct unix_socket *u) {
-    spin_lock(&u->s.lock);
+    spin_lock(&u->s.lock); // over both: meanwhile nobody puts the entry onto the queue of another
     struct unix_socket *watched = u->watched;
     u->watched = NULL;
+    if (watched)
+        wait_remove(&watched->peer_wait, &u->watch);
     spin_unlock(&u->s.lock);
-    if (!watched)
-        return;
-    wait_remove(&watched->peer_wait, &u->watch);
-    unix_put(watched);
+    if (watched)
+        unix_put(watched);
 }
 
 // Our pollers and edges hear when `to`, which is our peer, has room. False: it has room now.

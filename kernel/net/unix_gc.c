@@ -50,10 +50,10 @@ static struct unix_socket *unix_of_file(const struct file *f) {
 // ---- the collector. [g]
 
 // Calls fn for each socket that lies with u.
-static void for_each_in_queue(struct unix_socket *u, void (*fn)(struct unix_socket *in, void *arg),
-                              void *arg) {
+static void for_each_in_queue(struct unix_socket *u, enum lock_rank rank,
+                              void (*fn)(struct unix_socket *in, void *arg), void *arg) {
     struct packet *p;
-    spin_lock(&u->s.lock);
+    spin_lock_nested(&u->s.lock, rank);
     list_for_each_entry (p, &u->queue, link) {
         for (unsigned int i = 0; p->files && i < p->files->count; i++) {
             struct unix_socket *in = unix_of_file(p->files->file[i]);
@@ -67,10 +67,10 @@ static void for_each_in_queue(struct unix_socket *u, void (*fn)(struct unix_sock
 // The sockets whose queues are u's: itself, or the connections that wait to be accepted.
 static void for_each_with(struct unix_socket *u, void (*fn)(struct unix_socket *in, void *arg), void *arg) {
     struct unix_socket *embryo;
-    for_each_in_queue(u, fn, arg);
+    for_each_in_queue(u, LOCK_FIRST, fn, arg);
     spin_lock(&u->s.lock);
     list_for_each_entry (embryo, &u->waiting, waiting_link)
-        for_each_in_queue(embryo, fn, arg);
+        for_each_in_queue(embryo, LOCK_BELOW, fn, arg);
     spin_unlock(&u->s.lock);
 }
 

@@ -195,6 +195,15 @@ TEST(a_ring_of_descriptors_in_flight_is_collected) {
     CHECK(read(pipes[0], buffer, 1) == 0);
 }
 
+// The connection that nobody accepted holds the listener: what lies in it is the listener's.
+TEST(a_listener_in_flight_to_itself_is_collected) {
+    int listener = bound(SOCK_STREAM, "listener"), s = socket(AF_UNIX, SOCK_STREAM, 0), pipes[2];
+    CHECK(pipe(pipes) == 0 && listen(listener, 1) == 0 && connect_to(s, "listener") == 0);
+    CHECK(send_fd(s, listener) == 1 && send_fd(s, pipes[1]) == 1);
+    close(pipes[1]), close(listener), close(s);
+    CHECK(read(pipes[0], buffer, 1) == 0);
+}
+
 // ---- names
 
 TEST(bind_makes_a_node_with_the_umask_and_the_sockets_mode) {
