@@ -53,6 +53,11 @@ $(TRIXIE_STAMP): deps/trixie.sh deps/apt.sh
 	@deps/trixie.sh $(B)/trixie $(TRIXIE_PACKAGES)
 	@touch $@
 
+# The same for programs that live by sockets (tests/boot/test_sockets.py).
+$(B)/trixie-sockets.stamp: deps/trixie.sh deps/apt.sh
+	@deps/trixie.sh $(B)/trixie-sockets python3 nodejs
+	@touch $@
+
 trixie: $(TRIXIE_STAMP) ## fetch Debian 13's riscv64 bash and coreutils into build/trixie
 
 # Packages whose programs have many and diverse libraries, for the test that asks their loader (tests/truth).
