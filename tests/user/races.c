@@ -12,9 +12,11 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -448,4 +450,156 @@ TEST(rights_over_a_thread_are_asked_of_its_own_credentials) {
     static const struct race r = {
         NULL, {change_ids, make_credentials, ask_for_rights, make_credentials}, nobody_was_let_in};
     CHECK(run_race(&r) > 0);
+}
+
+// ---- sockets
+
+static int ends[2], listener, pipe_ends[2];
+static const struct sockaddr_un where = {AF_UNIX, "\0race"};
+static const socklen_t where_len = 2 + 5;
+
+static void make_pair(void) {
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+    CHECK(send(ends[0], "abc", 3, 0) == 3);
+}
+
+static void send_to_pair(void) {
+    ssize_t n = send(ends[0], "def", 3, MSG_NOSIGNAL);
+    CHECK(n == 3 || errno == EPIPE || errno == ECONNRESET);
+}
+
+static void shut_pair(void) {
+    CHECK(shutdown(ends[1], SHUT_RD) == 0 && shutdown(ends[0], SHUT_WR) == 0);
+}
+
+// What was sent comes in order, and then the end.
+static void read_pair(void) {
+    char text[8] = "";
+    ssize_t n = 0, got;
+    while ((got = recv(ends[1], text + n, sizeof(text) - n, 0)) > 0)
+        n += got;
+    CHECK((n == 3 || n == 6) && !memcmp(text, "abcdef", n) && (got == 0 || errno == EAGAIN));
+}
+
+static void close_pair(void) {
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
+TEST(nothing_is_read_behind_the_end_of_a_stream) {
+    run_race(&(struct race){make_pair, {send_to_pair, shut_pair, read_pair}, close_pair});
+}
+
+static void make_listener(void) {
+    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    CHECK(bind(listener, (void *)&where, where_len) == 0 && listen(listener, 1) == 0);
+}
+
+static void connect_once(void) {
+    char byte;
+    int s = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (connect(s, (void *)&where, where_len) == 0)
+        CHECK(read(s, &byte, 1) <= 0); // whoever accepted or dropped it has ended
+    else
+        CHECK(errno == ECONNREFUSED);
+    close(s);
+}
+
+static void accept_some(void) {
+    for (int i = 0; i < 3; i++) {
+        int s = accept(listener, NULL, NULL);
+        CHECK(s >= 0 || errno == EAGAIN || errno == EINVAL);
+        if (s >= 0)
+            close(s);
+    }
+    CHECK(shutdown(listener, SHUT_RD) == 0);
+    close(listener);
+}
+
+TEST(a_connection_to_a_listener_that_ends_is_accepted_refused_or_reset) {
+    run_race(&(struct race){make_listener, {connect_once, connect_once, accept_some}, NULL});
+}
+
+static void send_descriptor(int s, int fd) {
+    char control[CMSG_SPACE(sizeof(fd))] = {0};
+    struct iovec iov = {"x", 1};
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    *c =
+        (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(fd)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+    CHECK(sendmsg(s, &m, 0) == 1);
+}
+
+// A socket in its own queue with the end of a pipe behind it; somebody looks at it, or takes it out, as the last others close.
+static void make_ring(void) {
+    CHECK(pipe(pipe_ends) == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+    send_descriptor(ends[0], ends[1]);
+    send_descriptor(ends[0], pipe_ends[1]);
+    CHECK(close(pipe_ends[1]) == 0);
+}
+
+static void look_into_ring(int flags) {
+    char control[CMSG_SPACE(sizeof(int))] = {0}, byte;
+    struct iovec iov = {&byte, 1};
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    int fd;
+    if (recvmsg(ends[1], &m, flags) != 1 || m.msg_controllen < CMSG_LEN(sizeof(fd)))
+        return;
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
+    CHECK(fcntl(fd, F_GETFD) == 0 && close(fd) == 0);
+}
+
+static void peek_into_ring(void) {
+    look_into_ring(MSG_PEEK);
+}
+
+static void take_from_ring(void) {
+    look_into_ring(0);
+}
+
+static void end_of_ring(void) {
+    char byte;
+    close_pair();
+    CHECK(read(pipe_ends[0], &byte, 1) == 0); // the collector has been here, or there was nothing for it
+    close(pipe_ends[0]);
+}
+
+TEST(a_ring_of_descriptors_is_collected_whoever_looks_at_it) {
+    run_race(&(struct race){make_ring, {peek_into_ring, take_from_ring, peek_into_ring}, end_of_ring});
+}
+
+static void make_datagrams(void) {
+    ends[0] = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    ends[1] = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    CHECK(bind(ends[1], (void *)&where, where_len) == 0);
+}
+
+static void connect_and_send(void) {
+    (void)!connect(ends[0], (void *)&where, where_len);
+    for (int i = 0; i < 14; i++)
+        (void)!send(ends[0], "x", 1, 0);
+}
+
+static void disconnect_and_send(void) {
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    (void)!sendto(ends[0], "y", 1, 0, (void *)&where, where_len);
+    CHECK(connect(ends[0], &none, sizeof(none)) == 0);
+}
+
+static void end_datagrams(void) {
+    char byte;
+    for (int i = 0; i < 5; i++)
+        (void)!recv(ends[1], &byte, 1, 0);
+    close(ends[1]);
+}
+
+static void close_sender(void) {
+    close(ends[0]);
+}
+
+TEST(a_datagram_socket_finds_and_loses_its_peer) {
+    run_race(
+        &(struct race){make_datagrams, {connect_and_send, disconnect_and_send, end_datagrams}, close_sender});
 }
