@@ -86,6 +86,9 @@ static int check_file(struct file *f, int prot, int flags, unsigned int *max_pro
 }
 
 static long map_file(struct vm_map_args *m, struct file *f) {
+    unsigned long last = (unsigned long)(INT64_MAX - (off_t)page_up(m->length)) >> PAGE_SHIFT;
+    if (S_ISREG(f->inode->mode) && m->pgoff > last) // no file is as large
+        return -EOVERFLOW;
     int err = check_file(f, m->prot, m->flags, &m->max_prot);
     if (err)
         return err;

@@ -190,6 +190,13 @@ long sys_linkat(int old_dfd, const char __user *old_path, int new_dfd, const cha
 
 // ---- removing and renaming
 
+// Slashes and nothing else.
+static bool names_the_root(const char *name) {
+    while (*name == '/')
+        name++;
+    return !*name;
+}
+
 long sys_unlinkat(int dfd, const char __user *path, int flags) {
     struct place p;
     bool is_dir = flags & AT_REMOVEDIR;
@@ -199,10 +206,7 @@ long sys_unlinkat(int dfd, const char __user *path, int flags) {
     if (err)
         return err;
     if (p.last.dots)
-        err = !is_dir                            ? -EISDIR
-              : p.last.dots == 2                 ? -ENOTEMPTY
-              : p.last.slash || p.name[0] != '/' ? -EINVAL
-                                                 : -EBUSY;
+        err = !is_dir ? -EISDIR : p.last.dots == 2 ? -ENOTEMPTY : names_the_root(p.name) ? -EBUSY : -EINVAL;
     if (!err)
         err = place_check_old(&p);
     if (!err)

@@ -135,7 +135,7 @@ long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask, v
     struct kstat st;
     struct path p;
     if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE)) ||
-        (mask & STATX__RESERVED))
+        (mask & STATX__RESERVED) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
         return -EINVAL;
     int err = find_for_stat(dfd, path, flags, &p);
     if (err)

@@ -181,6 +181,8 @@ TEST(statx_agrees_with_stat) {
     CHECK(stat("x", &st) == 0 && statx(AT_FDCWD, "x", 0, STATX_BASIC_STATS | STATX_BTIME, &sx) == 0);
     CHECK(sx.stx_size == 5 && sx.stx_ino == st.st_ino && sx.stx_mode == st.st_mode && sx.stx_nlink == 1);
     CHECK(sx.stx_mtime.tv_sec == st.st_mtim.tv_sec && sx.stx_mtime.tv_nsec == st.st_mtim.tv_nsec);
+    CHECK_ERRNO(statx(AT_FDCWD, "x", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &sx),
+                EINVAL);
 #endif
 }
 

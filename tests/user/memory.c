@@ -159,6 +159,14 @@ TEST(bad_arguments_are_refused) {
     CHECK_ERRNO(mprotect((void *)PAGE, PAGE, PROT_READ), ENOMEM);
 }
 
+TEST(a_mapping_does_not_reach_past_the_largest_file) {
+    int fd = memfd_create("largest", 0);
+    const off_t last = INT64_MAX - 2 * PAGE + 1; // one page fits behind it, two end where no file does
+    CHECK((long)mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, last) == -1 && errno == EOVERFLOW);
+    CHECK((long)mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, last + PAGE) == -1 && errno == EOVERFLOW);
+    CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, last) != MAP_FAILED);
+}
+
 TEST(mremap_grows_moves_and_shrinks) {
     char *p = map(2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     memset(p, 7, 2 * PAGE);

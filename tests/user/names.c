@@ -27,6 +27,18 @@ static int holds(const char *path, const char *text) {
     return n == (ssize_t)strlen(text) && !memcmp(b, text, n);
 }
 
+TEST(rmdir_says_what_is_wrong_with_dots_and_the_root) {
+    CHECK(mkdir("dots", 0755) == 0 && getcwd(b, sizeof(b) - 8));
+    strcat(b, "/dots/.");
+    CHECK_ERRNO(rmdir(b), EINVAL);
+    CHECK_ERRNO(rmdir("dots/."), EINVAL);
+    CHECK_ERRNO(rmdir("/."), EINVAL);
+    CHECK_ERRNO(rmdir("dots/.."), ENOTEMPTY);
+    CHECK_ERRNO(rmdir("/"), EBUSY);
+    CHECK_ERRNO(rmdir("//"), EBUSY);
+    CHECK(rmdir("dots") == 0);
+}
+
 TEST(a_rename_replaces_an_empty_directory_only) {
     CHECK(mkdir("d1", 0755) == 0 && mkdir("d2", 0755) == 0 && mkdir("d2/x", 0755) == 0);
     CHECK_ERRNO(rename("d1", "d2"), ENOTEMPTY);
