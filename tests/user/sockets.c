@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -677,22 +679,87 @@ TEST(credentials_are_told_and_checked) {
     CHECK(test_wait_exit(pid) == 0 && recv(p[1], buffer, 9, 0) == 2 && recv(p[1], buffer, 9, 0) == 2);
 }
 
+static int as_somebody(void *arg) {
+    gid_t groups[] = {3, 9};
+    int c = socket(AF_UNIX, SOCK_STREAM, 0);
+    (void)arg;
+    CHECK(setgroups(2, groups) == 0 && setgid(8) == 0 && setuid(6) == 0 && connect_to(c, "who") == 0);
+    return read(c, buffer, 1) != 0; // until it was looked at
+}
+
 TEST(the_other_end_is_known) {
     int l = bound(SOCK_STREAM, "who"), c = socket(AF_UNIX, SOCK_STREAM, 0), pidfd = -1;
     struct ucred u;
+    gid_t groups[4];
     socklen_t len = sizeof(u);
     CHECK(getsockopt(c, SOL_SOCKET, SO_PEERCRED, &u, &len) == 0 && u.pid == 0 && u.uid == (uid_t)-1);
+    CHECK_ERRNO(getsockopt(c, SOL_SOCKET, SO_PEERGROUPS, groups, &len), ENODATA);
+    CHECK_ERRNO(getsockopt(c, SOL_SOCKET, 77 /* SO_PEERPIDFD */, &pidfd, &len), ENODATA);
     CHECK(listen(l, 1) == 0 && getsockopt(l, SOL_SOCKET, SO_PEERCRED, &u, &len) == 0 && u.pid == getpid());
-    pid_t pid = fork();
-    if (!pid) {
-        gid_t groups[] = {3, 9};
-        CHECK(setgroups(2, groups) == 0 && setgid(8) == 0 && setuid(6) == 0);
-        CHECK(chdir("/") == 0 || 1);
-        _exit(connect_to(c, "who") == 0 ? 0 : read(c, buffer, 1));
-    }
-    (void)pidfd;
-    waitpid(pid, NULL, 0);
+    CHECK(chmod("who", 0777) == 0 && chmod(".", 0777) == 0);
+    pid_t pid = test_fork(as_somebody, NULL);
+    int s = accept(l, NULL, NULL);
+    CHECK(getsockopt(s, SOL_SOCKET, SO_PEERCRED, &u, &len) == 0 && u.pid == pid && u.uid == 6 && u.gid == 8);
+    len = sizeof(gid_t);
+    CHECK_ERRNO(getsockopt(s, SOL_SOCKET, SO_PEERGROUPS, groups, &len), ERANGE);
+    CHECK(len == 2 * sizeof(gid_t) && getsockopt(s, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == 0);
+    CHECK(len == 2 * sizeof(gid_t) && groups[0] == 3 && groups[1] == 9);
+    len = sizeof(pidfd);
+    CHECK(getsockopt(s, SOL_SOCKET, 77, &pidfd, &len) == 0 && fcntl(pidfd, F_GETFD) == FD_CLOEXEC);
+    CHECK(poll_now(pidfd, POLLIN) == 0 && close(s) == 0);
+    struct pollfd ended = {pidfd, POLLIN, 0};
+    CHECK(poll(&ended, 1, 10000) == 1 && test_wait_exit(pid) == 0);
     close(l), unlink("who");
+}
+
+static int send_too_many(void *arg) {
+    struct rlimit limit = {40, 40};
+    int n = 0;
+    (void)arg;
+    CHECK(setgid(8) == 0 && setuid(4321) == 0 && setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    while (n < 100 && send_fd(p[0], 1) == 1)
+        n++;
+    CHECK(errno == ETOOMANYREFS && n == 41);
+    CHECK(recv(p[1], buffer, 1, 0) == 1 && send_fd(p[0], 1) == 1);
+    return 0;
+}
+
+TEST(descriptors_in_flight_are_limited_for_each_user) {
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, p) == 0);
+    CHECK(test_wait_exit(test_fork(send_too_many, NULL)) == 0);
+}
+
+TEST(sendfile_goes_into_a_socket) {
+    int fd = test_make("file", "");
+    off_t from = 100;
+    for (unsigned i = 0; i < sizeof(buffer); i++)
+        buffer[i] = i * 7;
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, p) == 0 && write(fd, buffer, sizeof(buffer)) == sizeof(buffer));
+    CHECK(sendfile(p[0], fd, &from, 50000) == 50000 && from == 50100);
+    memset(buffer, 0, 60000);
+    CHECK(recv(p[1], buffer, 50000, MSG_WAITALL) == 50000);
+    for (unsigned i = 0; i < 50000; i++)
+        CHECK(buffer[i] == (char)((i + 100) * 7));
+    unlink("file");
+}
+
+static int hoard(void *arg) {
+    (void)arg;
+    CHECK(setgid(8) == 0 && setuid(4322) == 0);
+    for (int i = 0; i < 400; i++) { // each would take 200 KiB
+        int s[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s))
+            break;
+        for (int n = 0; n < 20 && send(s[0], buffer, 65536, 0) > 0; n++)
+            ;
+        // Whatever others hold: a little always goes through.
+        CHECK(recv(s[1], buffer, 65536, 0) > 0);
+    }
+    return 0;
+}
+
+TEST(a_user_who_sends_and_never_receives_goes_on_slowly) {
+    CHECK(test_wait_exit(test_fork(hoard, NULL)) == 0);
 }
 
 TEST(control_data_that_does_not_fit_is_cut) {
