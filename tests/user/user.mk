@@ -50,3 +50,8 @@ TEST_SUITES += test-user-debug
 test-user-debug: debug-kernel $(B)/tests/user-debug.cpio ## the user tests on the debug kernel
 	@mkdir -p $(B)/test
 	@DRUPE_KERNEL=$(abspath $(DEBUG_KERNEL)/Image) $(PYTHON) tests/user/run.py $(B)/tests/user-debug.cpio $(B)/test/user-debug.result
+
+.PHONY: test-sockets-linux
+test-sockets-linux: $(B)/linux/vmlinux $(B)/tests/user.cpio ## the claims about sockets on Debian's Linux 6.12: what they say of Linux is so
+	@mkdir -p $(B)/test
+	@$(PYTHON) tests/user/run.py --linux $< $(B)/tests/user.cpio $(B)/test/sockets-linux.result sockets
