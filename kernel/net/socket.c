@@ -16,8 +16,6 @@
 #include "net/packet.h"
 #include "net/unix_private.h"
 #include "sched/user.h"
-#include "arch/riscv/uaccess.h"
-#include <asm/sockios.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
@@ -138,21 +136,7 @@ static unsigned int socket_poll(struct file *f, struct poll_table *table) {
 
 static long socket_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
     struct socket *s = f->private_data;
-    int __user *user = (int __user *)arg;
-    int owner, err;
-    switch (cmd) {
-    case FIOSETOWN:
-    case SIOCSPGRP:
-        err = get_user(owner, user);
-        if (!err)
-            WRITE_ONCE(f->owner, owner);
-        return err;
-    case FIOGETOWN:
-    case SIOCGPGRP:
-        return put_user(READ_ONCE(f->owner), user);
-    default:
-        return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
-    }
+    return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
 }
 
 static const struct file_ops socket_file_ops = {

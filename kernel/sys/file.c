@@ -8,8 +8,11 @@
 #include "fs/pipe/pipe.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "mm/slab.h"
+#include "net/socket.h"
+#include "proc/id.h"
 #include "proc/process.h"
 #include <asm/ioctls.h>
+#include <asm/sockios.h>
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/openat2.h>
@@ -142,6 +145,19 @@ static long set_status_flags(struct file *f, unsigned int flags) {
     return 0;
 }
 
+// A process, or with a minus a group, that is there; 0: nobody.
+static long set_owner(struct file *f, int who) {
+    if (who == INT32_MIN)
+        return -EINVAL;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    bool there = !who || id_find_locked(who < 0 ? -who : who);
+    spin_unlock_irqrestore(&process_lock, flags);
+    if (!there)
+        return -ESRCH;
+    WRITE_ONCE(f->owner, who);
+    return 0;
+}
+
 static long lock(struct file *f, unsigned int cmd, void __user *user) {
     struct flock fl;
     int err = copy_from_user(&fl, user, sizeof(fl));
@@ -166,8 +182,7 @@ static long file_fcntl(struct file *f, unsigned int cmd, unsigned long arg) {
     case F_OFD_SETLKW:
         return lock(f, cmd, (void __user *)arg);
     case F_SETOWN:
-        WRITE_ONCE(f->owner, (int)arg);
-        return 0;
+        return set_owner(f, (int)arg);
     case F_GETOWN:
         return READ_ONCE(f->owner);
     case F_GETLEASE:
@@ -227,6 +242,22 @@ static long set_flag(struct file *f, unsigned int flag, const int __user *user) 
     return 0;
 }
 
+// F_SETOWN and F_GETOWN by their older names, which sockets know. -ENOTTY: neither.
+static long owner_ioctl(struct file *f, unsigned int cmd, int __user *user) {
+    int who, err;
+    switch (cmd) {
+    case FIOSETOWN:
+    case SIOCSPGRP:
+        err = get_user(who, user);
+        return err ? err : set_owner(f, who);
+    case FIOGETOWN:
+    case SIOCGPGRP:
+        return put_user(READ_ONCE(f->owner), user);
+    default:
+        return -ENOTTY;
+    }
+}
+
 // Those that every file knows. -ENOTTY: not one of them.
 static long common_ioctl(struct file *f, int fd, unsigned int cmd, unsigned long arg) {
     switch (cmd) {
@@ -243,7 +274,7 @@ static long common_ioctl(struct file *f, int fd, unsigned int cmd, unsigned long
             return put_user((int)(f->inode->size - f->pos), (int __user *)arg);
         return -ENOTTY;
     default:
-        return -ENOTTY;
+        return file_socket(f) ? owner_ioctl(f, cmd, (int __user *)arg) : -ENOTTY;
     }
 }
 

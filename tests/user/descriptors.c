@@ -3,6 +3,7 @@
 #include "test.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <pthread.h>
@@ -13,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -393,4 +395,17 @@ TEST(a_copied_table_has_no_gap_that_stays) {
     }
     stop = 1;
     pthread_join(t, NULL);
+}
+
+TEST(an_owner_is_somebody_who_is_there) {
+    int p[2], who = 99999;
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, p) == 0);
+    CHECK_ERRNO(fcntl(p[0], F_SETOWN, who), ESRCH);
+    CHECK_ERRNO(fcntl(p[0], F_SETOWN, -who), ESRCH);
+    CHECK_ERRNO(fcntl(p[0], F_SETOWN, INT_MIN), EINVAL);
+    CHECK_ERRNO(ioctl(p[0], FIOSETOWN, &who), ESRCH);
+    CHECK(fcntl(p[0], F_SETOWN, getpid()) == 0 && fcntl(p[0], F_GETOWN) == getpid());
+    CHECK(ioctl(p[0], SIOCGPGRP, &who) == 0 && who == getpid());
+    who = 0;
+    CHECK(ioctl(p[0], SIOCSPGRP, &who) == 0 && fcntl(p[0], F_GETOWN) == 0);
 }
