@@ -28,7 +28,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -168,6 +170,31 @@ static int do_pipe(void) {
            ?: error_of(read(p[0], text, sizeof(text)));
 }
 
+// A connection by name that carries a descriptor, and a long datagram.
+static int do_sockets(void) {
+    static char text[40000];
+    static const struct sockaddr_un name = {AF_UNIX, "\0walk"};
+    char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec iov = {text, 1};
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    int p[2], l = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0),
+              s = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (l < 0 || s < 0 || bind(l, (void *)&name, 7) || listen(l, 1) || connect(s, (void *)&name, 7))
+        return errno;
+    int a = accept(l, NULL, NULL);
+    if (a < 0)
+        return errno;
+    *c = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(c), &l, sizeof(l));
+    int err = error_of(sendmsg(s, &m, 0)) ?: error_of(recvmsg(a, &m, MSG_PEEK)) ?: error_of(recvmsg(a, &m, 0));
+    if (err || socketpair(AF_UNIX, SOCK_DGRAM, 0, p))
+        return err ?: errno;
+    return error_of(send(p[0], text, sizeof(text), 0)) ?: error_of(recv(p[1], text, sizeof(text), 0));
+}
+
 static int do_pty(void) {
     int master = open("/dev/ptmx", O_RDWR | O_NOCTTY), unlock = 0, number;
     if (master < 0)
@@ -262,25 +289,16 @@ static const struct operation {
     int (*run)(void);
     bool may_die; // behind execve's point of no return
 } operations[] = {
-    {"fork", do_fork, false},
-    {"spawn", do_vfork_exec, false},
-    {"exec", do_exec, true},
-    {"script", do_script, true},
-    {"thread", do_thread, false},
-    {"mmap", do_mmap, false},
-    {"map_file", do_map_file, false},
-    {"shared", do_shared, false},
-    {"files", do_files, false},
-    {"names", do_names, false},
-    {"pipe", do_pipe, false},
-    {"pty", do_pty, false},
-    {"epoll", do_epoll, false},
-    {"poll", do_poll, false},
-    {"descriptors", do_descriptors, false},
-    {"timers", do_timers, false},
-    {"identity", do_identity, false},
-    {"mount", do_mount, false},
-    {"proc", do_proc, false},
+    {"fork", do_fork, false},         {"spawn", do_vfork_exec, false},
+    {"exec", do_exec, true},          {"script", do_script, true},
+    {"thread", do_thread, false},     {"mmap", do_mmap, false},
+    {"map_file", do_map_file, false}, {"shared", do_shared, false},
+    {"files", do_files, false},       {"names", do_names, false},
+    {"pipe", do_pipe, false},         {"sockets", do_sockets, false},
+    {"pty", do_pty, false},           {"epoll", do_epoll, false},
+    {"poll", do_poll, false},         {"descriptors", do_descriptors, false},
+    {"timers", do_timers, false},     {"identity", do_identity, false},
+    {"mount", do_mount, false},       {"proc", do_proc, false},
     {"vectors", do_vectors, false},
 };
 
