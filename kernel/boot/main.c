@@ -56,6 +56,7 @@ static void init_thread(void *arg) {
     limits_init();
     file_set_max(memory_usable_pages() * (PAGE_SIZE / 1024) / FILES_PART);
     trace_init();
+    smp_wait_for_harts();
     process_start_init(init);
 }
 

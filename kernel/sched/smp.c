@@ -4,16 +4,21 @@
 #include "arch/riscv/sbi.h"
 #include "core/panic.h"
 #include "core/printk.h"
-#include "upcalls.h"
 #include "sched/clock.h"
+#include "sched/wait.h"
+#include "upcalls.h"
+
+#define COME_WITHIN (1000 * 1000000l) // ns
 
 static uint64_t online_mask = 1; // [a]
+static uint64_t asked_mask = 1;  // [I] after smp_start_harts(): those that the firmware starts
+static struct wait_queue coming = WAIT_QUEUE_INIT(coming);
 
 uint64_t sched_online_mask(void) {
     return __atomic_load_n(&online_mask, __ATOMIC_RELAXED);
 }
 
-// Asks the firmware for each hart. They join when they get here; nobody waits for them.
+// Asks the firmware for each hart. They join when they get here; smp_wait_for_harts() waits for them.
 void smp_start_harts(void) {
     for (unsigned int i = 1; i < hart_count; i++) {
         struct thread *idle = thread_create_idle(i);
@@ -23,8 +28,18 @@ void smp_start_harts(void) {
         int err = arch_start_hart(i);
         if (err)
             pr_err("hart %u (hartid %lu) cannot be started: error %d", i, harts[i].hartid, err);
+        else
+            asked_mask |= 1ull << i;
     }
     sched_start_loadavg();
+}
+
+void smp_wait_for_harts(void) {
+    ktime_t until = clock_monotonic() + COME_WITHIN;
+    (void)wait_event_common_(&coming, sched_online_mask() == asked_mask, THREAD_UNINTERRUPTIBLE, false,
+                             until);
+    for (uint64_t away = asked_mask & ~sched_online_mask(); away; away &= away - 1)
+        pr_warn("hart %d was started and has not come", __builtin_ctzll(away));
 }
 
 void hart_main(void) {
@@ -34,6 +49,7 @@ void hart_main(void) {
     rq->running = current;
     __atomic_store_n(&hart->online, true, __ATOMIC_RELEASE);
     __atomic_fetch_or(&online_mask, 1ull << hart->id, __ATOMIC_SEQ_CST);
+    wake_all(&coming);
     sched_idle_loop();
 }
 

@@ -238,4 +238,7 @@ ktime_t sched_rr_interval(struct thread *thread);
 // by each hart at the end of its start.
 void sched_init(void);
 void smp_start_harts(void);
+// Before the first program: what it reads of the harts is what there will be. A hart that does not come within a second is
+// named and not waited for any longer.
+void smp_wait_for_harts(void);
 void sched_idle_loop(void) __noreturn;
