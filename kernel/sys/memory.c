@@ -18,6 +18,8 @@
 #include <linux/mount.h>
 
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+// Above these are the sizes of huge pages; and, in areas, flags of vm's own, which no program sets.
+#define USED_MAP_FLAGS ((1u << MAP_HUGE_SHIFT) - 1)
 // What MAP_SHARED_VALIDATE takes; the other types pass over what they do not know.
 #define KNOWN_MAP_FLAGS                                                                                      \
     (MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED |               \
@@ -145,7 +147,7 @@ long sys_mmap(unsigned long addr, size_t n, int prot, int flags, int fd, off_t o
     struct vm_map_args m = {.addr = addr,
                             .length = n,
                             .prot = (unsigned int)prot & PROT_ALL,
-                            .flags = (unsigned int)flags,
+                            .flags = (unsigned int)flags & USED_MAP_FLAGS,
                             .pgoff = (unsigned long)offset >> PAGE_SHIFT};
     int type = flags & MAP_TYPE;
     struct file *f = NULL;

@@ -276,3 +276,17 @@ TEST(rewritten_code_is_what_runs) {
     }
 #endif
 }
+
+// Bits that mmap(2) does not know, or that are the size of huge pages, are the kernel's own business in no way.
+TEST(flags_that_mmap_does_not_know_mean_nothing) {
+    for (int bit = 21; bit < 32; bit++) {
+        char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+                       (int)(MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | 1u << bit), -1, 0);
+        CHECK(p != MAP_FAILED);
+        p[0] = 1;
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(p[0]);
+        CHECK(test_wait_exit(pid) == 1 && munmap(p, 8192) == 0);
+    }
+}
