@@ -27,6 +27,14 @@ LIBFDT_DIR := $(B)/deps/libfdt
 LIBFDT_PARTS := fdt fdt_ro fdt_addresses fdt_rw fdt_wip fdt_strerror
 LIBFDT_OBJ := $(KERNEL_OBJ_DIR)/libfdt.o
 
+LWIP_DIR := $(B)/deps/lwip-source/src
+LWIP_SOURCE := $(B)/deps/lwip.source
+LWIP_SRC := $(addprefix $(LWIP_DIR)/core/,def inet_chksum init ip mem memp netif pbuf raw tcp tcp_in tcp_out udp \
+	ipv4/icmp ipv4/ip4 ipv4/ip4_addr ipv6/icmp6 ipv6/inet6 ipv6/ip6 ipv6/ip6_addr ipv6/nd6)
+LWIP_PARTS := $(LWIP_SRC:$(LWIP_DIR)/%=$(KERNEL_OBJ_DIR)/lwip/%.o)
+LWIP_OBJ := $(KERNEL_OBJ_DIR)/lwip.o
+LWIP_INCLUDE := -Ikernel/net/lwip -isystem $(LWIP_DIR)/include -isystem kernel/core/shim
+
 # No instruction of the F or D extension may come from the compiler: user programs' registers are in there.
 KERNEL_ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
 KERNEL_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -isystem $(KERNEL_INCLUDE) $(KERNEL_ARCH) \
@@ -65,7 +73,7 @@ $(KERNEL_OBJ_DIR)/asm-offsets.h: kernel/arch/riscv/asm-offsets.awk kernel/arch/r
 	@$(KERNEL_CC) $(filter-out -MMD -MP,$(KERNEL_CFLAGS)) -x c -S kernel/arch/riscv/offsets.c.in -o $@.s
 	@awk -f $< $@.s >$@.tmp && mv $@.tmp $@
 
-KERNEL_DEPS := $(KERNEL_INCLUDE_STAMP) $(KERNEL_OBJ_DIR)/asm-offsets.h $(LIBFDT_STAMP) $(OUTSIDE_SOURCES) kernel/kernel.mk
+KERNEL_DEPS := $(KERNEL_INCLUDE_STAMP) $(KERNEL_OBJ_DIR)/asm-offsets.h $(LIBFDT_STAMP) $(LWIP_SOURCE) $(OUTSIDE_SOURCES) kernel/kernel.mk
 
 $(KERNEL_OBJ_DIR)/%.o: kernel/%.c | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
@@ -92,6 +100,15 @@ $(LIBFDT_OBJ): $(LIBFDT_STAMP) $(KERNEL_INCLUDE_STAMP)
 	$(call say,CC,libfdt) $(KERNEL_CC) $(KERNEL_CFLAGS) -Ikernel/core/shim -I$(LIBFDT_DIR) -O3 -w -c $(@:.o=.c) -o $@
 
 $(KERNEL_OBJ_DIR)/core/fdt.o: KERNEL_CFLAGS += -Ikernel/core/shim -I$(LIBFDT_DIR)
+
+# lwIP, as kernel/net/lwip has it.
+$(KERNEL_OBJ_DIR)/lwip/%.o: $(LWIP_SOURCE) $(KERNEL_INCLUDE_STAMP) kernel/net/lwip/lwipopts.h kernel/net/lwip/hooks.h kernel/net/lwip/arch/cc.h
+	@mkdir -p $(@D)
+	$(call say,CC,lwip/$*.c) $(KERNEL_CC) $(KERNEL_CFLAGS) $(LWIP_INCLUDE) -ffunction-sections -fdata-sections -w -c $(LWIP_DIR)/$*.c -o $@
+$(LWIP_OBJ): $(LWIP_PARTS)
+	@$(CROSS)ld -r $^ -o $@
+
+$(KERNEL_OBJ_DIR)/net/inet.o $(KERNEL_OBJ_DIR)/net/inet_%.o: KERNEL_CFLAGS += $(LWIP_INCLUDE)
 
 # Code that runs before the page tables are on may not use absolute addresses, which jump tables are.
 $(KERNEL_OBJ_DIR)/arch/riscv/early.o: KERNEL_CFLAGS += -fno-jump-tables
@@ -128,7 +145,7 @@ $(KERNEL_OBJ_DIR)/arch/riscv/vdso.S.o: KERNEL_CFLAGS += -DVDSO_FILE='"$(VDSO_DIR
 # ---- linking
 
 KERNEL_LDFLAGS := -nostdlib -static --no-relax --build-id=none -z noexecstack --no-warn-rwx-segments $(if $(SANITIZE),--defsym KSTACK_SIZE=65536) -T kernel/kernel.lds
-KERNEL_ALL := $(KERNEL_OBJ) $(LIBFDT_OBJ) $(KERNEL_OBJ_DIR)/outside.o
+KERNEL_ALL := $(KERNEL_OBJ) $(LIBFDT_OBJ) $(LWIP_OBJ) $(KERNEL_OBJ_DIR)/outside.o
 
 $(KOUT)/drupe.nosym.elf: $(KERNEL_ALL) $(KERNEL_OBJ_DIR)/nosym.o kernel/kernel.lds
 	@$(CROSS)ld $(KERNEL_LDFLAGS) $(filter %.o,$^) -o $@

@@ -22,6 +22,11 @@
 #define SOCK_CLOEXEC   02000000
 #define SOCK_NONBLOCK  04000
 
+#define SOL_IP   0
+#define SOL_TCP  6
+#define SOL_UDP  17
+#define SOL_IPV6 41
+
 #define SHUT_RD   0
 #define SHUT_WR   1
 #define SHUT_RDWR 2

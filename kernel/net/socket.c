@@ -5,6 +5,8 @@
 //   packet              what has been sent and not been received, and who is charged for it
 //   identity            who is at the other end
 //   unix*, scm          AF_UNIX (unix.c tells more)
+//   inet*, lwip/        AF_INET and AF_INET6 (inet.c tells more)
+//   device.h, loopback  what carries their packets
 //
 // A socket's file has an inode of its own, in a file system without a root ("socket:[number]" in /proc/PID/fd).
 #include "net/socket.h"
@@ -29,6 +31,7 @@ static const struct socket_family *families[AF_MAX]; // [I] after the start
 static struct superblock *socket_sb;
 static const struct file_ops socket_file_ops;
 void unix_init(void);
+void inet_init(void);
 
 // ---- life
 
@@ -261,4 +264,5 @@ void socket_layer_init(void) {
         panic("no memory for sockets");
     fs_type_register(&type);
     unix_init();
+    inet_init();
 }

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+// What outside libraries expect of <stdio.h>: to find it.
+#pragma once

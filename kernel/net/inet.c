@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+// AF_INET and AF_INET6 over lwIP: life, addresses, names (ip(7), ipv6(7), tcp(7), udp(7)).
+//
+//   inet_stack    lwIP, its lock, its memory, its timers, its devices
+//   inet_bind     who may have which address and port
+//   inet_tcp      connections;  inet_tcp_data  what travels on them
+//   inet_udp      datagrams
+//   inet_options  IP_*, IPV6_*, TCP_*
+//
+// A socket has a pcb of lwIP's, whose callbacks run with the stack's lock held and find the socket by their argument. Who
+// takes the pcb away, lwIP or we, does so under that lock and clears the pointer. So a callback needs no reference: as long as the
+// pcb has the socket's address the socket has not been released.
+#include "net/inet_private.h"
+#include "arch/riscv/uaccess.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "sched/user.h"
+#include <linux/capability.h>
+
+static struct slab_cache *sockets;
+
+// ---- life
+
+struct inet_socket *inet_alloc(int family, int type, int protocol, const struct socket_ops *ops) {
+    struct inet_socket *i = slab_zalloc(sockets);
+    if (!i)
+        return NULL;
+    socket_init(&i->s, ops, family, type, protocol);
+    u8_t kind = family == AF_INET ? IPADDR_TYPE_V4 : IPADDR_TYPE_ANY;
+    IP_SET_TYPE_VAL(i->local, kind);
+    IP_SET_TYPE_VAL(i->remote, kind);
+    mutex_init(&i->write_mutex);
+    list_init(&i->accept_queue);
+    list_init(&i->accept_link);
+    list_init(&i->datagrams);
+    i->multicast.ttl = i->multicast.loop = 1;
+    return i;
+}
+
+void inet_free_socket(struct socket *s) {
+    slab_free(sockets, s);
+}
+
+static const struct socket_ops *ops_of(int type, int *protocol) {
+    int wanted = *protocol;
+    if (type == SOCK_STREAM && (!wanted || wanted == IPPROTO_TCP)) {
+        *protocol = IPPROTO_TCP;
+        return &inet_tcp_ops;
+    }
+    if (type == SOCK_DGRAM && (!wanted || wanted == IPPROTO_UDP)) {
+        *protocol = IPPROTO_UDP;
+        return &inet_udp_ops;
+    }
+    return NULL;
+}
+
+static struct socket *create(int family, int type, int protocol) {
+    if (protocol < 0 || protocol >= IPPROTO_MAX)
+        return ERR_PTR(-EINVAL);
+    if (type != SOCK_STREAM && type != SOCK_DGRAM)
+        return ERR_PTR(-ESOCKTNOSUPPORT);
+    const struct socket_ops *ops = ops_of(type, &protocol);
+    if (!ops)
+        return ERR_PTR(-EPROTONOSUPPORT);
+    int err = inet_start();
+    if (err)
+        return ERR_PTR(err);
+    struct inet_socket *i = inet_alloc(family, type, protocol, ops);
+    if (!i)
+        return ERR_PTR(-ENOMEM);
+    err = type == SOCK_STREAM ? inet_tcp_create(i) : inet_udp_create(i);
+    if (!err)
+        return &i->s;
+    socket_put(&i->s);
+    return ERR_PTR(err);
+}
+
+static struct socket *create4(int type, int protocol) {
+    return create(AF_INET, type, protocol);
+}
+
+static struct socket *create6(int type, int protocol) {
+    return create(AF_INET6, type, protocol);
+}
+
+u8_t inet_pcb_options(const struct inet_socket *i) {
+    return SOF_REUSEADDR | (socket_has(&i->s, SOCKET_KEEPALIVE) ? SOF_KEEPALIVE : 0) |
+           (socket_has(&i->s, SOCKET_BROADCAST) ? SOF_BROADCAST : 0) |
+           (socket_has(&i->s, SOCKET_REUSEADDR) ? SOF_USER_REUSEADDR : 0) |
+           (socket_has(&i->s, SOCKET_REUSEPORT) ? SOF_USER_REUSEPORT : 0);
+}
+
+// ---- addresses
+
+#define SIN6_LEN_MIN 24 // without the scope
+
+static int read4(const struct socket_address *a, ip_addr_t *ip, uint16_t *port) {
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&a->storage;
+    if (a->len < (int)sizeof(*in))
+        return -EINVAL;
+    ip_addr_set_ip4_u32_val(*ip, in->sin_addr.s_addr);
+    *port = lwip_ntohs(in->sin_port);
+    return 0;
+}
+
+static bool is_mapped(const struct in6_addr *a) {
+    return !a->s6_addr32[0] && !a->s6_addr32[1] && a->s6_addr32[2] == PP_HTONL(0xffff);
+}
+
+static int read6(const struct socket_address *a, ip_addr_t *ip, uint16_t *port) {
+    const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)&a->storage;
+    if (a->len < SIN6_LEN_MIN)
+        return -EINVAL;
+    const uint32_t *word = in->sin6_addr.s6_addr32;
+    if (is_mapped(&in->sin6_addr))
+        ip_addr_set_ip4_u32_val(*ip, word[3]);
+    else
+        IP_ADDR6(ip, word[0], word[1], word[2], word[3]);
+    *port = lwip_ntohs(in->sin6_port);
+    return 0;
+}
+
+int inet_read_address(const struct inet_socket *i, const struct socket_address *a, ip_addr_t *ip, uint16_t *port) {
+    int least = i->s.family == AF_INET ? (int)sizeof(struct sockaddr_in) : SIN6_LEN_MIN;
+    memset(ip, 0, sizeof(*ip));
+    if (a->len < least)
+        return -EINVAL;
+    if (a->family != i->s.family)
+        return -EAFNOSUPPORT;
+    return i->s.family == AF_INET ? read4(a, ip, port) : read6(a, ip, port);
+}
+
+void inet_write_address(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port, struct socket_address *out) {
+    if (i->s.family == AF_INET) {
+        struct sockaddr_in *in = (struct sockaddr_in *)&out->storage;
+        *in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = lwip_htons(port)};
+        in->sin_addr.s_addr = ip4_addr_get_u32(ip_2_ip4(ip));
+        out->len = sizeof(*in);
+        return;
+    }
+    struct sockaddr_in6 *in = (struct sockaddr_in6 *)&out->storage;
+    *in = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = lwip_htons(port)};
+    uint32_t *word = in->sin6_addr.s6_addr32;
+    if (IP_IS_V4(ip)) {
+        word[2] = PP_HTONL(0xffff);
+        word[3] = ip4_addr_get_u32(ip_2_ip4(ip));
+    } else if (!ip_addr_isany(ip)) {
+        memcpy(word, ip_2_ip6(ip)->addr, sizeof(in->sin6_addr));
+    }
+    out->len = sizeof(*in);
+}
+
+int inet_name(struct socket *s, struct socket_address *out, bool peer) {
+    struct inet_socket *i = to_inet(s);
+    int err = 0;
+    inet_lock();
+    if (peer && (READ_ONCE(s->state) != SOCKET_CONNECTED || !i->remote_port))
+        err = -ENOTCONN;
+    else
+        inet_write_address(i, peer ? &i->remote : &i->local, peer ? i->remote_port : i->local_port, out);
+    inet_unlock();
+    return err;
+}
+
+bool inet_is_own(const ip_addr_t *ip) {
+    return IP_IS_V4(ip) ? ip4_addr_isloopback(ip_2_ip4(ip)) : ip6_addr_isloopback(ip_2_ip6(ip));
+}
+
+int inet_route(const struct inet_socket *i, ip_addr_t *ip) {
+    if (IP_IS_V4(ip) && i->s.family == AF_INET6 && i->v6only)
+        return -ENETUNREACH;
+    if (ip_addr_isany(ip)) {
+        // On a socket of IPv6 that is bound to an address of IPv4 "any" is this machine's IPv4 address.
+        if (IP_IS_V4(ip) || (IP_IS_V4(&i->local) && !ip_addr_isany(&i->local)))
+            IP_ADDR4(ip, 127, 0, 0, 1);
+        else
+            IP_ADDR6_HOST(ip, 0, 0, 0, 1);
+    }
+    return inet_is_own(ip) ? 0 : -ENETUNREACH;
+}
+
+// ---- start
+
+void inet_init(void);
+
+void inet_init(void) {
+    static const struct socket_family inet4 = {AF_INET, create4}, inet6 = {AF_INET6, create6};
+    sockets = slab_create("inet_socket", sizeof(struct inet_socket), 0);
+    inet_stack_init();
+    socket_family_register(&inet4);
+    socket_family_register(&inet6);
+}

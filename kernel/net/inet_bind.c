@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// Who may have which address and port: Linux's rules (socket(7), ip(7)).
+//
+// Two sockets may have one port if their addresses do not overlap; or if both said SO_REUSEADDR, and, of TCP, none of them listens; or
+// if both said SO_REUSEPORT. "Any" overlaps with every address of its family, and that of IPv6 with IPv4's, too, unless
+// IPV6_V6ONLY says otherwise.
+#include "net/inet_private.h"
+#include <linux/capability.h>
+#include "core/cred.h"
+#include "sched/thread.h"
+
+#define PRIVILEGED_PORTS 1024
+
+int inet_check_bind(struct inet_socket *i, const struct socket_address *a, ip_addr_t *ip, uint16_t *port) {
+    // Old programs leave the family of an "any" address 0.
+    struct socket_address copy = *a;
+    if (i->s.family == AF_INET && a->len >= (int)sizeof(struct sockaddr_in) && a->family == AF_UNSPEC) {
+        if (((const struct sockaddr_in *)&a->storage)->sin_addr.s_addr)
+            return -EAFNOSUPPORT;
+        copy.family = AF_INET;
+    }
+    int err = inet_read_address(i, &copy, ip, port);
+    if (err)
+        return err;
+    if (i->s.family == AF_INET6 && i->v6only && IP_IS_V4(ip))
+        return -EINVAL;
+    if (!ip_addr_isany(ip) && !inet_is_own(ip))
+        return -EADDRNOTAVAIL;
+    if (*port && *port < PRIVILEGED_PORTS && !cred_capable(current->cred, CAP_NET_BIND_SERVICE))
+        return -EACCES;
+    if (i->s.family == AF_INET6 && IP_IS_V6(ip) && ip_addr_isany(ip) && !i->v6only)
+        IP_SET_TYPE(ip, IPADDR_TYPE_ANY);
+    return 0;
+}
+
+static bool overlap(const ip_addr_t *a, const ip_addr_t *b) {
+    if (IP_IS_ANY_TYPE_VAL(*a) || IP_IS_ANY_TYPE_VAL(*b)) {
+        const ip_addr_t *both = IP_IS_ANY_TYPE_VAL(*a) ? a : b;
+        if (ip_addr_isany(both))
+            return true;
+    }
+    if (IP_IS_V4(a) != IP_IS_V4(b))
+        return false;
+    return ip_addr_isany(a) || ip_addr_isany(b) || ip_addr_eq(a, b);
+}
+
+// `listening`: one of the two listens, which SO_REUSEADDR does not help against.
+static bool forbids(u8_t mine, u8_t theirs, bool listening) {
+    u8_t both = mine & theirs;
+    return !((both & SOF_USER_REUSEADDR && !listening) || both & SOF_USER_REUSEPORT);
+}
+
+bool inet_tcp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port, bool listening) {
+    u8_t mine = inet_pcb_options(i);
+    struct tcp_pcb *const *lists[] = {&tcp_listen_pcbs.pcbs, &tcp_bound_pcbs, &tcp_active_pcbs, &tcp_tw_pcbs};
+    for (size_t n = 0; n < (listening ? 1 : ARRAY_SIZE(lists)); n++)
+        for (const struct tcp_pcb *p = *lists[n]; p; p = p->next)
+            if (p != i->tcp && p->local_port == port && overlap(&p->local_ip, ip) &&
+                forbids(mine, p->so_options, p->state == LISTEN))
+                return true;
+    return false;
+}
+
+bool inet_udp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {
+    u8_t mine = inet_pcb_options(i);
+    for (const struct udp_pcb *p = udp_pcbs; p; p = p->next)
+        if (p != i->udp && p->local_port == port && overlap(&p->local_ip, ip) &&
+            forbids(mine, p->so_options, false))
+            return true;
+    return false;
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// AF_INET and AF_INET6 among their files (inet.c tells more).
+//
+// Key: [n] the stack's lock (net/inet_stack.h), [r] s.read_mutex, [l] s.lock, [a] atomic or read without.
+#pragma once
+#include "lib/list.h"
+#include "net/inet_stack.h"
+#include "net/socket.h"
+#include <linux/in.h>
+#include <linux/in6.h>
+
+// The user's two flags beside lwIP's own in so_options. lwIP's SOF_REUSEADDR is always set, so that lwIP has no rules of
+// its own about who may bind what.
+#define SOF_USER_REUSEADDR 0x40u
+#define SOF_USER_REUSEPORT 0x80u
+
+struct tcp_options { // [n]
+    int keep_idle, keep_interval, keep_count; // seconds, seconds, probes
+    int user_timeout;                         // ms
+    int max_segment;
+    int syn_count, linger2, defer_accept, window_clamp;
+    bool nodelay, cork, quickack;
+};
+
+struct inet_socket {
+    struct socket s;
+    union { // [n] NULL: lwIP has none (any more)
+        struct tcp_pcb *tcp;
+        struct udp_pcb *udp;
+        struct raw_pcb *raw;
+        void *pcb;
+    };
+    ip_addr_t local, remote;          // [n] what getsockname(2) and getpeername(2) tell
+    uint16_t local_port, remote_port; // [n] host byte order
+    bool v6only;                      // [n]
+    bool explicit_port;               // [n] bound by bind(2) to a port of the caller's choice
+    uint8_t tos, ttl;                 // [n] ttl 0: the default
+    uint8_t hops;                     // [n] IPV6_UNICAST_HOPS, 0: the default
+    uint8_t tclass;                   // [n]
+    unsigned int wanted;              // [a] INFO_*: control data that recvmsg gives
+    struct {                          // multicast options, kept
+        int ttl, loop;
+    } multicast;
+    // Bytes or datagrams that have come in.
+    unsigned long rx_bytes; // [a] readable
+    // TCP
+    struct pbuf *arrived, *arrived_last; // [n] a chain, in order
+    struct pbuf *reading, *reading_last; // [r] what the reader took of it
+    size_t offset;                       // [r] of reading that has been read
+    struct mutex write_mutex;            // one writer at a time, before vmspace.lock
+    bool writable;                       // [a] there is room to send
+    bool done;                           // [n] it was connected once
+    bool told;                           // [n] connect(2) has told how the attempt ended
+    struct list_head accept_queue;       // [n] connections nobody has accepted
+    struct list_head accept_link;        // [n] in it
+    unsigned int accept_count;           // [n] read without
+    struct tcp_options tcp_options;
+    // UDP and raw
+    struct list_head datagrams; // [l]
+    unsigned int filter;        // [n] ICMP_FILTER
+    bool header_included;       // [n] IP_HDRINCL
+};
+
+#define INFO_PKTINFO  1u // IP_PKTINFO
+#define INFO_TTL      2u
+#define INFO_TOS      4u
+#define INFO_PKTINFO6 8u
+#define INFO_HOPS     16u
+#define INFO_TCLASS   32u
+#define INFO_RECVERR  64u
+#define INFO_RECVERR6 128u
+
+static inline struct inet_socket *to_inet(struct socket *s) {
+    return (struct inet_socket *)s;
+}
+
+extern const struct socket_ops inet_tcp_ops, inet_udp_ops, inet_raw_ops;
+
+// inet.c
+struct inet_socket *inet_alloc(int family, int type, int protocol, const struct socket_ops *ops);
+void inet_free_socket(struct socket *s);
+// An address as a program wrote it. `ip` has the type of what it is: a mapped address is one of IPv4.
+// -EINVAL, -EAFNOSUPPORT.
+int __must_check inet_read_address(const struct inet_socket *i, const struct socket_address *a, ip_addr_t *ip,
+                                   uint16_t *port);
+void inet_write_address(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port,
+                        struct socket_address *out);
+int inet_name(struct socket *s, struct socket_address *out, bool peer);
+// Where a packet to `ip` goes: 0 or -ENETUNREACH. "Any" becomes this machine.
+int __must_check inet_route(const struct inet_socket *i, ip_addr_t *ip);
+bool inet_is_own(const ip_addr_t *ip);
+// The type of an lwIP pcb for it.
+static inline u8_t inet_pcb_type(const struct inet_socket *i) {
+    return i->s.family == AF_INET ? IPADDR_TYPE_V4 : i->v6only ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY;
+}
+// so_options of a pcb of its.
+u8_t inet_pcb_options(const struct inet_socket *i);
+
+// inet_bind.c
+// What both protocols check of an address to bind to: 0 or -errno.
+int __must_check inet_check_bind(struct inet_socket *i, const struct socket_address *a, ip_addr_t *ip,
+                                 uint16_t *port);
+// [n] True if somebody else's socket forbids i to have this address and port; `listening`: only those who listen do.
+bool inet_tcp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port, bool listening);
+bool inet_udp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port);
+
+// inet_options.c
+int inet_set_option(struct socket *s, int level, int option, const void __user *value, int len);
+int inet_get_option(struct socket *s, int level, int option, void __user *value, int __user *len);
+int inet_tcp_set_option(struct inet_socket *i, int option, const void __user *value, int len);
+int inet_tcp_get_option(struct inet_socket *i, int option, void __user *value, int __user *len);
+void inet_option_changed(struct socket *s, int option);
+void inet_apply_options(struct inet_socket *i); // [n] to its pcb
+long inet_ioctl(struct socket *s, unsigned int cmd, unsigned long arg);
+
+// inet_tcp.c, inet_udp.c
+int __must_check inet_tcp_create(struct inet_socket *i);
+int __must_check inet_udp_create(struct inet_socket *i);
+int __must_check inet_udp_start(void); // [n] once

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// lwIP, and the lock around it.
+//
+// All of lwIP, and all that its callbacks change, belongs to the one who holds the stack's lock. Frames that come in wait in
+// the inbox; the holder gives them to lwIP before letting go of the lock, so that on loopback sender and receiver need
+// nobody else. A kernel thread runs lwIP's timers while there are any, and takes what devices bring meanwhile.
+//
+// The lock is a mutex that comes after those of sockets (read_mutex, write_mutex) and before socket.lock; user memory is
+// never touched with it held.
+#pragma once
+#include "core/types.h"
+#include "net/lwip/lwip.h"
+
+// Starts lwIP, the first time. 0 or -ENOMEM.
+int __must_check inet_start(void);
+void inet_lock(void);
+void inet_unlock(void);
+bool inet_is_locked(void); // by us
+
+// lwIP's error as -errno.
+int inet_errno(err_t err);
+// Memory for what packets need is used up for now.
+bool inet_memory_is_full(void);
+// Boot.
+void inet_stack_init(void);

@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: MIT
+// TCP: connecting, listening, accepting, ends. Data is inet_tcp_data.c's.
+//
+// lwIP tells that a connection has ended by its error callback, when the pcb has gone already; or by a FIN. Once both sides
+// have sent theirs the pcb is left to lwIP, which frees it after TIME_WAIT without a word.
+#include "net/inet_tcp.h"
+#include "arch/riscv/uaccess.h"
+#include "lib/string.h"
+#include "sched/user.h"
+#include <linux/poll.h>
+
+#define EPHEMERAL_PORTS (TCP_LOCAL_PORT_RANGE_END - TCP_LOCAL_PORT_RANGE_START + 1)
+
+static void attach(struct inet_socket *i);
+
+// ---- life
+
+int inet_tcp_create(struct inet_socket *i) {
+    int err = 0;
+    i->tcp_options = (struct tcp_options){
+        .keep_idle = 7200, .keep_interval = 75, .keep_count = 9, .syn_count = 6, .quickack = true};
+    inet_lock();
+    i->tcp = tcp_new_ip_type(inet_pcb_type(i));
+    if (i->tcp)
+        attach(i);
+    else
+        err = -ENOBUFS;
+    inet_unlock();
+    return err;
+}
+
+// A pcb for one whose last has gone with a connection that failed or was dissolved.
+static int renew(struct inet_socket *i) {
+    if (i->tcp)
+        return 0;
+    i->tcp = tcp_new_ip_type(inet_pcb_type(i));
+    if (!i->tcp)
+        return -ENOBUFS;
+    attach(i);
+    if (!i->explicit_port)
+        return 0;
+    ip_addr_t ip = i->local;
+    return inet_errno(tcp_bind(i->tcp, &ip, i->local_port));
+}
+
+// ---- what lwIP tells
+
+// No more comes in; `both`: nor goes out.
+static void end(struct inet_socket *i, unsigned int how) {
+    struct socket *s = &i->s;
+    spin_lock(&s->lock);
+    WRITE_ONCE(s->shutdown, s->shutdown | how);
+    if (how == BOTH_SHUTDOWN && s->state == SOCKET_CONNECTED)
+        WRITE_ONCE(s->state, SOCKET_UNCONNECTED);
+    spin_unlock(&s->lock);
+    socket_changed(s);
+}
+
+// The connection is over for the socket; lwIP may go on with the pcb for a while.
+static void leave(struct inet_socket *i) {
+    struct tcp_pcb *p = i->tcp;
+    i->tcp = NULL;
+    tcp_arg(p, NULL);
+    tcp_recv(p, NULL);
+    tcp_sent(p, NULL);
+    tcp_err(p, NULL);
+}
+
+static void on_error(void *arg, err_t err) {
+    struct inet_socket *i = arg;
+    struct socket *s = &i->s;
+    if (!i)
+        return;
+    i->tcp = NULL;
+    WRITE_ONCE(i->writable, false);
+    if (READ_ONCE(s->state) == SOCKET_CONNECTING) {
+        socket_connected(s, err == ERR_RST ? -ECONNREFUSED : -ETIMEDOUT);
+        return;
+    }
+    if (err != ERR_CLSD)
+        WRITE_ONCE(s->error, err != ERR_RST                        ? ETIMEDOUT
+                             : READ_ONCE(s->shutdown) & RCV_SHUTDOWN ? EPIPE
+                                                                     : ECONNRESET);
+    end(i, BOTH_SHUTDOWN);
+}
+
+static err_t on_receive(void *arg, struct tcp_pcb *p, struct pbuf *data, err_t err) {
+    struct inet_socket *i = arg;
+    (void)err;
+    if (data) {
+        inet_tcp_arrived(i, data);
+        return ERR_OK;
+    }
+    bool over = p->state == TIME_WAIT || p->state == CLOSING;
+    if (over)
+        leave(i);
+    end(i, over ? BOTH_SHUTDOWN : RCV_SHUTDOWN);
+    return ERR_OK;
+}
+
+static err_t on_sent(void *arg, struct tcp_pcb *p, u16_t n) {
+    (void)p, (void)n;
+    inet_tcp_room(arg);
+    return ERR_OK;
+}
+
+static err_t on_connected(void *arg, struct tcp_pcb *p, err_t err) {
+    struct inet_socket *i = arg;
+    (void)p, (void)err;
+    i->done = true;
+    WRITE_ONCE(i->writable, true);
+    socket_connected(&i->s, 0);
+    return ERR_OK;
+}
+
+static void attach(struct inet_socket *i) {
+    tcp_arg(i->tcp, i);
+    tcp_recv(i->tcp, on_receive);
+    tcp_sent(i->tcp, on_sent);
+    tcp_err(i->tcp, on_error);
+    inet_apply_options(i);
+}
+
+// ---- binding
+
+// A port of those for everybody, or 0: all are taken.
+static uint16_t pick_port(struct inet_socket *i, const ip_addr_t *ip) {
+    unsigned int start = inet_random() % EPHEMERAL_PORTS;
+    for (unsigned int n = 0; n < EPHEMERAL_PORTS; n++) {
+        uint16_t port = TCP_LOCAL_PORT_RANGE_START + (start + n) % EPHEMERAL_PORTS;
+        if (!inet_tcp_conflicts(i, ip, port, false))
+            return port;
+    }
+    return 0;
+}
+
+static int bind_locked(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
+    int err = i->local_port || READ_ONCE(i->s.state) != SOCKET_UNCONNECTED ? -EINVAL : renew(i);
+    if (err)
+        return err;
+    bool chosen = port;
+    inet_apply_options(i);
+    if (!port)
+        port = pick_port(i, ip);
+    if (!port || (chosen && inet_tcp_conflicts(i, ip, port, false)))
+        return -EADDRINUSE;
+    err = inet_errno(tcp_bind(i->tcp, ip, port));
+    if (err)
+        return err;
+    i->local = *ip;
+    i->local_port = port;
+    i->explicit_port = chosen;
+    return 0;
+}
+
+static int tcp_socket_bind(struct socket *s, const struct socket_address *a) {
+    struct inet_socket *i = to_inet(s);
+    ip_addr_t ip;
+    uint16_t port;
+    int err = inet_check_bind(i, a, &ip, &port);
+    if (err)
+        return err;
+    inet_lock();
+    err = bind_locked(i, &ip, port);
+    inet_unlock();
+    return err;
+}
+
+// ---- listening and accepting
+
+// A SYN for a listener whose queue is full is not heard: its sender tries again.
+int inet_drops_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *header) {
+    if (likely(!pcb || pcb->state != LISTEN))
+        return false;
+    const struct inet_socket *i = pcb->callback_arg;
+    return i && TCPH_FLAGS(header) & TCP_SYN && i->accept_count > i->s.backlog;
+}
+
+static void inherit(struct inet_socket *i, const struct inet_socket *listener) {
+    struct socket *s = &i->s;
+    s->flags = READ_ONCE(listener->s.flags);
+    s->sndbuf = READ_ONCE(listener->s.sndbuf);
+    s->rcvbuf = READ_ONCE(listener->s.rcvbuf);
+    s->linger = READ_ONCE(listener->s.linger);
+    s->snd_timeout = READ_ONCE(listener->s.snd_timeout);
+    s->rcv_timeout = READ_ONCE(listener->s.rcv_timeout);
+    s->rcvlowat = READ_ONCE(listener->s.rcvlowat);
+    i->tcp_options = listener->tcp_options;
+    i->v6only = listener->v6only;
+    i->tos = listener->tos;
+    i->ttl = listener->ttl;
+    // Who listens pays, not who happens to run.
+    user_put(s->user);
+    s->user = user_get(listener->s.user);
+}
+
+static err_t on_accept(void *arg, struct tcp_pcb *p, err_t err) {
+    struct inet_socket *listener = arg;
+    if (err != ERR_OK || !p || !listener)
+        return ERR_VAL;
+    struct inet_socket *i = inet_alloc(listener->s.family, SOCK_STREAM, IPPROTO_TCP, &inet_tcp_ops);
+    if (!i)
+        return ERR_MEM; // lwIP resets the connection
+    inherit(i, listener);
+    i->tcp = p;
+    i->local = p->local_ip;
+    i->remote = p->remote_ip;
+    i->local_port = p->local_port;
+    i->remote_port = p->remote_port;
+    i->s.state = SOCKET_CONNECTED;
+    i->done = i->told = i->writable = true;
+    attach(i);
+    list_add_tail(&i->accept_link, &listener->accept_queue);
+    WRITE_ONCE(listener->accept_count, listener->accept_count + 1);
+    socket_readable(&listener->s);
+    return ERR_OK;
+}
+
+static int listen_locked(struct inet_socket *i, int backlog) {
+    struct socket *s = &i->s;
+    i->s.backlog = backlog;
+    if (READ_ONCE(s->state) == SOCKET_LISTENING)
+        return 0;
+    if (READ_ONCE(s->state) != SOCKET_UNCONNECTED || (i->done && i->tcp))
+        return -EINVAL;
+    int err = renew(i);
+    ip_addr_t any;
+    memset(&any, 0, sizeof(any));
+    IP_SET_TYPE_VAL(any, inet_pcb_type(i));
+    if (!err && !i->local_port)
+        err = bind_locked(i, &any, 0);
+    inet_apply_options(i);
+    if (!err && inet_tcp_conflicts(i, &i->local, i->local_port, true))
+        err = -EADDRINUSE;
+    if (err)
+        return err;
+    // lwIP's own rule about listeners is for those with the flag.
+    ip_reset_option(i->tcp, SOF_REUSEADDR);
+    err_t why = ERR_OK;
+    struct tcp_pcb *listener = tcp_listen_with_backlog_and_err(i->tcp, 1, &why);
+    ip_set_option(listener ? listener : i->tcp, SOF_REUSEADDR);
+    if (!listener)
+        return inet_errno(why);
+    i->tcp = listener;
+    tcp_arg(listener, i);
+    tcp_accept(listener, on_accept);
+    WRITE_ONCE(s->state, SOCKET_LISTENING);
+    WRITE_ONCE(s->shutdown, 0);
+    return 0;
+}
+
+static int tcp_socket_listen(struct socket *s, int backlog) {
+    inet_lock();
+    int err = listen_locked(to_inet(s), backlog);
+    inet_unlock();
+    return err;
+}
+
+static struct inet_socket *take_connection(struct inet_socket *listener) {
+    struct inet_socket *i = NULL;
+    inet_lock();
+    if (!list_empty(&listener->accept_queue)) {
+        i = list_first_entry(&listener->accept_queue, struct inet_socket, accept_link);
+        list_del(&i->accept_link);
+        WRITE_ONCE(listener->accept_count, listener->accept_count - 1);
+    }
+    inet_unlock();
+    return i;
+}
+
+static struct socket *tcp_socket_accept(struct socket *s, ktime_t deadline) {
+    struct inet_socket *listener = to_inet(s), *i;
+    for (;;) {
+        if (READ_ONCE(s->state) != SOCKET_LISTENING)
+            return ERR_PTR(-EINVAL);
+        i = take_connection(listener);
+        if (i)
+            return &i->s;
+        int err = socket_wait(&s->read_wait,
+                              READ_ONCE(listener->accept_count) || READ_ONCE(s->state) != SOCKET_LISTENING,
+                              deadline, true);
+        if (err)
+            return ERR_PTR(err);
+    }
+}
+
+// ---- connecting
+
+// connect(2) to AF_UNSPEC: ends what there is; the socket can be used anew.
+static int dissolve(struct inet_socket *i) {
+    struct socket *s = &i->s;
+    inet_lock();
+    if (i->tcp && READ_ONCE(s->state) != SOCKET_LISTENING) {
+        struct tcp_pcb *p = i->tcp;
+        leave(i);
+        tcp_abort(p);
+    }
+    if (!i->explicit_port)
+        i->local_port = 0;
+    i->remote_port = 0;
+    i->done = false;
+    int err = READ_ONCE(s->state) == SOCKET_LISTENING ? -EISCONN : 0;
+    if (!err) {
+        WRITE_ONCE(s->state, SOCKET_UNCONNECTED);
+        WRITE_ONCE(s->shutdown, 0);
+    }
+    inet_unlock();
+    if (!err)
+        socket_changed(s);
+    return err;
+}
+
+// What connect(2) says of an attempt that has ended: once how, then that there is a connection. 1: there was none.
+static int told(struct inet_socket *i) {
+    struct socket *s = &i->s;
+    enum socket_state state = READ_ONCE(s->state);
+    if (state == SOCKET_LISTENING || (state == SOCKET_CONNECTED && i->told))
+        return -EISCONN;
+    if (state == SOCKET_CONNECTING)
+        return -EALREADY;
+    if (i->told || (state != SOCKET_CONNECTED && !i->remote_port))
+        return 1;
+    i->told = true;
+    if (state == SOCKET_CONNECTED)
+        return 0;
+    int err = socket_take_error(s);
+    return err ? err : -ECONNABORTED;
+}
+
+static int begin(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
+    struct socket *s = &i->s;
+    int err = told(i);
+    if (err <= 0)
+        return err;
+    err = renew(i);
+    if (err)
+        return err;
+    inet_apply_options(i);
+    if (!i->local_port) {
+        ip_addr_t any = *ip;
+        ip_addr_set_any(IP_IS_V6(ip), &any);
+        uint16_t mine = pick_port(i, &any);
+        err = mine ? inet_errno(tcp_bind(i->tcp, &any, mine)) : -EADDRNOTAVAIL;
+        if (err)
+            return err;
+    }
+    WRITE_ONCE(s->shutdown, 0);
+    socket_take_error(s);
+    err = inet_errno(tcp_connect(i->tcp, ip, port, on_connected));
+    if (err)
+        return err == -EADDRINUSE ? -EADDRNOTAVAIL : err;
+    WRITE_ONCE(s->state, SOCKET_CONNECTING);
+    i->told = false;
+    i->local = i->tcp->local_ip;
+    i->local_port = i->tcp->local_port;
+    i->remote = *ip;
+    i->remote_port = port;
+    return -EINPROGRESS;
+}
+
+static int tcp_socket_connect(struct socket *s, const struct socket_address *a, ktime_t deadline) {
+    struct inet_socket *i = to_inet(s);
+    ip_addr_t ip;
+    uint16_t port;
+    if (a->len < (int)sizeof(a->family))
+        return -EINVAL;
+    if (a->family == AF_UNSPEC)
+        return dissolve(i);
+    int err = inet_read_address(i, a, &ip, &port);
+    if (!err)
+        err = inet_route(i, &ip);
+    if (err)
+        return err;
+    inet_lock();
+    err = port ? begin(i, &ip, port) : -ECONNREFUSED;
+    if (err == -EINPROGRESS && deadline)
+        i->told = true; // the caller hears it now
+    inet_unlock();
+    return err;
+}
+
+// ---- ends
+
+static int tcp_socket_shutdown(struct socket *s, unsigned int how) {
+    struct inet_socket *i = to_inet(s);
+    int err = 0;
+    inet_lock();
+    enum socket_state state = READ_ONCE(s->state);
+    if (state == SOCKET_LISTENING && how & RCV_SHUTDOWN) {
+        inet_tcp_stop_listening(i);
+        state = SOCKET_UNCONNECTED;
+    } else if (state == SOCKET_CONNECTED) {
+        spin_lock(&s->lock);
+        WRITE_ONCE(s->shutdown, s->shutdown | how);
+        spin_unlock(&s->lock);
+        if (how & SEND_SHUTDOWN && i->tcp)
+            (void)tcp_shutdown(i->tcp, 0, 1); // without memory lwIP tries again by itself
+    } else if (state != SOCKET_LISTENING) {
+        err = -ENOTCONN;
+    }
+    inet_unlock();
+    if (!err)
+        socket_changed(s);
+    return err;
+}
+
+void inet_tcp_stop_listening(struct inet_socket *i) {
+    struct socket *s = &i->s;
+    while (!list_empty(&i->accept_queue)) {
+        struct inet_socket *c = list_first_entry(&i->accept_queue, struct inet_socket, accept_link);
+        list_del(&c->accept_link);
+        if (c->tcp) {
+            struct tcp_pcb *p = c->tcp;
+            leave(c);
+            tcp_abort(p);
+        }
+        inet_tcp_drop(c);
+        socket_put(&c->s);
+    }
+    WRITE_ONCE(i->accept_count, 0);
+    if (i->tcp) {
+        tcp_arg(i->tcp, NULL);
+        tcp_close(i->tcp);
+        i->tcp = NULL;
+    }
+    i->done = false;
+    if (!i->explicit_port)
+        i->local_port = 0;
+    WRITE_ONCE(s->state, SOCKET_UNCONNECTED);
+}
+
+// SO_LINGER: until what was sent has been acknowledged, or for as long as it says.
+static void linger(struct inet_socket *i) {
+    struct socket *s = &i->s;
+    int seconds = READ_ONCE(s->linger);
+    if (!socket_has(s, SOCKET_LINGER) || seconds <= 0)
+        return;
+    ktime_t deadline = clock_monotonic() + seconds * NSEC_PER_SEC;
+    for (;;) {
+        inet_lock();
+        bool underway = i->tcp && (i->tcp->unsent || i->tcp->unacked);
+        WRITE_ONCE(i->writable, !underway); // whose change on_sent tells
+        inet_unlock();
+        if (!underway || socket_wait(&s->write_wait, READ_ONCE(i->writable), deadline, false))
+            return;
+    }
+}
+
+static void tcp_socket_release(struct socket *s) {
+    struct inet_socket *i = to_inet(s);
+    bool reset = READ_ONCE(i->rx_bytes) || (socket_has(s, SOCKET_LINGER) && !READ_ONCE(s->linger));
+    if (!reset && READ_ONCE(s->state) == SOCKET_CONNECTED)
+        linger(i);
+    inet_lock();
+    if (READ_ONCE(s->state) == SOCKET_LISTENING)
+        inet_tcp_stop_listening(i);
+    if (i->tcp) {
+        struct tcp_pcb *p = i->tcp;
+        leave(i);
+        if (reset || tcp_close(p) != ERR_OK)
+            tcp_abort(p);
+    }
+    inet_unlock();
+    inet_tcp_drop(i);
+}
+
+const struct socket_ops inet_tcp_ops = {
+    .bind = tcp_socket_bind,
+    .listen = tcp_socket_listen,
+    .connect = tcp_socket_connect,
+    .accept = tcp_socket_accept,
+    .name = inet_name,
+    .send = inet_tcp_send,
+    .recv = inet_tcp_recv,
+    .poll = inet_tcp_poll,
+    .shutdown = tcp_socket_shutdown,
+    .set_option = inet_set_option,
+    .get_option = inet_get_option,
+    .option_changed = inet_option_changed,
+    .ioctl = inet_ioctl,
+    .release = tcp_socket_release,
+    .free = inet_free_socket,
+};

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// TCP's two files' common half.
+#pragma once
+#include "net/inet_private.h"
+
+// States as Linux numbers them (TCP_INFO, /proc/net/tcp).
+enum {
+    TCP_ESTABLISHED = 1,
+    TCP_SYN_SENT,
+    TCP_SYN_RECV,
+    TCP_FIN_WAIT1,
+    TCP_FIN_WAIT2,
+    TCP_TIME_WAIT,
+    TCP_CLOSE,
+    TCP_CLOSE_WAIT,
+    TCP_LAST_ACK,
+    TCP_LISTEN,
+    TCP_CLOSING,
+};
+
+// [n]
+void inet_tcp_arrived(struct inet_socket *i, struct pbuf *data);
+void inet_tcp_room(struct inet_socket *i); // something was acknowledged
+void inet_tcp_stop_listening(struct inet_socket *i);
+// Drops what has not been read, of one that nobody reads from any more.
+void inet_tcp_drop(struct inet_socket *i);
+
+ssize_t inet_tcp_send(struct socket *s, struct message *m);
+ssize_t inet_tcp_recv(struct socket *s, struct message *m);
+unsigned int inet_tcp_poll(struct socket *s);

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: MIT
+// TCP: data, and when there is some.
+//
+// What comes in hangs in a chain of lwIP's buffers (`arrived`). A reader takes all of the chain at once for itself (`reading`)
+// and copies out of that with its read_mutex alone; then it opens the window by what it has read. A writer copies into a buffer of
+// its own, as much as there is room for, with its write_mutex alone, and then hands that to lwIP. The chains' tot_len, which
+// has 16 bits, is not used; nor is tcp_sndbuf(), which has as many.
+#include "net/inet_tcp.h"
+#include "fs/event/poll.h"
+#include "mm/slab.h"
+#include "upcalls.h"
+#include <asm/signal.h>
+
+#define SEND_PIECE 32768u
+#define LOW_WATER  (TCP_SND_BUF / 3) // room from which on a socket counts as writable, as in Linux
+
+// ---- what lwIP tells
+
+void inet_tcp_arrived(struct inet_socket *i, struct pbuf *data) {
+    struct pbuf *last = data;
+    size_t n = 0;
+    for (struct pbuf *p = data; p; p = p->next) {
+        n += p->len;
+        last = p;
+    }
+    if (i->arrived)
+        i->arrived_last->next = data;
+    else
+        i->arrived = data;
+    i->arrived_last = last;
+    __atomic_fetch_add(&i->rx_bytes, n, __ATOMIC_RELAXED);
+    if (READ_ONCE(i->rx_bytes) >= (unsigned long)READ_ONCE(i->s.rcvlowat))
+        wake_poll(&i->s.read_wait, POLLIN | POLLRDNORM);
+}
+
+static bool has_room(const struct inet_socket *i) {
+    return i->tcp && i->tcp->snd_buf >= LOW_WATER && tcp_sndqueuelen(i->tcp) < TCP_SND_QUEUELEN / 2;
+}
+
+void inet_tcp_room(struct inet_socket *i) {
+    if (!i || READ_ONCE(i->writable) || !has_room(i))
+        return;
+    WRITE_ONCE(i->writable, true);
+    socket_writable(&i->s);
+}
+
+static void free_chain(struct pbuf *p) {
+    while (p) {
+        struct pbuf *next = p->next;
+        p->next = NULL;
+        pbuf_free(p);
+        p = next;
+        cond_resched();
+    }
+}
+
+void inet_tcp_drop(struct inet_socket *i) {
+    struct pbuf *arrived = i->arrived, *reading = i->reading;
+    i->arrived = i->reading = NULL;
+    free_chain(reading);
+    free_chain(arrived);
+}
+
+// ---- reading
+
+struct reading {
+    struct inet_socket *i;
+    struct message *m;
+    size_t wanted, target, done;
+};
+
+// [r] Takes what has arrived behind what is being read; gives the window what was read.
+static void refill(struct inet_socket *i, size_t read) {
+    inet_lock();
+    if (i->arrived) {
+        if (i->reading)
+            i->reading_last->next = i->arrived;
+        else
+            i->reading = i->arrived;
+        i->reading_last = i->arrived_last;
+        i->arrived = NULL;
+    }
+    if (i->tcp && READ_ONCE(i->s.state) == SOCKET_CONNECTED) {
+        for (size_t n; (n = MIN(read, 0x8000ul)); read -= n)
+            tcp_recved(i->tcp, n);
+        if (i->tcp->flags & TF_ACK_DELAY) {
+            tcp_ack_now(i->tcp);
+            tcp_output(i->tcp);
+        }
+    }
+    inet_unlock();
+}
+
+// [r] n bytes of the first buffer have been read.
+static void consume(struct inet_socket *i, size_t n) {
+    struct pbuf *p = i->reading;
+    i->offset += n;
+    __atomic_fetch_sub(&i->rx_bytes, n, __ATOMIC_RELAXED);
+    if (i->offset < p->len)
+        return;
+    i->reading = p->next;
+    i->offset = 0;
+    p->next = NULL;
+    pbuf_free(p);
+}
+
+static ssize_t copy_out(struct message *m, const char *from, size_t n) {
+    return m->flags & MSG_TRUNC ? n : uio_write_to(m->uio, from, n);
+}
+
+// Reads from what `reading` has. 0 or -EFAULT.
+static int read_chain(struct reading *r) {
+    struct inet_socket *i = r->i;
+    while (i->reading && r->done < r->wanted) {
+        struct pbuf *p = i->reading;
+        size_t there = p->len - i->offset, n = MIN(there, r->wanted - r->done);
+        size_t copied = copy_out(r->m, (char *)p->payload + i->offset, n);
+        r->done += copied;
+        if (likely(there))
+            consume(i, copied);
+        else
+            consume(i, 0);
+        if (copied < n)
+            return -EFAULT;
+        if (cond_resched_killable())
+            return 0;
+    }
+    return 0;
+}
+
+static int peek_chain(struct reading *r) {
+    struct inet_socket *i = r->i;
+    size_t skip = i->offset + MAX(READ_ONCE(i->s.peek_offset), 0);
+    r->done = 0;
+    for (struct pbuf *p = i->reading; p && r->done < r->wanted; p = p->next) {
+        if (skip >= p->len) {
+            skip -= p->len;
+            continue;
+        }
+        size_t n = MIN(p->len - skip, r->wanted - r->done);
+        size_t copied = copy_out(r->m, (char *)p->payload + skip, n);
+        r->done += copied;
+        skip = 0;
+        if (copied < n)
+            return -EFAULT;
+        if (cond_resched_killable())
+            break;
+    }
+    if (READ_ONCE(i->s.peek_offset) >= 0)
+        WRITE_ONCE(i->s.peek_offset, i->s.peek_offset + (int)r->done);
+    return 0;
+}
+
+// With read_mutex. 1: the caller may wait for more; 0: this is all; -errno.
+static int read_some(struct reading *r) {
+    struct inet_socket *i = r->i;
+    struct socket *s = &i->s;
+    bool peek = r->m->flags & MSG_PEEK;
+    int err = 0;
+    // Asked before the data is looked for: what came before an end is found.
+    bool ended = READ_ONCE(s->shutdown) & RCV_SHUTDOWN || READ_ONCE(s->state) != SOCKET_CONNECTED;
+    for (;;) {
+        size_t before = r->done;
+        err = peek ? 0 : read_chain(r);
+        size_t read = r->done - before;
+        bool more = r->done < r->wanted && !err;
+        if (read || peek || more)
+            refill(i, read);
+        if (peek || !more || !i->reading)
+            break;
+    }
+    if (peek)
+        err = peek_chain(r);
+    if (err || r->done >= r->target || (peek && r->done))
+        return err;
+    err = socket_take_error(s);
+    if (err)
+        return err;
+    return !ended;
+}
+
+static bool may_read_more(const struct inet_socket *i, unsigned long seen) {
+    const struct socket *s = &i->s;
+    return READ_ONCE(i->rx_bytes) > seen || READ_ONCE(s->error) || READ_ONCE(s->shutdown) & RCV_SHUTDOWN ||
+           READ_ONCE(s->state) != SOCKET_CONNECTED;
+}
+
+// May data come at all? 0, or what recv(2) says.
+static int check_reading(struct inet_socket *i, const struct message *m) {
+    struct socket *s = &i->s;
+    if (READ_ONCE(s->state) == SOCKET_LISTENING)
+        return -ENOTCONN;
+    if (m->flags & MSG_ERRQUEUE)
+        return -EAGAIN;
+    if (m->flags & MSG_OOB)
+        return -EINVAL; // there is none: lwIP delivers urgent data in line
+    if (READ_ONCE(s->state) == SOCKET_UNCONNECTED && !i->done)
+        return READ_ONCE(s->error) ? socket_take_error(s) : -ENOTCONN;
+    return 0;
+}
+
+// A read of a connection that is being made waits for it.
+static int wait_connected(struct socket *s, ktime_t deadline) {
+    if (likely(READ_ONCE(s->state) != SOCKET_CONNECTING))
+        return 0;
+    return socket_wait(&s->write_wait, READ_ONCE(s->state) != SOCKET_CONNECTING, deadline, false);
+}
+
+ssize_t inet_tcp_recv(struct socket *s, struct message *m) {
+    struct inet_socket *i = to_inet(s);
+    struct reading r = {.i = i, .m = m, .wanted = m->uio->resid};
+    ktime_t deadline = socket_recv_deadline(s, m);
+    r.target = MAX(m->flags & MSG_WAITALL && !(m->flags & MSG_PEEK)
+                       ? r.wanted
+                       : MIN((size_t)READ_ONCE(s->rcvlowat), r.wanted),
+                   1ul);
+    int ret = wait_connected(s, deadline);
+    if (!ret)
+        ret = check_reading(i, m);
+    if (ret || !r.wanted)
+        return ret;
+    for (;;) {
+        mutex_lock(&s->read_mutex);
+        ret = read_some(&r);
+        unsigned long seen = READ_ONCE(i->reading) ? READ_ONCE(i->rx_bytes) : 0;
+        mutex_unlock(&s->read_mutex);
+        if (ret <= 0)
+            break;
+        ret = socket_wait(&s->read_wait, may_read_more(i, seen), deadline, false);
+        if (ret)
+            break;
+    }
+    return r.done ? (ssize_t)r.done : MIN(ret, 0);
+}
+
+// ---- writing
+
+static ssize_t broken(struct socket *s, const struct message *m) {
+    int err = socket_take_error(s);
+    if (err)
+        return err;
+    if (!(m->flags & MSG_NOSIGNAL))
+        signal_send_thread(current, SIGPIPE);
+    return -EPIPE;
+}
+
+static bool may_write(const struct socket *s) {
+    return READ_ONCE(s->state) == SOCKET_CONNECTED && !(READ_ONCE(s->shutdown) & SEND_SHUTDOWN) &&
+           !READ_ONCE(s->error);
+}
+
+// [n] Room for so many bytes now.
+static size_t room(struct inet_socket *i) {
+    if (!i->tcp || tcp_sndqueuelen(i->tcp) >= TCP_SND_QUEUELEN - 8)
+        return 0;
+    return i->tcp->snd_buf;
+}
+
+// Hands n bytes to lwIP; how many it took. [n]
+static size_t hand_over(struct inet_socket *i, const char *buf, size_t n, bool more) {
+    u8_t flags = TCP_WRITE_FLAG_COPY | (more ? TCP_WRITE_FLAG_MORE : 0);
+    size_t done = 0;
+    while (i->tcp && done < n) {
+        size_t piece = MIN(MIN(n - done, (size_t)TCP_MSS), room(i));
+        if (!piece || tcp_write(i->tcp, buf + done, piece, flags) != ERR_OK)
+            break;
+        done += piece;
+    }
+    if (i->tcp && !(more && i->tcp->snd_buf > LOW_WATER))
+        tcp_output(i->tcp);
+    if (!has_room(i))
+        WRITE_ONCE(i->writable, false);
+    return done;
+}
+
+// One piece with write_mutex held. Its bytes; 0: no room; -EFAULT.
+static ssize_t send_piece(struct inet_socket *i, struct message *m, char *buf) {
+    inet_lock();
+    size_t n = MIN(MIN(m->uio->resid, (size_t)SEND_PIECE), room(i));
+    if (!n)
+        WRITE_ONCE(i->writable, false);
+    inet_unlock();
+    if (!n)
+        return 0;
+    n = uio_read_from(m->uio, buf, n);
+    if (!n)
+        return -EFAULT;
+    inet_lock();
+    bool more = m->flags & MSG_MORE || i->tcp_options.cork;
+    size_t sent = hand_over(i, buf, n, more);
+    inet_unlock();
+    return sent;
+}
+
+// Sends until there is no room. 0: all went; 1: there is no room.
+static int send_some(struct inet_socket *i, struct message *m, char *buf, size_t *done) {
+    while (m->uio->resid) {
+        if (!may_write(&i->s))
+            return -EPIPE;
+        size_t before = m->uio->resid;
+        ssize_t n = send_piece(i, m, buf);
+        if (n < 0)
+            return n;
+        *done += n;
+        if (!n && m->uio->resid == before)
+            return 1;
+        if ((size_t)n < before - m->uio->resid) // lwIP had no memory for what was copied: the caller hears how far it came
+            return *done ? 0 : -ENOBUFS;
+        if (cond_resched_killable())
+            return *done ? 0 : -EINTR;
+    }
+    return 0;
+}
+
+static ssize_t send_all(struct inet_socket *i, struct message *m, char *buf, ktime_t deadline) {
+    struct socket *s = &i->s;
+    size_t done = 0;
+    int err;
+    for (;;) {
+        mutex_lock(&i->write_mutex);
+        err = send_some(i, m, buf, &done);
+        mutex_unlock(&i->write_mutex);
+        if (err <= 0)
+            break;
+        err = socket_wait(&s->write_wait, READ_ONCE(i->writable) || !may_write(s), deadline, false);
+        if (err)
+            break;
+    }
+    if (done)
+        return done;
+    return err == -EPIPE ? broken(s, m) : err;
+}
+
+ssize_t inet_tcp_send(struct socket *s, struct message *m) {
+    struct inet_socket *i = to_inet(s);
+    ktime_t deadline = socket_send_deadline(s, m);
+    int err = wait_connected(s, deadline);
+    if (err)
+        return err;
+    if (m->flags & MSG_OOB)
+        return -EOPNOTSUPP;
+    if (!may_write(s))
+        return broken(s, m);
+    size_t n = MIN(m->uio->resid, (size_t)SEND_PIECE);
+    char small[512], *buf = n <= sizeof(small) ? small : kmalloc(n);
+    if (!buf)
+        return -ENOBUFS;
+    ssize_t ret = send_all(i, m, buf, deadline);
+    if (buf != small)
+        kfree(buf);
+    return ret;
+}
+
+// ---- poll
+
+unsigned int inet_tcp_poll(struct socket *s) {
+    struct inet_socket *i = to_inet(s);
+    enum socket_state state = READ_ONCE(s->state);
+    unsigned int shutdown = READ_ONCE(s->shutdown), events = 0;
+    if (state == SOCKET_LISTENING)
+        return READ_ONCE(i->accept_count) ? POLLIN | POLLRDNORM : 0;
+    if (shutdown == BOTH_SHUTDOWN || state == SOCKET_UNCONNECTED)
+        events |= POLLHUP;
+    if (shutdown & RCV_SHUTDOWN)
+        events |= POLLIN | POLLRDNORM | POLLRDHUP;
+    if (state != SOCKET_CONNECTING) {
+        if (READ_ONCE(i->rx_bytes) >= (unsigned long)READ_ONCE(s->rcvlowat))
+            events |= POLLIN | POLLRDNORM;
+        if (state != SOCKET_CONNECTED || shutdown & SEND_SHUTDOWN || READ_ONCE(i->writable))
+            events |= POLLOUT | POLLWRNORM;
+    }
+    return events | (READ_ONCE(s->error) ? POLLERR : 0);
+}
