@@ -60,7 +60,7 @@ console: ## connect to the console of the machine that "make gdb" runs
 
 check: setup-test ## the developers' checks: format, layers, analysers
 	@$(MAKE) --no-print-directory all
-	@tools/check $(B) "$(filter -I% -D% -isystem $(KERNEL_INCLUDE),$(KERNEL_CFLAGS)) -nostdlibinc -Ikernel/core/shim -I$(LIBFDT_DIR) $(OUTSIDE_INCLUDE)"
+	@tools/check $(B) "$(filter -I% -D% -isystem $(KERNEL_INCLUDE),$(KERNEL_CFLAGS)) -nostdlibinc -Ikernel/core/shim -I$(LIBFDT_DIR) $(LWIP_INCLUDE) $(OUTSIDE_INCLUDE)"
 
 # One suite after the other, each with all processors for what it builds.
 test: setup-test ## set up, run every test, and close with "N passed, N failed"

@@ -120,7 +120,8 @@ static int read6(const struct socket_address *a, ip_addr_t *ip, uint16_t *port) 
     return 0;
 }
 
-int inet_read_address(const struct inet_socket *i, const struct socket_address *a, ip_addr_t *ip, uint16_t *port) {
+int inet_read_address(const struct inet_socket *i, const struct socket_address *a, ip_addr_t *ip,
+                      uint16_t *port) {
     int least = i->s.family == AF_INET ? (int)sizeof(struct sockaddr_in) : SIN6_LEN_MIN;
     memset(ip, 0, sizeof(*ip));
     if (a->len < least)
@@ -130,7 +131,8 @@ int inet_read_address(const struct inet_socket *i, const struct socket_address *
     return i->s.family == AF_INET ? read4(a, ip, port) : read6(a, ip, port);
 }
 
-void inet_write_address(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port, struct socket_address *out) {
+void inet_write_address(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port,
+                        struct socket_address *out) {
     if (i->s.family == AF_INET) {
         struct sockaddr_in *in = (struct sockaddr_in *)&out->storage;
         *in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = lwip_htons(port)};

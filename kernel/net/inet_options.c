@@ -68,7 +68,7 @@ static int write_number(int number, void __user *value, int __user *user_len) {
     if (len < 0)
         return -EINVAL;
     len = MIN(len, (int)sizeof(number));
-    err = copy_to_user(value, &number, len);
+    err = put_object_part((int __user *)value, number, len);
     return err ? err : put_user(len, user_len);
 }
 

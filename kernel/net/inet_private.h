@@ -14,7 +14,7 @@
 #define SOF_USER_REUSEADDR 0x40u
 #define SOF_USER_REUSEPORT 0x80u
 
-struct tcp_options { // [n]
+struct tcp_options {                          // [n]
     int keep_idle, keep_interval, keep_count; // seconds, seconds, probes
     int user_timeout;                         // ms
     int max_segment;

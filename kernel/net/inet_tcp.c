@@ -78,7 +78,7 @@ static void on_error(void *arg, err_t err) {
         return;
     }
     if (err != ERR_CLSD)
-        WRITE_ONCE(s->error, err != ERR_RST                        ? ETIMEDOUT
+        WRITE_ONCE(s->error, err != ERR_RST                          ? ETIMEDOUT
                              : READ_ONCE(s->shutdown) & RCV_SHUTDOWN ? EPIPE
                                                                      : ECONNRESET);
     end(i, BOTH_SHUTDOWN);

@@ -210,10 +210,10 @@ ssize_t inet_tcp_recv(struct socket *s, struct message *m) {
     struct inet_socket *i = to_inet(s);
     struct reading r = {.i = i, .m = m, .wanted = m->uio->resid};
     ktime_t deadline = socket_recv_deadline(s, m);
-    r.target = MAX(m->flags & MSG_WAITALL && !(m->flags & MSG_PEEK)
-                       ? r.wanted
-                       : MIN((size_t)READ_ONCE(s->rcvlowat), r.wanted),
-                   1ul);
+    r.target =
+        MAX(m->flags & MSG_WAITALL && !(m->flags & MSG_PEEK) ? r.wanted
+                                                             : MIN((size_t)READ_ONCE(s->rcvlowat), r.wanted),
+            1ul);
     int ret = wait_connected(s, deadline);
     if (!ret)
         ret = check_reading(i, m);
@@ -304,7 +304,9 @@ static int send_some(struct inet_socket *i, struct message *m, char *buf, size_t
         *done += n;
         if (!n && m->uio->resid == before)
             return 1;
-        if ((size_t)n < before - m->uio->resid) // lwIP had no memory for what was copied: the caller hears how far it came
+        if ((size_t)n <
+            before -
+                m->uio->resid) // lwIP had no memory for what was copied: the caller hears how far it came
             return *done ? 0 : -ENOBUFS;
         if (cond_resched_killable())
             return *done ? 0 : -EINTR;

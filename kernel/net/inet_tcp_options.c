@@ -91,8 +91,8 @@ static int get_number(struct inet_socket *i, int option, int *out) {
         return 0;
     case TCP_MAXSEG:
         *out = i->tcp && i->tcp->state != LISTEN && READ_ONCE(i->s.state) == SOCKET_CONNECTED ? i->tcp->mss
-               : o->max_segment                                                             ? o->max_segment
-                                                                                            : TCP_MSS_DEFAULT;
+               : o->max_segment                                                               ? o->max_segment
+                                : TCP_MSS_DEFAULT;
         return 0;
     case TCP_KEEPIDLE:
         *out = o->keep_idle;
@@ -115,10 +115,10 @@ static int get_number(struct inet_socket *i, int option, int *out) {
 
 static uint8_t state_number(const struct inet_socket *i) {
     static const uint8_t states[] = {
-        [CLOSED] = TCP_CLOSE,          [LISTEN] = TCP_LISTEN,         [SYN_SENT] = TCP_SYN_SENT,
-        [SYN_RCVD] = TCP_SYN_RECV,     [ESTABLISHED] = TCP_ESTABLISHED, [FIN_WAIT_1] = TCP_FIN_WAIT1,
-        [FIN_WAIT_2] = TCP_FIN_WAIT2,  [CLOSE_WAIT] = TCP_CLOSE_WAIT, [CLOSING] = TCP_CLOSING,
-        [LAST_ACK] = TCP_LAST_ACK,     [TIME_WAIT] = TCP_TIME_WAIT,
+        [CLOSED] = TCP_CLOSE,         [LISTEN] = TCP_LISTEN,           [SYN_SENT] = TCP_SYN_SENT,
+        [SYN_RCVD] = TCP_SYN_RECV,    [ESTABLISHED] = TCP_ESTABLISHED, [FIN_WAIT_1] = TCP_FIN_WAIT1,
+        [FIN_WAIT_2] = TCP_FIN_WAIT2, [CLOSE_WAIT] = TCP_CLOSE_WAIT,   [CLOSING] = TCP_CLOSING,
+        [LAST_ACK] = TCP_LAST_ACK,    [TIME_WAIT] = TCP_TIME_WAIT,
     };
     return i->tcp ? states[i->tcp->state] : TCP_CLOSE;
 }
@@ -180,6 +180,6 @@ int inet_tcp_get_option(struct inet_socket *i, int option, void __user *value, i
     if (err)
         return err;
     len = MIN(len, (int)sizeof(n));
-    err = copy_to_user(value, &n, len);
+    err = put_object_part((int __user *)value, n, len);
     return err ? err : put_user(len, user_len);
 }

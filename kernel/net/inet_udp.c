@@ -11,7 +11,7 @@
 
 #define DATAGRAM_MAX   65507u
 #define DATAGRAM_MAX6  65487u // what a frame of 65,535 bytes has room for
-#define DATAGRAM_EXTRA 768u // what Linux charges for one beside its data, about
+#define DATAGRAM_EXTRA 768u   // what Linux charges for one beside its data, about
 
 struct datagram {
     struct list_head link;
@@ -103,8 +103,9 @@ static u8_t on_icmp6(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_ad
     ip_addr_t to;
     uint32_t w[4];
     (void)arg, (void)pcb, (void)from;
-    if (pbuf_copy_partial(p, h, sizeof(h), 0) < sizeof(h) || h[6] != IP6_NEXTH_ICMP6 || h[IP6_HLEN] != ICMP6_TYPE_DUR ||
-        h[IP6_HLEN + 1] != ICMP6_DUR_PORT || h[IP6_HLEN + 8 + 6] != IP6_NEXTH_UDP)
+    if (pbuf_copy_partial(p, h, sizeof(h), 0) < sizeof(h) || h[6] != IP6_NEXTH_ICMP6 ||
+        h[IP6_HLEN] != ICMP6_TYPE_DUR || h[IP6_HLEN + 1] != ICMP6_DUR_PORT ||
+        h[IP6_HLEN + 8 + 6] != IP6_NEXTH_UDP)
         return 0;
     memset(&to, 0, sizeof(to));
     memcpy(w, h + IP6_HLEN + 8 + 24, sizeof(w));
@@ -427,9 +428,10 @@ static ssize_t udp_socket_recv(struct socket *s, struct message *m) {
             return n;
         if (READ_ONCE(s->shutdown) & RCV_SHUTDOWN)
             return 0;
-        err = socket_wait(
-            &s->read_wait,
-            READ_ONCE(i->rx_bytes) || READ_ONCE(s->error) || READ_ONCE(s->shutdown) & RCV_SHUTDOWN, deadline, true);
+        err = socket_wait(&s->read_wait,
+                          READ_ONCE(i->rx_bytes) || READ_ONCE(s->error) ||
+                              READ_ONCE(s->shutdown) & RCV_SHUTDOWN,
+                          deadline, true);
         if (err)
             return err;
     }

@@ -17,7 +17,7 @@ $(FUZZ_CALLS)/root.cpio: $(FUZZ_CALLS)/init $(B)/drupe
 # The kernel with its debug checks, apart from the other.
 DEBUG_KERNEL := $(B)/debug
 .PHONY: debug-kernel
-debug-kernel: check-setup $(LIBFDT_STAMP) $(OUTSIDE_SOURCES)
+debug-kernel: check-setup $(LIBFDT_STAMP) $(LWIP_SOURCE) $(OUTSIDE_SOURCES)
 	@$(MAKE) --no-print-directory DEBUG=1 KOUT=$(DEBUG_KERNEL) INITRD= kernel
 
 TEST_SUITES += test-fuzz-calls

@@ -3,6 +3,7 @@
 #include "test.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -14,6 +15,17 @@
 #include <sys/wait.h>
 
 static char buffer[1 << 18];
+
+// Linux starts with it down.
+__attribute__((constructor)) static void bring_up_loopback(void) {
+    struct ifreq r = {.ifr_name = "lo"};
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    if (ioctl(s, SIOCGIFFLAGS, &r) == 0 && !(r.ifr_flags & IFF_UP)) {
+        r.ifr_flags |= IFF_UP;
+        ioctl(s, SIOCSIFFLAGS, &r);
+    }
+    close(s);
+}
 
 static short poll_now(int fd) {
     struct pollfd f = {fd, POLLIN | POLLOUT | POLLRDHUP, 0};
@@ -247,7 +259,8 @@ TEST(port_in_use_is_refused) {
 
 TEST(reuse_of_the_address_lets_a_server_start_again) {
     l = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(set_number(l, SOL_SOCKET, SO_REUSEADDR, 1) == 0 && bind4(l, "127.0.0.1", 0) == 0 && listen(l, 1) == 0);
+    CHECK(set_number(l, SOL_SOCKET, SO_REUSEADDR, 1) == 0 && bind4(l, "127.0.0.1", 0) == 0 &&
+          listen(l, 1) == 0);
     port = port_of(l);
     c = socket(AF_INET, SOCK_STREAM, 0);
     CHECK(connect4(c, "127.0.0.1", port) == 0 && (d = accept(l, NULL, NULL)) >= 0);
@@ -257,7 +270,8 @@ TEST(reuse_of_the_address_lets_a_server_start_again) {
     close(l);
     l = socket(AF_INET, SOCK_STREAM, 0);
     CHECK_ERRNO(bind4(l, "127.0.0.1", port), EADDRINUSE); // TIME_WAIT
-    CHECK(set_number(l, SOL_SOCKET, SO_REUSEADDR, 1) == 0 && bind4(l, "127.0.0.1", port) == 0 && listen(l, 1) == 0);
+    CHECK(set_number(l, SOL_SOCKET, SO_REUSEADDR, 1) == 0 && bind4(l, "127.0.0.1", port) == 0 &&
+          listen(l, 1) == 0);
 }
 
 TEST(reuse_of_the_port_lets_two_listen) {
@@ -468,7 +482,8 @@ TEST(options_of_tcp_are_kept) {
     CHECK_ERRNO(set_number(c, IPPROTO_TCP, 999, 1), ENOPROTOOPT);
     CHECK(set_number(c, SOL_SOCKET, SO_KEEPALIVE, 1) == 0 && number_of(c, SOL_SOCKET, SO_KEEPALIVE) == 1);
     CHECK(getsockopt(c, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == TCP_ESTABLISHED);
-    CHECK(number_of(c, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP && number_of(c, SOL_SOCKET, SO_DOMAIN) == AF_INET);
+    CHECK(number_of(c, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP &&
+          number_of(c, SOL_SOCKET, SO_DOMAIN) == AF_INET);
     CHECK(number_of(l, SOL_SOCKET, SO_ACCEPTCONN) == 1 && number_of(c, SOL_SOCKET, SO_ACCEPTCONN) == 0);
     CHECK(number_of(c, IPPROTO_IP, IP_TTL) == 64);
     CHECK_ERRNO(set_number(c, IPPROTO_IP, IP_TTL, 256), EINVAL);
@@ -570,7 +585,8 @@ TEST(datagram_without_address_has_nowhere_to_go) {
 TEST(packet_info_tells_where_it_was_sent_to) {
     char control[200] __attribute__((aligned(8)));
     struct iovec iov = {buffer, 100};
-    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
     c = socket(AF_INET, SOCK_DGRAM, 0);
     d = socket(AF_INET, SOCK_DGRAM, 0);
     CHECK(bind4(d, "0.0.0.0", 0) == 0 && set_number(d, IPPROTO_IP, IP_PKTINFO, 1) == 0 &&

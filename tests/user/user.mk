@@ -29,7 +29,7 @@ test-user: $(KOUT)/Image $(B)/tests/user.cpio ## user programs for every group o
 
 # What goes out of a kernel whose stacks and heap are full of patterns. `make SANITIZE=1 test-user` runs all user programs on it.
 .PHONY: sanitized-kernel test-clean
-sanitized-kernel: check-setup $(LIBFDT_STAMP) $(OUTSIDE_SOURCES)
+sanitized-kernel: check-setup $(LIBFDT_STAMP) $(LWIP_SOURCE) $(OUTSIDE_SOURCES)
 	@$(MAKE) --no-print-directory SANITIZE=1 KOUT=$(B)/sanitize INITRD= kernel
 
 TEST_SUITES += test-clean

@@ -24,7 +24,7 @@
 #endif
 
 void inet_assertion_failed(const char *what) __attribute__((noreturn));
-#define LWIP_PLATFORM_DIAG(x) ((void)0)
+#define LWIP_PLATFORM_DIAG(x)      ((void)0)
 #define LWIP_PLATFORM_ASSERT(what) inet_assertion_failed(what)
 
 unsigned int inet_random(void);
