@@ -12,14 +12,16 @@
 
 #define TIMER_STEP (TCP_TMR_INTERVAL * 1000 * NSEC_PER_USEC)
 
-static struct mutex lock;
+#define TIME_WAIT_MOST 1024 // between two steps there may be more
+
+static struct mutex stack_lock;
 static struct wait_queue thread_wait;
-static bool started;        // [lock]
-static bool timers_wanted;  // [lock], read without
-static struct netif lo;     // [lock]
+static bool started;        // [stack_lock]
+static bool timers_wanted;  // [stack_lock], read without
+static struct netif lo;     // [stack_lock]
 static unsigned long bytes; // [a] that lwIP and frames have
 
-static struct spinlock inbox_lock = SPINLOCK_INIT; // irq
+static struct spinlock inbox_lock = SPINLOCK_INIT;
 static struct list_head inbox = LIST_HEAD_INIT(inbox);
 
 // ---- memory: each piece has its size in front
@@ -135,7 +137,7 @@ void net_receive(struct net_frame *frame) {
     unsigned long flags = spin_lock_irqsave(&inbox_lock);
     list_add_tail(&frame->link, &inbox);
     spin_unlock_irqrestore(&inbox_lock, flags);
-    if (!mutex_is_mine(&lock)) // who holds the lock looks before letting go
+    if (!mutex_is_mine(&stack_lock)) // who holds the lock looks before letting go
         wake_all(&thread_wait);
 }
 
@@ -212,23 +214,34 @@ static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *to) 
 // ---- the lock
 
 bool inet_is_locked(void) {
-    return mutex_is_mine(&lock);
+    return mutex_is_mine(&stack_lock);
 }
 
 void inet_lock(void) {
-    mutex_lock(&lock);
+    mutex_lock(&stack_lock);
 }
 
 void inet_unlock(void) {
     drain();
-    mutex_unlock(&lock);
+    mutex_unlock(&stack_lock);
 }
 
 // ---- the thread
 
+// Searching takes longer the more connections are in TIME_WAIT, which tells nothing of loopback: the oldest of many go.
+static void trim_time_wait(void) {
+    unsigned int n = 0;
+    for (struct tcp_pcb *p = tcp_tw_pcbs, *next; p; p = next) {
+        next = p->next;
+        if (++n > TIME_WAIT_MOST)
+            tcp_abort(p); // which, of these, tells nobody
+    }
+}
+
 static void run_timers(void) {
     inet_lock();
     tcp_tmr();
+    trim_time_wait();
     bool wanted = tcp_active_pcbs || tcp_tw_pcbs;
     WRITE_ONCE(timers_wanted, wanted);
     inet_unlock();
@@ -284,7 +297,7 @@ int inet_start(void) {
     int err = 0;
     if (likely(__atomic_load_n(&started, __ATOMIC_ACQUIRE)))
         return 0;
-    mutex_lock(&lock);
+    mutex_lock(&stack_lock);
     if (!started) {
         err = kthread_run("inet", inet_thread, NULL);
         if (!err) {
@@ -292,11 +305,11 @@ int inet_start(void) {
             __atomic_store_n(&started, true, __ATOMIC_RELEASE);
         }
     }
-    mutex_unlock(&lock);
+    mutex_unlock(&stack_lock);
     return err;
 }
 
 void inet_stack_init(void) {
-    mutex_init(&lock);
+    mutex_init(&stack_lock);
     wait_queue_init(&thread_wait);
 }

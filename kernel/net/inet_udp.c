@@ -154,6 +154,8 @@ static int bind_locked(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
     bool chosen = port;
     if (i->local_port)
         return -EINVAL;
+    if (!i->udp)
+        return -ENOBUFS;
     inet_apply_options(i);
     if (!port)
         port = pick_port(i, ip);
@@ -200,10 +202,11 @@ static void set_state(struct socket *s, enum socket_state state) {
 
 static int dissolve(struct inet_socket *i) {
     inet_lock();
-    udp_disconnect(i->udp);
+    if (i->udp)
+        udp_disconnect(i->udp);
     i->remote_port = 0;
     set_state(&i->s, SOCKET_UNCONNECTED);
-    if (!i->explicit_port && i->local_port) {
+    if (i->udp && !i->explicit_port && i->local_port) {
         // The name that came with the connection goes with it.
         udp_remove(i->udp);
         i->local_port = 0;
