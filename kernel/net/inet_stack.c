@@ -14,11 +14,11 @@
 
 #define TIME_WAIT_MOST 1024 // between two steps there may be more
 
-static struct mutex stack_lock;
+struct mutex inet_mutex;
 static struct wait_queue thread_wait;
-static bool started;        // [stack_lock]
-static bool timers_wanted;  // [stack_lock], read without
-static struct netif lo;     // [stack_lock]
+static bool started;        // [inet_mutex]
+static bool timers_wanted;  // [inet_mutex], read without
+static struct netif lo;     // [inet_mutex]
 static unsigned long bytes; // [a] that lwIP and frames have
 
 static struct spinlock inbox_lock = SPINLOCK_INIT;
@@ -73,10 +73,6 @@ unsigned int inet_initial_sequence(void) {
 
 void inet_assertion_failed(const char *what) {
     panic("lwip: %s", what);
-}
-
-u32_t sys_now(void) {
-    return clock_monotonic() / (1000 * NSEC_PER_USEC);
 }
 
 void tcp_timer_needed(void) {
@@ -137,7 +133,7 @@ void net_receive(struct net_frame *frame) {
     unsigned long flags = spin_lock_irqsave(&inbox_lock);
     list_add_tail(&frame->link, &inbox);
     spin_unlock_irqrestore(&inbox_lock, flags);
-    if (!mutex_is_mine(&stack_lock)) // who holds the lock looks before letting go
+    if (!mutex_is_mine(&inet_mutex)) // who holds the lock looks before letting go
         wake_all(&thread_wait);
 }
 
@@ -213,17 +209,13 @@ static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *to) 
 
 // ---- the lock
 
-bool inet_is_locked(void) {
-    return mutex_is_mine(&stack_lock);
-}
-
 void inet_lock(void) {
-    mutex_lock(&stack_lock);
+    mutex_lock(&inet_mutex);
 }
 
 void inet_unlock(void) {
     drain();
-    mutex_unlock(&stack_lock);
+    mutex_unlock(&inet_mutex);
 }
 
 // ---- the thread
@@ -297,7 +289,7 @@ int inet_start(void) {
     int err = 0;
     if (likely(__atomic_load_n(&started, __ATOMIC_ACQUIRE)))
         return 0;
-    mutex_lock(&stack_lock);
+    mutex_lock(&inet_mutex);
     if (!started) {
         err = kthread_run("inet", inet_thread, NULL);
         if (!err) {
@@ -305,11 +297,11 @@ int inet_start(void) {
             __atomic_store_n(&started, true, __ATOMIC_RELEASE);
         }
     }
-    mutex_unlock(&stack_lock);
+    mutex_unlock(&inet_mutex);
     return err;
 }
 
 void inet_stack_init(void) {
-    mutex_init(&stack_lock);
+    mutex_init(&inet_mutex);
     wait_queue_init(&thread_wait);
 }

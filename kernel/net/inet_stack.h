@@ -10,12 +10,13 @@
 #pragma once
 #include "core/types.h"
 #include "net/lwip/lwip.h"
+#include "sched/wait.h"
 
 // Starts lwIP, the first time. 0 or -ENOMEM.
 int __must_check inet_start(void);
+extern struct mutex inet_mutex; // for assertions
 void inet_lock(void);
 void inet_unlock(void);
-bool inet_is_locked(void); // by us
 
 // lwIP's error as -errno.
 int inet_errno(err_t err);

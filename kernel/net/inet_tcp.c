@@ -135,6 +135,7 @@ static uint16_t pick_port(struct inet_socket *i, const ip_addr_t *ip) {
 }
 
 static int bind_locked(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
+    ASSERT_HELD(&inet_mutex);
     int err = i->local_port || READ_ONCE(i->s.state) != SOCKET_UNCONNECTED ? -EINVAL : renew(i);
     if (err)
         return err;
@@ -217,6 +218,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *p, err_t err) {
 }
 
 static int listen_locked(struct inet_socket *i, int backlog) {
+    ASSERT_HELD(&inet_mutex);
     struct socket *s = &i->s;
     i->s.backlog = backlog;
     if (READ_ONCE(s->state) == SOCKET_LISTENING)

@@ -151,6 +151,7 @@ static uint16_t pick_port(struct inet_socket *i, const ip_addr_t *ip) {
 }
 
 static int bind_locked(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
+    ASSERT_HELD(&inet_mutex);
     bool chosen = port;
     if (i->local_port)
         return -EINVAL;
@@ -223,6 +224,7 @@ static int dissolve(struct inet_socket *i) {
 }
 
 static int connect_locked(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
+    ASSERT_HELD(&inet_mutex);
     if (!i->udp)
         return -ENOBUFS;
     int err = autobind(i);
@@ -280,6 +282,7 @@ static int destination(struct inet_socket *i, struct message *m, ip_addr_t *ip, 
 }
 
 static int send_locked(struct inet_socket *i, struct pbuf *p, const ip_addr_t *ip, uint16_t port) {
+    ASSERT_HELD(&inet_mutex);
     if (!i->udp)
         return -ENOBUFS;
     int err = autobind(i);
