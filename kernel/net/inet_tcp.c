@@ -329,6 +329,16 @@ static int told(struct inet_socket *i) {
     return err ? err : -ECONNABORTED;
 }
 
+// The other end of an earlier connection between the two ports may still be in TIME_WAIT here; lwIP would answer from it. As
+// on Linux a new connection ends it.
+static void end_time_wait(struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {
+    for (struct tcp_pcb *p = tcp_tw_pcbs, *next; p; p = next) {
+        next = p->next;
+        if (p->local_port == port && p->remote_port == i->tcp->local_port && ip_addr_eq(&p->local_ip, ip))
+            tcp_abort(p);
+    }
+}
+
 static int begin(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
     struct socket *s = &i->s;
     int err = told(i);
@@ -348,6 +358,7 @@ static int begin(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
     }
     WRITE_ONCE(s->shutdown, 0);
     socket_take_error(s);
+    end_time_wait(i, ip, port);
     err = inet_errno(tcp_connect(i->tcp, ip, port, on_connected));
     if (err)
         return err == -EADDRINUSE ? -EADDRNOTAVAIL : err;

@@ -506,6 +506,17 @@ TEST(socket_used_anew_after_dissolving) {
     CHECK(write(c, "x", 1) == 1 && read(d, buffer, 1) == 1);
 }
 
+TEST(ports_of_a_connection_that_the_server_ended_can_be_used_again) {
+    l = listener(&port, 1);
+    c = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind4(c, "127.0.0.1", 0) == 0 && connect4(c, "127.0.0.1", port) == 0);
+    int mine = port_of(c);
+    CHECK((d = accept(l, NULL, NULL)) >= 0 && close(d) == 0 && read(c, buffer, 1) == 0 && close(c) == 0);
+    c = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind4(c, "127.0.0.1", mine) == 0 && connect4(c, "127.0.0.1", port) == 0);
+    CHECK((d = accept(l, NULL, NULL)) >= 0 && write(c, "x", 1) == 1 && read(d, buffer, 1) == 1);
+}
+
 // ---- UDP
 
 static int datagram_pair(int family) {
@@ -611,4 +622,59 @@ TEST(full_receive_buffer_drops) {
     while (recv(d, buffer, 2000, MSG_DONTWAIT) == 1000)
         n++;
     CHECK(n >= 2 && n < 20);
+}
+
+// ---- many at once
+
+static int connect_and_ask(void *arg) {
+    int to = *(int *)arg;
+    for (int i = 0; i < 100; i++) {
+        int s = socket(AF_INET, SOCK_STREAM, 0), n = 1 + i * 331;
+        CHECK(s >= 0 && connect4(s, "127.0.0.1", to) == 0 && write(s, buffer, n) == n);
+        CHECK(i % 3 == 0 || shutdown(s, SHUT_WR) == 0);
+        CHECK(i % 3 != 2 || recv(s, buffer, n, MSG_WAITALL) == n); // others go without the answer
+        close(s);
+    }
+    return 0;
+}
+
+static void *echo(void *arg) {
+    int s = (int)(long)arg;
+    char piece[5000];
+    for (ssize_t n; (n = read(s, piece, sizeof(piece))) > 0;)
+        if (send(s, piece, n, MSG_NOSIGNAL) != n)
+            break;
+    close(s);
+    return NULL;
+}
+
+TEST(many_connections_come_and_go_at_once) {
+    enum { CLIENTS = 4 };
+    pid_t pid[CLIENTS];
+    pthread_t t;
+    l = listener(&port, 128);
+    for (int i = 0; i < CLIENTS; i++)
+        pid[i] = test_fork(connect_and_ask, &port);
+    for (int i = 0; i < CLIENTS * 100; i++) {
+        int s = accept(l, NULL, NULL);
+        CHECK(s >= 0 && pthread_create(&t, NULL, echo, (void *)(long)s) == 0 && pthread_detach(t) == 0);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        CHECK(test_wait_exit(pid[i]) == 0);
+}
+
+static void *close_late(void *arg) {
+    usleep(1000);
+    shutdown(*(int *)arg, SHUT_RDWR);
+    return NULL;
+}
+
+TEST(shutdown_wakes_who_reads_and_who_accepts) {
+    pthread_t t;
+    make_connection();
+    CHECK(pthread_create(&t, NULL, close_late, &d) == 0 && read(d, buffer, 1) == 0 &&
+          pthread_join(t, NULL) == 0);
+    CHECK(pthread_create(&t, NULL, close_late, &l) == 0);
+    CHECK_ERRNO(accept(l, NULL, NULL), EINVAL);
+    pthread_join(t, NULL);
 }
