@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/device.h"
+#include "net/inet_tcp.h"
 #include "sched/user.h"
 #include "sched/wait.h"
 
@@ -32,8 +33,15 @@ bool inet_memory_is_full(void) {
     return READ_ONCE(bytes) > READ_ONCE(limits.socket_bytes_max);
 }
 
+#define SMALL 512u // connections, headers: when data has taken all, these still get a quarter more
+
+static bool may_have(size_t size) {
+    unsigned long most = READ_ONCE(limits.socket_bytes_max);
+    return READ_ONCE(bytes) <= (size <= SMALL ? most + most / 4 : most);
+}
+
 void *inet_malloc(size_t size) {
-    if (inet_memory_is_full())
+    if (!may_have(size))
         return NULL;
     char *p = kmalloc(size + SIZE_HEADER);
     if (!p)
@@ -234,6 +242,7 @@ static void run_timers(void) {
     inet_lock();
     tcp_tmr();
     trim_time_wait();
+    inet_tcp_feed();
     bool wanted = tcp_active_pcbs || tcp_tw_pcbs;
     WRITE_ONCE(timers_wanted, wanted);
     inet_unlock();

@@ -21,6 +21,7 @@ enum {
 // [n]
 void inet_tcp_arrived(struct inet_socket *i, struct pbuf *data);
 void inet_tcp_room(struct inet_socket *i); // something was acknowledged
+void inet_tcp_feed(void);                  // now and then: who waits for memory
 void inet_tcp_stop_listening(struct inet_socket *i);
 // Drops what has not been read, of one that nobody reads from any more.
 void inet_tcp_drop(struct inet_socket *i);

@@ -44,6 +44,20 @@ void inet_tcp_room(struct inet_socket *i) {
     socket_writable(&i->s);
 }
 
+// Nothing tells a socket without anything underway that there is memory again: the timers look.
+static bool starved; // [n] somebody found none
+
+void inet_tcp_feed(void) {
+    if (likely(!starved) || inet_memory_is_full())
+        return;
+    starved = false;
+    for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
+        struct inet_socket *i = p->callback_arg; // while it is not ours yet: the listener
+        if (i && i->tcp == p)
+            inet_tcp_room(i);
+    }
+}
+
 static void free_chain(struct pbuf *p) {
     while (p) {
         struct pbuf *next = p->next;
@@ -273,8 +287,9 @@ static size_t hand_over(struct inet_socket *i, const char *buf, size_t n, bool m
     return done;
 }
 
-// One piece with write_mutex held. Its bytes; 0: no room; -EFAULT.
+// One piece with write_mutex held. Its bytes; 0: there is no room, or no memory; -EFAULT.
 static ssize_t send_piece(struct inet_socket *i, struct message *m, char *buf) {
+    struct uio before = *m->uio;
     inet_lock();
     size_t n = MIN(MIN(m->uio->resid, (size_t)SEND_PIECE), room(i));
     if (!n)
@@ -288,28 +303,30 @@ static ssize_t send_piece(struct inet_socket *i, struct message *m, char *buf) {
     inet_lock();
     bool more = m->flags & MSG_MORE || i->tcp_options.cork;
     size_t sent = hand_over(i, buf, n, more);
+    if (unlikely(sent < n)) {
+        starved = true;
+        WRITE_ONCE(i->writable, false);
+    }
     inet_unlock();
+    if (unlikely(sent < n)) { // the rest is copied again when it goes
+        *m->uio = before;
+        if (uio_read_from(m->uio, buf, sent) != sent)
+            return -EFAULT;
+    }
     return sent;
 }
 
-// Sends until there is no room. 0: all went; 1: there is no room.
+// Sends until there is no room. 0: all went; 1: there is no room; -EPIPE, -EFAULT, -EINTR.
 static int send_some(struct inet_socket *i, struct message *m, char *buf, size_t *done) {
     while (m->uio->resid) {
         if (!may_write(&i->s))
             return -EPIPE;
-        size_t before = m->uio->resid;
         ssize_t n = send_piece(i, m, buf);
-        if (n < 0)
-            return n;
+        if (n <= 0)
+            return n ? (int)n : 1;
         *done += n;
-        if (!n && m->uio->resid == before)
-            return 1;
-        if ((size_t)n <
-            before -
-                m->uio->resid) // lwIP had no memory for what was copied: the caller hears how far it came
-            return *done ? 0 : -ENOBUFS;
         if (cond_resched_killable())
-            return *done ? 0 : -EINTR;
+            return -EINTR;
     }
     return 0;
 }
