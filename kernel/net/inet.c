@@ -34,6 +34,7 @@ struct inet_socket *inet_alloc(int family, int type, int protocol, const struct 
     list_init(&i->accept_link);
     list_init(&i->datagrams);
     i->multicast.ttl = i->multicast.loop = 1;
+    i->mtu_discover = IP_PMTUDISC_WANT;
     return i;
 }
 

@@ -115,7 +115,10 @@ static int set_ip(struct inet_socket *i, int option, const void __user *value, i
         i->tos = i->s.type == SOCK_STREAM ? (n & ~3) | (i->tos & 3) : n;
         return 0;
     case IP_MTU_DISCOVER:
-        return n >= IP_PMTUDISC_DONT && n <= IP_PMTUDISC_OMIT ? 0 : -EINVAL;
+        if (n < IP_PMTUDISC_DONT || n > IP_PMTUDISC_OMIT)
+            return -EINVAL;
+        i->mtu_discover = n; // nothing here is larger than what the loopback device takes, or is taken apart
+        return 0;
     case IP_MULTICAST_TTL:
         if (i->s.type == SOCK_STREAM || n < -1 || n > 255)
             return -EINVAL;
@@ -143,7 +146,7 @@ static int get_ip(struct inet_socket *i, int option, int *out) {
         *out = i->tos;
         return 0;
     case IP_MTU_DISCOVER:
-        *out = IP_PMTUDISC_WANT;
+        *out = i->mtu_discover;
         return 0;
     case IP_MTU:
         *out = 65535;

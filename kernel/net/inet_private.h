@@ -16,9 +16,6 @@
 
 struct tcp_options {                          // [n]
     int keep_idle, keep_interval, keep_count; // seconds, seconds, probes
-    int user_timeout;                         // ms
-    int max_segment;
-    int syn_count, linger2, defer_accept, window_clamp;
     bool nodelay, cork, quickack;
 };
 
@@ -35,6 +32,7 @@ struct inet_socket {
     bool v6only;                      // [n]
     bool explicit_port;               // [n] bound by bind(2) to a port of the caller's choice
     uint8_t tos, ttl;                 // [n] ttl 0: the default
+    uint8_t mtu_discover;             // [n]
     uint8_t hops;                     // [n] IPV6_UNICAST_HOPS, 0: the default
     uint8_t tclass;                   // [n]
     unsigned int wanted;              // [a] INFO_*: control data that recvmsg gives

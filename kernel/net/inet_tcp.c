@@ -17,8 +17,8 @@ static void attach(struct inet_socket *i);
 
 int inet_tcp_create(struct inet_socket *i) {
     int err = 0;
-    i->tcp_options = (struct tcp_options){
-        .keep_idle = 7200, .keep_interval = 75, .keep_count = 9, .syn_count = 6, .quickack = true};
+    i->tcp_options =
+        (struct tcp_options){.keep_idle = 7200, .keep_interval = 75, .keep_count = 9, .quickack = true};
     inet_lock();
     i->tcp = tcp_new_ip_type(inet_pcb_type(i));
     if (i->tcp)

@@ -7,7 +7,7 @@
 
 #define KEEP_TIME_MAX  32767
 #define KEEP_COUNT_MAX 127
-#define SYN_COUNT_MAX  127
+#define SYN_RETRIES    6 // lwIP's
 
 static bool between(int n, int least, int most) {
     return n >= least && n <= most;
@@ -26,11 +26,6 @@ static int set_number(struct inet_socket *i, int option, int n) {
     case TCP_QUICKACK:
         o->quickack = n & 1;
         return 0;
-    case TCP_MAXSEG:
-        if (!between(n, 88, 32767))
-            return -EINVAL;
-        o->max_segment = n;
-        return 0;
     case TCP_KEEPIDLE:
         if (!between(n, 1, KEEP_TIME_MAX))
             return -EINVAL;
@@ -46,12 +41,7 @@ static int set_number(struct inet_socket *i, int option, int n) {
             return -EINVAL;
         o->keep_count = n;
         return 0;
-    case TCP_SYNCNT:
-        if (!between(n, 1, SYN_COUNT_MAX))
-            return -EINVAL;
-        o->syn_count = n;
-        return 0;
-    default:
+    default: // TCP_MAXSEG and TCP_SYNCNT, too: lwIP has one number for all
         return -ENOPROTOOPT;
     }
 }
@@ -90,9 +80,9 @@ static int get_number(struct inet_socket *i, int option, int *out) {
         *out = o->quickack;
         return 0;
     case TCP_MAXSEG:
-        *out = i->tcp && i->tcp->state != LISTEN && READ_ONCE(i->s.state) == SOCKET_CONNECTED ? i->tcp->mss
-               : o->max_segment                                                               ? o->max_segment
-                                : TCP_MSS_DEFAULT;
+        *out = i->tcp && i->tcp->state != LISTEN && READ_ONCE(i->s.state) == SOCKET_CONNECTED
+                   ? i->tcp->mss
+                   : TCP_MSS_DEFAULT;
         return 0;
     case TCP_KEEPIDLE:
         *out = o->keep_idle;
@@ -104,7 +94,7 @@ static int get_number(struct inet_socket *i, int option, int *out) {
         *out = o->keep_count;
         return 0;
     case TCP_SYNCNT:
-        *out = o->syn_count;
+        *out = SYN_RETRIES;
         return 0;
     default:
         return -ENOPROTOOPT;

@@ -7,6 +7,7 @@
 #include "fs/event/poll.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include <asm/socket.h>
 #include <linux/ipv6.h>
 
 #define DATAGRAM_MAX   65507u
@@ -294,6 +295,17 @@ static int send_locked(struct inet_socket *i, struct pbuf *p, const ip_addr_t *i
     return inet_errno(udp_sendto(i->udp, p, ip, port));
 }
 
+// A source, a TTL or anything else for one datagram alone is not offered.
+static int check_control(const struct message *m) {
+    struct cmsghdr *c = NULL;
+    int more;
+    while ((more = message_next_control(m, &c)) > 0) {
+        if (c->cmsg_level != SOL_SOCKET)
+            return -EINVAL;
+    }
+    return more;
+}
+
 static ssize_t udp_socket_send(struct socket *s, struct message *m) {
     struct inet_socket *i = to_inet(s);
     size_t n = m->uio->resid;
@@ -303,7 +315,9 @@ static ssize_t udp_socket_send(struct socket *s, struct message *m) {
         return -EOPNOTSUPP;
     if (n > DATAGRAM_MAX)
         return -EMSGSIZE;
-    int err = destination(i, m, &ip, &port);
+    int err = check_control(m);
+    if (!err)
+        err = destination(i, m, &ip, &port);
     if (err)
         return err;
     if (IP_IS_V6(&ip) && n > DATAGRAM_MAX6)
