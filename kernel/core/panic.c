@@ -16,8 +16,6 @@
 
 #define BACKTRACE_DEPTH 32
 
-void printk_panic_unlock(void); // printk.c: whoever holds the log's lock will not go on
-
 #define BREAKPOINT 3 // of scause
 
 static const char *const causes[] = {

@@ -35,3 +35,5 @@ size_t log_read(uint64_t *seq, char *buf, size_t n);
 // bound.
 uint64_t log_next_seq(void);
 size_t log_size(void);
+// Whoever holds the log's lock will not go on: for panics alone.
+void printk_panic_unlock(void);

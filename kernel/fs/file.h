@@ -107,3 +107,5 @@ ssize_t __must_check file_read_kernel(struct file *f, void *buf, size_t n, off_t
 // The checks of read(2)/write(2) (mode, limits) and the op.
 ssize_t __must_check file_read(struct file *f, struct uio *u, off_t *pos);
 ssize_t __must_check file_write(struct file *f, struct uio *u, off_t *pos);
+// Boot.
+void file_init(void);

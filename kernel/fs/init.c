@@ -8,13 +8,12 @@
 #include "core/panic.h"
 #include "fs/dev/chrdev.h"
 #include "fs/dev/devtmpfs.h"
+#include "fs/file.h"
+#include "fs/inode.h"
 #include "fs/mount.h"
 #include "fs/pipe/pipe.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "sched/thread.h"
-
-void inode_cache_init(void);
-void file_init(void);
 
 static void enter_root(void) {
     static struct fs_context context = {.umask = 022};

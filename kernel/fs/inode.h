@@ -151,3 +151,5 @@ void inode_getattr(struct inode *inode, struct kstat *st); // by the op, or from
 void inode_change_nlink(struct inode *inode, int n);
 // One name more, unless the last one has gone: -ENOENT. One of O_TMPFILE may get its first, once. How many there were.
 int __must_check inode_add_link(struct inode *inode);
+// Boot.
+void inode_cache_init(void);

@@ -10,10 +10,11 @@
 // A socket has a pcb of lwIP's, whose callbacks run with the stack's lock held and find the socket by their argument. Who
 // takes the pcb away, lwIP or we, does so under that lock and clears the pointer. So a callback needs no reference: as long as the
 // pcb has the socket's address the socket has not been released.
-#include "net/inet_private.h"
+#include "net/inet.h"
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "net/inet_private.h"
 #include "sched/user.h"
 #include <linux/capability.h>
 
@@ -183,8 +184,6 @@ int inet_route(const struct inet_socket *i, ip_addr_t *ip) {
 }
 
 // ---- start
-
-void inet_init(void);
 
 void inet_init(void) {
     static const struct socket_family inet4 = {AF_INET, create4}, inet6 = {AF_INET6, create6};

@@ -15,7 +15,9 @@
 #include "fs/superblock.h"
 #include "lib/string.h"
 #include "net/identity.h"
+#include "net/inet.h"
 #include "net/packet.h"
+#include "net/unix.h"
 #include "net/unix_private.h"
 #include "sched/user.h"
 #include <linux/fcntl.h>
@@ -30,8 +32,6 @@ unsigned long socket_somaxconn = SOMAXCONN;
 static const struct socket_family *families[AF_MAX]; // [I] after the start
 static struct superblock *socket_sb;
 static const struct file_ops socket_file_ops;
-void unix_init(void);
-void inet_init(void);
 
 // ---- life
 

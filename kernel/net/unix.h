@@ -15,3 +15,5 @@ struct unix_info {
 };
 // Calls fn for each socket, without locks, until it returns false. May sleep.
 void unix_for_each(bool (*fn)(const struct unix_info *info, void *arg), void *arg);
+// Boot: makes the family known.
+void unix_init(void);
