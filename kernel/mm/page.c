@@ -323,7 +323,7 @@ void page_free(struct page *page) {
     }
     sanitize_block_freed(page, 0);
     page = sanitize_rest_page(page);
-    if (SANITIZE_RED_ZONE && !page)
+    if (SANITIZED && !page)
         return;
     unsigned long irq = irq_save();
     struct page_cache *c = &caches[this_hart_id()];
@@ -341,7 +341,7 @@ void page_put_all(struct page **pages, unsigned int n) {
         struct page *page = pages[i];
         if (__atomic_fetch_sub(&page->refs, 1, __ATOMIC_ACQ_REL) != 1)
             continue;
-        if (unlikely(SANITIZE_RED_ZONE || page->order || page->flags & PAGE_BORROWED)) {
+        if (unlikely(SANITIZED || page->order || page->flags & PAGE_BORROWED)) {
             page_free(page);
             continue;
         }

@@ -12,6 +12,7 @@
 #define SANITIZE_OBJECTS 64  // of each cache
 
 #ifdef CONFIG_SANITIZE
+#define SANITIZED         true
 #define SANITIZE_RED_ZONE 24 // bytes at least, the last 8 of them hold the object's size
 
 void sanitize_block_freed(struct page *page, unsigned int order);
@@ -29,6 +30,7 @@ struct sanitize_rest {
 };
 void *sanitize_rest_object(struct sanitize_rest *rest, void *object);
 #else
+#define SANITIZED                                 false
 #define SANITIZE_RED_ZONE                         0
 #define sanitize_block_freed(page, order)         ((void)0)
 #define sanitize_block_taken(page, order)         ((void)0)

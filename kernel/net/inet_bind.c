@@ -5,13 +5,19 @@
 // if both said SO_REUSEPORT. "Any" overlaps with every address of its family, and that of IPv6 with IPv4's, too, unless
 // IPV6_V6ONLY says otherwise.
 #include "net/inet_private.h"
-#include <linux/capability.h>
 #include "core/cred.h"
+#include "lib/string.h"
 #include "sched/thread.h"
+#include <linux/capability.h>
 
 #define PRIVILEGED_PORTS 1024
+#define EPHEMERAL_PORTS  (TCP_LOCAL_PORT_RANGE_END - TCP_LOCAL_PORT_RANGE_START + 1)
 
-int inet_check_bind(struct inet_socket *i, const struct socket_address *a, ip_addr_t *ip, uint16_t *port) {
+_Static_assert(TCP_LOCAL_PORT_RANGE_START == UDP_LOCAL_PORT_RANGE_START &&
+                   TCP_LOCAL_PORT_RANGE_END == UDP_LOCAL_PORT_RANGE_END,
+               "one range of ports for everybody");
+
+static int check_bind(struct inet_socket *i, const struct socket_address *a, ip_addr_t *ip, uint16_t *port) {
     // Old programs leave the family of an "any" address 0.
     struct socket_address copy = *a;
     if (i->s.family == AF_INET && a->len >= (int)sizeof(struct sockaddr_in) && a->family == AF_UNSPEC) {
@@ -50,7 +56,8 @@ static bool forbids(u8_t mine, u8_t theirs, bool listening) {
     return !((both & SOF_USER_REUSEADDR && !listening) || both & SOF_USER_REUSEPORT);
 }
 
-bool inet_tcp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port, bool listening) {
+// [n] True if somebody else's socket forbids i to have this address and port; `listening`: only those who listen do.
+static bool tcp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port, bool listening) {
     u8_t mine = inet_pcb_options(i);
     struct tcp_pcb *const *lists[] = {&tcp_listen_pcbs.pcbs, &tcp_bound_pcbs, &tcp_active_pcbs, &tcp_tw_pcbs};
     for (size_t n = 0; n < (listening ? 1 : ARRAY_SIZE(lists)); n++)
@@ -61,11 +68,66 @@ bool inet_tcp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16
     return false;
 }
 
-bool inet_udp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {
+static bool udp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {
     u8_t mine = inet_pcb_options(i);
     for (const struct udp_pcb *p = udp_pcbs; p; p = p->next)
         if (p != i->udp && p->local_port == port && overlap(&p->local_ip, ip) &&
             forbids(mine, p->so_options, false))
             return true;
     return false;
+}
+
+bool inet_listener_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {
+    return tcp_conflicts(i, ip, port, true);
+}
+
+static bool conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {
+    return i->s.type == SOCK_STREAM ? tcp_conflicts(i, ip, port, false) : udp_conflicts(i, ip, port);
+}
+
+ip_addr_t inet_any(const struct inet_socket *i) {
+    ip_addr_t any;
+    memset(&any, 0, sizeof(any));
+    IP_SET_TYPE_VAL(any, inet_pcb_type(i));
+    return any;
+}
+
+uint16_t inet_pick_port(const struct inet_socket *i, const ip_addr_t *ip) {
+    unsigned int start = inet_random() % EPHEMERAL_PORTS;
+    for (unsigned int n = 0; n < EPHEMERAL_PORTS; n++) {
+        uint16_t port = TCP_LOCAL_PORT_RANGE_START + (start + n) % EPHEMERAL_PORTS;
+        if (!conflicts(i, ip, port))
+            return port;
+    }
+    return 0;
+}
+
+int inet_bind_locked(struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {
+    ASSERT_HELD(&inet_mutex);
+    bool chosen = port;
+    inet_apply_options(i);
+    if (!port)
+        port = inet_pick_port(i, ip);
+    if (!port || (chosen && conflicts(i, ip, port)))
+        return -EADDRINUSE;
+    int err = inet_errno(i->s.type == SOCK_STREAM ? tcp_bind(i->tcp, ip, port) : udp_bind(i->udp, ip, port));
+    if (err)
+        return err;
+    i->local = *ip;
+    i->local_port = port;
+    i->explicit_port = chosen;
+    return 0;
+}
+
+int inet_bind(struct inet_socket *i, const struct socket_address *a,
+              int (*locked)(struct inet_socket *i, const ip_addr_t *ip, uint16_t port)) {
+    ip_addr_t ip;
+    uint16_t port;
+    int err = check_bind(i, a, &ip, &port);
+    if (err)
+        return err;
+    inet_lock();
+    err = locked(i, &ip, port);
+    inet_unlock();
+    return err;
 }

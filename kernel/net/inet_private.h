@@ -24,7 +24,6 @@ struct inet_socket {
     union { // [n] NULL: lwIP has none (any more)
         struct tcp_pcb *tcp;
         struct udp_pcb *udp;
-        struct raw_pcb *raw;
         void *pcb;
     };
     ip_addr_t local, remote;          // [n] what getsockname(2) and getpeername(2) tell
@@ -53,10 +52,7 @@ struct inet_socket {
     struct list_head accept_link;        // [n] in it
     unsigned int accept_count;           // [n] read without
     struct tcp_options tcp_options;
-    // UDP and raw
-    struct list_head datagrams; // [l]
-    unsigned int filter;        // [n] ICMP_FILTER
-    bool header_included;       // [n] IP_HDRINCL
+    struct list_head datagrams; // [l] UDP
 };
 
 #define INFO_PKTINFO  1u // IP_PKTINFO
@@ -65,14 +61,12 @@ struct inet_socket {
 #define INFO_PKTINFO6 8u
 #define INFO_HOPS     16u
 #define INFO_TCLASS   32u
-#define INFO_RECVERR  64u
-#define INFO_RECVERR6 128u
 
 static inline struct inet_socket *to_inet(struct socket *s) {
     return (struct inet_socket *)s;
 }
 
-extern const struct socket_ops inet_tcp_ops, inet_udp_ops, inet_raw_ops;
+extern const struct socket_ops inet_tcp_ops, inet_udp_ops;
 
 // inet.c
 struct inet_socket *inet_alloc(int family, int type, int protocol, const struct socket_ops *ops);
@@ -95,12 +89,17 @@ static inline u8_t inet_pcb_type(const struct inet_socket *i) {
 u8_t inet_pcb_options(const struct inet_socket *i);
 
 // inet_bind.c
-// What both protocols check of an address to bind to: 0 or -errno.
-int __must_check inet_check_bind(struct inet_socket *i, const struct socket_address *a, ip_addr_t *ip,
-                                 uint16_t *port);
-// [n] True if somebody else's socket forbids i to have this address and port; `listening`: only those who listen do.
-bool inet_tcp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port, bool listening);
-bool inet_udp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port);
+// [n] True if another socket that listens forbids i to do so at this address and port.
+bool inet_listener_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port);
+// "Any" of its family, IPv4's, too, where it takes both.
+ip_addr_t inet_any(const struct inet_socket *i);
+// [n] A free port of those for everybody, or 0: all are taken.
+uint16_t inet_pick_port(const struct inet_socket *i, const ip_addr_t *ip);
+// Gives its pcb, which has no name yet, this address and port (0: any). -EADDRINUSE.
+int __must_check inet_bind_locked(struct inet_socket *i, const ip_addr_t *ip, uint16_t port);
+// bind(2): checks the address and calls the protocol's `locked`, which looks whether the socket may have a name now.
+int __must_check inet_bind(struct inet_socket *i, const struct socket_address *a,
+                           int (*locked)(struct inet_socket *i, const ip_addr_t *ip, uint16_t port));
 
 // inet_options.c
 int inet_set_option(struct socket *s, int level, int option, const void __user *value, int len);
@@ -114,4 +113,3 @@ long inet_ioctl(struct socket *s, unsigned int cmd, unsigned long arg);
 // inet_tcp.c, inet_udp.c
 int __must_check inet_tcp_create(struct inet_socket *i);
 int __must_check inet_udp_create(struct inet_socket *i);
-int __must_check inet_udp_start(void); // [n] once

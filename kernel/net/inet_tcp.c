@@ -9,8 +9,6 @@
 #include "sched/user.h"
 #include <linux/poll.h>
 
-#define EPHEMERAL_PORTS (TCP_LOCAL_PORT_RANGE_END - TCP_LOCAL_PORT_RANGE_START + 1)
-
 static void attach(struct inet_socket *i);
 
 // ---- life
@@ -123,48 +121,14 @@ static void attach(struct inet_socket *i) {
 
 // ---- binding
 
-// A port of those for everybody, or 0: all are taken.
-static uint16_t pick_port(struct inet_socket *i, const ip_addr_t *ip) {
-    unsigned int start = inet_random() % EPHEMERAL_PORTS;
-    for (unsigned int n = 0; n < EPHEMERAL_PORTS; n++) {
-        uint16_t port = TCP_LOCAL_PORT_RANGE_START + (start + n) % EPHEMERAL_PORTS;
-        if (!inet_tcp_conflicts(i, ip, port, false))
-            return port;
-    }
-    return 0;
-}
-
-static int bind_locked(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
+static int bind_locked(struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {
     ASSERT_HELD(&inet_mutex);
     int err = i->local_port || READ_ONCE(i->s.state) != SOCKET_UNCONNECTED ? -EINVAL : renew(i);
-    if (err)
-        return err;
-    bool chosen = port;
-    inet_apply_options(i);
-    if (!port)
-        port = pick_port(i, ip);
-    if (!port || (chosen && inet_tcp_conflicts(i, ip, port, false)))
-        return -EADDRINUSE;
-    err = inet_errno(tcp_bind(i->tcp, ip, port));
-    if (err)
-        return err;
-    i->local = *ip;
-    i->local_port = port;
-    i->explicit_port = chosen;
-    return 0;
+    return err ? err : inet_bind_locked(i, ip, port);
 }
 
 static int tcp_socket_bind(struct socket *s, const struct socket_address *a) {
-    struct inet_socket *i = to_inet(s);
-    ip_addr_t ip;
-    uint16_t port;
-    int err = inet_check_bind(i, a, &ip, &port);
-    if (err)
-        return err;
-    inet_lock();
-    err = bind_locked(i, &ip, port);
-    inet_unlock();
-    return err;
+    return inet_bind(to_inet(s), a, bind_locked);
 }
 
 // ---- listening and accepting
@@ -226,13 +190,11 @@ static int listen_locked(struct inet_socket *i, int backlog) {
     if (READ_ONCE(s->state) != SOCKET_UNCONNECTED || (i->done && i->tcp))
         return -EINVAL;
     int err = renew(i);
-    ip_addr_t any;
-    memset(&any, 0, sizeof(any));
-    IP_SET_TYPE_VAL(any, inet_pcb_type(i));
+    ip_addr_t any = inet_any(i);
     if (!err && !i->local_port)
         err = bind_locked(i, &any, 0);
     inet_apply_options(i);
-    if (!err && inet_tcp_conflicts(i, &i->local, i->local_port, true))
+    if (!err && inet_listener_conflicts(i, &i->local, i->local_port))
         err = -EADDRINUSE;
     if (err)
         return err;
@@ -351,7 +313,7 @@ static int begin(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
     if (!i->local_port) {
         ip_addr_t any = *ip;
         ip_addr_set_any(IP_IS_V6(ip), &any);
-        uint16_t mine = pick_port(i, &any);
+        uint16_t mine = inet_pick_port(i, &any);
         err = mine ? inet_errno(tcp_bind(i->tcp, &any, mine)) : -EADDRNOTAVAIL;
         if (err)
             return err;

@@ -130,10 +130,7 @@ static int read_chain(struct reading *r) {
         size_t there = p->len - i->offset, n = MIN(there, r->wanted - r->done);
         size_t copied = copy_out(r->m, (char *)p->payload + i->offset, n);
         r->done += copied;
-        if (likely(there))
-            consume(i, copied);
-        else
-            consume(i, 0);
+        consume(i, copied);
         if (copied < n)
             return -EFAULT;
         if (cond_resched_killable())

@@ -9,8 +9,12 @@
 #define KEEP_COUNT_MAX 127
 #define SYN_RETRIES    6 // lwIP's
 
-static bool between(int n, int least, int most) {
-    return n >= least && n <= most;
+// 0 or -EINVAL.
+static int set_up_to(int *out, int n, int most) {
+    if (n < 1 || n > most)
+        return -EINVAL;
+    *out = n;
+    return 0;
 }
 
 // [n]
@@ -27,20 +31,11 @@ static int set_number(struct inet_socket *i, int option, int n) {
         o->quickack = n & 1;
         return 0;
     case TCP_KEEPIDLE:
-        if (!between(n, 1, KEEP_TIME_MAX))
-            return -EINVAL;
-        o->keep_idle = n;
-        return 0;
+        return set_up_to(&o->keep_idle, n, KEEP_TIME_MAX);
     case TCP_KEEPINTVL:
-        if (!between(n, 1, KEEP_TIME_MAX))
-            return -EINVAL;
-        o->keep_interval = n;
-        return 0;
+        return set_up_to(&o->keep_interval, n, KEEP_TIME_MAX);
     case TCP_KEEPCNT:
-        if (!between(n, 1, KEEP_COUNT_MAX))
-            return -EINVAL;
-        o->keep_count = n;
-        return 0;
+        return set_up_to(&o->keep_count, n, KEEP_COUNT_MAX);
     default: // TCP_MAXSEG and TCP_SYNCNT, too: lwIP has one number for all
         return -ENOPROTOOPT;
     }

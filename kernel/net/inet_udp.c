@@ -126,74 +126,43 @@ static int listen_for_errors(void) {
 
 // ---- life, names
 
+// [n] 0 or -ENOBUFS.
+static int new_pcb(struct inet_socket *i) {
+    i->udp = udp_new_ip_type(inet_pcb_type(i));
+    if (!i->udp)
+        return -ENOBUFS;
+    udp_recv(i->udp, on_datagram, i);
+    inet_apply_options(i);
+    return 0;
+}
+
 int inet_udp_create(struct inet_socket *i) {
     inet_lock();
     int err = listen_for_errors();
-    if (!err) {
-        i->udp = udp_new_ip_type(inet_pcb_type(i));
-        err = i->udp ? 0 : -ENOBUFS;
-    }
-    if (!err) {
-        udp_recv(i->udp, on_datagram, i);
-        inet_apply_options(i);
-    }
+    if (!err)
+        err = new_pcb(i);
     inet_unlock();
     return err;
 }
 
-static uint16_t pick_port(struct inet_socket *i, const ip_addr_t *ip) {
-    unsigned int all = UDP_LOCAL_PORT_RANGE_END - UDP_LOCAL_PORT_RANGE_START + 1, start = inet_random() % all;
-    for (unsigned int n = 0; n < all; n++) {
-        uint16_t port = UDP_LOCAL_PORT_RANGE_START + (start + n) % all;
-        if (!inet_udp_conflicts(i, ip, port))
-            return port;
-    }
-    return 0;
-}
-
-static int bind_locked(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
+static int bind_locked(struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {
     ASSERT_HELD(&inet_mutex);
-    bool chosen = port;
     if (i->local_port)
         return -EINVAL;
-    if (!i->udp)
-        return -ENOBUFS;
-    inet_apply_options(i);
-    if (!port)
-        port = pick_port(i, ip);
-    if (!port || (chosen && inet_udp_conflicts(i, ip, port)))
-        return -EADDRINUSE;
-    int err = inet_errno(udp_bind(i->udp, ip, port));
-    if (err)
-        return err;
-    i->local = *ip;
-    i->local_port = port;
-    i->explicit_port = chosen;
-    return 0;
+    return i->udp ? inet_bind_locked(i, ip, port) : -ENOBUFS;
 }
 
 // A name for one that sends without having asked for one.
 static int autobind(struct inet_socket *i) {
-    ip_addr_t any;
     if (i->local_port)
         return 0;
-    memset(&any, 0, sizeof(any));
-    IP_SET_TYPE_VAL(any, inet_pcb_type(i));
+    ip_addr_t any = inet_any(i);
     int err = bind_locked(i, &any, 0);
     return err == -EADDRINUSE ? -EAGAIN : err;
 }
 
 static int udp_socket_bind(struct socket *s, const struct socket_address *a) {
-    struct inet_socket *i = to_inet(s);
-    ip_addr_t ip;
-    uint16_t port;
-    int err = inet_check_bind(i, a, &ip, &port);
-    if (err)
-        return err;
-    inet_lock();
-    err = bind_locked(i, &ip, port);
-    inet_unlock();
-    return err;
+    return inet_bind(to_inet(s), a, bind_locked);
 }
 
 static void set_state(struct socket *s, enum socket_state state) {
@@ -213,11 +182,7 @@ static int dissolve(struct inet_socket *i) {
         udp_remove(i->udp);
         i->local_port = 0;
         ip_addr_set_any(IP_IS_V6(&i->local), &i->local);
-        i->udp = udp_new_ip_type(inet_pcb_type(i));
-        if (i->udp) {
-            udp_recv(i->udp, on_datagram, i);
-            inet_apply_options(i);
-        }
+        (void)new_pcb(i);
     }
     int err = i->udp ? 0 : -ENOBUFS;
     inet_unlock();

@@ -254,7 +254,7 @@ static uint64_t cookie_of(struct socket *s) {
     return READ_ONCE(s->cookie);
 }
 
-static struct identity *peer_get(struct socket *s) {
+struct identity *socket_get_peer_identity(struct socket *s) {
     spin_lock(&s->lock);
     struct identity *peer = s->peer_identity ? identity_get(s->peer_identity) : NULL;
     spin_unlock(&s->lock);
@@ -263,7 +263,7 @@ static struct identity *peer_get(struct socket *s) {
 
 static struct ucred peer_ucred(struct socket *s) {
     struct ucred cred = {0, -1, -1};
-    struct identity *peer = peer_get(s);
+    struct identity *peer = socket_get_peer_identity(s);
     if (peer) {
         cred = (struct ucred){peer->pid, peer->cred->euid, peer->cred->egid};
         identity_put(peer);
@@ -389,7 +389,7 @@ static int get_value(struct socket *s, int option, union option_value *v) {
 
 // SO_PEERGROUPS: all or, with the size in *len, -ERANGE.
 static int get_groups(struct socket *s, void __user *user, int len, int __user *user_len) {
-    struct identity *peer = peer_get(s);
+    struct identity *peer = socket_get_peer_identity(s);
     if (!peer)
         return -ENODATA;
     const struct group_list *groups = peer->cred->groups;

@@ -102,7 +102,6 @@ enum socket_flag {
     SOCKET_NOFCS,
     SOCKET_LOCK_FILTER,
     SOCKET_SELECT_ERR_QUEUE,
-    SOCKET_ZEROCOPY,
     SOCKET_WIFI_STATUS,
     SOCKET_RCVMARK,
     SOCKET_DEAD, // its file has gone, or is about to
@@ -235,6 +234,9 @@ static inline ktime_t socket_recv_deadline(struct socket *s, const struct messag
 static inline int socket_wait_result(int err, ktime_t deadline) {
     return !err ? 0 : err == -ETIME ? -EAGAIN : deadline == KTIME_NEVER ? err : -EINTR;
 }
+
+// Who is at the other end, referenced, or NULL (options.c).
+struct identity *socket_get_peer_identity(struct socket *s);
 
 // ---- for families: control data (message.c)
 

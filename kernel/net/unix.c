@@ -141,18 +141,22 @@ void unix_packet_free(struct packet *p) {
     packet_free(p);
 }
 
+void unix_packets_free(struct list_head *packets) {
+    while (!list_empty(packets)) {
+        struct packet *p = list_first_entry(packets, struct packet, link);
+        list_del(&p->link);
+        unix_packet_free(p);
+        cond_resched();
+    }
+}
+
 void unix_drop_queue(struct unix_socket *u) {
     struct list_head dead = LIST_HEAD_INIT(dead);
     spin_lock(&u->s.lock);
     list_splice_tail(&u->queue, &dead);
     WRITE_ONCE(u->queued, 0);
     spin_unlock(&u->s.lock);
-    while (!list_empty(&dead)) {
-        struct packet *p = list_first_entry(&dead, struct packet, link);
-        list_del(&p->link);
-        unix_packet_free(p);
-        cond_resched();
-    }
+    unix_packets_free(&dead);
 }
 
 int unix_attach(struct packet *p, struct scm *scm, bool files) {
@@ -519,9 +523,7 @@ int unix_get_option(struct socket *s, int level, int option, void __user *value,
     err = get_user(n, len);
     if (err)
         return err;
-    spin_lock(&s->lock);
-    struct identity *peer = s->peer_identity ? identity_get(s->peer_identity) : NULL;
-    spin_unlock(&s->lock);
+    struct identity *peer = socket_get_peer_identity(s);
     if (!peer)
         return -ENODATA;
     struct file *f = peer->process ? net_process_ops->create_pidfd(peer->process) : ERR_PTR(-ESRCH);

@@ -158,12 +158,7 @@ static void collect(void) {
         empty(u, &dead);
     list_splice_tail(&garbage, &flying);
     mutex_unlock(&flight_mutex);
-    while (!list_empty(&dead)) {
-        struct packet *p = list_first_entry(&dead, struct packet, link);
-        list_del(&p->link);
-        unix_packet_free(p);
-        cond_resched();
-    }
+    unix_packets_free(&dead);
 }
 
 static void collector(void *arg) {

@@ -56,7 +56,8 @@ struct unix_socket *unix_get_peer(struct unix_socket *u);         // referenced,
 void unix_lock_two(struct unix_socket *a, struct unix_socket *b); // may be the same; b may be NULL
 void unix_unlock_two(struct unix_socket *a, struct unix_socket *b);
 void unix_packet_free(struct packet *p);
-void unix_drop_queue(struct unix_socket *u); // with read_mutex, or as the last who has it
+void unix_packets_free(struct list_head *packets); // that nobody else knows any more
+void unix_drop_queue(struct unix_socket *u);       // with read_mutex, or as the last who has it
 static inline void unix_put(struct unix_socket *u) {
     socket_put(&u->s);
 }

@@ -11,8 +11,7 @@
 #include <linux/fcntl.h>
 #include <linux/uio.h>
 
-#define IOV_FAST     8
-#define CONTROL_FAST 64
+#define IOV_FAST 8
 
 // ---- descriptors and addresses
 
