@@ -59,6 +59,16 @@ static void unpack_survives_every_failing_allocation(void **state) {
     assert_unpacks(f);
 }
 
+// The archive is unpacked anew with the nth operation failing: told once, and nothing is held.
+static void refuses_operation(struct fixture *f, size_t n) {
+    model_free(&f->m);
+    model_init(&f->m);
+    f->m.failing_call = n;
+    assert_int_equal(unpack(f), -ENOMEM);
+    assert_int_equal(f->m.held, 0);
+    assert_int_equal(f->u.summary.errors, 1);
+}
+
 // The same with the n-th operation on the tree failing, in an archive whose entries take every turn.
 static void unpack_survives_every_failing_operation(void **state) {
     struct fixture *f = *state;
@@ -79,14 +89,9 @@ static void unpack_survives_every_failing_operation(void **state) {
     assert_unpacks(f);
     size_t operations = f->m.calls;
     for (size_t n = 1; n <= operations; n++) {
-        model_free(&f->m);
-        model_init(&f->m);
-        f->m.failing_call = n;
-        assert_int_equal(unpack(f), -ENOMEM);
+        refuses_operation(f, n);
         assert_int_equal(f->m.calls, n);
         assert_int_equal(f->m.allocated, 0);
-        assert_int_equal(f->m.held, 0);
-        assert_int_equal(f->u.summary.errors, 1);
     }
 }
 
@@ -108,14 +113,8 @@ static void unpack_survives_every_failing_operation_of_carrying(void **state) {
     assert_line(f, "to/e/moved", "f 0644 0:0 7 to/e/moved = 1");
     assert_line(f, "new/x", "f 0644 0:0 7 new/x = 4");
     size_t operations = f->m.calls;
-    for (size_t n = 1; n <= operations; n++) {
-        model_free(&f->m);
-        model_init(&f->m);
-        f->m.failing_call = n;
-        assert_int_equal(unpack(f), -ENOMEM);
-        assert_int_equal(f->m.held, 0);
-        assert_int_equal(f->u.summary.errors, 1);
-    }
+    for (size_t n = 1; n <= operations; n++)
+        refuses_operation(f, n);
 }
 
 int main(void) {

@@ -28,9 +28,7 @@ __attribute__((constructor)) static void bring_up_loopback(void) {
 }
 
 static short poll_now(int fd) {
-    struct pollfd f = {fd, POLLIN | POLLOUT | POLLRDHUP, 0};
-    CHECK(poll(&f, 1, 0) >= 0);
-    return f.revents;
+    return test_poll(fd, POLLIN | POLLOUT | POLLRDHUP);
 }
 
 static short poll_for(int fd, short events) {

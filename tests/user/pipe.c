@@ -17,34 +17,9 @@
 static int p[2];
 static char buffer[1 << 17];
 
-static short poll_now(int fd, short events) {
-    struct pollfd f = {fd, events, 0};
-    CHECK(poll(&f, 1, 0) >= 0);
-    return f.revents;
-}
-
 TEST(pipe_keeps_order_across_many_sizes) {
     CHECK(pipe(p) == 0);
-    pid_t pid = fork();
-    if (!pid) {
-        unsigned char next = 0;
-        for (size_t n = 1; n <= 100000; n = n * 3 + 1) {
-            for (size_t i = 0; i < n; i++)
-                buffer[i] = next++;
-            for (size_t done = 0; done < n;)
-                done += write(p[1], buffer + done, n - done);
-        }
-        _exit(0);
-    }
-    close(p[1]);
-    unsigned char expect = 0;
-    ssize_t n;
-    size_t total = 0;
-    while ((n = read(p[0], buffer, 7777)) > 0)
-        for (ssize_t i = 0; i < n; i++, total++)
-            CHECK((unsigned char)buffer[i] == expect++);
-    CHECK(n == 0 && total == 88573 + 29524 + 9841 + 3280 + 1093 + 364 + 121 + 40 + 13 + 4 + 1);
-    CHECK(test_wait_exit(pid) == 0);
+    test_keeps_order(p[0], p[1]);
 }
 
 TEST(pipe_read_returns_0_when_writers_are_gone) {
@@ -73,8 +48,8 @@ TEST(nonblocking_pipes_say_EAGAIN) {
     while ((n = write(p[1], buffer, 4096)) > 0)
         total += n;
     CHECK(n == -1 && errno == EAGAIN && total == 65536);
-    CHECK(!(poll_now(p[1], POLLOUT) & POLLOUT));
-    CHECK(read(p[0], buffer, 4096) == 4096 && (poll_now(p[1], POLLOUT) & POLLOUT));
+    CHECK(!(test_poll(p[1], POLLOUT) & POLLOUT));
+    CHECK(read(p[0], buffer, 4096) == 4096 && (test_poll(p[1], POLLOUT) & POLLOUT));
     CHECK(fcntl(p[0], F_GETPIPE_SZ) == 65536);
 }
 
@@ -135,13 +110,13 @@ TEST(fifo_open_waits_for_the_other_side) {
 
 TEST(poll_reports_exactly) {
     CHECK(pipe(p) == 0);
-    CHECK(poll_now(p[0], POLLIN) == 0 && poll_now(p[1], POLLOUT) == POLLOUT);
-    CHECK(write(p[1], "x", 1) == 1 && poll_now(p[0], POLLIN) == POLLIN);
+    CHECK(test_poll(p[0], POLLIN) == 0 && test_poll(p[1], POLLOUT) == POLLOUT);
+    CHECK(write(p[1], "x", 1) == 1 && test_poll(p[0], POLLIN) == POLLIN);
     close(p[1]);
-    CHECK(poll_now(p[0], POLLIN) == (POLLIN | POLLHUP));
-    CHECK(read(p[0], buffer, 1) == 1 && poll_now(p[0], POLLIN) == POLLHUP);
-    CHECK(poll_now(999, POLLIN) == POLLNVAL);
-    CHECK(pipe(p) == 0 && close(p[0]) == 0 && (poll_now(p[1], POLLOUT) & POLLERR));
+    CHECK(test_poll(p[0], POLLIN) == (POLLIN | POLLHUP));
+    CHECK(read(p[0], buffer, 1) == 1 && test_poll(p[0], POLLIN) == POLLHUP);
+    CHECK(test_poll(999, POLLIN) == POLLNVAL);
+    CHECK(pipe(p) == 0 && close(p[0]) == 0 && (test_poll(p[1], POLLOUT) & POLLERR));
 }
 
 TEST(poll_wakes_for_data_and_for_time) {
@@ -219,12 +194,12 @@ TEST(a_pipe_opened_again_does_not_wait_and_sees_its_end) {
     int fd = open_again(p[0], O_RDONLY);
     CHECK_ERRNO(open_again(p[0], O_RDONLY | O_DIRECT), EINVAL);
     CHECK(fd >= 0 && fchmod(fd, 0640) == 0 && close(p[0]) == 0);
-    CHECK(poll_now(fd, POLLIN) == (POLLIN | POLLHUP));
-    CHECK(read(fd, buffer, 10) == 2 && read(fd, buffer, 10) == 0 && poll_now(fd, POLLIN) == POLLHUP);
+    CHECK(test_poll(fd, POLLIN) == (POLLIN | POLLHUP));
+    CHECK(read(fd, buffer, 10) == 2 && read(fd, buffer, 10) == 0 && test_poll(fd, POLLIN) == POLLHUP);
     int late = open_again(fd, O_RDONLY | O_NONBLOCK);
-    CHECK(late >= 0 && poll_now(late, POLLIN) == POLLHUP && read(late, buffer, 1) == 0);
+    CHECK(late >= 0 && test_poll(late, POLLIN) == POLLHUP && read(late, buffer, 1) == 0);
     int writer = open_again(fd, O_WRONLY); // it lives again
-    CHECK(writer >= 0 && poll_now(fd, POLLIN) == 0 && write(writer, "c", 1) == 1);
+    CHECK(writer >= 0 && test_poll(fd, POLLIN) == 0 && write(writer, "c", 1) == 1);
     CHECK(read(late, buffer, 10) == 1 && buffer[0] == 'c');
 }
 
@@ -243,7 +218,7 @@ TEST(a_pipe_opened_again_with_O_PATH_is_no_end_of_it) {
     CHECK(pipe(p) == 0);
     int fd = open_again(p[1], O_PATH);
     CHECK(fd >= 0 && fstat(fd, &a) == 0 && fstat(p[0], &b) == 0 && a.st_ino == b.st_ino);
-    CHECK(close(p[1]) == 0 && poll_now(p[0], POLLIN) == POLLHUP && read(p[0], buffer, 1) == 0);
+    CHECK(close(p[1]) == 0 && test_poll(p[0], POLLIN) == POLLHUP && read(p[0], buffer, 1) == 0);
     CHECK_ERRNO(write(fd, "x", 1), EBADF);
 }
 
@@ -296,12 +271,12 @@ TEST(packets_and_plain_writes_mix) {
 TEST(a_pipe_holds_as_many_packets_as_pages) {
     int count = 0;
     CHECK(pipe2(p, O_NONBLOCK | O_DIRECT) == 0);
-    while (poll_now(p[1], POLLOUT) & POLLOUT) {
+    while (test_poll(p[1], POLLOUT) & POLLOUT) {
         CHECK(write(p[1], "x", 1) == 1);
         count++;
     }
     CHECK(count == 16 && write(p[1], "x", 1) == -1 && errno == EAGAIN);
-    CHECK(read(p[0], buffer, 9) == 1 && poll_now(p[1], POLLOUT) == POLLOUT && write(p[1], "y", 1) == 1);
+    CHECK(read(p[0], buffer, 9) == 1 && test_poll(p[1], POLLOUT) == POLLOUT && write(p[1], "y", 1) == 1);
     while (count--)
         CHECK(read(p[0], buffer, 9) == 1);
     CHECK_ERRNO(read(p[0], buffer, 9), EAGAIN);
@@ -362,14 +337,14 @@ TEST(pipe_on_demand_is_writable_when_a_reader_has_found_it_empty) {
     int n;
     CHECK(pipe2(p, O_NONBLOCK) == 0 && ioctl(p[0], PIPE_ON_DEMAND) == -1 && errno == ENOTTY);
     for (int how = 0; how < 3; how++) {
-        CHECK(ioctl(p[1], PIPE_ON_DEMAND) == 0 && poll_now(p[1], POLLOUT) == 0);
+        CHECK(ioctl(p[1], PIPE_ON_DEMAND) == 0 && test_poll(p[1], POLLOUT) == 0);
         if (how == 0)
             CHECK(read(p[0], &c, 1) == -1 && errno == EAGAIN);
         else if (how == 1)
-            CHECK(poll_now(p[0], POLLIN) == 0);
+            CHECK(test_poll(p[0], POLLIN) == 0);
         else
             CHECK(ioctl(p[0], FIONREAD, &n) == 0 && n == 0);
-        CHECK(poll_now(p[1], POLLOUT) == POLLOUT);
+        CHECK(test_poll(p[1], POLLOUT) == POLLOUT);
     }
     CHECK(ioctl(p[1], PIPE_ON_DEMAND) == 0);
     pid_t pid = fork();

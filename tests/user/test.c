@@ -2,6 +2,7 @@
 // main() of every test program: runs the tests in order, or those named on the command line; prints one line
 // each in the Test Anything Protocol and exits with the number of failures.
 #include "test.h"
+#include <poll.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -117,6 +118,40 @@ static int run_one(struct test *t) {
         printf("# killed by signal %d%s\n", WTERMSIG(status), WTERMSIG(status) == SIGALRM ? " (hung)" : "");
     printf("not ok %s\n", t->name);
     return 1;
+}
+
+short test_poll(int fd, short events) {
+    struct pollfd f = {fd, events, 0};
+    CHECK(poll(&f, 1, 0) >= 0);
+    return f.revents;
+}
+
+static char stretch[1 << 17];
+
+static int write_stretches(int to) {
+    unsigned char next = 0;
+    for (size_t n = 1; n <= 100000; n = n * 3 + 1) {
+        for (size_t i = 0; i < n; i++)
+            stretch[i] = next++;
+        for (size_t done = 0; done < n;)
+            done += write(to, stretch + done, n - done);
+    }
+    return 0;
+}
+
+void test_keeps_order(int from, int to) {
+    unsigned char expect = 0;
+    ssize_t n;
+    size_t total = 0;
+    pid_t pid = fork();
+    if (!pid)
+        _exit(write_stretches(to));
+    close(to);
+    while ((n = read(from, stretch, 7777)) > 0)
+        for (ssize_t i = 0; i < n; i++, total++)
+            CHECK((unsigned char)stretch[i] == expect++);
+    CHECK(n == 0 && total == 88573 + 29524 + 9841 + 3280 + 1093 + 364 + 121 + 40 + 13 + 4 + 1);
+    CHECK(test_wait_exit(pid) == 0);
 }
 
 int main(int argc, char **argv) {

@@ -58,3 +58,8 @@ pid_t test_fork(int (*fn)(void *), void *arg);
 #define TEST_SECRET        "secret of a test" // 16 bytes
 #define TEST_SECRET_OFFSET 132
 void test_make_program(const char *path, unsigned long addr, mode_t mode);
+
+// The events now of those that are asked for.
+short test_poll(int fd, short events);
+// What a child writes into `to`, in pieces of 1 to 88,573 bytes, comes out of `from` in order, and then the end. Closes `to`.
+void test_keeps_order(int from, int to);
