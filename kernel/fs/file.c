@@ -3,6 +3,7 @@
 #include "fs/file.h"
 #include "core/errno.h"
 #include "core/panic.h"
+#include "fs/async.h"
 #include "fs/dentry.h"
 #include "fs/dev/chrdev.h"
 #include "fs/event/epoll.h"
@@ -104,6 +105,8 @@ void file_put(struct file *f) {
         return;
     if (f->epoll_links.next)
         epoll_forget_file(f);
+    if (f->async)
+        async_forget(f);
     if (f->inode && f->inode->locks)
         file_locks_release(f);
     if (f->ops && f->ops->release)

@@ -38,6 +38,7 @@ size_t uio_read_from(struct uio *u, void *buf, size_t n);      // the writer's m
 size_t uio_zero(struct uio *u, size_t n);
 
 struct dir_context;
+struct file_async;
 struct poll_table;
 
 struct file {
@@ -51,7 +52,7 @@ struct file {
     void *private_data;           // of the ops
     struct vm_backing *backing;   // for mmap, NULL: cannot
     struct cred *cred;            // opener's
-    int owner;                    // F_SETOWN
+    struct file_async *async;     // fs/async.c: F_SETOWN, O_ASYNC. NULL: neither was ever set
     struct list_head epoll_links; // fs/event/epoll.c
     bool counted;                 // [I] it is one of its mount's `writers`
     bool writes;                  // and of its inode's
@@ -72,6 +73,7 @@ struct file_ops {
     int (*flush)(struct file *f);    // at each close(2)
     void (*closed)(void);            // after each close(2) of such a file, which may have others who know it
     void (*release)(struct file *f); // with the last reference
+    bool signals;                    // O_ASYNC works
 };
 
 // fs.file-max: how many open files there may be, root's apart (ENFILE). How many there is room for without more memory.

@@ -11,6 +11,7 @@
 // A socket's file has an inode of its own, in a file system without a root ("socket:[number]" in /proc/PID/fd).
 #include "net/socket.h"
 #include "core/panic.h"
+#include "fs/async.h"
 #include "fs/event/poll.h"
 #include "fs/superblock.h"
 #include "lib/string.h"
@@ -130,11 +131,18 @@ static ssize_t socket_write(struct file *f, struct uio *u, off_t *pos) {
     return socket_send(f, s, &m);
 }
 
+// There was no room, and its file signals: when there is some, that is news. Returns poll's answer.
+static unsigned int socket_miss_room(struct socket *s) {
+    __atomic_store_n(&s->missed_room, 1, __ATOMIC_SEQ_CST);
+    return s->ops->poll(s);
+}
+
 static unsigned int socket_poll(struct file *f, struct poll_table *table) {
     struct socket *s = f->private_data;
     poll_wait(f, &s->read_wait, table);
     poll_wait(f, &s->write_wait, table);
-    return s->ops->poll(s);
+    unsigned int events = s->ops->poll(s);
+    return likely(!f->async) || events & POLLOUT ? events : socket_miss_room(s);
 }
 
 static long socket_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
@@ -149,6 +157,7 @@ static const struct file_ops socket_file_ops = {
     .ioctl = socket_ioctl,
     .closed = unix_gc,
     .release = socket_file_release,
+    .signals = true,
 };
 
 // ---- the calls
@@ -156,7 +165,10 @@ static const struct file_ops socket_file_ops = {
 ssize_t socket_send(struct file *f, struct socket *s, struct message *m) {
     if (READ_ONCE(f->flags) & O_NONBLOCK)
         m->flags |= MSG_DONTWAIT;
-    return s->ops->send(s, m);
+    ssize_t n = s->ops->send(s, m);
+    if (unlikely(f->async) && (n == -EAGAIN || (n >= 0 && m->uio->resid)) && socket_miss_room(s) & POLLOUT)
+        socket_writable(s); // made meanwhile
+    return n;
 }
 
 ssize_t socket_recv(struct file *f, struct socket *s, struct message *m) {
@@ -239,9 +251,16 @@ void socket_readable(struct socket *s) {
         wait_wake(&s->read_wait, 1, POLLIN | POLLRDNORM | POLLRDBAND);
 }
 
+unsigned int socket_room_events(struct socket *s) {
+    unsigned int events = POLLOUT | POLLWRNORM | POLLWRBAND;
+    if (unlikely(READ_ONCE(s->missed_room)) && __atomic_exchange_n(&s->missed_room, 0, __ATOMIC_RELAXED))
+        events |= POLL_ROOM;
+    return events;
+}
+
 void socket_writable(struct socket *s) {
     if (!wait_queue_empty(&s->write_wait))
-        wait_wake(&s->write_wait, 1, POLLOUT | POLLWRNORM | POLLWRBAND);
+        wait_wake(&s->write_wait, 1, socket_room_events(s));
 }
 
 void socket_changed(struct socket *s) {

@@ -136,6 +136,7 @@ struct socket {
     struct identity *peer_identity; // [l] who is at the other end, SO_PEERCRED; NULL: nobody
     struct file *file;              // [a] not referenced; NULL: none (any more)
     ino_t ino;                      // [I] once it has a file
+    int missed_room;                // [a] somebody found no room, and its file signals
     struct mutex read_mutex;        // one reader at a time; held over copies to user memory
     struct wait_queue read_wait, write_wait;
 };
@@ -199,8 +200,9 @@ ssize_t __must_check socket_recv(struct file *f, struct socket *s, struct messag
 // ---- for families: telling
 
 void socket_readable(struct socket *s);
-void socket_writable(struct socket *s); // as EPOLLOUT
-void socket_changed(struct socket *s);  // anything may have: all who wait look
+void socket_writable(struct socket *s);            // as EPOLLOUT
+unsigned int socket_room_events(struct socket *s); // what its write_wait is woken with then
+void socket_changed(struct socket *s);             // anything may have: all who wait look
 // An error for SO_ERROR and EPOLLERR.
 void socket_set_error(struct socket *s, int err);
 // Takes the error: -errno, or 0.

@@ -11,6 +11,7 @@
 static struct id *buckets[BUCKETS];         // [process_lock]
 static uint64_t numbers_used[PID_MAX / 64]; // [process_lock]
 static pid_t last_number;                   // [process_lock]
+static uint64_t last_serial;                // [process_lock]
 static struct slab_cache *id_cache;
 
 static struct id **bucket_of(pid_t nr) {
@@ -51,7 +52,7 @@ struct id *id_alloc(void) {
     }
     last_number = nr;
     numbers_used[nr / 64] |= 1ull << nr % 64;
-    *id = (struct id){.next = *bucket_of(nr), .nr = nr, .uses = 1};
+    *id = (struct id){.next = *bucket_of(nr), .nr = nr, .serial = ++last_serial, .uses = 1};
     list_init(&id->group);
     list_init(&id->session);
     *bucket_of(nr) = id;

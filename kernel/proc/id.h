@@ -14,6 +14,7 @@ struct process;
 struct id {
     struct id *next;       // [process_lock] in the hash bucket
     pid_t nr;              // [I]
+    uint64_t serial;       // [I] no other use of the number has it
     unsigned int uses;     // [process_lock] one for each of what follows
     struct thread *thread; // [process_lock]
     struct process *process;

@@ -10,6 +10,7 @@
 #include "mm/slab.h"
 #include "proc/init.h"
 #include "proc/oom.h"
+#include "proc/owner.h"
 #include "proc/pidfd.h"
 #include "proc/usage.h"
 #include "vm/vmspace.h"
@@ -238,4 +239,5 @@ void process_init(void) {
     oom_init();
     signal_init();
     pidfd_init();
+    owner_init();
 }

@@ -6,6 +6,7 @@
 #include "core/errno.h"
 #include "core/panic.h"
 #include "core/printk.h"
+#include "fs/async.h"
 #include "fs/dentry.h"
 #include "fs/file.h"
 #include "proc/exit.h"
@@ -222,10 +223,12 @@ static void deliver(struct trap_frame *f) {
 
 void user_return_work(struct trap_frame *frame) {
     unsigned int work;
-    const unsigned int mine = WORK_SIGNAL | WORK_RESCHED | WORK_CPU_TIMERS | WORK_MEMORY;
+    const unsigned int mine = WORK_SIGNAL | WORK_RESCHED | WORK_CPU_TIMERS | WORK_MEMORY | WORK_ASYNC;
     while ((work = READ_ONCE(current->arch.work)) & mine) {
         if (work & WORK_MEMORY)
             oom_settle_call(frame);
+        if (work & WORK_ASYNC)
+            async_send_pending();
         if (work & WORK_RESCHED)
             schedule();
         if (work & WORK_CPU_TIMERS)

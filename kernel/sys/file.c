@@ -9,7 +9,7 @@
 #include "fs/tmpfs/tmpfs.h"
 #include "mm/slab.h"
 #include "net/socket.h"
-#include "proc/id.h"
+#include "proc/owner.h"
 #include "proc/process.h"
 #include <asm/ioctls.h>
 #include <asm/sockios.h>
@@ -23,8 +23,9 @@
     (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | __O_SYNC |        \
      FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH |           \
      __O_TMPFILE)
-#define PATH_FLAGS   (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) // all that may stand beside O_PATH
-#define STATUS_FLAGS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC) // those that F_SETFL changes
+#define PATH_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) // all that may stand beside O_PATH
+#define STATUS_FLAGS                                                                                         \
+    (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME) // those that F_SETFL changes, besides FASYNC
 
 // ---- open
 
@@ -133,11 +134,14 @@ long sys_dup3(int old_fd, int new_fd, int flags) {
 
 // ---- fcntl
 
-static long set_status_flags(struct file *f, unsigned int flags) {
+static long set_status_flags(struct file *f, int fd, unsigned int flags) {
     if (flags & O_NOATIME && !(f->flags & O_NOATIME) && f->inode && !inode_is_owner(f->inode))
         return -EPERM;
     if ((flags & O_DIRECT) && !f->backing && !file_is_pipe(f)) // a pipe's are packets
         return -EINVAL;
+    int err = async_switch(f, fd, flags & FASYNC);
+    if (err && err != -ENOTTY) // what cannot signal just does not have the flag
+        return err;
     unsigned int old = READ_ONCE(f->flags), new;
     do {
         new = (old & ~STATUS_FLAGS) | (flags & STATUS_FLAGS);
@@ -145,17 +149,44 @@ static long set_status_flags(struct file *f, unsigned int flags) {
     return 0;
 }
 
+// ---- owners
+
+static long set_owner_of(struct file *f, int type, int nr) {
+    struct file_owner owner;
+    int err = owner_find(&owner, type, nr);
+    return err ? err : async_set_owner(f, &owner);
+}
+
 // A process, or with a minus a group, that is there; 0: nobody.
 static long set_owner(struct file *f, int who) {
     if (who == INT32_MIN)
         return -EINVAL;
-    unsigned long flags = spin_lock_irqsave(&process_lock);
-    bool there = !who || id_find_locked(who < 0 ? -who : who);
-    spin_unlock_irqrestore(&process_lock, flags);
-    if (!there)
-        return -ESRCH;
-    WRITE_ONCE(f->owner, who);
-    return 0;
+    return set_owner_of(f, who < 0 ? F_OWNER_PGRP : F_OWNER_PID, who < 0 ? -who : who);
+}
+
+static int get_owner(struct file *f) {
+    struct file_owner owner = async_get_owner(f);
+    if (!owner.nr || !owner_is_there(&owner))
+        return 0;
+    return owner.type == F_OWNER_PGRP ? -owner.nr : owner.nr;
+}
+
+static long set_owner_ex(struct file *f, const void __user *user) {
+    struct f_owner_ex ex;
+    int err = copy_from_user(&ex, user, sizeof(ex));
+    if (err)
+        return err;
+    if (ex.type != F_OWNER_TID && ex.type != F_OWNER_PID && ex.type != F_OWNER_PGRP)
+        return -EINVAL;
+    return ex.pid < 0 ? -ESRCH : set_owner_of(f, ex.type, ex.pid);
+}
+
+static long get_owner_ex(struct file *f, void __user *user) {
+    struct file_owner owner = async_get_owner(f);
+    struct f_owner_ex ex = {.type = owner.type};
+    if (owner.nr && owner_is_there(&owner))
+        ex.pid = owner.nr;
+    return put_object(user, ex);
 }
 
 static long lock(struct file *f, unsigned int cmd, void __user *user) {
@@ -168,12 +199,12 @@ static long lock(struct file *f, unsigned int cmd, void __user *user) {
     return err;
 }
 
-static long file_fcntl(struct file *f, unsigned int cmd, unsigned long arg) {
+static long file_fcntl(struct file *f, int fd, unsigned int cmd, unsigned long arg) {
     switch (cmd) {
     case F_GETFL:
         return READ_ONCE(f->flags) & ~O_CLOEXEC;
     case F_SETFL:
-        return set_status_flags(f, arg);
+        return set_status_flags(f, fd, arg);
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
@@ -184,7 +215,15 @@ static long file_fcntl(struct file *f, unsigned int cmd, unsigned long arg) {
     case F_SETOWN:
         return set_owner(f, (int)arg);
     case F_GETOWN:
-        return READ_ONCE(f->owner);
+        return get_owner(f);
+    case F_SETOWN_EX:
+        return set_owner_ex(f, (const void __user *)arg);
+    case F_GETOWN_EX:
+        return get_owner_ex(f, (void __user *)arg);
+    case F_SETSIG:
+        return arg > SIGNAL_COUNT ? -EINVAL : async_set_signal(f, (int)arg);
+    case F_GETSIG:
+        return async_get_owner(f).sig;
     case F_GETLEASE:
         return F_UNLCK;
     case F_GETPIPE_SZ:
@@ -214,7 +253,7 @@ long sys_fcntl(int fd, int cmd, unsigned long arg) {
     struct file *f = cmd == F_GETFL ? fd_get(fd) : fd_get_io(fd);
     if (!f)
         return -EBADF;
-    long ret = file_fcntl(f, cmd, arg);
+    long ret = file_fcntl(f, fd, cmd, arg);
     file_put(f);
     return ret;
 }
@@ -242,6 +281,12 @@ static long set_flag(struct file *f, unsigned int flag, const int __user *user) 
     return 0;
 }
 
+static long ioctl_async(struct file *f, int fd, const int __user *user) {
+    int on;
+    int err = get_user(on, user);
+    return err ? err : async_switch(f, fd, on);
+}
+
 // F_SETOWN and F_GETOWN by their older names, which sockets know. -ENOTTY: neither.
 static long owner_ioctl(struct file *f, unsigned int cmd, int __user *user) {
     int who, err;
@@ -252,7 +297,7 @@ static long owner_ioctl(struct file *f, unsigned int cmd, int __user *user) {
         return err ? err : set_owner(f, who);
     case FIOGETOWN:
     case SIOCGPGRP:
-        return put_user(READ_ONCE(f->owner), user);
+        return put_user(get_owner(f), user);
     default:
         return -ENOTTY;
     }
@@ -268,7 +313,7 @@ static long common_ioctl(struct file *f, int fd, unsigned int cmd, unsigned long
     case FIONBIO:
         return set_flag(f, O_NONBLOCK, (const int __user *)arg);
     case FIOASYNC:
-        return set_flag(f, FASYNC, (const int __user *)arg);
+        return ioctl_async(f, fd, (const int __user *)arg);
     case FIONREAD:
         if (f->inode && S_ISREG(f->inode->mode))
             return put_user((int)(f->inode->size - f->pos), (int __user *)arg);

@@ -257,7 +257,8 @@ static const struct file_ops master_ops = {.read = master_read,
                                            .write = master_write,
                                            .poll = master_poll,
                                            .ioctl = master_ioctl,
-                                           .release = master_release};
+                                           .release = master_release,
+                                           .signals = true};
 
 // Puts p into the first free place of the table. False if there is none.
 static bool pty_register(struct pty *p) {

@@ -221,8 +221,12 @@ static unsigned int tty_poll(struct file *f, struct poll_table *table) {
     return events;
 }
 
-const struct file_ops tty_ops = {
-    .read = tty_read, .write = tty_write, .poll = tty_poll, .ioctl = tty_ioctl, .release = tty_release};
+const struct file_ops tty_ops = {.read = tty_read,
+                                 .write = tty_write,
+                                 .poll = tty_poll,
+                                 .ioctl = tty_ioctl,
+                                 .release = tty_release,
+                                 .signals = true};
 
 // ---- /dev/tty: the caller's own
 

@@ -16,6 +16,7 @@ struct thread;
 #define WORK_FRAME      (1u << 3) // the trap frame was changed: load all registers from it (arch_frame_changed())
 #define WORK_CPU_TIMERS (1u << 4) // CPU-time timers or limits may be due
 #define WORK_MEMORY     (1u << 5) // an allocation failed: memory has run out
+#define WORK_ASYNC      (1u << 6) // it caused signals of files (fs/async.c)
 
 // Floating-point registers as ptrace and signal frames have them (f0-f31, fcsr).
 struct fpu_state {

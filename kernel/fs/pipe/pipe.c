@@ -13,6 +13,7 @@
 #include "fs/pipe/pipe.h"
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"
+#include "fs/async.h"
 #include "fs/event/poll.h"
 #include "fs/pipe/private.h"
 #include "fs/superblock.h"
@@ -159,6 +160,8 @@ static ssize_t pipe_read(struct file *f, struct uio *u, off_t *pos) {
     mutex_unlock(&p->mutex);
     if (news && !wait_queue_empty(&p->write_wait))
         wait_wake(&p->write_wait, 1, POLLOUT | POLLWRNORM);
+    else if (unlikely(READ_ONCE(async_hooks)))
+        wake_poll(&p->write_wait, POLL_ROOM);
     if (left && !wait_queue_empty(&p->read_wait))
         wait_wake(&p->read_wait, 1, POLLIN | POLLRDNORM);
     return ret;
@@ -330,6 +333,7 @@ static const struct file_ops pipe_ops = {
     .poll = pipe_poll,
     .ioctl = pipe_ioctl,
     .release = pipe_release,
+    .signals = true,
 };
 
 static const struct inode_ops pipe_inode_ops = {.setattr = inode_setattr};
