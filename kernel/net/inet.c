@@ -22,11 +22,16 @@ static struct slab_cache *sockets;
 
 // ---- life
 
-struct inet_socket *inet_alloc(int family, int type, int protocol, const struct socket_ops *ops) {
-    struct inet_socket *i = slab_zalloc(sockets);
+struct inet_socket *inet_alloc(int family, int type, int protocol, const struct socket_ops *ops,
+                               struct user *user) {
+    struct inet_socket *i = inet_user_is_full(user) ? NULL : slab_zalloc(sockets);
     if (!i)
         return NULL;
     socket_init(&i->s, ops, family, type, protocol);
+    user_put(i->s.user);
+    i->s.user = user_get(user);
+    i->s.reserved = sizeof(*i); // of those that wait to be accepted there may be many
+    user_charge(user, USER_SOCKET_BYTES, sizeof(*i));
     u8_t kind = family == AF_INET ? IPADDR_TYPE_V4 : IPADDR_TYPE_ANY;
     IP_SET_TYPE_VAL(i->local, kind);
     IP_SET_TYPE_VAL(i->remote, kind);
@@ -67,9 +72,9 @@ static struct socket *create(int family, int type, int protocol) {
     int err = inet_start();
     if (err)
         return ERR_PTR(err);
-    struct inet_socket *i = inet_alloc(family, type, protocol, ops);
+    struct inet_socket *i = inet_alloc(family, type, protocol, ops, current->cred->user);
     if (!i)
-        return ERR_PTR(-ENOMEM);
+        return ERR_PTR(-ENOBUFS);
     err = type == SOCK_STREAM ? inet_tcp_create(i) : inet_udp_create(i);
     if (!err)
         return &i->s;

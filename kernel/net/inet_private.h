@@ -69,7 +69,9 @@ static inline struct inet_socket *to_inet(struct socket *s) {
 extern const struct socket_ops inet_tcp_ops, inet_udp_ops;
 
 // inet.c
-struct inet_socket *inet_alloc(int family, int type, int protocol, const struct socket_ops *ops);
+// One that `user` pays for. NULL: no memory, or the user has its share.
+struct inet_socket *inet_alloc(int family, int type, int protocol, const struct socket_ops *ops,
+                               struct user *user);
 void inet_free_socket(struct socket *s);
 // An address as a program wrote it. `ip` has the type of what it is: a mapped address is one of IPv4.
 // -EINVAL, -EAFNOSUPPORT.

@@ -25,30 +25,49 @@ static unsigned long bytes; // [a] that lwIP and frames have
 static struct spinlock inbox_lock = SPINLOCK_INIT;
 static struct list_head inbox = LIST_HEAD_INIT(inbox);
 
-// ---- memory: each piece has its size in front
+// ---- memory: each piece has in front of it how long it is, and who pays
 
-#define SIZE_HEADER 16
+// Who is running pays: a sender for what it sends, a reader for what its reading sets in motion, one who connects for what that
+// makes at the other end. What the kernel's own thread sends again is nobody's, and kept within the bound for one user.
+struct block {
+    struct user *user; // referenced
+    size_t size;
+};
+_Static_assert(sizeof(struct block) % MEM_ALIGNMENT == 0, "what lies behind it is aligned");
 
-bool inet_memory_is_full(void) {
-    return READ_ONCE(bytes) > READ_ONCE(limits.socket_bytes_max);
+// When data has taken all, connections still get a quarter more, and headers, which give memory back, half.
+#define SMALL 512u
+#define TINY  192u
+_Static_assert(sizeof(struct tcp_pcb) > TINY && sizeof(struct tcp_pcb) <= SMALL,
+               "a connection is small, not tiny");
+#define FEW (128ul * 1024) // that each user may have whatever others do
+
+bool inet_user_is_full(const struct user *user) {
+    unsigned long most = READ_ONCE(limits.socket_bytes_max), used = READ_ONCE(user->used[USER_SOCKET_BYTES]);
+    return used > most || (used > FEW && (READ_ONCE(bytes) > 2 * most || memory_is_short()));
 }
 
-#define SMALL 512u // connections, headers: when data has taken all, these still get a quarter more
-
-static bool may_have(size_t size) {
+static bool may_have(const struct user *user, size_t size) {
     unsigned long most = READ_ONCE(limits.socket_bytes_max);
-    return READ_ONCE(bytes) <= (size <= SMALL ? most + most / 4 : most);
+    unsigned long more = size <= TINY ? most / 2 : size <= SMALL ? most / 4 : 0;
+    if (user == &kernel_user)
+        return READ_ONCE(bytes) <= most + more;
+    if (likely(!inet_user_is_full(user)))
+        return true;
+    return (unsigned long)READ_ONCE(user->used[USER_SOCKET_BYTES]) <= most + more && size <= SMALL;
 }
 
 void *inet_malloc(size_t size) {
-    if (!may_have(size))
+    struct user *user = current->cred ? current->cred->user : &kernel_user;
+    if (!may_have(user, size))
         return NULL;
-    char *p = kmalloc(size + SIZE_HEADER);
-    if (!p)
+    struct block *b = kmalloc(sizeof(*b) + size);
+    if (!b)
         return NULL;
-    *(size_t *)p = size;
+    *b = (struct block){.user = user_get(user), .size = size};
     __atomic_fetch_add(&bytes, size, __ATOMIC_RELAXED);
-    return p + SIZE_HEADER;
+    user_charge(user, USER_SOCKET_BYTES, (long)size);
+    return b + 1;
 }
 
 void *inet_calloc(size_t n, size_t size) {
@@ -62,9 +81,11 @@ void *inet_calloc(size_t n, size_t size) {
 void inet_free(void *memory) {
     if (!memory)
         return;
-    char *p = (char *)memory - SIZE_HEADER;
-    __atomic_fetch_sub(&bytes, *(size_t *)p, __ATOMIC_RELAXED);
-    kfree(p);
+    struct block *b = (struct block *)memory - 1;
+    __atomic_fetch_sub(&bytes, b->size, __ATOMIC_RELAXED);
+    user_uncharge(b->user, USER_SOCKET_BYTES, (long)b->size);
+    user_put(b->user);
+    kfree(b);
 }
 
 // ---- what lwIP asks for

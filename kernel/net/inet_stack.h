@@ -20,7 +20,8 @@ void inet_unlock(void);
 
 // lwIP's error as -errno.
 int inet_errno(err_t err);
-// Memory for what packets need is used up for now.
-bool inet_memory_is_full(void);
+// What a user may have in packets is used up for now.
+struct user;
+bool inet_user_is_full(const struct user *user);
 // Boot.
 void inet_stack_init(void);

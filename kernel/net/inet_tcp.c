@@ -138,7 +138,8 @@ int inet_drops_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *header) 
     if (likely(!pcb || pcb->state != LISTEN))
         return false;
     const struct inet_socket *i = pcb->callback_arg;
-    return i && TCPH_FLAGS(header) & TCP_SYN && i->accept_count > i->s.backlog;
+    return i && TCPH_FLAGS(header) & TCP_SYN &&
+           (i->accept_count > i->s.backlog || inet_user_is_full(i->s.user));
 }
 
 static void inherit(struct inet_socket *i, const struct inet_socket *listener) {
@@ -154,16 +155,14 @@ static void inherit(struct inet_socket *i, const struct inet_socket *listener) {
     i->v6only = listener->v6only;
     i->tos = listener->tos;
     i->ttl = listener->ttl;
-    // Who listens pays, not who happens to run.
-    user_put(s->user);
-    s->user = user_get(listener->s.user);
 }
 
 static err_t on_accept(void *arg, struct tcp_pcb *p, err_t err) {
     struct inet_socket *listener = arg;
     if (err != ERR_OK || !p || !listener)
         return ERR_VAL;
-    struct inet_socket *i = inet_alloc(listener->s.family, SOCK_STREAM, IPPROTO_TCP, &inet_tcp_ops);
+    struct inet_socket *i = inet_alloc(listener->s.family, SOCK_STREAM, IPPROTO_TCP, &inet_tcp_ops,
+                                       listener->s.user); // who listens pays, not who happens to run
     if (!i)
         return ERR_MEM; // lwIP resets the connection
     inherit(i, listener);

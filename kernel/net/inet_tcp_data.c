@@ -48,12 +48,16 @@ void inet_tcp_room(struct inet_socket *i) {
 static bool starved; // [n] somebody found none
 
 void inet_tcp_feed(void) {
-    if (likely(!starved) || inet_memory_is_full())
+    if (likely(!starved))
         return;
     starved = false;
     for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
         struct inet_socket *i = p->callback_arg; // while it is not ours yet: the listener
-        if (i && i->tcp == p)
+        if (!i || i->tcp != p || READ_ONCE(i->writable))
+            continue;
+        if (inet_user_is_full(i->s.user))
+            starved = true;
+        else
             inet_tcp_room(i);
     }
 }

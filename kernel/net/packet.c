@@ -29,7 +29,7 @@ static uint32_t packet_charge(uint32_t len, bool stream) {
 
 #define RESERVE_STEP (64ul * 1024)
 
-static bool user_is_squeezed(const struct socket *s) {
+bool socket_is_squeezed(const struct socket *s) {
     return (unsigned long)READ_ONCE(s->user->used[USER_SOCKET_BYTES]) > READ_ONCE(limits.socket_bytes_max) ||
            memory_is_short();
 }
@@ -66,13 +66,13 @@ void socket_uncharge(struct socket *s, unsigned long n) {
 
 bool socket_has_room(const struct socket *s) {
     unsigned long wmem = READ_ONCE(s->wmem);
-    return wmem << 2 <= READ_ONCE(s->sndbuf) && (wmem <= PACKET_SQUEEZED || !user_is_squeezed(s));
+    return wmem << 2 <= READ_ONCE(s->sndbuf) && (wmem <= PACKET_SQUEEZED || !socket_is_squeezed(s));
 }
 
 // May the socket take another packet?
 static bool may_send(const struct socket *s) {
     unsigned long used = socket_bytes_underway(s);
-    return used < READ_ONCE(s->sndbuf) && (used < PACKET_SQUEEZED || !user_is_squeezed(s));
+    return used < READ_ONCE(s->sndbuf) && (used < PACKET_SQUEEZED || !socket_is_squeezed(s));
 }
 
 static int wait_for_room(struct socket *s, ktime_t deadline) {
@@ -149,7 +149,7 @@ struct packet *packet_create(struct socket *s, size_t len, bool stream, ktime_t 
         if (err)
             return ERR_PTR(err);
     }
-    if (unlikely(len > PACKET_SQUEEZED) && user_is_squeezed(s)) {
+    if (unlikely(len > PACKET_SQUEEZED) && socket_is_squeezed(s)) {
         if (!stream)
             return ERR_PTR(-ENOBUFS);
         len = PACKET_SQUEEZED;

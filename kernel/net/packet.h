@@ -55,6 +55,8 @@ int __must_check packet_copy_out(const struct packet *p, size_t offset, struct u
 // Its files and credentials must have gone.
 void packet_free(struct packet *p);
 
+// Its user has reached the limit, or memory is short.
+bool socket_is_squeezed(const struct socket *s);
 // True if a socket has room to send (poll's answer, a quarter of the buffer).
 bool socket_has_room(const struct socket *s);
 // Bytes underway, as Linux counts them.

@@ -254,6 +254,10 @@ static bool backlog_is_full(const struct unix_socket *listener) {
     return READ_ONCE(listener->waiting_count) > READ_ONCE(listener->s.backlog);
 }
 
+// What the user who connects is charged with until the connection is accepted: no descriptor stands for it, nor for what its
+// maker leaves behind.
+#define WAITING_CHARGE (2 * (long)sizeof(struct unix_socket) + (long)PACKET_SQUEEZED)
+
 static bool may_try_to_connect(const struct unix_socket *listener) {
     return !backlog_is_full(listener) || READ_ONCE(listener->s.state) != SOCKET_LISTENING ||
            READ_ONCE(listener->s.shutdown) & RCV_SHUTDOWN;
@@ -288,6 +292,7 @@ static int connect_to(struct unix_socket *u, struct unix_socket *listener, struc
         fresh->embryo = true;
         list_add_tail(&fresh->waiting_link, &listener->waiting);
         WRITE_ONCE(listener->waiting_count, listener->waiting_count + 1);
+        user_charge(fresh->s.user, USER_SOCKET_BYTES, WAITING_CHARGE);
     }
     unix_unlock_two(u, listener);
     if (old)
@@ -324,6 +329,8 @@ int unix_connect(struct socket *s, const struct socket_address *address, ktime_t
         err = unix_autobind(u);
     if (err)
         return err;
+    if (unlikely(socket_is_squeezed(s)))
+        return -ENOBUFS;
     struct unix_socket *fresh = unix_alloc(s->type);
     struct identity *me = identity_of_current();
     err = fresh && me ? find_and_connect(u, address, deadline, fresh, me) : -ENOMEM;
@@ -349,6 +356,7 @@ static struct unix_socket *next_connection(struct unix_socket *u) {
         list_del(&next->waiting_link);
         WRITE_ONCE(u->waiting_count, u->waiting_count - 1);
         next->embryo = false;
+        user_uncharge(next->s.user, USER_SOCKET_BYTES, WAITING_CHARGE);
     }
     spin_unlock(&u->s.lock);
     return next;

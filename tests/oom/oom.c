@@ -8,6 +8,7 @@
 //
 // A culprit says that it has come to its end (a limit) by a byte in a pipe and waits to be killed.
 #define _GNU_SOURCE
+#include "ways.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -242,8 +243,7 @@ static void deep_directories(void) {
         ;
 }
 
-// In as many processes as there may be, each with all descriptors it may have.
-static void in_children(void (*fn)(void)) {
+void in_children(void (*fn)(void)) {
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
@@ -492,6 +492,14 @@ static const struct way {
     {"a fork bomb", bomb, false},
     {"large arguments", large_arguments, false},
     {"mounts", mounts, true},
+    {"UNIX stream sockets", unix_streams, false},
+    {"UNIX datagram sockets", unix_datagrams, false},
+    {"descriptors in messages", unix_rights, false},
+    {"UNIX sockets that nobody accepts", unix_backlogs, false},
+    {"TCP connections", tcp_connections, true},
+    {"TCP connections that nobody accepts", tcp_backlogs, false},
+    {"UDP sockets", udp_sockets, false},
+    {"sockets of all kinds", many_sockets, false},
 };
 
 // ---- the system meanwhile
@@ -631,7 +639,7 @@ static void try(const struct way *w, uid_t uid) {
     clean(uid);
     claim(waitpid(innocent, &status, WNOHANG) == 0, w, uid, "another user's process was killed", 0);
     long has = 0;
-    for (int i = 0; i < 50 && (has = free_kb()) < had - slack_kb(); i++) {
+    for (int i = 0; i < 250 && (has = free_kb()) < had - slack_kb(); i++) {
         if (i == 10)
             squeeze();
         while (waitpid(-1, NULL, WNOHANG) > 0)

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// Ways to use memory up; each goes on until it cannot.
+#pragma once
+
+// In as many processes as there may be, each with all descriptors it may have.
+void in_children(void (*fn)(void));
+
+// sockets.c
+void unix_streams(void);
+void unix_datagrams(void);
+void unix_rights(void);
+void unix_backlogs(void);
+void tcp_connections(void);
+void tcp_backlogs(void);
+void udp_sockets(void);
+void many_sockets(void);
