@@ -199,8 +199,10 @@ static struct file *become(struct file *f, const struct path *path, int flags) {
             f->writes = !err;
         }
     }
+    f->flags |= flags & O_NOCTTY; // a word to who opens a terminal, not about the file
     if (!err && (err = open_special(inode, f)))
         f->ops = NULL;
+    f->flags &= ~O_NOCTTY;
     if (!err && (flags & O_DIRECT) && !f->backing) // only content in pages is had directly
         err = -EINVAL;
     if (!err)
@@ -392,11 +394,11 @@ struct file *file_open(const char *name, int flags, mode_t mode) {
     return file_open_how(AT_FDCWD, name, flags, mode, 0);
 }
 
-struct file *file_open_in(struct dentry *dir, const char *name, int flags) {
-    struct dentry *d = vfs_lookup(dir, name, strlen(name));
+struct file *file_open_in(const struct path *dir, const char *name, int flags) {
+    struct dentry *d = vfs_lookup(dir->dentry, name, strlen(name));
     if (IS_ERR(d))
         return ERR_PTR(PTR_ERR(d));
-    struct path path = {anon_mount, d};
+    struct path path = {dir->mount, d};
     struct file *f = file_open_path(&path, flags);
     dentry_put(d);
     return f;

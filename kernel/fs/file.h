@@ -100,7 +100,7 @@ struct file *__must_check file_open_path(const struct path *path, int flags);
 struct file *__must_check file_open_how(int dfd, const char *path, int flags, mode_t mode,
                                         unsigned int lookup);
 // Opens a name in a directory, for kernel code; no symlinks, no check of permission.
-struct file *__must_check file_open_in(struct dentry *dir, const char *name, int flags);
+struct file *__must_check file_open_in(const struct path *dir, const char *name, int flags);
 // A file on an anonymous inode, "anon_inode:[name]" (eventfd, epoll, pidfd, ...).
 struct file *__must_check file_create_anon(const char *name, const struct file_ops *ops, void *private_data,
                                            int flags);

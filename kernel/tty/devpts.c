@@ -7,6 +7,7 @@
 #include "fs/dev/chrdev.h"
 #include "fs/fdtable.h"
 #include "fs/mount.h"
+#include "fs/vfs.h"
 #include "lib/format.h"
 #include "lib/number.h"
 #include "lib/string.h"
@@ -130,10 +131,38 @@ static int devpts_readdir(struct file *f, struct dir_context *ctx) {
 static const struct inode_ops root_ops = {.lookup = devpts_lookup};
 static const struct file_ops root_fops = {.readdir = devpts_readdir};
 
-int devpts_open(unsigned int index, int flags) {
+// Where the holder of a master sees this file system. -ENODEV: nowhere.
+static int find_root(const struct path *ptmx, struct path *out) {
+    *out = *ptmx;
+    path_get(out);
+    while (out->dentry == out->mount->root && mount_cross_up(out)) // a node alone, bound over another
+        ;
+    struct dentry *parent = dentry_get_parent(out->dentry);
+    struct dentry *d = parent == devpts_root ? parent : vfs_lookup(parent, "pts", 3);
+    if (d != parent)
+        dentry_put(parent);
+    if (IS_ERR(d)) {
+        path_put(out);
+        return (int)PTR_ERR(d);
+    }
+    dentry_put(out->dentry);
+    out->dentry = d;
+    mount_cross_down(out);
+    if (out->dentry == devpts_root)
+        return 0;
+    path_put(out);
+    return -ENODEV;
+}
+
+int devpts_open(const struct path *ptmx, unsigned int index, int flags) {
     char name[8];
+    struct path root;
+    int err = find_root(ptmx, &root);
+    if (err)
+        return err;
     lib_snprintf(name, sizeof(name), "%u", index);
-    struct file *f = file_open_in(devpts_root, name, flags);
+    struct file *f = file_open_in(&root, name, flags);
+    path_put(&root);
     return IS_ERR(f) ? (int)PTR_ERR(f) : fd_add(f, flags & O_CLOEXEC);
 }
 

@@ -193,11 +193,11 @@ static unsigned int master_poll(struct file *f, struct poll_table *table) {
     return events;
 }
 
-// TIOCGPTPEER: the terminal as a file, whatever is mounted where.
-static long open_peer(struct pty *p, unsigned int flags) {
+// TIOCGPTPEER: the terminal as a file, whatever has its name in the caller's tree.
+static long open_peer(struct file *f, struct pty *p, unsigned int flags) {
     if (READ_ONCE(p->locked))
         return -EIO;
-    return devpts_open(p->index, flags);
+    return devpts_open(&f->path, p->index, flags);
 }
 
 static long send_signal(struct pty *p, unsigned long sig) {
@@ -223,7 +223,7 @@ static long master_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
     case TIOCGPTLCK:
         return put_user((int)p->locked, (int __user *)arg);
     case TIOCGPTPEER:
-        return open_peer(p, arg);
+        return open_peer(f, p, arg);
     case TIOCSIG:
         return send_signal(p, arg);
     case FIONREAD:

@@ -3,6 +3,8 @@
 #pragma once
 #include "tty/tty.h"
 
+struct path;
+
 #define PTY_MAX 256
 
 // Who may open the terminal, as its node in devpts shows it.
@@ -22,6 +24,7 @@ void pty_set_owner(struct tty *tty, const struct pty_owner *owner);
 
 // devpts.c: the owner, group and mode that a new pty's node gets.
 void devpts_new_owner(struct pty_owner *owner);
-// devpts.c: the terminal as a new descriptor of the caller, opened with `flags`. The number or -errno.
-int devpts_open(unsigned int index, int flags);
+// devpts.c: the terminal as a new descriptor of the caller, opened with `flags`. The number or -errno. `ptmx` is where its
+// master was opened: that devpts, or the one mounted at "pts" beside it, is where the terminal has its name.
+int devpts_open(const struct path *ptmx, unsigned int index, int flags);
 void devpts_init(void);

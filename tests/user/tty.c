@@ -5,11 +5,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 
-static int master, slave;
+static int master, slave, number;
 static char buffer[8192];
 
 static void open_pty(void) {
@@ -471,6 +473,73 @@ TEST(tty_names_and_errors) {
     CHECK(fcntl(slave, F_SETFL, O_NONBLOCK) == 0);
     CHECK_ERRNO(read(slave, buffer, 1), EAGAIN);
     CHECK_ERRNO(lseek(slave, 0, SEEK_CUR), ESPIPE);
+}
+
+TEST(tty_peer_of_a_master_has_a_name) {
+    char name[32], text[32];
+    open_pty();
+    CHECK(ioctl(master, TIOCGPTN, &number) == 0);
+    snprintf(name, sizeof(name), "/dev/pts/%d", number);
+    int peer = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+    CHECK(peer >= 0 && !strcmp(ttyname(peer), name));
+    snprintf(text, sizeof(text), "/proc/self/fd/%d", peer);
+    CHECK(readlink(text, buffer, sizeof(buffer)) == (ssize_t)strlen(name) &&
+          !strncmp(buffer, name, strlen(name)));
+
+    // A master's node bound over another: the name is beside that.
+    CHECK(mkdir("/tmp/dev", 0755) == 0 && mkdir("/tmp/dev/pts", 0755) == 0 &&
+          close(open("/tmp/dev/ptmx", O_CREAT, 0600)) == 0);
+    CHECK(mount("/dev/pts/ptmx", "/tmp/dev/ptmx", NULL, MS_BIND, NULL) == 0);
+    CHECK(mount("/dev/pts", "/tmp/dev/pts", NULL, MS_BIND, NULL) == 0);
+    int other = open("/tmp/dev/ptmx", O_RDWR | O_NOCTTY), unlock = 0;
+    CHECK(other >= 0 && ioctl(other, TIOCGPTN, &number) == 0 && ioctl(other, TIOCSPTLCK, &unlock) == 0);
+    peer = ioctl(other, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+    snprintf(name, sizeof(name), "/tmp/dev/pts/%d", number);
+    snprintf(text, sizeof(text), "/proc/self/fd/%d", peer);
+    CHECK(readlink(text, buffer, sizeof(buffer)) == (ssize_t)strlen(name) &&
+          !strncmp(buffer, name, strlen(name)));
+    CHECK(close(peer) == 0 && close(other) == 0);
+    CHECK(umount("/tmp/dev/ptmx") == 0 && umount("/tmp/dev/pts") == 0);
+    CHECK(unlink("/tmp/dev/ptmx") == 0 && rmdir("/tmp/dev/pts") == 0 && rmdir("/tmp/dev") == 0);
+}
+
+// A session leader without a terminal gets the first that it opens, unless it says O_NOCTTY. Which ways do it:
+static int opens_without_control(void *arg) {
+    (void)arg;
+    char name[32];
+    CHECK(setsid() > 0);
+    CHECK(open("/dev/ptmx", O_RDWR) >= 0); // never one's terminal
+    CHECK_ERRNO(open("/dev/tty", O_RDWR), ENXIO);
+    snprintf(name, sizeof(name), "/dev/pts/%d", number);
+    int fds[] = {open(name, O_RDWR | O_NOCTTY), open(name, O_RDWR | O_CREAT | O_NOCTTY, 0600),
+                 ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY), open(name, O_WRONLY), open(name, O_PATH)};
+    for (int i = 0; i < 5; i++) {
+        CHECK(fds[i] >= 0 && !(fcntl(fds[i], F_GETFL) & O_NOCTTY));
+        CHECK_ERRNO(open("/dev/tty", O_RDWR), ENXIO);
+    }
+    pid_t pid = fork();
+    if (!pid)
+        _exit(setsid() < 0 || ioctl(fds[0], TIOCSCTTY, 0) ||
+              open("/dev/tty", O_RDWR) < 0); // as forkpty(3) has it
+    CHECK(test_wait_exit(pid) == 0);
+    return 0;
+}
+
+static int opens_with_control(void *how) {
+    char name[32];
+    snprintf(name, sizeof(name), "/dev/pts/%d", number);
+    CHECK(setsid() > 0);
+    CHECK((how ? ioctl(master, TIOCGPTPEER, O_RDWR) : open(name, O_RDWR | O_CREAT, 0600)) >= 0);
+    CHECK(open("/dev/tty", O_RDWR) >= 0);
+    return 0;
+}
+
+TEST(tty_becomes_its_opener_s_unless_that_says_no) {
+    open_pty();
+    CHECK(ioctl(master, TIOCGPTN, &number) == 0);
+    CHECK(test_wait_exit(test_fork(opens_without_control, NULL)) == 0);
+    CHECK(test_wait_exit(test_fork(opens_with_control, NULL)) == 0);
+    CHECK(test_wait_exit(test_fork(opens_with_control, "peer")) == 0);
 }
 
 TEST(tty_has_the_termios_of_system_v) {
