@@ -19,8 +19,7 @@
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 
-#define MAX_LINKS  40
-#define SHORT_NAME 128 // a divisor of PATH_MAX
+#define MAX_LINKS 40
 
 // ---- places
 
@@ -470,33 +469,24 @@ int path_lookup_parent(int dfd, const char *name, unsigned int flags, struct pat
     return walk(dfd, name, flags, out, last);
 }
 
-// Most names are short: those get by with little memory.
-char *path_copy_name(const char __user *name, bool allow_empty) {
-    ssize_t n = -ENAMETOOLONG;
-    for (size_t room = SHORT_NAME; room <= PATH_MAX && n == -ENAMETOOLONG; room *= PATH_MAX / SHORT_NAME) {
-        char *buf = kmalloc(room);
-        if (!buf)
-            return ERR_PTR(-ENOMEM);
-        n = strncpy_from_user(buf, name, room);
-        if (n > 0 || (n == 0 && allow_empty))
-            return buf;
-        kfree(buf);
+int user_name_get_unusual(struct user_name *n, const char __user *name, bool allow_empty, ssize_t len) {
+    if (len == -ENAMETOOLONG) {
+        n->text = n->copy = kmalloc(PATH_MAX);
+        len = n->copy ? strncpy_from_user(n->copy, name, PATH_MAX) : -ENOMEM;
     }
-    return ERR_PTR(n ? n : -ENOENT);
+    if (len > 0 || (len == 0 && allow_empty))
+        return 0;
+    user_name_put(n);
+    return len ? len : -ENOENT;
 }
 
 int path_lookup_user(int dfd, const char __user *name, unsigned int flags, struct path *out) {
-    char brief[SHORT_NAME];
-    ssize_t n = strncpy_from_user(brief, name, sizeof(brief));
-    if (likely(n >= 0))
-        return path_lookup(dfd, brief, flags, out);
-    if (n != -ENAMETOOLONG)
-        return n;
-    char *copy = path_copy_name(name, flags & LOOKUP_EMPTY);
-    if (IS_ERR(copy))
-        return PTR_ERR(copy);
-    int err = path_lookup(dfd, copy, flags, out);
-    kfree(copy);
+    struct user_name n;
+    int err = user_name_get(&n, name, flags & LOOKUP_EMPTY);
+    if (err)
+        return err;
+    err = path_lookup(dfd, n.text, flags, out);
+    user_name_put(&n);
     return err;
 }
 

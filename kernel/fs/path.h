@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Walking paths, and a process's place in the tree.
 #pragma once
+#include "arch/riscv/uaccess.h"
 #include "core/spinlock.h"
 #include "lib/list.h"
+#include "mm/slab.h"
 
 struct mount;
 struct dentry;
@@ -47,9 +49,27 @@ void path_put(struct path *p);
 // -errno. May sleep.
 int __must_check path_lookup(int dfd, const char *name, unsigned int flags, struct path *out);
 int __must_check path_lookup_user(int dfd, const char __user *name, unsigned int flags, struct path *out);
-// Copies a path name from user memory: a buffer of kmalloc (free with kfree), or ERR_PTR(-EFAULT,
-// -ENAMETOOLONG, -ENOENT if empty and !allow_empty).
-char *__must_check path_copy_name(const char __user *name, bool allow_empty);
+// A path name copied from user memory: most are short and take no memory of their own.
+struct user_name {
+    const char *text;
+    char *copy; // kmalloc'ed, if it is not in `brief`
+    char brief[128];
+};
+// For one that is long, empty or not to be had, by the result of a first try.
+int __must_check user_name_get_unusual(struct user_name *n, const char __user *name, bool allow_empty,
+                                       ssize_t len);
+// 0, to be put then; -EFAULT, -ENAMETOOLONG, -ENOMEM, -ENOENT if it is empty and !allow_empty: to be put or not.
+static inline int __must_check user_name_get(struct user_name *n, const char __user *name, bool allow_empty) {
+    n->text = n->brief;
+    n->copy = NULL;
+    ssize_t len = strncpy_from_user(n->brief, name, sizeof(n->brief));
+    return likely(len > 0) ? 0 : user_name_get_unusual(n, name, allow_empty, len);
+}
+static inline void user_name_put(struct user_name *n) {
+    if (unlikely(n->copy))
+        kfree(n->copy);
+    n->copy = NULL;
+}
 // The absolute name of p as seen from the process's root, or, if that is not above it, from the root of all: the start
 // within buf (filled from the end), or ERR_PTR(-ENAMETOOLONG). Unlinked: with " (deleted)".
 char *path_name(const struct path *p, char *buf, size_t n);

@@ -31,12 +31,13 @@
 
 // The number comes first: where there is none, nothing is created, truncated or waited for.
 static long open_any(int dfd, const char __user *path, int flags, mode_t mode, unsigned int lookup) {
-    char *name = path_copy_name(path, false);
-    if (IS_ERR(name))
-        return PTR_ERR(name);
+    struct user_name name;
+    int err = user_name_get(&name, path, false);
+    if (err)
+        return err;
     int fd = fd_reserve(0, flags & O_CLOEXEC);
     if (fd >= 0) {
-        struct file *f = file_open_how(dfd, name, flags, mode, lookup);
+        struct file *f = file_open_how(dfd, name.text, flags, mode, lookup);
         if (IS_ERR(f)) {
             fd_unreserve(fd);
             fd = PTR_ERR(f);
@@ -44,7 +45,7 @@ static long open_any(int dfd, const char __user *path, int flags, mode_t mode, u
             fd_install(fd, f);
         }
     }
-    kfree(name);
+    user_name_put(&name);
     return fd;
 }
 

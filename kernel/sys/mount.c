@@ -4,7 +4,6 @@
 #include "core/cred.h"
 #include "fs/mount.h"
 #include "fs/path.h"
-#include "mm/slab.h"
 #include "sched/thread.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>
@@ -12,11 +11,6 @@
 
 static int may_mount(void) {
     return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
-}
-
-// A string argument that may be NULL: kmalloc'ed, NULL, or ERR_PTR.
-static char *copy_string(const char __user *user) {
-    return user ? path_copy_name(user, true) : NULL;
 }
 
 static int mount_from(const struct path *at, const char *source, unsigned long flags) {
@@ -52,22 +46,21 @@ static int mount_any(const struct path *at, const char *source, const char *type
 long sys_mount(const char __user *source, const char __user *target, const char __user *type,
                unsigned long flags, const void __user *data) {
     struct path at;
-    char *texts[3] = {copy_string(type), copy_string(source), copy_string(data)};
+    const char __user *const users[] = {type, source, data};
+    struct user_name texts[ARRAY_SIZE(users)] = {{0}}; // without text: NULL was given
     int err = 0;
     if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
         flags &= ~(unsigned long)MS_MGC_MSK;
-    for (int i = 0; i < 3; i++)
-        if (!err && IS_ERR(texts[i]))
-            err = PTR_ERR(texts[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(users) && !err; i++)
+        err = users[i] ? user_name_get(&texts[i], users[i], true) : 0;
     if (!err)
         err = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW, &at);
     if (!err) {
-        err = mount_any(&at, texts[1], texts[0], flags, texts[2]);
+        err = mount_any(&at, texts[1].text, texts[0].text, flags, texts[2].text);
         path_put(&at);
     }
-    for (int i = 0; i < 3; i++)
-        if (!IS_ERR(texts[i]))
-            kfree(texts[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(users); i++)
+        user_name_put(&texts[i]);
     return err;
 }
 

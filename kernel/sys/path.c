@@ -22,23 +22,23 @@
 // ---- the directory and last component of a name in user memory
 
 struct place {
-    char *name; // kmalloc'ed copy
+    struct user_name name;
     struct path dir;
     struct last_component last;
 };
 
 static void place_put(struct place *p) {
     path_put(&p->dir);
-    kfree(p->name);
+    user_name_put(&p->name);
 }
 
 static int place_find(struct place *p, int dfd, const char __user *user) {
-    p->name = path_copy_name(user, false);
-    if (IS_ERR(p->name))
-        return PTR_ERR(p->name);
-    int err = path_lookup_parent(dfd, p->name, 0, &p->dir, &p->last);
+    int err = user_name_get(&p->name, user, false);
     if (err)
-        kfree(p->name);
+        return err;
+    err = path_lookup_parent(dfd, p->name.text, 0, &p->dir, &p->last);
+    if (err)
+        user_name_put(&p->name);
     return err;
 }
 
@@ -138,17 +138,18 @@ long sys_mknodat(int dfd, const char __user *path, mode_t mode, unsigned int dev
 
 long sys_symlinkat(const char __user *target, int dfd, const char __user *path) {
     struct place p;
-    char *text = path_copy_name(target, false);
-    if (IS_ERR(text))
-        return PTR_ERR(text);
-    int err = place_find(&p, dfd, path);
+    struct user_name text;
+    int err = user_name_get(&text, target, false);
+    if (err)
+        return err;
+    err = place_find(&p, dfd, path);
     if (!err) {
         err = place_check_new(&p, false);
         if (!err)
-            err = vfs_symlink(p.dir.dentry, p.last.name, p.last.len, text, NULL);
+            err = vfs_symlink(p.dir.dentry, p.last.name, p.last.len, text.text, NULL);
         place_put(&p);
     }
-    kfree(text);
+    user_name_put(&text);
     return err;
 }
 
@@ -206,7 +207,10 @@ long sys_unlinkat(int dfd, const char __user *path, int flags) {
     if (err)
         return err;
     if (p.last.dots)
-        err = !is_dir ? -EISDIR : p.last.dots == 2 ? -ENOTEMPTY : names_the_root(p.name) ? -EBUSY : -EINVAL;
+        err = !is_dir                       ? -EISDIR
+              : p.last.dots == 2            ? -ENOTEMPTY
+              : names_the_root(p.name.text) ? -EBUSY
+                                            : -EINVAL;
     if (!err)
         err = place_check_old(&p);
     if (!err)

@@ -125,12 +125,13 @@ long sys_execveat(int dfd, const char __user *path, const void __user *argv, con
                   int flags) {
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
         return -EINVAL;
-    char *name = path_copy_name(path, flags & AT_EMPTY_PATH);
-    if (IS_ERR(name))
-        return PTR_ERR(name);
+    struct user_name name;
+    long ret = user_name_get(&name, path, flags & AT_EMPTY_PATH);
+    if (ret)
+        return ret;
     struct exec_strings args = {.user = argv}, env = {.user = envp};
-    long ret = process_exec(dfd, name, &args, &env, flags);
-    kfree(name);
+    ret = process_exec(dfd, name.text, &args, &env, flags);
+    user_name_put(&name);
     return ret;
 }
 
