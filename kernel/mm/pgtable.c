@@ -126,19 +126,46 @@ __attribute__((noinline)) static bool extend(pte_t *root, pte_t *table, unsigned
     return true;
 }
 
-pte_t *pt_make(pte_t *root, unsigned long va) {
-    unsigned int i2 = index_of(va, 2), i1 = index_of(va, 1), i0 = index_of(va, 0);
-    if (unlikely(!root[i2]) && !extend(root, root, i2))
-        return NULL;
-    pte_t *l1 = table_of(root[i2]);
-    if (unlikely(!l1[i1]) && !extend(root, l1, i1))
-        return NULL;
-    below(l1[i1])->groups |= group_bit(i0);
-    return &table_of(l1[i1])[i0];
+// The entry of va in the lowest table that e1 leads to, whose group counts as used from now on.
+static inline pte_t *use_entry(pte_t e1, unsigned long va) {
+    unsigned int i0 = index_of(va, 0);
+    below(e1)->groups |= group_bit(i0);
+    return &table_of(e1)[i0];
 }
 
-// Goes to the next table that has a used group in the range. False: there is none.
-static bool enter_table(struct pt_run *r) {
+__attribute__((noinline)) static pte_t *make_tables(pte_t *root, unsigned long va) {
+    unsigned int i2 = index_of(va, 2), i1 = index_of(va, 1);
+    if (!root[i2] && !extend(root, root, i2))
+        return NULL;
+    pte_t *l1 = table_of(root[i2]);
+    if (!l1[i1] && !extend(root, l1, i1))
+        return NULL;
+    return use_entry(l1[i1], va);
+}
+
+pte_t *pt_make(pte_t *root, unsigned long va) {
+    pte_t e2 = root[index_of(va, 2)];
+    pte_t e1 = e2 ? table_of(e2)[index_of(va, 1)] : 0;
+    return likely(e1) ? use_entry(e1, va) : make_tables(root, va);
+}
+
+// Goes to the next used group; there is one.
+static inline bool enter_group(struct pt_run *r) {
+    while (!(r->groups & 1)) {
+        unsigned int step = r->groups & 0xff ? 1 : 8;
+        r->groups >>= step;
+        r->group += step;
+    }
+    pte_t *group = r->table + r->group * GROUP;
+    r->groups >>= 1;
+    r->group++;
+    r->at = MAX(group, r->first);
+    r->stop = MIN(group + GROUP, r->last + 1);
+    return true;
+}
+
+// Goes to the first used group of the next table that has one in the range. False: there is none.
+__attribute__((noinline)) static bool enter_table(struct pt_run *r) {
     while (r->next < r->end) {
         unsigned long va = r->next;
         pte_t e2 = r->root[index_of(va, 2)];
@@ -160,25 +187,15 @@ static bool enter_table(struct pt_run *r) {
         r->first = r->table + first;
         r->last = r->table + last;
         if (r->groups)
-            return true;
+            return enter_group(r);
     }
     return false;
 }
 
 bool pt_run_advance(struct pt_run *r) {
-    if (!r->groups && !enter_table(r))
-        return false;
-    while (!(r->groups & 1)) {
-        unsigned int step = r->groups & 0xff ? 1 : 8;
-        r->groups >>= step;
-        r->group += step;
-    }
-    pte_t *group = r->table + r->group * GROUP;
-    r->groups >>= 1;
-    r->group++;
-    r->at = MAX(group, r->first);
-    r->stop = MIN(group + GROUP, r->last + 1);
-    return true;
+    if (r->groups)
+        return enter_group(r);
+    return r->next < r->end && enter_table(r);
 }
 
 // ---- taking apart

@@ -24,7 +24,7 @@
 #define POISON 0x6b6b6b6b6b6b6b6bull // in debug builds
 
 struct magazine {
-    unsigned int count;
+    unsigned long count;
     void *objects[MAGAZINE];
 };
 
@@ -150,7 +150,7 @@ static void take_objects(struct slab_cache *c, struct page *slab, struct magazin
     slab->inuse += m->count - before;
 }
 
-__attribute__((noinline)) static void refill(struct slab_cache *c, struct magazine *m) {
+static void refill(struct slab_cache *c, struct magazine *m) {
     spin_lock(&c->lock);
     while (m->count < MAGAZINE / 2) {
         struct page *slab =
@@ -192,7 +192,7 @@ static void give_back(struct slab_cache *c, void *object) {
     slab_discard(c, slab);
 }
 
-__attribute__((noinline)) static void drain(struct slab_cache *c, struct magazine *m) {
+static void drain(struct slab_cache *c, struct magazine *m) {
     spin_lock(&c->lock);
     while (m->count > MAGAZINE / 2)
         give_back(c, m->objects[--m->count]);
@@ -260,16 +260,30 @@ static void note_taken(const struct slab_cache *c, uint64_t *word, size_t size) 
 #define note_taken(c, object, size) ((void)0)
 #endif
 
-static inline void *alloc(struct slab_cache *c, size_t size) {
+// The magazine was empty. Not part of alloc(), which keeps no registers for the sake of this.
+__attribute__((noinline)) static void *alloc_refilled(struct slab_cache *c, size_t size) {
     void *object = NULL;
+    unsigned long flags = irq_save();
+    struct magazine *m = &c->magazines[this_hart_id()];
+    if (!m->count)
+        refill(c, m);
+    if (m->count)
+        object = m->objects[--m->count];
+    irq_restore(flags);
+    note_taken(c, object, size);
+    return object;
+}
+
+static inline void *alloc(struct slab_cache *c, size_t size) {
     if (alloc_must_fail())
         return NULL;
     unsigned long flags = irq_save();
     struct magazine *m = &c->magazines[this_hart_id()];
-    if (unlikely(!m->count))
-        refill(c, m);
-    if (likely(m->count))
-        object = m->objects[--m->count];
+    if (unlikely(!m->count)) {
+        irq_restore(flags);
+        return alloc_refilled(c, size);
+    }
+    void *object = m->objects[--m->count];
     irq_restore(flags);
     note_taken(c, object, size);
     return object;
@@ -286,6 +300,16 @@ void *slab_zalloc(struct slab_cache *c) {
     return object;
 }
 
+// The magazine was full.
+__attribute__((noinline)) static void free_drained(struct slab_cache *c, void *object) {
+    unsigned long flags = irq_save();
+    struct magazine *m = &c->magazines[this_hart_id()];
+    if (m->count == MAGAZINE)
+        drain(c, m);
+    m->objects[m->count++] = object;
+    irq_restore(flags);
+}
+
 void slab_free(struct slab_cache *c, void *object) {
     if (!object)
         return;
@@ -299,8 +323,11 @@ void slab_free(struct slab_cache *c, void *object) {
 #endif
     unsigned long flags = irq_save();
     struct magazine *m = &c->magazines[this_hart_id()];
-    if (unlikely(m->count == MAGAZINE))
-        drain(c, m);
+    if (unlikely(m->count == MAGAZINE)) {
+        irq_restore(flags);
+        free_drained(c, object);
+        return;
+    }
     m->objects[m->count++] = object;
     irq_restore(flags);
 }
@@ -331,11 +358,13 @@ static unsigned int order_for(size_t size) {
     return order;
 }
 
-void *kmalloc(size_t size) {
-    if (likely(size <= 2048))
-        return alloc(classes[class_of[(size + 15) / 16]], size);
+__attribute__((noinline)) static void *alloc_pages(size_t size) {
     struct page *page = size <= ((size_t)PAGE_SIZE << PAGE_MAX_ORDER) ? page_alloc(order_for(size), 0) : NULL;
     return page ? page_address(page) : NULL;
+}
+
+void *kmalloc(size_t size) {
+    return likely(size <= 2048) ? alloc(classes[class_of[(size + 15) / 16]], size) : alloc_pages(size);
 }
 
 void *kzalloc(size_t size) {
