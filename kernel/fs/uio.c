@@ -94,7 +94,7 @@ static inline size_t uio_copy(struct uio *u, char *buf, size_t n, enum direction
         u->resid -= copied;
         if (copied < part)
             break;
-        if (u->offset == u->seg->len && u->nseg > 1) {
+        if (u->nseg > 1 && u->offset == u->seg->len) {
             u->seg++;
             u->nseg--;
             u->offset = 0;

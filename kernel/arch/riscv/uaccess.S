@@ -17,9 +17,8 @@
 	csrs	sstatus, t6
 #endif
 	.endm
-	.macro	end
+	.macro	end			/* t6 as it was left by `begin` */
 #ifndef UACCESS_IN_USER_MODE
-	li	t6, SUM
 	csrc	sstatus, t6
 #endif
 	.endm
@@ -39,7 +38,7 @@ uaccess_table:
 	.globl	user_copy_raw
 user_copy_raw:
 	begin
-	sltiu	t0, a2, 16
+	sltiu	t0, a2, 8
 	add	a2, a0, a2		/* a2 = end of to */
 	bnez	t0, bytes
 	xor	t0, a0, a1
@@ -157,7 +156,9 @@ copy_7_end:
 	.globl	user_clear_raw
 user_clear_raw:
 	begin
+	sltiu	t0, a1, 8
 	add	a2, a0, a1
+	bnez	t0, clear_bytes
 clear_head:
 	andi	t0, a0, 7
 	beqz	t0, clear_words
@@ -168,6 +169,23 @@ clear_1_end:
 	addi	a0, a0, 1
 	j	clear_head
 clear_words:
+	sub	a3, a2, a0		/* what is left */
+	andi	a3, a3, -64
+	beqz	a3, clear_rest
+	add	a3, a0, a3
+clear_0:
+	sd	zero, 0(a0)
+	sd	zero, 8(a0)
+	sd	zero, 16(a0)
+	sd	zero, 24(a0)
+	sd	zero, 32(a0)
+	sd	zero, 40(a0)
+	sd	zero, 48(a0)
+	sd	zero, 56(a0)
+clear_0_end:
+	addi	a0, a0, 64
+	bne	a0, a3, clear_0
+clear_rest:
 	andi	a3, a2, -8
 	beq	a0, a3, clear_bytes
 clear_2:
@@ -181,8 +199,10 @@ clear_3:
 	sb	zero, 0(a0)
 clear_3_end:
 	addi	a0, a0, 1
-	j	clear_bytes
+	bne	a0, a2, clear_3
+	j	done
 	range	clear_1, clear_1_end, done
+	range	clear_0, clear_0_end, clear_bytes	/* finds the byte that faults */
 	range	clear_2, clear_2_end, clear_bytes
 	range	clear_3, clear_3_end, done
 
