@@ -54,7 +54,8 @@ static inline bool spin_trylock(struct spinlock *lock) {
 }
 
 // Takes it while others of its class are held; `rank` tells where it stands among them.
-static inline void spin_lock_nested(struct spinlock *lock, enum lock_rank rank) {
+static inline __attribute__((always_inline)) void spin_lock_nested(struct spinlock *lock,
+                                                                   enum lock_rank rank) {
     rank = spin_note_wait(lock, rank);
     if (unlikely(!spin_exchange_(lock)))
         spin_lock_contended(lock);

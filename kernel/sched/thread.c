@@ -44,7 +44,6 @@ static void init_thread(struct thread *t, const char *name, struct user *user) {
     t->restart.fn = restart_nothing;
     t->syscall_nr = -1ul;
     set_name(t, name);
-    runqueue_update_weight(t);
 }
 
 static struct thread *alloc_thread(const char *name, struct user *user) {
@@ -124,6 +123,7 @@ struct thread *thread_create_idle(unsigned int hart) {
     t->on_cpu = true;
     t->affinity = 1ull << hart;
     t->account = ACCOUNT_IDLE;
+    runqueue_update_weight(t);
     t->arch.hart = &harts[hart];
     arch_thread_init(t, (char *)t->stack + KSTACK_SIZE, idle_main, NULL);
     return t;

@@ -469,7 +469,10 @@ int vm_futex_key(unsigned long addr, bool private_only, struct futex_key *key) {
     if (private_only)
         return 0;
     mutex_lock(&vm->lock);
-    struct vm_area *a = reach(vm, addr, false, false) ? area_first_from(vm, addr) : NULL;
+    struct vm_area *a = area_first_from(vm, addr);
+    // Anonymous memory is there when it is touched. All else may prove not to be, and areas may be others then.
+    if (!a || addr < a->start || a->backing || !(a->prot & PROT_READ))
+        a = reach(vm, addr, false, false) ? area_first_from(vm, addr) : NULL;
     if (!a)
         err = -EFAULT;
     else if (!area_is_private(a) && a->backing)

@@ -255,9 +255,12 @@ static int protect_locked(struct vmspace *vm, unsigned long addr, unsigned long 
             at = a->end;
             continue;
         }
-        if ((err = area_split(vm, at)) || (err = area_split(vm, end)))
+        if (a->start < at && (err = area_split(vm, at)))
             break;
-        a = area_first_from(vm, at);
+        if (a->start < at)
+            a = area_next(a); // a itself is what lies below now
+        if (a->end > end && (err = area_split(vm, end)))
+            break;
         unsigned long stop = a->end;
         area_set_prot(vm, a, prot);
         rewrite_entries(&g, area_merge(vm, a), at, stop);

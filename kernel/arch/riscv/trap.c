@@ -59,10 +59,9 @@ static bool is_page_fault(unsigned long cause) {
     return cause == FETCH_FAULT || cause == LOAD_FAULT || cause == STORE_FAULT;
 }
 
-static void page_fault(struct trap_frame *f) {
-    switch (f->badaddr < USER_END ? vm_fault(f->badaddr, access_of(f->cause)) : -EFAULT) {
-    case 0:
-        break;
+// What vm_fault() said no with.
+static __attribute__((noinline)) void signal_page_fault(struct trap_frame *f, int error) {
+    switch (error) {
     case -EFAULT:
         signal_fault(f, SIGSEGV, SEGV_MAPERR, f->badaddr);
         break;
@@ -78,6 +77,12 @@ static void page_fault(struct trap_frame *f) {
         signal_fault(f, SIGBUS, BUS_ADRERR, f->badaddr);
         break;
     }
+}
+
+static void page_fault(struct trap_frame *f) {
+    int error = f->badaddr < USER_END ? vm_fault(f->badaddr, access_of(f->cause)) : -EFAULT;
+    if (unlikely(error))
+        signal_page_fault(f, error);
 }
 
 static void exception(struct trap_frame *f) {
