@@ -15,6 +15,7 @@
 #include "proc/oom.h"
 #include "proc/posix_timer.h"
 #include "proc/process.h"
+#include "proc/signalfd.h"
 #include "proc/usage.h"
 #include "upcalls.h"
 #include "vm/vmspace.h"
@@ -224,6 +225,7 @@ void process_exit_thread(int status) {
         if (p->tty)
             process_leave_tty();
         signal_flush_process(p);
+        signalfd_exit(p);
     }
     struct cred *cred = leave_process(t);
     oom_process_left(p);

@@ -126,6 +126,7 @@ struct process *process_alloc(void) {
     list_init(&p->group_link);
     list_init(&p->session_link);
     list_init(&p->sig_queue);
+    list_init(&p->signal_watches);
     spin_init(&p->sig_lock);
     mutex_init(&p->access_lock);
     wait_queue_init(&p->wait);

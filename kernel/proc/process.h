@@ -52,6 +52,7 @@ struct process {
     struct signal_handlers *handlers; // [s]
     sigset_bits sig_pending;          // [s] for the whole process
     struct list_head sig_queue;       // [s] struct signal_entry
+    struct list_head signal_watches;  // [s] of signalfd.c
     bool unkillable;                  // [s] pid 1: signals without a handler do nothing
     bool group_exit;                  // [s] all threads are to end, with exit_status
     bool group_stop;                  // [s] all threads are to stop, or have

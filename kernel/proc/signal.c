@@ -8,6 +8,7 @@
 #include "mm/slab.h"
 #include "proc/posix_timer.h"
 #include "proc/process.h"
+#include "proc/signalfd.h"
 #include "upcalls.h"
 #include <linux/capability.h>
 
@@ -305,6 +306,7 @@ static int enqueue(struct process *p, struct thread *t, const siginfo_t *info, s
     sigset_bits *pending = t ? &t->sig_pending : &p->sig_pending;
     if (owned) {
         enqueue_owned(owned, queue, pending);
+        signalfd_wake_locked(p, sig);
         return 0;
     }
     if (sig < SIGRTMIN && *pending & SIGNAL_BIT(sig))
@@ -317,6 +319,7 @@ static int enqueue(struct process *p, struct thread *t, const siginfo_t *info, s
     }
     *pending |= SIGNAL_BIT(sig);
     __atomic_thread_fence(__ATOMIC_SEQ_CST); // before looking who blocks it: see signal_set_blocked()
+    signalfd_wake_locked(p, sig);
     return 0;
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Descriptors that carry bytes or events between programs: pipe2, eventfd2.
+// Descriptors that carry bytes or events between programs: pipe2, eventfd2, signalfd4.
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
 #include "fs/event/eventfd.h"
 #include "fs/fdtable.h"
 #include "fs/pipe/pipe.h"
+#include "proc/signalfd.h"
 #include <linux/fcntl.h>
+#include <linux/signalfd.h>
 
 long sys_pipe2(int __user *fds, int flags) {
     struct file *ends[2];
@@ -34,4 +36,24 @@ long sys_eventfd2(unsigned int count, int flags) {
         return -EINVAL;
     struct file *f = eventfd_create(count, flags);
     return IS_ERR(f) ? PTR_ERR(f) : fd_add(f, flags & O_CLOEXEC);
+}
+
+long sys_signalfd4(int fd, const void __user *mask, size_t size, int flags) {
+    sigset_bits set;
+    if (size != sizeof(set))
+        return -EINVAL;
+    if (get_user(set, (const sigset_bits __user *)mask))
+        return -EFAULT;
+    if (flags & ~(SFD_CLOEXEC | SFD_NONBLOCK))
+        return -EINVAL;
+    if (fd == -1) {
+        struct file *f = signalfd_create(set, flags);
+        return IS_ERR(f) ? PTR_ERR(f) : fd_add(f, flags & SFD_CLOEXEC);
+    }
+    struct file *f = fd_get_io(fd);
+    if (!f)
+        return -EBADF;
+    int err = signalfd_set_mask(f, set);
+    file_put(f);
+    return err ? err : fd;
 }

@@ -58,7 +58,6 @@ static const struct {
     OTHER(unshare),
     OTHER(setns),
     OTHER(ptrace),
-    OTHER(signalfd4),
     OTHER(inotify_init1),
     OTHER(inotify_add_watch),
     OTHER(inotify_rm_watch),

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/mman.h>
@@ -81,6 +82,9 @@ static void open_files(void) {
     open("fifo", O_RDWR | O_NONBLOCK);
     eventfd(1, EFD_NONBLOCK);
     timerfd_create(CLOCK_MONOTONIC, 0);
+    sigset_t signals;
+    sigfillset(&signals);
+    signalfd(-1, &signals, SFD_NONBLOCK);
     int set = epoll_create1(0);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
     epoll_ctl(set, EPOLL_CTL_ADD, p[0], &event);
