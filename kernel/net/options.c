@@ -11,7 +11,6 @@
 #include <linux/capability.h>
 #include <linux/time_types.h>
 
-#define SNDBUF_MIN 4608u // as in Linux: two of its smallest packets
 #define RCVBUF_MIN 2304u
 
 // ---- on or off

@@ -27,8 +27,6 @@ static uint32_t packet_charge(uint32_t len, bool stream) {
     return SKB_SIZE + head + ALIGN_UP(pages, 4096u);
 }
 
-#define RESERVE_STEP (64ul * 1024)
-
 bool socket_is_squeezed(const struct socket *s) {
     return (unsigned long)READ_ONCE(s->user->used[USER_SOCKET_BYTES]) > READ_ONCE(limits.socket_bytes_max) ||
            memory_is_short();
@@ -38,8 +36,8 @@ bool socket_is_squeezed(const struct socket *s) {
 static __attribute__((noinline)) void socket_settle(struct socket *s) {
     spin_lock(&s->lock);
     unsigned long used = socket_bytes_underway(s);
-    unsigned long wanted = used <= PACKET_SQUEEZED ? 0 : ALIGN_UP(used, RESERVE_STEP);
-    if (wanted > s->reserved || s->reserved - wanted > RESERVE_STEP) {
+    unsigned long wanted = used <= PACKET_SQUEEZED ? 0 : ALIGN_UP(used, PACKET_RESERVE);
+    if (wanted > s->reserved || s->reserved - wanted > PACKET_RESERVE) {
         user_charge(s->user, USER_SOCKET_BYTES, (long)(wanted - s->reserved));
         s->reserved = wanted;
     }
@@ -48,7 +46,7 @@ static __attribute__((noinline)) void socket_settle(struct socket *s) {
 
 static inline bool reserve_is_off(const struct socket *s, unsigned long used) {
     unsigned long reserved = READ_ONCE(s->reserved);
-    return used > reserved + PACKET_SQUEEZED || reserved > used + 2 * RESERVE_STEP;
+    return used > reserved + PACKET_SQUEEZED || reserved > used + 2 * PACKET_RESERVE;
 }
 
 static void socket_free(struct socket *s) {
@@ -165,32 +163,31 @@ struct packet *packet_create(struct socket *s, size_t len, bool stream, ktime_t 
     return p;
 }
 
-struct packet *packet_create_small(struct socket *s, size_t len) {
-    unsigned long used = socket_bytes_underway(s);
-    if (len > PACKET_SMALL || used >= MIN(READ_ONCE(s->sndbuf), PACKET_SQUEEZED) || READ_ONCE(s->error) ||
-        READ_ONCE(s->shutdown) & SEND_SHUTDOWN)
-        return NULL;
-    struct packet *p = packet_memory(s, len);
-    if (unlikely(!p))
-        return NULL;
-    packet_clear(p, len);
-    p->sender = s;
-    p->charge = SKB_SIZE + 512; // packet_charge() of so few
-    used = __atomic_add_fetch(&s->wmem, p->charge, __ATOMIC_RELAXED);
-    if (unlikely(reserve_is_off(s, used)))
+void packet_put_spare_unusual(struct socket *s, struct packet *other) {
+    kfree(other);
+    if (reserve_is_off(s, socket_bytes_underway(s)))
         socket_settle(s);
-    return p;
+    if (socket_bytes_underway(s) << 2 <= READ_ONCE(s->sndbuf))
+        socket_writable(s);
+}
+
+// The next one of the sender may have the memory, if it is that of a small packet.
+static bool becomes_spare(struct packet *p) {
+    struct packet *none = NULL;
+    if (p->len > PACKET_SMALL || READ_ONCE(p->sender->spare))
+        return false;
+    packet_clear(p, 0);
+    return __atomic_compare_exchange_n(&p->sender->spare, &none, p, false, __ATOMIC_RELEASE,
+                                       __ATOMIC_RELAXED);
 }
 
 void packet_free(struct packet *p) {
     struct socket *s = p->sender;
     unsigned int n = p->shift ? (p->len + (1u << p->shift) - 1) >> p->shift : 0;
     uint32_t charge = p->charge;
-    struct packet *none = NULL;
     for (unsigned int i = 0; i < n; i++)
         page_put(phys_to_page(virt_to_phys(p->block[i])));
-    if (n || p->len > PACKET_SMALL || READ_ONCE(s->spare) ||
-        !__atomic_compare_exchange_n(&s->spare, &none, p, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    if (n || !becomes_spare(p))
         kfree(p);
     // The last byte of the charge keeps the socket until it has been told.
     unsigned long left = __atomic_sub_fetch(&s->wmem, charge - 1, __ATOMIC_ACQ_REL);

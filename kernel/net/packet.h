@@ -13,6 +13,8 @@
 #include "lib/list.h"
 #include "net/socket.h"
 
+#define SNDBUF_MIN      4608u  // as in Linux: two of its smallest packets
+#define PACKET_RESERVE  65536u // steps in which the user is charged
 #define PACKET_SQUEEZED 4096u  // bytes that a socket of a squeezed user may have underway
 #define STREAM_PIECE    36544u // bytes of a stream in one packet at most, as in Linux
 
@@ -25,6 +27,10 @@ struct credentials {
     uid_t uid;
     gid_t gid;
 };
+
+static inline bool credentials_unknown(const struct credentials *c) {
+    return c->uid == (uid_t)-1;
+}
 
 struct packet {
     struct list_head link;   // [its queue's lock]
@@ -45,9 +51,6 @@ struct packet {
 // Room in the send buffer: waits for it. A packet for `len` bytes with its charge; `len` may be cut for a user who is
 // squeezed if `may_cut`. -EAGAIN, -EPIPE (SEND_SHUTDOWN), -ENOBUFS, -ENOMEM, signals, the socket's error, as ERR_PTR.
 struct packet *__must_check packet_create(struct socket *s, size_t len, bool stream, ktime_t deadline);
-// The common case of a stream, without a wait: a few bytes, and room for them. NULL: packet_create() does it.
-#define PACKET_SMALL 128u // bytes; a socket keeps the memory of one such packet (socket.spare)
-struct packet *packet_create_small(struct socket *s, size_t len);
 // Copies all of its data in. 0 or -EFAULT.
 int __must_check packet_fill(struct packet *p, struct uio *u);
 // Copies n bytes from `offset` on out. 0 or -EFAULT.
@@ -64,3 +67,38 @@ static inline unsigned long socket_bytes_underway(const struct socket *s) {
     return READ_ONCE(s->wmem) - 1;
 }
 void socket_uncharge(struct socket *s, unsigned long n);
+
+// ---- small packets
+//
+// The memory of a small packet stays with its sender for the next one (socket.spare): it has that sender and the charge of a
+// small packet already, and nothing of what may go along. So a few bytes on their way cost no more than two exchanges.
+
+#define PACKET_SMALL        128u // bytes of data
+#define PACKET_SMALL_CHARGE 768u
+
+// For `len` bytes, where so little is underway that there is room in the smallest buffer and for the user. NULL: ask
+// packet_create().
+static inline struct packet *packet_take_spare(struct socket *s, size_t len) {
+    if (len > PACKET_SMALL || socket_bytes_underway(s) > PACKET_SQUEEZED - PACKET_SMALL_CHARGE ||
+        READ_ONCE(s->error) || READ_ONCE(s->shutdown) & SEND_SHUTDOWN || !READ_ONCE(s->spare))
+        return NULL;
+    struct packet *p = __atomic_exchange_n(&s->spare, NULL, __ATOMIC_ACQUIRE);
+    if (unlikely(!p))
+        return NULL;
+    p->len = len;
+    p->done = 0;
+    __atomic_fetch_add(&s->wmem, PACKET_SMALL_CHARGE, __ATOMIC_RELAXED);
+    return p;
+}
+
+void packet_put_spare_unusual(struct socket *s, struct packet *other);
+// As packet_free() for a small one with which nothing went along, and whose sender is sure to stay meanwhile.
+static inline void packet_put_spare(struct packet *p) {
+    struct socket *s = p->sender;
+    struct packet *other = __atomic_exchange_n(&s->spare, p, __ATOMIC_ACQ_REL);
+    unsigned long left = __atomic_sub_fetch(&s->wmem, PACKET_SMALL_CHARGE, __ATOMIC_RELEASE);
+    if (unlikely(other || left > SNDBUF_MIN >> 2 || READ_ONCE(s->reserved) > 2 * PACKET_RESERVE))
+        packet_put_spare_unusual(s, other);
+    else
+        socket_writable(s);
+}

@@ -118,23 +118,54 @@ static void socket_file_release(struct file *f) {
     socket_release(s);
 }
 
-static ssize_t socket_read(struct file *f, struct uio *u, off_t *pos) {
-    struct message m = {.uio = u};
-    (void)pos;
-    return u->resid ? socket_recv(f, f->private_data, &m) : 0;
-}
-
-static ssize_t socket_write(struct file *f, struct uio *u, off_t *pos) {
-    struct socket *s = f->private_data;
-    struct message m = {.uio = u, .flags = s->type == SOCK_SEQPACKET ? MSG_EOR : 0};
-    (void)pos;
-    return socket_send(f, s, &m);
-}
-
 // There was no room, and its file signals: when there is some, that is news. Returns poll's answer.
 static unsigned int socket_miss_room(struct socket *s) {
     __atomic_store_n(&s->missed_room, 1, __ATOMIC_SEQ_CST);
     return s->ops->poll(s);
+}
+
+static ssize_t send_signalling(struct socket *s, struct message *m) {
+    ssize_t n = s->ops->send(s, m);
+    if ((n == -EAGAIN || (n >= 0 && m->uio->resid)) && socket_miss_room(s) & POLLOUT)
+        socket_writable(s); // made meanwhile
+    return n;
+}
+
+ssize_t socket_send(struct file *f, struct socket *s, struct message *m) {
+    if (READ_ONCE(f->flags) & O_NONBLOCK)
+        m->flags |= MSG_DONTWAIT;
+    return likely(!f->async) ? s->ops->send(s, m) : send_signalling(s, m);
+}
+
+ssize_t socket_recv(struct file *f, struct socket *s, struct message *m) {
+    if (READ_ONCE(f->flags) & O_NONBLOCK)
+        m->flags |= MSG_DONTWAIT;
+    return s->ops->recv(s, m);
+}
+
+static __attribute__((noinline)) ssize_t read_message(struct file *f, struct uio *u) {
+    struct message m = {.uio = u};
+    return u->resid ? socket_recv(f, f->private_data, &m) : 0;
+}
+
+static ssize_t socket_read(struct file *f, struct uio *u, off_t *pos) {
+    struct socket *s = f->private_data;
+    (void)pos;
+    ssize_t n = s->ops->recv_bytes ? s->ops->recv_bytes(s, u, READ_ONCE(f->flags) & O_NONBLOCK) : 0;
+    return likely(n) ? n : read_message(f, u);
+}
+
+static __attribute__((noinline)) ssize_t write_message(struct file *f, struct uio *u) {
+    struct socket *s = f->private_data;
+    struct message m = {.uio = u, .flags = s->type == SOCK_SEQPACKET ? MSG_EOR : 0};
+    return socket_send(f, s, &m);
+}
+
+static ssize_t socket_write(struct file *f, struct uio *u, off_t *pos) {
+    struct socket *s = f->private_data;
+    (void)pos;
+    ssize_t n = s->ops->send_bytes ? s->ops->send_bytes(s, u) : 0;
+    return likely(n) ? n : write_message(f, u);
 }
 
 static unsigned int socket_poll(struct file *f, struct poll_table *table) {
@@ -161,21 +192,6 @@ static const struct file_ops socket_file_ops = {
 };
 
 // ---- the calls
-
-ssize_t socket_send(struct file *f, struct socket *s, struct message *m) {
-    if (READ_ONCE(f->flags) & O_NONBLOCK)
-        m->flags |= MSG_DONTWAIT;
-    ssize_t n = s->ops->send(s, m);
-    if (unlikely(f->async) && (n == -EAGAIN || (n >= 0 && m->uio->resid)) && socket_miss_room(s) & POLLOUT)
-        socket_writable(s); // made meanwhile
-    return n;
-}
-
-ssize_t socket_recv(struct file *f, struct socket *s, struct message *m) {
-    if (READ_ONCE(f->flags) & O_NONBLOCK)
-        m->flags |= MSG_DONTWAIT;
-    return s->ops->recv(s, m);
-}
 
 int socket_bind(struct socket *s, const struct socket_address *address) {
     return s->ops->bind ? s->ops->bind(s, address) : -EOPNOTSUPP;
@@ -246,11 +262,6 @@ int socket_connect(struct socket *s, const struct socket_address *address, bool 
 
 // ---- telling
 
-void socket_readable(struct socket *s) {
-    if (!wait_queue_empty(&s->read_wait))
-        wait_wake(&s->read_wait, 1, POLLIN | POLLRDNORM | POLLRDBAND);
-}
-
 unsigned int socket_room_events(struct socket *s) {
     unsigned int events = POLLOUT | POLLWRNORM | POLLWRBAND;
     if (unlikely(READ_ONCE(s->missed_room)) && __atomic_exchange_n(&s->missed_room, 0, __ATOMIC_RELAXED))
@@ -258,9 +269,8 @@ unsigned int socket_room_events(struct socket *s) {
     return events;
 }
 
-void socket_writable(struct socket *s) {
-    if (!wait_queue_empty(&s->write_wait))
-        wait_wake(&s->write_wait, 1, socket_room_events(s));
+void socket_wake_writers(struct socket *s) {
+    wait_wake(&s->write_wait, 1, socket_room_events(s));
 }
 
 void socket_changed(struct socket *s) {

@@ -17,6 +17,7 @@
 #pragma once
 #include "core/errno.h"
 #include "core/spinlock.h"
+#include "fs/event/poll.h"
 #include "fs/file.h"
 #include "net/abi.h"
 #include "sched/wait.h"
@@ -61,6 +62,9 @@ struct socket_ops {
     int (*name)(struct socket *s, struct socket_address *out, bool peer); // getsockname(2), getpeername(2)
     ssize_t (*send)(struct socket *s, struct message *m);
     ssize_t (*recv)(struct socket *s, struct message *m);
+    // Mere bytes, with nothing to say or ask beside, where that is short: NULL, or 0, if `send` and `recv` are to do it.
+    ssize_t (*send_bytes)(struct socket *s, struct uio *u);
+    ssize_t (*recv_bytes)(struct socket *s, struct uio *u, bool nonblock);
     // The events now; the layer has registered the caller on both queues.
     unsigned int (*poll)(struct socket *s);
     int (*shutdown)(struct socket *s, unsigned int how); // RCV_SHUTDOWN, SEND_SHUTDOWN, or both
@@ -199,8 +203,15 @@ ssize_t __must_check socket_recv(struct file *f, struct socket *s, struct messag
 
 // ---- for families: telling
 
-void socket_readable(struct socket *s);
-void socket_writable(struct socket *s);            // as EPOLLOUT
+static inline void socket_readable(struct socket *s) {
+    if (!wait_queue_empty(&s->read_wait))
+        wait_wake(&s->read_wait, 1, POLLIN | POLLRDNORM | POLLRDBAND);
+}
+void socket_wake_writers(struct socket *s);
+static inline void socket_writable(struct socket *s) { // as EPOLLOUT
+    if (!wait_queue_empty(&s->write_wait))
+        socket_wake_writers(s);
+}
 unsigned int socket_room_events(struct socket *s); // what its write_wait is woken with then
 void socket_changed(struct socket *s);             // anything may have: all who wait look
 // An error for SO_ERROR and EPOLLERR.

@@ -11,8 +11,8 @@
 
 // ---- sending
 
-static ssize_t broken(const struct message *m) {
-    if (!(m->flags & MSG_NOSIGNAL))
+static ssize_t broken(unsigned int flags) {
+    if (!(flags & MSG_NOSIGNAL))
         signal_send_thread(current, SIGPIPE);
     return -EPIPE;
 }
@@ -23,15 +23,16 @@ static size_t next_size(const struct socket *s, size_t left) {
 }
 
 // Queues p unless the other end hears nothing any more.
-static bool deliver(struct unix_socket *u, struct unix_socket *peer, struct packet *p) {
+static inline bool deliver(struct unix_socket *peer, struct packet *p) {
     spin_lock(&peer->s.lock);
-    bool open = !(peer->s.shutdown & RCV_SHUTDOWN);
-    if (likely(open))
-        unix_enqueue(peer, p);
+    if (unlikely(peer->s.shutdown & RCV_SHUTDOWN)) {
+        spin_unlock(&peer->s.lock);
+        return false;
+    }
+    unix_enqueue(peer, p);
     spin_unlock(&peer->s.lock);
-    if (likely(open))
-        socket_readable(&peer->s);
-    return open;
+    socket_readable(&peer->s);
+    return true;
 }
 
 // One packet. Its bytes or an error.
@@ -46,7 +47,7 @@ static ssize_t send_piece(struct unix_socket *u, struct unix_socket *peer, struc
         err = packet_fill(p, m->uio);
     if (!err) {
         unix_note_sender(p, u, peer);
-        if (likely(deliver(u, peer, p)))
+        if (likely(deliver(peer, p)))
             return len;
         err = -EPIPE;
     }
@@ -63,7 +64,7 @@ static ssize_t send_all(struct unix_socket *u, struct message *m, struct scm *sc
     if (unlikely(!peer))
         return -ENOTCONN;
     if (unlikely(READ_ONCE(u->s.shutdown) & SEND_SHUTDOWN))
-        return broken(m);
+        return broken(m->flags);
     while (m->uio->resid) {
         n = send_piece(u, peer, m, scm, deadline, !done);
         if (n < 0)
@@ -74,30 +75,35 @@ static ssize_t send_all(struct unix_socket *u, struct message *m, struct scm *sc
     }
     if (done)
         return done;
-    return n == -EPIPE ? broken(m) : n;
+    return n == -EPIPE ? broken(m->flags) : n;
 }
 
-// The common case: a few bytes and nothing else, to somebody who listens. 0: send_all() does it.
-static inline ssize_t send_small(struct unix_socket *u, struct message *m) {
+// The common case: a few bytes and nothing else, to somebody who listens. 0: send_all() does it. -EPIPE without a signal.
+static inline ssize_t send_small(struct unix_socket *u, struct uio *uio) {
     struct unix_socket *peer = READ_ONCE(u->peer);
-    size_t len = m->uio->resid;
-    if (!len || m->address || !peer || socket_wants_credentials(&u->s) || socket_wants_credentials(&peer->s))
+    size_t len = uio->resid;
+    if (!len || !peer || socket_wants_credentials(&u->s) || socket_wants_credentials(&peer->s))
         return 0;
-    struct packet *p = packet_create_small(&u->s, len);
+    struct packet *p = packet_take_spare(&u->s, len);
     if (!p)
         return 0;
-    if (likely(uio_read_from(m->uio, p->data, len) == len && deliver(u, peer, p)))
-        return len;
-    ssize_t err = m->uio->resid ? -EFAULT : broken(m);
+    ssize_t n = likely(uio_read_from(uio, p->data, len) == len) ? (ssize_t)len : -EFAULT;
+    if (likely(n > 0 && deliver(peer, p)))
+        return n;
     packet_free(p);
-    return err;
+    return n > 0 ? -EPIPE : n;
+}
+
+static ssize_t stream_send_bytes(struct socket *s, struct uio *uio) {
+    ssize_t n = send_small(to_unix(s), uio);
+    return unlikely(n == -EPIPE) ? broken(0) : n;
 }
 
 static ssize_t stream_send(struct socket *s, struct message *m) {
-    if (likely(!m->control_len && !(m->flags & MSG_OOB))) {
-        ssize_t n = send_small(to_unix(s), m);
+    if (likely(!m->control_len && !m->address && !(m->flags & MSG_OOB))) {
+        ssize_t n = send_small(to_unix(s), m->uio);
         if (likely(n))
-            return n;
+            return n == -EPIPE ? broken(m->flags) : n;
     }
     if (unlikely(m->flags & MSG_OOB))
         return -EOPNOTSUPP;
@@ -235,36 +241,47 @@ static int read_some(struct reading *r) {
     return peek && r->done ? 0 : why;
 }
 
-// The common case: the only packet there is, or one that fills the caller's memory, and nothing else is asked. 0: not so.
-static inline ssize_t recv_small(struct unix_socket *u, struct message *m) {
+// The common case: the only packet there is, or one that fills the caller's memory, and it is small. 0: not so.
+static inline ssize_t recv_small(struct unix_socket *u, struct uio *uio) {
     struct socket *s = &u->s;
     ssize_t len = 0;
     mutex_lock(&s->read_mutex);
     bool any = __atomic_load_n(&u->queued, __ATOMIC_ACQUIRE);
     struct packet *p = any ? list_entry(READ_ONCE(u->queue.next), struct packet, link) : NULL;
-    if (p && !p->files && !p->shift && p->len - p->done <= m->uio->resid &&
-        (READ_ONCE(u->queued) == 1 || p->len - p->done == m->uio->resid)) {
-        len = p->len - p->done;
-        if (likely(uio_write_to(m->uio, p->data + p->done, len) == (size_t)len)) {
+    size_t left = p ? p->len - p->done : 0;
+    if (likely(p && p->len <= PACKET_SMALL && !p->files && credentials_unknown(&p->from) &&
+               left <= uio->resid && (READ_ONCE(u->queued) == 1 || left == uio->resid))) {
+        len = likely(uio_write_to(uio, p->data + p->done, left) == left) ? (ssize_t)left : -EFAULT;
+        if (likely(len > 0)) {
             spin_lock(&s->lock);
             unix_dequeue(u, p);
             spin_unlock(&s->lock);
-        } else {
-            len = -EFAULT;
         }
     }
     mutex_unlock(&s->read_mutex);
-    if (len > 0)
-        unix_packet_free(p);
+    if (likely(len > 0))
+        packet_put_spare(p); // the sender is our peer, which only our release lets go
     return len;
 }
 
-static bool asks_little(const struct socket *s, const struct message *m) {
-    return !m->control && !m->address && !(m->flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC)) &&
-           !socket_wants_credentials(s) && READ_ONCE(s->peek_offset) < 0 && READ_ONCE(s->rcvlowat) == 1;
+// Nothing is set that makes a read more than taking bytes.
+static inline bool asks_little(const struct socket *s) {
+    return READ_ONCE(s->state) == SOCKET_CONNECTED && !socket_wants_credentials(s) &&
+           READ_ONCE(s->peek_offset) < 0 && READ_ONCE(s->rcvlowat) == 1;
 }
 
-static ssize_t stream_recv_any(struct socket *s, struct message *m) {
+static ssize_t stream_recv_bytes(struct socket *s, struct uio *uio, bool nonblock) {
+    struct unix_socket *u = to_unix(s);
+    if (unlikely(!asks_little(s) || !uio->resid))
+        return 0;
+    if (!unix_has_packet(u) && !nonblock && READ_ONCE(s->rcv_timeout) == KTIME_NEVER)
+        (void)socket_wait(&s->read_wait,
+                          unix_has_packet(u) || READ_ONCE(s->error) || READ_ONCE(s->shutdown) & RCV_SHUTDOWN,
+                          KTIME_NEVER, false); // what a signal means is told by stream_recv_any()
+    return unix_has_packet(u) ? recv_small(u, uio) : 0;
+}
+
+static __attribute__((noinline)) ssize_t stream_recv_any(struct socket *s, struct message *m) {
     struct reading r = {.u = to_unix(s), .m = m};
     if (unlikely(READ_ONCE(s->state) != SOCKET_CONNECTED))
         return -EINVAL;
@@ -297,14 +314,9 @@ static ssize_t stream_recv_any(struct socket *s, struct message *m) {
 }
 
 static ssize_t stream_recv(struct socket *s, struct message *m) {
-    struct unix_socket *u = to_unix(s);
-    if (likely(READ_ONCE(s->state) == SOCKET_CONNECTED && asks_little(s, m))) {
-        if (!unix_has_packet(u) && !(m->flags & MSG_DONTWAIT) && READ_ONCE(s->rcv_timeout) == KTIME_NEVER)
-            (void)socket_wait(&s->read_wait,
-                              unix_has_packet(u) || READ_ONCE(s->error) ||
-                                  READ_ONCE(s->shutdown) & RCV_SHUTDOWN,
-                              KTIME_NEVER, false); // what a signal means is told below
-        ssize_t n = unix_has_packet(u) ? recv_small(u, m) : 0;
+    const unsigned int mere = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC;
+    if (likely(!m->control && !m->address && !(m->flags & ~mere))) {
+        ssize_t n = stream_recv_bytes(s, m->uio, m->flags & MSG_DONTWAIT);
         if (likely(n))
             return n;
     }
@@ -327,6 +339,8 @@ const struct socket_ops unix_stream_ops = {
     .name = unix_name,
     .send = stream_send,
     .recv = stream_recv,
+    .send_bytes = stream_send_bytes,
+    .recv_bytes = stream_recv_bytes,
     .poll = stream_poll,
     .shutdown = unix_shutdown,
     .get_option = unix_get_option,
