@@ -7,6 +7,7 @@
 #define AF_UNSPEC  0
 #define AF_UNIX    1
 #define AF_INET    2
+#define AF_BRIDGE  7
 #define AF_INET6   10
 #define AF_NETLINK 16
 #define AF_PACKET  17
@@ -22,10 +23,11 @@
 #define SOCK_CLOEXEC   02000000
 #define SOCK_NONBLOCK  04000
 
-#define SOL_IP   0
-#define SOL_TCP  6
-#define SOL_UDP  17
-#define SOL_IPV6 41
+#define SOL_IP      0
+#define SOL_TCP     6
+#define SOL_UDP     17
+#define SOL_IPV6    41
+#define SOL_NETLINK 270
 
 #define SHUT_RD   0
 #define SHUT_WR   1

@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/inet_private.h"
+#include "net/route.h"
 #include "sched/user.h"
 #include <linux/capability.h>
 
@@ -171,8 +172,31 @@ int inet_name(struct socket *s, struct socket_address *out, bool peer) {
     return err;
 }
 
+static struct net_address net_address_from(const ip_addr_t *ip) {
+    return IP_IS_V4(ip) ? net_address_ip4(ip4_addr_get_u32(ip_2_ip4(ip)))
+                        : net_address_of(AF_INET6, ip_2_ip6(ip)->addr);
+}
+
 bool inet_is_own(const ip_addr_t *ip) {
-    return IP_IS_V4(ip) ? ip4_addr_isloopback(ip_2_ip4(ip)) : ip6_addr_isloopback(ip_2_ip6(ip));
+    struct net_address a = net_address_from(ip);
+    if (IP_IS_V4(ip) && likely(ip4_addr_isloopback(ip_2_ip4(ip)) && net_route_loopback_is_plain()))
+        return true;
+    inet_lock();
+    bool own = net_route_is_local_locked(&a);
+    inet_unlock();
+    return own;
+}
+
+// Is there a way to it, and why not?
+static int find_way(const ip_addr_t *ip) {
+    struct net_address a = net_address_from(ip);
+    struct net_way way;
+    if (IP_IS_V4(ip) && likely(ip4_addr_isloopback(ip_2_ip4(ip)) && net_route_loopback_is_plain()))
+        return 0;
+    inet_lock();
+    int err = net_route_find_locked(&a, NULL, &way);
+    inet_unlock();
+    return err;
 }
 
 int inet_route(const struct inet_socket *i, ip_addr_t *ip) {
@@ -185,7 +209,7 @@ int inet_route(const struct inet_socket *i, ip_addr_t *ip) {
         else
             IP_ADDR6_HOST(ip, 0, 0, 0, 1);
     }
-    return inet_is_own(ip) ? 0 : -ENETUNREACH;
+    return find_way(ip);
 }
 
 // ---- start

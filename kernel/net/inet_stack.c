@@ -8,6 +8,7 @@
 #include "mm/slab.h"
 #include "net/device.h"
 #include "net/inet_tcp.h"
+#include "net/route.h"
 #include "sched/user.h"
 #include "sched/wait.h"
 
@@ -19,7 +20,7 @@ struct mutex inet_mutex;
 static struct wait_queue thread_wait;
 static bool started;        // [inet_mutex]
 static bool timers_wanted;  // [inet_mutex], read without
-static struct netif lo;     // [inet_mutex]
+static bool kicked;         // [a] net_device_tell_carriers() has something to tell
 static unsigned long bytes; // [a] that lwIP and frames have
 
 static struct spinlock inbox_lock = SPINLOCK_INIT;
@@ -186,18 +187,47 @@ static void frame_done(struct pbuf *p) {
     net_frame_free((struct net_frame *)((char *)p - offsetof(struct net_frame, stack)));
 }
 
-// All of 127.0.0.0/8 is here: to lwIP, which knows one address of an interface, it is the one that was called.
-static void give(struct pbuf *p) {
+static struct net_address address4(const struct ip4_addr_packed *a) {
+    uint32_t word;
+    memcpy(&word, a, sizeof(word));
+    return net_address_ip4(word);
+}
+
+// To lwIP, which knows one address of an interface, that is the one which was called, if it is this machine's.
+static void give4(struct pbuf *p, struct netif *netif) {
     const struct ip_hdr *h = p->payload;
-    if (p->len >= IP_HLEN && IPH_V(h) == 6) {
-        ip6_input(p, &lo);
-        return;
+    ip4_addr_t own = *netif_ip4_addr(netif);
+    struct net_address to = address4((const struct ip4_addr_packed *)&h->dest);
+    if (net_route_is_local_locked(&to))
+        ip4_addr_copy(*ip_2_ip4(&netif->ip_addr), h->dest);
+    ip4_input(p, netif);
+    ip4_addr_copy(*ip_2_ip4(&netif->ip_addr), own);
+}
+
+#define CALLED6 1 // of netif.ip6_addr
+
+static void give6(struct pbuf *p, struct netif *netif) {
+    const struct ip6_hdr *h = p->payload;
+    struct net_address to = net_address_of(AF_INET6, &h->dest);
+    if (!net_address_is_loopback(&to) && net_route_is_local_locked(&to)) {
+        IP_ADDR6(&netif->ip6_addr[CALLED6], to.word[0], to.word[1], to.word[2], to.word[3]);
+        netif->ip6_addr_state[CALLED6] = IP6_ADDR_VALID;
     }
-    ip4_addr_t own = *netif_ip4_addr(&lo);
-    if (p->len >= IP_HLEN && ip4_addr_isloopback(&h->dest))
-        ip4_addr_copy(*ip_2_ip4(&lo.ip_addr), h->dest);
-    ip4_input(p, &lo);
-    ip4_addr_copy(*ip_2_ip4(&lo.ip_addr), own);
+    ip6_input(p, netif);
+    netif->ip6_addr_state[CALLED6] = IP6_ADDR_INVALID;
+}
+
+static void give(struct pbuf *p, struct net_device *device) {
+    const struct ip_hdr *h = p->payload;
+    struct netif *netif = device->stack;
+    if (!netif || !net_device_is_up(device))
+        pbuf_free(p);
+    else if (p->len >= IP6_HLEN && IPH_V(h) == 6)
+        give6(p, netif);
+    else if (p->len >= IP_HLEN)
+        give4(p, netif);
+    else
+        pbuf_free(p);
 }
 
 static void input(struct net_frame *f) {
@@ -206,7 +236,7 @@ static void input(struct net_frame *f) {
     struct pbuf *p = pbuf_alloced_custom(PBUF_RAW, f->len, PBUF_REF, custom, f->data, f->len);
     f->device->rx_packets++;
     f->device->rx_bytes += f->len;
-    give(p);
+    give(p, f->device);
 }
 
 static void drain(void) {
@@ -217,6 +247,10 @@ static void drain(void) {
 
 static err_t output(struct netif *netif, struct pbuf *p) {
     struct net_device *device = netif->state;
+    if (unlikely(!net_device_is_up(device) || !net_device_has_carrier(device))) {
+        device->tx_dropped++; // it has a route, and so as on Linux nobody is told
+        return ERR_OK;
+    }
     struct net_frame *f = net_frame_create(device, p->tot_len);
     if (!f)
         return ERR_MEM;
@@ -269,6 +303,18 @@ static void run_timers(void) {
     inet_unlock();
 }
 
+static void tell_carriers(void) {
+    inet_lock();
+    __atomic_store_n(&kicked, false, __ATOMIC_RELAXED);
+    net_device_tell_carriers();
+    inet_unlock();
+}
+
+void inet_stack_kick(void) {
+    __atomic_store_n(&kicked, true, __ATOMIC_RELEASE);
+    wake_all(&thread_wait);
+}
+
 static void inet_thread(void *arg) {
     ktime_t next = 0;
     (void)arg;
@@ -279,8 +325,11 @@ static void inet_thread(void *arg) {
         else if (!timers)
             next = 0;
         (void)wait_event_common_(&thread_wait,
-                                 READ_ONCE(inbox.next) != &inbox || READ_ONCE(timers_wanted) != timers,
+                                 READ_ONCE(inbox.next) != &inbox || READ_ONCE(timers_wanted) != timers ||
+                                     READ_ONCE(kicked),
                                  THREAD_UNINTERRUPTIBLE, false, next ? next : KTIME_NEVER);
+        if (READ_ONCE(kicked))
+            tell_carriers();
         if (next && clock_monotonic() >= next) {
             next += TIMER_STEP;
             run_timers();
@@ -291,28 +340,96 @@ static void inet_thread(void *arg) {
     }
 }
 
-// ---- start
+// ---- devices, as lwIP has them
 
-static err_t lo_init(struct netif *netif) {
-    netif->name[0] = 'l';
-    netif->name[1] = 'o';
-    netif->mtu = loopback_device.mtu;
+static err_t netif_start(struct netif *netif) {
+    const struct net_device *device = netif->state;
+    netif->name[0] = device->name[0];
+    netif->name[1] = device->name[1];
     netif->output = output4;
     netif->output_ip6 = output6;
-    NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_DISABLE_ALL);
+    if (device->flags & NET_LOOPBACK)
+        NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_DISABLE_ALL);
     return ERR_OK;
 }
 
-static void start_lwip(void) {
+void inet_device_changed_locked(struct net_device *device) {
+    ASSERT_HELD(&inet_mutex);
+    struct netif *netif = device->stack;
+    if (!netif)
+        return;
+    netif->mtu = MIN(device->mtu, (unsigned int)UINT16_MAX);
+    if (net_device_is_up(device))
+        netif_set_up(netif);
+    else
+        netif_set_down(netif);
+    if (net_device_has_carrier(device))
+        netif_set_link_up(netif);
+    else
+        netif_set_link_down(netif);
+}
+
+// The address of an interface without any is not "any", which lwIP does not send from: it is what `route` finds that is sent from.
+static void add_netif(struct net_device *device, struct netif *netif) {
     ip4_addr_t address, mask, none = {0};
-    lwip_init();
     IP4_ADDR(&address, 127, 0, 0, 1);
-    IP4_ADDR(&mask, 255, 0, 0, 0);
-    netif_add(&lo, &address, &mask, &none, &loopback_device, lo_init, ip_input);
-    IP_ADDR6_HOST(&lo.ip6_addr[0], 0, 0, 0, 1);
-    lo.ip6_addr_state[0] = IP6_ADDR_VALID;
-    netif_set_link_up(&lo);
-    netif_set_up(&lo);
+    IP4_ADDR(&mask, 255, 255, 255, 255);
+    netif_add(netif, &address, &mask, &none, device, netif_start, ip_input);
+    if (device->flags & NET_LOOPBACK) {
+        IP_ADDR6_HOST(&netif->ip6_addr[0], 0, 0, 0, 1);
+        netif->ip6_addr_state[0] = IP6_ADDR_VALID;
+    }
+    device->stack = netif;
+    inet_device_changed_locked(device);
+}
+
+void inet_device_added_locked(struct net_device *device) {
+    ASSERT_HELD(&inet_mutex);
+    struct netif *netif = started ? inet_calloc(1, sizeof(*netif)) : NULL;
+    if (netif)
+        add_netif(device, netif);
+}
+
+// What lwIP asks where to send a packet: by our routes. A packet without a source address is sent from the interface's
+// address next: so that becomes the one that the route says.
+struct netif *inet_route4(const ip4_addr_t *dest) {
+    if (likely(ip4_addr_isloopback(dest) && net_route_loopback_is_plain())) {
+        struct netif *lo = loopback_device.stack;
+        ip4_addr_set_u32(ip_2_ip4(&lo->ip_addr), PP_HTONL(0x7f000001));
+        return lo;
+    }
+    struct net_address to = net_address_ip4(ip4_addr_get_u32(dest));
+    struct net_way way;
+    if (net_route_find_locked(&to, NULL, &way) || !way.device || !way.device->stack)
+        return NULL;
+    struct netif *netif = way.device->stack;
+    if (way.source.family)
+        ip4_addr_set_u32(ip_2_ip4(&netif->ip_addr), way.source.word[0]);
+    return netif;
+}
+
+struct netif *inet_route6(const ip6_addr_t *dest) {
+    struct net_address to = net_address_of(AF_INET6, dest->addr);
+    struct net_way way;
+    if (net_route_find_locked(&to, NULL, &way) || !way.device || !way.device->stack)
+        return NULL;
+    struct netif *netif = way.device->stack;
+    return netif;
+}
+
+// ---- start
+
+static int start_lwip(void) {
+    struct net_device *d;
+    lwip_init();
+    for (d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
+        struct netif *netif = d->stack ? NULL : inet_calloc(1, sizeof(*netif));
+        if (!netif && !d->stack)
+            return -ENOMEM;
+        if (netif)
+            add_netif(d, netif);
+    }
+    return 0;
 }
 
 int inet_start(void) {
@@ -321,11 +438,11 @@ int inet_start(void) {
         return 0;
     mutex_lock(&inet_mutex);
     if (!started) {
-        err = kthread_run("inet", inet_thread, NULL);
-        if (!err) {
-            start_lwip();
+        err = start_lwip();
+        if (!err)
+            err = kthread_run("inet", inet_thread, NULL);
+        if (!err)
             __atomic_store_n(&started, true, __ATOMIC_RELEASE);
-        }
     }
     mutex_unlock(&inet_mutex);
     return err;

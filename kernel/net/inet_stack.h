@@ -9,15 +9,11 @@
 // never touched with it held.
 #pragma once
 #include "core/types.h"
+#include "net/inet_lock.h"
 #include "net/lwip/lwip.h"
-#include "sched/wait.h"
 
 // Starts lwIP, the first time. 0 or -ENOMEM.
 int __must_check inet_start(void);
-extern struct mutex inet_mutex; // for assertions
-void inet_lock(void);
-void inet_unlock(void);
-
 // lwIP's error as -errno.
 int inet_errno(err_t err);
 // What a user may have in packets is used up for now.

@@ -13,7 +13,9 @@ static const struct net_device_ops ops = {.transmit = loopback_transmit};
 struct net_device loopback_device = {
     .ops = &ops,
     .name = "lo",
-    .index = 1,
-    .mtu = 65535,
-    .flags = NET_UP | NET_LOOPBACK | NET_RUNNING,
+    .type = NET_TYPE_LOOPBACK,
+    .mtu = 65536, // though no packet is longer than 65,535 bytes
+    .flags = NET_UP | NET_LOOPBACK,
+    .hardware_len = 6,
+    .queue_len = 1000,
 };

@@ -244,7 +244,7 @@ union option_value {
     uint32_t meminfo[9];
 };
 
-static uint64_t cookie_of(struct socket *s) {
+uint64_t socket_get_cookie(struct socket *s) {
     static uint64_t last; // [a]
     uint64_t none = 0;
     if (!READ_ONCE(s->cookie))
@@ -429,7 +429,7 @@ int socket_get_option(struct socket *s, int level, int option, void __user *user
     if (option == SO_COOKIE) {
         if (len < (int)sizeof(v.cookie))
             return -EINVAL;
-        v.cookie = cookie_of(s);
+        v.cookie = socket_get_cookie(s);
         size = sizeof(v.cookie);
     } else {
         size = s->ops->get_option ? s->ops->get_option(s, level, option, user, user_len) : -ENOPROTOOPT;

@@ -16,7 +16,10 @@
 #include "fs/superblock.h"
 #include "lib/string.h"
 #include "net/identity.h"
+#include "net/device.h"
 #include "net/inet.h"
+#include "net/interface.h"
+#include "net/netlink.h"
 #include "net/packet.h"
 #include "net/unix.h"
 #include "net/unix_private.h"
@@ -107,6 +110,7 @@ struct file *socket_file_create(unsigned int flags) {
 
 void socket_file_attach(struct file *f, struct socket *s) {
     s->ino = f->inode->ino;
+    s->uid = f->inode->uid;
     WRITE_ONCE(s->file, f);
     f->private_data = s;
     f->ops = &socket_file_ops;
@@ -178,7 +182,8 @@ static unsigned int socket_poll(struct file *f, struct poll_table *table) {
 
 static long socket_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
     struct socket *s = f->private_data;
-    return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+    long ret = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+    return ret == -ENOTTY ? net_device_ioctl(s, cmd, arg) : ret;
 }
 
 static const struct file_ops socket_file_ops = {
@@ -294,4 +299,7 @@ void socket_layer_init(void) {
     fs_type_register(&type);
     unix_init();
     inet_init();
+    netlink_init();
+    net_device_init();
+    net_interface_init();
 }

@@ -140,6 +140,7 @@ struct socket {
     struct identity *peer_identity; // [l] who is at the other end, SO_PEERCRED; NULL: nobody
     struct file *file;              // [a] not referenced; NULL: none (any more)
     ino_t ino;                      // [I] once it has a file
+    uid_t uid;                      // [I] the same: who made that
     int missed_room;                // [a] somebody found no room, and its file signals
     struct mutex read_mutex;        // one reader at a time; held over copies to user memory
     struct wait_queue read_wait, write_wait;
@@ -248,6 +249,8 @@ static inline int socket_wait_result(int err, ktime_t deadline) {
     return !err ? 0 : err == -ETIME ? -EAGAIN : deadline == KTIME_NEVER ? err : -EINTR;
 }
 
+// SO_COOKIE (options.c).
+uint64_t socket_get_cookie(struct socket *s);
 // Who is at the other end, referenced, or NULL (options.c).
 struct identity *socket_get_peer_identity(struct socket *s);
 

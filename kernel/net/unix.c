@@ -78,8 +78,7 @@ void unix_free(struct socket *s) {
     slab_free(sockets, u);
 }
 
-// The next socket after u (NULL: the first), referenced; the reference to u goes. It stays in the list while it has one.
-static struct unix_socket *next_of_all(struct unix_socket *u) {
+struct unix_socket *unix_next_socket(struct unix_socket *u) {
     spin_lock(&all_lock);
     struct list_head *at = u ? u->all_link.next : all.next;
     while (at != &all && !ref_get_unless_zero(&list_entry(at, struct unix_socket, all_link)->s.refs))
@@ -92,7 +91,7 @@ static struct unix_socket *next_of_all(struct unix_socket *u) {
 
 void unix_for_each(bool (*fn)(const struct unix_info *info, void *arg), void *arg) {
     struct unix_socket *u = NULL;
-    while ((u = next_of_all(u))) {
+    while ((u = unix_next_socket(u))) {
         struct socket *s = &u->s;
         const struct unix_address *a = __atomic_load_n(&u->address, __ATOMIC_ACQUIRE);
         struct unix_info info = {.refs = ref_read(&s->refs) - 1, .type = s->type, .ino = s->ino};
@@ -476,7 +475,7 @@ int unix_name(struct socket *s, struct socket_address *out, bool peer) {
 }
 
 // Bytes to read: all of a stream or of packets in order, of datagrams those of the first.
-static long bytes_to_read(struct unix_socket *u) {
+long unix_bytes_to_read(struct unix_socket *u) {
     long n = 0;
     struct packet *p;
     spin_lock(&u->s.lock);
@@ -511,7 +510,7 @@ long unix_ioctl(struct socket *s, unsigned int cmd, unsigned long arg) {
     bool listening = READ_ONCE(s->state) == SOCKET_LISTENING;
     switch (cmd) {
     case SIOCINQ:
-        return listening ? -EINVAL : put_user((int)bytes_to_read(u), (int __user *)arg);
+        return listening ? -EINVAL : put_user((int)unix_bytes_to_read(u), (int __user *)arg);
     case SIOCOUTQ:
         return listening ? -EINVAL : put_user((int)socket_bytes_underway(s), (int __user *)arg);
     case SIOCUNIXFILE:

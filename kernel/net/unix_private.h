@@ -83,6 +83,10 @@ void unix_note_sender(struct packet *p, struct unix_socket *from,
 void unix_take_files(struct unix_socket *u, struct packet *p, struct scm *scm, bool peek);
 void unix_copy_address(struct message *m, const struct unix_address *a);
 
+// The next socket of all after u (NULL: the first), referenced; the reference to u goes. It stays in the list while it has one.
+struct unix_socket *unix_next_socket(struct unix_socket *u);
+long unix_bytes_to_read(struct unix_socket *u);
+
 // unix_names.c
 int unix_bind(struct socket *s, const struct socket_address *address);
 int __must_check unix_autobind(struct unix_socket *u);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // /proc/net and /proc/sys/net: what sockets there are, and their limits.
+#include "net/netlink.h"
 #include "net/unix.h"
 #include "procfs/private.h"
 
@@ -31,7 +32,22 @@ static int show_unix(struct seq_buf *s, void *arg) {
     return 0;
 }
 
+static bool show_netlink_socket(const struct netlink_info *i, void *arg) {
+    seq_printf(arg, "%016lx %-3d %-10u %08x %-8lu %-8lu %-5d %-8d %-8lu %-8lu\n", 0ul, i->protocol, i->port,
+               (uint32_t)i->groups, i->rmem, i->wmem, i->dumping, i->refs, i->drops, (unsigned long)i->ino);
+    return true;
+}
+
+static int show_netlink(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_puts(s, "sk               Eth Pid        Groups   "
+                "Rmem     Wmem     Dump  Locks    Drops    Inode\n");
+    netlink_for_each(show_netlink_socket, s);
+    return 0;
+}
+
 static const struct proc_entry entries[] = {
+    {.path = "net/netlink", .show = show_netlink},
     {.path = "net/unix", .show = show_unix},
 };
 

@@ -8,3 +8,6 @@ int inet_drops_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *header);
     (inet_drops_segment(pcb, hdr) ? ERR_ABRT : ERR_OK)
 unsigned int inet_initial_sequence(void);
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) inet_initial_sequence()
+struct netif;
+struct netif *inet_route4(const ip4_addr_t *dest);
+struct netif *inet_route6(const ip6_addr_t *dest);

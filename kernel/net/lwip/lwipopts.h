@@ -91,4 +91,6 @@
 #define UDP_LOCAL_PORT_RANGE_END          60999
 #define UDP_ENSURE_LOCAL_PORT_RANGE(port) ((u16_t)(UDP_LOCAL_PORT_RANGE_START + (port) % 28232))
 
-#define LWIP_HOOK_FILENAME "hooks.h"
+#define LWIP_HOOK_FILENAME                 "hooks.h"
+#define LWIP_HOOK_IP4_ROUTE_SRC(src, dest) inet_route4(dest)
+#define LWIP_HOOK_IP6_ROUTE(src, dest)     inet_route6(dest)
