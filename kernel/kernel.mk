@@ -102,9 +102,9 @@ $(LIBFDT_OBJ): $(LIBFDT_STAMP) $(KERNEL_INCLUDE_STAMP)
 $(KERNEL_OBJ_DIR)/core/fdt.o: KERNEL_CFLAGS += -Ikernel/core/shim -I$(LIBFDT_DIR)
 
 # lwIP, as kernel/net/lwip has it.
-$(KERNEL_OBJ_DIR)/lwip/%.o: $(LWIP_SOURCE) $(KERNEL_INCLUDE_STAMP) kernel/net/lwip/lwipopts.h kernel/net/lwip/hooks.h kernel/net/lwip/arch/cc.h
+$(KERNEL_OBJ_DIR)/lwip/%.o: $(LWIP_SOURCE) $(KERNEL_INCLUDE_STAMP) kernel/net/lwip/lwipopts.h kernel/net/lwip/hooks.h kernel/net/lwip/arch/cc.h kernel/net/lwip/shadow/lwip/icmp.h
 	@mkdir -p $(@D)
-	$(call say,CC,lwip/$*.c) $(KERNEL_CC) $(KERNEL_CFLAGS) $(LWIP_INCLUDE) -ffunction-sections -fdata-sections -w -c $(LWIP_DIR)/$*.c -o $@
+	$(call say,CC,lwip/$*.c) $(KERNEL_CC) $(KERNEL_CFLAGS) -Ikernel/net/lwip/shadow $(LWIP_INCLUDE) -ffunction-sections -fdata-sections -w -c $(LWIP_DIR)/$*.c -o $@
 $(LWIP_OBJ): $(LWIP_PARTS)
 	@$(CROSS)ld -r $^ -o $@
 

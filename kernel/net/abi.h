@@ -60,6 +60,7 @@
 // Not in the headers of all distributions that this builds on.
 #define SO_PASSPIDFD 76
 #define SO_PEERPIDFD 77
+#define IP_PROTOCOL  52
 
 struct ucred {
     pid_t pid;

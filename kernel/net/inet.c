@@ -4,7 +4,9 @@
 //   inet_stack    lwIP, its lock, its memory, its timers, its devices
 //   inet_bind     who may have which address and port
 //   inet_tcp      connections;  inet_tcp_data  what travels on them
-//   inet_udp      datagrams
+//   inet_udp, inet_raw                     datagrams: UDP; raw and ping sockets
+//   inet_send, inet_datagram, inet_error   what these have in common: where they go; what comes in; ICMP's errors
+//   inet_group    groups (multicast)
 //   inet_options  IP_*, IPV6_*, TCP_*
 //
 // A socket has a pcb of lwIP's, whose callbacks run with the stack's lock held and find the socket by their argument. Who
@@ -15,9 +17,20 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/inet_private.h"
+#include "net/inet_raw.h"
 #include "net/route.h"
 #include "sched/user.h"
 #include <linux/capability.h>
+#include <linux/rtnetlink.h>
+
+unsigned long inet_port_range[2] = {TCP_LOCAL_PORT_RANGE_START, TCP_LOCAL_PORT_RANGE_END};
+unsigned long inet_unprivileged_port = 1024;
+unsigned long inet_default_ttl = IP_DEFAULT_TTL;
+unsigned long inet_nonlocal_bind;
+unsigned long inet_tcp_rmem[3] = {4096, 131072, 6291456}, inet_tcp_wmem[3] = {4096, 16384, 4194304};
+unsigned long inet_keepalive[3] = {7200, 75, 9};
+unsigned long inet_syn_retries = 6;
+unsigned long inet_v6only_default;
 
 static struct slab_cache *sockets;
 
@@ -40,8 +53,14 @@ struct inet_socket *inet_alloc(int family, int type, int protocol, const struct 
     list_init(&i->accept_queue);
     list_init(&i->accept_link);
     list_init(&i->datagrams);
-    i->multicast.ttl = i->multicast.loop = 1;
-    i->mtu_discover = IP_PMTUDISC_WANT;
+    list_init(&i->errors);
+    list_init(&i->groups);
+    list_init(&i->raw_link);
+    i->v6only = family == AF_INET6 && READ_ONCE(inet_v6only_default);
+    i->group_ttl = i->group_hops = 1;
+    i->mtu_discover[0] = i->mtu_discover[1] = IP_PMTUDISC_WANT;
+    i->switches = 1ull << IN_MULTICAST_ALL | 1ull << IN_MULTICAST_ALL6 | 1ull << IN_MULTICAST_LOOP |
+                  1ull << IN_MULTICAST_LOOP6;
     return i;
 }
 
@@ -49,15 +68,31 @@ void inet_free_socket(struct socket *s) {
     slab_free(sockets, s);
 }
 
-static const struct socket_ops *ops_of(int type, int *protocol) {
-    int wanted = *protocol;
-    if (type == SOCK_STREAM && (!wanted || wanted == IPPROTO_TCP)) {
-        *protocol = IPPROTO_TCP;
-        return &inet_tcp_ops;
-    }
-    if (type == SOCK_DGRAM && (!wanted || wanted == IPPROTO_UDP)) {
-        *protocol = IPPROTO_UDP;
-        return &inet_udp_ops;
+struct kind {
+    uint8_t type, protocol; // protocol 0: any but 0
+    const struct socket_ops *ops;
+    int (*create)(struct inet_socket *i);
+    int family; // 0: both
+};
+
+static const struct kind kinds[] = {
+    {SOCK_STREAM, IPPROTO_TCP, &inet_tcp_ops, inet_tcp_create, 0},
+    {SOCK_DGRAM, IPPROTO_UDP, &inet_udp_ops, inet_udp_create, 0},
+    {SOCK_DGRAM, IPPROTO_ICMP, &inet_raw_ops, inet_raw_create, AF_INET},
+    {SOCK_DGRAM, IPPROTO_ICMPV6, &inet_raw_ops, inet_raw_create, AF_INET6},
+    {SOCK_RAW, 0, &inet_raw_ops, inet_raw_create, 0},
+};
+
+// What a protocol of 0 stands for is the first of its type. NULL: there is no such.
+static const struct kind *find_kind(int family, int type, int *protocol) {
+    for (size_t n = 0; n < ARRAY_SIZE(kinds); n++) {
+        const struct kind *k = &kinds[n];
+        if (k->type != type || (k->family && k->family != family))
+            continue;
+        if (k->protocol ? !*protocol || *protocol == k->protocol : *protocol) {
+            *protocol = k->protocol ?: *protocol;
+            return k;
+        }
     }
     return NULL;
 }
@@ -65,18 +100,20 @@ static const struct socket_ops *ops_of(int type, int *protocol) {
 static struct socket *create(int family, int type, int protocol) {
     if (protocol < 0 || protocol >= IPPROTO_MAX)
         return ERR_PTR(-EINVAL);
-    if (type != SOCK_STREAM && type != SOCK_DGRAM)
+    if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_RAW)
         return ERR_PTR(-ESOCKTNOSUPPORT);
-    const struct socket_ops *ops = ops_of(type, &protocol);
-    if (!ops)
+    const struct kind *k = protocol > UINT8_MAX ? NULL : find_kind(family, type, &protocol);
+    if (!k)
         return ERR_PTR(-EPROTONOSUPPORT);
-    int err = inet_start();
+    int err = k->ops == &inet_raw_ops ? inet_raw_check(type) : 0;
+    if (!err)
+        err = inet_start();
     if (err)
         return ERR_PTR(err);
-    struct inet_socket *i = inet_alloc(family, type, protocol, ops, current->cred->user);
+    struct inet_socket *i = inet_alloc(family, type, protocol, k->ops, current->cred->user);
     if (!i)
         return ERR_PTR(-ENOBUFS);
-    err = type == SOCK_STREAM ? inet_tcp_create(i) : inet_udp_create(i);
+    err = k->create(i);
     if (!err)
         return &i->s;
     socket_put(&i->s);
@@ -111,7 +148,7 @@ static int read4(const struct socket_address *a, ip_addr_t *ip, uint16_t *port) 
     return 0;
 }
 
-static bool is_mapped(const struct in6_addr *a) {
+bool inet_address_is_mapped(const struct in6_addr *a) {
     return !a->s6_addr32[0] && !a->s6_addr32[1] && a->s6_addr32[2] == PP_HTONL(0xffff);
 }
 
@@ -120,7 +157,7 @@ static int read6(const struct socket_address *a, ip_addr_t *ip, uint16_t *port) 
     if (a->len < SIN6_LEN_MIN)
         return -EINVAL;
     const uint32_t *word = in->sin6_addr.s6_addr32;
-    if (is_mapped(&in->sin6_addr))
+    if (inet_address_is_mapped(&in->sin6_addr))
         ip_addr_set_ip4_u32_val(*ip, word[3]);
     else
         IP_ADDR6(ip, word[0], word[1], word[2], word[3]);
@@ -187,21 +224,32 @@ bool inet_is_own(const ip_addr_t *ip) {
     return own;
 }
 
-// Is there a way to it, and why not?
-static int find_way(const ip_addr_t *ip) {
+// Is there a way to it, and why not? `broadcast`: it leads to all of a network.
+static int find_way(const ip_addr_t *ip, bool *broadcast) {
     struct net_address a = net_address_from(ip);
     struct net_way way;
-    if (IP_IS_V4(ip) && likely(ip4_addr_isloopback(ip_2_ip4(ip)) && net_route_loopback_is_plain()))
+    *broadcast = false;
+    if (IP_IS_V4(ip) && likely(inet_is_plain_loopback(ip_2_ip4(ip))))
         return 0;
     inet_lock();
     int err = net_route_find_locked(&a, NULL, &way);
+    *broadcast = !err && way.route->type == RTN_BROADCAST;
     inet_unlock();
     return err;
 }
 
-int inet_route(const struct inet_socket *i, ip_addr_t *ip) {
+// Groups of IPv4, and "all networks", have no route of their own: they go where the sender says, by device or source.
+static int check_way_to_group(const struct inet_socket *i, const ip_addr_t *ip, bool way_is_known) {
+    bool bound = IP_IS_V4(&i->local) && !ip_addr_isany(&i->local) && inet_is_own(&i->local);
+    bool said = way_is_known || bound || READ_ONCE(i->device) || (ip_addr_ismulticast(ip) && i->group_device);
+    return said && i->s.type != SOCK_STREAM ? 0 : -ENETUNREACH;
+}
+
+int inet_route(const struct inet_socket *i, ip_addr_t *ip, bool way_is_known) {
     if (IP_IS_V4(ip) && i->s.family == AF_INET6 && i->v6only)
         return -ENETUNREACH;
+    if (READ_ONCE(i->device) > LO_INDEX)
+        return -ENODEV;
     if (ip_addr_isany(ip)) {
         // On a socket of IPv6 that is bound to an address of IPv4 "any" is this machine's IPv4 address.
         if (IP_IS_V4(ip) || (IP_IS_V4(&i->local) && !ip_addr_isany(&i->local)))
@@ -209,7 +257,12 @@ int inet_route(const struct inet_socket *i, ip_addr_t *ip) {
         else
             IP_ADDR6_HOST(ip, 0, 0, 0, 1);
     }
-    return find_way(ip);
+    bool all = IP_IS_V4(ip) && ip4_addr_get_u32(ip_2_ip4(ip)) == IPADDR_BROADCAST, broadcast = all;
+    int err = all || (IP_IS_V4(ip) && ip_addr_ismulticast(ip)) ? check_way_to_group(i, ip, way_is_known)
+                                                               : find_way(ip, &broadcast);
+    if (err || !broadcast)
+        return err;
+    return i->s.type == SOCK_STREAM ? -ENETUNREACH : socket_has(&i->s, SOCKET_BROADCAST) ? 0 : -EACCES;
 }
 
 // ---- start

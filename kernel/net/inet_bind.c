@@ -4,18 +4,24 @@
 // Two sockets may have one port if their addresses do not overlap; or if both said SO_REUSEADDR, and, of TCP, none of them listens; or
 // if both said SO_REUSEPORT. "Any" overlaps with every address of its family, and that of IPv6 with IPv4's, too, unless
 // IPV6_V6ONLY says otherwise.
+#include "net/inet.h"
 #include "net/inet_private.h"
 #include "core/cred.h"
 #include "lib/string.h"
 #include "sched/thread.h"
 #include <linux/capability.h>
 
-#define PRIVILEGED_PORTS 1024
-#define EPHEMERAL_PORTS  (TCP_LOCAL_PORT_RANGE_END - TCP_LOCAL_PORT_RANGE_START + 1)
+// IP_FREEBIND, IP_TRANSPARENT
+static bool may_be_foreign(const struct inet_socket *i, const ip_addr_t *ip) {
+    if (READ_ONCE(inet_nonlocal_bind))
+        return true;
+    return IP_IS_V4(ip) ? inet_switch_is_on(i, IN_FREEBIND) || inet_switch_is_on(i, IN_TRANSPARENT)
+                        : inet_switch_is_on(i, IN_FREEBIND6) || inet_switch_is_on(i, IN_TRANSPARENT6);
+}
 
-_Static_assert(TCP_LOCAL_PORT_RANGE_START == UDP_LOCAL_PORT_RANGE_START &&
-                   TCP_LOCAL_PORT_RANGE_END == UDP_LOCAL_PORT_RANGE_END,
-               "one range of ports for everybody");
+static bool has_ports(const struct inet_socket *i) {
+    return i->s.protocol == IPPROTO_TCP || i->s.protocol == IPPROTO_UDP;
+}
 
 static int check_bind(struct inet_socket *i, const struct socket_address *a, ip_addr_t *ip, uint16_t *port) {
     // Old programs leave the family of an "any" address 0.
@@ -30,9 +36,12 @@ static int check_bind(struct inet_socket *i, const struct socket_address *a, ip_
         return err;
     if (i->s.family == AF_INET6 && i->v6only && IP_IS_V4(ip))
         return -EINVAL;
-    if (!ip_addr_isany(ip) && !inet_is_own(ip))
+    if (!ip_addr_isany(ip) && !inet_is_own(ip) && !ip_addr_ismulticast(ip) && !may_be_foreign(i, ip))
         return -EADDRNOTAVAIL;
-    if (*port && *port < PRIVILEGED_PORTS && !cred_capable(current->cred, CAP_NET_BIND_SERVICE))
+    if (!has_ports(i))
+        return 0;
+    if (*port && *port < READ_ONCE(inet_unprivileged_port) &&
+        !cred_capable(current->cred, CAP_NET_BIND_SERVICE))
         return -EACCES;
     if (i->s.family == AF_INET6 && IP_IS_V6(ip) && ip_addr_isany(ip) && !i->v6only)
         IP_SET_TYPE(ip, IPADDR_TYPE_ANY);
@@ -50,29 +59,31 @@ static bool overlap(const ip_addr_t *a, const ip_addr_t *b) {
     return ip_addr_isany(a) || ip_addr_isany(b) || ip_addr_eq(a, b);
 }
 
-// `listening`: one of the two listens, which SO_REUSEADDR does not help against.
-static bool forbids(u8_t mine, u8_t theirs, bool listening) {
-    u8_t both = mine & theirs;
-    return !((both & SOF_USER_REUSEADDR && !listening) || both & SOF_USER_REUSEPORT);
+// `other`: whose socket it is, NULL: nobody's any more. `listening`: one of the two listens, which SO_REUSEADDR does not help
+// against. SO_REUSEPORT is for those of one user.
+static bool forbids(const struct inet_socket *i, const struct inet_socket *other, u8_t theirs,
+                    bool listening) {
+    u8_t both = inet_pcb_options(i) & theirs;
+    if (both & SOF_USER_REUSEADDR && !listening)
+        return false;
+    return !(both & SOF_USER_REUSEPORT && (!other || other->s.user == i->s.user));
 }
 
 // [n] True if somebody else's socket forbids i to have this address and port; `listening`: only those who listen do.
 static bool tcp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port, bool listening) {
-    u8_t mine = inet_pcb_options(i);
     struct tcp_pcb *const *lists[] = {&tcp_listen_pcbs.pcbs, &tcp_bound_pcbs, &tcp_active_pcbs, &tcp_tw_pcbs};
     for (size_t n = 0; n < (listening ? 1 : ARRAY_SIZE(lists)); n++)
         for (const struct tcp_pcb *p = *lists[n]; p; p = p->next)
             if (p != i->tcp && p->local_port == port && overlap(&p->local_ip, ip) &&
-                forbids(mine, p->so_options, p->state == LISTEN))
+                forbids(i, p->callback_arg, p->so_options, p->state == LISTEN))
                 return true;
     return false;
 }
 
 static bool udp_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {
-    u8_t mine = inet_pcb_options(i);
     for (const struct udp_pcb *p = udp_pcbs; p; p = p->next)
         if (p != i->udp && p->local_port == port && overlap(&p->local_ip, ip) &&
-            forbids(mine, p->so_options, false))
+            forbids(i, p->recv_arg, p->so_options, false))
             return true;
     return false;
 }
@@ -93,9 +104,10 @@ ip_addr_t inet_any(const struct inet_socket *i) {
 }
 
 uint16_t inet_pick_port(const struct inet_socket *i, const ip_addr_t *ip) {
-    unsigned int start = inet_random() % EPHEMERAL_PORTS;
-    for (unsigned int n = 0; n < EPHEMERAL_PORTS; n++) {
-        uint16_t port = TCP_LOCAL_PORT_RANGE_START + (start + n) % EPHEMERAL_PORTS;
+    unsigned long first = READ_ONCE(inet_port_range[0]), last = READ_ONCE(inet_port_range[1]);
+    unsigned long count = last >= first ? last - first + 1 : 1, start = inet_random() % count;
+    for (unsigned long n = 0; n < count; n++) {
+        uint16_t port = first + (start + n) % count;
         if (!conflicts(i, ip, port))
             return port;
     }

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: MIT
-// Options of levels IP, IPv6 and TCP (ip(7), ipv6(7), tcp(7)), and ioctl.
+// Options, by their levels, and ioctl. SO_BINDTODEVICE is here: elsewhere there are no devices.
 //
 // They are kept in the socket and applied to lwIP's pcb whenever there is a new one. What lwIP cannot do is refused
 // (ENOPROTOOPT); what is only a hint is kept and told again.
-#include "net/inet_private.h"
-#include "arch/riscv/uaccess.h"
+#include "net/inet_options.h"
 #include "core/cred.h"
 #include "lib/string.h"
+#include "net/device.h"
+#include "net/inet.h"
+#include "net/inet_raw.h"
 #include "sched/thread.h"
 #include <asm/ioctls.h>
 #include <asm/socket.h>
 #include <linux/capability.h>
 #include <linux/sockios.h>
 
-#define TTL_DEFAULT 64
+#define IFNAMSIZ NET_NAME_SIZE
 
 // ---- to lwIP
 
@@ -21,12 +23,12 @@ void inet_apply_options(struct inet_socket *i) {
     if (!i->pcb)
         return;
     if (i->s.type != SOCK_STREAM) {
-        i->udp->so_options = inet_pcb_options(i);
+        i->udp->so_options = inet_pcb_options(i); // a member that all pcbs have
         return;
     }
     struct tcp_pcb *p = i->tcp;
     p->so_options = inet_pcb_options(i);
-    p->ttl = i->ttl ? i->ttl : TCP_TTL;
+    p->ttl = i->ttl ? i->ttl : READ_ONCE(inet_default_ttl);
     p->tos = i->tos;
     if (p->state == LISTEN)
         return;
@@ -48,8 +50,7 @@ void inet_option_changed(struct socket *s, int option) {
 
 // ---- copying
 
-// A number: an int, or a byte where that is all there is.
-static int read_number(int *out, const void __user *value, int len, bool byte_will_do) {
+int inet_read_number(int *out, const void __user *value, int len, bool byte_will_do) {
     uint8_t byte;
     if (len >= (int)sizeof(*out))
         return get_user(*out, (const int __user *)value);
@@ -60,7 +61,7 @@ static int read_number(int *out, const void __user *value, int len, bool byte_wi
     return err;
 }
 
-static int write_number(int number, void __user *value, int __user *user_len) {
+int inet_write_number(int number, void __user *value, int __user *user_len) {
     int len;
     int err = get_user(len, user_len);
     if (err)
@@ -72,201 +73,103 @@ static int write_number(int number, void __user *value, int __user *user_len) {
     return err ? err : put_user(len, user_len);
 }
 
-// ---- switches for control data
-
-static unsigned int info_of(int level, int option) {
-    if (level == SOL_IP)
-        return option == IP_PKTINFO   ? INFO_PKTINFO
-               : option == IP_RECVTTL ? INFO_TTL
-               : option == IP_RECVTOS ? INFO_TOS
-                                      : 0;
-    return option == IPV6_RECVPKTINFO    ? INFO_PKTINFO6
-           : option == IPV6_RECVHOPLIMIT ? INFO_HOPS
-           : option == IPV6_RECVTCLASS   ? INFO_TCLASS
-                                         : 0;
-}
-
-static void put_info(struct inet_socket *i, unsigned int info, bool on) {
-    if (on)
-        __atomic_fetch_or(&i->wanted, info, __ATOMIC_RELAXED);
-    else
-        __atomic_fetch_and(&i->wanted, ~info, __ATOMIC_RELAXED);
-}
-
-// ---- IP
-
-static int set_ip(struct inet_socket *i, int option, const void __user *value, int len) {
-    int n;
-    int err = read_number(&n, value, len, true);
-    if (err)
-        return err;
-    unsigned int info = info_of(SOL_IP, option);
-    if (info) {
-        put_info(i, info, n);
-        return 0;
-    }
-    switch (option) {
-    case IP_TTL:
-        if (n != -1 && (n < 1 || n > 255))
-            return -EINVAL;
-        i->ttl = n == -1 ? 0 : n;
-        return 0;
-    case IP_TOS:
-        i->tos = i->s.type == SOCK_STREAM ? (n & ~3) | (i->tos & 3) : n;
-        return 0;
-    case IP_MTU_DISCOVER:
-        if (n < IP_PMTUDISC_DONT || n > IP_PMTUDISC_OMIT)
-            return -EINVAL;
-        i->mtu_discover = n; // nothing here is larger than what the loopback device takes, or is taken apart
-        return 0;
-    case IP_MULTICAST_TTL:
-        if (i->s.type == SOCK_STREAM || n < -1 || n > 255)
-            return -EINVAL;
-        i->multicast.ttl = n == -1 ? 1 : n;
-        return 0;
-    case IP_MULTICAST_LOOP:
-        i->multicast.loop = !!n;
-        return 0;
-    default:
-        return -ENOPROTOOPT;
-    }
-}
-
-static int get_ip(struct inet_socket *i, int option, int *out) {
-    unsigned int info = info_of(SOL_IP, option);
-    if (info) {
-        *out = !!(READ_ONCE(i->wanted) & info);
-        return 0;
-    }
-    switch (option) {
-    case IP_TTL:
-        *out = i->ttl ? i->ttl : TTL_DEFAULT;
-        return 0;
-    case IP_TOS:
-        *out = i->tos;
-        return 0;
-    case IP_MTU_DISCOVER:
-        *out = i->mtu_discover;
-        return 0;
-    case IP_MTU:
-        *out = 65535;
-        return READ_ONCE(i->s.state) == SOCKET_CONNECTED ? 0 : -ENOTCONN;
-    case IP_MULTICAST_TTL:
-        *out = i->multicast.ttl;
-        return 0;
-    case IP_MULTICAST_LOOP:
-        *out = i->multicast.loop;
-        return 0;
-    default:
-        return -ENOPROTOOPT;
-    }
-}
-
-// ---- IPv6
-
-// The family of its pcb is in question: so only before it has a name.
-static int set_v6only(struct inet_socket *i, bool on) {
-    int err = 0;
-    inet_lock();
-    if (i->local_port) {
-        err = -EINVAL;
-    } else if (i->pcb) {
-        i->v6only = on;
-        u8_t type = inet_pcb_type(i);
-        IP_SET_TYPE_VAL(i->udp->local_ip, type); // the members that all pcbs have
-        IP_SET_TYPE_VAL(i->udp->remote_ip, type);
-    }
-    inet_unlock();
-    return err;
-}
-
-static int set_ipv6(struct inet_socket *i, int option, const void __user *value, int len) {
-    int n;
-    int err = read_number(&n, value, len, false);
-    if (err)
-        return err;
-    unsigned int info = info_of(SOL_IPV6, option);
-    if (info) {
-        put_info(i, info, n);
-        return 0;
-    }
-    switch (option) {
-    case IPV6_V6ONLY:
-        return set_v6only(i, n);
-    case IPV6_UNICAST_HOPS:
-        if (n < -1 || n > 255)
-            return -EINVAL;
-        i->hops = n == -1 ? 0 : n;
-        return 0;
-    case IPV6_TCLASS:
-        if (n < -1 || n > 255)
-            return -EINVAL;
-        i->tclass = n == -1 ? 0 : n;
-        return 0;
-    default:
-        return -ENOPROTOOPT;
-    }
-}
-
-static int get_ipv6(struct inet_socket *i, int option, int *out) {
-    unsigned int info = info_of(SOL_IPV6, option);
-    if (info) {
-        *out = !!(READ_ONCE(i->wanted) & info);
-        return 0;
-    }
-    switch (option) {
-    case IPV6_V6ONLY:
-        *out = i->v6only;
-        return 0;
-    case IPV6_UNICAST_HOPS:
-        *out = i->hops ? i->hops : TTL_DEFAULT;
-        return 0;
-    case IPV6_TCLASS:
-        *out = i->tclass;
-        return 0;
-    default:
-        return -ENOPROTOOPT;
-    }
-}
-
 // ---- all
+
+// -ENODEV: no device is called so.
+static int index_of(const char *name) {
+    inet_lock();
+    const struct net_device *d = net_device_named_locked(name);
+    inet_unlock();
+    return d ? d->index : -ENODEV;
+}
+
+// SO_BINDTODEVICE by name, SO_BINDTOIFINDEX by number.
+static int set_device(struct inet_socket *i, int option, const void __user *value, int len) {
+    char name[IFNAMSIZ] = "";
+    int n = 0, err;
+    if (option == SO_BINDTOIFINDEX)
+        err = inet_read_number(&n, value, len, false);
+    else
+        err = copy_from_user(name, value, MIN((size_t)len, sizeof(name) - 1));
+    if (err)
+        return err;
+    if (option == SO_BINDTODEVICE && name[0])
+        n = index_of(name);
+    if (n < 0)
+        return option == SO_BINDTODEVICE ? n : -EINVAL;
+    if (i->device && !cred_capable(current->cred, CAP_NET_RAW))
+        return -EPERM;
+    WRITE_ONCE(i->device, n);
+    return 0;
+}
+
+static int get_device(struct inet_socket *i, int option, void __user *value, int __user *user_len) {
+    int device = READ_ONCE(i->device), len;
+    if (option == SO_BINDTOIFINDEX)
+        return inet_write_number(device, value, user_len);
+    int err = get_user(len, user_len);
+    if (err || !device)
+        return err ? err : put_user(0, user_len);
+    if (len < IFNAMSIZ)
+        return -EINVAL;
+    char name[IFNAMSIZ] = "";
+    inet_lock();
+    const struct net_device *d = net_device_find_locked(device);
+    if (d)
+        memcpy(name, d->name, sizeof(name));
+    inet_unlock();
+    if (!d)
+        return -ENODEV;
+    len = (int)strlen(name) + 1;
+    err = copy_to_user(value, name, len);
+    return err ? err : put_user(len, user_len);
+}
+
+static bool is_device(int level, int option) {
+    return level == SOL_SOCKET && (option == SO_BINDTODEVICE || option == SO_BINDTOIFINDEX);
+}
 
 int inet_set_option(struct socket *s, int level, int option, const void __user *value, int len) {
     struct inet_socket *i = to_inet(s);
     int err;
+    if (is_device(level, option))
+        return set_device(i, option, value, len);
+    if (s->ops == &inet_raw_ops && (err = inet_raw_set_option(i, level, option, value, len)) != -ENOPROTOOPT)
+        return err;
     switch (level) {
     case SOL_IP:
-        err = set_ip(i, option, value, len);
-        break;
     case SOL_IPV6:
-        err = s->family == AF_INET6 ? set_ipv6(i, option, value, len) : -ENOPROTOOPT;
-        break;
+        if (level == SOL_IPV6 && s->family != AF_INET6)
+            return -ENOPROTOOPT;
+        err = inet_ip_set_option(i, level, option, value, len);
+        if (!err)
+            inet_option_changed(s, option);
+        return err;
     case SOL_TCP:
         return s->type == SOCK_STREAM ? inet_tcp_set_option(i, option, value, len) : -ENOPROTOOPT;
     default:
         return -ENOPROTOOPT;
     }
-    if (!err)
-        inet_option_changed(s, option);
-    return err;
 }
 
 int inet_get_option(struct socket *s, int level, int option, void __user *value, int __user *len) {
     struct inet_socket *i = to_inet(s);
-    int number = 0, err;
+    int err;
+    if (is_device(level, option))
+        return get_device(i, option, value, len);
+    if (s->ops == &inet_raw_ops && (err = inet_raw_get_option(i, level, option, value, len)) != -ENOPROTOOPT)
+        return err;
     switch (level) {
     case SOL_IP:
-        err = get_ip(i, option, &number);
-        break;
     case SOL_IPV6:
-        err = s->family == AF_INET6 ? get_ipv6(i, option, &number) : -ENOPROTOOPT;
-        break;
+        if (level == SOL_IPV6 && s->family != AF_INET6)
+            return -ENOPROTOOPT;
+        return inet_ip_get_option(i, level, option, value, len);
     case SOL_TCP:
         return s->type == SOCK_STREAM ? inet_tcp_get_option(i, option, value, len) : -ENOPROTOOPT;
     default:
         return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
     }
-    return err ? err : write_number(number, value, len);
 }
 
 // ---- ioctl
@@ -284,8 +187,11 @@ long inet_ioctl(struct socket *s, unsigned int cmd, unsigned long arg) {
     struct inet_socket *i = to_inet(s);
     bool listening = READ_ONCE(s->state) == SOCKET_LISTENING;
     switch (cmd) {
-    case SIOCINQ:
-        return listening ? -EINVAL : put_user((int)READ_ONCE(i->rx_bytes), (int __user *)arg);
+    case SIOCINQ: // of datagrams the first
+        if (listening)
+            return -EINVAL;
+        return put_user((int)(s->type == SOCK_STREAM ? READ_ONCE(i->rx_bytes) : inet_first_datagram(i)),
+                        (int __user *)arg);
     case SIOCOUTQ:
         return listening ? -EINVAL : put_user((int)bytes_to_send(i), (int __user *)arg);
     case SIOCATMARK:

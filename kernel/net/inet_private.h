@@ -24,6 +24,7 @@ struct inet_socket {
     union { // [n] NULL: lwIP has none (any more)
         struct tcp_pcb *tcp;
         struct udp_pcb *udp;
+        struct raw_pcb *raw;
         void *pcb;
     };
     ip_addr_t local, remote;          // [n] what getsockname(2) and getpeername(2) tell
@@ -31,13 +32,16 @@ struct inet_socket {
     bool v6only;                      // [n]
     bool explicit_port;               // [n] bound by bind(2) to a port of the caller's choice
     uint8_t tos, ttl;                 // [n] ttl 0: the default
-    uint8_t mtu_discover;             // [n]
+    uint8_t mtu_discover[2];          // [n] IPv4's, IPv6's
     uint8_t hops;                     // [n] IPV6_UNICAST_HOPS, 0: the default
     uint8_t tclass;                   // [n]
-    unsigned int wanted;              // [a] INFO_*: control data that recvmsg gives
-    struct {                          // multicast options, kept
-        int ttl, loop;
-    } multicast;
+    uint64_t switches;                // [a] 1 << IN_*
+    int device;                       // [a] SO_BINDTODEVICE: its number; 0: none
+    uint8_t group_ttl;                // [n] IP_MULTICAST_TTL
+    uint8_t group_hops;               // [n] IPV6_MULTICAST_HOPS
+    int group_device, group_device6;  // [n] where packets to groups go; 0: not said
+    uint32_t group_address;           // [n] the same as an address
+    struct list_head groups;          // [n] memberships: inet_group.c
     // Bytes or datagrams that have come in.
     unsigned long rx_bytes; // [a] readable
     // TCP
@@ -52,18 +56,68 @@ struct inet_socket {
     struct list_head accept_link;        // [n] in it
     unsigned int accept_count;           // [n] read without
     struct tcp_options tcp_options;
-    struct list_head datagrams; // [l] UDP
+    // UDP, raw and ping sockets
+    struct list_head datagrams; // [l]
+    struct list_head errors;    // [l] IP_RECVERR
+    unsigned long error_bytes;  // [l] read without
+    unsigned int drops;         // [l] SO_RXQ_OVFL
+    struct list_head raw_link;  // [n] in all raw and ping sockets
+    uint32_t icmp_filter[8];    // [n]
 };
 
-#define INFO_PKTINFO  1u // IP_PKTINFO
-#define INFO_TTL      2u
-#define INFO_TOS      4u
-#define INFO_PKTINFO6 8u
-#define INFO_HOPS     16u
-#define INFO_TCLASS   32u
+#define LO_INDEX 1 // of the loopback device
+
+// What is on or off of levels IP and IPv6.
+enum inet_switch {
+    IN_PKTINFO, // control data that recvmsg(2) gives
+    IN_TTL,
+    IN_TOS,
+    IN_ORIGDST,
+    IN_PKTINFO6,
+    IN_PKTINFO6_OLD,
+    IN_HOPS,
+    IN_HOPS_OLD,
+    IN_TCLASS,
+    IN_ORIGDST6,
+    IN_RECVERR,
+    IN_RECVERR6,
+    IN_FREEBIND, // addresses that are not this machine's can be bound to
+    IN_TRANSPARENT,
+    IN_FREEBIND6,
+    IN_TRANSPARENT6,
+    IN_HDRINCL,
+    IN_MULTICAST_ALL,
+    IN_MULTICAST_ALL6,
+    IN_MULTICAST_LOOP, // of these on loopback nobody can tell
+    IN_MULTICAST_LOOP6,
+    IN_RECVOPTS, // what never comes on loopback
+    IN_RETOPTS,
+    IN_PASSSEC,
+    IN_CHECKSUM,
+    IN_FRAGSIZE,
+    IN_HOPOPTS,
+    IN_HOPOPTS_OLD,
+    IN_RTHDR,
+    IN_RTHDR_OLD,
+    IN_DSTOPTS,
+    IN_DSTOPTS_OLD,
+    IN_PATHMTU,
+    IN_FRAGSIZE6,
+    IN_DONTFRAG,
+};
 
 static inline struct inet_socket *to_inet(struct socket *s) {
     return (struct inet_socket *)s;
+}
+
+static inline bool inet_switch_is_on(const struct inet_socket *i, enum inet_switch which) {
+    return READ_ONCE(i->switches) >> which & 1;
+}
+static inline void inet_put_switch(struct inet_socket *i, enum inet_switch which, bool on) {
+    if (on)
+        __atomic_fetch_or(&i->switches, 1ull << which, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_and(&i->switches, ~(1ull << which), __ATOMIC_RELAXED);
 }
 
 extern const struct socket_ops inet_tcp_ops, inet_udp_ops;
@@ -80,9 +134,11 @@ int __must_check inet_read_address(const struct inet_socket *i, const struct soc
 void inet_write_address(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port,
                         struct socket_address *out);
 int inet_name(struct socket *s, struct socket_address *out, bool peer);
-// Where a packet to `ip` goes: 0 or -ENETUNREACH. "Any" becomes this machine.
-int __must_check inet_route(const struct inet_socket *i, ip_addr_t *ip);
+// Can a packet to `ip` go? 0, -ENETUNREACH, -EACCES (broadcast). "Any" becomes this machine. `way_is_known`: the device or the
+// source was said, so that groups can be reached.
+int __must_check inet_route(const struct inet_socket *i, ip_addr_t *ip, bool way_is_known);
 bool inet_is_own(const ip_addr_t *ip);
+bool inet_address_is_mapped(const struct in6_addr *a); // IPv4's in IPv6's form
 // The type of an lwIP pcb for it.
 static inline u8_t inet_pcb_type(const struct inet_socket *i) {
     return i->s.family == AF_INET ? IPADDR_TYPE_V4 : i->v6only ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY;
@@ -111,6 +167,15 @@ int inet_tcp_get_option(struct inet_socket *i, int option, void __user *value, i
 void inet_option_changed(struct socket *s, int option);
 void inet_apply_options(struct inet_socket *i); // [n] to its pcb
 long inet_ioctl(struct socket *s, unsigned int cmd, unsigned long arg);
+
+// inet_group.c
+int inet_group_set_option(struct inet_socket *i, int level, int option, const void __user *value, int len);
+void inet_leave_groups(struct inet_socket *i); // [n] all
+
+// inet_datagram.c
+void inet_errors_drop(struct inet_socket *i);                      // those in the queue of errors
+size_t inet_first_datagram(struct inet_socket *i);                 // its bytes, 0: there is none
+ssize_t inet_recv_error(struct inet_socket *i, struct message *m); // MSG_ERRQUEUE
 
 // inet_tcp.c, inet_udp.c
 int __must_check inet_tcp_create(struct inet_socket *i);

@@ -11,6 +11,7 @@
 #include "net/route.h"
 #include "sched/user.h"
 #include "sched/wait.h"
+#include <linux/rtnetlink.h>
 
 #define TIMER_STEP (TCP_TMR_INTERVAL * 1000 * NSEC_PER_USEC)
 
@@ -187,19 +188,35 @@ static void frame_done(struct pbuf *p) {
     net_frame_free((struct net_frame *)((char *)p - offsetof(struct net_frame, stack)));
 }
 
-static struct net_address address4(const struct ip4_addr_packed *a) {
-    uint32_t word;
-    memcpy(&word, a, sizeof(word));
-    return net_address_ip4(word);
+// An address that stands for all of a network: to lwIP the interface is in that network.
+static void give_broadcast(struct pbuf *p, struct netif *netif, uint32_t to) {
+    uint32_t host = lwip_ntohl(to), mask = ~((host ^ (host + 1)) >> 1);
+    ip4_addr_t own = *netif_ip4_addr(netif), own_mask = *netif_ip4_netmask(netif);
+    ip4_addr_set_u32(ip_2_ip4(&netif->netmask), lwip_htonl(mask));
+    ip4_addr_set_u32(ip_2_ip4(&netif->ip_addr), lwip_htonl((host & mask) | 1));
+    ip4_input(p, netif);
+    ip4_addr_copy(*ip_2_ip4(&netif->ip_addr), own);
+    ip4_addr_copy(*ip_2_ip4(&netif->netmask), own_mask);
 }
 
 // To lwIP, which knows one address of an interface, that is the one which was called, if it is this machine's.
 static void give4(struct pbuf *p, struct netif *netif) {
     const struct ip_hdr *h = p->payload;
-    ip4_addr_t own = *netif_ip4_addr(netif);
-    struct net_address to = address4((const struct ip4_addr_packed *)&h->dest);
-    if (net_route_is_local_locked(&to))
-        ip4_addr_copy(*ip_2_ip4(&netif->ip_addr), h->dest);
+    ip4_addr_t own = *netif_ip4_addr(netif), called = {h->dest.addr};
+    struct net_address to = net_address_ip4(h->dest.addr);
+    struct net_way way;
+    if (ip4_addr_ismulticast(&called) && !inet_group_is_known(&called)) {
+        pbuf_free(p);
+        return;
+    }
+    bool plain = likely(inet_is_plain_loopback(&called)),
+         found = !plain && !net_route_find_locked(&to, NULL, &way);
+    if (found && way.route->type == RTN_BROADCAST) {
+        give_broadcast(p, netif, called.addr);
+        return;
+    }
+    if (plain || (found && way.route->type == RTN_LOCAL))
+        ip4_addr_copy(*ip_2_ip4(&netif->ip_addr), called);
     ip4_input(p, netif);
     ip4_addr_copy(*ip_2_ip4(&netif->ip_addr), own);
 }
@@ -268,6 +285,21 @@ static err_t output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *to) 
 static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *to) {
     (void)to;
     return output(netif, p);
+}
+
+unsigned int inet_hash(const ip_addr_t *ip, uint16_t port) {
+    static unsigned int seed; // [inet_mutex]
+    if (!seed)
+        seed = inet_random() | 1;
+    const uint32_t *w = ip_2_ip6(ip)->addr;
+    uint32_t h = seed ^ port;
+    for (unsigned int n = 0; n < (IP_IS_V4(ip) ? 1u : 4u); n++)
+        h = (h ^ w[n]) * 0x9e3779b1u ^ h >> 15;
+    return h ^ h >> 16;
+}
+
+bool inet_is_plain_loopback(const ip4_addr_t *ip) {
+    return ip4_addr_isloopback(ip) && ip->addr != PP_HTONL(0x7fffffff) && net_route_loopback_is_plain();
 }
 
 // ---- the lock
@@ -348,8 +380,10 @@ static err_t netif_start(struct netif *netif) {
     netif->name[1] = device->name[1];
     netif->output = output4;
     netif->output_ip6 = output6;
-    if (device->flags & NET_LOOPBACK)
-        NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_DISABLE_ALL);
+    netif->flags |= NETIF_FLAG_BROADCAST;
+    if (device->flags & NET_LOOPBACK) // those of ICMP programs see (raw sockets); of others nobody could tell
+        NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_CHECK_ICMP |
+                                           NETIF_CHECKSUM_GEN_ICMP6 | NETIF_CHECKSUM_CHECK_ICMP6);
     return ERR_OK;
 }
 
@@ -414,6 +448,31 @@ struct netif *inet_route6(const ip6_addr_t *dest) {
     if (net_route_find_locked(&to, NULL, &way) || !way.device || !way.device->stack)
         return NULL;
     struct netif *netif = way.device->stack;
+    return netif;
+}
+
+struct netif *inet_find_netif(const ip_addr_t *to, ip_addr_t *from) {
+    ASSERT_HELD(&inet_mutex);
+    struct netif *lo = loopback_device.stack, *netif = lo;
+    bool four = IP_IS_V4(to),
+         groups = four && (ip_addr_ismulticast(to) || ip4_addr_get_u32(ip_2_ip4(to)) == IPADDR_BROADCAST);
+    struct net_address a =
+        four ? net_address_ip4(ip4_addr_get_u32(ip_2_ip4(to))) : net_address_of(AF_INET6, ip_2_ip6(to)->addr);
+    struct net_way way = {0};
+    if (!groups && !(four && likely(inet_is_plain_loopback(ip_2_ip4(to))))) {
+        if (net_route_find_locked(&a, NULL, &way) || !way.device || !way.device->stack)
+            return NULL;
+        netif = way.device->stack;
+    }
+    if (!ip_addr_isany(from))
+        return netif;
+    const uint32_t *w = way.source.word;
+    if (four)
+        ip_addr_set_ip4_u32_val(*from, way.source.family ? w[0] : PP_HTONL(INADDR_LOOPBACK));
+    else if (way.source.family)
+        IP_ADDR6(from, w[0], w[1], w[2], w[3]);
+    else
+        IP_ADDR6_HOST(from, 0, 0, 0, 1);
     return netif;
 }
 

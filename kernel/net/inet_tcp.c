@@ -6,6 +6,7 @@
 #include "net/inet_tcp.h"
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
+#include "net/inet.h"
 #include "sched/user.h"
 #include <linux/poll.h>
 
@@ -15,8 +16,10 @@ static void attach(struct inet_socket *i);
 
 int inet_tcp_create(struct inet_socket *i) {
     int err = 0;
-    i->tcp_options =
-        (struct tcp_options){.keep_idle = 7200, .keep_interval = 75, .keep_count = 9, .quickack = true};
+    i->tcp_options = (struct tcp_options){.keep_idle = (int)READ_ONCE(inet_keepalive[0]),
+                                          .keep_interval = (int)READ_ONCE(inet_keepalive[1]),
+                                          .keep_count = (int)READ_ONCE(inet_keepalive[2]),
+                                          .quickack = true};
     inet_lock();
     i->tcp = tcp_new_ip_type(inet_pcb_type(i));
     if (i->tcp)
@@ -154,6 +157,8 @@ static void inherit(struct inet_socket *i, const struct inet_socket *listener) {
     i->tcp_options = listener->tcp_options;
     i->v6only = listener->v6only;
     i->tos = listener->tos;
+    i->switches = listener->switches;
+    i->device = listener->device;
     i->ttl = listener->ttl;
 }
 
@@ -342,7 +347,7 @@ static int tcp_socket_connect(struct socket *s, const struct socket_address *a, 
         return dissolve(i);
     int err = inet_read_address(i, a, &ip, &port);
     if (!err)
-        err = inet_route(i, &ip);
+        err = inet_route(i, &ip, false);
     if (err)
         return err;
     inet_lock();

@@ -385,5 +385,6 @@ static const struct proc_entry entries[] = {
 void proc_files_init(void) {
     proc_register_all(entries, ARRAY_SIZE(entries));
     proc_sys_init();
+    proc_sys_net_init();
     proc_net_init();
 }

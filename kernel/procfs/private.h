@@ -45,3 +45,26 @@ struct proc_counts proc_get_counts(void);
 void proc_files_init(void);
 void proc_sys_init(void);
 void proc_net_init(void);
+void proc_sys_net_init(void);
+
+// ---- /proc/sys: fixed text, and numbers that can be stored (sysctl.c)
+
+struct proc_number {
+    unsigned long *at;
+    unsigned long low, high; // what may be stored
+};
+int proc_show_text(struct seq_buf *s, void *text);
+int proc_show_number(struct seq_buf *s, void *number);
+ssize_t proc_store_number(const char *text, size_t n, void *number);
+// The number at the start of `text`; -EINVAL if there is none or something else follows it on the line.
+long proc_parse_number(const char *text, unsigned long *out);
+
+#define PROC_NUMBER(path_, at_, low_, high_)                                                                 \
+    {                                                                                                        \
+        .path = "sys/" path_, .mode = 0644, .show = proc_show_number, .store = proc_store_number,            \
+        .arg = &(struct proc_number) {                                                                       \
+            at_, low_, high_                                                                                 \
+        }                                                                                                    \
+    }
+#define PROC_TEXT(path_, text_)                                                                              \
+    { .path = "sys/" path_, .show = proc_show_text, .arg = (void *)(text_) }

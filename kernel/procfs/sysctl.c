@@ -9,7 +9,6 @@
 #include "lib/number.h"
 #include "lib/string.h"
 #include "proc/uts.h"
-#include "net/unix.h"
 #include "procfs/private.h"
 #include "sched/thread.h"
 #include "sched/user.h"
@@ -19,13 +18,12 @@
 
 // ---- fixed text and numbers
 
-static int show_text(struct seq_buf *s, void *arg) {
+int proc_show_text(struct seq_buf *s, void *arg) {
     seq_printf(s, "%s\n", (const char *)arg);
     return 0;
 }
 
-// The number at the start of `text`; -EINVAL if there is none or something else follows it on the line.
-static long parse_number(const char *text, unsigned long *out) {
+long proc_parse_number(const char *text, unsigned long *out) {
     const char *end = number_read(text, 10, UINT64_MAX, out);
     return end == text || (*end && *end != '\n' && *end != ' ' && *end != '\t') ? -EINVAL : 0;
 }
@@ -89,7 +87,7 @@ static int show_printk(struct seq_buf *s, void *arg) {
 static ssize_t store_printk(const char *text, size_t n, void *arg) {
     unsigned long level;
     (void)arg;
-    long err = parse_number(text, &level);
+    long err = proc_parse_number(text, &level);
     if (err)
         return err;
     console_loglevel = MIN(level, 15ul);
@@ -105,7 +103,7 @@ static int show_pipe_max_size(struct seq_buf *s, void *arg) {
 static ssize_t store_pipe_max_size(const char *text, size_t n, void *arg) {
     unsigned long size;
     (void)arg;
-    long err = parse_number(text, &size);
+    long err = proc_parse_number(text, &size);
     if (err || size < PAGE_SIZE || size > 1ul << 31)
         return -EINVAL;
     pipe_max_size = ALIGN_UP(size, (unsigned long)PAGE_SIZE);
@@ -123,7 +121,7 @@ static ssize_t store_mmap_min_addr(const char *text, size_t n, void *arg) {
     (void)arg;
     if (!capable(CAP_SYS_RAWIO))
         return -EPERM;
-    long err = parse_number(text, &addr);
+    long err = proc_parse_number(text, &addr);
     if (err)
         return err;
     WRITE_ONCE(vm_min_addr, addr);
@@ -132,21 +130,16 @@ static ssize_t store_mmap_min_addr(const char *text, size_t n, void *arg) {
 
 // ---- limits: the numbers of struct limits and their like
 
-struct number {
-    unsigned long *at;
-    unsigned long low, high; // what may be stored
-};
-
-static int show_number(struct seq_buf *s, void *arg) {
-    const struct number *n = arg;
+int proc_show_number(struct seq_buf *s, void *arg) {
+    const struct proc_number *n = arg;
     seq_printf(s, "%lu\n", READ_ONCE(*n->at));
     return 0;
 }
 
-static ssize_t store_number(const char *text, size_t n, void *arg) {
-    const struct number *number = arg;
+ssize_t proc_store_number(const char *text, size_t n, void *arg) {
+    const struct proc_number *number = arg;
     unsigned long value;
-    long err = parse_number(text, &value);
+    long err = proc_parse_number(text, &value);
     if (err || value < number->low || value > number->high)
         return -EINVAL;
     WRITE_ONCE(*number->at, value);
@@ -162,7 +155,7 @@ static int show_file_max(struct seq_buf *s, void *arg) {
 static ssize_t store_file_max(const char *text, size_t n, void *arg) {
     unsigned long max;
     (void)arg;
-    long err = parse_number(text, &max);
+    long err = proc_parse_number(text, &max);
     if (err)
         return err;
     file_set_max(max);
@@ -175,50 +168,34 @@ static int show_file_nr(struct seq_buf *s, void *arg) {
     return 0;
 }
 
-#define NUMBER(path_, at_, low_, high_)                                                                      \
-    {                                                                                                        \
-        .path = "sys/" path_, .mode = 0644, .show = show_number, .store = store_number,                      \
-        .arg = &(struct number) {                                                                            \
-            at_, low_, high_                                                                                 \
-        }                                                                                                    \
-    }
-#define TEXT(path_, text_)                                                                                   \
-    { .path = "sys/" path_, .show = show_text, .arg = (void *)(text_) }
-
 static const struct proc_entry entries[] = {
-    TEXT("kernel/ostype", KERNEL_SYSNAME),
-    TEXT("kernel/osrelease", KERNEL_RELEASE),
-    TEXT("kernel/version", KERNEL_VERSION),
-    TEXT("kernel/pid_max", "32768"),
-    NUMBER("kernel/threads-max", &limits.threads_max, 20, THREADS_MOST),
-    TEXT("kernel/ngroups_max", "65536"),
-    TEXT("kernel/cap_last_cap", "40"),
-    NUMBER("kernel/randomize_va_space", &vm_randomize, 0, INT32_MAX),
+    PROC_TEXT("kernel/ostype", KERNEL_SYSNAME),
+    PROC_TEXT("kernel/osrelease", KERNEL_RELEASE),
+    PROC_TEXT("kernel/version", KERNEL_VERSION),
+    PROC_TEXT("kernel/pid_max", "32768"),
+    PROC_NUMBER("kernel/threads-max", &limits.threads_max, 20, THREADS_MOST),
+    PROC_TEXT("kernel/ngroups_max", "65536"),
+    PROC_TEXT("kernel/cap_last_cap", "40"),
+    PROC_NUMBER("kernel/randomize_va_space", &vm_randomize, 0, INT32_MAX),
     {.path = "sys/kernel/hostname", .mode = 0644, .show = show_name, .store = store_name},
     {.path = "sys/kernel/domainname", .mode = 0644, .show = show_name, .store = store_name, .arg = boot_id},
     {.path = "sys/kernel/printk", .mode = 0644, .show = show_printk, .store = store_printk},
     {.path = "sys/kernel/random/boot_id", .show = show_boot_id},
     {.path = "sys/kernel/random/uuid", .show = show_uuid},
-    TEXT("kernel/random/entropy_avail", "256"),
-    TEXT("kernel/random/poolsize", "256"),
-    NUMBER("vm/overcommit_memory", &vm_overcommit, 0, 1),
-    TEXT("vm/overcommit_ratio", "50"),
+    PROC_TEXT("kernel/random/entropy_avail", "256"),
+    PROC_TEXT("kernel/random/poolsize", "256"),
+    PROC_NUMBER("vm/overcommit_memory", &vm_overcommit, 0, 1),
+    PROC_TEXT("vm/overcommit_ratio", "50"),
     {.path = "sys/vm/mmap_min_addr", .mode = 0644, .show = show_mmap_min_addr, .store = store_mmap_min_addr},
-    NUMBER("vm/max_map_count", &vm_max_areas, 0, INT32_MAX),
+    PROC_NUMBER("vm/max_map_count", &vm_max_areas, 0, INT32_MAX),
     {.path = "sys/fs/file-max", .mode = 0644, .show = show_file_max, .store = store_file_max},
     {.path = "sys/fs/file-nr", .show = show_file_nr},
-    NUMBER("fs/pipe-user-pages-soft", &limits.pipe_user_soft, 0, INT64_MAX),
-    NUMBER("fs/pipe-user-pages-hard", &limits.pipe_user_hard, 0, INT64_MAX),
-    NUMBER("fs/mount-max", &limits.mounts_max, 1, INT32_MAX),
-    NUMBER("fs/epoll/max_user_watches", &limits.watches_max, 0, INT64_MAX),
-    NUMBER("net/core/somaxconn", &socket_somaxconn, 0, INT32_MAX),
-    NUMBER("net/core/wmem_max", &socket_wmem_max, 4608, INT32_MAX),
-    NUMBER("net/core/rmem_max", &socket_rmem_max, 2304, INT32_MAX),
-    NUMBER("net/core/wmem_default", &socket_wmem_default, 4608, INT32_MAX),
-    NUMBER("net/core/rmem_default", &socket_rmem_default, 2304, INT32_MAX),
-    NUMBER("net/unix/max_dgram_qlen", &unix_max_dgram_qlen, 0, INT32_MAX),
-    TEXT("fs/suid_dumpable", "0"),
-    TEXT("fs/nr_open", "1048576"),
+    PROC_NUMBER("fs/pipe-user-pages-soft", &limits.pipe_user_soft, 0, INT64_MAX),
+    PROC_NUMBER("fs/pipe-user-pages-hard", &limits.pipe_user_hard, 0, INT64_MAX),
+    PROC_NUMBER("fs/mount-max", &limits.mounts_max, 1, INT32_MAX),
+    PROC_NUMBER("fs/epoll/max_user_watches", &limits.watches_max, 0, INT64_MAX),
+    PROC_TEXT("fs/suid_dumpable", "0"),
+    PROC_TEXT("fs/nr_open", "1048576"),
     {.path = "sys/fs/pipe-max-size", .mode = 0644, .show = show_pipe_max_size, .store = store_pipe_max_size},
 };
 

@@ -11,3 +11,6 @@ unsigned int inet_initial_sequence(void);
 struct netif;
 struct netif *inet_route4(const ip4_addr_t *dest);
 struct netif *inet_route6(const ip6_addr_t *dest);
+struct pbuf;
+// A datagram, from its header of IP on, has come to a port where nobody listens (shadow/lwip/icmp.h).
+void inet_port_unreachable(int six, struct pbuf *p);

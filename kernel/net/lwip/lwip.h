@@ -4,6 +4,8 @@
 #include "lwip/init.h"
 #include "lwip/ip.h"
 #include "lwip/icmp.h"
+#include "lwip/icmp6.h"
+#include "lwip/inet_chksum.h"
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 #include "lwip/prot/icmp.h"

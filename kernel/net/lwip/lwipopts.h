@@ -61,6 +61,7 @@
 #define RAW_TTL                   64
 #define LWIP_ICMP6_HL             64
 
+#define SO_REUSE_RXTOALL             1 // groups and broadcasts
 #define SO_REUSE                     1 // inet_bind.c has Linux's rules; lwIP's are switched off by a flag that needs this
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
 #define LWIP_CHECKSUM_ON_COPY        0

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+// Groups (multicast): who is a member of which, and whose packets are heard (ip(7), ipv6(7)).
+//
+// A membership is the socket's. What comes in for a group that nobody is a member of is nobody's (inet_group_is_known). A socket that
+// is no member itself hears groups all the same unless it has switched off IP_MULTICAST_ALL; one that is hears the sources
+// it has chosen, or all but those it has blocked. On loopback groups of IPv6 cannot be reached, as on Linux: their memberships are kept.
+#include "arch/riscv/uaccess.h"
+#include "lib/string.h"
+#include "net/inet_datagram.h"
+
+#define MEMBERSHIPS_MOST 20 // of a socket: Linux's net.ipv4.igmp_max_memberships
+#define SOURCES_MOST     10 // of one: igmp_max_msf
+
+struct membership {
+    struct list_head link;     // in its socket's
+    struct list_head all_link; // in `all`
+    ip_addr_t group;
+    bool chosen;        // `source` are the only ones that are heard; else those that are not
+    unsigned int count; // of them
+    uint32_t source[SOURCES_MOST];
+};
+
+static struct list_head all = LIST_HEAD_INIT(all); // [n] memberships
+
+// ---- questions
+
+static struct membership *find(const struct inet_socket *i, const ip_addr_t *group) {
+    struct membership *m;
+    list_for_each_entry (m, &i->groups, link)
+        if (ip_addr_eq(&m->group, group))
+            return m;
+    return NULL;
+}
+
+static int find_source(const struct membership *m, uint32_t source) {
+    for (unsigned int n = 0; n < m->count; n++)
+        if (m->source[n] == source)
+            return (int)n;
+    return -1;
+}
+
+bool inet_hears_group(const struct inet_socket *i, const ip_addr_t *group, const ip_addr_t *from) {
+    const struct membership *m = find(i, group);
+    if (!m)
+        return inet_switch_is_on(i, IP_IS_V4(group) ? IN_MULTICAST_ALL : IN_MULTICAST_ALL6);
+    return !IP_IS_V4(from) || m->chosen == (find_source(m, ip4_addr_get_u32(ip_2_ip4(from))) >= 0);
+}
+
+bool inet_group_is_known(const ip4_addr_t *group) {
+    ip_addr_t wanted;
+    ASSERT_HELD(&inet_mutex);
+    if (group->addr == PP_HTONL(0xe0000001)) // all of this machine are in it
+        return true;
+    const struct membership *m;
+    ip_addr_copy_from_ip4(wanted, *group);
+    list_for_each_entry (m, &all, all_link)
+        if (ip_addr_eq(&m->group, &wanted))
+            return true;
+    return false;
+}
+
+// ---- joining and leaving
+
+static int join(struct inet_socket *i, const ip_addr_t *group, struct membership **out) {
+    unsigned int n = 0;
+    struct membership *m;
+    ASSERT_HELD(&inet_mutex);
+    list_for_each_entry (m, &i->groups, link)
+        n++;
+    if (n >= MEMBERSHIPS_MOST || !(m = inet_malloc(sizeof(*m))))
+        return -ENOBUFS;
+    *m = (struct membership){.group = *group};
+    list_add_tail(&m->link, &i->groups);
+    list_add_tail(&m->all_link, &all);
+    *out = m;
+    return 0;
+}
+
+static void leave(struct membership *m) {
+    list_del(&m->link);
+    list_del(&m->all_link);
+    inet_free(m);
+}
+
+void inet_leave_groups(struct inet_socket *i) {
+    ASSERT_HELD(&inet_mutex);
+    while (!list_empty(&i->groups))
+        leave(list_first_entry(&i->groups, struct membership, link));
+}
+
+static int change_locked(struct inet_socket *i, const ip_addr_t *group, bool on) {
+    ASSERT_HELD(&inet_mutex);
+    struct membership *m = find(i, group);
+    if (on)
+        return m ? -EADDRINUSE : join(i, group, &m);
+    if (!m)
+        return -EADDRNOTAVAIL;
+    leave(m);
+    return 0;
+}
+
+static int change(struct inet_socket *i, const ip_addr_t *group, bool on) {
+    inet_lock();
+    int err = change_locked(i, group, on);
+    inet_unlock();
+    return err;
+}
+
+// The device: by its number, or by an address that it has; nothing said is none, as there is no way to groups.
+static int check_device(int index, uint32_t address) {
+    ip_addr_t ip;
+    memset(&ip, 0, sizeof(ip));
+    if (index)
+        return index == LO_INDEX ? 0 : -ENODEV;
+    ip_addr_set_ip4_u32_val(ip, address);
+    return address && inet_is_own(&ip) ? 0 : -ENODEV;
+}
+
+static int change4(struct inet_socket *i, bool on, const void __user *value, int len) {
+    struct ip_mreqn m = {0};
+    ip_addr_t group;
+    if (len < (int)sizeof(struct ip_mreq))
+        return -EINVAL;
+    int err = copy_from_user(&m, value, MIN((size_t)len, sizeof(m)));
+    if (err)
+        return err;
+    memset(&group, 0, sizeof(group));
+    ip_addr_set_ip4_u32_val(group, m.imr_multiaddr.s_addr);
+    if (!ip_addr_ismulticast(&group))
+        return on ? -EINVAL : -EADDRNOTAVAIL;
+    err = on || m.imr_ifindex || m.imr_address.s_addr ? check_device(m.imr_ifindex, m.imr_address.s_addr) : 0;
+    return err ? err : change(i, &group, on);
+}
+
+static int change6(struct inet_socket *i, bool on, const void __user *value, int len) {
+    struct ipv6_mreq m;
+    ip_addr_t group;
+    if (len < (int)sizeof(m))
+        return -EINVAL;
+    int err = copy_from_user(&m, value, sizeof(m));
+    if (err)
+        return err;
+    const uint32_t *w = m.ipv6mr_multiaddr.s6_addr32;
+    IP_ADDR6(&group, w[0], w[1], w[2], w[3]);
+    if (!ip_addr_ismulticast(&group))
+        return -EINVAL;
+    if (m.ipv6mr_ifindex && m.ipv6mr_ifindex != LO_INDEX)
+        return -ENODEV;
+    if (!m.ipv6mr_ifindex && on)
+        return -ENODEV;
+    return change(i, &group, on);
+}
+
+// ---- sources
+
+static int add_source(struct membership *m, uint32_t source) {
+    if (find_source(m, source) >= 0)
+        return -EADDRNOTAVAIL;
+    if (m->count >= SOURCES_MOST)
+        return -ENOBUFS;
+    m->source[m->count++] = source;
+    return 0;
+}
+
+static int remove_source(struct membership *m, uint32_t source) {
+    int n = find_source(m, source);
+    if (n < 0)
+        return -EADDRNOTAVAIL;
+    m->source[n] = m->source[--m->count];
+    return 0;
+}
+
+// Among the chosen ones: the first makes the membership, the last one's leaving ends it.
+static int choose_locked(struct inet_socket *i, const ip_addr_t *group, uint32_t source, bool on) {
+    ASSERT_HELD(&inet_mutex);
+    struct membership *m = find(i, group);
+    if (m && !m->chosen)
+        return -EINVAL;
+    if (!on) {
+        int err = m ? remove_source(m, source) : -EINVAL;
+        if (!err && !m->count)
+            leave(m);
+        return err;
+    }
+    int err = m ? 0 : join(i, group, &m);
+    if (err)
+        return err;
+    m->chosen = true;
+    return add_source(m, source);
+}
+
+static int block_locked(struct inet_socket *i, const ip_addr_t *group, uint32_t source, bool on) {
+    ASSERT_HELD(&inet_mutex);
+    struct membership *m = find(i, group);
+    if (!m || m->chosen)
+        return -EINVAL;
+    return on ? add_source(m, source) : remove_source(m, source);
+}
+
+static int change_source(struct inet_socket *i, int option, const void __user *value, int len) {
+    struct ip_mreq_source m;
+    ip_addr_t group;
+    if (len != (int)sizeof(m))
+        return -EINVAL;
+    int err = copy_from_user(&m, value, sizeof(m));
+    if (err)
+        return err;
+    memset(&group, 0, sizeof(group));
+    ip_addr_set_ip4_u32_val(group, m.imr_multiaddr);
+    if (!ip_addr_ismulticast(&group))
+        return -EINVAL;
+    err = check_device(0, m.imr_interface);
+    if (err)
+        return err;
+    bool on = option == IP_ADD_SOURCE_MEMBERSHIP || option == IP_BLOCK_SOURCE;
+    bool block = option == IP_BLOCK_SOURCE || option == IP_UNBLOCK_SOURCE;
+    inet_lock();
+    err = (block ? block_locked : choose_locked)(i, &group, m.imr_sourceaddr, on);
+    inet_unlock();
+    return err;
+}
+
+// ---- options
+
+// IP_MULTICAST_IF: by address, or by number.
+static int set_interface(struct inet_socket *i, const void __user *value, int len) {
+    struct ip_mreqn m = {0};
+    ip_addr_t ip;
+    memset(&ip, 0, sizeof(ip));
+    int err;
+    if (len >= (int)sizeof(struct ip_mreq))
+        err = copy_from_user(&m, value, MIN((size_t)len, sizeof(m)));
+    else if (len >= (int)sizeof(m.imr_address))
+        err = copy_from_user(&m.imr_address, value, sizeof(m.imr_address));
+    else
+        return -EINVAL;
+    if (err)
+        return err;
+    ip_addr_set_ip4_u32_val(ip, m.imr_address.s_addr);
+    if (m.imr_ifindex ? m.imr_ifindex != LO_INDEX : m.imr_address.s_addr && !inet_is_own(&ip))
+        return -EADDRNOTAVAIL;
+    inet_lock();
+    i->group_address = m.imr_address.s_addr;
+    i->group_device = m.imr_ifindex || m.imr_address.s_addr ? LO_INDEX : 0;
+    inet_unlock();
+    return 0;
+}
+
+int inet_group_set_option(struct inet_socket *i, int level, int option, const void __user *value, int len) {
+    if (level == SOL_IPV6) {
+        if (option != IPV6_ADD_MEMBERSHIP && option != IPV6_DROP_MEMBERSHIP)
+            return -ENOPROTOOPT;
+        return i->s.type == SOCK_STREAM ? -ENOPROTOOPT
+                                        : change6(i, option == IPV6_ADD_MEMBERSHIP, value, len);
+    }
+    switch (option) {
+    case IP_ADD_MEMBERSHIP:
+    case IP_DROP_MEMBERSHIP:
+        return i->s.type == SOCK_STREAM ? -EPROTO : change4(i, option == IP_ADD_MEMBERSHIP, value, len);
+    case IP_ADD_SOURCE_MEMBERSHIP:
+    case IP_DROP_SOURCE_MEMBERSHIP:
+    case IP_BLOCK_SOURCE:
+    case IP_UNBLOCK_SOURCE:
+        return i->s.type == SOCK_STREAM ? -EPROTO : change_source(i, option, value, len);
+    case IP_MULTICAST_IF:
+        return i->s.type == SOCK_STREAM ? -EINVAL : set_interface(i, value, len);
+    default:
+        return -ENOPROTOOPT;
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// Where a datagram goes, from which address, and with which TTL: its address, its control data (ip(7), ipv6(7)), the socket's options.
+#include "arch/riscv/uaccess.h"
+#include "core/panic.h"
+#include "lib/string.h"
+#include "net/inet.h"
+#include "net/inet_datagram.h"
+#include <linux/ipv6.h>
+
+// ---- control data
+
+// A number of control data: an int or, where that is all, a byte.
+static int number(const struct cmsghdr *c, bool byte_will_do, int least, int *out) {
+    const void *data = c + 1;
+    int n;
+    if (c->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(&n, data, sizeof(n));
+    else if (byte_will_do && c->cmsg_len == CMSG_LEN(1))
+        n = *(const uint8_t *)data;
+    else
+        return -EINVAL;
+    if (n < least || n > 255)
+        return -EINVAL;
+    *out = n;
+    return 0;
+}
+
+static int check_device(int index, struct inet_sending *out) {
+    if (index && index != LO_INDEX)
+        return -ENODEV;
+    out->device = index;
+    return 0;
+}
+
+static int info4(const struct cmsghdr *c, struct inet_sending *out) {
+    struct in_pktinfo info;
+    if (c->cmsg_len != CMSG_LEN(sizeof(info)))
+        return -EINVAL;
+    memcpy(&info, c + 1, sizeof(info));
+    int err = check_device(info.ipi_ifindex, out);
+    if (err || !info.ipi_spec_dst.s_addr)
+        return err;
+    ip_addr_set_ip4_u32_val(out->from, info.ipi_spec_dst.s_addr);
+    return inet_is_own(&out->from) ? 0 : -ENETUNREACH;
+}
+
+static int info6(const struct cmsghdr *c, struct inet_sending *out) {
+    struct in6_pktinfo info;
+    if (c->cmsg_len < CMSG_LEN(sizeof(info)))
+        return -EINVAL;
+    memcpy(&info, c + 1, sizeof(info));
+    int err = check_device(info.ipi6_ifindex, out);
+    const uint32_t *w = info.ipi6_addr.s6_addr32;
+    if (err || !(w[0] | w[1] | w[2] | w[3]))
+        return err;
+    if (inet_address_is_mapped(&info.ipi6_addr))
+        ip_addr_set_ip4_u32_val(out->from, w[3]);
+    else
+        IP_ADDR6(&out->from, w[0], w[1], w[2], w[3]);
+    return inet_is_own(&out->from) ? 0 : -EINVAL;
+}
+
+static int control4(const struct cmsghdr *c, struct inet_sending *out) {
+    switch (c->cmsg_type) {
+    case IP_PKTINFO:
+        return info4(c, out);
+    case IP_TTL:
+        return number(c, false, 1, &out->ttl);
+    case IP_TOS:
+        return number(c, true, 0, &out->tos);
+    default:
+        return -EINVAL;
+    }
+}
+
+static int control6(const struct cmsghdr *c, struct inet_sending *out) {
+    int n, err;
+    switch (c->cmsg_type) {
+    case IPV6_PKTINFO:
+    case IPV6_2292PKTINFO:
+        return info6(c, out);
+    case IPV6_HOPLIMIT:
+    case IPV6_2292HOPLIMIT:
+    case IPV6_TCLASS:
+        err = number(c, false, -1, &n);
+        if (!err && n >= 0)
+            *(c->cmsg_type == IPV6_TCLASS ? &out->tos : &out->ttl) = n;
+        return err;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int read_control(const struct inet_socket *i, const struct message *m, struct inet_sending *out) {
+    struct cmsghdr *c = NULL;
+    bool four = IP_IS_V4(&out->to);
+    int more, err = 0;
+    while (!err && (more = message_next_control(m, &c)) > 0) {
+        if (c->cmsg_level == SOL_IP && four)
+            err = control4(c, out);
+        else if (c->cmsg_level == SOL_IPV6 && i->s.family == AF_INET6)
+            err = control6(c, out);
+    }
+    return err ? err : more;
+}
+
+// ---- addresses
+
+static int destination(struct inet_socket *i, const struct message *m, struct inet_sending *out) {
+    if (m->address && m->address->len)
+        return inet_read_address(i, m->address, &out->to, &out->port);
+    inet_lock();
+    out->to = i->remote;
+    out->port = i->remote_port;
+    inet_unlock();
+    return READ_ONCE(i->s.state) == SOCKET_CONNECTED ? 0 : -EDESTADDRREQ;
+}
+
+// From where, if the message does not say, and by which interface.
+static int source(struct inet_socket *i, struct inet_sending *out) {
+    bool six = IP_IS_V6(&out->to);
+    inet_lock();
+    const ip_addr_t *local = &i->local;
+    if (ip_addr_isany(&out->from) && !ip_addr_isany(local) && IP_IS_V6(local) == six &&
+        !ip_addr_ismulticast(local))
+        out->from = *local;
+    out->netif = inet_find_netif(&out->to, &out->from);
+    inet_unlock();
+    return out->netif ? 0 : -ENETUNREACH;
+}
+
+static void default_way(const struct inet_socket *i, struct inet_sending *out) {
+    bool six = IP_IS_V6(&out->to), group = ip_addr_ismulticast(&out->to);
+    if (out->ttl < 0)
+        out->ttl = group ? i->group_ttl : six ? i->hops ?: IP_DEFAULT_TTL : i->ttl ?: (int)READ_ONCE(inet_default_ttl);
+    if (out->tos < 0)
+        out->tos = six ? i->tclass : i->tos;
+}
+
+int inet_prepare(struct inet_socket *i, const struct message *m, struct inet_sending *out) {
+    *out = (struct inet_sending){.ttl = -1, .tos = -1};
+    int err = destination(i, m, out);
+    if (!err && m->control_len)
+        err = read_control(i, m, out);
+    if (!err)
+        err = inet_route(i, &out->to, out->device || !ip_addr_isany(&out->from));
+    if (err)
+        return err;
+    if (!ip_addr_isany(&out->from) && IP_IS_V6(&out->from) != IP_IS_V6(&out->to))
+        return -EINVAL;
+    err = source(i, out);
+    default_way(i, out);
+    return err;
+}
+
+struct pbuf *inet_copy_in(struct message *m, size_t n) {
+    struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, n, PBUF_RAM);
+    if (!p)
+        return ERR_PTR(-ENOBUFS);
+    if (uio_read_from(m->uio, p->payload, n) == n)
+        return p;
+    pbuf_free(p);
+    return ERR_PTR(-EFAULT);
+}

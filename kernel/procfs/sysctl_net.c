@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// /proc/sys/net: what sockets may have, and how they begin. What is here has an effect, or says what is so and cannot be changed.
+#include "lib/format.h"
+#include "lib/number.h"
+#include "lib/string.h"
+#include "net/inet.h"
+#include "net/socket.h"
+#include "net/unix.h"
+#include "procfs/private.h"
+
+// ---- several numbers in a row
+
+struct numbers {
+    unsigned long *at;
+    unsigned int count;
+    unsigned long low, high; // what each may be
+    bool rising;             // none may be less than the one before it
+};
+
+static int show_numbers(struct seq_buf *s, void *arg) {
+    const struct numbers *n = arg;
+    for (unsigned int i = 0; i < n->count; i++)
+        seq_printf(s, i ? "\t%lu" : "%lu", READ_ONCE(n->at[i]));
+    seq_puts(s, "\n");
+    return 0;
+}
+
+#define COUNT_MOST 3
+
+// As many as are there are stored, if all of them will do.
+static ssize_t store_numbers(const char *text, size_t len, void *arg) {
+    const struct numbers *n = arg;
+    unsigned long new[COUNT_MOST];
+    unsigned int count = 0;
+    for (const char *at = text; count < n->count; count++) {
+        while (*at == ' ' || *at == '\t')
+            at++;
+        const char *end = number_read(at, 10, UINT64_MAX, &new[count]);
+        if (end == at || new[count] < n->low || new[count] > n->high)
+            return -EINVAL;
+        at = end;
+        if (n->rising && count && new[count] < new[count - 1])
+            return -EINVAL;
+    }
+    for (unsigned int i = 0; i < count; i++)
+        WRITE_ONCE(n->at[i], new[i]);
+    return len;
+}
+
+#define NUMBERS(path_, at_, low_, high_, rising_)                                                            \
+    {                                                                                                        \
+        .path = "sys/" path_, .mode = 0644, .show = show_numbers, .store = store_numbers,                    \
+        .arg = &(struct numbers) {                                                                           \
+            at_, sizeof(at_) / sizeof((at_)[0]), low_, high_, rising_                                        \
+        }                                                                                                    \
+    }
+
+// The range that says "nobody" is one from 1 to 0.
+static ssize_t store_ping_groups(const char *text, size_t len, void *arg) {
+    ssize_t n = store_numbers(text, len, arg);
+    if (n > 0 && READ_ONCE(inet_ping_groups[0]) > READ_ONCE(inet_ping_groups[1])) {
+        WRITE_ONCE(inet_ping_groups[0], 1);
+        WRITE_ONCE(inet_ping_groups[1], 0);
+    }
+    return n;
+}
+
+// ---- how connections find their speed: there is one way
+
+static ssize_t store_congestion_control(const char *text, size_t n, void *arg) {
+    size_t len = strlen(INET_CONGESTION_CONTROL);
+    (void)arg;
+    bool same = n >= len && !memcmp(text, INET_CONGESTION_CONTROL, len) && (n == len || text[len] == '\n');
+    return same ? (ssize_t)n : -ENOENT;
+}
+
+static const struct proc_entry entries[] = {
+    PROC_NUMBER("net/core/somaxconn", &socket_somaxconn, 0, INT32_MAX),
+    PROC_NUMBER("net/core/wmem_max", &socket_wmem_max, 4608, INT32_MAX),
+    PROC_NUMBER("net/core/rmem_max", &socket_rmem_max, 2304, INT32_MAX),
+    PROC_NUMBER("net/core/wmem_default", &socket_wmem_default, 4608, INT32_MAX),
+    PROC_NUMBER("net/core/rmem_default", &socket_rmem_default, 2304, INT32_MAX),
+    PROC_TEXT("net/core/optmem_max", "131072"),
+    PROC_NUMBER("net/unix/max_dgram_qlen", &unix_max_dgram_qlen, 0, INT32_MAX),
+    NUMBERS("net/ipv4/ip_local_port_range", inet_port_range, 1, 65535, true),
+    PROC_NUMBER("net/ipv4/ip_unprivileged_port_start", &inet_unprivileged_port, 0, 65535),
+    PROC_NUMBER("net/ipv4/ip_default_ttl", &inet_default_ttl, 1, 255),
+    PROC_NUMBER("net/ipv4/ip_nonlocal_bind", &inet_nonlocal_bind, 0, 1),
+    PROC_TEXT("net/ipv4/ip_forward", "0"),
+    {.path = "sys/net/ipv4/ping_group_range",
+     .mode = 0644,
+     .show = show_numbers,
+     .store = store_ping_groups,
+     .arg = &(struct numbers){inet_ping_groups, 2, 0, INT32_MAX, false}},
+    PROC_TEXT("net/ipv4/igmp_max_memberships", "20"),
+    PROC_TEXT("net/ipv4/igmp_max_msf", "10"),
+    NUMBERS("net/ipv4/tcp_rmem", inet_tcp_rmem, 4096, INT32_MAX, true),
+    NUMBERS("net/ipv4/tcp_wmem", inet_tcp_wmem, 4096, INT32_MAX, true),
+    PROC_NUMBER("net/ipv4/tcp_keepalive_time", &inet_keepalive[0], 1, 32767),
+    PROC_NUMBER("net/ipv4/tcp_keepalive_intvl", &inet_keepalive[1], 1, 32767),
+    PROC_NUMBER("net/ipv4/tcp_keepalive_probes", &inet_keepalive[2], 1, 127),
+    PROC_NUMBER("net/ipv4/tcp_syn_retries", &inet_syn_retries, 1, 6),
+    PROC_TEXT("net/ipv4/tcp_fin_timeout", "60"),
+    PROC_TEXT("net/ipv4/tcp_fastopen", "0"),
+    PROC_TEXT("net/ipv4/tcp_sack", "1"),
+    PROC_TEXT("net/ipv4/tcp_window_scaling", "1"),
+    PROC_TEXT("net/ipv4/tcp_timestamps", "0"),
+    PROC_TEXT("net/ipv4/tcp_syncookies", "0"),
+    PROC_TEXT("net/ipv4/tcp_available_congestion_control", INET_CONGESTION_CONTROL),
+    PROC_TEXT("net/ipv4/tcp_allowed_congestion_control", INET_CONGESTION_CONTROL),
+    {.path = "sys/net/ipv4/tcp_congestion_control",
+     .mode = 0644,
+     .show = proc_show_text,
+     .store = store_congestion_control,
+     .arg = INET_CONGESTION_CONTROL},
+    PROC_NUMBER("net/ipv6/bindv6only", &inet_v6only_default, 0, 1),
+    PROC_TEXT("net/ipv6/conf/all/disable_ipv6", "0"),
+    PROC_TEXT("net/ipv6/conf/default/disable_ipv6", "0"),
+    PROC_TEXT("net/ipv6/conf/lo/disable_ipv6", "0"),
+};
+
+void proc_sys_net_init(void) {
+    proc_register_all(entries, ARRAY_SIZE(entries));
+}
