@@ -1,25 +1,32 @@
 # Measurements: in instructions under -icount, beside Linux's figures (run.py); in seconds until a program speaks (hello.py).
-$(B)/bench/kbench: bench/kbench.c $(B)/deps/musl.stamp
+BENCH_PROGRAMS := $(B)/bench/kbench $(B)/bench/sockets
+$(BENCH_PROGRAMS): $(B)/bench/%: bench/%.c bench/bench.h $(B)/deps/musl.stamp
 	@mkdir -p $(@D)
 	$(call say,ROOTCC,$@) $(B)/sysroot/bin/musl-gcc -O2 -Wall -o $@ $<
 
 .PHONY: bench
-bench: $(B)/bench/kbench $(B)/drupe setup-test ## measure in instructions and print the table beside Linux's
+bench: $(BENCH_PROGRAMS) $(B)/drupe setup-test ## measure in instructions and print the table beside Linux's
 	@$(MAKE) --no-print-directory KOUT=$(B)/bench/kernel INITRD= kernel
 	@$(PYTHON) bench/run.py $(B)
 
 # The same, and the figures are kept: what `make test` holds a change against.
 .PHONY: bench-keep
-bench-keep: $(B)/bench/kbench $(B)/drupe setup-test ## measure, and keep the figures in bench/drupe.tsv
+bench-keep: $(BENCH_PROGRAMS) $(B)/drupe setup-test ## measure, and keep the figures in bench/drupe.tsv
 	@$(MAKE) --no-print-directory KOUT=$(B)/bench/kernel INITRD= kernel
 	@$(PYTHON) bench/run.py $(B) --keep
 
 TEST_SUITES += test-bench
 .PHONY: test-bench
-test-bench: $(B)/bench/kbench $(B)/drupe ## no row of `make bench` is more than 5 % worse than bench/drupe.tsv
+test-bench: $(BENCH_PROGRAMS) $(B)/drupe ## no row of `make bench` is more than 5 % worse than bench/drupe.tsv
 	@mkdir -p $(B)/test
 	@$(MAKE) --no-print-directory KOUT=$(B)/bench/kernel INITRD= kernel
 	@$(PYTHON) bench/run.py $(B) --hold $(B)/test/bench.result
+
+# The same programs on Debian's Linux, to be put into bench/linux.tsv; LINUX=... measures another kernel.
+LINUX ?= $(B)/linux/vmlinux
+.PHONY: bench-linux
+bench-linux: $(BENCH_PROGRAMS) $(B)/drupe $(LINUX) ## measure Linux in the same way (LINUX=its vmlinux or Image; Debian's else)
+	@$(PYTHON) bench/run.py $(B) --linux $(LINUX)
 
 .PHONY: bench-run
 bench-run: all ## measure how long `drupe run ./hello` takes, beside Debian's Linux (fetched by `make linux`)

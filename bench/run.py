@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Measures Drupe in instructions and prints the table beside Linux's figures (bench/linux.tsv).
 
-usage: run.py BUILD-DIRECTORY [--keep | --hold RESULT]
+usage: run.py BUILD-DIRECTORY [--keep | --hold RESULT | --linux KERNEL]
 
 --keep writes the figures to bench/drupe.tsv, with the compiler and QEMU they were measured with; --hold fails where one is more than 5 % worse
-than what stands there, and leaves "passed failed skipped" in RESULT. Another compiler's code takes other instructions, and another QEMU has
+than what stands there, and leaves "passed failed skipped" in RESULT; --linux measures that kernel instead, without the rows about archives. Another compiler's code takes other instructions, and another QEMU has
 other harts: there the rows that count memory are held, and those that count instructions are skipped, with the reason, if they were measured.
 
 Boots under -icount: an archive with the benchmark alone, the same plus one 64 MiB set of large files (also compressed), the same plus
@@ -23,15 +23,15 @@ INSTRUCTIONS_PER_TICK = 100  # timebase 10 MHz, 1 instruction = 1 ns of -icount 
 LIMIT = 900  # seconds: generous, nothing but a hang reaches it
 
 
-def pack(build, out, *extra):
+def pack(build, out, *extra, program="kbench"):
     subprocess.run([str(build / "drupe"), "pack", "--sysroot", str(build / "sysroot"), "-o", str(out),
-                    f"/init={build}/bench/kbench", *extra], check=True)
+                    f"/init={build}/bench/{program}", *extra], check=True)
 
 
-def boot(build, archive, *arguments, image=None, memory="1G"):
+def boot(build, archive, *arguments, image=None, memory="1G", console=""):
     """Boots the bare kernel with this archive, or an image with one in it; returns ({name: (ticks, operations)}, console text)."""
     line = ["qemu-system-riscv64", "-machine", "virt", "-m", memory, "-nographic", "-no-reboot", "-icount", "shift=0,sleep=off",
-            "-kernel", str(image or build / "bench/kernel/Image"), "-append", "rdinit=/init -- " + " ".join(arguments)]
+            "-kernel", str(image or build / "bench/kernel/Image"), "-append", f"{console} rdinit=/init -- " + " ".join(arguments)]
     line += ["-initrd", str(archive)] if archive else []
     done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT,
                           check=False)
@@ -40,10 +40,24 @@ def boot(build, archive, *arguments, image=None, memory="1G"):
     for match in re.finditer(r"^([^\t\n]+)\t(\d+)\t(\S+)$", text, re.M):
         found[match.group(1)] = (int(match.group(2)), match.group(3))
     entry = re.search(r"entered at rdtime (\d+)", text)
-    if "main" not in found or not entry or "\nend\n" not in text:
+    if "main" not in found or (not entry and not console) or "\nend\n" not in text:
         sys.exit(f"bench: the benchmark did not finish (QEMU's status {done.returncode}); console:\n{text[-3000:]}")
-    found["boot"] = (found["main"][0] - int(entry.group(1)), "1")
+    if entry:
+        found["boot"] = (found["main"][0] - int(entry.group(1)), "1")
     return found, text
+
+
+def operations(build, work, **how):
+    """The rows of both programs that measure single operations."""
+    pack(build, work / "operations.cpio")
+    pack(build, work / "sockets.cpio", program="sockets")
+    rows = {}
+    for archive in ("operations.cpio", "sockets.cpio"):
+        found, _ = boot(build, work / archive, **how)
+        for name, (ticks, times) in found.items():
+            if times.isdigit():
+                rows.setdefault(name, ticks * INSTRUCTIONS_PER_TICK / int(times))
+    return rows
 
 
 def small_files(directory, directories):
@@ -101,11 +115,7 @@ def measure(build, work):
     subprocess.run([str(build / "drupe"), "pack", "-m", str(work / "console"), "-o", str(work / "console.cpio")], check=True)
     rows["150 MiB in the image, 192 MiB of RAM: kB free"] = free_with(build, work, 150, "192M")
     rows["1,000 MiB in the image, 1.5 GiB of RAM: kB free"] = free_with(build, work, 1000, "1536M")
-    everything, _ = boot(build, work / "plain.cpio")
-    for name, (ticks, operations) in everything.items():
-        if operations.isdigit():
-            rows.setdefault(name, ticks * scale / int(operations))
-    return rows
+    return operations(build, work) | rows
 
 
 # ---- what was measured before
@@ -174,6 +184,11 @@ def main():
     lines = (TOP / "bench/linux.tsv").read_text(encoding="utf-8").splitlines()
     table = [line.split("\t") for line in lines if line and not line.startswith("#")]
     with tempfile.TemporaryDirectory(prefix="drupe-bench-") as work:
+        if "--linux" in sys.argv:
+            measured = operations(build, pathlib.Path(work), image=sys.argv[3], console="console=ttyS0 quiet")
+            for name, *_ in table:
+                print(f"{name:52}{measured[name]:>12,.0f}" if name in measured else f"{name:52}{'-':>12}")
+            return 0
         measured = measure(build, pathlib.Path(work))
     rows = {name: measured[name] for name, *_ in table if name in measured}
     if "--keep" in sys.argv:
