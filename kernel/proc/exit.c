@@ -155,6 +155,7 @@ static void die_locked(struct process *p) {
 static void add_accounts(struct process *p, struct thread *t) {
     thread_add_times(t, &p->dead_user, &p->dead_system);
     p->dead_faults += t->min_faults;
+    io_usage_add(&p->dead_io, &t->io);
     p->dead_switches[0] += t->switches_voluntary;
     p->dead_switches[1] += t->switches_involuntary;
 }

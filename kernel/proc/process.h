@@ -76,6 +76,7 @@ struct process {
     ktime_t child_user, child_system;              // [p]
     unsigned long dead_faults, dead_switches[2];   // [p] voluntary, involuntary
     unsigned long child_faults, child_switches[2]; // [p]
+    struct io_usage dead_io;                       // [p] and the children's
     long peak_rss, child_peak_rss;                 // [p] pages
 
     bool child_subreaper, execed;         // [a]

@@ -98,7 +98,20 @@ void process_add_child_usage_locked(struct process *parent, const struct process
     parent->child_user += p->dead_user + p->child_user;
     parent->child_system += p->dead_system + p->child_system;
     parent->child_faults += p->dead_faults + p->child_faults;
+    io_usage_add(&parent->dead_io, &p->dead_io);
     for (int i = 0; i < 2; i++)
         parent->child_switches[i] += p->dead_switches[i] + p->child_switches[i];
     parent->child_peak_rss = MAX(parent->child_peak_rss, MAX(p->peak_rss, p->child_peak_rss));
+}
+
+void process_io_usage(struct process *p, pid_t tid, struct io_usage *out) {
+    struct thread *t;
+    *out = (struct io_usage){.bytes = {0}};
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    list_for_each_entry (t, &p->threads, process_link)
+        if (!tid || t->tid == tid)
+            io_usage_add(out, &t->io);
+    if (!tid)
+        io_usage_add(out, &p->dead_io);
+    spin_unlock_irqrestore(&process_lock, flags);
 }

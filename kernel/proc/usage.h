@@ -6,6 +6,7 @@
 
 struct process;
 struct thread;
+struct io_usage;
 
 // Adds what a thread has used, in ns.
 void thread_add_times(struct thread *t, ktime_t *user, ktime_t *system);
@@ -17,3 +18,5 @@ void process_usage(struct process *p, int who, struct rusage *out);
 void process_usage_both_locked(struct process *p, struct rusage *out);
 // A child that was waited for becomes part of what its parent's children have used. process_lock held.
 void process_add_child_usage_locked(struct process *parent, const struct process *p);
+// What went through the calls of a thread of p, or (0) of p and the children that it waited for.
+void process_io_usage(struct process *p, pid_t tid, struct io_usage *out);

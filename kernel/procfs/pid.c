@@ -553,6 +553,7 @@ static const struct pid_file files[] = {
     FILE_("stat", 0444, pid_show_stat),
     FILE_("personality", 0400, show_personality),
     FILE_("statm", 0444, pid_show_statm),
+    FILE_("io", 0400, pid_show_io),
     MEMORY_("maps", 0444, pid_show_maps),
     {.name = "mem",
      .mode = S_IFREG | 0600,

@@ -19,7 +19,7 @@ static inline struct pid_node *pid_node(const struct inode *inode) {
 // 0, or -ESRCH if the process has gone.
 typedef int pid_show_fn(struct seq_buf *s, struct pid_node *n);
 pid_show_fn pid_show_stat, pid_show_statm, pid_show_status, pid_show_cmdline, pid_show_environ, pid_show_comm,
-    pid_show_maps, pid_show_limits, pid_show_auxv, pid_show_oom_score_adj, pid_show_fdinfo;
+    pid_show_maps, pid_show_limits, pid_show_auxv, pid_show_io, pid_show_oom_score_adj, pid_show_fdinfo;
 
 // The process of an open directory /proc/PID with a reference; ERR_PTR(-EBADF).
 struct process *__must_check pid_dir_process(struct file *f);

@@ -406,11 +406,23 @@ static bool show_area(const struct vm_area *a, void *arg) {
     size_t start = s->len;
     const struct inode *inode = a->file ? a->file->inode : NULL;
     dev_t dev = inode && inode->sb ? inode->sb->dev : 0;
-    seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu", a->start, a->end,
-               a->prot & PROT_READ ? 'r' : '-', a->prot & PROT_WRITE ? 'w' : '-',
-               a->prot & PROT_EXEC ? 'x' : '-', a->flags & MAP_SHARED ? 's' : 'p',
-               a->file ? a->pgoff << PAGE_SHIFT : 0, DEV_MAJOR(dev), DEV_MINOR(dev),
-               inode ? (unsigned long)inode->ino : 0);
+    const char rights[] = {' ',
+                           a->prot & PROT_READ ? 'r' : '-',
+                           a->prot & PROT_WRITE ? 'w' : '-',
+                           a->prot & PROT_EXEC ? 'x' : '-',
+                           a->flags & MAP_SHARED ? 's' : 'p',
+                           ' '};
+    seq_hex(s, a->start, 8);
+    seq_char(s, '-');
+    seq_hex(s, a->end, 8);
+    seq_write(s, rights, sizeof(rights));
+    seq_hex(s, a->file ? a->pgoff << PAGE_SHIFT : 0, 8);
+    seq_char(s, ' ');
+    seq_hex(s, DEV_MAJOR(dev), 2);
+    seq_char(s, ':');
+    seq_hex(s, DEV_MINOR(dev), 2);
+    seq_char(s, ' ');
+    seq_number(s, inode ? inode->ino : 0);
     const char *name = a->name;
     if (a->file && a->file->path.dentry) {
         name = path_name(&a->file->path, m->name, PAGE_SIZE);
@@ -442,6 +454,21 @@ int pid_show_maps(struct seq_buf *s, struct pid_node *n) {
 }
 
 // ---- the rest
+
+// No file system is on a device: nothing is read from one or written to it.
+int pid_show_io(struct seq_buf *s, struct pid_node *n) {
+    struct io_usage io;
+    int err = process_access_begin(n->process, ACCESS_FILE);
+    if (err)
+        return err;
+    process_io_usage(n->process, n->tid, &io);
+    process_access_end(n->process);
+    seq_printf(s,
+               "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\nread_bytes: 0\nwrite_bytes: 0\n"
+               "cancelled_write_bytes: 0\n",
+               io.bytes[0], io.bytes[1], io.calls[0], io.calls[1]);
+    return 0;
+}
 
 int pid_show_comm(struct seq_buf *s, struct pid_node *n) {
     struct snapshot x;

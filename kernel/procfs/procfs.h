@@ -21,6 +21,12 @@ static inline void seq_puts(struct seq_buf *s, const char *text) {
     seq_write(s, text, __builtin_strlen(text));
 }
 // A name with blanks, tabs, newlines, backslashes and the characters of `more` as \ooo (mounts, maps).
+static inline void seq_char(struct seq_buf *s, char c) {
+    seq_write(s, &c, 1);
+}
+// "%0*lx" and "%lu", for texts of many numbers.
+void seq_hex(struct seq_buf *s, unsigned long value, unsigned int least_digits);
+void seq_number(struct seq_buf *s, unsigned long value);
 void seq_escape(struct seq_buf *s, const char *text, const char *more);
 
 struct proc_node {

@@ -59,6 +59,29 @@ void seq_printf(struct seq_buf *s, const char *fmt, ...) {
     s->len += n;
 }
 
+// The digits of a number in `base`, at least so many; they are made from the last to the first.
+static inline void put_digits(struct seq_buf *s, unsigned long value, unsigned int base, unsigned int n) {
+    if (!seq_reserve(s, n))
+        return;
+    s->len += n;
+    for (char *at = s->data + s->len; n; n--, value /= base)
+        *--at = "0123456789abcdef"[value % base];
+}
+
+void seq_hex(struct seq_buf *s, unsigned long value, unsigned int least_digits) {
+    unsigned int n = least_digits;
+    while (n < 2 * sizeof(value) && value >> (4 * n))
+        n++;
+    put_digits(s, value, 16, n);
+}
+
+void seq_number(struct seq_buf *s, unsigned long value) {
+    unsigned int n = 1;
+    for (unsigned long v = value; v >= 10; v /= 10)
+        n++;
+    put_digits(s, value, 10, n);
+}
+
 void seq_escape(struct seq_buf *s, const char *text, const char *more) {
     for (; *text; text++) {
         unsigned char c = *text;

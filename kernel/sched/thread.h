@@ -40,6 +40,17 @@ struct restart_block {
 };
 long restart_nothing(struct restart_block *block); // the initial fn: -EINTR
 
+// What went through read, write and their kin: [0] in, [1] out.
+struct io_usage {
+    unsigned long bytes[2], calls[2];
+};
+static inline void io_usage_add(struct io_usage *to, const struct io_usage *from) {
+    for (int i = 0; i < 2; i++) {
+        to->bytes[i] += READ_ONCE(from->bytes[i]);
+        to->calls[i] += READ_ONCE(from->calls[i]);
+    }
+}
+
 // Key: [I] immutable, [a] atomic, [r] lock of the run queue of arch.hart, [o] written by the thread itself,
 // [s] the process's signal lock.
 struct thread {
@@ -113,6 +124,7 @@ struct thread {
     unsigned long timer_slack,
         default_timer_slack; // [o] ns, prctl(PR_SET_TIMERSLACK): kept; timers are exact
     unsigned long min_faults;
+    struct io_usage io;       // [o]
     bool exiting;             // exit has begun: no more signals
     bool too_many_threads;    // [o] it became a user that was beyond RLIMIT_NPROC
     unsigned long syscall_nr; // of the call it is in, or -1; for /proc and trace

@@ -27,6 +27,15 @@ static ssize_t transfer(struct file *f, struct uio *u, off_t *pos, bool write) {
     return write ? file_write(f, u, pos) : file_read(f, u, pos);
 }
 
+// For /proc/PID/io. Returns n, the bytes or an error.
+static inline long counted(long n, bool write) {
+    struct io_usage *io = &current->io;
+    io->calls[write]++;
+    if (n > 0)
+        io->bytes[write] += n;
+    return n;
+}
+
 // At the file's own position, which other threads leave alone meanwhile; streams have none.
 static ssize_t transfer_here(struct file *f, struct uio *u, bool write) {
     off_t none = 0;
@@ -53,7 +62,7 @@ static long simple_io(int fd, void __user *buf, size_t n, bool write) {
     long ret = -EFAULT;
     if (user_range_ok((unsigned long)buf, n)) {
         uio_init_user(&u, &segment, buf, MIN(n, IO_MAX));
-        ret = transfer_here(f, &u, write);
+        ret = counted(transfer_here(f, &u, write), write);
     }
     file_put(f);
     return ret;
@@ -76,7 +85,7 @@ static long positioned_io(int fd, void __user *buf, size_t n, off_t pos, bool wr
     long ret = -EFAULT;
     if (user_range_ok((unsigned long)buf, n)) {
         uio_init_user(&u, &segment, buf, MIN(n, IO_MAX));
-        ret = transfer_at(f, &u, pos, write);
+        ret = counted(transfer_at(f, &u, pos, write), write);
     }
     file_put(f);
     return ret;
@@ -131,6 +140,7 @@ static long vector_io(int fd, const void __user *iov, int n, off_t pos, bool wri
     if (!ret) {
         ret = pos == NO_POSITION ? transfer_here(f, &v.u, write) : transfer_at(f, &v.u, pos, write);
         vector_free(&v);
+        counted(ret, write);
     }
     file_put(f);
     return ret;
@@ -281,7 +291,7 @@ long sys_sendfile(int out_fd, int in_fd, off_t __user *offset, size_t n) {
         else if (!in->ops->lseek || out->flags & O_APPEND) // a stream's data could be lost between the two
             ret = -EINVAL;
         else
-            ret = n ? copy(&from, &to, n) : 0;
+            ret = n ? counted(counted(copy(&from, &to, n), false), true) : 0;
     }
     if (ret >= 0 && offset && put_user(pos, offset))
         ret = -EFAULT;
@@ -338,7 +348,7 @@ static long copy_range(struct file *in, off_t __user *in_off, struct file *out, 
     if (ret <= 0)
         return ret;
     struct end source = {in, &from.pos}, target = {out, &to.pos};
-    ret = copy(&source, &target, ret);
+    ret = counted(counted(copy(&source, &target, ret), false), true);
     if (ret <= 0)
         return ret;
     if (!in_off)

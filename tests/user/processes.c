@@ -330,3 +330,46 @@ TEST(shared_anonymous_memory_is_deleted_once) {
     text[n] = 0;
     CHECK(strstr(text, "/dev/zero (deleted)\n") && !strstr(text, "(deleted) (deleted)"));
 }
+
+// ---- /proc/PID/io
+
+struct io {
+    unsigned long rchar, wchar, syscr, syscw;
+};
+
+static struct io io_of_self(void) {
+    struct io io;
+    FILE *f = fopen("/proc/self/io", "r");
+    CHECK(f && fscanf(f, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\nread_bytes: 0\nwrite_bytes: 0\n",
+                      &io.rchar, &io.wchar, &io.syscr, &io.syscw) == 4);
+    fclose(f);
+    return io;
+}
+
+static int write_700_bytes(void *fd) {
+    static char text[350];
+    return pwrite(*(int *)fd, text, 350, 0) != 350 || write(*(int *)fd, text, 350) != 350;
+}
+
+TEST(proc_io_counts_what_a_process_and_its_children_read_and_write) {
+    char text[1000] = "";
+    int fd = open("/tmp/io", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    struct io first = io_of_self(), second = io_of_self(), third;
+    unsigned long own = second.rchar - first.rchar; // of reading the file itself, give or take a digit
+    CHECK(own > 50 && own < 200 && second.syscw == first.syscw);
+    CHECK(write(fd, text, 1000) == 1000 && pread(fd, text, 900, 0) == 900 && read(fd, text, 10) == 0);
+    CHECK(test_wait_exit(test_fork(write_700_bytes, &fd)) == 0);
+    third = io_of_self();
+    CHECK(third.wchar - second.wchar == 1700 && third.syscw - second.syscw == 3);
+    CHECK(third.rchar - second.rchar - 900 - own < 8 &&
+          third.syscr - second.syscr == second.syscr - first.syscr + 2);
+}
+
+TEST(proc_io_is_shown_to_who_may_look_into_the_process) {
+    char name[40], text[100];
+    snprintf(name, sizeof(name), "/proc/%d/io", getppid());
+    int fd = open(name, O_RDONLY);
+    CHECK(fd >= 0 && !setresuid(1000, 1000, 1000));
+    CHECK_ERRNO(read(fd, text, sizeof(text)), EACCES);
+    CHECK_ERRNO(open(name, O_RDONLY), EACCES);
+}
