@@ -219,25 +219,27 @@ int fd_close(int fd) {
 
 // ---- using
 
-struct file *fd_get(int fd) {
+// `without`: O_PATH, if such files do not count.
+static inline struct file *get(int fd, unsigned int without) {
     struct files *files = current->files;
     struct file *f = NULL;
     spin_lock(&files->lock);
     if ((unsigned int)fd < files->size)
         f = files->fd[fd];
+    if (f && unlikely(f->flags & without))
+        f = NULL;
     if (f)
         file_get(f);
     spin_unlock(&files->lock);
     return f;
 }
 
+struct file *fd_get(int fd) {
+    return get(fd, 0);
+}
+
 struct file *fd_get_io(int fd) {
-    struct file *f = fd_get(fd);
-    if (unlikely(f && f->flags & O_PATH)) {
-        file_put(f);
-        return NULL;
-    }
-    return f;
+    return get(fd, O_PATH);
 }
 
 static unsigned int find_free(const struct files *files, unsigned int from) {

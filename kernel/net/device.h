@@ -41,7 +41,7 @@ struct net_frame {
     struct net_device *device; // that it came from or goes to
     uint64_t stack[6];         // the protocol stack's, once it has been received
     uint32_t len;
-    uint8_t data[];
+    uint8_t data[] __attribute__((aligned(8))); // so is TCP's data behind 40 bytes of headers
 };
 
 struct net_device_ops {

@@ -107,7 +107,7 @@ long sys_ppoll(void __user *user_fds, unsigned int n, const void __user *timeout
         goto out;
     ret = poll_wait_all(fds, n, deadline);
     for (unsigned int i = 0; ret >= 0 && i < n; i++)
-        if (put_user(fds[i].revents, &out[i].revents))
+        if (user_store_u16((uint16_t __user *)&out[i].revents, (uint16_t)fds[i].revents))
             ret = -EFAULT;
     ret = finish_wait(ret, mask, (void __user *)timeout, deadline);
 out:

@@ -2,6 +2,7 @@
 // Waiting for files, the finer points: timeouts and masks of ppoll and pselect, nested epoll sets, files that
 // are closed while they are waited for, sizes of pipes, FIFOs.
 #include "test.h"
+#include <sys/mman.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -306,4 +307,20 @@ TEST(timerfd_refuses_what_it_must) {
     CHECK_ERRNO(timerfd_settime(0, 0, &good, NULL), EINVAL);
     CHECK_ERRNO(timerfd_settime(-1, 0, &good, NULL), EBADF);
     CHECK_ERRNO(timerfd_gettime(fd, NULL), EFAULT);
+}
+
+TEST(poll_tells_at_any_address_and_faults_where_it_may_not_write) {
+    int p[2];
+    char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(page != MAP_FAILED && !pipe(p));
+    struct pollfd wanted = {.fd = p[1], .events = POLLOUT, .revents = 0x55}, found;
+    for (int at = 0; at < 8; at++) {
+        memcpy(page + at, &wanted, sizeof(wanted));
+        CHECK(syscall(SYS_ppoll, page + at, 1, NULL, NULL, 8) == 1);
+        memcpy(&found, page + at, sizeof(found));
+        CHECK(found.revents == POLLOUT && found.events == POLLOUT && found.fd == p[1]);
+    }
+    memcpy(page, &wanted, sizeof(wanted));
+    CHECK(!mprotect(page, 4096, PROT_READ));
+    CHECK_ERRNO(syscall(SYS_ppoll, page, 1, NULL, NULL, 8), EFAULT);
 }

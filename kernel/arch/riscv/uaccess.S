@@ -285,6 +285,18 @@ atomic_fault:
 	ret
 	range	load_1, load_1_end, atomic_fault
 
+/* int user_store_u16_raw(at, value): 0, or -1 for a fault. */
+	.globl	user_store_u16_raw
+user_store_u16_raw:
+	begin
+store_1:
+	sh	a1, 0(a0)
+store_1_end:
+	end
+	li	a0, 0
+	ret
+	range	store_1, store_1_end, atomic_fault
+
 /* int user_cmpxchg_u32_raw(at, old, new): *old becomes the value found. 0 or -1. */
 	.globl	user_cmpxchg_u32_raw
 user_cmpxchg_u32_raw:

@@ -9,6 +9,7 @@ size_t user_copy_raw(void *to, const void *from, size_t n);
 size_t user_clear_raw(void *to, size_t n);
 ssize_t user_string_raw(char *to, const char *from, size_t n);
 int user_load_u32_raw(const uint32_t *from, uint32_t *value);
+int user_store_u16_raw(uint16_t *to, uint16_t value);
 int user_cmpxchg_u32_raw(uint32_t *at, uint32_t *old, uint32_t new_value);
 extern const struct uaccess_range uaccess_table[];
 
@@ -77,6 +78,13 @@ ssize_t strncpy_from_user(char *dst, const char __user *src, size_t n) {
 
 int user_load_u32(const uint32_t __user *addr, uint32_t *value) {
     return user_range_ok((unsigned long)addr, 4) && !user_load_u32_raw(addr, value) ? 0 : -EFAULT;
+}
+
+int user_store_u16(uint16_t __user *addr, uint16_t value) {
+    if (unlikely((unsigned long)addr % sizeof(value)))
+        return put_user(value, addr);
+    return user_range_ok((unsigned long)addr, sizeof(value)) && !user_store_u16_raw(addr, value) ? 0
+                                                                                                 : -EFAULT;
 }
 
 int user_cmpxchg_u32(uint32_t __user *addr, uint32_t *old, uint32_t new_value) {
