@@ -267,10 +267,13 @@ TEST(timers_of_processor_time_go_on_when_taken) {
     timer_t t = make(CLOCK_PROCESS_CPUTIME_ID, SIGEV_SIGNAL, SIG),
             mine = make(CLOCK_THREAD_CPUTIME_ID, SIGEV_SIGNAL, SIG + 1);
     signal(SIG + 1, count);
+    long begun = now_ns(CLOCK_PROCESS_CPUTIME_ID);
     set(t, 0, 1000000, 1000000);
     set(mine, 0, 1000000, 1000000);
     burn(60000000);
-    CHECK(take(SIG, &info, 0) == SIG && info.si_overrun >= 40 && info.si_overrun <= 80 && hits > 2);
+    CHECK(take(SIG, &info, 0) == SIG && info.si_overrun >= 40 && hits > 2);
+    CHECK(info.si_overrun <=
+          (now_ns(CLOCK_PROCESS_CPUTIME_ID) - begun) / 1000000); // how long it took, the host knows
     burn(60000000);
     CHECK(take(SIG, &info, 0) == SIG && left(t) > 0 && left(t) <= 1000000);
 }
