@@ -43,11 +43,20 @@ static void name_idle_words(void) {
         pr_info("command line: without effect here:%s", words);
 }
 
+static void choose_randomization(void) {
+    const char *value = cmdline_get("randomize");
+    if (value && !strcmp(value, "boot"))
+        vm_randomize = VM_RANDOMIZE_BOOT;
+    else if (value && strcmp(value, "exec"))
+        pr_warn("randomize=%s: neither boot nor exec", value);
+    if (cmdline_has("norandmaps"))
+        vm_randomize = 0;
+}
+
 void settings_apply(void) {
     name_idle_words();
     limit_harts();
-    if (cmdline_has("norandmaps"))
-        vm_randomize = 0;
+    choose_randomization();
 }
 
 void settings_failing_allocations(void) {

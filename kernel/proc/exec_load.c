@@ -180,9 +180,25 @@ static int map_vdso(struct exec *e) {
     return err;
 }
 
+// What was drawn for a place first, at this boot. Never 0; the top bit moves nothing.
+static uint32_t drawn_once(uint32_t *place, uint32_t now) {
+    uint32_t before = 0;
+    now |= 1u << 31;
+    return __atomic_compare_exchange_n(place, &before, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+               ? now
+               : before;
+}
+
 static void choose_entropy(struct exec *e) {
+    static uint32_t stack, map, program, heap; // [a]
     unsigned long randomize = READ_ONCE(vm_randomize);
     random_bytes(&e->entropy, sizeof(e->entropy));
+    if (randomize == VM_RANDOMIZE_BOOT && !e->set_ids) {
+        e->entropy.stack = drawn_once(&stack, e->entropy.stack);
+        e->entropy.map = drawn_once(&map, e->entropy.map);
+        e->entropy.program = drawn_once(&program, e->entropy.program);
+        e->entropy.heap = drawn_once(&heap, e->entropy.heap);
+    }
     if (!randomize || ((READ_ONCE(current->process->personality) & ADDR_NO_RANDOMIZE) && !e->set_ids))
         e->entropy.stack = e->entropy.map = e->entropy.program = e->entropy.heap = 0;
     if (randomize < 2)

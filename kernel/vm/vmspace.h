@@ -79,7 +79,10 @@ extern unsigned long
     vm_overcommit; // [a] vm.overcommit_memory: 0: what could never be had is refused, 1: nothing is
 // n more pages of a program's own that may be written: could they never be had?
 bool vm_overcommits(unsigned long pages);
-// What is put at random addresses, as /proc/sys/kernel/randomize_va_space has it: 0 nothing, 1 all but the heap, 2 all.
+// What is put at random addresses, as /proc/sys/kernel/randomize_va_space has it: 0 nothing, 1 all but the heap, 2 all; and
+// beyond Linux's, all, but drawn once a boot for all programs that get no privileges: an emulator has to translate the code of
+// a program anew for each address that it is run at.
+#define VM_RANDOMIZE_BOOT 3
 extern unsigned long vm_randomize; // [a]
 
 RB_HEAD(vm_area_tree, vm_area);

@@ -99,6 +99,25 @@ def test_norandmaps_puts_programs_where_they_were(show):
     assert "0" in show("norandmaps") and "2" in show("")
 
 
+def test_randomize_boot_draws_once_a_boot(show):
+    """But for programs that get privileges: here busybox, setuid and run by another user."""
+    def places(m, command="cat /proc/self/maps"):
+        return [line.split()[0] for line in m.run(command).splitlines() if "lib" in line or "[stack]" in line]
+    first = []
+    for words, same in (("randomize=boot", True), ("randomize=boot", True), ("randomize=exec", False)):
+        with machine.Machine(append=words) as m:
+            m.shell()
+            first.append(places(m))
+            assert len(first[-1]) > 2 and (places(m) == first[-1]) == same
+            m.run("cp /bin/busybox /tmp/cat; chmod 4755 /tmp/cat; echo 'u:x:1000:1000::/:/bin/sh' >>/etc/passwd")
+            assert places(m, "su u -c '/tmp/cat /proc/self/maps'") != places(m, "su u -c '/tmp/cat /proc/self/maps'") != []
+            assert m.run("cat /proc/sys/kernel/randomize_va_space").strip() == ("3" if same else "2")
+            m.run("echo 2 >/proc/sys/kernel/randomize_va_space")
+            assert places(m) != places(m)
+    assert first[0] != first[1]
+    assert any("neither boot nor exec" in line for line in show("randomize=some"))
+
+
 def test_hostname_names_the_machine(show):
     assert "stone" in show("hostname=stone")
 
