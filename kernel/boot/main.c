@@ -16,6 +16,7 @@
 #include "drivers/plic.h"
 #include "drivers/rtc.h"
 #include "drivers/uart8250.h"
+#include "drivers/virtio/virtio.h"
 #include "fs/file.h"
 #include "fs/init.h"
 #include "initrd/initrd.h"
@@ -42,6 +43,7 @@ struct thread
 static void init_thread(void *arg) {
     (void)arg;
     fs_start();
+    virtio_init();
     socket_layer_init();
     process_init();
     tty_init();

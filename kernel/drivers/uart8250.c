@@ -10,9 +10,12 @@
 #include "core/printk.h"
 #include "core/spinlock.h"
 #include "drivers/serial.h"
+#include <linux/major.h>
+#include <linux/serial.h>
 
-#define MAX_PORTS 4
-#define FIFO_SIZE 16
+#define MAX_PORTS   4
+#define FIRST_MINOR 64
+#define FIFO_SIZE   16
 
 enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5 };
 #define IER_RECEIVE      0x01
@@ -76,7 +79,7 @@ static void uart_interrupt(void *arg) {
     }
     spin_unlock_irqrestore(&u->lock, flags);
     if (n && u->port.received)
-        u->port.received(&u->port, text, n);
+        (void)u->port.received(&u->port, text, n); // there is no place for what is not taken
     if (writable && u->port.writable)
         u->port.writable(&u->port);
 }
@@ -98,10 +101,6 @@ static void console_write(const char *text, size_t n) {
 
 static struct console uart_console = {"ttyS0", console_write};
 
-struct serial_port *serial_port_get(unsigned int index) {
-    return index < uart_count ? &uarts[index].port : NULL;
-}
-
 static void add(int node) {
     static const char *const names[MAX_PORTS] = {"ttyS0", "ttyS1", "ttyS2", "ttyS3"};
     struct fdt_range range;
@@ -110,11 +109,17 @@ static void add(int node) {
         return;
     u->shift = fdt_u32(node, "reg-shift", 0);
     u->irq = fdt_u32(node, "interrupts", 0);
-    u->port = (struct serial_port){.name = names[uart_count], .index = uart_count, .write = uart_write};
+    u->port = (struct serial_port){.name = names[uart_count],
+                                   .driver = "ttyS",
+                                   .major = TTY_MAJOR,
+                                   .minor = FIRST_MINOR + uart_count,
+                                   .type = PORT_16550A,
+                                   .write = uart_write};
     set(u, IER, 0);
     set(u, LCR, LCR_8N1);
     set(u, FCR, FCR_ENABLE_CLEAR | FCR_TRIGGER_14);
     set(u, MCR, MCR_ON);
+    serial_port_register(&u->port);
     uart_count++;
 }
 

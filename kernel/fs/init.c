@@ -29,8 +29,6 @@ static void enter_root(void) {
 }
 
 void fs_start(void) {
-    if (!current->cred)
-        current->cred = current->real_cred = cred_get(&kernel_cred);
     inode_cache_init();
     file_init();
     tmpfs_init();
@@ -39,6 +37,7 @@ void fs_start(void) {
     memdev_init();
     kmsg_init();
     late_init();
+    vport_init();
     devtmpfs_init();
     pipe_init();
 }

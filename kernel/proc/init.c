@@ -67,8 +67,6 @@ static void become_init(void) {
     p->unkillable = true;
     p->exit_signal = SIGCHLD;
     t->timer_slack = t->default_timer_slack = 50000;
-    if (!t->real_cred)
-        t->cred = t->real_cred = cred_get(&kernel_cred);
     p->cred = cred_get(t->cred);
     p->user = user_get(p->cred->user);
     user_charge(p->user, USER_THREADS, 1);

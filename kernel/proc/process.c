@@ -234,8 +234,6 @@ void process_init(void) {
     process_cache = slab_create("process", sizeof(struct process), 0);
     if (!process_cache)
         panic("process: no memory for the tables");
-    if (!current->cred)
-        current->cred = current->real_cred = cred_get(&kernel_cred);
     panic_describe = process_describe;
     oom_init();
     signal_init();

@@ -102,6 +102,7 @@ int kthread_run(const char *name, void (*entry)(void *), void *arg) {
     t->affinity = ~0ull;
     user_put(t->user);
     t->user = user_get(&kernel_user);
+    t->cred = t->real_cred = cred_get(&kernel_cred); // it may make files
     thread_start(t);
     thread_put(t);
     return 0;

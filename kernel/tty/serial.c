@@ -18,10 +18,10 @@
 #include <linux/major.h>
 #include <linux/serial.h>
 
-#define SERIAL_PORTS      8
-#define SERIAL_RING       16384 // a power of 2; what comes while it is full is lost
-#define SERIAL_MINOR_BASE 64
-#define CONSOLE_MINOR     1
+#define SERIAL_PORTS       16
+#define SERIAL_RING        16384 // a power of 2
+#define CONSOLE_MINOR      1
+#define SERIAL_FIRST_MINOR 64 // of the lines that TIOCGSERIAL knows
 
 struct serial_tty {
     struct tty tty;
@@ -31,12 +31,15 @@ struct serial_tty {
     char *ring;               // [I]
     unsigned int head, tail;  // [lock] bytes ever received and taken
     bool blocked;             // [a] the terminal is full: do not try before unthrottle()
+    bool refused;             // [lock] the ring was full: the driver has more, if it keeps any
 };
 
-static struct serial_tty *ports[SERIAL_PORTS]; // [I] after start
+static struct serial_tty *ports[SERIAL_PORTS]; // [a] added to only, by one thread at a time
+static unsigned int port_count;                // [a] of them
 static struct serial_tty *console;             // [I] NULL: there is none
 static struct wait_queue ttyd_wait = WAIT_QUEUE_INIT(ttyd_wait);
-static bool ttyd_work; // [a]
+static bool ttyd_work;                           // [a]
+static struct mutex adding = MUTEX_INIT(adding); // one line after the other gets its terminal
 
 static void wake_ttyd(void) {
     __atomic_store_n(&ttyd_work, true, __ATOMIC_RELEASE);
@@ -61,15 +64,18 @@ static void serial_writable(struct serial_port *port) {
 
 // ---- input
 
-static void serial_received(struct serial_port *port, const char *text, size_t n) {
+static size_t serial_received(struct serial_port *port, const char *text, size_t n) {
     struct serial_tty *s = port->owner;
     unsigned long flags = spin_lock_irqsave(&s->lock);
-    n = MIN(n, (size_t)(SERIAL_RING - (s->head - s->tail)));
+    size_t room = SERIAL_RING - (s->head - s->tail);
+    s->refused = n > room;
+    n = MIN(n, room);
     for (size_t i = 0; i < n; i++)
         s->ring[s->head++ % SERIAL_RING] = text[i];
     spin_unlock_irqrestore(&s->lock, flags);
     if (n)
         wake_ttyd();
+    return n;
 }
 
 // Only ttyd moves `tail`, so the bytes it looks at stay. A terminal that nobody has open drops them.
@@ -86,7 +92,11 @@ static void serial_deliver(struct serial_tty *s) {
             __atomic_store_n(&s->blocked, false, __ATOMIC_RELEASE);
         flags = spin_lock_irqsave(&s->lock);
         s->tail += taken;
+        bool more = s->refused;
+        s->refused = false;
         spin_unlock_irqrestore(&s->lock, flags);
+        if (more && s->port->receivable)
+            s->port->receivable(s->port);
     }
 }
 
@@ -101,7 +111,7 @@ static void ttyd(void *arg) {
     for (;;) {
         wait_event(&ttyd_wait, __atomic_load_n(&ttyd_work, __ATOMIC_ACQUIRE));
         __atomic_store_n(&ttyd_work, false, __ATOMIC_SEQ_CST);
-        for (unsigned int i = 0; i < SERIAL_PORTS && ports[i]; i++)
+        for (unsigned int i = 0; i < __atomic_load_n(&port_count, __ATOMIC_ACQUIRE); i++)
             serial_deliver(ports[i]);
     }
 }
@@ -110,12 +120,13 @@ static void ttyd(void *arg) {
 
 // TIOCGSERIAL: which port it is, by which programs find the console's name. Nothing of it can be set.
 static long serial_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg) {
+    const struct serial_port *port = container_of(tty, struct serial_tty, tty)->port;
     struct serial_struct info;
-    if (cmd != TIOCGSERIAL)
+    if (cmd != TIOCGSERIAL || !port->type)
         return -ENOTTY;
     memset(&info, 0, sizeof(info));
-    info.type = PORT_16550A;
-    info.line = container_of(tty, struct serial_tty, tty)->port->index;
+    info.type = port->type;
+    info.line = (int)port->minor - SERIAL_FIRST_MINOR;
     return put_object((void __user *)arg, info);
 }
 
@@ -141,24 +152,42 @@ static struct chrdev console_device = {.dev = MKDEV(TTYAUX_MAJOR, CONSOLE_MINOR)
                                        .open = console_open,
                                        .ops = &tty_ops};
 
-static void serial_add(struct serial_port *port) {
+static struct serial_tty *serial_create(struct serial_port *port) {
     struct serial_tty *s = kzalloc(sizeof(*s));
-    if (!s || !(s->ring = kmalloc(SERIAL_RING)) ||
-        tty_setup(&s->tty, &serial_driver, MKDEV(TTY_MAJOR, SERIAL_MINOR_BASE + port->index)))
-        panic("no memory for the terminal of %s", port->name);
+    if (!s)
+        return NULL;
+    s->ring = kmalloc(SERIAL_RING);
+    if (!s->ring || tty_setup(&s->tty, &serial_driver, MKDEV(port->major, port->minor))) {
+        kfree(s->ring);
+        kfree(s);
+        return NULL;
+    }
     spin_init(&s->lock);
     s->port = port;
     s->chrdev = (struct chrdev){.dev = s->tty.dev,
                                 .name = port->name,
-                                .driver = "ttyS",
+                                .driver = port->driver,
                                 .mode = 0660,
                                 .open = serial_open,
                                 .ops = &tty_ops};
-    ports[port->index] = s;
-    port->owner = s;
-    chrdev_register(&s->chrdev);
-    port->writable = serial_writable;
-    port->received = serial_received;
+    return s;
+}
+
+// At boot, and when a host is late with its lines.
+static void serial_add(struct serial_port *port) {
+    mutex_lock(&adding);
+    struct serial_tty *s = port_count < SERIAL_PORTS ? serial_create(port) : NULL;
+    if (s) {
+        ports[port_count] = s;
+        __atomic_store_n(&port_count, port_count + 1, __ATOMIC_RELEASE);
+        port->owner = s;
+        port->writable = serial_writable;
+        __atomic_store_n(&port->received, serial_received, __ATOMIC_RELEASE);
+        chrdev_register(&s->chrdev);
+    } else {
+        pr_err("%s: no memory for its terminal", port->name);
+    }
+    mutex_unlock(&adding);
 }
 
 // `console=ttyS1,115200n8` names the port before the comma.
@@ -167,7 +196,7 @@ static struct serial_tty *find_console(void) {
     size_t n = 0;
     while (name && name[n] && name[n] != ',')
         n++;
-    for (unsigned int i = 0; n && i < SERIAL_PORTS && ports[i]; i++)
+    for (unsigned int i = 0; n && i < port_count; i++)
         if (!strncmp(ports[i]->port->name, name, n) && !ports[i]->port->name[n])
             return ports[i];
     return ports[0];
@@ -178,9 +207,7 @@ const char *tty_console_name(void) {
 }
 
 void tty_serial_init(void) {
-    struct serial_port *port;
-    for (unsigned int i = 0; i < SERIAL_PORTS && (port = serial_port_get(i)); i++)
-        serial_add(port);
+    serial_port_for_each(serial_add);
     console = find_console();
     chrdev_register(&console_device);
     if (kthread_run("ttyd", ttyd, NULL))

@@ -10,7 +10,8 @@ FUZZ_NAMES   := unpack elf decompress
 PACKER_NAMES := object manifest
 FUZZERS      := $(FUZZ_NAMES:%=$(FUZZ_DIR)/fuzz_%)
 PACKER_FUZZERS := $(PACKER_NAMES:%=$(FUZZ_DIR)/fuzz_%)
-ALL_FUZZERS  := $(FUZZERS) $(PACKER_FUZZERS)
+KERNEL_FUZZERS := $(FUZZ_DIR)/fuzz_virtqueue
+ALL_FUZZERS  := $(FUZZERS) $(PACKER_FUZZERS) $(KERNEL_FUZZERS)
 MSAN_FUZZERS := $(FUZZ_NAMES:%=$(MSAN_DIR)/fuzzer/fuzz_%)
 MSAN_TESTS   := $(UNIT_TESTS:%=$(MSAN_DIR)/test_%)
 FUZZ_FLAGS   := -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-sanitize-recover=all -I. -Itests/unit \
@@ -49,6 +50,12 @@ $(PACKER_FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c tests/fuzz/packer.c $(PACKER_OB
 	$(call say,FUZZCC,$@) $(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.c %.o,$^) -lelf -o $@
 
 -include $(PACKER_OBJ:.o=.d)
+
+# Parts of the kernel that listen to devices, with what they need of it.
+$(FUZZ_DIR)/fuzz_virtqueue: tests/fuzz/fuzz_virtqueue.c kernel/drivers/virtio/queue.c $(wildcard tests/fuzz/virtio/*/*.h) kernel/drivers/virtio/queue.h \
+		kernel/drivers/virtio/virtio.h
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) -iquote tests/fuzz/virtio -iquote kernel -fsanitize=fuzzer,address,undefined $(filter %.c,$^) -o $@
 
 $(MSAN_FUZZERS): $(MSAN_DIR)/fuzzer/%: tests/fuzz/%.c $(FUZZ_PARTS) $(call outside_obj,$(MSAN_DIR)) tests/unit/model.h $(wildcard lib/*.h lib/*/*.h)
 	@mkdir -p $(@D)

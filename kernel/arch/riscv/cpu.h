@@ -131,6 +131,10 @@ static inline uint64_t rdtime(void) {
     __asm__ volatile("rdtime %0" : "=r"(t));
     return t;
 }
+// Memory and device registers: what was written before is seen before what is written after.
+static inline void fence_io(void) {
+    __asm__ volatile("fence iorw, iorw" ::: "memory");
+}
 static inline void fence_i(void) {
     __asm__ volatile("fence.i" ::: "memory");
 }

@@ -24,6 +24,7 @@ void chrdev_for_each(bool (*fn)(struct chrdev *c, void *arg), void *arg);
 
 void memdev_init(void); // null, zero, full, random, urandom
 void kmsg_init(void);
+void vport_init(void); // /dev/vport0p1 and on, as the host has them
 #ifdef CONFIG_DEBUG
 void late_init(void);
 #else
