@@ -15,6 +15,7 @@ import tempfile
 import time
 
 SOURCE = '#include <stdio.h>\n#include <unistd.h>\nint main(void) { puts("hello"); fflush(stdout); while (getpid() == 1) pause(); return 0; }\n'
+PIPE_MB = 200
 LIMIT = 300  # seconds: generous, nothing but a hang reaches it
 
 
@@ -41,6 +42,20 @@ def whole(command):
     return time.monotonic() - started
 
 
+def through(command, source):
+    """MB/s of a pipe that a command writes, or, with a source, reads."""
+    started = time.monotonic()
+    with subprocess.Popen(command, stdin=subprocess.PIPE if source else subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        if source:
+            for _ in range(PIPE_MB):
+                process.stdin.write(source)
+            process.stdin.close()
+        while process.stdout.read(1 << 20):
+            pass
+    assert process.returncode == 0
+    return PIPE_MB * (1 << 20) / 1e6 / (time.monotonic() - started)
+
+
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory(prefix="drupe-bench-") as work:
@@ -49,10 +64,13 @@ def main():
         subprocess.run([build / "drupe", "pack", "--sysroot", build / "sysroot", "-o", f"{work}/hello.cpio", f"/init={hello}"], check=True)
         run = [build / "drupe", "run", hello]
         ours = statistics.median(whole(run) for _ in range(10))
+        out = through([build / "drupe", "run", "dd", "if=/dev/zero", "bs=1M", f"count={PIPE_MB}"], None)
+        into = through([build / "drupe", "run", "dd", "of=/dev/null", "bs=64k"], bytes(1 << 20))
         linux = ["qemu-system-riscv64", "-machine", "virt", "-m", "1G", "-nographic", "-no-reboot", "-kernel", build / "linux/vmlinux",
                  "-initrd", f"{work}/hello.cpio", "-append", "quiet"]
         theirs = statistics.median(until_hello(linux) for _ in range(3)) if (build / "linux/vmlinux").exists() else None
     print(f"drupe run ./hello, until it has ended         {ours:6.2f} s   (aim: 0.3 s)")
+    print(f"{PIPE_MB} MB out of a pipe of drupe run, with its start  {out:5.0f} MB/s\n{PIPE_MB} MB into one                               {into:5.0f} MB/s")
     if theirs is None:
         print("Debian's Linux: `make linux` fetches it, then this measures it, too")
     else:

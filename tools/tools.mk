@@ -17,9 +17,10 @@ $(B)/host/tools/%.o: tools/%.c
 	$(call say,HOSTCC,$<) $(HOSTCC) $(DRUPE_CFLAGS) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
 # The init of `drupe run`, a program for the guest, is a part of the command.
-$(B)/guest/init: tools/guest/init.c tools/guest/frames.h $(MUSL_STAMP)
+GUEST_SRC := $(wildcard tools/guest/*.c)
+$(B)/guest/init: $(GUEST_SRC) $(wildcard tools/guest/*.h) lib/demand.h $(MUSL_STAMP)
 	@mkdir -p $(@D)
-	$(call say,ROOTCC,$@) $(SYSROOT)/bin/musl-gcc -std=gnu11 -Os -s -Wall -Wextra -Werror -static -I. -o $@ $<
+	$(call say,ROOTCC,$@) $(SYSROOT)/bin/musl-gcc -std=gnu11 -Os -s -Wall -Wextra -Werror -static -I. -o $@ $(GUEST_SRC)
 
 $(B)/host/run_init.o: tools/drupe/machine/run_init.S $(B)/guest/init
 	@mkdir -p $(@D)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Standard input is taken when the program reads it, not before; one signal is one."""
+import hashlib
+import random
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -59,3 +62,28 @@ def test_a_signal_that_comes_twice_at_once_is_one(in_background):
 def test_timeout_ends_a_program_as_it_would_here():
     done = shell(f"timeout 3 {DRUPE} run sh -c 'trap \"echo caught; exit 7\" TERM; while :; do sleep 0.1; done'; echo $?", stderr=subprocess.PIPE)
     assert done.stdout in (b"caught\n124\n", b"124\n") and b"drupe" not in done.stderr  # not yet up within 3 s: the machine is ended
+
+
+def test_megabytes_go_both_ways_as_they_are(run):
+    data = random.Random(7).randbytes(1 << 20) * 50
+    into = run("md5sum", stdin=data)
+    assert into.status == 0 and into.text.split()[0] == hashlib.md5(data).hexdigest()
+    assert run("cat", stdin=data).out == data
+
+
+def test_many_arguments(run):
+    words = [f"argument{i}" for i in range(20000)]
+    assert run("sh", "-c", 'echo $# "${20000}"', "sh", *words).text == "20000 argument19999\n"
+
+
+def test_output_is_its_own_whatever_the_console_says(run):
+    done = run("sh", "-c", "echo on the console >/dev/console; echo '<1>in the log' >/dev/kmsg; printf '\\0\\1\\200\\377'")
+    assert done.out == b"\0\1\200\377" and "on the console" in done.err and "in the log" in done.err
+
+
+def test_signals_arrive_while_nobody_reads_the_output(in_background):
+    child = in_background("trap 'exit 5' TERM; echo ready; yes & wait $!")
+    time.sleep(1)  # until every buffer on the way is full, or nearly so: it holds anyway
+    child.send_signal(signal.SIGTERM)
+    child.stdout.read()
+    assert child.wait() == 5

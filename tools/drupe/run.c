@@ -383,38 +383,46 @@ static char *make_image(struct view *v, struct request *r, struct base *base, co
 
 static char *command_line_of(const struct request *r, const struct image *kernel) {
     const char *built_in = image_command_line(kernel);
-    return xasprintf("%s%srdinit=/" INIT "%s%s%s", built_in, *built_in ? " " : "",
+    return xasprintf("%s%srandomize=boot rdinit=/" INIT "%s%s%s", built_in, *built_in ? " " : "",
                      r->verbose || r->log ? "" : " quiet", r->append ? " " : "", r->append ? r->append : "");
 }
 
-static char **qemu_command(const struct request *r, const char *image) {
+// The ports of the channel, and the console device that has them.
+static size_t add_ports(char **command, const struct channel *channel) {
+    static const char *const names[] = {[PORT_CONTROL] = "control",
+                                        [PORT_INPUT] = "input",
+                                        [PORT_OUTPUT] = "output",
+                                        [PORT_ERROR] = "error",
+                                        [PORT_TERMINAL] = "terminal"};
+    size_t count = 0;
+    command[count++] = xstrdup("-device");
+    command[count++] = xasprintf("virtio-serial-device,max_ports=%d", PORT_COUNT);
+    for (int port = PORT_CONTROL; port < PORT_COUNT; port++) {
+        command[count++] = xstrdup("-chardev");
+        command[count++] = xasprintf("socket,id=%s,fd=%d", names[port], channel->qemus[port]);
+        command[count++] = xstrdup("-device");
+        command[count++] =
+            xasprintf("virtserialport,nr=%d,chardev=%s,name=drupe.%s", port, names[port], names[port]);
+    }
+    return count;
+}
+
+static char **qemu_command(const struct request *r, const char *image, const struct channel *channel) {
     char *memory = xasprintf("%lluK", (unsigned long long)(r->memory >> 10));
-    char *gdb = xasprintf("tcp:127.0.0.1:%u", r->gdb_port);
-    const char *words[] = {r->qemu,
-                           "-machine",
-                           "virt",
-                           "-m",
-                           memory,
-                           "-smp",
-                           r->harts,
-                           "-display",
-                           "none",
-                           "-monitor",
-                           "none",
-                           "-serial",
-                           "stdio",
-                           "-no-reboot",
-                           "-kernel",
-                           image,
-                           r->gdb ? "-S" : NULL,
-                           "-gdb",
-                           gdb,
-                           NULL};
-    char **command = xcalloc(sizeof(words) / sizeof(words[0]), sizeof(char *));
-    for (size_t i = 0; words[i]; i++)
+    const char *words[] = {r->qemu,  "-machine",   "virt",    "-m",       memory, "-smp",
+                           r->harts, "-display",   "none",    "-monitor", "none", "-serial",
+                           "stdio",  "-no-reboot", "-kernel", image};
+    size_t count = sizeof(words) / sizeof(words[0]);
+    char **command = xcalloc(count + 4 * PORT_COUNT + 4, sizeof(char *));
+    for (size_t i = 0; i < count; i++)
         command[i] = xstrdup(words[i]);
+    count += add_ports(command + count, channel);
+    if (r->gdb) {
+        command[count++] = xstrdup("-S");
+        command[count++] = xstrdup("-gdb");
+        command[count++] = xasprintf("tcp:127.0.0.1:%u", r->gdb_port);
+    }
     free(memory);
-    free(gdb);
     return command;
 }
 
@@ -453,11 +461,9 @@ static void add_environment(const struct request *r, FILE *to) {
 }
 
 static void *make_start(const struct request *r, const char *path, int argc, char **argv, size_t *size) {
-    struct frame_start head = {.arguments = (uint16_t)argc};
+    struct frame_start head = {.arguments = (uint32_t)argc};
     char *bytes;
     FILE *f = open_memstream(&bytes, size);
-    if (argc > UINT16_MAX)
-        fail("more than 65535 arguments; put them into a file, and add it: --file FILE");
     if (!f)
         fail("out of memory");
     fwrite(&head, 1, sizeof(head), f);
@@ -473,10 +479,10 @@ static void *make_start(const struct request *r, const char *path, int argc, cha
 
 // ---- all of it
 
-static void print_plan(struct view *v, struct request *r) {
+static void print_plan(struct view *v, struct request *r, const struct channel *channel) {
     if (!r->memory)
         r->memory = MEMORY;
-    char **command = qemu_command(r, r->kernel);
+    char **command = qemu_command(r, r->kernel, channel);
     for (struct entry *e = tree_first(&v->tree); e; e = tree_next(e)) {
         if (S_ISDIR(e->mode))
             continue;
@@ -528,14 +534,16 @@ int command_run(int argc, char **argv) {
     struct view v = {.command = COMMAND_RUN};
     struct request r = {.qemu = "qemu-system-riscv64", .harts = "1"};
     struct base base;
-    struct machine m = {.name = NULL};
+    static struct channel channel;
+    struct machine m = {.channel = &channel};
     set_exit_statuses(MACHINE_ERROR, MACHINE_ERROR);
     open_standard();
     parse(argc, argv, &v, &r);
     open_base(&r, &v, &base);
     char *path = make_root(&v, &r, argv[optind]);
+    channel_open(&channel);
     if (r.dry_run)
-        print_plan(&v, &r);
+        print_plan(&v, &r, &channel);
     add_links(&v);
     add_init(&v);
     if (complaints())
@@ -546,7 +554,7 @@ int command_run(int argc, char **argv) {
     if (r.gdb)
         r.gdb_port = free_port();
     const char *image = make_image(&v, &r, &base, line);
-    m.command = qemu_command(&r, image);
+    m.command = qemu_command(&r, image, &channel);
     m.timeout = r.timeout;
     m.memory = r.memory;
     m.log = r.log;

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
-// One loop waits for the serial line, standard input, signals and the time limit. Nothing in it blocks: QEMU's
-// standard input is a pipe with room for more than a window (tools/guest/frames.h), and output is written when
-// poll() says that it can be, so that signals are heard while nobody reads it.
+// One loop waits for the ports, the serial line, standard input, signals and the time limit. Nothing in it blocks, so that
+// signals are heard while nobody reads the program's output.
 #include "machine/machine.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,48 +13,36 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "machine/frame_reader.h"
-#include "machine/terminal.h"
 #include "common/util.h"
+#include "machine/terminal.h"
+#include "machine/text.h"
 
-#define CHUNK      512  // of content, in frames to the guest
-#define TWICE_MS   500  // two of the same signal within that time end the machine,
-#define ONCE_MS    30   // but within that they are one: timeout(1) sends it to the command and to its group
-#define WRITE_SIZE 4096 // what a pipe that is ready takes (PIPE_BUF)
-#define STAMP      "["  // how the kernel's lines begin; the firmware's do not
-#define LINE_MAX   512  // of what is looked at in one
-#define PANIC      "Kernel panic"
-#define RAN_OUT    "Out of memory: "
-#define GOODBYE    "reboot: " // in the kernel's last line before it powers the machine off or restarts it
+#define TWICE_MS 500 // two of the same signal within that time end the machine,
+#define ONCE_MS  30  // but within that they are one: timeout(1) sends it to the command and to its group
 
-enum state { BOOTING, RUNNING, ENDED };
+enum state {
+    BOOTING,
+    RUNNING,
+    EXITED,
+    ENDED
+}; // EXITED: the program has, and some of its output is still on the way
 
 static struct {
     const struct machine *machine;
+    struct channel *channel;
     enum state state;
-    int status; // ENDED
+    int status; // EXITED, ENDED
     pid_t qemu;
-    int to, from;     // the serial line
+    int serial;       // -1: QEMU has ended
     int signals;      // a signalfd
     int64_t deadline; // CLOCK_MONOTONIC, ms; INT64_MAX: none
-    struct frame_reader frames;
-    size_t start_sent;
-    size_t window; // bytes of content that may be sent
-    uint8_t terminals;
-    int outputs[FRAME_TERMINAL + 1]; // by type of frame; -1: closed
-    bool input_wanted, input_ended;
+    struct frame_exit exit;
+    int terminal; // the descriptor of ours that the program's terminal is; -1: none
+    bool input_ended;
     bool raw;
     int last_signal;
     int64_t last_signal_at;
-    // Text:
-    FILE *log;
-    char *boot; // said before the program ran, and not shown yet
-    size_t boot_size;
-    FILE *boot_stream;
-    bool seen_text, kernel_spoke, line_shown, in_line;
-    char line[LINE_MAX + 1]; // the current one
-    size_t line_length;
-    bool panicked, said_goodbye, ran_out, told_of_memory;
+    bool told_of_memory;
 } s;
 
 static int64_t now_ms(void) {
@@ -81,103 +67,164 @@ static void end(int status) {
         complain(__VA_ARGS__);                                                                               \
     } while (0)
 
-// ---- text
-
-static void show(FILE *to, uint8_t c) {
-    if (c == '\n' && s.raw && isatty(fileno(to)))
-        fputc('\r', to);
-    fputc(c, to);
+static int status_of(int wait_status) {
+    if (!WIFSIGNALED(wait_status))
+        return WEXITSTATUS(wait_status);
+    int number = WTERMSIG(wait_status);
+    if (number != SIGINT && number != SIGPIPE)
+        TELL("%s was ended by signal %d (%s)", s.machine->name, number, strsignal(number));
+    return 128 + number;
 }
 
-static void show_boot(void) {
-    fflush(s.boot_stream);
-    for (size_t i = 0; i < s.boot_size; i++)
-        show(s.log, (uint8_t)s.boot[i]);
-    fflush(s.log);
+static void tell_failure(int err) {
+    const char *remedy = "";
+    if (err == ENOEXEC)
+        remedy = "; it is neither a program nor a script: begin it with #!/bin/sh";
+    else if (err == EACCES)
+        remedy = "; is it executable (chmod +x)?";
+    else if (err == ENOENT)
+        remedy = "; its loader or interpreter is missing";
+    TELL("%s cannot be started: %s%s", s.machine->name, strerror(err), remedy);
+    end(err == ENOENT ? MACHINE_NOT_FOUND : MACHINE_CANNOT_EXECUTE);
 }
 
-// QEMU's status is not enough to know how a machine ended: the kernel's own words count.
-static void look_at_line(uint8_t c) {
-    if (c != '\n') {
-        if (s.line_length < LINE_MAX)
-            s.line[s.line_length++] = (char)c;
-        return;
+// The machine ended without a word of the init's.
+static void tell_end(void) {
+    const struct text_findings *text = text_findings();
+    const char *qemu = s.machine->command[0];
+    int status = 0;
+    while (waitpid(s.qemu, &status, 0) < 0 && errno == EINTR)
+        ;
+    s.qemu = 0;
+    bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    text_end_line();
+    if (well && text->said_goodbye && !text->panicked) {
+        end(EXIT_SUCCESS); // powered off, or restarted, from inside
+    } else if (!text->any) {
+        TELL("%s could not start a machine; is it QEMU for riscv64? its command: drupe run --dry-run ...",
+             qemu);
+        end(MACHINE_NOT_STARTED);
+    } else if (WIFSIGNALED(status)) {
+        TELL("%s was ended by signal %d (%s)", qemu, WTERMSIG(status), strsignal(WTERMSIG(status)));
+        end(MACHINE_NOT_STARTED);
+    } else if (well && !text->panicked) {
+        TELL("%s ended the machine, and the kernel did not say why", qemu);
+        end(MACHINE_NOT_STARTED);
+    } else {
+        if (!text->kernel_spoke)
+            text_show_boot();
+        TELL("the machine panicked; its last words are %s%s", s.machine->log ? "in " : "above",
+             s.machine->log ? s.machine->log : "");
+        end(MACHINE_PANICKED);
     }
-    s.line[s.line_length] = '\0';
-    s.line_length = 0;
-    s.panicked |= *s.line == *STAMP && strstr(s.line, PANIC);
-    s.said_goodbye |= *s.line == *STAMP && strstr(s.line, GOODBYE);
-    s.ran_out |= *s.line == *STAMP && strstr(s.line, RAN_OUT);
 }
 
-static void tell_of_memory(void) {
-    s.told_of_memory = true;
-    TELL("the machine ran out of memory, and what used most of it was killed; it has %llu MiB, --mem gives "
-         "it more",
-         (unsigned long long)s.machine->memory >> 20);
+// Nothing more will come of a stream: it is closed, or the program is known to have sent no more.
+static bool is_over(int port) {
+    const struct flow *f = &s.channel->flows[port];
+    return flow_is_empty(f) && (f->from < 0 || (s.state == EXITED && f->passed == s.exit.sent[port]));
 }
 
-// A byte of firmware or kernel. What the firmware says is shown only where that is wanted.
-static void take_text(uint8_t c) {
-    s.seen_text = true;
-    if (c == '\r' || c == '\0')
-        return;
-    if (!s.in_line) {
-        s.kernel_spoke |= c == *STAMP;
-        s.line_shown = s.machine->verbose || s.machine->log || s.kernel_spoke;
+static void look_for_the_end(void) {
+    bool over = true;
+    for (int port = PORT_OUTPUT; port < PORT_COUNT; port++)
+        over &= is_over(port);
+    if (over && s.state == EXITED)
+        end(s.status);
+    else if (over && s.serial < 0 && s.state != ENDED)
+        tell_end();
+}
+
+// ---- from the guest
+
+static void take_text(void) {
+    char bytes[16384];
+    ssize_t n = read(s.serial, bytes, sizeof(bytes));
+    if (n > 0)
+        text_take(bytes, (size_t)n);
+    else if (n == 0 || errno != EINTR)
+        s.serial = -1;
+    if (text_findings()->ran_out && !s.told_of_memory) {
+        s.told_of_memory = true;
+        TELL("the machine ran out of memory, and what used most of it was killed; it has %llu MiB, --mem "
+             "gives "
+             "it more",
+             (unsigned long long)s.machine->memory >> 20);
     }
-    look_at_line(c);
-    s.in_line = c != '\n';
-    if (s.line_shown)
-        show(s.log, c);
-    else
-        fputc(c, s.boot_stream);
-    if (c == '\n')
-        fflush(s.log);
-    if (s.ran_out && !s.told_of_memory)
-        tell_of_memory();
+}
+
+static void take_text_so_far(void) {
+    struct pollfd serial = {.fd = s.serial, .events = POLLIN};
+    while (s.serial >= 0 && poll(&serial, 1, 0) > 0)
+        take_text();
+}
+
+static void end_input(void) {
+    uint64_t size = s.channel->flows[PORT_INPUT].passed;
+    s.input_ended = true;
+    channel_send(s.channel, FRAME_INPUT_END, &size, sizeof(size));
+}
+
+static void take_frame(uint32_t type, const void *content, size_t n) {
+    int32_t number = 0;
+    if (n == sizeof(number))
+        memcpy(&number, content, sizeof(number));
+    switch (type) {
+    case FRAME_HELLO:
+        if (s.state != BOOTING)
+            break;
+        s.state = RUNNING;
+        take_text_so_far();
+        text_init_runs();
+        terminal_pass_signals(); // not before: until now Ctrl-C was for us
+        channel_send(s.channel, FRAME_START, s.machine->start, s.machine->start_size);
+        break;
+    case FRAME_WANTED:
+        s.channel->flows[PORT_INPUT].from = s.machine->no_stdin ? -1 : STDIN_FILENO;
+        if (s.machine->no_stdin)
+            end_input();
+        break;
+    case FRAME_FAILED:
+        tell_failure(number);
+        break;
+    case FRAME_EXIT:
+        if (n != sizeof(s.exit) || s.state != RUNNING)
+            break;
+        memcpy(&s.exit, content, sizeof(s.exit));
+        s.state = EXITED;
+        s.status = status_of(s.exit.status);
+        break;
+    default:
+        break;
+    }
+}
+
+static void take_frames(void) {
+    const void *content;
+    uint32_t type;
+    size_t n;
+    channel_flush(s.channel);
+    while (s.state != ENDED && channel_receive(s.channel, &type, &content, &n))
+        take_frame(type, content, n);
+}
+
+// What nobody reads is closed for the program as well.
+static void move_output(int port) {
+    struct flow *f = &s.channel->flows[port];
+    flow_move(f);
+    if (!f->error)
+        return;
+    uint32_t content = (uint32_t)port;
+    if (f->error != EPIPE)
+        TELL("standard %s: %s", port == PORT_ERROR ? "error" : "output", strerror(f->error));
+    f->error = 0;
+    channel_send(s.channel, FRAME_CLOSE, &content, sizeof(content));
 }
 
 // ---- to the guest
 
-static void send(int type, const void *content, size_t n) {
-    uint8_t frame[3 + CHUNK] = {(uint8_t)type, (uint8_t)n, (uint8_t)(n >> 8)};
-    if (n)
-        memcpy(frame + 3, content, n);
-    if (write(s.to, frame, 3 + n) < 0)
-        return; // the machine is gone, which reading will tell
-}
-
-static void send_start(void) {
-    const struct machine *m = s.machine;
-    while (s.window && s.start_sent < m->start_size) {
-        size_t left = m->start_size - s.start_sent, n = left < s.window ? left : s.window;
-        n = n < CHUNK ? n : CHUNK;
-        send(FRAME_START, (char *)m->start + s.start_sent, n);
-        s.start_sent += n;
-        s.window -= n;
-        if (s.start_sent == m->start_size)
-            send(FRAME_GO, NULL, 0);
-    }
-}
-
-static void end_input(void) {
-    s.input_ended = true;
-    send(FRAME_INPUT, NULL, 0);
-}
-
-static void read_input(void) {
-    uint8_t bytes[CHUNK];
-    ssize_t n = read(STDIN_FILENO, bytes, s.window < CHUNK ? s.window : CHUNK);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
-    if (n <= 0) {
-        end_input();
-        return;
-    }
-    s.window -= (size_t)n;
-    send(FRAME_INPUT, bytes, (size_t)n);
-    for (ssize_t i = 0; i < n && s.raw; i++) {
+static void look_for_ctrl_c(const uint8_t *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++) {
         if (bytes[i] == 0x03 && s.last_signal == SIGINT && now_ms() - s.last_signal_at < TWICE_MS) {
             TELL("ended by the second Ctrl-C");
             end(128 + SIGINT);
@@ -187,15 +234,23 @@ static void read_input(void) {
     }
 }
 
-// ---- signals
+static void move_input(void) {
+    struct flow *f = &s.channel->flows[PORT_INPUT];
+    size_t n = flow_move(f);
+    if (s.raw)
+        look_for_ctrl_c(f->bytes, n);
+    f->error = 0; // QEMU is gone, which its serial line tells
+    if (f->from < 0 && !s.input_ended)
+        end_input();
+}
 
 static void take_signal(int number) {
     int64_t now = now_ms();
     if (number == SIGWINCH) {
         uint16_t size[2];
-        terminal_size(s.outputs[FRAME_TERMINAL], &size[0], &size[1]);
+        terminal_size(s.terminal, &size[0], &size[1]);
         if (s.state == RUNNING)
-            send(FRAME_SIZE, size, sizeof(size));
+            channel_send(s.channel, FRAME_SIZE, size, sizeof(size));
         return;
     }
     if (number == s.last_signal && now - s.last_signal_at < ONCE_MS)
@@ -206,10 +261,10 @@ static void take_signal(int number) {
         TELL("ended by the second signal %d (%s)", number, strsignal(number));
         end(128 + number);
     }
-    uint8_t content = (uint8_t)number;
+    uint32_t content = (uint32_t)number;
     s.last_signal = number;
     s.last_signal_at = now;
-    send(FRAME_SIGNAL, &content, 1);
+    channel_send(s.channel, FRAME_SIGNAL, &content, sizeof(content));
 }
 
 static void take_signals(void) {
@@ -233,188 +288,73 @@ static void set_up_signals(void) {
 
 // ---- waiting
 
-// Waits until a file descriptor is ready, or two; signals and the time limit are seen to. Gives which are: bits 0 and 1.
-static unsigned int wait_for(int a, short a_events, int b) {
-    struct pollfd fds[] = {
-        {.fd = s.signals, .events = POLLIN}, {.fd = a, .events = a_events}, {.fd = b, .events = POLLIN}};
+// Milliseconds until the time limit, as poll() has them; 0 and the end if it is over.
+static int time_left(void) {
     int64_t left = s.deadline == INT64_MAX ? -1 : s.deadline - now_ms();
     if (s.deadline != INT64_MAX && left <= 0) {
         TELL("%s did not end within %u s", s.machine->name, s.machine->timeout);
         end(MACHINE_TIMED_OUT);
         return 0;
     }
-    if (poll(fds, 3, left > 1000000 ? 1000000 : (int)left) <= 0)
-        return 0;
-    if (fds[0].revents)
-        take_signals();
-    return (fds[1].revents ? 1u : 0) | (fds[2].revents ? 2u : 0);
+    return left > 1000000 ? 1000000 : (int)left;
 }
 
-// What nobody reads is closed for the program as well.
-static void write_output(int type, const uint8_t *bytes, size_t size) {
-    int fd = s.outputs[type];
-    while (size && fd >= 0 && s.state != ENDED) {
-        if (!(wait_for(fd, POLLOUT, -1) & 1))
-            continue;
-        ssize_t n = write(fd, bytes, size < WRITE_SIZE ? size : WRITE_SIZE);
-        if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            uint8_t content = (uint8_t)type;
-            if (errno != EPIPE)
-                TELL("standard %s: %s", type == FRAME_OUTPUT ? "output" : "error", strerror(errno));
-            fd = s.outputs[type] = -1;
-            send(FRAME_CLOSE, &content, 1);
-        }
-        bytes += n > 0 ? n : 0;
-        size -= n > 0 ? (size_t)n : 0;
-    }
-}
-
-// ---- from the guest
-
-static int status_of(int wait_status) {
-    if (!WIFSIGNALED(wait_status))
-        return WEXITSTATUS(wait_status);
-    int number = WTERMSIG(wait_status);
-    if (number != SIGINT && number != SIGPIPE)
-        TELL("%s was ended by signal %d (%s)", s.machine->name, number, strsignal(number));
-    return 128 + number;
-}
-
-static void tell_failure(int err) {
-    const char *remedy = "";
-    if (err == ENOEXEC)
-        remedy = "; it is neither a program nor a script: begin it with #!/bin/sh";
-    else if (err == EACCES)
-        remedy = "; is it executable (chmod +x)?";
-    else if (err == ENOENT)
-        remedy = "; its loader or interpreter is missing";
-    TELL("%s cannot be started: %s%s", s.machine->name, strerror(err), remedy);
-    end(err == ENOENT ? MACHINE_NOT_FOUND : MACHINE_CANNOT_EXECUTE);
-}
-
-static void take_frame(void) {
-    const struct frame_reader *f = &s.frames;
-    int32_t number = 0;
-    uint16_t count = 0;
-    if (f->length == sizeof(number))
-        memcpy(&number, f->content, sizeof(number));
-    if (f->length == sizeof(count))
-        memcpy(&count, f->content, sizeof(count));
-    switch (f->type) {
-    case FRAME_HELLO:
-        s.state = RUNNING;
-        terminal_pass_signals(); // not before: until now Ctrl-C was for us
-        s.window = FRAME_WINDOW;
-        send_start();
-        break;
-    case FRAME_OUTPUT:
-    case FRAME_ERROR:
-    case FRAME_TERMINAL:
-        write_output(f->type, f->content, f->length);
-        break;
-    case FRAME_TAKEN:
-        s.window += count;
-        send_start();
-        break;
-    case FRAME_WANTED:
-        s.input_wanted = true;
-        if (s.machine->no_stdin)
-            end_input();
-        break;
-    case FRAME_FAILED:
-        tell_failure(number);
-        break;
-    case FRAME_EXIT:
-        end(status_of(number));
-        break;
-    default:
-        break;
-    }
-}
-
-// The machine ended without a word of the init's.
-static void take_end(void) {
-    int status = 0;
-    while (waitpid(s.qemu, &status, 0) < 0 && errno == EINTR)
-        ;
-    s.qemu = 0;
-    bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    look_at_line('\n');
-    if (well && s.said_goodbye && !s.panicked) {
-        end(EXIT_SUCCESS); // powered off, or restarted, from inside
-    } else if (!s.seen_text) {
-        TELL("%s could not start a machine; is it QEMU for riscv64? its command: drupe run --dry-run ...",
-             s.machine->command[0]);
-        end(MACHINE_NOT_STARTED);
-    } else if (WIFSIGNALED(status)) {
-        TELL("%s was ended by signal %d (%s)", s.machine->command[0], WTERMSIG(status),
-             strsignal(WTERMSIG(status)));
-        end(MACHINE_NOT_STARTED);
-    } else if (well && !s.panicked) {
-        TELL("%s ended the machine, and the kernel did not say why", s.machine->command[0]);
-        end(MACHINE_NOT_STARTED);
-    } else {
-        if (!s.kernel_spoke)
-            show_boot();
-        TELL("the machine panicked; its last words are %s%s", s.machine->log ? "in " : "above",
-             s.machine->log ? s.machine->log : "");
-        end(MACHINE_PANICKED);
-    }
-}
-
-static void read_guest(void) {
-    uint8_t bytes[16384];
-    ssize_t n = read(s.from, bytes, sizeof(bytes));
-    if (n < 0 && errno == EINTR)
+static void wait_and_serve(void) {
+    enum { SIGNALS = PORT_COUNT, SERIAL, COUNT };
+    struct pollfd fds[COUNT] = {[0] = {.fd = -1},
+                                [PORT_CONTROL] = channel_poll(s.channel),
+                                [SIGNALS] = {.fd = s.signals, .events = POLLIN},
+                                [SERIAL] = {.fd = s.serial, .events = POLLIN}};
+    for (int port = PORT_INPUT; port < PORT_COUNT; port++)
+        fds[port] = flow_poll(&s.channel->flows[port]);
+    int left = time_left();
+    if (s.state == ENDED || poll(fds, COUNT, left) <= 0)
         return;
-    if (n <= 0)
-        take_end();
-    for (ssize_t i = 0; i < n && s.state != ENDED; i++) {
-        switch (frame_read(&s.frames, bytes[i])) {
-        case FRAME_IS_TEXT:
-            take_text(bytes[i]);
-            break;
-        case FRAME_IS_WHOLE:
-            take_frame();
-            break;
-        case FRAME_IS_BAD:
-            TELL("the serial line is out of step; does something in the machine write to the console?");
-            end(MACHINE_ERROR);
-            break;
-        case FRAME_GOES_ON:
-            break;
-        }
-    }
+    if (fds[SIGNALS].revents)
+        take_signals();
+    for (int port = PORT_OUTPUT; port < PORT_COUNT; port++)
+        if (fds[port].revents)
+            move_output(port);
+    if (fds[PORT_INPUT].revents)
+        move_input();
+    if (fds[SERIAL].revents)
+        take_text();
+    if (fds[PORT_CONTROL].revents)
+        take_frames();
+    look_for_the_end();
 }
 
 // ---- the beginning
 
+static void become_qemu(pid_t parent, int serial, int status) {
+    int nothing = open("/dev/null", O_RDONLY);
+    dup2(nothing, STDIN_FILENO);
+    dup2(serial, STDOUT_FILENO);
+    setpgid(0, 0); // Ctrl-C is for us
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(MACHINE_NOT_STARTED);
+    execvp(s.machine->command[0], s.machine->command);
+    int err = errno;
+    if (write(status, &err, sizeof(err)) < 0)
+        _exit(MACHINE_ERROR);
+    _exit(MACHINE_NOT_STARTED);
+}
+
 static void start_qemu(void) {
-    int in[2], out[2], status[2], err = 0;
+    int serial[2], status[2], err = 0;
     pid_t parent = getpid();
-    if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(status, O_CLOEXEC) < 0)
+    if (pipe2(serial, O_CLOEXEC) < 0 || pipe2(status, O_CLOEXEC) < 0)
         fail("a pipe: %s", strerror(errno));
     s.qemu = fork();
     if (s.qemu < 0)
         fail("a process: %s", strerror(errno));
-    if (s.qemu == 0) {
-        dup2(in[0], STDIN_FILENO);
-        dup2(out[1], STDOUT_FILENO);
-        setpgid(0, 0); // Ctrl-C is for us
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent)
-            _exit(MACHINE_NOT_STARTED);
-        execvp(s.machine->command[0], s.machine->command);
-        err = errno;
-        if (write(status[1], &err, sizeof(err)) < 0)
-            _exit(MACHINE_ERROR);
-        _exit(MACHINE_NOT_STARTED);
-    }
-    close(in[0]);
-    close(out[1]);
+    if (s.qemu == 0)
+        become_qemu(parent, serial[1], status[1]);
+    close(serial[1]);
     close(status[1]);
-    s.to = in[1];
-    s.from = out[0];
+    channel_close_qemus(s.channel);
+    s.serial = serial[0];
     if (read(status[0], &err, sizeof(err)) == sizeof(err)) {
         complain("%s: %s; it is in Debian's package qemu-system-misc, or name another with --qemu",
                  s.machine->command[0], strerror(err));
@@ -431,49 +371,36 @@ static void stop_qemu(void) {
         ;
 }
 
-static void open_log(const struct machine *m) {
-    s.log = m->log ? fopen(m->log, "we") : stderr;
-    if (!s.log)
-        fail("%s: %s", m->log, trouble(m->log, errno));
-    s.boot_stream = open_memstream(&s.boot, &s.boot_size);
-    if (!s.boot_stream)
-        fail("out of memory");
-}
-
 // Which of ours are terminals, and where the program's terminal is to be seen.
-static void set_up_terminals(void) {
-    s.outputs[FRAME_OUTPUT] = STDOUT_FILENO;
-    s.outputs[FRAME_ERROR] = STDERR_FILENO;
-    s.outputs[FRAME_TERMINAL] = -1;
+static void set_up_outputs(void) {
     static const int fds[] = {STDOUT_FILENO, STDERR_FILENO, STDIN_FILENO};
+    struct frame_start *start = s.machine->start;
+    s.terminal = -1;
     for (size_t i = 3; i-- > 0;)
         if (isatty(fds[i]) && !(s.machine->no_stdin && fds[i] == STDIN_FILENO)) {
-            s.terminals |= (uint8_t)(1u << fds[i]);
-            s.outputs[FRAME_TERMINAL] = fds[i];
+            start->terminals |= 1u << fds[i];
+            s.terminal = fds[i];
         }
-    struct frame_start *start = s.machine->start;
-    start->terminals = s.terminals;
-    terminal_size(s.outputs[FRAME_TERMINAL], &start->rows, &start->columns);
+    terminal_size(s.terminal, &start->rows, &start->columns);
+    s.channel->flows[PORT_OUTPUT].to = STDOUT_FILENO;
+    s.channel->flows[PORT_ERROR].to = STDERR_FILENO;
+    s.channel->flows[PORT_TERMINAL].to = s.terminal;
 }
 
 int machine_run(const struct machine *m) {
     s.machine = m;
+    s.channel = m->channel;
     s.deadline = m->timeout ? now_ms() + (int64_t)m->timeout * 1000 : INT64_MAX;
-    open_log(m);
-    set_up_terminals();
+    set_up_outputs();
     start_qemu();
     set_up_signals();
     s.raw = !m->no_stdin && terminal_make_raw();
-    while (s.state != ENDED) {
-        bool reading = s.input_wanted && s.start_sent == m->start_size && s.window && !s.input_ended;
-        unsigned int ready = wait_for(s.from, POLLIN, reading ? STDIN_FILENO : -1);
-        if (s.state != ENDED && (ready & 1))
-            read_guest();
-        if (s.state != ENDED && (ready & 2))
-            read_input();
-    }
+    text_open(m, s.raw);
+    while (s.state != ENDED)
+        wait_and_serve();
+    take_text_so_far();
     stop_qemu();
     terminal_restore();
-    fflush(s.log);
+    text_close();
     return s.status;
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "machine/channel.h"
 
 // Exit statuses that are not the program's. The last three are those of other commands that start one.
 #define MACHINE_PANICKED       122
@@ -14,9 +15,10 @@
 #define MACHINE_NOT_FOUND      127
 
 struct machine {
-    char **command;   // QEMU's, with a NULL behind; its standard input and output are the serial line
-    const char *name; // the program's, for messages
-    void *start;      // what FRAME_START tells (tools/guest/frames.h), but for the terminals
+    char **command;          // QEMU's, with a NULL behind; its standard output is the serial line
+    struct channel *channel; // whose ends it has
+    const char *name;        // the program's, for messages
+    void *start;             // what FRAME_START tells (tools/guest/frames.h), but for the terminals
     size_t start_size;
     unsigned int timeout; // seconds; 0: none
     uint64_t memory;      // bytes
