@@ -102,6 +102,7 @@ int net_device_rename_locked(struct net_device *device, const char *name) {
         return err;
     memcpy(device->name, fresh, sizeof(fresh));
     net_device_changed_locked(device);
+    net_interface_renamed_locked(device);
     return 0;
 }
 

@@ -106,6 +106,10 @@ void inet_assertion_failed(const char *what) {
     panic("lwip: %s", what);
 }
 
+unsigned int sys_now(void) {
+    return (unsigned int)(clock_monotonic() / (NSEC_PER_USEC * 1000));
+}
+
 void tcp_timer_needed(void) {
     if (READ_ONCE(timers_wanted))
         return;

@@ -7,8 +7,10 @@
 #include "net/interface.h"
 #include "core/panic.h"
 #include "core/printk.h"
+#include "lib/format.h"
 #include "mm/slab.h"
 #include "net/inet_lock.h"
+#include "net/neighbour.h"
 #include "net/route.h"
 #include "net/rtnetlink.h"
 #include "sched/clock.h"
@@ -286,6 +288,27 @@ void net_interface_down_locked(struct net_device *device) {
     ASSERT_HELD(&inet_mutex);
     net_interface_drop6_locked(device);
     net_route_drop_device_locked(device, AF_INET, false);
+    net_neighbour_drop_device_locked(device);
+}
+
+void net_interface_renamed_locked(struct net_device *device) {
+    ASSERT_HELD(&inet_mutex);
+    struct net_interface_address *a;
+    unsigned int n = 0;
+    list_for_each_entry (a, &device->addresses, link) {
+        char number[NET_NAME_SIZE] = "";
+        if (a->local.family != AF_INET)
+            continue;
+        const char *colon = strchr(a->label, ':');
+        if (n++ && colon)
+            memcpy(number, colon, strlen(colon) + 1);
+        else if (n > 1)
+            lib_snprintf(number, sizeof(number), ":%u", n);
+        size_t room = sizeof(a->label) - strlen(number);
+        lib_snprintf(a->label, room, "%s", device->name);
+        memcpy(a->label + strlen(a->label), number, strlen(number) + 1);
+        rtnetlink_tell_address(a, RTM_NEWADDR);
+    }
 }
 
 void net_interface_init(void) {

@@ -31,5 +31,7 @@ struct net_interface_address *net_interface_source_locked(struct net_device *dev
 void net_interface_up_locked(struct net_device *device);
 void net_interface_down_locked(struct net_device *device);
 void net_interface_drop6_locked(struct net_device *device);
+// It has another name: labels follow.
+void net_interface_renamed_locked(struct net_device *device);
 // Boot: the addresses of loopback.
 void net_interface_init(void);

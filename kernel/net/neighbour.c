@@ -66,6 +66,14 @@ void net_neighbour_remove_locked(struct net_neighbour *n) {
     kfree(n);
 }
 
+void net_neighbour_drop_device_locked(const struct net_device *device) {
+    ASSERT_HELD(&inet_mutex);
+    struct net_neighbour *n, *next;
+    list_for_each_entry_safe (n, next, &neighbours, link)
+        if (n->device == device)
+            net_neighbour_remove_locked(n);
+}
+
 // ---- what is told
 
 static bool put(struct netlink_writer *w, struct ndmsg *h, const struct net_neighbour *n) {

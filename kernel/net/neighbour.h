@@ -20,3 +20,4 @@ struct net_neighbour *net_neighbour_find_locked(const struct net_device *device,
 // Adds a copy, or changes the one that is there; `how`: NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE. -EEXIST, -ENOENT, -ENOBUFS.
 int __must_check net_neighbour_set_locked(const struct net_neighbour *n, unsigned int how);
 void net_neighbour_remove_locked(struct net_neighbour *n);
+void net_neighbour_drop_device_locked(const struct net_device *device); // it goes down

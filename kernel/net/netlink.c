@@ -442,7 +442,7 @@ static int netlink_get_option(struct socket *s, int level, int option, void __us
 
 static void describe(struct netlink_socket *n, struct netlink_info *info) {
     struct socket *s = &n->s;
-    *info = (struct netlink_info){.protocol = s->protocol, .type = s->type, .refs = ref_read(&s->refs) - 1};
+    *info = (struct netlink_info){.protocol = s->protocol, .type = s->type, .refs = ref_read(&s->refs)};
     info->state = READ_ONCE(s->state) == SOCKET_CONNECTED;
     info->port = READ_ONCE(n->port);
     info->groups = READ_ONCE(n->groups);

@@ -12,6 +12,9 @@ static int request(struct netlink_request *r) {
     if (netlink_length(r->message) < sizeof(*q) || q->sdiag_family >= AF_MAX)
         return -EINVAL;
     switch (q->sdiag_family) {
+    case AF_INET:
+    case AF_INET6:
+        return inet_diag_request(r);
     case AF_UNIX:
         return unix_diag_request(r);
     case AF_NETLINK:

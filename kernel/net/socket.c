@@ -36,6 +36,7 @@ unsigned long socket_somaxconn = SOMAXCONN;
 static const struct socket_family *families[AF_MAX]; // [I] after the start
 static struct superblock *socket_sb;
 static const struct file_ops socket_file_ops;
+static unsigned long counts[AF_MAX]; // [a] that have a file
 
 // ---- life
 
@@ -114,10 +115,21 @@ void socket_file_attach(struct file *f, struct socket *s) {
     WRITE_ONCE(s->file, f);
     f->private_data = s;
     f->ops = &socket_file_ops;
+    __atomic_fetch_add(&counts[s->family], 1, __ATOMIC_RELAXED);
+}
+
+unsigned long socket_count(int family) {
+    unsigned long all = 0;
+    if (family)
+        return READ_ONCE(counts[family]);
+    for (int i = 0; i < AF_MAX; i++)
+        all += READ_ONCE(counts[i]);
+    return all;
 }
 
 static void socket_file_release(struct file *f) {
     struct socket *s = f->private_data;
+    __atomic_fetch_sub(&counts[s->family], 1, __ATOMIC_RELAXED);
     WRITE_ONCE(s->file, NULL);
     socket_release(s);
 }

@@ -181,6 +181,8 @@ static inline void socket_get(struct socket *s) {
     ref_get(&s->refs);
 }
 void socket_put(struct socket *s);
+// How many have a file, of a family; AF_UNSPEC: of all.
+unsigned long socket_count(int family);
 // For those without a file: `release`, and the caller's reference goes.
 void socket_release(struct socket *s);
 

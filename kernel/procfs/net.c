@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// /proc/net and /proc/sys/net: what sockets there are, and their limits.
+// /proc/net, which is /proc/PID/net, of every process the same: sockets of UNIX and netlink here, devices, addresses and routes in
+// net_devices.c, the rest in net_inet.c.
+#include "core/panic.h"
 #include "net/netlink.h"
 #include "net/unix.h"
 #include "procfs/private.h"
@@ -47,10 +49,26 @@ static int show_netlink(struct seq_buf *s, void *arg) {
 }
 
 static const struct proc_entry entries[] = {
-    {.path = "net/netlink", .show = show_netlink},
-    {.path = "net/unix", .show = show_unix},
+    {.path = "netlink", .show = show_netlink},
+    {.path = "unix", .show = show_unix},
 };
 
+static struct proc_tree tree; // [I] after the start
+
+void proc_net_add(const struct proc_entry *list, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (proc_tree_add(&tree, list[i].path, &list[i]))
+            panic("no memory for /proc/net/%s", list[i].path);
+}
+
+struct inode *proc_net_inode(void) {
+    return proc_tree_inode(&tree);
+}
+
 void proc_net_init(void) {
-    proc_register_all(entries, ARRAY_SIZE(entries));
+    if (proc_tree_branch(&tree, &proc_tree))
+        panic("no memory for /proc/net");
+    proc_net_add(entries, ARRAY_SIZE(entries));
+    proc_net_devices_init();
+    proc_net_inet_init();
 }

@@ -35,6 +35,7 @@ struct pid_file {
     ssize_t (*store)(struct pid_node *n, const char *text, size_t size); // NULL: not writable
     int (*follow)(struct pid_node *n, struct path *out);                 // links
     const struct inode_ops *ops;                                         // directories
+    struct inode *(*make)(void); // it is another's directory: an inode of that
     const struct file_ops *fops;
 };
 
@@ -193,7 +194,8 @@ static int pid_dir_lookup(struct inode *inode, struct dentry *d) {
         return -ENOENT;
     for (unsigned int i = 0; i < file_count; i++) {
         if (belongs(&files[i], dir) && !strcmp(files[i].name, d->name))
-            return give(d, make_inode(inode->sb, dir->process, dir->tid, 0, &files[i], i + 1));
+            return give(d, files[i].make ? files[i].make()
+                                         : make_inode(inode->sb, dir->process, dir->tid, 0, &files[i], i + 1));
     }
     return 0;
 }
@@ -544,6 +546,7 @@ static const struct pid_file files[] = {
      .where = IN_BOTH,
      .ops = &fdinfo_dir_ops,
      .fops = &fd_dir_fops},
+    {.name = "net", .mode = S_IFDIR | 0555, .where = IN_BOTH, .make = proc_net_inode},
     MEMORY_("environ", 0400, pid_show_environ),
     MEMORY_("auxv", 0400, pid_show_auxv),
     FILE_("status", 0444, pid_show_status),

@@ -27,6 +27,10 @@ struct proc_tree {
 int __must_check proc_tree_create(struct proc_tree *tree, const struct fs_type *type);
 // The entry e, or a directory (NULL), at `path` and the directories above it. What is there stays. `e` is kept. -ENOMEM.
 int __must_check proc_tree_add(struct proc_tree *tree, const char *path, const struct proc_entry *e);
+// A directory that is in none of the tree's, with entries of its own: what is added to `tree` is. -ENOMEM.
+int __must_check proc_tree_branch(struct proc_tree *tree, const struct proc_tree *of);
+// An inode of its root. ERR_PTR.
+struct inode *__must_check proc_tree_inode(const struct proc_tree *tree);
 // A root dentry, whose inode has these operations instead of a directory's own (NULL: not).
 struct dentry *__must_check proc_tree_mount(struct proc_tree *tree, const struct inode_ops *ops,
                                             const struct file_ops *fops);
@@ -44,7 +48,14 @@ void proc_register_all(const struct proc_entry *entries, size_t n);
 struct proc_counts proc_get_counts(void);
 void proc_files_init(void);
 void proc_sys_init(void);
+// procfs's own, once it has been made.
+extern struct proc_tree proc_tree;
 void proc_net_init(void);
+// Network devices, in sysfs's tree. -ENOMEM.
+int __must_check sysfs_net_fill(struct proc_tree *tree);
+void proc_net_add(const struct proc_entry *entries, size_t n); // as proc_register_all(), in /proc/PID/net
+void proc_net_devices_init(void);
+void proc_net_inet_init(void);
 void proc_sys_net_init(void);
 
 // ---- /proc/sys: fixed text, and numbers that can be stored (sysctl.c)

@@ -15,11 +15,11 @@
 #include <linux/limits.h>
 #include <linux/magic.h>
 
-static struct proc_tree tree = {.dir_mode = 0555, .file_inode_ops = &proc_file_inode_ops}; // [I] after start
+struct proc_tree proc_tree = {.dir_mode = 0555, .file_inode_ops = &proc_file_inode_ops}; // [I] after start
 static const struct proc_pid_ops *pids;                                                    // [I] once set
 
 int proc_register(const struct proc_entry *e) {
-    return proc_tree_add(&tree, e->path, e);
+    return proc_tree_add(&proc_tree, e->path, e);
 }
 
 void proc_register_pids(const struct proc_pid_ops *ops) {
@@ -90,10 +90,16 @@ static const char *mounts_link(char *buf, size_t n, void *arg) {
     return "self/mounts";
 }
 
+static const char *net_link(char *buf, size_t n, void *arg) {
+    (void)buf, (void)n, (void)arg;
+    return "self/net";
+}
+
 static const struct proc_entry root_links[] = {
     {.path = "self", .link = self_link},
     {.path = "thread-self", .link = thread_self_link},
     {.path = "mounts", .link = mounts_link},
+    {.path = "net", .link = net_link},
 };
 
 // ---- the file system type
@@ -117,7 +123,7 @@ static struct dentry *proc_mount(const struct fs_type *type, const char *source,
     int err = proc_remount(NULL, options);
     if (err)
         return ERR_PTR(err);
-    return proc_tree_mount(&tree, &root_ops, &root_fops);
+    return proc_tree_mount(&proc_tree, &root_ops, &root_fops);
 }
 
 static int proc_statfs(struct superblock *sb, struct kstatfs *out) {
@@ -136,7 +142,7 @@ static struct fs_type proc_type = {.name = "proc",
                                    .inode_free = proc_inode_free};
 
 void procfs_init(void) {
-    if (proc_tree_create(&tree, &proc_type))
+    if (proc_tree_create(&proc_tree, &proc_type))
         panic("no memory for /proc");
     proc_register_all(root_links, ARRAY_SIZE(root_links));
     proc_files_init();

@@ -83,6 +83,9 @@ struct proc_pid_ops {
 };
 void proc_register_pids(const struct proc_pid_ops *ops);
 
+// The directory "net" of a process: an inode. ERR_PTR.
+struct inode *proc_net_inode(void);
+
 // /proc/PID/mounts, mountinfo: the mounts below `root`, a process's.
 int proc_show_mounts(struct seq_buf *s, const struct path *root);
 int proc_show_mountinfo(struct seq_buf *s, const struct path *root);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // sysfs: what programs look for under /sys, as far as there is such a thing here: which terminal the console is, and
-// the processors. A tree of fixed entries (tree.c), made when it is first mounted.
+// the processors, network devices (sysfs_net.c). A tree of fixed entries (tree.c), made when it is first mounted.
 #include "fs/superblock.h"
 #include "lib/format.h"
 #include "procfs/private.h"
@@ -108,7 +108,7 @@ static int fill_tree(const struct fs_type *type) {
         lib_snprintf(name, sizeof(name), CPU "cpu%u", i);
         err = proc_tree_add(&tree, name, NULL);
     }
-    return err;
+    return err ? err : sysfs_net_fill(&tree);
 }
 
 // There are no options.

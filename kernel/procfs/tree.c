@@ -165,6 +165,21 @@ int proc_tree_create(struct proc_tree *tree, const struct fs_type *type) {
     return 0;
 }
 
+int proc_tree_branch(struct proc_tree *tree, const struct proc_tree *of) {
+    *tree = *of;
+    tree->root = item_create(NULL, of->dir_mode, "", 0);
+    if (!tree->root)
+        return -ENOMEM;
+    spin_lock(&items_lock);
+    tree->root->ino = next_ino++;
+    spin_unlock(&items_lock);
+    return 0;
+}
+
+struct inode *proc_tree_inode(const struct proc_tree *tree) {
+    return item_inode(tree->sb, tree->root);
+}
+
 struct dentry *proc_tree_mount(struct proc_tree *tree, const struct inode_ops *ops,
                                const struct file_ops *fops) {
     struct inode *inode = item_inode(tree->sb, tree->root);

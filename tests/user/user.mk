@@ -7,7 +7,7 @@ $(B)/tests/user/init: tests/user/init.c $(B)/deps/musl.stamp
 	@mkdir -p $(@D)
 	$(call say,ROOTCC,$@) $(MUSL_GCC) -O1 -Wall -Wextra -o $@ $<
 
-$(B)/tests/user/%: tests/user/%.c tests/user/test.c tests/user/test.h tests/user/unix.h tests/user/inet.h $(B)/deps/musl.stamp
+$(B)/tests/user/%: tests/user/%.c tests/user/test.c tests/user/test.h $(wildcard tests/user/*.h) $(B)/deps/musl.stamp
 	@mkdir -p $(@D)
 	$(call say,ROOTCC,$@) $(MUSL_GCC) -O1 -Wall -Wextra -Wno-stringop-overread -Wno-infinite-recursion -o $@ $< tests/user/test.c
 
@@ -54,4 +54,4 @@ test-user-debug: debug-kernel $(B)/tests/user-debug.cpio ## the user tests on th
 .PHONY: test-sockets-linux
 test-sockets-linux: $(B)/linux/vmlinux $(B)/tests/user.cpio ## the claims about sockets on Debian's Linux 6.12: what they say of Linux is so
 	@mkdir -p $(B)/test
-	@$(PYTHON) tests/user/run.py --linux $< $(B)/tests/user.cpio $(B)/test/sockets-linux.result sockets messages netlink inet datagrams async
+	@$(PYTHON) tests/user/run.py --linux $< $(B)/tests/user.cpio $(B)/test/sockets-linux.result sockets messages netlink rtnetlink procnet inet datagrams async

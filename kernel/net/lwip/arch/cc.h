@@ -28,6 +28,7 @@ void inet_assertion_failed(const char *what) __attribute__((noreturn));
 #define LWIP_PLATFORM_ASSERT(what) inet_assertion_failed(what)
 
 unsigned int inet_random(void);
+unsigned int sys_now(void); // ms, of what statistics say
 #define LWIP_RAND() inet_random()
 
 void *inet_malloc(size_t size);

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+// /sys/class/net: a link for each network device to its directory below /sys/devices/virtual/net, and what is in that. The devices are those that there
+// are when sysfs is first mounted, under the names that they have then.
+#include "core/cred.h"
+#include "core/errno.h"
+#include "lib/format.h"
+#include "lib/number.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "net/inet_lock.h"
+#include "net/device.h"
+#include "procfs/private.h"
+#include "sched/thread.h"
+#include <linux/capability.h>
+
+#define DIRECTORY "devices/virtual/net/"
+#define CLASS     "class/net/"
+
+struct attribute {
+    const char *name;
+    // The text, or -errno. With the stack's lock.
+    int (*show)(struct seq_buf *s, const struct net_device *d);
+    int (*store)(struct net_device *d, const char *text, size_t n); // NULL: not writable. The same
+    size_t counter; // instead of `show`: the offset of an unsigned long
+};
+
+// An attribute of one device. Kept for good.
+struct attribute_file {
+    struct proc_entry entry;
+    const struct attribute *what;
+    struct net_device *device;
+    char path[];
+};
+
+// ---- texts
+
+static int show_hardware(struct seq_buf *s, const struct net_device *d, const uint8_t *address) {
+    for (unsigned int i = 0; i < d->hardware_len; i++)
+        seq_printf(s, i ? ":%02x" : "%02x", address[i]);
+    seq_puts(s, "\n");
+    return 0;
+}
+
+static int show_address(struct seq_buf *s, const struct net_device *d) {
+    return show_hardware(s, d, d->hardware);
+}
+
+static int show_broadcast(struct seq_buf *s, const struct net_device *d) {
+    return show_hardware(s, d, d->hardware_broadcast);
+}
+
+static int show_number(struct seq_buf *s, unsigned int n) {
+    seq_printf(s, "%u\n", n);
+    return 0;
+}
+
+#define SHOW_NUMBER(name_, value_)                                                                           \
+    static int show_##name_(struct seq_buf *s, const struct net_device *d) {                                 \
+        return show_number(s, value_);                                                                       \
+    }
+SHOW_NUMBER(addr_len, d->hardware_len)
+SHOW_NUMBER(changes, d->carrier_ups + d->carrier_downs)
+SHOW_NUMBER(ups, d->carrier_ups)
+SHOW_NUMBER(downs, d->carrier_downs)
+SHOW_NUMBER(group, d->group)
+SHOW_NUMBER(index, (unsigned int)d->index)
+SHOW_NUMBER(mtu, d->mtu)
+SHOW_NUMBER(queue_len, d->queue_len)
+SHOW_NUMBER(type, d->type)
+
+static int show_zero(struct seq_buf *s, const struct net_device *d) {
+    (void)d;
+    return show_number(s, 0);
+}
+
+// NET_NAME_PREDICTABLE.
+static int show_assignment(struct seq_buf *s, const struct net_device *d) {
+    (void)d;
+    return show_number(s, 2);
+}
+
+// Of a device that is down nobody knows.
+static int show_carrier(struct seq_buf *s, const struct net_device *d) {
+    return net_device_is_up(d) ? show_number(s, net_device_has_carrier(d)) : -EINVAL;
+}
+
+static int show_dormant(struct seq_buf *s, const struct net_device *d) {
+    return net_device_is_up(d) ? show_number(s, 0) : -EINVAL;
+}
+
+// Speed and the like, which a device without a wire does not have.
+static int show_nothing(struct seq_buf *s, const struct net_device *d) {
+    (void)s, (void)d;
+    return -EINVAL;
+}
+
+static int show_id(struct seq_buf *s, const struct net_device *d) {
+    (void)d;
+    seq_puts(s, "0x0\n");
+    return 0;
+}
+
+static int show_flags(struct seq_buf *s, const struct net_device *d) {
+    seq_printf(s, "0x%x\n", d->flags & 0xffff);
+    return 0;
+}
+
+static int show_alias(struct seq_buf *s, const struct net_device *d) {
+    if (d->alias[0])
+        seq_printf(s, "%s\n", d->alias);
+    return 0;
+}
+
+static int show_state(struct seq_buf *s, const struct net_device *d) {
+    uint8_t state = net_device_state(d);
+    seq_puts(s, state == NET_STATE_UP ? "up\n" : state == NET_STATE_DOWN ? "down\n" : "unknown\n");
+    return 0;
+}
+
+static int show_event(struct seq_buf *s, const struct net_device *d) {
+    seq_printf(s, "INTERFACE=%s\nIFINDEX=%d\n", d->name, d->index);
+    return 0;
+}
+
+// ---- changes
+
+static int store_mtu(struct net_device *d, const char *text, size_t n) {
+    uint64_t mtu;
+    (void)n;
+    if (number_read(text, 10, INT32_MAX, &mtu) == text)
+        return -EINVAL;
+    return net_device_set_mtu_locked(d, (unsigned int)mtu);
+}
+
+static int store_flags(struct net_device *d, const char *text, size_t n) {
+    uint64_t flags;
+    bool hex = n > 2 && text[0] == '0' && (text[1] | 32) == 'x';
+    const char *digits = text + (hex ? 2 : 0);
+    if (number_read(digits, hex ? 16 : 10, UINT32_MAX, &flags) == digits)
+        return -EINVAL;
+    return net_device_set_flags_locked(d, (unsigned int)flags);
+}
+
+static int store_number(struct net_device *d, const char *text, unsigned int *at) {
+    uint64_t number;
+    if (number_read(text, 10, INT32_MAX, &number) == text)
+        return -EINVAL;
+    *at = (unsigned int)number;
+    net_device_changed_locked(d);
+    return 0;
+}
+
+static int store_queue_len(struct net_device *d, const char *text, size_t n) {
+    (void)n;
+    return store_number(d, text, &d->queue_len);
+}
+
+static int store_group(struct net_device *d, const char *text, size_t n) {
+    (void)n;
+    return store_number(d, text, &d->group);
+}
+
+static int store_alias(struct net_device *d, const char *text, size_t n) {
+    if (n && text[n - 1] == '\n')
+        n--;
+    if (n >= sizeof(d->alias))
+        return -EINVAL;
+    memcpy(d->alias, text, n);
+    d->alias[n] = '\0';
+    net_device_changed_locked(d);
+    return 0;
+}
+
+// ---- files
+
+#define COUNTER(name_, member_)                                                                              \
+    { .name = "statistics/" name_, .counter = offsetof(struct net_device, member_) }
+#define ZERO(name_)                                                                                          \
+    { .name = "statistics/" name_, .show = show_zero }
+
+static const struct attribute attributes[] = {
+    {.name = "addr_assign_type", .show = show_zero},
+    {.name = "addr_len", .show = show_addr_len},
+    {.name = "address", .show = show_address},
+    {.name = "broadcast", .show = show_broadcast},
+    {.name = "carrier", .show = show_carrier},
+    {.name = "carrier_changes", .show = show_changes},
+    {.name = "carrier_down_count", .show = show_downs},
+    {.name = "carrier_up_count", .show = show_ups},
+    {.name = "dev_id", .show = show_id},
+    {.name = "dev_port", .show = show_zero},
+    {.name = "dormant", .show = show_dormant},
+    {.name = "duplex", .show = show_nothing},
+    {.name = "flags", .show = show_flags, .store = store_flags},
+    {.name = "ifalias", .show = show_alias, .store = store_alias},
+    {.name = "ifindex", .show = show_index},
+    {.name = "iflink", .show = show_index},
+    {.name = "link_mode", .show = show_zero},
+    {.name = "mtu", .show = show_mtu, .store = store_mtu},
+    {.name = "name_assign_type", .show = show_assignment},
+    {.name = "netdev_group", .show = show_group, .store = store_group},
+    {.name = "operstate", .show = show_state},
+    {.name = "proto_down", .show = show_zero},
+    {.name = "speed", .show = show_nothing},
+    {.name = "testing", .show = show_zero},
+    {.name = "tx_queue_len", .show = show_queue_len, .store = store_queue_len},
+    {.name = "type", .show = show_type},
+    {.name = "uevent", .show = show_event},
+    ZERO("collisions"),
+    ZERO("multicast"),
+    COUNTER("rx_bytes", rx_bytes),
+    ZERO("rx_compressed"),
+    ZERO("rx_crc_errors"),
+    COUNTER("rx_dropped", rx_dropped),
+    ZERO("rx_errors"),
+    ZERO("rx_fifo_errors"),
+    ZERO("rx_frame_errors"),
+    ZERO("rx_length_errors"),
+    ZERO("rx_missed_errors"),
+    ZERO("rx_nohandler"),
+    ZERO("rx_over_errors"),
+    COUNTER("rx_packets", rx_packets),
+    ZERO("tx_aborted_errors"),
+    COUNTER("tx_bytes", tx_bytes),
+    ZERO("tx_carrier_errors"),
+    ZERO("tx_compressed"),
+    COUNTER("tx_dropped", tx_dropped),
+    ZERO("tx_errors"),
+    ZERO("tx_fifo_errors"),
+    ZERO("tx_heartbeat_errors"),
+    COUNTER("tx_packets", tx_packets),
+    ZERO("tx_window_errors"),
+};
+
+static int show(struct seq_buf *s, void *arg) {
+    const struct attribute_file *f = arg;
+    const char *device = (const char *)f->device;
+    int err = 0;
+    inet_lock();
+    if (f->what->show)
+        err = f->what->show(s, f->device);
+    else
+        seq_printf(s, "%lu\n", READ_ONCE(*(const unsigned long *)(device + f->what->counter)));
+    inet_unlock();
+    return err;
+}
+
+static ssize_t store(const char *text, size_t n, void *arg) {
+    const struct attribute_file *f = arg;
+    if (!capable(CAP_NET_ADMIN))
+        return -EPERM;
+    inet_lock();
+    int err = f->what->store(f->device, text, n);
+    inet_unlock();
+    return err ? err : (ssize_t)n;
+}
+
+static const char *link_to_device(char *buf, size_t n, void *arg) {
+    const struct attribute_file *f = arg;
+    lib_snprintf(buf, n, "../../" DIRECTORY "%s", f->path + sizeof(CLASS) - 1);
+    return buf;
+}
+
+static const char *link_to_class(char *buf, size_t n, void *arg) {
+    (void)buf, (void)n, (void)arg;
+    return "../../../../class/net";
+}
+
+// A file of a device's, at where/NAME/name; `name` may be "".
+static struct attribute_file *make_file(struct net_device *d, const char *where, const char *name) {
+    size_t size = strlen(where) + sizeof(d->name) + strlen(name) + 2;
+    struct attribute_file *f = kzalloc(sizeof(*f) + size);
+    if (!f)
+        return NULL;
+    lib_snprintf(f->path, size, name[0] ? "%s%s/%s" : "%s%s", where, d->name, name);
+    f->device = d;
+    f->entry.path = f->path;
+    f->entry.arg = f;
+    return f;
+}
+
+static int add_link(struct proc_tree *tree, struct net_device *d, const char *where, const char *name,
+                    const char *(*link)(char *buf, size_t n, void *arg)) {
+    struct attribute_file *f = make_file(d, where, name);
+    if (!f)
+        return -ENOMEM;
+    f->entry.link = link;
+    return proc_tree_add(tree, f->path, &f->entry);
+}
+
+static int add_attribute(struct proc_tree *tree, struct net_device *d, const struct attribute *a) {
+    struct attribute_file *f = make_file(d, DIRECTORY, a->name);
+    if (!f)
+        return -ENOMEM;
+    f->what = a;
+    f->entry.show = show;
+    f->entry.store = a->store ? store : NULL;
+    f->entry.mode = a->store ? 0644 : 0444;
+    return proc_tree_add(tree, f->path, &f->entry);
+}
+
+static int add_device(struct proc_tree *tree, struct net_device *d) {
+    int err = add_link(tree, d, CLASS, "", link_to_device);
+    if (!err)
+        err = add_link(tree, d, DIRECTORY, "subsystem", link_to_class);
+    for (size_t i = 0; !err && i < ARRAY_SIZE(attributes); i++)
+        err = add_attribute(tree, d, &attributes[i]);
+    return err;
+}
+
+int sysfs_net_fill(struct proc_tree *tree) {
+    int err = 0;
+    inet_lock();
+    for (struct net_device *d = net_device_next_locked(0); d && !err; d = net_device_next_locked(d->index))
+        err = add_device(tree, d);
+    inet_unlock();
+    return err;
+}
