@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/inet_info.h"
 #include "mm/slab.h"
+#include "net/inet_raw.h"
 #include "net/inet_tcp.h"
 #include "net/packet.h"
 #include "sched/user.h"
@@ -204,13 +205,34 @@ static bool snapshot_udp(struct inet_snapshot *s) {
     return true;
 }
 
+// Raw sockets (INET_RAW), or the ping sockets of a protocol that have an identifier.
+static bool snapshot_raw(struct inet_snapshot *s, int protocol) {
+    for (struct inet_socket *i = inet_raw_next(NULL); i; i = inet_raw_next(i)) {
+        bool ping = i->s.type == SOCK_DGRAM;
+        if ((protocol == INET_RAW ? ping : !ping || i->s.protocol != protocol || !i->local_port))
+            continue;
+        struct inet_info *info = add(s);
+        if (!info)
+            return false;
+        fill_socket(info, i);
+        fill_names(info, i, &i->local, &i->remote);
+        info->protocol = i->s.protocol;
+        info->state = READ_ONCE(i->s.state) == SOCKET_CONNECTED ? TCP_ESTABLISHED : TCP_CLOSE;
+        info->local_port = i->local_port;
+        info->remote_port = i->remote_port;
+    }
+    return true;
+}
+
 struct inet_snapshot *inet_snapshot_create(int protocol) {
     struct inet_snapshot *s = kzalloc(sizeof(*s));
     if (!s)
         return ERR_PTR(-ENOMEM);
     s->user = user_get(current->cred->user);
     inet_lock();
-    bool whole = protocol == IPPROTO_TCP ? snapshot_tcp(s) : protocol == IPPROTO_UDP ? snapshot_udp(s) : true;
+    bool whole = protocol == IPPROTO_TCP   ? snapshot_tcp(s)
+                 : protocol == IPPROTO_UDP ? snapshot_udp(s)
+                                           : snapshot_raw(s, protocol);
     inet_unlock();
     if (whole)
         return s;
@@ -243,6 +265,8 @@ void inet_count(struct inet_counts *out) {
         out->tcp_time_wait++;
     for (const struct udp_pcb *p = udp_pcbs; p; p = p->next)
         *(is_six(p->recv_arg, &p->local_ip) ? &out->udp6 : &out->udp) += 1;
+    for (const struct inet_socket *i = inet_raw_next(NULL); i; i = inet_raw_next(i))
+        *(i->s.family == AF_INET6 ? &out->raw6 : &out->raw) += 1;
     inet_unlock();
 }
 

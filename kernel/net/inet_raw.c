@@ -103,6 +103,11 @@ int inet_raw_create(struct inet_socket *i) {
     return err;
 }
 
+struct inet_socket *inet_raw_next(const struct inet_socket *i) {
+    const struct list_head *next = i ? i->raw_link.next : all.next;
+    return next == &all ? NULL : list_entry(next, struct inet_socket, raw_link);
+}
+
 static void raw_release(struct socket *s) {
     struct inet_socket *i = to_inet(s);
     inet_lock();

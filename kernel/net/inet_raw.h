@@ -12,3 +12,5 @@ void inet_raw_for_each(void (*fn)(struct inet_socket *i, void *arg), void *arg);
 int inet_raw_set_option(struct inet_socket *i, int level, int option, const void __user *value, int len);
 int inet_raw_get_option(struct inet_socket *i, int level, int option, void __user *value, int __user *len);
 extern const struct socket_ops inet_raw_ops;
+// The raw or ping socket after i (NULL: the first), NULL: there is none. [n]
+struct inet_socket *inet_raw_next(const struct inet_socket *i);

@@ -117,7 +117,13 @@ TEST(other_sockets_stand_in_their_files) {
     snprintf(key, sizeof(key),
              "00000000000000000000000001000000:%04X 00000000000000000000000000000000:0000 0A", t6);
     CHECK(line_with(key));
-    close(a), close(b), close(c);
+    int r = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+    CHECK(r >= 0);
+    read_all("/proc/net/raw", 4096);
+    char *line = line_with(": 00000000:0001 00000000:0000 07 ");
+    CHECK(line && sscanf(line, "%*d: %*x:%*x %*x:%*x %*x %*x:%*x %*x:%*x %*x %*d %*d %lu", &ino) == 1);
+    CHECK(ino == inode_of(r));
+    close(a), close(b), close(c), close(r);
 }
 
 // With more of them than a page has room for, in pieces of any size each is there once.
