@@ -125,7 +125,7 @@ static void do_work_locked(struct work *w) {
     int reason = w->file ? reason_of(w->file, file_poll(w->file, NULL) | POLL_ROOM) : -1;
     if (reason >= 0)
         w->reasons |= 1u << reason;
-    for (reason = POLL_IN; reason <= POLL_HUP && w->owner.nr; reason++)
+    for (reason = POLL_IN; reason <= POLL_URGENT && w->owner.nr; reason++)
         if (w->reasons & 1u << reason)
             async_ops->send(&w->owner, reason, w->fd);
 }
@@ -284,6 +284,16 @@ struct file_owner async_get_owner(struct file *f) {
     owner = a->owner;
     spin_unlock_irqrestore(&pending_lock, flags);
     return owner;
+}
+
+void async_urgent(struct file *f) {
+    unsigned long flags = spin_lock_irqsave(&pending_lock);
+    struct file_async *a = f->async;
+    if (a)
+        note_locked(a, POLL_URGENT);
+    spin_unlock_irqrestore(&pending_lock, flags);
+    if (a)
+        note_is_due();
 }
 
 void async_forget(struct file *f) {

@@ -23,6 +23,8 @@ struct async_ops {
     // Sends; `reason` is what happened, as si_code tells: POLL_IN and so on. Any context that may take process_lock.
     void (*send)(const struct file_owner *owner, int reason, int fd);
 };
+#define POLL_URGENT 7 // a reason of its own: SIGURG
+
 extern const struct async_ops *async_ops; // [I] after the start
 // [a] Not 0: somewhere there is a file that signals. Pipes then tell of room that is no news to pollers, as POLL_ROOM alone.
 extern unsigned int async_hooks;
@@ -33,6 +35,8 @@ int __must_check async_set_signal(struct file *f, int sig);
 struct file_owner async_get_owner(struct file *f);
 // O_ASYNC goes on or off, for descriptor fd. 0, -ENOMEM; -ENOTTY: such files do not signal, the flag stays.
 int __must_check async_switch(struct file *f, int fd, bool on);
+// Urgent data: SIGURG for the owner, whatever O_ASYNC says. Any context in which f stays.
+void async_urgent(struct file *f);
 // The file is being released. Called by file_put() if f->async is not NULL, before the release op.
 void async_forget(struct file *f);
 // WORK_ASYNC: sends what the current thread has caused.

@@ -52,6 +52,7 @@ struct inet_socket *inet_alloc(int family, int type, int protocol, const struct 
     mutex_init(&i->write_mutex);
     list_init(&i->accept_queue);
     list_init(&i->accept_link);
+    list_init(&i->deferred_queue);
     list_init(&i->datagrams);
     list_init(&i->errors);
     list_init(&i->groups);

@@ -9,6 +9,7 @@
 #include "net/device.h"
 #include "net/inet.h"
 #include "net/inet_raw.h"
+#include "net/inet_tcp_urgent.h"
 #include "sched/thread.h"
 #include <asm/ioctls.h>
 #include <asm/socket.h>
@@ -39,6 +40,10 @@ void inet_apply_options(struct inet_socket *i) {
         tcp_nagle_disable(p);
     else
         tcp_nagle_enable(p);
+    if (i->tcp_options.max_segment && i->done)
+        p->mss = MIN(p->mss, (u16_t)i->tcp_options.max_segment);
+    if (i->done && READ_ONCE(i->s.state) == SOCKET_CONNECTED)
+        inet_tcp_size_window(i);
 }
 
 void inet_option_changed(struct socket *s, int option) {
@@ -190,12 +195,12 @@ long inet_ioctl(struct socket *s, unsigned int cmd, unsigned long arg) {
     case SIOCINQ: // of datagrams the first
         if (listening)
             return -EINVAL;
-        return put_user((int)(s->type == SOCK_STREAM ? READ_ONCE(i->rx_bytes) : inet_first_datagram(i)),
+        return put_user((int)(s->type == SOCK_STREAM ? inet_tcp_readable(i) : inet_first_datagram(i)),
                         (int __user *)arg);
     case SIOCOUTQ:
         return listening ? -EINVAL : put_user((int)bytes_to_send(i), (int __user *)arg);
     case SIOCATMARK:
-        return s->type == SOCK_STREAM ? put_user(0, (int __user *)arg) : -ENOTTY;
+        return s->type == SOCK_STREAM ? put_user(!inet_tcp_until_mark(i), (int __user *)arg) : -ENOTTY;
     default:
         return -ENOTTY;
     }

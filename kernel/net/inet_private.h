@@ -16,7 +16,10 @@
 
 struct tcp_options {                          // [n]
     int keep_idle, keep_interval, keep_count; // seconds, seconds, probes
-    bool nodelay, cork, quickack;
+    bool nodelay, cork, quickack, inq;
+    int max_segment, syn_count, defer; // 0: not said; bytes, tries, tries
+    unsigned int user_timeout;         // ms, 0: none
+    unsigned int unsent_low;           // TCP_NOTSENT_LOWAT, 0: none
 };
 
 struct inet_socket {
@@ -51,11 +54,27 @@ struct inet_socket {
     struct mutex write_mutex;            // one writer at a time, before vmspace.lock
     bool writable;                       // [a] there is room to send
     bool done;                           // [n] it was connected once
-    bool told;                           // [n] connect(2) has told how the attempt ended
     struct list_head accept_queue;       // [n] connections nobody has accepted
     struct list_head accept_link;        // [n] in it
     unsigned int accept_count;           // [n] read without
     struct tcp_options tcp_options;
+    struct list_head
+        deferred_queue; // [n] of a listener: connections that nothing has come on yet, by accept_link
+    unsigned int deferred_count;     // [n]
+    struct inet_socket *deferred_by; // [n] the listener in whose such queue it is
+    ktime_t deferred_until;          // [n]
+    uint32_t rx_seq;                 // [n] sequence number of the next byte to come
+    uint32_t read_seq;               // [r] and of the next to be read
+    struct {
+        uint32_t seq;
+        uint8_t state, byte; // URGENT_*
+    } urgent;                // [n] read without
+    size_t window_debt;      // [n] bytes that the window is to shrink by as they are read
+    size_t window_cut;       // [n] what it is smaller than lwIP's
+    uint64_t bytes_sent;     // [n]
+    uint64_t bytes_received; // [n]
+    uint32_t last_ack;       // [n] TCP_USER_TIMEOUT: what had been acknowledged,
+    ktime_t ack_time;        // [n] and since when no more; 0: nothing is underway
     // UDP, raw and ping sockets
     struct list_head datagrams; // [l]
     struct list_head errors;    // [l] IP_RECVERR

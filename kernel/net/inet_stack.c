@@ -334,6 +334,7 @@ static void run_timers(void) {
     tcp_tmr();
     trim_time_wait();
     inet_tcp_feed();
+    inet_tcp_watch();
     bool wanted = tcp_active_pcbs || tcp_tw_pcbs;
     WRITE_ONCE(timers_wanted, wanted);
     inet_unlock();

@@ -3,14 +3,16 @@
 //
 // lwIP tells that a connection has ended by its error callback, when the pcb has gone already; or by a FIN. Once both sides
 // have sent theirs the pcb is left to lwIP, which frees it after TIME_WAIT without a word.
-#include "net/inet_tcp.h"
+#include "net/inet_tcp_urgent.h"
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
 #include "net/inet.h"
 #include "sched/user.h"
+#include <asm/socket.h>
 #include <linux/poll.h>
 
 static void attach(struct inet_socket *i);
+static void stop_deferring(struct inet_socket *i);
 
 // ---- life
 
@@ -20,6 +22,8 @@ int inet_tcp_create(struct inet_socket *i) {
                                           .keep_interval = (int)READ_ONCE(inet_keepalive[1]),
                                           .keep_count = (int)READ_ONCE(inet_keepalive[2]),
                                           .quickack = true};
+    i->s.sndbuf = READ_ONCE(inet_tcp_wmem[1]);
+    i->s.rcvbuf = READ_ONCE(inet_tcp_rmem[1]);
     inet_lock();
     i->tcp = tcp_new_ip_type(inet_pcb_type(i));
     if (i->tcp)
@@ -83,11 +87,17 @@ static void on_error(void *arg, err_t err) {
                              : READ_ONCE(s->shutdown) & RCV_SHUTDOWN ? EPIPE
                                                                      : ECONNRESET);
     end(i, BOTH_SHUTDOWN);
+    if (i->deferred_by) { // nobody has heard of it
+        list_del(&i->accept_link);
+        i->deferred_by->deferred_count--;
+        socket_put(&i->s);
+    }
 }
 
 static err_t on_receive(void *arg, struct tcp_pcb *p, struct pbuf *data, err_t err) {
     struct inet_socket *i = arg;
     (void)err;
+    stop_deferring(i);
     if (data) {
         inet_tcp_arrived(i, data);
         return ERR_OK;
@@ -105,10 +115,26 @@ static err_t on_sent(void *arg, struct tcp_pcb *p, u16_t n) {
     return ERR_OK;
 }
 
+// A connection is there: where its stream begins, and how large its buffers are.
+static void begin_data(struct inet_socket *i) {
+    struct socket *s = &i->s;
+    i->rx_seq = i->read_seq = i->tcp->rcv_nxt;
+    i->urgent.state = URGENT_NONE;
+    i->window_cut = i->window_debt = 0;
+    i->bytes_sent = i->bytes_received = 0;
+    i->ack_time = 0;
+    if (i->tcp_options.max_segment)
+        i->tcp->mss = MIN(i->tcp->mss, (u16_t)i->tcp_options.max_segment);
+    if (!(READ_ONCE(s->buf_lock) & SOCK_SNDBUF_LOCK))
+        WRITE_ONCE(s->sndbuf, MIN((unsigned int)READ_ONCE(inet_tcp_wmem[2]), TCP_SND_BUF));
+    inet_tcp_size_window(i);
+}
+
 static err_t on_connected(void *arg, struct tcp_pcb *p, err_t err) {
     struct inet_socket *i = arg;
     (void)p, (void)err;
     i->done = true;
+    begin_data(i);
     WRITE_ONCE(i->writable, true);
     socket_connected(&i->s, 0);
     return ERR_OK;
@@ -136,13 +162,56 @@ static int tcp_socket_bind(struct socket *s, const struct socket_address *a) {
 
 // ---- listening and accepting
 
-// A SYN for a listener whose queue is full is not heard: its sender tries again.
+static bool shares_with(const struct tcp_pcb_listen *p, const struct tcp_pcb *first) {
+    return p->so_options & SOF_USER_REUSEPORT && p->callback_arg && p->local_port == first->local_port &&
+           ip_addr_eq(&p->local_ip, &first->local_ip);
+}
+
+// Of those who listen at one port by SO_REUSEPORT the one whose turn the other end's address makes it.
+static struct inet_socket *pick_listener(struct inet_socket *i, const ip_addr_t *from, uint16_t port) {
+    unsigned int n = 0;
+    if (likely(!i->tcp || !(i->tcp->so_options & SOF_USER_REUSEPORT)))
+        return i;
+    for (const struct tcp_pcb_listen *p = tcp_listen_pcbs.listen_pcbs; p; p = p->next)
+        n += shares_with(p, i->tcp);
+    unsigned int turn = n ? inet_hash(from, port) % n : 0;
+    for (const struct tcp_pcb_listen *p = tcp_listen_pcbs.listen_pcbs; p; p = p->next)
+        if (shares_with(p, i->tcp) && !turn--)
+            return p->callback_arg;
+    return i;
+}
+
+// lwIP shows each segment. A SYN for a listener whose queue is full is not heard: its sender tries again.
 int inet_drops_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *header) {
-    if (likely(!pcb || pcb->state != LISTEN))
+    struct inet_socket *i = pcb ? pcb->callback_arg : NULL;
+    if (unlikely(!i))
         return false;
-    const struct inet_socket *i = pcb->callback_arg;
-    return i && TCPH_FLAGS(header) & TCP_SYN &&
-           (i->accept_count > i->s.backlog || inet_user_is_full(i->s.user));
+    if (likely(pcb->state != LISTEN)) {
+        if (unlikely(TCPH_FLAGS(header) & TCP_URG) && i->tcp == pcb)
+            inet_tcp_hear_urgent(i, header);
+        return false;
+    }
+    if (!(TCPH_FLAGS(header) & TCP_SYN))
+        return false;
+    i = pick_listener(i, ip_current_src_addr(), header->src);
+    return i->accept_count + i->deferred_count > i->s.backlog || inet_user_is_full(i->s.user);
+}
+
+static void queue_connection(struct inet_socket *listener, struct inet_socket *i) {
+    list_add_tail(&i->accept_link, &listener->accept_queue);
+    WRITE_ONCE(listener->accept_count, listener->accept_count + 1);
+    socket_readable(&listener->s);
+}
+
+// TCP_DEFER_ACCEPT: something has come, an end perhaps, or it has taken too long.
+static void stop_deferring(struct inet_socket *i) {
+    struct inet_socket *listener = i->deferred_by;
+    if (likely(!listener))
+        return;
+    i->deferred_by = NULL;
+    list_del(&i->accept_link);
+    listener->deferred_count--;
+    queue_connection(listener, i);
 }
 
 static void inherit(struct inet_socket *i, const struct inet_socket *listener) {
@@ -150,6 +219,7 @@ static void inherit(struct inet_socket *i, const struct inet_socket *listener) {
     s->flags = READ_ONCE(listener->s.flags);
     s->sndbuf = READ_ONCE(listener->s.sndbuf);
     s->rcvbuf = READ_ONCE(listener->s.rcvbuf);
+    s->buf_lock = READ_ONCE(listener->s.buf_lock);
     s->linger = READ_ONCE(listener->s.linger);
     s->snd_timeout = READ_ONCE(listener->s.snd_timeout);
     s->rcv_timeout = READ_ONCE(listener->s.rcv_timeout);
@@ -166,6 +236,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *p, err_t err) {
     struct inet_socket *listener = arg;
     if (err != ERR_OK || !p || !listener)
         return ERR_VAL;
+    listener = pick_listener(listener, &p->remote_ip, p->remote_port);
     struct inet_socket *i = inet_alloc(listener->s.family, SOCK_STREAM, IPPROTO_TCP, &inet_tcp_ops,
                                        listener->s.user); // who listens pays, not who happens to run
     if (!i)
@@ -177,11 +248,17 @@ static err_t on_accept(void *arg, struct tcp_pcb *p, err_t err) {
     i->local_port = p->local_port;
     i->remote_port = p->remote_port;
     i->s.state = SOCKET_CONNECTED;
-    i->done = i->told = i->writable = true;
+    i->done = i->s.told = i->writable = true;
     attach(i);
-    list_add_tail(&i->accept_link, &listener->accept_queue);
-    WRITE_ONCE(listener->accept_count, listener->accept_count + 1);
-    socket_readable(&listener->s);
+    begin_data(i);
+    if (i->tcp_options.defer) {
+        i->deferred_by = listener;
+        i->deferred_until = clock_monotonic() + inet_tcp_defer_seconds(i->tcp_options.defer) * NSEC_PER_SEC;
+        list_add_tail(&i->accept_link, &listener->deferred_queue);
+        listener->deferred_count++;
+    } else {
+        queue_connection(listener, i);
+    }
     return ERR_OK;
 }
 
@@ -282,13 +359,13 @@ static int dissolve(struct inet_socket *i) {
 static int told(struct inet_socket *i) {
     struct socket *s = &i->s;
     enum socket_state state = READ_ONCE(s->state);
-    if (state == SOCKET_LISTENING || (state == SOCKET_CONNECTED && i->told))
+    if (state == SOCKET_LISTENING || (state == SOCKET_CONNECTED && s->told))
         return -EISCONN;
     if (state == SOCKET_CONNECTING)
         return -EALREADY;
-    if (i->told || (state != SOCKET_CONNECTED && !i->remote_port))
+    if (s->told || (state != SOCKET_CONNECTED && !i->remote_port))
         return 1;
-    i->told = true;
+    WRITE_ONCE(s->told, true);
     if (state == SOCKET_CONNECTED)
         return 0;
     int err = socket_take_error(s);
@@ -329,7 +406,7 @@ static int begin(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
     if (err)
         return err == -EADDRINUSE ? -EADDRNOTAVAIL : err;
     WRITE_ONCE(s->state, SOCKET_CONNECTING);
-    i->told = false;
+    WRITE_ONCE(s->told, false);
     i->local = i->tcp->local_ip;
     i->local_port = i->tcp->local_port;
     i->remote = *ip;
@@ -352,8 +429,6 @@ static int tcp_socket_connect(struct socket *s, const struct socket_address *a, 
         return err;
     inet_lock();
     err = port ? begin(i, &ip, port) : -ECONNREFUSED;
-    if (err == -EINPROGRESS && deadline)
-        i->told = true; // the caller hears it now
     inet_unlock();
     return err;
 }
@@ -383,11 +458,11 @@ static int tcp_socket_shutdown(struct socket *s, unsigned int how) {
     return err;
 }
 
-void inet_tcp_stop_listening(struct inet_socket *i) {
-    struct socket *s = &i->s;
-    while (!list_empty(&i->accept_queue)) {
-        struct inet_socket *c = list_first_entry(&i->accept_queue, struct inet_socket, accept_link);
+static void drop_connections(struct list_head *queue) {
+    while (!list_empty(queue)) {
+        struct inet_socket *c = list_first_entry(queue, struct inet_socket, accept_link);
         list_del(&c->accept_link);
+        c->deferred_by = NULL;
         if (c->tcp) {
             struct tcp_pcb *p = c->tcp;
             leave(c);
@@ -396,6 +471,13 @@ void inet_tcp_stop_listening(struct inet_socket *i) {
         inet_tcp_drop(c);
         socket_put(&c->s);
     }
+}
+
+void inet_tcp_stop_listening(struct inet_socket *i) {
+    struct socket *s = &i->s;
+    drop_connections(&i->accept_queue);
+    drop_connections(&i->deferred_queue);
+    i->deferred_count = 0;
     WRITE_ONCE(i->accept_count, 0);
     if (i->tcp) {
         tcp_arg(i->tcp, NULL);
@@ -441,6 +523,41 @@ static void tcp_socket_release(struct socket *s) {
     }
     inet_unlock();
     inet_tcp_drop(i);
+}
+
+// ---- what lwIP has no timers for
+
+// Has nothing of what is underway been acknowledged for too long?
+static bool is_stuck(struct inet_socket *i, ktime_t now) {
+    const struct tcp_pcb *p = i->tcp;
+    bool underway = p->unacked || p->unsent;
+    if (!underway || !i->ack_time || i->last_ack != p->lastack) {
+        i->ack_time = underway ? now : 0;
+        i->last_ack = p->lastack;
+        return false;
+    }
+    return now - i->ack_time > (ktime_t)i->tcp_options.user_timeout * NSEC_PER_USEC * 1000;
+}
+
+static bool is_overdue(struct inet_socket *i, ktime_t now) {
+    int tries = i->tcp_options.syn_count ?: (int)READ_ONCE(inet_syn_retries);
+    if (i->tcp->state == SYN_SENT)
+        return i->tcp->nrtx > tries;
+    return i->tcp_options.user_timeout && is_stuck(i, now);
+}
+
+void inet_tcp_watch(void) {
+    ktime_t now = clock_monotonic();
+    for (struct tcp_pcb *p = tcp_active_pcbs, *next; p; p = next) {
+        struct inet_socket *i = p->callback_arg;
+        next = p->next;
+        if (!i || i->tcp != p)
+            continue;
+        if (unlikely(i->deferred_by) && now >= i->deferred_until)
+            stop_deferring(i);
+        if (unlikely(is_overdue(i, now)))
+            tcp_abort(p); // which tells the socket, and takes away nobody else
+    }
 }
 
 const struct socket_ops inet_tcp_ops = {

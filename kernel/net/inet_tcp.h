@@ -20,11 +20,15 @@ enum {
 
 // [n]
 void inet_tcp_arrived(struct inet_socket *i, struct pbuf *data);
-void inet_tcp_room(struct inet_socket *i); // something was acknowledged
-void inet_tcp_feed(void);                  // now and then: who waits for memory
+void inet_tcp_room(struct inet_socket *i);        // something was acknowledged
+void inet_tcp_feed(void);                         // now and then: who waits for memory
+void inet_tcp_watch(void);                        // now and then: time-outs that lwIP does not have
+void inet_tcp_size_window(struct inet_socket *i); // to SO_RCVBUF
 void inet_tcp_stop_listening(struct inet_socket *i);
 // Drops what has not been read, of one that nobody reads from any more.
 void inet_tcp_drop(struct inet_socket *i);
+
+long inet_tcp_defer_seconds(int tries); // TCP_DEFER_ACCEPT as it is told
 
 ssize_t inet_tcp_send(struct socket *s, struct message *m);
 ssize_t inet_tcp_recv(struct socket *s, struct message *m);

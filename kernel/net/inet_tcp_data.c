@@ -5,14 +5,15 @@
 // and copies out of that with its read_mutex alone; then it opens the window by what it has read. A writer copies into a buffer of
 // its own, as much as there is room for, with its write_mutex alone, and then hands that to lwIP. The chains' tot_len, which
 // has 16 bits, is not used; nor is tcp_sndbuf(), which has as many.
-#include "net/inet_tcp.h"
+#include "net/inet_tcp_urgent.h"
 #include "fs/event/poll.h"
 #include "mm/slab.h"
 #include "upcalls.h"
 #include <asm/signal.h>
+#include <asm/socket.h>
+#include <linux/tcp.h>
 
 #define SEND_PIECE 32768u
-#define LOW_WATER  (TCP_SND_BUF / 3) // room from which on a socket counts as writable, as in Linux
 
 // ---- what lwIP tells
 
@@ -23,6 +24,10 @@ void inet_tcp_arrived(struct inet_socket *i, struct pbuf *data) {
         n += p->len;
         last = p;
     }
+    if (unlikely(i->urgent.state))
+        inet_tcp_look_for_urgent(i, data, n);
+    i->rx_seq += n;
+    i->bytes_received += n;
     if (i->arrived)
         i->arrived_last->next = data;
     else
@@ -33,8 +38,25 @@ void inet_tcp_arrived(struct inet_socket *i, struct pbuf *data) {
         wake_poll(&i->s.read_wait, POLLIN | POLLRDNORM);
 }
 
+// Bytes that may be in the send buffer: lwIP's, or fewer if SO_SNDBUF said so.
+static size_t send_most(const struct inet_socket *i) {
+    return READ_ONCE(i->s.buf_lock) & SOCK_SNDBUF_LOCK
+               ? MIN((size_t)READ_ONCE(i->s.sndbuf), (size_t)TCP_SND_BUF)
+               : TCP_SND_BUF;
+}
+
+// [n] Bytes that it has room for.
+static size_t send_room(const struct inet_socket *i) {
+    size_t most = send_most(i), used = TCP_SND_BUF - i->tcp->snd_buf;
+    return most > used ? most - used : 0;
+}
+
+// Enough room to tell of: a third of all, as in Linux, and not too much unsent (TCP_NOTSENT_LOWAT).
 static bool has_room(const struct inet_socket *i) {
-    return i->tcp && i->tcp->snd_buf >= LOW_WATER && tcp_sndqueuelen(i->tcp) < TCP_SND_QUEUELEN / 2;
+    if (!i->tcp || send_room(i) < send_most(i) / 3 || tcp_sndqueuelen(i->tcp) >= TCP_SND_QUEUELEN / 2)
+        return false;
+    unsigned int low = i->tcp_options.unsent_low;
+    return likely(!low) || i->tcp->snd_lbb - i->tcp->snd_nxt < low;
 }
 
 void inet_tcp_room(struct inet_socket *i) {
@@ -81,11 +103,36 @@ void inet_tcp_drop(struct inet_socket *i) {
 
 // ---- reading
 
+// [n]
+static void open_window(struct inet_socket *i, size_t more) {
+    for (size_t n; (n = MIN(more, 0x8000ul)); more -= n)
+        tcp_recved(i->tcp, n);
+}
+
 struct reading {
     struct inet_socket *i;
     struct message *m;
     size_t wanted, target, done;
+    size_t skipped; // an urgent byte that is read apart
+    bool stopped;   // at the mark of one
 };
+
+// [n] The window is closed by as much as the receive buffer is smaller than lwIP's: at once where it is not used, else as
+// data is read. Two segments always fit, so that none has to be taken apart.
+void inet_tcp_size_window(struct inet_socket *i) {
+    size_t wanted = TCP_WND;
+    if (READ_ONCE(i->s.buf_lock) & SOCK_RCVBUF_LOCK)
+        wanted = MIN(MAX((size_t)READ_ONCE(i->s.rcvbuf) / 2, 2ul * TCP_MSS), (size_t)TCP_WND);
+    size_t cut = TCP_WND - wanted;
+    if (cut >= i->window_cut) {
+        i->window_debt += cut - i->window_cut;
+    } else {
+        size_t back = i->window_cut - cut, owed = MIN(back, i->window_debt);
+        i->window_debt -= owed;
+        open_window(i, back - owed);
+    }
+    i->window_cut = cut;
+}
 
 // [r] Takes what has arrived behind what is being read; gives the window what was read.
 static void refill(struct inet_socket *i, size_t read) {
@@ -99,8 +146,9 @@ static void refill(struct inet_socket *i, size_t read) {
         i->arrived = NULL;
     }
     if (i->tcp && READ_ONCE(i->s.state) == SOCKET_CONNECTED) {
-        for (size_t n; (n = MIN(read, 0x8000ul)); read -= n)
-            tcp_recved(i->tcp, n);
+        size_t kept = MIN(read, i->window_debt);
+        i->window_debt -= kept;
+        open_window(i, read - kept);
         if (i->tcp->flags & TF_ACK_DELAY) {
             tcp_ack_now(i->tcp);
             tcp_output(i->tcp);
@@ -113,6 +161,7 @@ static void refill(struct inet_socket *i, size_t read) {
 static void consume(struct inet_socket *i, size_t n) {
     struct pbuf *p = i->reading;
     i->offset += n;
+    WRITE_ONCE(i->read_seq, i->read_seq + (uint32_t)n);
     __atomic_fetch_sub(&i->rx_bytes, n, __ATOMIC_RELAXED);
     if (i->offset < p->len)
         return;
@@ -126,15 +175,36 @@ static ssize_t copy_out(struct message *m, const char *from, size_t n) {
     return m->flags & MSG_TRUNC ? n : uio_write_to(m->uio, from, n);
 }
 
+// At the mark of an urgent byte: a read that has something ends; another begins behind the byte, or with it if it is read in line.
+// True: there is nothing to copy now.
+static bool stop_at_mark(struct reading *r) {
+    struct inet_socket *i = r->i;
+    if (r->done) {
+        r->stopped = true;
+        return true;
+    }
+    if (socket_has(&i->s, SOCKET_OOBINLINE))
+        return false;
+    consume(i, 1);
+    r->skipped++;
+    inet_tcp_pass_mark(i);
+    return true;
+}
+
 // Reads from what `reading` has. 0 or -EFAULT.
 static int read_chain(struct reading *r) {
     struct inet_socket *i = r->i;
-    while (i->reading && r->done < r->wanted) {
+    while (i->reading && r->done < r->wanted && !r->stopped) {
+        size_t mark = inet_tcp_until_mark(i);
+        if (unlikely(!mark) && stop_at_mark(r))
+            continue;
         struct pbuf *p = i->reading;
-        size_t there = p->len - i->offset, n = MIN(there, r->wanted - r->done);
+        size_t there = p->len - i->offset, n = MIN(MIN(there, r->wanted - r->done), mark ? mark : SIZE_MAX);
         size_t copied = copy_out(r->m, (char *)p->payload + i->offset, n);
         r->done += copied;
         consume(i, copied);
+        if (unlikely(!mark))
+            inet_tcp_pass_mark(i);
         if (copied < n)
             return -EFAULT;
         if (cond_resched_killable())
@@ -145,14 +215,16 @@ static int read_chain(struct reading *r) {
 
 static int peek_chain(struct reading *r) {
     struct inet_socket *i = r->i;
-    size_t skip = i->offset + MAX(READ_ONCE(i->s.peek_offset), 0);
+    size_t skip = i->offset + MAX(READ_ONCE(i->s.peek_offset), 0), mark = inet_tcp_until_mark(i);
+    size_t wanted = mark && mark < r->wanted ? mark : r->wanted;
+    skip += !mark && !socket_has(&i->s, SOCKET_OOBINLINE);
     r->done = 0;
-    for (struct pbuf *p = i->reading; p && r->done < r->wanted; p = p->next) {
+    for (struct pbuf *p = i->reading; p && r->done < wanted; p = p->next) {
         if (skip >= p->len) {
             skip -= p->len;
             continue;
         }
-        size_t n = MIN(p->len - skip, r->wanted - r->done);
+        size_t n = MIN(p->len - skip, wanted - r->done);
         size_t copied = copy_out(r->m, (char *)p->payload + skip, n);
         r->done += copied;
         skip = 0;
@@ -175,10 +247,10 @@ static int read_some(struct reading *r) {
     // Asked before the data is looked for: what came before an end is found.
     bool ended = READ_ONCE(s->shutdown) & RCV_SHUTDOWN || READ_ONCE(s->state) != SOCKET_CONNECTED;
     for (;;) {
-        size_t before = r->done;
+        size_t before = r->done + r->skipped;
         err = peek ? 0 : read_chain(r);
-        size_t read = r->done - before;
-        bool more = r->done < r->wanted && !err;
+        size_t read = r->done + r->skipped - before;
+        bool more = r->done < r->wanted && !err && !r->stopped;
         if (read || peek || more)
             refill(i, read);
         if (peek || !more || !i->reading)
@@ -186,7 +258,7 @@ static int read_some(struct reading *r) {
     }
     if (peek)
         err = peek_chain(r);
-    if (err || r->done >= r->target || (peek && r->done))
+    if (err || r->done >= r->target || (peek && r->done) || r->stopped)
         return err;
     err = socket_take_error(s);
     if (err)
@@ -205,10 +277,6 @@ static int check_reading(struct inet_socket *i, const struct message *m) {
     struct socket *s = &i->s;
     if (READ_ONCE(s->state) == SOCKET_LISTENING)
         return -ENOTCONN;
-    if (m->flags & MSG_ERRQUEUE)
-        return -EAGAIN;
-    if (m->flags & MSG_OOB)
-        return -EINVAL; // there is none: lwIP delivers urgent data in line
     if (READ_ONCE(s->state) == SOCKET_UNCONNECTED && !i->done)
         return READ_ONCE(s->error) ? socket_take_error(s) : -ENOTCONN;
     return 0;
@@ -229,9 +297,13 @@ ssize_t inet_tcp_recv(struct socket *s, struct message *m) {
         MAX(m->flags & MSG_WAITALL && !(m->flags & MSG_PEEK) ? r.wanted
                                                              : MIN((size_t)READ_ONCE(s->rcvlowat), r.wanted),
             1ul);
+    if (unlikely(m->flags & MSG_ERRQUEUE)) // of a stream nothing is ever in it
+        return inet_recv_error(i, m);
     int ret = wait_connected(s, deadline);
     if (!ret)
         ret = check_reading(i, m);
+    if (!ret && unlikely(m->flags & MSG_OOB))
+        return inet_tcp_recv_urgent(i, m);
     if (ret || !r.wanted)
         return ret;
     for (;;) {
@@ -244,6 +316,10 @@ ssize_t inet_tcp_recv(struct socket *s, struct message *m) {
         ret = socket_wait(&s->read_wait, may_read_more(i, seen), deadline, false);
         if (ret)
             break;
+    }
+    if (unlikely(i->tcp_options.inq) && m->control && r.done) {
+        int left = (int)MIN(inet_tcp_readable(i), (size_t)INT32_MAX);
+        message_put_control(m, SOL_TCP, TCP_CM_INQ, &left, sizeof(left));
     }
     return r.done ? (ssize_t)r.done : MIN(ret, 0);
 }
@@ -268,11 +344,22 @@ static bool may_write(const struct socket *s) {
 static size_t room(struct inet_socket *i) {
     if (!i->tcp || tcp_sndqueuelen(i->tcp) >= TCP_SND_QUEUELEN - 8)
         return 0;
-    return i->tcp->snd_buf;
+    return send_room(i);
+}
+
+// Sends what was handed over. [n] An urgent byte waits for no acknowledgement.
+static void push(struct inet_socket *i, bool urgent) {
+    if (unlikely(urgent)) {
+        inet_tcp_mark_urgent(i);
+        tcp_nagle_disable(i->tcp);
+    }
+    tcp_output(i->tcp);
+    if (unlikely(urgent) && !i->tcp_options.nodelay)
+        tcp_nagle_enable(i->tcp);
 }
 
 // Hands n bytes to lwIP; how many it took. [n]
-static size_t hand_over(struct inet_socket *i, const char *buf, size_t n, bool more) {
+static size_t hand_over(struct inet_socket *i, const char *buf, size_t n, bool more, bool urgent) {
     u8_t flags = TCP_WRITE_FLAG_COPY | (more ? TCP_WRITE_FLAG_MORE : 0);
     size_t done = 0;
     while (i->tcp && done < n) {
@@ -281,8 +368,9 @@ static size_t hand_over(struct inet_socket *i, const char *buf, size_t n, bool m
             break;
         done += piece;
     }
-    if (i->tcp && !(more && i->tcp->snd_buf > LOW_WATER))
-        tcp_output(i->tcp);
+    i->bytes_sent += done;
+    if (i->tcp && (urgent || !(more && send_room(i) > send_most(i) / 3)))
+        push(i, urgent && done == n);
     if (!has_room(i))
         WRITE_ONCE(i->writable, false);
     return done;
@@ -303,7 +391,7 @@ static ssize_t send_piece(struct inet_socket *i, struct message *m, char *buf) {
         return -EFAULT;
     inet_lock();
     bool more = m->flags & MSG_MORE || i->tcp_options.cork;
-    size_t sent = hand_over(i, buf, n, more);
+    size_t sent = hand_over(i, buf, n, more, m->flags & MSG_OOB && !m->uio->resid);
     if (unlikely(sent < n)) {
         starved = true;
         WRITE_ONCE(i->writable, false);
@@ -357,8 +445,6 @@ ssize_t inet_tcp_send(struct socket *s, struct message *m) {
     int err = wait_connected(s, deadline);
     if (err)
         return err;
-    if (m->flags & MSG_OOB)
-        return -EOPNOTSUPP;
     if (!may_write(s))
         return broken(s, m);
     size_t n = MIN(m->uio->resid, (size_t)SEND_PIECE);
@@ -384,8 +470,10 @@ unsigned int inet_tcp_poll(struct socket *s) {
     if (shutdown & RCV_SHUTDOWN)
         events |= POLLIN | POLLRDNORM | POLLRDHUP;
     if (state != SOCKET_CONNECTING) {
-        if (READ_ONCE(i->rx_bytes) >= (unsigned long)READ_ONCE(s->rcvlowat))
+        if (inet_tcp_readable(i) >= (unsigned long)READ_ONCE(s->rcvlowat))
             events |= POLLIN | POLLRDNORM;
+        if (unlikely(READ_ONCE(i->urgent.state) == URGENT_THERE))
+            events |= POLLPRI;
         if (state != SOCKET_CONNECTED || shutdown & SEND_SHUTDOWN || READ_ONCE(i->writable))
             events |= POLLOUT | POLLWRNORM;
     }

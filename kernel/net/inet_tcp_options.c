@@ -3,11 +3,39 @@
 #include "net/inet_tcp.h"
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
+#include "net/inet.h"
 #include <linux/tcp.h>
 
 #define KEEP_TIME_MAX  32767
 #define KEEP_COUNT_MAX 127
-#define SYN_RETRIES    6 // lwIP's
+#define SYN_COUNT_MAX  127
+#define SEGMENT_MIN    88
+#define SEGMENT_MAX    32767
+#define NAME_SIZE      16 // of a way to find the speed, or of a protocol above
+#define DEFER_TRIES    255
+#define DEFER_LONGEST  120 // seconds between two tries
+
+// ---- TCP_DEFER_ACCEPT: seconds, in which an answer would be sent again so many times
+
+static int defer_tries(int seconds) {
+    int tries = seconds > 0;
+    for (long gap = 1, sum = 1; tries && sum < seconds && tries < DEFER_TRIES; tries++) {
+        gap = MIN(gap * 2, (long)DEFER_LONGEST);
+        sum += gap;
+    }
+    return tries;
+}
+
+long inet_tcp_defer_seconds(int tries) {
+    long sum = tries > 0;
+    for (long gap = 1; tries > 1; tries--) {
+        gap = MIN(gap * 2, (long)DEFER_LONGEST);
+        sum += gap;
+    }
+    return sum;
+}
+
+// ---- setting
 
 // 0 or -EINVAL.
 static int set_up_to(int *out, int n, int most) {
@@ -36,13 +64,51 @@ static int set_number(struct inet_socket *i, int option, int n) {
         return set_up_to(&o->keep_interval, n, KEEP_TIME_MAX);
     case TCP_KEEPCNT:
         return set_up_to(&o->keep_count, n, KEEP_COUNT_MAX);
-    default: // TCP_MAXSEG and TCP_SYNCNT, too: lwIP has one number for all
+    case TCP_MAXSEG: // 0: as it comes
+        if (n && (n < SEGMENT_MIN || n > SEGMENT_MAX))
+            return -EINVAL;
+        o->max_segment = n;
+        return 0;
+    case TCP_SYNCNT:
+        return set_up_to(&o->syn_count, n, SYN_COUNT_MAX);
+    case TCP_USER_TIMEOUT:
+        if (n < 0)
+            return -EINVAL;
+        o->user_timeout = n;
+        return 0;
+    case TCP_DEFER_ACCEPT:
+        o->defer = defer_tries(n);
+        return 0;
+    case TCP_NOTSENT_LOWAT:
+        o->unsent_low = n;
+        return 0;
+    case TCP_INQ:
+        if (n != !!n)
+            return -EINVAL;
+        o->inq = n;
+        return 0;
+    case TCP_FASTOPEN_CONNECT: // as in a Linux whose net.ipv4.tcp_fastopen is 0
+        return n != !!n ? -EINVAL : -EOPNOTSUPP;
+    default:
         return -ENOPROTOOPT;
     }
 }
 
+// TCP_CONGESTION and TCP_ULP, which are names. There is one way to find the speed, and nothing above TCP.
+static int set_name(int option, const void __user *value, int len) {
+    char name[NAME_SIZE] = "";
+    if (len < 1)
+        return -EINVAL;
+    int err = copy_from_user(name, value, MIN((size_t)len, sizeof(name) - 1));
+    if (err)
+        return err;
+    return option == TCP_CONGESTION && !strcmp(name, INET_CONGESTION_CONTROL) ? 0 : -ENOENT;
+}
+
 int inet_tcp_set_option(struct inet_socket *i, int option, const void __user *value, int len) {
     int n;
+    if (option == TCP_CONGESTION || option == TCP_ULP)
+        return set_name(option, value, len);
     if (len < (int)sizeof(n))
         return -EINVAL;
     int err = get_user(n, (const int __user *)value);
@@ -75,9 +141,9 @@ static int get_number(struct inet_socket *i, int option, int *out) {
         *out = o->quickack;
         return 0;
     case TCP_MAXSEG:
-        *out = i->tcp && i->tcp->state != LISTEN && READ_ONCE(i->s.state) == SOCKET_CONNECTED
-                   ? i->tcp->mss
-                   : TCP_MSS_DEFAULT;
+        *out = i->tcp && i->tcp->state != LISTEN && READ_ONCE(i->s.state) == SOCKET_CONNECTED ? i->tcp->mss
+               : o->max_segment                                                               ? o->max_segment
+                                : TCP_MSS_DEFAULT;
         return 0;
     case TCP_KEEPIDLE:
         *out = o->keep_idle;
@@ -89,7 +155,23 @@ static int get_number(struct inet_socket *i, int option, int *out) {
         *out = o->keep_count;
         return 0;
     case TCP_SYNCNT:
-        *out = SYN_RETRIES;
+        *out = o->syn_count ?: (int)READ_ONCE(inet_syn_retries);
+        return 0;
+    case TCP_USER_TIMEOUT:
+        *out = (int)o->user_timeout;
+        return 0;
+    case TCP_DEFER_ACCEPT:
+        *out = (int)inet_tcp_defer_seconds(o->defer);
+        return 0;
+    case TCP_NOTSENT_LOWAT:
+        *out = (int)o->unsent_low;
+        return 0;
+    case TCP_INQ:
+        *out = o->inq;
+        return 0;
+    case TCP_FASTOPEN:
+    case TCP_FASTOPEN_CONNECT:
+        *out = 0;
         return 0;
     default:
         return -ENOPROTOOPT;
@@ -132,6 +214,12 @@ static void fill_info(const struct inet_socket *i, struct tcp_info *info) {
     info->tcpi_rcv_space = p->rcv_wnd;
     info->tcpi_retransmits = p->nrtx;
     info->tcpi_notsent_bytes = p->snd_lbb - p->snd_nxt;
+    info->tcpi_bytes_sent = i->bytes_sent - info->tcpi_notsent_bytes;
+    info->tcpi_bytes_acked = i->bytes_sent - MIN((uint64_t)(p->snd_lbb - p->lastack), i->bytes_sent);
+    info->tcpi_bytes_received = i->bytes_received;
+    info->tcpi_snd_wnd = p->snd_wnd;
+    for (const struct tcp_seg *s = p->unacked; s; s = s->next)
+        info->tcpi_unacked++;
 }
 
 static int get_info(struct inet_socket *i, void __user *value, int __user *user_len) {
@@ -152,6 +240,7 @@ static int get_info(struct inet_socket *i, void __user *value, int __user *user_
 
 int inet_tcp_get_option(struct inet_socket *i, int option, void __user *value, int __user *user_len) {
     int len, n;
+    char name[NAME_SIZE] = INET_CONGESTION_CONTROL;
     if (option == TCP_INFO)
         return get_info(i, value, user_len);
     int err = get_user(len, user_len);
@@ -159,6 +248,13 @@ int inet_tcp_get_option(struct inet_socket *i, int option, void __user *value, i
         return err;
     if (len < 0)
         return -EINVAL;
+    if (option == TCP_ULP) // there is none
+        return put_user(0, user_len);
+    if (option == TCP_CONGESTION) {
+        len = MIN(len, (int)sizeof(name));
+        err = copy_to_user(value, name, len);
+        return err ? err : put_user(len, user_len);
+    }
     inet_lock();
     err = get_number(i, option, &n);
     inet_unlock();

@@ -263,6 +263,7 @@ static int wait_connected(struct socket *s, ktime_t deadline) {
         return -EINPROGRESS;
     if (err)
         return err;
+    WRITE_ONCE(s->told, true);
     err = socket_take_error(s);
     return err ? err : READ_ONCE(s->state) == SOCKET_CONNECTED ? 0 : -ECONNABORTED;
 }

@@ -131,6 +131,7 @@ struct socket {
     int mark;                         // [a]
     int peek_offset;                  // [l] SO_PEEK_OFF; -1: off
     unsigned int backlog;             // [l] listen(2)'s
+    bool told;                        // [a] connect(2) has told how its attempt ended
     unsigned long
         wmem; // [a] 1 for the object, and the charges of what it sent that has not been received: packet.h
     unsigned long reserved;         // [l] bytes of these that the user's account has been charged with

@@ -108,7 +108,9 @@ static void send_locked(const struct sending *s, struct id *id) {
 static void owner_send(const struct file_owner *owner, int reason, int fd) {
     struct sending s = {.owner = owner};
     kernel_info(&s.plain, SIGIO);
-    if (owner->sig)
+    if (reason == POLL_URGENT)
+        kernel_info(&s.info, SIGURG);
+    else if (owner->sig)
         fill_info(&s.info, owner->sig, reason, fd);
     else
         s.info = s.plain;

@@ -99,7 +99,7 @@ static const struct proc_entry entries[] = {
     PROC_NUMBER("net/ipv4/tcp_keepalive_time", &inet_keepalive[0], 1, 32767),
     PROC_NUMBER("net/ipv4/tcp_keepalive_intvl", &inet_keepalive[1], 1, 32767),
     PROC_NUMBER("net/ipv4/tcp_keepalive_probes", &inet_keepalive[2], 1, 127),
-    PROC_NUMBER("net/ipv4/tcp_syn_retries", &inet_syn_retries, 1, 6),
+    PROC_NUMBER("net/ipv4/tcp_syn_retries", &inet_syn_retries, 1, 12),
     PROC_TEXT("net/ipv4/tcp_fin_timeout", "60"),
     PROC_TEXT("net/ipv4/tcp_fastopen", "0"),
     PROC_TEXT("net/ipv4/tcp_sack", "1"),

@@ -94,7 +94,7 @@
 #define TCP_OVERSIZE                   256
 #define TCP_MSL                        30000UL // TIME_WAIT is a minute, as in Linux
 #define TCP_FIN_WAIT_TIMEOUT           60000
-#define TCP_SYNMAXRTX                  6
+#define TCP_SYNMAXRTX                  12 // inet_tcp.c counts before that (TCP_SYNCNT)
 #define TCP_MAXRTX                     12
 #define TCP_QUEUE_OOSEQ                1
 #define LWIP_TCP_SACK_OUT              1
