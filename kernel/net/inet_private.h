@@ -71,6 +71,7 @@ struct inet_socket {
     } urgent;                // [n] read without
     size_t window_debt;      // [n] bytes that the window is to shrink by as they are read
     size_t window_cut;       // [n] what it is smaller than lwIP's
+    ktime_t held_since;      // [n] when a piece was held back (TCP_CORK, MSG_MORE); 0: none is
     uint64_t bytes_sent;     // [n]
     uint64_t bytes_received; // [n]
     uint32_t last_ack;       // [n] TCP_USER_TIMEOUT: what had been acknowledged,

@@ -67,6 +67,7 @@ static void leave(struct inet_socket *i) {
     i->tcp = NULL;
     tcp_arg(p, NULL);
     tcp_recv(p, NULL);
+    tcp_poll(p, NULL, 1);
     tcp_sent(p, NULL);
     tcp_err(p, NULL);
 }
@@ -140,7 +141,19 @@ static err_t on_connected(void *arg, struct tcp_pcb *p, err_t err) {
     return ERR_OK;
 }
 
+#define HELD_BACK (200 * 1000 * NSEC_PER_USEC) // at most, as on Linux
+
+// Twice a second lwIP sends what it could not send before; not what is held back.
+static err_t on_poll(void *arg, struct tcp_pcb *p) {
+    struct inet_socket *i = arg;
+    (void)p;
+    if (i && unlikely(i->held_since) && clock_monotonic() - i->held_since < HELD_BACK)
+        return ERR_INPROGRESS;
+    return ERR_OK;
+}
+
 static void attach(struct inet_socket *i) {
+    tcp_poll(i->tcp, on_poll, 1);
     tcp_arg(i->tcp, i);
     tcp_recv(i->tcp, on_receive);
     tcp_sent(i->tcp, on_sent);

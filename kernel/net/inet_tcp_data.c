@@ -349,6 +349,7 @@ static size_t room(struct inet_socket *i) {
 
 // Sends what was handed over. [n] An urgent byte waits for no acknowledgement.
 static void push(struct inet_socket *i, bool urgent) {
+    i->held_since = 0;
     if (unlikely(urgent)) {
         inet_tcp_mark_urgent(i);
         tcp_nagle_disable(i->tcp);
@@ -371,6 +372,8 @@ static size_t hand_over(struct inet_socket *i, const char *buf, size_t n, bool m
     i->bytes_sent += done;
     if (i->tcp && (urgent || !(more && send_room(i) > send_most(i) / 3)))
         push(i, urgent && done == n);
+    else if (done && !i->held_since)
+        i->held_since = clock_monotonic();
     if (!has_room(i))
         WRITE_ONCE(i->writable, false);
     return done;

@@ -120,8 +120,10 @@ int inet_tcp_set_option(struct inet_socket *i, int option, const void __user *va
         inet_apply_options(i);
         // What was held back goes.
         bool flush = (option == TCP_CORK && !n) || (option == TCP_NODELAY && n && !i->tcp_options.cork);
-        if (flush && i->tcp && i->tcp->state != LISTEN)
+        if (flush && i->tcp && i->tcp->state != LISTEN) {
+            i->held_since = 0;
             tcp_output(i->tcp);
+        }
     }
     inet_unlock();
     return err;
