@@ -20,6 +20,7 @@
 #include "fs/file.h"
 #include "fs/init.h"
 #include "initrd/initrd.h"
+#include "ipc/shm.h"
 #include "mm/slab.h"
 #include "net/socket.h"
 #include "proc/futex.h"
@@ -56,6 +57,7 @@ static void init_thread(void *arg) {
     lockcheck_prove();
     const char *init = initrd_load(image_archive(), ram_initrd());
     limits_init();
+    shm_init();
     file_set_max(memory_usable_pages() * (PAGE_SIZE / 1024) / FILES_PART);
     trace_init();
     smp_wait_for_harts();

@@ -133,8 +133,20 @@ static void put_program(struct file *f) {
     file_put(f);
 }
 
+static void area_get(struct file *f) {
+    file_get(f);
+    if (f->ops->area_made)
+        f->ops->area_made(f);
+}
+
+static void area_put(struct file *f) {
+    if (f->ops->area_gone)
+        f->ops->area_gone(f);
+    file_put(f);
+}
+
 static const struct vm_file_ops file_vm_ops = {
-    .get = file_get, .put = file_put, .get_program = get_program, .put_program = put_program};
+    .get = area_get, .put = area_put, .get_program = get_program, .put_program = put_program};
 
 int file_set_pseudo(struct file *f, struct inode *inode, const char *word) {
     struct dentry *d = dentry_alloc(NULL, word, strlen(word));

@@ -73,7 +73,10 @@ struct file_ops {
     int (*flush)(struct file *f);    // at each close(2)
     void (*closed)(void);            // after each close(2) of such a file, which may have others who know it
     void (*release)(struct file *f); // with the last reference
-    bool signals;                    // O_ASYNC works
+    void (*area_made)(
+        struct file *f); // an area of memory is of it, and is not any more: optional. vm->lock is held when
+    void (*area_gone)(struct file *f); // one comes
+    bool signals;                      // O_ASYNC works
 };
 
 // fs.file-max: how many open files there may be, root's apart (ENFILE). How many there is room for without more memory.

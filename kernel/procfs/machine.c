@@ -387,4 +387,5 @@ void proc_files_init(void) {
     proc_sys_init();
     proc_sys_net_init();
     proc_net_init();
+    proc_ipc_init();
 }

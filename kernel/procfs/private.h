@@ -51,6 +51,7 @@ void proc_sys_init(void);
 // procfs's own, once it has been made.
 extern struct proc_tree proc_tree;
 void proc_net_init(void);
+void proc_ipc_init(void);
 // Network devices, in sysfs's tree. -ENOMEM.
 int __must_check sysfs_net_fill(struct proc_tree *tree);
 void proc_net_add(const struct proc_entry *entries, size_t n); // as proc_register_all(), in /proc/PID/net

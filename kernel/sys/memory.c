@@ -6,6 +6,7 @@
 #include "fs/mount.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "proc/process.h"
+#include "sys/memory.h"
 #include "sys/syscalls.h"
 #include "vm/vmspace.h"
 #include <asm/mman.h>
@@ -42,8 +43,7 @@ static uint64_t total_headroom(void) {
     return limit > used ? limit - used : 0;
 }
 
-// 0 or -ENOMEM.
-static int check_total(size_t n, int prot, int flags) {
+int memory_check_room(size_t n, int prot, int flags) {
     if (page_up(n) > total_headroom())
         return -ENOMEM;
     if (!(prot & PROT_WRITE) || (flags & MAP_TYPE) != MAP_PRIVATE)
@@ -137,7 +137,7 @@ static int check_map(const struct vm_map_args *m, off_t offset) {
         return -ENOMEM;
     if (m->pgoff + pages < m->pgoff || offset < 0)
         return -EOVERFLOW;
-    int err = check_total(m->length, m->prot, m->flags);
+    int err = memory_check_room(m->length, m->prot, m->flags);
     if (!err && m->flags & MAP_LOCKED)
         err = may_lock_more(page_up(m->length));
     return err == -ENOMEM && m->flags & MAP_LOCKED ? -EAGAIN : err;

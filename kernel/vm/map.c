@@ -59,6 +59,29 @@ int vm_unmap(struct vmspace *vm, unsigned long addr, unsigned long length) {
     return err;
 }
 
+int vm_unmap_mapping(struct vmspace *vm, unsigned long addr, bool (*one)(const struct file *f),
+                     size_t (*size)(const struct file *f)) {
+    const struct file *file = NULL;
+    unsigned long end = USER_END;
+    int err = 0;
+    if (addr & PAGE_MASK)
+        return -EINVAL;
+    mutex_lock(&vm->lock);
+    for (struct vm_area *a = area_first_from(vm, addr), *next; !err && a && a->end <= end; a = next) {
+        unsigned long stop = a->end;
+        if (a->file && (a->start - addr) >> PAGE_SHIFT == a->pgoff &&
+            (file ? a->file == file : one(a->file))) {
+            if (!file)
+                end = addr + ALIGN_UP(size(a->file), (size_t)PAGE_SIZE);
+            file = a->file;
+            err = vm_unmap_locked(vm, a->start, a->end - a->start);
+        }
+        next = area_first_from(vm, stop);
+    }
+    vm_unlock(vm);
+    return file ? err : -EINVAL;
+}
+
 // ---- adding
 
 // Where a mapping goes; what MAP_FIXED replaces is unmapped.

@@ -159,6 +159,10 @@ int __must_check vm_backing_forbid_writers(struct vm_backing *b);
 // otherwise.
 long __must_check vm_map(struct vmspace *vm, const struct vm_map_args *args);
 int __must_check vm_unmap(struct vmspace *vm, unsigned long addr, unsigned long length);
+// shmdt(2): unmaps what is left of the mapping that began at addr with the first page of a file that is `one`: its areas
+// that still are where that put them. -EINVAL if there is none.
+int __must_check vm_unmap_mapping(struct vmspace *vm, unsigned long addr, bool (*one)(const struct file *f),
+                                  size_t (*size)(const struct file *f));
 int __must_check vm_protect(struct vmspace *vm, unsigned long addr, unsigned long length, unsigned int prot);
 // mremap(2); limits are the caller's to check. The new address or -errno.
 long __must_check vm_remap(struct vmspace *vm, unsigned long addr, unsigned long old_n, unsigned long new_n,
