@@ -33,7 +33,7 @@ ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
--include deps/deps.mk rootfs/rootfs.mk lib/lib.mk tools/tools.mk tools/install.mk kernel/kernel.mk tests/tests.mk bench/bench.mk
+-include deps/deps.mk rootfs/rootfs.mk lib/lib.mk tools/tools.mk tools/install.mk kernel/kernel.mk tests/tests.mk bench/bench.mk examples/examples.mk
 
 all: check-setup $(B)/drupe $(B)/root.cpio $(B)/drupe.elf $(B)/Image ## build the drupe command, the default archive and the kernel image
 
