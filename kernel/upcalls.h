@@ -39,7 +39,7 @@ void user_return_work(struct trap_frame *frame);
 // arch -> sched: this hart's timer fired; another hart asks for attention. Interrupts are disabled.
 void timer_interrupt(void);
 void ipi_interrupt(void);
-// arch -> drivers: an external interrupt is pending at this hart's controller. Interrupts are disabled.
+// arch -> core: an external interrupt is pending at this hart. Interrupts are disabled.
 void external_interrupt(void);
 // arch -> sched: first C code of a secondary hart, on its idle thread's stack, kernel page table on.
 void hart_main(void) __attribute__((noreturn));

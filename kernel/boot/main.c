@@ -13,6 +13,7 @@
 #include "core/printk.h"
 #include "core/random.h"
 #include "core/version.h"
+#include "drivers/aplic.h"
 #include "drivers/plic.h"
 #include "drivers/rtc.h"
 #include "drivers/uart8250.h"
@@ -86,7 +87,8 @@ void kernel_main(unsigned long hartid, paddr_t dtb, uint64_t entered) {
     const void *seed = fdt_rng_seed(&n);
     random_init(seed, n);
     uart_init();
-    plic_init();
+    if (!plic_init() && !aplic_init())
+        pr_warn("no interrupt controller is known here; devices cannot interrupt");
     sched_init();
     clock_init();
     clock_set_realtime(rtc_read_ns());

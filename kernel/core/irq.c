@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/irq.h"
 #include "core/errno.h"
+#include "upcalls.h"
 
 static struct {
     void (*handler)(void *);
@@ -8,16 +9,31 @@ static struct {
     uint64_t count;
 } lines[IRQ_COUNT];
 
-void (*irq_enable_line)(unsigned int irq);
+static const struct irq_controller *controller; // [I] NULL: devices cannot interrupt
+
+void irq_set_controller(const struct irq_controller *c) {
+    controller = c;
+    irq_start_hart();
+}
+
+void irq_start_hart(void) {
+    if (controller && controller->start_hart)
+        controller->start_hart();
+}
+
+void external_interrupt(void) {
+    if (controller)
+        controller->handle();
+}
 
 int irq_register(unsigned int irq, void (*handler)(void *), void *arg) {
-    if (irq == 0 || irq >= IRQ_COUNT || !irq_enable_line)
+    if (irq == 0 || irq >= IRQ_COUNT || !controller)
         return -EINVAL;
     if (lines[irq].handler)
         return -EBUSY;
     lines[irq].arg = arg;
     __atomic_store_n(&lines[irq].handler, handler, __ATOMIC_RELEASE);
-    irq_enable_line(irq);
+    controller->enable_line(irq);
     return 0;
 }
 

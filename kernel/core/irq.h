@@ -8,9 +8,17 @@
 // `handler` runs with interrupts disabled, on one hart at a time. -EBUSY if the number is taken, -EINVAL if
 // there is none such.
 int __must_check irq_register(unsigned int irq, void (*handler)(void *), void *arg);
-// For the controller's driver: runs the handler; false if nobody registered.
-bool irq_dispatch(unsigned int irq);
 // For /proc/interrupts.
 uint64_t irq_count(unsigned int irq);
-// Set by the controller's driver: lets the interrupt through.
-extern void (*irq_enable_line)(unsigned int irq);
+
+struct irq_controller {
+    void (*enable_line)(unsigned int irq); // lets it through
+    void (*start_hart)(void);              // this hart takes interrupts from here on; NULL: nothing to do
+    void (*handle)(void); // those that are pending at this hart, each by irq_dispatch(); interrupts disabled
+};
+// For the controller's driver, at boot.
+void irq_set_controller(const struct irq_controller *controller);
+// Runs the handler; false if nobody registered.
+bool irq_dispatch(unsigned int irq);
+// Each hart, before it takes interrupts.
+void irq_start_hart(void);

@@ -8,7 +8,6 @@
 #include "core/irq.h"
 #include "core/printk.h"
 #include "core/spinlock.h"
-#include "upcalls.h"
 
 #define ENABLE_BASE      0x2000
 #define ENABLE_STRIDE    0x80
@@ -36,8 +35,8 @@ static void enable_line(unsigned int irq) {
     spin_unlock_irqrestore(&plic_lock, flags);
 }
 
-void external_interrupt(void) {
-    int context = base ? context_of[this_hart_id()] : -1;
+static void handle(void) {
+    int context = context_of[this_hart_id()];
     if (context < 0)
         return;
     volatile uint32_t *claim = reg(CONTEXT_BASE + CONTEXT_STRIDE * (unsigned long)context + CONTEXT_CLAIM);
@@ -45,18 +44,18 @@ void external_interrupt(void) {
         irq_dispatch(irq);
 }
 
+static const struct irq_controller plic = {.enable_line = enable_line, .handle = handle};
+
 static int find_node(void) {
     int node = fdt_next_compatible(-1, "sifive,plic-1.0.0");
     return node >= 0 ? node : fdt_next_compatible(-1, "riscv,plic0");
 }
 
-void plic_init(void) {
+bool plic_init(void) {
     struct fdt_range range;
     int node = find_node();
-    if (node < 0 || !fdt_reg(node, &range) || !(base = arch_ioremap(range.base, range.size))) {
-        pr_warn("plic: none found; devices cannot interrupt");
-        return;
-    }
+    if (node < 0 || !fdt_reg(node, &range) || !(base = arch_ioremap(range.base, range.size)))
+        return false;
     for (unsigned int i = 0; i < MAX_HARTS; i++)
         context_of[i] = -1;
     // Contexts are numbered as the pairs (interrupt controller, interrupt) stand in interrupts-extended.
@@ -69,5 +68,6 @@ void plic_init(void) {
         context_of[hart] = (int)c;
         *reg(CONTEXT_BASE + CONTEXT_STRIDE * c) = 0; // threshold: all priorities
     }
-    irq_enable_line = enable_line;
+    irq_set_controller(&plic);
+    return true;
 }

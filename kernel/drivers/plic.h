@@ -3,5 +3,5 @@
 #pragma once
 #include "core/types.h"
 
-// Finds it in the device tree and takes it into use; without one, no device interrupts.
-void plic_init(void);
+// Finds it in the device tree and takes it into use. False: there is none.
+bool plic_init(void);

@@ -2,6 +2,7 @@
 // The other harts, and what a hart does when there is nothing to do.
 #include "sched/runqueue.h"
 #include "arch/riscv/sbi.h"
+#include "core/irq.h"
 #include "core/panic.h"
 #include "core/printk.h"
 #include "sched/clock.h"
@@ -45,6 +46,7 @@ void smp_wait_for_harts(void) {
 void hart_main(void) {
     struct hart *hart = this_hart();
     struct run_queue *rq = run_queue_of(hart);
+    irq_start_hart();
     current->last_account = rdtime();
     rq->running = current;
     __atomic_store_n(&hart->online, true, __ATOMIC_RELEASE);
