@@ -7,7 +7,7 @@ import pytest
 @pytest.mark.parametrize("smp", [1, 4])
 @pytest.mark.parametrize("controller", ["virt", "virt,aia=aplic", "virt,aia=aplic-imsic"])
 def test_devices_are_heard(controller, smp):
-    extra = ("-machine", controller, "-device", "virtio-serial-device", "-chardev", "null,id=c", "-device", "virtserialport,chardev=c")
+    extra = ("-machine", controller, "-device", "virtio-serial-device", "-chardev", "file,id=c,path=/dev/null", "-device", "virtserialport,chardev=c")
     with machine.Machine(smp=smp, extra=extra) as m:
         m.shell()
         assert m.run("echo heard") == "heard\n"
