@@ -79,6 +79,7 @@ struct kind {
 static const struct kind kinds[] = {
     {SOCK_STREAM, IPPROTO_TCP, &inet_tcp_ops, inet_tcp_create, 0},
     {SOCK_DGRAM, IPPROTO_UDP, &inet_udp_ops, inet_udp_create, 0},
+    {SOCK_DGRAM, IPPROTO_UDPLITE, &inet_udp_ops, inet_udp_create, 0},
     {SOCK_DGRAM, IPPROTO_ICMP, &inet_raw_ops, inet_raw_create, AF_INET},
     {SOCK_DGRAM, IPPROTO_ICMPV6, &inet_raw_ops, inet_raw_create, AF_INET6},
     {SOCK_RAW, 0, &inet_raw_ops, inet_raw_create, 0},

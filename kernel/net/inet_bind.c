@@ -20,7 +20,7 @@ static bool may_be_foreign(const struct inet_socket *i, const ip_addr_t *ip) {
 }
 
 static bool has_ports(const struct inet_socket *i) {
-    return i->s.protocol == IPPROTO_TCP || i->s.protocol == IPPROTO_UDP;
+    return i->s.protocol == IPPROTO_TCP || i->s.protocol == IPPROTO_UDP || i->s.protocol == IPPROTO_UDPLITE;
 }
 
 static int check_bind(struct inet_socket *i, const struct socket_address *a, ip_addr_t *ip, uint16_t *port) {

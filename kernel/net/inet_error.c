@@ -119,7 +119,7 @@ static void tell_raw(struct inet_socket *i, void *arg) {
 
 static void dispatch(struct pbuf *p, struct verdict *v, size_t inner, size_t body) {
     struct telling t = {v, p, inner, body};
-    if (v->protocol == IP_PROTO_UDP) {
+    if (v->protocol == IP_PROTO_UDP || v->protocol == IP_PROTO_UDPLITE) {
         v->error.port = v->to_port;
         struct inet_socket *i = find_udp(v);
         if (i)

@@ -191,6 +191,8 @@ static bool snapshot_tcp(struct inet_snapshot *s) {
 static bool snapshot_udp(struct inet_snapshot *s) {
     for (const struct udp_pcb *p = udp_pcbs; p; p = p->next) {
         struct inet_socket *i = p->recv_arg;
+        if (p->flags & UDP_FLAGS_UDPLITE) // Linux has a file of its own for these
+            continue;
         struct inet_info *info = add(s);
         if (!info)
             return false;

@@ -152,6 +152,8 @@ int inet_set_option(struct socket *s, int level, int option, const void __user *
         return err;
     case SOL_TCP:
         return s->type == SOCK_STREAM ? inet_tcp_set_option(i, option, value, len) : -ENOPROTOOPT;
+    case IPPROTO_UDPLITE:
+        return s->protocol == IPPROTO_UDPLITE ? inet_lite_set_option(i, option, value, len) : -ENOPROTOOPT;
     default:
         return -ENOPROTOOPT;
     }
@@ -172,6 +174,8 @@ int inet_get_option(struct socket *s, int level, int option, void __user *value,
         return inet_ip_get_option(i, level, option, value, len);
     case SOL_TCP:
         return s->type == SOCK_STREAM ? inet_tcp_get_option(i, option, value, len) : -ENOPROTOOPT;
+    case IPPROTO_UDPLITE:
+        return s->protocol == IPPROTO_UDPLITE ? inet_lite_get_option(i, option, value, len) : -ENOPROTOOPT;
     default:
         return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
     }

@@ -200,3 +200,6 @@ ssize_t inet_recv_error(struct inet_socket *i, struct message *m); // MSG_ERRQUE
 // inet_tcp.c, inet_udp.c
 int __must_check inet_tcp_create(struct inet_socket *i);
 int __must_check inet_udp_create(struct inet_socket *i);
+// Of UDP-Lite: how much of a datagram its checksum is over (udplite(7)).
+int __must_check inet_lite_set_option(struct inet_socket *i, int option, const void __user *value, int len);
+int __must_check inet_lite_get_option(struct inet_socket *i, int option, void __user *value, int __user *len);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // UDP (udp(7)): life, names, sending. What comes in is inet_datagram.c's.
+#include "arch/riscv/uaccess.h"
 #include "lib/string.h"
 #include "net/inet_datagram.h"
 
@@ -39,8 +40,8 @@ static struct inet_socket *pick_sharer(struct inet_socket *i, const ip_addr_t *f
 
 static void on_datagram(void *arg, struct udp_pcb *p, struct pbuf *data, const ip_addr_t *from, u16_t port) {
     struct inet_socket *i = arg;
-    (void)p;
-    if (likely(is_for(i, from, port)))
+    bool lite = p->flags & UDP_FLAGS_UDPLITE; // the two share their ports here (docs/net.md)
+    if (likely(lite == (ip_current_header_proto() == IP_PROTO_UDPLITE) && is_for(i, from, port)))
         inet_datagram_arrived(pick_sharer(i, from, port), data, from, port);
     else
         pbuf_free(data);
@@ -53,6 +54,8 @@ static int new_pcb(struct inet_socket *i) {
     i->udp = udp_new_ip_type(inet_pcb_type(i));
     if (!i->udp)
         return -ENOBUFS;
+    if (i->s.protocol == IPPROTO_UDPLITE)
+        i->udp->flags |= UDP_FLAGS_UDPLITE;
     udp_recv(i->udp, on_datagram, i);
     inet_apply_options(i);
     return 0;
@@ -65,6 +68,52 @@ int inet_udp_create(struct inet_socket *i) {
         err = new_pcb(i);
     inet_unlock();
     return err;
+}
+
+// ---- UDP-Lite
+
+#define UDPLITE_SEND_CSCOV 10
+#define UDPLITE_RECV_CSCOV 11
+
+static bool is_coverage(int option) {
+    return option == UDPLITE_SEND_CSCOV || option == UDPLITE_RECV_CSCOV;
+}
+
+// 0: all of the datagram; else at least its header.
+int inet_lite_set_option(struct inet_socket *i, int option, const void __user *value, int len) {
+    int n;
+    if (len < (int)sizeof(n))
+        return -EINVAL;
+    if (get_user(n, (const int __user *)value))
+        return -EFAULT;
+    if (!is_coverage(option))
+        return -ENOPROTOOPT;
+    u16_t covered = n && n < UDP_HLEN ? UDP_HLEN : (u16_t)MIN((unsigned int)n, 0xffffu);
+    inet_lock();
+    if (i->udp && option == UDPLITE_SEND_CSCOV)
+        i->udp->chksum_len_tx = covered;
+    else if (i->udp)
+        i->udp->chksum_len_rx = covered;
+    inet_unlock();
+    return 0;
+}
+
+int inet_lite_get_option(struct inet_socket *i, int option, void __user *value, int __user *user_len) {
+    int len, n = 0;
+    int err = get_user(len, user_len);
+    if (err)
+        return err;
+    if (len < 0)
+        return -EINVAL;
+    if (!is_coverage(option))
+        return -ENOPROTOOPT;
+    inet_lock();
+    if (i->udp)
+        n = option == UDPLITE_SEND_CSCOV ? i->udp->chksum_len_tx : i->udp->chksum_len_rx;
+    inet_unlock();
+    len = MIN(len, (int)sizeof(n));
+    err = put_user(len, user_len);
+    return err ? err : copy_to_user(value, &n, len);
 }
 
 static int bind_locked(struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {

@@ -596,3 +596,50 @@ TEST(shutdown_wakes_who_reads_and_who_accepts) {
     CHECK_ERRNO(accept(l, NULL, NULL), EINVAL);
     pthread_join(t, NULL);
 }
+
+// ---- UDP-Lite
+
+static int lite(int family, struct sockaddr_storage *at) {
+    int s = socket(family, SOCK_DGRAM, IPPROTO_UDPLITE), n;
+    socklen_t len = sizeof(n);
+    CHECK(s >= 0 && getsockopt(s, SOL_SOCKET, SO_PROTOCOL, &n, &len) == 0 && n == IPPROTO_UDPLITE);
+    memset(at, 0, sizeof(*at));
+    at->ss_family = family;
+    if (family == AF_INET)
+        ((struct sockaddr_in *)at)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    else
+        ((struct sockaddr_in6 *)at)->sin6_addr = in6addr_loopback;
+    len = sizeof(*at);
+    CHECK(bind(s, (struct sockaddr *)at, family == AF_INET ? 16 : 28) == 0 &&
+          getsockname(s, (struct sockaddr *)at, &len) == 0);
+    return s;
+}
+
+TEST(udplite_carries_datagrams) {
+    for (int family = AF_INET; family <= AF_INET6; family += AF_INET6 - AF_INET) {
+        struct sockaddr_storage a, b, from;
+        int s = lite(family, &a), r = lite(family, &b), n = 3;
+        socklen_t size = family == AF_INET ? 16 : 28, len = sizeof(from);
+        CHECK(sendto(s, "lite", 4, 0, (struct sockaddr *)&b, size) == 4);
+        CHECK(recvfrom(r, buffer, 100, 0, (struct sockaddr *)&from, &len) == 4 && !memcmp(buffer, "lite", 4));
+        CHECK(len == size && !memcmp(&from, &a, 8));
+        CHECK(connect(s, (struct sockaddr *)&b, size) == 0 && send(s, buffer, 1000, 0) == 1000 &&
+              recv(r, buffer, 2000, 0) == 1000);
+        CHECK(setsockopt(s, IPPROTO_UDPLITE, 10, &n, 4) == 0); // UDPLITE_SEND_CSCOV: a header at least
+        len = sizeof(n);
+        CHECK(getsockopt(s, IPPROTO_UDPLITE, 10, &n, &len) == 0 && n == 8);
+        CHECK(send(s, "x", 1, 0) == 1 && recv(r, buffer, 100, 0) == 1);
+        CHECK_ERRNO(setsockopt(s, IPPROTO_UDPLITE, 99, &n, 4), ENOPROTOOPT);
+        CHECK_ERRNO(setsockopt(s, IPPROTO_UDPLITE, 10, &n, 3), EINVAL);
+        CHECK(close(r) == 0);
+        // Nobody there: an ICMP message says so.
+        CHECK(send(s, "x", 1, 0) == 1);
+        CHECK_ERRNO(recv(s, buffer, 100, 0), ECONNREFUSED);
+        // What comes by UDP to the same port is not for it.
+        int u = socket(family, SOCK_DGRAM, 0);
+        CHECK(sendto(u, "udp", 3, 0, (struct sockaddr *)&a, size) == 3);
+        CHECK_ERRNO(recv(s, buffer, 100, MSG_DONTWAIT), EAGAIN);
+        CHECK(close(u) == 0 && close(s) == 0);
+    }
+    CHECK_ERRNO(socket(AF_INET, SOCK_STREAM, IPPROTO_UDPLITE), EPROTONOSUPPORT);
+}

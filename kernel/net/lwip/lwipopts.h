@@ -75,6 +75,7 @@
 #define IP_DEFAULT_TTL            64
 #define TCP_TTL                   64
 #define UDP_TTL                   64
+#define LWIP_UDPLITE              1
 #define ICMP_TTL                  64
 #define RAW_TTL                   64
 #define LWIP_ICMP6_HL             64
