@@ -4,6 +4,7 @@
 #include "lib/number.h"
 #include "lib/string.h"
 #include "net/inet.h"
+#include "net/loopback.h"
 #include "net/socket.h"
 #include "net/unix.h"
 #include "procfs/private.h"
@@ -81,6 +82,9 @@ static const struct proc_entry entries[] = {
     PROC_NUMBER("net/core/wmem_default", &socket_wmem_default, 4608, INT32_MAX),
     PROC_NUMBER("net/core/rmem_default", &socket_rmem_default, 2304, INT32_MAX),
     PROC_TEXT("net/core/optmem_max", "131072"),
+#ifdef CONFIG_DEBUG
+    NUMBERS("net/core/loopback_faults", loopback_faults, 0, 1000, false),
+#endif
     PROC_NUMBER("net/unix/max_dgram_qlen", &unix_max_dgram_qlen, 0, INT32_MAX),
     NUMBERS("net/ipv4/ip_local_port_range", inet_port_range, 1, 65535, true),
     PROC_NUMBER("net/ipv4/ip_unprivileged_port_start", &inet_unprivileged_port, 0, 65535),

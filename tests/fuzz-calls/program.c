@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/mman.h>
@@ -69,6 +70,23 @@ static void open_sockets(void) {
     socket(AF_UNIX, SOCK_STREAM, 0);
 }
 
+// Of the internet's families: a connection that is not accepted, datagrams, raw and ping sockets. What is sent goes to 127.0.0.1 or ::1.
+static void open_inet_sockets(void) {
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    bind(listener, (void *)&a, sizeof(a)), listen(listener, 3), getsockname(listener, (void *)&a, &len);
+    connect(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), (void *)&a, len);
+    a.sin_port = 0;
+    int d = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    bind(d, (void *)&a, len), getsockname(d, (void *)&a, &len), connect(d, (void *)&a, len);
+    socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_ICMP);
+    socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_ICMPV6);
+    socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_ICMP);
+}
+
 // Descriptors 3 and on, of every kind.
 static void open_files(void) {
     int p[2];
@@ -89,6 +107,7 @@ static void open_files(void) {
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
     epoll_ctl(set, EPOLL_CTL_ADD, p[0], &event);
     open_sockets();
+    open_inet_sockets();
     memfd_create("fuzz", MFD_ALLOW_SEALING);
     open("/dev/zero", O_RDWR);
     open("/dev/null", O_RDWR);

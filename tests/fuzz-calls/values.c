@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/param.h>
 #include <sys/resource.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -96,7 +97,7 @@ static unsigned long number(void) {
 
 static unsigned long file(void) {
     static const unsigned long odd[] = {-1ul, -100ul, 63, 64, 1023, 1024, 0x7fffffff, 0x100000003};
-    return one_in(12) ? ONE_OF(odd) : random_below(40);
+    return one_in(12) ? ONE_OF(odd) : random_below(56);
 }
 
 static unsigned long process(void) {
@@ -152,7 +153,7 @@ static void fill(unsigned char *at, size_t n) {
             value = (unsigned long)room(64);
             break;
         case 2:
-            value = random_below(40) | (unsigned long)random_below(40) << 32;
+            value = random_below(56) | (unsigned long)random_below(40) << 32;
             break;
         case 3:
             value = 0;
@@ -270,8 +271,32 @@ static unsigned long strings(void) {
     return one_in(10) ? bad_pointer() : (unsigned long)at;
 }
 
+// Of this machine, and of others; sometimes of a listener of somebody's.
+static unsigned long inet_name(void) {
+    static const unsigned int addresses[] = {0x7f000001, 0x7f000001, 0,          0x7f010203,
+                                             0x7fffffff, ~0u,        0xe0000001, 0x0a000001};
+    union {
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } a = {.in = {.sin_family = AF_INET}};
+    unsigned short port = one_in(3) ? random_below(65536) : one_in(2) ? 0 : 32768 + random_below(28232);
+    if (one_in(3)) {
+        a.in6.sin6_family = AF_INET6;
+        a.in6.sin6_addr.s6_addr[15] = random_below(2);
+        a.in6.sin6_addr.s6_addr[0] = one_in(6) ? 0xff : 0;
+    } else {
+        a.in.sin_addr.s_addr = htonl(ONE_OF(addresses));
+    }
+    a.in.sin_port = htons(port); // in the same place in both
+    unsigned char *at = room(sizeof(a));
+    memcpy(at, &a, MIN(sizeof(a), (size_t)(arena + ARENA_SIZE - PAGE - at)));
+    return (unsigned long)at;
+}
+
 // Of AF_UNIX: the names that the program has bound, and others.
 static unsigned long socket_name(void) {
+    if (one_in(2))
+        return inet_name();
     static const char *const names[] = {"\0stream", "\0dgram", "sock", "\0", "a", "d/s", "fifo"};
     struct sockaddr_un a = {.sun_family = one_in(8) ? (unsigned short)random_below(48) : AF_UNIX};
     if (one_in(8))
@@ -290,11 +315,16 @@ static size_t control(unsigned char at[128]) {
     unsigned int n = one_in(8) ? random_below(26) : 1 + random_below(3);
     int data[26];
     for (int i = 0; i < 26; i++)
-        data[i] = one_in(8) ? (int)number() : 3 + (int)random_below(40);
+        data[i] = one_in(8) ? (int)number() : 3 + (int)random_below(56);
     if (one_in(4)) {
         c.cmsg_type = SCM_CREDENTIALS;
         n = 3;
         data[0] = getpid(), data[1] = getuid(), data[2] = getgid();
+    }
+    if (one_in(3)) {
+        c.cmsg_level = one_in(2) ? SOL_IP : SOL_IPV6;
+        c.cmsg_type = random_below(70);
+        n = one_in(2) ? 1 : 3;
     }
     c.cmsg_len = one_in(8) ? number() : CMSG_LEN(n * sizeof(int));
     memcpy(at, &c, sizeof(c));
@@ -311,7 +341,9 @@ static unsigned long messages(void) {
         struct msghdr *h = &m[i].msg_hdr;
         *h = (struct msghdr){.msg_iov = (void *)vectors(), .msg_iovlen = random_below(one_in(20) ? 2000 : 5)};
         if (one_in(3))
-            h->msg_name = (void *)socket_name(), h->msg_namelen = one_in(4) ? (socklen_t)number() : 9;
+            h->msg_name = (void *)socket_name(), h->msg_namelen = one_in(4)   ? (socklen_t)number()
+                                                                  : one_in(2) ? 16
+                                                                              : 9;
         if (!one_in(3)) {
             unsigned char *at = room(sizeof(data));
             h->msg_controllen = control(data);
@@ -393,14 +425,16 @@ static void mmap_arguments(unsigned long a[]) {
 
 static void socket_arguments(const char *name, unsigned long a[]) {
     if (!strcmp(name, "socket") || !strcmp(name, "socketpair")) {
-        a[0] = one_in(8) ? random_below(48) : AF_UNIX;
+        a[0] = one_in(8) ? random_below(48) : one_in(2) ? AF_UNIX : one_in(2) ? AF_INET : AF_INET6;
         a[1] = random_below(6) | (one_in(3) ? SOCK_NONBLOCK : 0) | (one_in(3) ? SOCK_CLOEXEC : 0);
-        a[2] = one_in(6) ? random_below(20) : 0;
+        a[2] = one_in(6) ? random_below(20) : one_in(6) ? IPPROTO_ICMPV6 : 0;
     } else if (strstr(name, "sockopt")) {
-        a[1] = one_in(6) ? random_below(300) : SOL_SOCKET;
+        static const unsigned int levels[] = {SOL_SOCKET,  SOL_SOCKET,  SOL_IP, SOL_IPV6,
+                                              IPPROTO_TCP, IPPROTO_UDP, 255};
+        a[1] = one_in(6) ? random_below(300) : ONE_OF(levels);
         a[2] = one_in(6) ? number() : random_below(84);
     } else if (!strcmp(name, "bind") || !strcmp(name, "connect")) {
-        a[2] = one_in(4) ? number() : 2 + random_below(10);
+        a[2] = one_in(4) ? number() : one_in(2) ? 2 + random_below(10) : one_in(2) ? 16 : 28;
     }
 }
 

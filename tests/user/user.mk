@@ -1,5 +1,5 @@
 # User tests: small C programs for musl, run inside Drupe by /test-init; see run.py.
-USER_TESTS := $(filter-out init test late,$(patsubst tests/user/%.c,%,$(sort $(wildcard tests/user/*.c))))
+USER_TESTS := $(filter-out init test late badline,$(patsubst tests/user/%.c,%,$(sort $(wildcard tests/user/*.c))))
 USER_TEST_BINARIES := $(USER_TESTS:%=$(B)/tests/user/%)
 MUSL_GCC := $(B)/sysroot/bin/musl-gcc
 
@@ -38,9 +38,9 @@ test-clean: sanitized-kernel $(B)/tests/user.cpio ## nothing that lay about goes
 	@DRUPE_KERNEL=$(abspath $(B)/sanitize/Image) $(PYTHON) tests/user/run.py $(B)/tests/user.cpio $(B)/test/clean.result clean
 
 # The same on the debug kernel, which carries no archive: the default one comes before the tests'. Its device that answers
-# late has tests of its own.
-$(B)/tests/late.cpio: $(B)/tests/user/late $(B)/drupe
-	$(call say,PACK,$@) $(B)/drupe pack --bare --sysroot $(B)/sysroot -o $@ /tests/late=$<
+# late, and its line that can be made a bad one, have tests of their own.
+$(B)/tests/late.cpio: $(B)/tests/user/late $(B)/tests/user/badline $(B)/drupe
+	$(call say,PACK,$@) $(B)/drupe pack --bare --sysroot $(B)/sysroot -o $@ /tests/late=$< /tests/badline=$(B)/tests/user/badline
 
 $(B)/tests/user-debug.cpio: $(B)/root.cpio $(B)/tests/user.cpio $(B)/tests/late.cpio
 	@cat $^ >$@

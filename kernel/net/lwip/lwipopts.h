@@ -98,6 +98,7 @@
 #define TCP_SYNMAXRTX                  12 // inet_tcp.c counts before that (TCP_SYNCNT)
 #define TCP_MAXRTX                     12
 #define TCP_QUEUE_OOSEQ                1
+#define LWIP_TCP_RTO_TIME              1000 // before the time of a round trip is known, as in Linux
 #define LWIP_TCP_SACK_OUT              1
 #define LWIP_TCP_KEEPALIVE             1
 #define TCP_LISTEN_BACKLOG             0 // that is ours: it may be longer than 255
