@@ -1,12 +1,16 @@
-# Real programs with sockets: tests/programs runs what examples/ claims. Not part of `make test`: it fetches packages, and takes long.
+# Real programs with sockets: what examples/ claims, and CPython's own tests beside Linux's. Not part of `make test`: it fetches packages
+# and a kernel, and takes hours.
 .PHONY: test-programs test-programs-quick
-test-programs: bare-kernel $(B)/drupe ## what examples/ claim of Debian's programs, with 1 and 4 harts
+test-programs: bare-kernel $(B)/drupe ## what examples/ claim of Debian's programs, with 1 and 4 harts; CPython's tests beside Linux's
 	@mkdir -p $(B)/test
-	@DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/pytest-suite $(B)/test/programs-all.result tests/programs/test_programs.py
+	@rm -rf $(B)/test/cpython
+	@export DRUPE_BUILD=$(abspath $(B)); status=0; \
+		$(PYTHON) tests/pytest-suite $(B)/test/programs-all.result tests/programs || status=1; \
+		$(PYTHON) tests/programs/cpython.py $(B)/test/programs-cpython.result || status=1; \
+		exit $$status
 
 # The few that are quick.
-
 test-programs-quick: bare-kernel $(B)/drupe ## curl, wget, python's servers, socat and redis, as examples/ claim of them
 	@mkdir -p $(B)/test
-	@DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/pytest-suite $(B)/test/programs-quick.result tests/programs/test_programs.py \
-		-k "(curl or python or socat or redis) and 4"
+	@DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/pytest-suite $(B)/test/programs-quick.result tests/programs \
+		-k "(curl or python or socat or redis) and 4 and not cpython"
