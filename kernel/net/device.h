@@ -29,6 +29,7 @@
 // net_device.type: as Linux's ARPHRD_*.
 #define NET_TYPE_ETHERNET 1
 #define NET_TYPE_LOOPBACK 772
+#define NET_TYPE_NONE     0xfffe // there is nothing in front of packets
 
 #define NET_NAME_SIZE    16
 #define NET_HARDWARE_MAX 8 // bytes of a link-layer address

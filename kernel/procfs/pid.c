@@ -194,8 +194,9 @@ static int pid_dir_lookup(struct inode *inode, struct dentry *d) {
         return -ENOENT;
     for (unsigned int i = 0; i < file_count; i++) {
         if (belongs(&files[i], dir) && !strcmp(files[i].name, d->name))
-            return give(d, files[i].make ? files[i].make()
-                                         : make_inode(inode->sb, dir->process, dir->tid, 0, &files[i], i + 1));
+            return give(d, files[i].make
+                               ? files[i].make()
+                               : make_inode(inode->sb, dir->process, dir->tid, 0, &files[i], i + 1));
     }
     return 0;
 }

@@ -16,7 +16,7 @@
 #include <linux/magic.h>
 
 struct proc_tree proc_tree = {.dir_mode = 0555, .file_inode_ops = &proc_file_inode_ops}; // [I] after start
-static const struct proc_pid_ops *pids;                                                    // [I] once set
+static const struct proc_pid_ops *pids;                                                  // [I] once set
 
 int proc_register(const struct proc_entry *e) {
     return proc_tree_add(&proc_tree, e->path, e);

@@ -28,6 +28,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -195,6 +196,41 @@ static int do_sockets(void) {
     return error_of(send(p[0], text, sizeof(text), 0)) ?: error_of(recv(p[1], text, sizeof(text), 0));
 }
 
+// Socket, request, answer, dump, notice, and a change that is taken back.
+static int do_netlink(void) {
+    struct {
+        struct nlmsghdr h;
+        struct ifaddrmsg a;
+        struct rtattr t;
+        unsigned char ip[4];
+    } m = {{sizeof(m), RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, 1, 0},
+           {.ifa_family = AF_INET},
+           {8, IFA_LOCAL},
+           {10, 99, 99, 1}};
+    struct sockaddr_nl own = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR};
+    static char text[8192];
+    int s = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE), err = 0;
+    if (s < 0 || bind(s, (void *)&own, sizeof(own)) || send(s, &m, sizeof(m), 0) < 0)
+        return errno;
+    if (recv(s, text, sizeof(text), 0) < 0 && errno != EAGAIN)
+        return errno;
+    m.h.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE;
+    m.a.ifa_prefixlen = 32;
+    m.a.ifa_index = 1;
+    for (m.h.nlmsg_type = RTM_NEWADDR; m.h.nlmsg_type <= RTM_DELADDR; m.h.nlmsg_type++)
+        if (send(s, &m, sizeof(m), 0) < 0)
+            return errno;
+    for (ssize_t n; (n = recv(s, text, sizeof(text), 0)) > 0 || errno == ENOBUFS;) {
+        struct nlmsghdr *h = (void *)text;
+        if (n <= 0)
+            err = ENOBUFS;
+        else if (h->nlmsg_type == NLMSG_ERROR && !err &&
+                 ((struct nlmsgerr *)NLMSG_DATA(h))->error != -EADDRNOTAVAIL)
+            err = -((struct nlmsgerr *)NLMSG_DATA(h))->error;
+    }
+    return err;
+}
+
 static int do_pty(void) {
     int master = open("/dev/ptmx", O_RDWR | O_NOCTTY), unlock = 0, number;
     if (master < 0)
@@ -289,16 +325,27 @@ static const struct operation {
     int (*run)(void);
     bool may_die; // behind execve's point of no return
 } operations[] = {
-    {"fork", do_fork, false},         {"spawn", do_vfork_exec, false},
-    {"exec", do_exec, true},          {"script", do_script, true},
-    {"thread", do_thread, false},     {"mmap", do_mmap, false},
-    {"map_file", do_map_file, false}, {"shared", do_shared, false},
-    {"files", do_files, false},       {"names", do_names, false},
-    {"pipe", do_pipe, false},         {"sockets", do_sockets, false},
-    {"pty", do_pty, false},           {"epoll", do_epoll, false},
-    {"poll", do_poll, false},         {"descriptors", do_descriptors, false},
-    {"timers", do_timers, false},     {"identity", do_identity, false},
-    {"mount", do_mount, false},       {"proc", do_proc, false},
+    {"fork", do_fork, false},
+    {"spawn", do_vfork_exec, false},
+    {"exec", do_exec, true},
+    {"script", do_script, true},
+    {"thread", do_thread, false},
+    {"mmap", do_mmap, false},
+    {"map_file", do_map_file, false},
+    {"shared", do_shared, false},
+    {"files", do_files, false},
+    {"names", do_names, false},
+    {"pipe", do_pipe, false},
+    {"sockets", do_sockets, false},
+    {"netlink", do_netlink, false},
+    {"pty", do_pty, false},
+    {"epoll", do_epoll, false},
+    {"poll", do_poll, false},
+    {"descriptors", do_descriptors, false},
+    {"timers", do_timers, false},
+    {"identity", do_identity, false},
+    {"mount", do_mount, false},
+    {"proc", do_proc, false},
     {"vectors", do_vectors, false},
 };
 

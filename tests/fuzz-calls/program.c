@@ -68,6 +68,8 @@ static void open_sockets(void) {
         fcntl(client, F_SETFL, O_NONBLOCK), connect(client, (void *)&stream, 9);
     bind(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0), (void *)&dgram, 8);
     socket(AF_UNIX, SOCK_STREAM, 0);
+    for (int protocol = 0; protocol <= 4; protocol += 2) // NETLINK_ROUTE, NETLINK_USERSOCK, NETLINK_SOCK_DIAG
+        socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, protocol);
 }
 
 // Of the internet's families: a connection that is not accepted, datagrams, raw and ping sockets. What is sent goes to 127.0.0.1 or ::1.

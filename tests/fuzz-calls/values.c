@@ -271,6 +271,7 @@ static unsigned long strings(void) {
     return one_in(10) ? bad_pointer() : (unsigned long)at;
 }
 
+<<<<<<< HEAD
 // Of this machine, and of others; sometimes of a listener of somebody's.
 static unsigned long inet_name(void) {
     static const unsigned int addresses[] = {0x7f000001, 0x7f000001, 0,          0x7f010203,
@@ -291,6 +292,36 @@ static unsigned long inet_name(void) {
     unsigned char *at = room(sizeof(a));
     memcpy(at, &a, MIN(sizeof(a), (size_t)(arena + ARENA_SIZE - PAGE - at)));
     return (unsigned long)at;
+=======
+// A request to a netlink socket: a header that is mostly right, and attributes whose lengths mostly are.
+static unsigned long netlink_request(void) {
+    struct {
+        uint32_t len;
+        uint16_t type, flags;
+        uint32_t sequence, port;
+        unsigned char body[112];
+    } m = {16 + random_below(112),
+           one_in(6) ? number() : 16 + random_below(88),
+           one_in(2) ? 0x301 : 1 + random_below(0xf00),
+           1,
+           0,
+           {0}};
+    size_t at = one_in(4) ? random_below(100) : 4 * random_below(8);
+    for (size_t i = 0; i < at; i++)
+        m.body[i] = one_in(2) ? random_below(12) : 0;
+    while (at + 8 <= sizeof(m.body)) {
+        uint16_t attribute[2] = {one_in(8) ? number() : 4 + random_below(16), random_below(40)};
+        memcpy(m.body + at, attribute, sizeof(attribute));
+        for (size_t i = at + 4; i < at + 8; i++)
+            m.body[i] = one_in(2) ? random_below(256) : 0;
+        at += attribute[0] >= 4 && attribute[0] < 32 ? (attribute[0] + 3) & ~3 : 8;
+    }
+    if (one_in(8))
+        m.len = number();
+    unsigned char *to = room(sizeof(m));
+    memcpy(to, &m, MIN(sizeof(m), (size_t)(arena + ARENA_SIZE - PAGE - to)));
+    return (unsigned long)to;
+>>>>>>> 06d63b9 (Say in docs/hacking.md how a network device is added; netlink in the fuzzer of calls, races, failing allocations and clean structures)
 }
 
 // Of AF_UNIX: the names that the program has bound, and others.
@@ -392,6 +423,8 @@ static unsigned long value(enum type type) {
     case TYPE_MESSAGE:
         return messages();
     case TYPE_BUFFER:
+        if (one_in(12))
+            return netlink_request();
         return buffer(one_in(4) ? 4096 : 128);
     case TYPE_NUMBER:
         break;
@@ -405,10 +438,11 @@ static const unsigned long clone_flags[] = {0x100 /* VM */, 0x200,    0x400,    
                                             0x2000,         0x4000,   0x8000,   0x10000,  0x40000,
                                             0x80000,        0x100000, 0x200000, 0x1000000};
 static const unsigned long ioctls[] = {
-    0x5401, 0x5402, 0x5403, 0x5404,     0x5405,     0x5409,     0x540b,     0x540e, 0x540f,
-    0x5410, 0x5411, 0x5412, 0x5413,     0x5414,     0x541b,     0x541d,     0x541e, 0x5421,
-    0x5422, 0x5423, 0x5424, 0x5429,     0x8901,     0x8905,     0x890b,     0x89e0, 0x5450,
-    0x5451, 0x5452, 0x5457, 0x80045430, 0x40045431, 0x80045432, 0x80045439, 0x5441};
+    0x5401, 0x5402, 0x5403,     0x5404,     0x5405,     0x5409,     0x540b, 0x540e, 0x540f, 0x5410, 0x5411,
+    0x5412, 0x5413, 0x5414,     0x541b,     0x541d,     0x541e,     0x5421, 0x5422, 0x5423, 0x5424, 0x5429,
+    0x8901, 0x8905, 0x890b,     0x89e0,     0x5450,     0x8910,     0x8912, 0x8913, 0x8914, 0x8915, 0x8916,
+    0x891b, 0x891c, 0x8921,     0x8922,     0x8927,     0x8933,     0x890b, 0x890c, 0x8954, 0x8955, 0x5451,
+    0x5452, 0x5457, 0x80045430, 0x40045431, 0x80045432, 0x80045439, 0x5441};
 static const unsigned long file_modes[] = {0010000, 0020000, 0100000, 0, 0140000, 0060000};
 
 static void mmap_arguments(unsigned long a[]) {
@@ -425,13 +459,21 @@ static void mmap_arguments(unsigned long a[]) {
 
 static void socket_arguments(const char *name, unsigned long a[]) {
     if (!strcmp(name, "socket") || !strcmp(name, "socketpair")) {
+<<<<<<< HEAD
         a[0] = one_in(8) ? random_below(48) : one_in(2) ? AF_UNIX : one_in(2) ? AF_INET : AF_INET6;
+=======
+        a[0] = one_in(8) ? random_below(48) : one_in(6) ? AF_NETLINK : AF_UNIX;
+>>>>>>> 06d63b9 (Say in docs/hacking.md how a network device is added; netlink in the fuzzer of calls, races, failing allocations and clean structures)
         a[1] = random_below(6) | (one_in(3) ? SOCK_NONBLOCK : 0) | (one_in(3) ? SOCK_CLOEXEC : 0);
         a[2] = one_in(6) ? random_below(20) : one_in(6) ? IPPROTO_ICMPV6 : 0;
     } else if (strstr(name, "sockopt")) {
+<<<<<<< HEAD
         static const unsigned int levels[] = {SOL_SOCKET,  SOL_SOCKET,  SOL_IP, SOL_IPV6,
                                               IPPROTO_TCP, IPPROTO_UDP, 255};
         a[1] = one_in(6) ? random_below(300) : ONE_OF(levels);
+=======
+        a[1] = one_in(6) ? random_below(300) : one_in(6) ? SOL_NETLINK : SOL_SOCKET;
+>>>>>>> 06d63b9 (Say in docs/hacking.md how a network device is added; netlink in the fuzzer of calls, races, failing allocations and clean structures)
         a[2] = one_in(6) ? number() : random_below(84);
     } else if (!strcmp(name, "bind") || !strcmp(name, "connect")) {
         a[2] = one_in(4) ? number() : one_in(2) ? 2 + random_below(10) : one_in(2) ? 16 : 28;

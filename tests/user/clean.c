@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -314,6 +315,38 @@ TEST(texts_of_the_kernel_go_out_clean) {
             look("/dev/kmsg", area, sizeof(area));
     }
     SYS(syslog, 3, part(0), 4096);
+}
+
+// Every answer to a question about links, addresses, routes, neighbours, rules and sockets, whole and as it is queued.
+TEST(answers_of_netlink_go_out_clean) {
+    static const struct {
+        int protocol, type;
+    } questions[] = {{0, 18}, {0, 22}, {0, 26}, {0, 30}, {0, 34}, {0, 200}, {4, 20}};
+    struct {
+        unsigned int len;
+        unsigned short type, flags;
+        unsigned int sequence, port;
+        unsigned char body[56];
+    } m = {.flags = 0x301, .sequence = 1};
+    for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+        int s = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, questions[i].protocol);
+        m.len = sizeof(m);
+        m.type = questions[i].type;
+        memset(m.body, 0, sizeof(m.body));
+        if (questions[i].protocol == 4) {
+            m.body[0] = AF_UNIX;
+            memset(m.body + 4, 0xff, 4);  // all states
+            memset(m.body + 12, 0x7f, 1); // all that is shown
+        }
+        CHECK(s >= 0 && send(s, &m, sizeof(m), 0) == sizeof(m));
+        for (;;) {
+            memset(area, FILL, sizeof(area));
+            if (recv(s, area, sizeof(area), 0) <= 0)
+                break;
+            look("an answer of netlink", area, sizeof(area));
+        }
+        close(s);
+    }
 }
 
 // New memory is zeros, and so is what lies behind a file's end and in its holes.

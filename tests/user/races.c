@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -450,6 +451,71 @@ TEST(rights_over_a_thread_are_asked_of_its_own_credentials) {
     static const struct race r = {
         NULL, {change_ids, make_credentials, ask_for_rights, make_credentials}, nobody_was_let_in};
     CHECK(run_race(&r) > 0);
+}
+
+// ---- netlink: who asks, who is told, who changes, who goes
+
+static int asker, hearer;
+
+static void ask(int s, int type, int flags) {
+    struct {
+        struct nlmsghdr h;
+        struct ifaddrmsg a;
+        struct rtattr t;
+        unsigned char ip[4];
+    } m = {{sizeof(m), type, NLM_F_REQUEST | flags, 1, 0},
+           {.ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = 1},
+           {8, IFA_LOCAL},
+           {10, 88, 88, 1}};
+    CHECK(send(s, &m, sizeof(m), 0) == sizeof(m) || errno == EBADF || errno == ENOBUFS);
+}
+
+static void open_both(void) {
+    struct sockaddr_nl a = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR};
+    asker = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE);
+    hearer = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE);
+    CHECK(asker >= 0 && hearer >= 0 && bind(hearer, (void *)&a, sizeof(a)) == 0);
+}
+
+static void ask_and_read(void) {
+    char text[512];
+    ask(asker, RTM_GETADDR, NLM_F_DUMP);
+    while (recv(asker, text, sizeof(text), 0) > 0)
+        ;
+}
+
+static void change_and_back(void) {
+    int s = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE);
+    ask(s, RTM_NEWADDR, NLM_F_CREATE);
+    ask(s, RTM_DELADDR, 0);
+    CHECK(close(s) == 0);
+}
+
+static void hear(void) {
+    char text[4096];
+    for (int i = 0; i < 4; i++)
+        CHECK(recv(hearer, text, sizeof(text), 0) > 0 || errno == EAGAIN || errno == ENOBUFS ||
+              errno == EBADF);
+}
+
+static void close_both(void) {
+    CHECK(close(asker) == 0 && close(hearer) == 0);
+}
+
+TEST(netlink_sockets_ask_hear_and_change_at_once) {
+    run_race(&(struct race){open_both, {ask_and_read, change_and_back, hear, ask_and_read}, close_both});
+}
+
+static void close_hearer(void) {
+    CHECK(close(hearer) == 0);
+}
+
+static void close_asker(void) {
+    CHECK(close(asker) == 0);
+}
+
+TEST(a_netlink_socket_goes_while_it_is_told_something) {
+    run_race(&(struct race){open_both, {change_and_back, close_hearer, change_and_back}, close_asker});
 }
 
 // ---- sockets
