@@ -1,4 +1,4 @@
-# tests/fuzz: libFuzzer on the walker and unpacker, the decompressors and the ELF reader, and on what the packer reads: manifests, and
+# tests/fuzz: libFuzzer on the walker and unpacker, the decompressors, the ELF reader and the reader of netlink messages, and on what the packer reads: manifests, and
 # ELF files' tables (object). A short run is a test, a long one `make fuzz`. All of it under ASan and UBSan; and, with the unit tests of lib/, under MSan (test-msan), where clang has it.
 FUZZ_CC      ?= clang
 FUZZ_SECONDS ?= 600
@@ -6,7 +6,7 @@ FUZZ_TEST_SECONDS := 10
 MSAN_TEST_SECONDS := 5
 FUZZ_DIR     := $(B)/fuzz
 MSAN_DIR     := $(B)/msan
-FUZZ_NAMES   := unpack elf decompress
+FUZZ_NAMES   := unpack elf decompress netlink
 PACKER_NAMES := object manifest
 FUZZERS      := $(FUZZ_NAMES:%=$(FUZZ_DIR)/fuzz_%)
 PACKER_FUZZERS := $(PACKER_NAMES:%=$(FUZZ_DIR)/fuzz_%)
@@ -29,7 +29,7 @@ $(eval $(call unit_rules,$(MSAN_DIR),$(FUZZ_CC),$(MSAN_FLAGS),$(call outside_obj
 
 TEST_SUITES += test-fuzz test-msan
 
-FUZZ_PARTS := tests/unit/model.c $(LIB_SRC)
+FUZZ_PARTS := tests/unit/model.c $(LIB_SRC) lib/netlink.c
 $(FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c $(FUZZ_PARTS) $(call outside_obj,$(FUZZ_DIR)) tests/unit/model.h $(wildcard lib/*.h lib/*/*.h)
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.c %.o,$^) -o $@

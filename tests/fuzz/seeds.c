@@ -95,6 +95,16 @@ static void elves(const char *directory) {
     save(directory, "elf", "static", &f, sizeof(f));
 }
 
+// A dump request; and one with a string, a number and an address behind 8 bytes of its own.
+static void netlink_requests(const char *directory) {
+    static const uint8_t requests[] = {
+        32, 0, 0, 0, 18, 0,  1,   3,   1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0,
+        0,  0, 0, 0, 0,  48, 0,   0,   0, 8, 0, 5, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 0,  0, 0, 1, 0,
+        0,  0, 7, 0, 1,  0,  'l', 'o', 0, 0, 8, 0, 3, 0, 1, 0, 0, 0, 8, 0, 7, 0, 10, 0, 0, 1,
+    };
+    save(directory, "netlink", "requests", requests, sizeof(requests));
+}
+
 int main(int argc, char **argv) {
     if (argc != 2) {
         fputs("usage: seeds DIRECTORY\n", stderr);
@@ -102,5 +112,6 @@ int main(int argc, char **argv) {
     }
     archives(argv[1]);
     elves(argv[1]);
+    netlink_requests(argv[1]);
     return 0;
 }
