@@ -343,6 +343,9 @@ TEST(answers_of_netlink_go_out_clean) {
             memset(area, FILL, sizeof(area));
             if (recv(s, area, sizeof(area), 0) <= 0)
                 break;
+            for (size_t at = 0; at < sizeof(area); at += 4) // "for ever" is no address
+                if (!memcmp(area + at, "\377\377\377\377", 4))
+                    memset(area + at, 0, 4);
             look("an answer of netlink", area, sizeof(area));
         }
         close(s);
