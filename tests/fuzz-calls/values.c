@@ -271,7 +271,6 @@ static unsigned long strings(void) {
     return one_in(10) ? bad_pointer() : (unsigned long)at;
 }
 
-<<<<<<< HEAD
 // Of this machine, and of others; sometimes of a listener of somebody's.
 static unsigned long inet_name(void) {
     static const unsigned int addresses[] = {0x7f000001, 0x7f000001, 0,          0x7f010203,
@@ -292,7 +291,8 @@ static unsigned long inet_name(void) {
     unsigned char *at = room(sizeof(a));
     memcpy(at, &a, MIN(sizeof(a), (size_t)(arena + ARENA_SIZE - PAGE - at)));
     return (unsigned long)at;
-=======
+}
+
 // A request to a netlink socket: a header that is mostly right, and attributes whose lengths mostly are.
 static unsigned long netlink_request(void) {
     struct {
@@ -321,7 +321,6 @@ static unsigned long netlink_request(void) {
     unsigned char *to = room(sizeof(m));
     memcpy(to, &m, MIN(sizeof(m), (size_t)(arena + ARENA_SIZE - PAGE - to)));
     return (unsigned long)to;
->>>>>>> 06d63b9 (Say in docs/hacking.md how a network device is added; netlink in the fuzzer of calls, races, failing allocations and clean structures)
 }
 
 // Of AF_UNIX: the names that the program has bound, and others.
@@ -459,21 +458,17 @@ static void mmap_arguments(unsigned long a[]) {
 
 static void socket_arguments(const char *name, unsigned long a[]) {
     if (!strcmp(name, "socket") || !strcmp(name, "socketpair")) {
-<<<<<<< HEAD
-        a[0] = one_in(8) ? random_below(48) : one_in(2) ? AF_UNIX : one_in(2) ? AF_INET : AF_INET6;
-=======
-        a[0] = one_in(8) ? random_below(48) : one_in(6) ? AF_NETLINK : AF_UNIX;
->>>>>>> 06d63b9 (Say in docs/hacking.md how a network device is added; netlink in the fuzzer of calls, races, failing allocations and clean structures)
+        a[0] = one_in(8)   ? random_below(48)
+               : one_in(6) ? AF_NETLINK
+               : one_in(2) ? AF_UNIX
+               : one_in(2) ? AF_INET
+                           : AF_INET6;
         a[1] = random_below(6) | (one_in(3) ? SOCK_NONBLOCK : 0) | (one_in(3) ? SOCK_CLOEXEC : 0);
         a[2] = one_in(6) ? random_below(20) : one_in(6) ? IPPROTO_ICMPV6 : 0;
     } else if (strstr(name, "sockopt")) {
-<<<<<<< HEAD
-        static const unsigned int levels[] = {SOL_SOCKET,  SOL_SOCKET,  SOL_IP, SOL_IPV6,
-                                              IPPROTO_TCP, IPPROTO_UDP, 255};
+        static const unsigned int levels[] = {SOL_SOCKET,  SOL_SOCKET,  SOL_IP,      SOL_IPV6,
+                                              IPPROTO_TCP, IPPROTO_UDP, SOL_NETLINK, 255};
         a[1] = one_in(6) ? random_below(300) : ONE_OF(levels);
-=======
-        a[1] = one_in(6) ? random_below(300) : one_in(6) ? SOL_NETLINK : SOL_SOCKET;
->>>>>>> 06d63b9 (Say in docs/hacking.md how a network device is added; netlink in the fuzzer of calls, races, failing allocations and clean structures)
         a[2] = one_in(6) ? number() : random_below(84);
     } else if (!strcmp(name, "bind") || !strcmp(name, "connect")) {
         a[2] = one_in(4) ? number() : one_in(2) ? 2 + random_below(10) : one_in(2) ? 16 : 28;
