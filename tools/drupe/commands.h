@@ -3,6 +3,9 @@
 // exit status.
 #pragma once
 
+// What --version prints.
+void print_version(void);
+
 int command_pack(int argc, char **argv);
 int command_ls(int argc, char **argv);
 int command_diff(int argc, char **argv);

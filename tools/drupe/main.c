@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "commands.h"
+#include "kernel/core/version.h"
 #include "common/util.h"
 
 static const struct command {
@@ -24,6 +25,10 @@ static const struct command {
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+void print_version(void) {
+    puts("drupe " KERNEL_RELEASE);
+}
+
 static void print_help(void) {
     puts("Usage: drupe COMMAND [ARGUMENT...]\n"
          "Makes archives of RISC-V Linux programs for kernels that carry their root file system.\n");
@@ -37,6 +42,10 @@ int main(int argc, char **argv) {
         misuse("", "which command?");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_help();
+        return EXIT_SUCCESS;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        print_version();
         return EXIT_SUCCESS;
     }
     for (size_t i = 0; i < COMMANDS; i++)

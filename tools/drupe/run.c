@@ -20,6 +20,7 @@
 #include "commands.h"
 #include "closure/input.h"
 #include "machine/machine.h"
+#include "run.h"
 #include "tools/guest/frames.h"
 
 #define INIT         ".drupe-run" // its name in the root, which it removes
@@ -32,156 +33,6 @@
 
 // The init's bytes (tools/guest/init.c).
 extern const uint8_t run_init[], run_init_end[];
-
-static const char help[] =
-    "Usage: drupe run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
-    "Runs a RISC-V Linux program in a machine of QEMU's that holds it, what it needs, and the kernel's own "
-    "root.\n"
-    "Standard input, output and error, the terminal and Ctrl-C are the program's; twice Ctrl-C ends the "
-    "machine.\n"
-    "\n"
-    "PROGRAM is a path in the machine, if it is an absolute one that is there (in a sysroot, the kernel's "
-    "root\n"
-    "or from --file); a name to be looked for in the machine's $PATH; or a file of this machine, which goes "
-    "to\n"
-    "/NAME. The libraries and loaders it needs are looked for in the sysroots and in the kernel's root.\n"
-    "\n"
-    "  -s, --sysroot DIR    the target's files are below DIR; may be given more than once, the first wins\n"
-    "                       (without one, for programs of glibc: " CROSS_ROOT ")\n"
-    "  -f, --file HOST[:GUEST]  add a file or directory; without GUEST as `drupe pack` places it\n"
-    "  -a, --also GLOB      add what matches in the sysroots: libraries that only dlopen() finds, other "
-    "programs,\n"
-    "                       what an interpreter reads (-a '/usr/lib/python3*')\n"
-    "  -e, --env NAME[=VALUE]  a variable for the program; without VALUE as it is here\n"
-    "  -L, --library-path DIRS  LD_LIBRARY_PATH for the program: paths in the machine\n"
-    "  -N, --no-stdin       leave standard input alone: the program's is empty\n"
-    "  -m, --mem SIZE       the machine's memory (256M, more for a large image)\n"
-    "  -S, --smp N          its number of harts (1)\n"
-    "  -t, --timeout SECONDS  end the machine then\n"
-    "  -A, --append LINE    more of the kernel's command line\n"
-    "  -k, --kernel FILE    another kernel image than the one that came with this command\n"
-    "  -b, --bare           leave out the kernel's own root\n"
-    "  -q, --qemu PROGRAM   instead of qemu-system-riscv64\n"
-    "  -l, --log FILE       what firmware and kernel say goes there, all of it\n"
-    "  -g, --gdb            wait for gdb to connect (port 1234, or the next free one) before the kernel "
-    "starts\n"
-    "  -n, --dry-run        say what would be run, and with which files\n"
-    "  -v, --verbose        show all that firmware and kernel say on standard error, and notes on the files\n"
-    "  -h, --help           this text\n"
-    "\n"
-    "Exit status: the program's; 128 and the signal that ended it; 122 the machine panicked, 123 QEMU is "
-    "missing\n"
-    "or failed, 124 time-out, 125 something is wrong with what was asked for, 126 the program cannot be "
-    "executed,\n"
-    "127 it is not there.\n";
-
-struct request {
-    struct strings files, globs, variables;
-    const char *kernel, *qemu, *append, *log;
-    const char *harts;
-    const char *library_path;
-    uint64_t memory;
-    unsigned int timeout, gdb_port;
-    bool bare, gdb, dry_run, no_stdin, verbose;
-};
-
-static unsigned int parse_count(const char *text, unsigned int max, const char *what) {
-    char *end;
-    unsigned long n = strtoul(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || !n || n > max)
-        misuse("run", "%s is a number from 1 to %u, not %s", what, max, text);
-    return (unsigned int)n;
-}
-
-static const struct option options[] = {
-    {"sysroot", required_argument, NULL, 's'},
-    {"file", required_argument, NULL, 'f'},
-    {"also", required_argument, NULL, 'a'},
-    {"env", required_argument, NULL, 'e'},
-    {"library-path", required_argument, NULL, 'L'},
-    {"no-stdin", no_argument, NULL, 'N'},
-    {"mem", required_argument, NULL, 'm'},
-    {"smp", required_argument, NULL, 'S'},
-    {"timeout", required_argument, NULL, 't'},
-    {"append", required_argument, NULL, 'A'},
-    {"kernel", required_argument, NULL, 'k'},
-    {"bare", no_argument, NULL, 'b'},
-    {"qemu", required_argument, NULL, 'q'},
-    {"log", required_argument, NULL, 'l'},
-    {"gdb", no_argument, NULL, 'g'},
-    {"dry-run", no_argument, NULL, 'n'},
-    {"verbose", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
-};
-
-static void parse(int argc, char **argv, struct view *v, struct request *r) {
-    for (int c; (c = getopt_long(argc, argv, "+s:f:a:e:L:Nm:S:t:A:k:bq:l:gnvh", options, NULL)) != -1;) {
-        switch (c) {
-        case 's':
-            input_sysroot(v, optarg);
-            break;
-        case 'f':
-            strings_add(&r->files, optarg);
-            break;
-        case 'a':
-            strings_add(&r->globs, optarg);
-            break;
-        case 'e':
-            strings_add(&r->variables, optarg);
-            break;
-        case 'L':
-            r->library_path = optarg;
-            break;
-        case 'N':
-            r->no_stdin = true;
-            break;
-        case 'm':
-            r->memory = parse_size(optarg);
-            if (!r->memory)
-                misuse("run", "--mem is a size such as 256M or 1G, not %s", optarg);
-            break;
-        case 'S':
-            parse_count(optarg, 8, "--smp");
-            r->harts = optarg;
-            break;
-        case 't':
-            r->timeout = parse_count(optarg, 1000000000, "--timeout");
-            break;
-        case 'A':
-            r->append = optarg;
-            break;
-        case 'k':
-            r->kernel = optarg;
-            break;
-        case 'b':
-            r->bare = true;
-            break;
-        case 'q':
-            r->qemu = optarg;
-            break;
-        case 'l':
-            r->log = optarg;
-            break;
-        case 'g':
-            r->gdb = true;
-            break;
-        case 'n':
-            r->dry_run = true;
-            break;
-        case 'v':
-            r->verbose = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            exit(EXIT_SUCCESS);
-        default:
-            misuse("run", "unknown or incomplete option");
-        }
-    }
-    if (optind == argc)
-        misuse("run", "which program?");
-}
 
 // ---- the root
 
@@ -448,7 +299,8 @@ static void add_variable(const struct request *r, FILE *to, const char *name, co
 
 static void add_environment(const struct request *r, FILE *to) {
     add_variable(r, to, "PATH", DEFAULT_PATH);
-    add_variable(r, to, "HOME", "/root");
+    add_variable(r, to, "HOME", r->user ? NULL : "/root"); // another user's is where its passwd(5) says
+    add_variable(r, to, "LANG", "C.UTF-8");
     add_variable(r, to, "TERM", getenv("TERM"));
     add_variable(r, to, "LD_LIBRARY_PATH", r->library_path);
     for (size_t i = 0; i < r->variables.count; i++) {
@@ -468,7 +320,9 @@ static void *make_start(const struct request *r, const char *path, int argc, cha
         fail("out of memory");
     fwrite(&head, 1, sizeof(head), f);
     add_string(f, path);
-    add_string(f, path);
+    add_string(f, r->user ? r->user : "");
+    add_string(f, r->workdir ? r->workdir : "/");
+    add_string(f, argv[0]);
     for (int i = 1; i < argc; i++)
         add_string(f, argv[i]);
     add_environment(r, f);
@@ -538,7 +392,7 @@ int command_run(int argc, char **argv) {
     struct machine m = {.channel = &channel};
     set_exit_statuses(MACHINE_ERROR, MACHINE_ERROR);
     open_standard();
-    parse(argc, argv, &v, &r);
+    run_parse(argc, argv, &v, &r);
     open_base(&r, &v, &base);
     char *path = make_root(&v, &r, argv[optind]);
     channel_open(&channel);
@@ -560,6 +414,7 @@ int command_run(int argc, char **argv) {
     m.log = r.log;
     m.verbose = r.verbose;
     m.no_stdin = r.no_stdin;
+    m.quiet = r.quiet;
     if (r.gdb)
         tell_of_gdb(&r);
     return machine_run(&m);

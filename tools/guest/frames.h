@@ -18,7 +18,7 @@ struct frame {
 // From the guest.
 enum {
     FRAME_HELLO = 1, // it is there
-    FRAME_FAILED,    // 4 bytes: the program could not be started, for this errno
+    FRAME_FAILED,    // struct frame_failed: the program could not be started
     FRAME_WANTED,    // the program reads its standard input, or may: it is to be sent
     FRAME_EXIT,      // struct frame_exit: it ended. The machine is the host's to end
 };
@@ -33,7 +33,15 @@ enum {
 };
 #define FRAME_MAX 64u // bytes of content, of all but FRAME_START
 
-// Behind it, each with a NUL: the program's path, `arguments` arguments, and the environment.
+// What could not be had, and the errno; 0: there is none such.
+struct frame_failed {
+    uint32_t what;
+    int32_t error;
+};
+enum { FAILED_PROGRAM, FAILED_USER, FAILED_WORKDIR };
+
+// Behind it, each with a NUL: the program's path, who runs it (USER[:GROUP], "" for root), where, `arguments` arguments, and
+// the environment.
 struct frame_start {
     uint16_t rows, columns; // of the terminal
     uint32_t arguments;

@@ -4,8 +4,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <pty.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -146,19 +148,39 @@ static void make_files(int *files, int *slave) {
     fcntl(flows[PORT_INPUT].to, F_SETFL, O_NONBLOCK);
 }
 
-// In the child: becomes the program. Gives an errno.
-static int become_program(const int *files) {
-    sigset_t none;
-    char *path = (char *)(start + 1), *at = path + strlen(path) + 1, *limit = (char *)start + start_size;
-    char **argv = calloc(start->arguments + 1u, sizeof(char *));
-    size_t variables = 0;
-    for (uint32_t i = 0; i < start->arguments; i++, at += strlen(at) + 1)
-        argv[i] = at;
-    for (char *e = at; e < limit; e += strlen(e) + 1)
-        variables++;
-    char **envp = calloc(variables + 1, sizeof(char *));
-    for (size_t i = 0; i < variables; i++, at += strlen(at) + 1)
-        envp[i] = at;
+static char *next_string(char **at) {
+    char *string = *at;
+    *at += strlen(string) + 1;
+    return string;
+}
+
+static bool is_number(const char *text) {
+    return *text && !text[strspn(text, "0123456789")];
+}
+
+// In the child: root becomes USER[:GROUP]. The program's ends of its streams are the user's then. Gives the user's home
+// directory, NULL where nobody knows one.
+static const char *become_user(char *user, struct frame_failed *failed) {
+    char *group = strchr(user, ':');
+    if (group)
+        *group++ = '\0';
+    struct passwd *p = is_number(user) ? getpwuid((uid_t)strtoul(user, NULL, 10)) : getpwnam(user);
+    struct group *g = !group || is_number(group) ? NULL : getgrnam(group);
+    uid_t uid = p ? p->pw_uid : (uid_t)strtoul(user, NULL, 10);
+    gid_t gid = g ? g->gr_gid : group ? (gid_t)strtoul(group, NULL, 10) : p ? p->pw_gid : 0;
+    if ((!p && !is_number(user)) || (group && !g && !is_number(group))) {
+        *failed = (struct frame_failed){FAILED_USER, 0};
+        return NULL;
+    }
+    for (int fd = 0; fd < 3; fd++)
+        fchown(fd, uid, gid);
+    int err = p && !group ? initgroups(p->pw_name, gid) : setgroups(1, &gid);
+    if (err || setgid(gid) || setuid(uid))
+        *failed = (struct frame_failed){FAILED_USER, errno};
+    return p ? p->pw_dir : NULL;
+}
+
+static void take_files(const int *files) {
     setsid();
     for (int fd = 0; fd < 3; fd++)
         dup2(files[fd], fd);
@@ -167,11 +189,54 @@ static int become_program(const int *files) {
             ioctl(fd, TIOCSCTTY, 0);
             break;
         }
+}
+
+// A list of strings with a NULL behind, and room for one more.
+static char **list_of(char **at, const char *limit, size_t most) {
+    size_t count = 0;
+    for (char *s = *at; s < limit && count < most; s += strlen(s) + 1)
+        count++;
+    char **list = calloc(count + 2, sizeof(char *));
+    if (!list)
+        die("the arguments and the environment");
+    for (size_t i = 0; i < count; i++)
+        list[i] = next_string(at);
+    return list;
+}
+
+static bool has_home(char **variables) {
+    while (*variables && strncmp(*variables, "HOME=", 5) != 0)
+        variables++;
+    return *variables;
+}
+
+// In the child: becomes the program, or tells why not.
+static void become_program(const int *files, struct frame_failed *failed) {
+    sigset_t none;
+    char *at = (char *)(start + 1), *limit = (char *)start + start_size;
+    char *path = next_string(&at), *user = next_string(&at), *workdir = next_string(&at);
+    char **arguments = list_of(&at, limit, start->arguments), **variables = list_of(&at, limit, SIZE_MAX);
+    take_files(files);
+    const char *home = *user ? become_user(user, failed) : NULL;
+    if (failed->what)
+        return;
+    if (!has_home(variables)) {
+        char *variable;
+        size_t count = 0;
+        while (variables[count])
+            count++;
+        if (asprintf(&variable, "HOME=%s", home ? home : "/") > 0)
+            variables[count] = variable;
+    }
+    if (chdir(workdir)) {
+        *failed = (struct frame_failed){FAILED_WORKDIR, errno};
+        return;
+    }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    execve(path, argv, envp);
-    return errno;
+    execve(path, arguments, variables);
+    *failed = (struct frame_failed){FAILED_PROGRAM, errno};
 }
 
 // Standard input is asked for when somebody reads it; of a terminal, what is typed goes there at once.
@@ -181,20 +246,21 @@ static void want_input(void) {
 }
 
 static void fork_program(const int *files) {
-    int status[2], err = 0;
+    struct frame_failed failed = {0};
+    int status[2];
     if (pipe2(status, O_CLOEXEC) < 0)
         die("a pipe");
     program = fork();
     if (program < 0)
         die("a process");
     if (program == 0) {
-        err = become_program(files);
-        (void)!write(status[1], &err, sizeof(err));
+        become_program(files, &failed);
+        (void)!write(status[1], &failed, sizeof(failed));
         _exit(127);
     }
     close(status[1]);
-    if (read(status[0], &err, sizeof(err)) == sizeof(err)) {
-        channel_send(FRAME_FAILED, &err, sizeof(err));
+    if (read(status[0], &failed, sizeof(failed)) == sizeof(failed)) {
+        channel_send(FRAME_FAILED, &failed, sizeof(failed));
         for (;;)
             pause();
     }

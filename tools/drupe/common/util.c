@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <ctype.h>
+#include <strings.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -136,13 +138,17 @@ char *xasprintf(const char *format, ...) {
 }
 
 uint64_t parse_size(const char *text) {
-    static const char units[] = "KMG";
+    static const char units[] = "KMGT";
     char *end;
+    errno = 0;
     unsigned long long n = strtoull(text, &end, 10);
-    const char *unit = *end ? strchr(units, *end) : NULL;
-    if (*text < '0' || *text > '9' || (*end && (!unit || end[1])) || n > UINT64_MAX >> 34)
+    const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    unsigned int shift = unit ? 10 * (unsigned int)(unit - units + 1) : 0;
+    const char *rest = unit ? end + 1 : end;
+    bool is_whole = !*rest || strcasecmp(rest, "B") == 0 || (unit && strcasecmp(rest, "iB") == 0);
+    if (*text < '0' || *text > '9' || !is_whole || errno || n > UINT64_MAX >> shift)
         return 0;
-    return unit ? n << (10 * (unit - units + 1)) : n;
+    return n << shift;
 }
 
 char *hex(const void *bytes, size_t count) {

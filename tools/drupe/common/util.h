@@ -49,7 +49,7 @@ char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-// A size in bytes, as in 4096, 512K, 256M or 1G; 0 where it is none.
+// A size in bytes, as in 4096, 512K, 256m, 1GB or 1GiB (all of them powers of 1024); 0 where it is none.
 uint64_t parse_size(const char *text);
 
 char *hex(const void *bytes, size_t count); // lower case

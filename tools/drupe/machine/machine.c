@@ -71,13 +71,23 @@ static int status_of(int wait_status) {
     if (!WIFSIGNALED(wait_status))
         return WEXITSTATUS(wait_status);
     int number = WTERMSIG(wait_status);
-    if (number != SIGINT && number != SIGPIPE)
+    if (number != SIGINT && number != SIGPIPE && !s.machine->quiet)
         TELL("%s was ended by signal %d (%s)", s.machine->name, number, strsignal(number));
     return 128 + number;
 }
 
-static void tell_failure(int err) {
+static void tell_failure(const struct frame_failed *f) {
     const char *remedy = "";
+    int err = f->error;
+    if (f->what != FAILED_PROGRAM) {
+        bool user = f->what == FAILED_USER;
+        TELL("%s: %s; %s", user ? "--user" : "--workdir",
+             err ? strerror(err) : "there is none such in the machine",
+             user ? "those it has: drupe run cat /etc/passwd, others by number"
+                  : "make it first: sh -c 'mkdir -p DIR && cd DIR && ...'");
+        end(MACHINE_ERROR);
+        return;
+    }
     if (err == ENOEXEC)
         remedy = "; it is neither a program nor a script: begin it with #!/bin/sh";
     else if (err == EACCES)
@@ -166,9 +176,6 @@ static void end_input(void) {
 }
 
 static void take_frame(uint32_t type, const void *content, size_t n) {
-    int32_t number = 0;
-    if (n == sizeof(number))
-        memcpy(&number, content, sizeof(number));
     switch (type) {
     case FRAME_HELLO:
         if (s.state != BOOTING)
@@ -185,7 +192,8 @@ static void take_frame(uint32_t type, const void *content, size_t n) {
             end_input();
         break;
     case FRAME_FAILED:
-        tell_failure(number);
+        if (n == sizeof(struct frame_failed))
+            tell_failure(content);
         break;
     case FRAME_EXIT:
         if (n != sizeof(s.exit) || s.state != RUNNING)
@@ -292,7 +300,7 @@ static void set_up_signals(void) {
 static int time_left(void) {
     int64_t left = s.deadline == INT64_MAX ? -1 : s.deadline - now_ms();
     if (s.deadline != INT64_MAX && left <= 0) {
-        TELL("%s did not end within %u s", s.machine->name, s.machine->timeout);
+        TELL("%s did not end within %g s", s.machine->name, (double)(s.machine->timeout / 10) / 100);
         end(MACHINE_TIMED_OUT);
         return 0;
     }
@@ -390,7 +398,7 @@ static void set_up_outputs(void) {
 int machine_run(const struct machine *m) {
     s.machine = m;
     s.channel = m->channel;
-    s.deadline = m->timeout ? now_ms() + (int64_t)m->timeout * 1000 : INT64_MAX;
+    s.deadline = m->timeout ? now_ms() + (int64_t)m->timeout : INT64_MAX;
     set_up_outputs();
     start_qemu();
     set_up_signals();

@@ -20,11 +20,12 @@ struct machine {
     const char *name;        // the program's, for messages
     void *start;             // what FRAME_START tells (tools/guest/frames.h), but for the terminals
     size_t start_size;
-    unsigned int timeout; // seconds; 0: none
-    uint64_t memory;      // bytes
-    const char *log;      // a file for what firmware and kernel say, or NULL: standard error
-    bool no_stdin;        // ours is left alone, the program's is empty
-    bool verbose;         // all of that, else from the kernel on
+    uint64_t timeout; // ms; 0: none
+    uint64_t memory;  // bytes
+    const char *log;  // a file for what firmware and kernel say, or NULL: standard error
+    bool no_stdin;    // ours is left alone, the program's is empty
+    bool quiet;       // a signal that ended the program is not told
+    bool verbose;     // all of that, else from the kernel on
 };
 
 // Gives the exit status: the program's, 128 + the signal that ended it, or one of the above, with a message.

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+// The command line of `drupe run`.
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "commands.h"
+#include "closure/advice.h"
+#include "run.h"
+
+#define MEMORY_MOST (1ull << 40)
+
+static const char help[] =
+    "Usage: drupe run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
+    "Runs a RISC-V Linux program in a machine of QEMU's that holds it, what it needs, and the kernel's own "
+    "root.\n"
+    "Standard input, output and error, the terminal and Ctrl-C are the program's; twice Ctrl-C ends the "
+    "machine.\n"
+    "\n"
+    "PROGRAM is a path in the machine, if it is an absolute one that is there (in a sysroot, the kernel's "
+    "root\n"
+    "or from --file); a name to be looked for in the machine's $PATH; or a file of this machine, which goes "
+    "to\n"
+    "/NAME. The libraries and loaders it needs are looked for in the sysroots and in the kernel's root.\n"
+    "\n"
+    "  -s, --sysroot DIR    the target's files are below DIR; may be given more than once, the first wins\n"
+    "                       (without one, for programs of glibc: " CROSS_ROOT ")\n"
+    "  -f, --file HOST[:GUEST]  add a file or directory; without GUEST as `drupe pack` places it\n"
+    "  -a, --also GLOB      add what matches in the sysroots: libraries that only dlopen() finds, other "
+    "programs,\n"
+    "                       what an interpreter reads (-a '/usr/lib/python3*')\n"
+    "  -e, --env NAME[=VALUE]  a variable for the program; without VALUE as it is here\n"
+    "      --env-file FILE  variables, one in a line, as for --env; # begins a comment line\n"
+    "  -u, --user USER[:GROUP]  who runs the program, by name or number (root)\n"
+    "  -w, --workdir DIR    where it is started (/)\n"
+    "  -L, --library-path DIRS  LD_LIBRARY_PATH for the program: paths in the machine\n"
+    "  -n, --no-stdin       leave standard input alone: the program's is empty\n"
+    "  -m, --mem SIZE       the machine's memory: 512M, 1G; a mere number is MiB (256, more for a large "
+    "image)\n"
+    "  -S, --smp N          its number of harts (1)\n"
+    "  -t, --timeout TIME   end the machine then: seconds, or 0.5s, 2m, 1h\n"
+    "  -A, --append LINE    more of the kernel's command line\n"
+    "  -k, --kernel FILE    another kernel image than the one that came with this command\n"
+    "  -b, --bare           leave out the kernel's own root\n"
+    "      --qemu PROGRAM   instead of qemu-system-riscv64\n"
+    "  -l, --log FILE       what firmware and kernel say goes there, all of it; -: standard error\n"
+    "  -g, --gdb            wait for gdb to connect (port 1234, or the next free one) before the kernel "
+    "starts\n"
+    "      --dry-run        say what would be run, and with which files\n"
+    "  -q, --quiet          nothing of our own but errors: not that a signal ended the program\n"
+    "  -v, --verbose        show all that firmware and kernel say on standard error, and notes on the files\n"
+    "  -h, --help           this text; --version\n"
+    "\n"
+    "Exit status: the program's; 128 and the signal that ended it; 122 the machine panicked, 123 QEMU is "
+    "missing\n"
+    "or failed, 124 time-out, 125 something is wrong with what was asked for, 126 the program cannot be "
+    "executed,\n"
+    "127 it is not there.\n";
+
+static unsigned int parse_count(const char *text, unsigned int max, const char *what) {
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || !n || n > max)
+        misuse("run", "%s is a number from 1 to %u, not %s", what, max, text);
+    return (unsigned int)n;
+}
+
+// As QEMU has it, a mere number is MiB, and as all the others do, 1G, 1GB and 1GiB are the same.
+static uint64_t parse_memory(const char *text) {
+    size_t digits = strspn(text, "0123456789");
+    char *mebibytes = xasprintf("%sM", text);
+    uint64_t size = parse_size(text[digits] ? text : mebibytes);
+    free(mebibytes);
+    if (!size)
+        misuse("run", "--mem is a size such as 512M or 1G, not %s", text);
+    if (size > MEMORY_MOST)
+        misuse("run", "--mem %s is more than QEMU can give a machine; at most %lluG", text,
+               MEMORY_MOST >> 30);
+    return size;
+}
+
+// As timeout(1) has it; ms.
+static uint64_t parse_duration(const char *text) {
+    static const struct {
+        const char *name;
+        unsigned int seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    char *end;
+    double n = *text >= '0' && *text <= '9' ? strtod(text, &end) : 0;
+    for (size_t i = 0; n > 0 && n < 1e9 && i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(end, units[i].name) == 0)
+            return (uint64_t)(n * units[i].seconds * 1000) + 1;
+    misuse("run", "--timeout is a time such as 5, 0.5s or 2m, not %s", text);
+}
+
+static void add_variable(struct request *r, const char *variable, const char *from) {
+    if (*variable == '=' || !*variable)
+        misuse("run", "%s: a variable has a name: NAME=VALUE, not \"%s\"", from, variable);
+    strings_add(&r->variables, variable);
+}
+
+static void read_env_file(struct request *r, const char *path) {
+    FILE *f = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+    if (!f)
+        fail("%s: %s", path, trouble(path, errno));
+    while (getline(&line, &size, f) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (*line && *line != '#')
+            add_variable(r, line, path);
+    }
+    free(line);
+    fclose(f);
+}
+
+// Options without a letter.
+enum { ENV_FILE = 256, QEMU, DRY_RUN, VERSION };
+
+static const struct option options[] = {
+    {"sysroot", required_argument, NULL, 's'},
+    {"file", required_argument, NULL, 'f'},
+    {"also", required_argument, NULL, 'a'},
+    {"env", required_argument, NULL, 'e'},
+    {"env-file", required_argument, NULL, ENV_FILE},
+    {"user", required_argument, NULL, 'u'},
+    {"workdir", required_argument, NULL, 'w'},
+    {"library-path", required_argument, NULL, 'L'},
+    {"no-stdin", no_argument, NULL, 'n'},
+    {"mem", required_argument, NULL, 'm'},
+    {"smp", required_argument, NULL, 'S'},
+    {"timeout", required_argument, NULL, 't'},
+    {"append", required_argument, NULL, 'A'},
+    {"kernel", required_argument, NULL, 'k'},
+    {"bare", no_argument, NULL, 'b'},
+    {"qemu", required_argument, NULL, QEMU},
+    {"log", required_argument, NULL, 'l'},
+    {"gdb", no_argument, NULL, 'g'},
+    {"dry-run", no_argument, NULL, DRY_RUN},
+    {"quiet", no_argument, NULL, 'q'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"version", no_argument, NULL, VERSION},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+void run_parse(int argc, char **argv, struct view *v, struct request *r) {
+    for (int c; (c = getopt_long(argc, argv, "+s:f:a:e:u:w:L:nm:S:t:A:k:bql:gvh", options, NULL)) != -1;) {
+        switch (c) {
+        case 's':
+            input_sysroot(v, optarg);
+            break;
+        case 'f':
+            strings_add(&r->files, optarg);
+            break;
+        case 'a':
+            strings_add(&r->globs, optarg);
+            break;
+        case 'e':
+            add_variable(r, optarg, "--env");
+            break;
+        case ENV_FILE:
+            read_env_file(r, optarg);
+            break;
+        case 'u':
+            r->user = optarg;
+            break;
+        case 'w':
+            r->workdir = optarg;
+            if (*optarg != '/')
+                misuse("run", "--workdir is an absolute path in the machine, not %s", optarg);
+            break;
+        case 'L':
+            r->library_path = optarg;
+            break;
+        case 'n':
+            r->no_stdin = true;
+            break;
+        case 'm':
+            r->memory = parse_memory(optarg);
+            break;
+        case 'S':
+            parse_count(optarg, 8, "--smp");
+            r->harts = optarg;
+            break;
+        case 't':
+            r->timeout = parse_duration(optarg);
+            break;
+        case 'A':
+            r->append = optarg;
+            break;
+        case 'k':
+            r->kernel = optarg;
+            break;
+        case 'b':
+            r->bare = true;
+            break;
+        case QEMU:
+            r->qemu = optarg;
+            break;
+        case 'l':
+            r->log = strcmp(optarg, "-") == 0 ? "/dev/stderr" : optarg;
+            break;
+        case 'g':
+            r->gdb = true;
+            break;
+        case DRY_RUN:
+            r->dry_run = true;
+            break;
+        case 'q':
+            r->quiet = true;
+            break;
+        case 'v':
+            r->verbose = true;
+            break;
+        case VERSION:
+            print_version();
+            exit(EXIT_SUCCESS);
+        case 'h':
+            fputs(help, stdout);
+            exit(EXIT_SUCCESS);
+        default:
+            misuse("run", "unknown or incomplete option");
+        }
+    }
+    if (optind == argc)
+        misuse("run", "which program?");
+}
