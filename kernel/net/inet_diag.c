@@ -60,6 +60,7 @@ static void fill_id(struct inet_diag_sockid *id, const struct inet_info *i) {
     id->idiag_dport = __builtin_bswap16(i->remote_port);
     memcpy(id->idiag_src, i->local.bytes, sizeof(id->idiag_src));
     memcpy(id->idiag_dst, i->remote.bytes, sizeof(id->idiag_dst));
+    id->idiag_if = (uint32_t)i->device;
     id->idiag_cookie[0] = cookie;
     id->idiag_cookie[1] = (uint32_t)(i->cookie >> 32);
 }
@@ -192,7 +193,7 @@ static bool holds(const struct inet_diag_bc_op *op, const struct inet_info *i) {
     case INET_DIAG_BC_D_COND:
         return is_host(c, &i->remote, i->remote_port);
     case INET_DIAG_BC_DEV_COND:
-        return !*(const uint32_t *)(op + 1); // none is bound to a device
+        return *(const uint32_t *)(op + 1) == (uint32_t)i->device;
     default:
         return true;
     }

@@ -106,6 +106,7 @@ static void fill_socket(struct inet_info *info, struct inet_socket *i) {
     info->shutdown = (uint8_t)READ_ONCE(s->shutdown);
     info->rx = (uint32_t)READ_ONCE(i->rx_bytes);
     info->v6only = i->v6only;
+    info->device = READ_ONCE(i->device);
     info->cookie = socket_get_cookie(s);
 }
 

@@ -15,6 +15,7 @@ struct inet_info {
     uint8_t timer; // 0: none; 1: sends again; 2: keep-alive; 3: TIME_WAIT; 4: looks for a window
     uint8_t shutdown, retransmits;
     bool v6only;
+    int device;       // that it is bound to, 0: none
     uint32_t expires; // of the timer: ms
     uint32_t rx,
         tx; // bytes to read, and not acknowledged; of a listener connections to accept, and the backlog

@@ -6,7 +6,8 @@
 //   identity            who is at the other end
 //   unix*, scm          AF_UNIX (unix.c tells more)
 //   inet*, lwip/        AF_INET and AF_INET6 (inet.c tells more)
-//   device.h, loopback  what carries their packets
+//   device*, loopback   what carries their packets;  interface, route, neighbour  addresses and ways
+//   netlink*, rtnetlink*, *_diag  AF_NETLINK (netlink.c tells more), and what it tells of
 //
 // A socket's file has an inode of its own, in a file system without a root ("socket:[number]" in /proc/PID/fd).
 #include "net/socket.h"

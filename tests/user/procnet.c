@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // /proc/net and /sys/class/net. The same program passes on Linux.
 #include "netlink.h"
+#include <linux/inet_diag.h>
 #include <netinet/tcp.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -247,4 +248,50 @@ TEST(the_mtu_is_changed_through_sys) {
     CHECK(pwrite(f, "65536\n", 6, 0) == 6 && !strcmp(attribute_of("mtu"), "65536"));
     CHECK_ERRNO(pwrite(f, "many\n", 5, 0), EINVAL);
     CHECK_ERRNO(open("/sys/class/net/lo/mtu", O_RDWR | O_CREAT | O_EXCL, 0644), EEXIST);
+}
+
+// ---- sock_diag
+
+TEST(sock_diag_tells_of_tcp_sockets) {
+    unsigned int port;
+    int l = bound(AF_INET, SOCK_STREAM, &port), s = open_netlink(NETLINK_SOCK_DIAG), found = 0, done = 0;
+    struct {
+        struct inet_diag_req_v2 q;
+    } r = {{.sdiag_family = AF_INET,
+            .sdiag_protocol = IPPROTO_TCP,
+            .idiag_ext = 1 << (INET_DIAG_INFO - 1),
+            .idiag_states = ~0u}};
+    CHECK(listen(l, 9) == 0);
+    struct request q = request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &r, sizeof(r));
+    struct inet_diag_bc_op code[] = {
+        {INET_DIAG_BC_S_GE, 8, 12}, {0, 0, port}, {INET_DIAG_BC_S_LE, 8, 12}, {0, 0, port}};
+    attribute(&q, INET_DIAG_REQ_BYTECODE, code, sizeof(code));
+    post(s, &q);
+    ssize_t n = next_packet(s);
+    if (((struct nlmsghdr *)buffer)->nlmsg_type == NLMSG_ERROR)
+        return; // Linux, without its module
+    for (; !done; n = done ? 0 : next_packet(s))
+        for (struct nlmsghdr *h = (void *)buffer; NLMSG_OK(h, (unsigned)n); h = NLMSG_NEXT(h, n)) {
+            const struct inet_diag_msg *m = NLMSG_DATA(h);
+            done |= h->nlmsg_type == NLMSG_DONE;
+            if (h->nlmsg_type == NLMSG_DONE)
+                continue;
+            CHECK(m->id.idiag_sport == htons(port) && m->idiag_state == 10 && m->idiag_wqueue == 9 &&
+                  m->idiag_inode == inode_of(l));
+            CHECK(m->id.idiag_src[0] == htonl(INADDR_LOOPBACK) && find(h, sizeof(*m), INET_DIAG_INFO));
+            found++;
+        }
+    CHECK(found == 1);
+    code[0].yes = 5; // not a step
+    q = request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &r, sizeof(r));
+    attribute(&q, INET_DIAG_REQ_BYTECODE, code, sizeof(code));
+    CHECK(answer_of(s, q) == -EINVAL);
+    r.q.id.idiag_sport = htons(port);
+    r.q.id.idiag_cookie[0] = r.q.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+    q = request(SOCK_DIAG_BY_FAMILY, 0, &r, sizeof(r));
+    post(s, &q);
+    next_packet(s);
+    CHECK(((struct inet_diag_msg *)NLMSG_DATA((struct nlmsghdr *)buffer))->idiag_inode == inode_of(l));
+    close(l);
+    CHECK(answer_of(s, q) == -ENOENT);
 }
