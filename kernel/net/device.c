@@ -204,5 +204,5 @@ int net_device_register(struct net_device *device) {
 
 void net_device_init(void) {
     if (net_device_register(&loopback_device))
-        panic("no loopback device");
+        panic("no memory for the loopback device");
 }

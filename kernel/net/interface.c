@@ -320,5 +320,5 @@ void net_interface_init(void) {
     int err = net_interface_add_locked(&a);
     inet_unlock();
     if (err)
-        panic("no address for loopback: %d", err);
+        panic("no memory for the address of loopback");
 }

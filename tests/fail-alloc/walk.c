@@ -221,12 +221,13 @@ static int do_netlink(void) {
         if (send(s, &m, sizeof(m), 0) < 0)
             return errno;
     for (ssize_t n; (n = recv(s, text, sizeof(text), 0)) > 0 || errno == ENOBUFS;) {
-        struct nlmsghdr *h = (void *)text;
-        if (n <= 0)
-            err = ENOBUFS;
-        else if (h->nlmsg_type == NLMSG_ERROR && !err &&
-                 ((struct nlmsgerr *)NLMSG_DATA(h))->error != -EADDRNOTAVAIL)
-            err = -((struct nlmsgerr *)NLMSG_DATA(h))->error;
+        const struct nlmsghdr *h = (void *)text;
+        int said = n <= 0                         ? -ENOBUFS
+                   : h->nlmsg_type == NLMSG_ERROR ? ((struct nlmsgerr *)NLMSG_DATA(h))->error
+                                                  : 0;
+        if (said && said != -EADDRNOTAVAIL &&
+            said != -EEXIST) // of an attempt before, which failed between the two
+            err = -said;
     }
     return err;
 }
