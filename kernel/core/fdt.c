@@ -8,15 +8,20 @@
 #include "lib/string.h"
 #include <libfdt.h>
 
-#define MAX_NODES 1024
-#define MAX_DEPTH 16
+#define MAX_NODES             1024
+#define MAX_DEPTH             16
+#define MAX_CELLS             4u // of 4 bytes, in one address
+#define DEFAULT_ADDRESS_CELLS 2
+#define DEFAULT_SIZE_CELLS    1
 
 struct node {
     int offset; // libfdt's
     int parent; // index; the root's is 0
     uint32_t phandle;
-    int compatible_length;
+    int compatible_length, reg_length;
     const char *compatible;
+    const fdt32_t *reg;
+    uint8_t address_cells, size_cells; // of its children's addresses
 };
 
 static const void *fdt;
@@ -32,6 +37,13 @@ static void note_property(struct node *n, int at) {
     if (!strcmp(name, "compatible")) {
         n->compatible = value;
         n->compatible_length = length;
+    } else if (!strcmp(name, "reg")) {
+        n->reg = value;
+        n->reg_length = length;
+    } else if (!strcmp(name, "#address-cells") && length == 4) {
+        n->address_cells = (uint8_t)MIN(fdt32_to_cpu(*(const fdt32_t *)value), MAX_CELLS);
+    } else if (!strcmp(name, "#size-cells") && length == 4) {
+        n->size_cells = (uint8_t)MIN(fdt32_to_cpu(*(const fdt32_t *)value), MAX_CELLS);
     } else if (!strcmp(name, "phandle") && length == 4) {
         n->phandle = fdt32_to_cpu(*(const fdt32_t *)value);
     }
@@ -55,7 +67,10 @@ static void index_nodes(void) {
             return;
         }
         path[depth] = node_count;
-        nodes[node_count++] = (struct node){.offset = at, .parent = depth ? path[depth - 1] : 0};
+        nodes[node_count++] = (struct node){.offset = at,
+                                            .parent = depth ? path[depth - 1] : 0,
+                                            .address_cells = DEFAULT_ADDRESS_CELLS,
+                                            .size_cells = DEFAULT_SIZE_CELLS};
     }
 }
 
@@ -270,12 +285,11 @@ int fdt_next_compatible(int after, const char *name) {
 }
 
 bool fdt_reg(int node, struct fdt_range *out) {
-    int parent = nodes[nodes[node].parent].offset, length;
-    int ac = fdt_address_cells(fdt, parent), sc = fdt_size_cells(fdt, parent);
-    const fdt32_t *reg = get_property(node, "reg", &length);
-    if (!reg || length < 4 * (ac + sc))
+    const struct node *n = &nodes[node], *parent = &nodes[n->parent];
+    int ac = parent->address_cells, sc = parent->size_cells;
+    if (!n->reg || n->reg_length < 4 * (ac + sc))
         return false;
-    *out = (struct fdt_range){read_cells(reg, ac), read_cells(reg + ac, sc)};
+    *out = (struct fdt_range){read_cells(n->reg, ac), read_cells(n->reg + ac, sc)};
     return true;
 }
 

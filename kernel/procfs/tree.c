@@ -20,6 +20,7 @@ struct proc_item {
     unsigned int directories;       // [items_lock] among the children
     ino_t ino;                      // [I]
     mode_t mode;                    // [I]
+    size_t length;                  // [I] of the name
     char name[];                    // [I]
 };
 
@@ -38,7 +39,7 @@ static struct proc_item *item_of(const struct inode *inode) {
 static struct proc_item *find_child(struct proc_item *dir, const char *name, size_t len) {
     struct proc_item *item;
     list_for_each_entry (item, &dir->children, link)
-        if (!strncmp(item->name, name, len) && !item->name[len])
+        if (item->length == len && !memcmp(item->name, name, len))
             return item;
     return NULL;
 }
@@ -68,6 +69,7 @@ static struct proc_item *item_create(const struct proc_entry *e, mode_t dir_mode
     if (!item)
         return NULL;
     memcpy(item->name, name, len);
+    item->length = len;
     list_init(&item->children);
     item->entry = e;
     item->mode = item_mode(e, dir_mode);
@@ -81,7 +83,7 @@ static struct proc_item *item_create(const struct proc_entry *e, mode_t dir_mode
 // Links `fresh` under `dir` unless there is one of that name. Returns the one that is there.
 static struct proc_item *item_link(struct proc_item *dir, struct proc_item *fresh) {
     spin_lock(&items_lock);
-    struct proc_item *item = find_child(dir, fresh->name, strlen(fresh->name));
+    struct proc_item *item = find_child(dir, fresh->name, fresh->length);
     if (!item) {
         item = fresh;
         item->ino = next_ino++;
@@ -89,6 +91,21 @@ static struct proc_item *item_link(struct proc_item *dir, struct proc_item *fres
         dir->directories += S_ISDIR(item->mode);
     }
     spin_unlock(&items_lock);
+    return item;
+}
+
+// The one that is there, or a new one. NULL if no memory.
+static struct proc_item *item_get(struct proc_item *dir, const struct proc_entry *e, mode_t dir_mode, const char *name,
+                                  size_t len) {
+    spin_lock(&items_lock);
+    struct proc_item *item = find_child(dir, name, len);
+    spin_unlock(&items_lock);
+    struct proc_item *fresh = item ? NULL : item_create(e, dir_mode, name, len);
+    if (!fresh)
+        return item;
+    item = item_link(dir, fresh);
+    if (item != fresh)
+        kfree(fresh);
     return item;
 }
 
@@ -100,15 +117,11 @@ int proc_tree_add(struct proc_tree *tree, const char *path, const struct proc_en
         while (name[len] && name[len] != '/')
             len++;
         bool last = !name[len];
-        struct proc_item *fresh = item_create(last ? e : NULL, tree->dir_mode, name, len);
-        if (!fresh)
+        dir = item_get(dir, last ? e : NULL, tree->dir_mode, name, len);
+        if (!dir)
             return -ENOMEM;
-        struct proc_item *item = item_link(dir, fresh);
-        if (item != fresh)
-            kfree(fresh);
         if (last)
             return 0;
-        dir = item;
         name += len + 1;
     }
 }
