@@ -29,6 +29,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -232,6 +233,28 @@ static int do_netlink(void) {
     return err;
 }
 
+// Datagrams to oneself, with control data, in a group; a raw socket that hears one; signals of a file. One that finds no memory on its
+// way is lost, as any may be.
+static int do_datagrams(void) {
+    static char text[3000];
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct ip_mreq group = {.imr_multiaddr.s_addr = htonl(0xef010203),
+                            .imr_interface.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int one = 1, s = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0),
+        r = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_UDP);
+    if (s < 0 || r < 0 || bind(s, (void *)&a, len) || getsockname(s, (void *)&a, &len))
+        return errno;
+    if (setsockopt(s, IPPROTO_IP, IP_RECVERR, &one, sizeof(one)) ||
+        setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) || fcntl(s, F_SETOWN, getpid()) ||
+        fcntl(s, F_SETSIG, SIGURG) || fcntl(s, F_SETFL, O_ASYNC | O_NONBLOCK))
+        return errno;
+    int err = error_of(sendto(s, text, sizeof(text), 0, (void *)&a, len));
+    if (!err && (recv(s, text, sizeof(text), 0) < 0 || recv(r, text, sizeof(text), 0) < 0))
+        err = errno == EAGAIN ? ENOBUFS : errno;
+    return err;
+}
+
 static int do_pty(void) {
     int master = open("/dev/ptmx", O_RDWR | O_NOCTTY), unlock = 0, number;
     if (master < 0)
@@ -326,27 +349,17 @@ static const struct operation {
     int (*run)(void);
     bool may_die; // behind execve's point of no return
 } operations[] = {
-    {"fork", do_fork, false},
-    {"spawn", do_vfork_exec, false},
-    {"exec", do_exec, true},
-    {"script", do_script, true},
-    {"thread", do_thread, false},
-    {"mmap", do_mmap, false},
-    {"map_file", do_map_file, false},
-    {"shared", do_shared, false},
-    {"files", do_files, false},
-    {"names", do_names, false},
-    {"pipe", do_pipe, false},
-    {"sockets", do_sockets, false},
-    {"netlink", do_netlink, false},
-    {"pty", do_pty, false},
-    {"epoll", do_epoll, false},
-    {"poll", do_poll, false},
-    {"descriptors", do_descriptors, false},
-    {"timers", do_timers, false},
-    {"identity", do_identity, false},
-    {"mount", do_mount, false},
-    {"proc", do_proc, false},
+    {"fork", do_fork, false},         {"spawn", do_vfork_exec, false},
+    {"exec", do_exec, true},          {"script", do_script, true},
+    {"thread", do_thread, false},     {"mmap", do_mmap, false},
+    {"map_file", do_map_file, false}, {"shared", do_shared, false},
+    {"files", do_files, false},       {"names", do_names, false},
+    {"pipe", do_pipe, false},         {"sockets", do_sockets, false},
+    {"netlink", do_netlink, false},   {"datagrams", do_datagrams, false},
+    {"pty", do_pty, false},           {"epoll", do_epoll, false},
+    {"poll", do_poll, false},         {"descriptors", do_descriptors, false},
+    {"timers", do_timers, false},     {"identity", do_identity, false},
+    {"mount", do_mount, false},       {"proc", do_proc, false},
     {"vectors", do_vectors, false},
 };
 

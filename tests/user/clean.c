@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/stat.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -19,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -190,6 +192,58 @@ TEST(events_go_out_clean) {
     look("pselect6", area, sizeof(area));
     OUT(ioctl(p[0], FIONREAD, part(0)));
     SYS(read, p[0], part(0), 4096);
+}
+
+// Names, options, control data, errors: what they do not tell is not told.
+static void look_at_sockets(int family, int type, int protocol) {
+    static const int levels[] = {SOL_SOCKET,  IPPROTO_IP, IPPROTO_IPV6,  IPPROTO_TCP,
+                                 IPPROTO_UDP, 255,        IPPROTO_ICMPV6};
+    int s = socket(family, type, protocol);
+    CHECK(s >= 0);
+    for (size_t l = 0; l < sizeof(levels) / sizeof(levels[0]); l++)
+        for (int option = 0; option < 90; option++) {
+            socklen_t len = 512;
+            memset(area, FILL, 1024);
+            if (levels[l] == SOL_SOCKET && option == SO_PEERCRED)
+                continue; // nobody: 0 and twice -1, which looks like an address
+            if (getsockopt(s, levels[l], option, area, &len) == 0)
+                look("getsockopt", area, 1024);
+        }
+    socklen_t len = 128;
+    memset(area, FILL, 1024);
+    if (getsockname(s, (void *)area, &len) == 0)
+        look("getsockname", area, 1024);
+    close(s);
+}
+
+TEST(sockets_go_out_clean) {
+    look_at_sockets(AF_UNIX, SOCK_STREAM, 0);
+    for (int family = AF_INET; family <= AF_INET6; family += AF_INET6 - AF_INET) {
+        look_at_sockets(family, SOCK_STREAM, 0);
+        look_at_sockets(family, SOCK_DGRAM, 0);
+        look_at_sockets(family, SOCK_RAW, family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+    }
+}
+
+TEST(messages_of_datagrams_go_out_clean) {
+    static const int options[] = {IP_PKTINFO, IP_RECVTTL, IP_RECVTOS, IP_RECVORIGDSTADDR, IP_RECVERR};
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int s = socket(AF_INET, SOCK_DGRAM, 0), nobody = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+    CHECK(bind(s, (void *)&a, len) == 0 && bind(nobody, (void *)&a, len) == 0);
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        CHECK(setsockopt(s, IPPROTO_IP, options[i], &on, sizeof(on)) == 0);
+    CHECK(getsockname(nobody, (void *)&a, &len) == 0 && close(nobody) == 0);
+    CHECK(sendto(s, "x", 1, 0, (void *)&a, len) == 1 && getsockname(s, (void *)&a, &len) == 0);
+    for (int i = 0; i < 2; i++) {
+        memset(area, FILL, 4096);
+        struct iovec iov = {area, 100};
+        struct msghdr m = {area + 200, 128, &iov, 1, area + 512, 512, 0};
+        CHECK(i == 0 || recv(s, area, 1, MSG_DONTWAIT) == -1); // takes the error
+        CHECK(i == 0 || sendto(s, "x", 1, 0, (void *)&a, len) == 1);
+        CHECK(recvmsg(s, &m, i ? 0 : MSG_ERRQUEUE) == 1);
+        look("recvmsg", area, 4096);
+    }
 }
 
 TEST(terminals_go_out_clean) {
