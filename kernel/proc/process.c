@@ -53,6 +53,15 @@ struct process *process_find_any(pid_t nr) {
     return find_and_get(nr, process_find_any_locked);
 }
 
+struct process *process_named_locked(pid_t nr) {
+    ASSERT_HELD(&process_lock);
+    return nr ? process_find_any_locked(nr) : current->process;
+}
+
+struct process *process_named(pid_t nr) {
+    return find_and_get(nr, process_named_locked);
+}
+
 struct thread *thread_find(pid_t tid) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     struct id *id = id_find_locked(tid);

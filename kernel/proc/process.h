@@ -106,6 +106,9 @@ struct process *process_find_locked(pid_t pid);
 // The process that a number names, be it a process's or a thread's.
 struct process *process_find_any(pid_t nr);
 struct process *process_find_any_locked(pid_t nr);
+// The same for the number that a call was given: 0 means the caller's own.
+struct process *process_named(pid_t nr);
+struct process *process_named_locked(pid_t nr);
 void process_get(struct process *p);
 void process_put(struct process *p);
 // Calls fn for each process until it returns false (process_lock is NOT held during fn; p is referenced).

@@ -284,8 +284,8 @@ long sys_capget(void __user *header, void __user *data) {
         return err == -EINVAL && !data ? 0 : err; // a question for the version only
     uint64_t sets[3] = {0};
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct process *p = h.pid ? process_find_locked(h.pid) : NULL;
-    const struct cred *c = h.pid ? (p ? p->cred : NULL) : current->cred;
+    struct process *p = process_named_locked(h.pid);
+    const struct cred *c = !h.pid ? current->cred : p ? p->cred : NULL;
     if (c) {
         sets[0] = c->cap_effective;
         sets[1] = c->cap_permitted;

@@ -52,7 +52,7 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const void __user *new_limi
     int err = new_limit ? copy_from_user(&new, new_limit, sizeof(new)) : 0;
     if (err)
         return err;
-    struct process *p = pid ? process_find(pid) : current->process;
+    struct process *p = process_named(pid);
     if (!p)
         return -ESRCH;
     err = change_limit(p, resource, new_limit ? &new : NULL, &old);
@@ -60,8 +60,7 @@ long sys_prlimit64(pid_t pid, unsigned int resource, const void __user *new_limi
         WRITE_ONCE(current->vm->stack_limit, new.rlim_cur);
     if (!err && new_limit && resource == RLIMIT_CPU && p == current->process)
         sched_sample_now();
-    if (pid)
-        process_put(p);
+    process_put(p);
     return err || !old_limit ? err : put_object(old_limit, old);
 }
 

@@ -248,17 +248,9 @@ long sys_gettid(void) {
     return current->tid;
 }
 
-// The process of a pid, or the current one for 0; a thread's number names its process. process_lock held.
-static struct process *named_process_locked(pid_t pid) {
-    ASSERT_HELD(&process_lock);
-    if (!pid)
-        return current->process;
-    return process_find_any_locked(pid);
-}
-
 long sys_getpgid(pid_t pid) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct process *p = named_process_locked(pid);
+    struct process *p = process_named_locked(pid);
     long ret = p ? p->pgrp : -ESRCH;
     spin_unlock_irqrestore(&process_lock, flags);
     return ret;
@@ -266,7 +258,7 @@ long sys_getpgid(pid_t pid) {
 
 long sys_getsid(pid_t pid) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct process *p = named_process_locked(pid);
+    struct process *p = process_named_locked(pid);
     long ret = p ? p->session : -ESRCH;
     spin_unlock_irqrestore(&process_lock, flags);
     return ret;
@@ -299,8 +291,10 @@ long sys_setpgid(pid_t pid, pid_t pgrp) {
     if (pgrp < 0)
         return -EINVAL;
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct process *p = pid ? process_find_locked(pid) : current->process;
-    int err = p && !p->zombie ? set_group_locked(p, pgrp ? pgrp : p->pid) : -ESRCH;
+    struct process *p = process_named_locked(pid);
+    int err = !p || p->zombie        ? -ESRCH
+              : pid && p->pid != pid ? -EINVAL // a thread that is no process
+                                     : set_group_locked(p, pgrp ? pgrp : p->pid);
     spin_unlock_irqrestore(&process_lock, flags);
     return err;
 }

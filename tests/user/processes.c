@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -372,4 +373,27 @@ TEST(proc_io_is_shown_to_who_may_look_into_the_process) {
     CHECK(fd >= 0 && !setresuid(1000, 1000, 1000));
     CHECK_ERRNO(read(fd, text, sizeof(text)), EACCES);
     CHECK_ERRNO(open(name, O_RDONLY), EACCES);
+}
+
+// ---- numbers of threads
+
+TEST(a_threads_number_names_its_process) {
+    pthread_barrier_t b;
+    pthread_t t;
+    struct rlimit limit = {0};
+    struct {
+        uint32_t version;
+        int pid;
+    } header = {0x20080522, 0};
+    uint32_t sets[6] = {0};
+    pthread_barrier_init(&b, NULL, 2);
+    CHECK(!pthread_create(&t, NULL, idle_thread, &b));
+    pthread_barrier_wait(&b);
+    CHECK(getpgid(other_tid) == getpgid(0) && getsid(other_tid) == getsid(0));
+    CHECK(!prlimit(other_tid, RLIMIT_NOFILE, NULL, &limit) && limit.rlim_cur);
+    header.pid = other_tid;
+    CHECK(!syscall(SYS_capget, &header, sets) && sets[0]);
+    CHECK_ERRNO(setpgid(other_tid, 0), EINVAL); // but it is no process
+    CHECK_ERRNO(setpgid(99999, 0), ESRCH);
+    CHECK_ERRNO(prlimit(99999, RLIMIT_NOFILE, NULL, &limit), ESRCH);
 }
