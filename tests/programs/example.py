@@ -32,7 +32,10 @@ def boot(name, harts, *arguments, linux=False, limit=900):
     memory = re.search(r"^memory=(\S+)", (FOLDER / name / "recipe").read_text(encoding="utf-8"), re.M)[1]
     append = ("console=ttyS0 quiet panic=-1 " if linux else "") + " ".join(["--", "/example/run", *arguments])
     kernel = make("linux/vmlinux") if linux else machine.BUILD / "bare/Image"
-    status, console = machine.run(limit=limit, kernel=kernel, initrd=archive, append=append, smp=harts, memory=memory)
+    try:
+        status, console = machine.run(limit=limit, kernel=kernel, initrd=archive, append=append, smp=harts, memory=memory)
+    except subprocess.TimeoutExpired as e:
+        status, console = f"no end within {limit} s", (e.stdout or b"").decode("utf-8", "replace")
     console = console.replace("\r", "")
     assert "\nSTATUS " in console, f"the machine ended ({status}) before the check did:\n{console[-5000:]}"
     return console
