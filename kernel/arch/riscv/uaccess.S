@@ -41,6 +41,9 @@ user_copy_raw:
 	sltiu	t0, a2, 8
 	add	a2, a0, a2		/* a2 = end of to */
 	bnez	t0, bytes
+	or	t0, a0, a1
+	andi	t0, t0, 7
+	beqz	t0, words
 	xor	t0, a0, a1
 	andi	t0, t0, 7
 	bnez	t0, shifted
