@@ -301,15 +301,15 @@ static bool is_checksum(const struct inet_socket *i, int level, int option) {
            option == IPV6_CHECKSUM;
 }
 
-// Where the sum goes that the kernel makes; -1: nowhere. That of ICMP it makes always.
-static int set_checksum(struct inet_socket *i, const void __user *value, int len) {
+// Where the sum goes that the kernel makes; -1: nowhere. On a socket of ICMP that may be said at level SOL_RAW alone.
+static int set_checksum(struct inet_socket *i, int level, const void __user *value, int len) {
     int offset;
     if (len < (int)sizeof(offset))
         return -EINVAL;
     int err = get_user(offset, (const int __user *)value);
     if (err)
         return err;
-    if (i->s.protocol == IPPROTO_ICMPV6)
+    if (i->s.protocol == IPPROTO_ICMPV6 && level == SOL_IPV6)
         return -EINVAL;
     if (offset >= 0 && (offset & 1 || offset > (int)RAW_MOST))
         return -EINVAL;
@@ -323,7 +323,7 @@ static int set_checksum(struct inet_socket *i, const void __user *value, int len
 int inet_raw_set_option(struct inet_socket *i, int level, int option, const void __user *value, int len) {
     uint32_t filter[8];
     if (is_checksum(i, level, option))
-        return set_checksum(i, value, len);
+        return set_checksum(i, level, value, len);
     if (!is_filter(i, level, option))
         return -ENOPROTOOPT;
     size_t size = i->s.family == AF_INET ? sizeof(filter[0]) : sizeof(filter);

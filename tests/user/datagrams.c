@@ -459,6 +459,13 @@ TEST(filter_of_icmp_keeps_out_what_it_names) {
     CHECK((unsigned char)buffer[0] == ICMP6_ECHO_REPLY);
 }
 
+TEST(place_of_the_sum_of_icmp_is_said_as_raw) {
+    c = socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6);
+    CHECK_ERRNO(set_number(c, SOL_IPV6, IPV6_CHECKSUM, 2), EINVAL);
+    CHECK(set_number(c, SOL_RAW, IPV6_CHECKSUM, 2) == 0 && number_of(c, SOL_RAW, IPV6_CHECKSUM) == 2);
+    CHECK_ERRNO(set_number(c, SOL_RAW, IPV6_CHECKSUM, 3), EINVAL);
+}
+
 TEST(raw_socket_of_another_protocol) {
     struct sockaddr_in a = v4("127.0.0.1", 0);
     c = socket(AF_INET, SOCK_RAW, 253);
