@@ -194,7 +194,7 @@ static long get_all(void __user *user) {
     if (c.buffer && n)
         err = copy_to_user(c.buffer, list, n * sizeof(*list));
     kfree(list);
-    return err ? err : copy_to_user(user, &c.len, sizeof(c.len));
+    return err ? err : put_object((int __user *)user, c.len);
 }
 
 // ---- addresses of IPv4
@@ -381,7 +381,7 @@ static long do_request(unsigned int cmd, void __user *user, bool v4) {
     inet_lock();
     err = do_request_locked(cmd, &r, v4);
     inet_unlock();
-    return err || is_setting(cmd) ? err : copy_to_user(user, &r, sizeof(r));
+    return err || is_setting(cmd) ? err : put_object((struct ifreq __user *)user, r);
 }
 
 // ---- routes
@@ -495,7 +495,7 @@ static long do_arp(unsigned int cmd, void __user *user) {
     inet_lock();
     err = do_arp_locked(cmd, &q);
     inet_unlock();
-    return err || cmd != SIOCGARP ? err : copy_to_user(user, &q, sizeof(q));
+    return err || cmd != SIOCGARP ? err : put_object((struct arpreq __user *)user, q);
 }
 
 // ---- addresses of IPv6
