@@ -24,8 +24,11 @@ static void mount_at(const char *type, const char *where, const char *options) {
 }
 
 static void make_places(void) {
-    static const char *const links[][2] = {
-        {"/proc/self/fd", "/dev/fd"}, {"fd/0", "/dev/stdin"}, {"fd/1", "/dev/stdout"}, {"fd/2", "/dev/stderr"}, {"/run", "/var/run"}};
+    static const char *const links[][2] = {{"/proc/self/fd", "/dev/fd"},
+                                           {"fd/0", "/dev/stdin"},
+                                           {"fd/1", "/dev/stdout"},
+                                           {"fd/2", "/dev/stderr"},
+                                           {"/run", "/var/run"}};
     umask(0);
     mount_at("proc", "/proc", NULL);
     mount_at("sysfs", "/sys", NULL);

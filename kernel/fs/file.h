@@ -36,6 +36,13 @@ void uio_init_kernel(struct uio *u, struct uio_segment *seg, void *buf, size_t n
 size_t uio_write_to(struct uio *u, const void *buf, size_t n); // kernel -> the reader's memory
 size_t uio_read_from(struct uio *u, void *buf, size_t n);      // the writer's memory -> kernel
 size_t uio_zero(struct uio *u, size_t n);
+// An object, without what is between its members. False: not all of it could be copied. (arch/riscv/uaccess.h)
+#define uio_put_object(u, object)                                                                            \
+    ({                                                                                                       \
+        __typeof__(&(object)) o_ = &(object);                                                                \
+        clear_padding(o_);                                                                                   \
+        uio_write_to((u), o_, sizeof(*o_)) == sizeof(*o_);                                                   \
+    })
 
 struct dir_context;
 struct file_async;

@@ -79,7 +79,7 @@ ssize_t inet_tcp_recv_urgent(struct inet_socket *i, struct message *m) {
     struct socket *s = &i->s;
     inet_lock();
     unsigned int state = socket_has(s, SOCKET_OOBINLINE) ? URGENT_NONE : i->urgent.state;
-    uint8_t byte = i->urgent.byte;
+    const uint8_t byte[1] = {i->urgent.byte};
     if (state == URGENT_THERE && !(m->flags & MSG_PEEK))
         WRITE_ONCE(i->urgent.state, URGENT_READ);
     inet_unlock();
@@ -92,5 +92,5 @@ ssize_t inet_tcp_recv_urgent(struct inet_socket *i, struct message *m) {
         m->out |= MSG_TRUNC;
         return 0;
     }
-    return m->flags & MSG_TRUNC || uio_write_to(m->uio, &byte, 1) == 1 ? 1 : -EFAULT;
+    return m->flags & MSG_TRUNC || uio_write_to(m->uio, byte, 1) == 1 ? 1 : -EFAULT;
 }

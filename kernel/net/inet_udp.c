@@ -31,6 +31,8 @@ static struct inet_socket *pick_sharer(struct inet_socket *i, const ip_addr_t *f
         return i;
     for (const struct udp_pcb *p = udp_pcbs; p; p = p->next)
         n += shares_with(p, first);
+    if (!n)
+        return i; // it has left the list
     turn = inet_hash(from, port) % n;
     for (const struct udp_pcb *p = udp_pcbs; p; p = p->next)
         if (shares_with(p, first) && !turn--)
@@ -113,7 +115,7 @@ int inet_lite_get_option(struct inet_socket *i, int option, void __user *value, 
     inet_unlock();
     len = MIN(len, (int)sizeof(n));
     err = put_user(len, user_len);
-    return err ? err : copy_to_user(value, &n, len);
+    return err ? err : put_object_part(value, n, len);
 }
 
 static int bind_locked(struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {

@@ -184,7 +184,7 @@ static int read(struct netlink_request *r, struct net_neighbour *n, struct netli
 static int get_one(struct netlink_request *r) {
     const struct ndmsg *h = netlink_data(r->message);
     struct netlink_attributes a;
-    struct net_neighbour like;
+    struct net_neighbour like = {0};
     struct netlink_writer w;
     int err = read(r, &like, &a);
     if (err)
@@ -231,7 +231,7 @@ static int remove(const struct net_neighbour *like) {
 static int change(struct netlink_request *r) {
     const struct ndmsg *h = netlink_data(r->message);
     struct netlink_attributes a;
-    struct net_neighbour n;
+    struct net_neighbour n = {0};
     int err = read(r, &n, &a);
     if (err)
         return err;

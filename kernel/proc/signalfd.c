@@ -206,7 +206,7 @@ static ssize_t signalfd_read(struct file *f, struct uio *u, off_t *pos) {
         return sig;
     for (; sig; sig = u->resid >= sizeof(out) ? signal_take(READ_ONCE(s->mask), &info) : 0) {
         describe(&out, &info);
-        if (uio_write_to(u, &out, sizeof(out)) != sizeof(out))
+        if (!uio_put_object(u, out))
             return done ? done : -EFAULT;
         done += sizeof(out);
     }

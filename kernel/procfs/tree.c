@@ -95,8 +95,8 @@ static struct proc_item *item_link(struct proc_item *dir, struct proc_item *fres
 }
 
 // The one that is there, or a new one. NULL if no memory.
-static struct proc_item *item_get(struct proc_item *dir, const struct proc_entry *e, mode_t dir_mode, const char *name,
-                                  size_t len) {
+static struct proc_item *item_get(struct proc_item *dir, const struct proc_entry *e, mode_t dir_mode,
+                                  const char *name, size_t len) {
     spin_lock(&items_lock);
     struct proc_item *item = find_child(dir, name, len);
     spin_unlock(&items_lock);

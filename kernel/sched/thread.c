@@ -172,6 +172,7 @@ void threads_init(void) {
     boot->on_cpu = true;
     boot->affinity = 1;
     boot->account = ACCOUNT_IDLE;
+    runqueue_update_weight(boot);
     boot->last_account = rdtime();
     this_hart()->idle = boot;
     this_hart()->online = true;
