@@ -372,8 +372,10 @@ int shm_usage(struct shm_info *out) {
     out->shm_tot = pages_total;
     int highest = highest_index_locked();
     spin_unlock(&shm_lock);
-    for (int i = 0; i <= highest; i++) // at most SHM_SEGMENTS
+    for (int i = 0; i <= highest; i++) { // at most SHM_SEGMENTS
         out->shm_rss += shm_resident(i);
+        cond_resched();
+    }
     return highest;
 }
 

@@ -94,7 +94,7 @@ static int make_name(const char *pattern, char *out) {
 
 int net_device_rename_locked(struct net_device *device, const char *name) {
     ASSERT_HELD(&inet_mutex);
-    char fresh[NET_NAME_SIZE];
+    char fresh[NET_NAME_SIZE] = "";
     if (!strcmp(name, device->name))
         return 0;
     int err = make_name(name, fresh);
@@ -180,7 +180,7 @@ void net_device_tell_carriers(void) {
 
 static int register_locked(struct net_device *device) {
     ASSERT_HELD(&inet_mutex);
-    char name[NET_NAME_SIZE];
+    char name[NET_NAME_SIZE] = "";
     int err = make_name(device->name, name);
     if (err)
         return err;

@@ -7,6 +7,7 @@
 #include "mm/slab.h"
 #include "net/inet_info.h"
 #include "net/sock_diag.h"
+#include "sched/user.h"
 #include "sched/thread.h"
 #include <linux/in.h>
 #include <linux/inet_diag.h>
@@ -216,9 +217,28 @@ enum { AT_NEXT, AT_FAMILY, AT_STATES, AT_EXT, AT_PORTS };
 
 struct question {
     struct inet_snapshot *snapshot;
+    struct user *user; // who pays for the program; a reference
     struct program program;
     char code[] __aligned_to(4);
 };
+
+static struct question *question_create(size_t len) {
+    struct user *user = current->cred->user;
+    if (!user_may_charge(user, USER_SOCKET_BYTES, (long)len, READ_ONCE(limits.socket_bytes_max)))
+        return NULL;
+    struct question *q = kmalloc(sizeof(*q) + len);
+    if (q)
+        *q = (struct question){.user = user_get(user), .program = {len, q->code}};
+    else
+        user_uncharge(user, USER_SOCKET_BYTES, (long)len);
+    return q;
+}
+
+static void question_free(struct question *q) {
+    user_uncharge(q->user, USER_SOCKET_BYTES, (long)q->program.len);
+    user_put(q->user);
+    kfree(q);
+}
 
 static bool is_asked_for(const struct netlink_dump *d, const struct question *q, const struct inet_info *i) {
     uint16_t sport = (uint16_t)d->at[AT_PORTS], dport = (uint16_t)(d->at[AT_PORTS] >> 16);
@@ -244,7 +264,7 @@ static int dump(struct netlink_writer *w, struct netlink_dump *d) {
 static void dump_end(struct netlink_dump *d) {
     struct question *q = d->data;
     inet_snapshot_free(q->snapshot);
-    kfree(q);
+    question_free(q);
 }
 
 static const struct netlink_rule rules[] = {[INET_DIAG_REQ_BYTECODE] = {NETLINK_BYTES, 4}};
@@ -260,20 +280,19 @@ static struct question *ask(struct netlink_request *r, const struct inet_diag_re
     size_t len = code ? netlink_value_length(code) : 0;
     if (len > PROGRAM_MOST)
         return ERR_PTR(-EINVAL);
-    struct question *q = kmalloc(sizeof(*q) + len);
+    struct question *q = question_create(len);
     if (!q)
         return ERR_PTR(-ENOBUFS);
-    *q = (struct question){.program = {len, q->code}};
     if (len)
         memcpy(q->code, netlink_value(code), len);
     if (!is_valid(&q->program)) {
-        kfree(q);
+        question_free(q);
         return ERR_PTR(-EINVAL);
     }
     q->snapshot = inet_snapshot_create(req->sdiag_protocol);
     if (!IS_ERR(q->snapshot))
         return q;
-    kfree(q);
+    question_free(q);
     return ERR_PTR(-ENOBUFS);
 }
 

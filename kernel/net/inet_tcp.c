@@ -194,9 +194,25 @@ static struct inet_socket *pick_listener(struct inet_socket *i, const ip_addr_t 
     return i;
 }
 
-// lwIP shows each segment. A SYN for a listener whose queue is full is not heard: its sender tries again.
-int inet_drops_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *header) {
+// Says nothing new to an end whose window is shut. lwIP answers that, and where the other end's window is shut as well, each
+// answer is answered, for ever. (A prober's own number is one ahead.)
+static bool is_echo(struct tcp_pcb *pcb, const struct tcp_hdr *header, unsigned int length) {
+    if (likely(length) || pcb->state < ESTABLISHED || pcb->state > LAST_ACK || likely(pcb->rcv_wnd > 1) ||
+        TCPH_FLAGS(header) & (TCP_SYN | TCP_FIN | TCP_RST) || header->seqno - pcb->rcv_nxt > 1 ||
+        header->ackno != pcb->lastack || (tcpwnd_size_t)SND_WND_SCALE(pcb, header->wnd) != pcb->snd_wnd)
+        return false;
+    pcb->persist_probe = 0; // but the other end lives, as tcp_process() would note
+    pcb->keep_cnt_sent = 0;
+    pcb->tmr = tcp_ticks;
+    return true;
+}
+
+// lwIP shows each segment, of `length` in the space of its numbers. A SYN for a listener whose queue is full is not heard: its
+// sender tries again.
+int inet_drops_segment(struct tcp_pcb *pcb, const struct tcp_hdr *header, unsigned int length) {
     struct inet_socket *i = pcb ? pcb->callback_arg : NULL;
+    if (pcb && unlikely(is_echo(pcb, header, length)))
+        return true;
     if (unlikely(!i))
         return false;
     if (likely(pcb->state != LISTEN)) {
@@ -493,6 +509,9 @@ void inet_tcp_stop_listening(struct inet_socket *i) {
     i->deferred_count = 0;
     WRITE_ONCE(i->accept_count, 0);
     if (i->tcp) {
+        for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
+            if (p->callback_arg == i) // half open: lwIP ends it when its answer comes
+                tcp_arg(p, NULL);
         tcp_arg(i->tcp, NULL);
         tcp_close(i->tcp);
         i->tcp = NULL;
@@ -531,6 +550,9 @@ static void tcp_socket_release(struct socket *s) {
     if (i->tcp) {
         struct tcp_pcb *p = i->tcp;
         leave(i);
+        if (!reset)
+            p->rcv_wnd =
+                TCP_WND_MAX(p); // all was read; lwIP would take what SO_RCVBUF cut off for unread data
         if (reset || tcp_close(p) != ERR_OK)
             tcp_abort(p);
     }

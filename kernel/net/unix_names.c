@@ -265,7 +265,10 @@ int unix_bind(struct socket *s, const struct socket_address *address) {
 
 void unix_unbind(struct unix_socket *u) {
     remove_name(u);
-    if (u->path.dentry)
-        path_put(&u->path);
+    spin_lock(&u->s.lock);
+    struct path path = u->path;
     u->path = (struct path){0};
+    spin_unlock(&u->s.lock);
+    if (path.dentry)
+        path_put(&path);
 }

@@ -23,6 +23,7 @@ static int show_shm(struct seq_buf *s, void *arg) {
         int id = shm_stat(i, SHM_STAT_ANY, &d);
         if (id >= 0)
             show_segment(s, id, shm_resident(i), &d);
+        cond_resched();
     }
     return 0;
 }

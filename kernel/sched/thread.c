@@ -103,6 +103,10 @@ int kthread_run(const char *name, void (*entry)(void *), void *arg) {
     user_put(t->user);
     t->user = user_get(&kernel_user);
     t->cred = t->real_cred = cred_get(&kernel_cred); // it may make files
+    t->nice = 0;                                     // whoever needs it first does not choose how it runs
+    t->policy = SCHED_NORMAL;
+    t->base_priority = t->rt_priority = 0;
+    runqueue_update_weight(t);
     thread_start(t);
     thread_put(t);
     return 0;

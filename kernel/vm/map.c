@@ -77,6 +77,7 @@ int vm_unmap_mapping(struct vmspace *vm, unsigned long addr, bool (*one)(const s
             err = vm_unmap_locked(vm, a->start, a->end - a->start);
         }
         next = area_first_from(vm, stop);
+        cond_resched();
     }
     vm_unlock(vm);
     return file ? err : -EINVAL;

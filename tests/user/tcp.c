@@ -356,6 +356,18 @@ TEST(peer_that_never_reads_and_then_dies) {
     CHECK(waitpid(pid, NULL, 0) == pid);
 }
 
+TEST(two_ends_that_both_write_and_never_read_leave_the_stack_to_others) {
+    struct sockaddr_in name;
+    socklen_t size = sizeof(name);
+    connect_both();
+    for (int e = 0; e < 2; e++)
+        while (send(e ? c : d, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
+            ;
+    sleep(4); // until windows that are shut have been asked after
+    CHECK(getsockname(c, (struct sockaddr *)&name, &size) == 0);
+    CHECK(read(d, buffer, sizeof(buffer)) > 0 && read(c, buffer, sizeof(buffer)) > 0);
+}
+
 TEST(two_thousand_connections_one_after_the_other) {
     l = listen_with(64);
     for (int i = 0; i < 2000; i++) {

@@ -48,8 +48,15 @@ static ssize_t vport_read(struct file *f, struct uio *u, off_t *pos) {
     ssize_t done = mutex_lock_killable(&v->read_mutex);
     if (done)
         return done;
-    while (!(done = read_available(v->port, u)) && virtio_port_is_connected(v->port)) {
+    for (;;) {
+        bool connected =
+            virtio_port_is_connected(v->port); // before the look: what came before the end is read
+        done = read_available(v->port, u);
+        if (done || !connected)
+            break;
         done = wait_readable(f, v->port);
+        if (!done)
+            done = cond_resched_killable(); // a device may give back nothing again and again
         if (done)
             break;
     }

@@ -3,9 +3,9 @@
 #pragma once
 struct tcp_pcb;
 struct tcp_hdr;
-int inet_drops_segment(const struct tcp_pcb *pcb, const struct tcp_hdr *header);
+int inet_drops_segment(struct tcp_pcb *pcb, const struct tcp_hdr *header, unsigned int length);
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, hdr, optlen, opt1len, opt2, p)                                       \
-    (inet_drops_segment(pcb, hdr) ? ERR_ABRT : ERR_OK)
+    (inet_drops_segment(pcb, hdr, tcplen) ? ERR_ABRT : ERR_OK)
 unsigned int inet_initial_sequence(void);
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) inet_initial_sequence()
 struct netif;

@@ -112,7 +112,9 @@ static size_t read_more(struct flow *f) {
 static size_t piece_of(const struct flow *f) {
     struct stat st;
     size_t left = f->used - f->at;
-    if (left <= PIPE_PIECE || (fstat(f->to, &st) == 0 && (S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode))))
+    if (left <= PIPE_PIECE ||
+        (fstat(f->to, &st) == 0 &&
+         (S_ISREG(st.st_mode) || (S_ISSOCK(st.st_mode) && fcntl(f->to, F_GETFL) & O_NONBLOCK))))
         return left;
     return PIPE_PIECE;
 }

@@ -38,7 +38,7 @@ static struct {
     int64_t deadline; // CLOCK_MONOTONIC, ms; INT64_MAX: none
     struct frame_exit exit;
     int terminal; // the descriptor of ours that the program's terminal is; -1: none
-    bool input_ended;
+    bool input_wanted, input_ended;
     bool raw;
     int last_signal;
     int64_t last_signal_at;
@@ -163,9 +163,10 @@ static void take_text(void) {
     }
 }
 
+// What the pipe holds, not what comes meanwhile.
 static void take_text_so_far(void) {
     struct pollfd serial = {.fd = s.serial, .events = POLLIN};
-    while (s.serial >= 0 && poll(&serial, 1, 0) > 0)
+    for (int i = 0; i < 16 && s.serial >= 0 && poll(&serial, 1, 0) > 0; i++)
         take_text();
 }
 
@@ -187,6 +188,9 @@ static void take_frame(uint32_t type, const void *content, size_t n) {
         channel_send(s.channel, FRAME_START, s.machine->start, s.machine->start_size);
         break;
     case FRAME_WANTED:
+        if (s.input_wanted)
+            break;
+        s.input_wanted = true;
         s.channel->flows[PORT_INPUT].from = s.machine->no_stdin ? -1 : STDIN_FILENO;
         if (s.machine->no_stdin)
             end_input();
@@ -212,7 +216,7 @@ static void take_frames(void) {
     uint32_t type;
     size_t n;
     channel_flush(s.channel);
-    while (s.state != ENDED && channel_receive(s.channel, &type, &content, &n))
+    for (int i = 0; i < 64 && s.state != ENDED && channel_receive(s.channel, &type, &content, &n); i++)
         take_frame(type, content, n);
 }
 
@@ -406,8 +410,8 @@ int machine_run(const struct machine *m) {
     text_open(m, s.raw);
     while (s.state != ENDED)
         wait_and_serve();
-    take_text_so_far();
     stop_qemu();
+    take_text_so_far();
     terminal_restore();
     text_close();
     return s.status;
