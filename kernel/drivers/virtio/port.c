@@ -198,6 +198,8 @@ int virtio_port_open(struct virtio_port *port) {
         err = console_control(p->device, port->id, VIRTIO_CONSOLE_PORT_OPEN, 1);
     if (err)
         __atomic_store_n(&p->opened, 0, __ATOMIC_RELEASE);
+    else
+        virtqueue_remind(p->receive); // QEMU forgets buffers that came while the port was closed
     return err;
 }
 

@@ -176,6 +176,13 @@ void virtqueue_kick(struct virtqueue *q) {
     }
 }
 
+void virtqueue_remind(struct virtqueue *q) {
+    if (q->broken)
+        return;
+    fence_io();
+    virtio_queue_notify(q->device, q->index);
+}
+
 // ---- from the device
 
 static void *break_queue(struct virtqueue *q, const char *why) {

@@ -68,6 +68,8 @@ int __must_check virtqueue_add(struct virtqueue *q, const struct virtio_piece *p
                                unsigned int in, void *token);
 // Tells the device of what was added, unless it does not want to be told.
 void virtqueue_kick(struct virtqueue *q);
+// The same, whether or not the device wants to be told.
+void virtqueue_remind(struct virtqueue *q);
 // A chain that the device is done with, and how many bytes it says it wrote, never more than there was room for. NULL:
 // none. The queue has room for it again.
 void *virtqueue_take(struct virtqueue *q, uint32_t *written);
