@@ -10,8 +10,8 @@ import pytest
 def archive(tmp_path_factory):
     root = machine.debian_programs("trixie-sockets")
     out = tmp_path_factory.mktemp("sockets") / "sockets.cpio"
-    subprocess.run([str(machine.BUILD / "drupe"), "pack", "-o", str(out), str(root), f"/t={machine.TOP}/tests/boot/sockets"], check=True,
-                   stderr=subprocess.DEVNULL)
+    subprocess.run([str(machine.BUILD / "drupe"), "pack", "-o", str(out), str(root), f"/t={machine.TOP}/tests/boot/sockets",
+                    f"/t/processes.py={machine.TOP}/examples/python/processes.py"], check=True, stderr=subprocess.DEVNULL)
     return out
 
 
