@@ -35,8 +35,10 @@ struct inet_sending {
 };
 // Reads the address and control data of a message. 0 or what sendmsg(2) says.
 int __must_check inet_prepare(struct inet_socket *i, const struct message *m, struct inet_sending *out);
-// The message's data as one buffer of lwIP's, with room for headers in front. ERR_PTR(-ENOBUFS, -EFAULT).
-struct pbuf *__must_check inet_copy_in(struct message *m, size_t n);
+// The other half of sending, once all is known: the socket's own errors, the data copied in as one buffer with room for headers in
+// front, and `send_locked` with it under the stack's lock. n, or -EPIPE, -ENOBUFS, -EFAULT, a waiting error, or that of send_locked.
+ssize_t inet_send_whole(struct inet_socket *i, struct message *m, size_t n, struct inet_sending *to,
+                        int (*send_locked)(struct inet_socket *i, struct pbuf *p, struct inet_sending *to));
 
 // inet_error.c
 

@@ -269,20 +269,7 @@ static ssize_t raw_socket_send(struct socket *s, struct message *m) {
     int err = inet_prepare(i, m, &to);
     if (!err && IP_IS_V6(&to.to) != (s->family == AF_INET6))
         err = -ENETUNREACH;
-    if (!err)
-        err = socket_take_error(s);
-    if (!err && READ_ONCE(s->shutdown) & SEND_SHUTDOWN)
-        err = -EPIPE;
-    if (err)
-        return err;
-    struct pbuf *p = inet_copy_in(m, n);
-    if (IS_ERR(p))
-        return PTR_ERR(p);
-    inet_lock();
-    err = send_locked(i, p, &to);
-    inet_unlock();
-    pbuf_free(p);
-    return err ? err : (ssize_t)n;
+    return err ? err : inet_send_whole(i, m, n, &to, send_locked);
 }
 
 // ---- options

@@ -153,7 +153,7 @@ int inet_prepare(struct inet_socket *i, const struct message *m, struct inet_sen
     return err;
 }
 
-struct pbuf *inet_copy_in(struct message *m, size_t n) {
+static struct pbuf *copy_in(struct message *m, size_t n) {
     struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, n, PBUF_RAM);
     if (!p)
         return ERR_PTR(-ENOBUFS);
@@ -161,4 +161,21 @@ struct pbuf *inet_copy_in(struct message *m, size_t n) {
         return p;
     pbuf_free(p);
     return ERR_PTR(-EFAULT);
+}
+
+ssize_t inet_send_whole(struct inet_socket *i, struct message *m, size_t n, struct inet_sending *to,
+                        int (*send_locked)(struct inet_socket *i, struct pbuf *p, struct inet_sending *to)) {
+    int err = socket_take_error(&i->s);
+    if (!err && READ_ONCE(i->s.shutdown) & SEND_SHUTDOWN)
+        err = -EPIPE;
+    if (err)
+        return err;
+    struct pbuf *p = copy_in(m, n);
+    if (IS_ERR(p))
+        return PTR_ERR(p);
+    inet_lock();
+    err = send_locked(i, p, to);
+    inet_unlock();
+    pbuf_free(p);
+    return err ? err : (ssize_t)n;
 }

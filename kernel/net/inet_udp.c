@@ -200,7 +200,7 @@ static int udp_socket_connect(struct socket *s, const struct socket_address *a, 
 
 // ---- sending
 
-static int send_locked(struct inet_socket *i, struct pbuf *p, const struct inet_sending *to) {
+static int send_locked(struct inet_socket *i, struct pbuf *p, struct inet_sending *to) {
     ASSERT_HELD(&inet_mutex);
     if (!i->udp)
         return -ENOBUFS;
@@ -225,20 +225,7 @@ static ssize_t udp_socket_send(struct socket *s, struct message *m) {
         err = -EINVAL;
     if (!err && IP_IS_V6(&to.to) && n > DATAGRAM_MAX6)
         err = -EMSGSIZE;
-    if (!err)
-        err = socket_take_error(s);
-    if (!err && READ_ONCE(s->shutdown) & SEND_SHUTDOWN)
-        err = -EPIPE;
-    if (err)
-        return err;
-    struct pbuf *p = inet_copy_in(m, n);
-    if (IS_ERR(p))
-        return PTR_ERR(p);
-    inet_lock();
-    err = send_locked(i, p, &to);
-    inet_unlock();
-    pbuf_free(p);
-    return err ? err : (ssize_t)n;
+    return err ? err : inet_send_whole(i, m, n, &to, send_locked);
 }
 
 static void udp_socket_release(struct socket *s) {
