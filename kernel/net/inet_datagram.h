@@ -2,6 +2,7 @@
 // UDP, raw and ping sockets: what they have in common.
 #pragma once
 #include "net/inet_private.h"
+#include <linux/time.h> // errqueue.h has arrays of struct timespec and does not say of what
 #include <linux/errqueue.h>
 
 // What a message of ICMP told about a packet.
