@@ -431,3 +431,10 @@ def test_version_quiet_log_and_name(run):
     assert (done.status, done.err) == (137, "")
     assert "OpenSBI" in run("-l", "-", "true").err
     assert run("sh", "-c", "echo $0").text == "sh\n"
+
+
+def test_the_machine_has_the_name_it_is_given(run):
+    assert run("--hostname", "little", "hostname").text == "little\n"
+    assert run("hostname").text == "drupe\n"
+    done = run("--hostname", "", "hostname")
+    assert done.status == 125 and "--hostname" in done.err

@@ -238,7 +238,12 @@ TEST(messages_of_datagrams_go_out_clean) {
     for (int i = 0; i < 2; i++) {
         memset(area, FILL, 4096);
         struct iovec iov = {area, 100};
-        struct msghdr m = {area + 200, 128, &iov, 1, area + 512, 512, 0};
+        struct msghdr m = {.msg_name = area + 200,
+                           .msg_namelen = 128,
+                           .msg_iov = &iov,
+                           .msg_iovlen = 1,
+                           .msg_control = area + 512,
+                           .msg_controllen = 512};
         CHECK(i == 0 || recv(s, area, 1, MSG_DONTWAIT) == -1); // takes the error
         CHECK(i == 0 || sendto(s, "x", 1, 0, (void *)&a, len) == 1);
         CHECK(recvmsg(s, &m, i ? 0 : MSG_ERRQUEUE) == 1);

@@ -37,20 +37,24 @@ enum {
 struct frame_failed {
     uint32_t what;
     int32_t error;
+    uint32_t order; // FAILED_ORDER: which, from 0 on
 };
-enum { FAILED_PROGRAM, FAILED_USER, FAILED_WORKDIR };
+enum { FAILED_PROGRAM, FAILED_USER, FAILED_WORKDIR, FAILED_ORDER };
 
-// Behind it, each with a NUL: the program's path, who runs it (USER[:GROUP], "" for root), where, `arguments` arguments, and
-// the environment.
+// Behind it, each with a NUL: the program's path, who runs it (USER[:GROUP], "" for root), where, the orders of ORDER_STRINGS
+// strings each (what, and three arguments), the program's arguments, and its environment. An order is carried out before the
+// program starts.
 struct frame_start {
     uint16_t rows, columns; // of the terminal
     uint32_t arguments;
     uint32_t terminals; // bit n: file descriptor n is a terminal
+    uint32_t orders;
 };
+#define ORDER_STRINGS 4
 
 struct frame_exit {
     int32_t status; // as wait() gives it
     uint32_t zero;
     uint64_t sent[PORT_COUNT]; // bytes through each port of output
 };
-_Static_assert(sizeof(struct frame_start) == 12 && sizeof(struct frame_exit) == 56, "the same on both sides");
+_Static_assert(sizeof(struct frame_start) == 16 && sizeof(struct frame_exit) == 56, "the same on both sides");

@@ -2,6 +2,7 @@
 // What the parts of the init of `drupe run` share.
 //
 //   init.c     pid 1: file systems, the program, its end
+//   orders.c   what is done before the program starts
 //   channel.c  what goes to the host and comes from it
 #pragma once
 #include <stdbool.h>
@@ -35,3 +36,7 @@ void flow_read(struct flow *f);
 void flow_write(struct flow *f);
 // All that can still be read, however long its reader takes.
 void flow_drain(struct flow *f);
+
+// orders.c
+// Carries out an order, ORDER_STRINGS strings. Gives 0 or an errno: ENOSYS for a kind that is not known.
+int order_carry_out(char *const *order);

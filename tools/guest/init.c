@@ -23,8 +23,11 @@
 #include "lib/demand.h"
 #include "tools/guest/guest.h"
 
-static struct frame_start *start; // and strings
-static size_t start_size;
+static const struct frame_start *start; // NULL: it has not come yet
+static struct {
+    char *path, *user, *workdir;
+    char **orders, **arguments, **variables; // with a NULL behind
+} start_strings;
 static bool input_wanted;                // the host knows that it is to be sent
 static uint64_t input_size = UINT64_MAX; // bytes of it in all, once that is known
 static int terminal = -1;                // the master's side; some flows have its number too
@@ -66,6 +69,38 @@ static void pass_signal(uint32_t number) {
         early_signals |= 1ull << (number & 63);
 }
 
+static char *next_string(char **at) {
+    char *string = *at;
+    *at += strlen(string) + 1;
+    return string;
+}
+
+// A list of strings with a NULL behind, and room for one more.
+static char **list_of(char **at, const char *limit, size_t most) {
+    size_t count = 0;
+    for (char *s = *at; s < limit && count < most; s += strlen(s) + 1)
+        count++;
+    char **list = calloc(count + 2, sizeof(char *));
+    if (!list)
+        die("the arguments and the environment");
+    for (size_t i = 0; i < count; i++)
+        list[i] = next_string(at);
+    return list;
+}
+
+// Takes the strings of the start apart.
+static void read_start(void *content, size_t size) {
+    struct frame_start *head = content;
+    char *at = (char *)(head + 1), *limit = (char *)content + size;
+    start_strings.path = next_string(&at);
+    start_strings.user = next_string(&at);
+    start_strings.workdir = next_string(&at);
+    start_strings.orders = list_of(&at, limit, head->orders * ORDER_STRINGS);
+    start_strings.arguments = list_of(&at, limit, head->arguments);
+    start_strings.variables = list_of(&at, limit, SIZE_MAX);
+    start = head;
+}
+
 static void take_frame(void) {
     void *content;
     size_t n;
@@ -74,8 +109,7 @@ static void take_frame(void) {
     memcpy(&number, content, sizeof(number));
     switch (type) {
     case FRAME_START:
-        start = content;
-        start_size = n;
+        read_start(content, n);
         break;
     case FRAME_INPUT_END:
         memcpy(&input_size, content, sizeof(input_size));
@@ -148,12 +182,6 @@ static void make_files(int *files, int *slave) {
     fcntl(flows[PORT_INPUT].to, F_SETFL, O_NONBLOCK);
 }
 
-static char *next_string(char **at) {
-    char *string = *at;
-    *at += strlen(string) + 1;
-    return string;
-}
-
 static bool is_number(const char *text) {
     return *text && !text[strspn(text, "0123456789")];
 }
@@ -169,14 +197,14 @@ static const char *become_user(char *user, struct frame_failed *failed) {
     uid_t uid = p ? p->pw_uid : (uid_t)strtoul(user, NULL, 10);
     gid_t gid = g ? g->gr_gid : group ? (gid_t)strtoul(group, NULL, 10) : p ? p->pw_gid : 0;
     if ((!p && !is_number(user)) || (group && !g && !is_number(group))) {
-        *failed = (struct frame_failed){FAILED_USER, 0};
+        *failed = (struct frame_failed){.what = FAILED_USER};
         return NULL;
     }
     for (int fd = 0; fd < 3; fd++)
         fchown(fd, uid, gid);
     int err = p && !group ? initgroups(p->pw_name, gid) : setgroups(1, &gid);
     if (err || setgid(gid) || setuid(uid))
-        *failed = (struct frame_failed){FAILED_USER, errno};
+        *failed = (struct frame_failed){.what = FAILED_USER, .error = errno};
     return p ? p->pw_dir : NULL;
 }
 
@@ -191,19 +219,6 @@ static void take_files(const int *files) {
         }
 }
 
-// A list of strings with a NULL behind, and room for one more.
-static char **list_of(char **at, const char *limit, size_t most) {
-    size_t count = 0;
-    for (char *s = *at; s < limit && count < most; s += strlen(s) + 1)
-        count++;
-    char **list = calloc(count + 2, sizeof(char *));
-    if (!list)
-        die("the arguments and the environment");
-    for (size_t i = 0; i < count; i++)
-        list[i] = next_string(at);
-    return list;
-}
-
 static bool has_home(char **variables) {
     while (*variables && strncmp(*variables, "HOME=", 5) != 0)
         variables++;
@@ -213,9 +228,7 @@ static bool has_home(char **variables) {
 // In the child: becomes the program, or tells why not.
 static void become_program(const int *files, struct frame_failed *failed) {
     sigset_t none;
-    char *at = (char *)(start + 1), *limit = (char *)start + start_size;
-    char *path = next_string(&at), *user = next_string(&at), *workdir = next_string(&at);
-    char **arguments = list_of(&at, limit, start->arguments), **variables = list_of(&at, limit, SIZE_MAX);
+    char *user = start_strings.user, **variables = start_strings.variables;
     take_files(files);
     const char *home = *user ? become_user(user, failed) : NULL;
     if (failed->what)
@@ -228,21 +241,37 @@ static void become_program(const int *files, struct frame_failed *failed) {
         if (asprintf(&variable, "HOME=%s", home ? home : "/") > 0)
             variables[count] = variable;
     }
-    if (chdir(workdir)) {
-        *failed = (struct frame_failed){FAILED_WORKDIR, errno};
+    if (chdir(start_strings.workdir)) {
+        *failed = (struct frame_failed){.what = FAILED_WORKDIR, .error = errno};
         return;
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    execve(path, arguments, variables);
-    *failed = (struct frame_failed){FAILED_PROGRAM, errno};
+    execve(start_strings.path, start_strings.arguments, variables);
+    *failed = (struct frame_failed){.what = FAILED_PROGRAM, .error = errno};
 }
 
 // Standard input is asked for when somebody reads it; of a terminal, what is typed goes there at once.
 static void want_input(void) {
     input_wanted = true;
     channel_send(FRAME_WANTED, NULL, 0);
+}
+
+// The host ends the machine.
+static void __attribute__((noreturn)) tell_failure(const struct frame_failed *failed) {
+    channel_send(FRAME_FAILED, failed, sizeof(*failed));
+    for (;;)
+        pause();
+}
+
+static void carry_out_orders(void) {
+    for (uint32_t i = 0; i < start->orders; i++) {
+        struct frame_failed failed = {FAILED_ORDER, order_carry_out(start_strings.orders + i * ORDER_STRINGS),
+                                      i};
+        if (failed.error)
+            tell_failure(&failed);
+    }
 }
 
 static void fork_program(const int *files) {
@@ -259,11 +288,8 @@ static void fork_program(const int *files) {
         _exit(127);
     }
     close(status[1]);
-    if (read(status[0], &failed, sizeof(failed)) == sizeof(failed)) {
-        channel_send(FRAME_FAILED, &failed, sizeof(failed));
-        for (;;)
-            pause();
-    }
+    if (read(status[0], &failed, sizeof(failed)) == sizeof(failed))
+        tell_failure(&failed);
     close(status[0]);
 }
 
@@ -389,6 +415,7 @@ int main(int argc, char **argv) {
     channel_send(FRAME_HELLO, NULL, 0);
     while (!start)
         take_frame();
+    carry_out_orders();
     start_program();
     serve();
 }

@@ -160,10 +160,32 @@ char *hex(const void *bytes, size_t count) {
     return text;
 }
 
-void strings_add(struct strings *s, const char *string) {
+static void make_room(struct strings *s) {
     if ((s->count & (s->count - 1)) == 0) // full at powers of two
         s->at = xrealloc(s->at, (s->count ? 2 * s->count : 1) * sizeof(*s->at));
+}
+
+void strings_add(struct strings *s, const char *string) {
+    make_room(s);
     s->at[s->count++] = xstrdup(string);
+}
+
+void strings_addf(struct strings *s, const char *format, ...) {
+    char *string;
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vasprintf(&string, format, arguments);
+    va_end(arguments);
+    if (n < 0)
+        fail("out of memory");
+    make_room(s);
+    s->at[s->count++] = string;
+}
+
+char **strings_list(struct strings *s) {
+    make_room(s);
+    s->at[s->count] = NULL;
+    return s->at;
 }
 
 static int compare_strings(const void *a, const void *b) {

@@ -59,6 +59,9 @@ struct strings {
     size_t count;
 };
 void strings_add(struct strings *s, const char *string); // copies it
+void strings_addf(struct strings *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// As argv is: with a NULL behind.
+char **strings_list(struct strings *s);
 void strings_sort(struct strings *s);
 bool strings_have(const struct strings *s, const char *string);
 void strings_free(struct strings *s);

@@ -79,6 +79,12 @@ static int status_of(int wait_status) {
 static void tell_failure(const struct frame_failed *f) {
     const char *remedy = "";
     int err = f->error;
+    if (f->what == FAILED_ORDER) {
+        const struct strings *troubles = s.machine->troubles;
+        TELL("%s: %s", f->order < troubles->count ? troubles->at[f->order] : "the machine", strerror(err));
+        end(MACHINE_ERROR);
+        return;
+    }
     if (f->what != FAILED_PROGRAM) {
         bool user = f->what == FAILED_USER;
         TELL("%s: %s; %s", user ? "--user" : "--workdir",

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "common/util.h"
 #include "machine/channel.h"
 
 // Exit statuses that are not the program's. The last three are those of other commands that start one.
@@ -20,12 +21,13 @@ struct machine {
     const char *name;        // the program's, for messages
     void *start;             // what FRAME_START tells (tools/guest/frames.h), but for the terminals
     size_t start_size;
-    uint64_t timeout; // ms; 0: none
-    uint64_t memory;  // bytes
-    const char *log;  // a file for what firmware and kernel say, or NULL: standard error
-    bool no_stdin;    // ours is left alone, the program's is empty
-    bool quiet;       // a signal that ended the program is not told
-    bool verbose;     // all of that, else from the kernel on
+    uint64_t timeout;               // ms; 0: none
+    uint64_t memory;                // bytes
+    const struct strings *troubles; // what to say when an order of the start could not be carried out
+    const char *log;                // a file for what firmware and kernel say, or NULL: standard error
+    bool no_stdin;                  // ours is left alone, the program's is empty
+    bool quiet;                     // a signal that ended the program is not told
+    bool verbose;                   // all of that, else from the kernel on
 };
 
 // Gives the exit status: the program's, 128 + the signal that ended it, or one of the above, with a message.

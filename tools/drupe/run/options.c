@@ -2,12 +2,13 @@
 // The command line of `drupe run`.
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "commands.h"
 #include "closure/advice.h"
-#include "run.h"
+#include "run/run.h"
 
 #define MEMORY_MOST (1ull << 40)
 
@@ -34,6 +35,7 @@ static const char help[] =
     "      --env-file FILE  variables, one in a line, as for --env; # begins a comment line\n"
     "  -u, --user USER[:GROUP]  who runs the program, by name or number (root)\n"
     "  -w, --workdir DIR    where it is started (/)\n"
+    "      --hostname NAME  the machine's name (drupe)\n"
     "  -L, --library-path DIRS  LD_LIBRARY_PATH for the program: paths in the machine\n"
     "  -n, --no-stdin       leave standard input alone: the program's is empty\n"
     "  -m, --mem SIZE       the machine's memory: 512M, 1G; a mere number is MiB (256, more for a large "
@@ -116,8 +118,14 @@ static void read_env_file(struct request *r, const char *path) {
     fclose(f);
 }
 
+static void set_hostname(struct request *r, const char *name) {
+    if (!*name || strlen(name) > HOST_NAME_MAX)
+        misuse("run", "--hostname is a name of 1 to %d characters, not \"%s\"", HOST_NAME_MAX, name);
+    run_order(r, "--hostname", "hostname", name, "", "");
+}
+
 // Options without a letter.
-enum { ENV_FILE = 256, QEMU, DRY_RUN, VERSION };
+enum { ENV_FILE = 256, HOSTNAME, QEMU, DRY_RUN, VERSION };
 
 static const struct option options[] = {
     {"sysroot", required_argument, NULL, 's'},
@@ -127,6 +135,7 @@ static const struct option options[] = {
     {"env-file", required_argument, NULL, ENV_FILE},
     {"user", required_argument, NULL, 'u'},
     {"workdir", required_argument, NULL, 'w'},
+    {"hostname", required_argument, NULL, HOSTNAME},
     {"library-path", required_argument, NULL, 'L'},
     {"no-stdin", no_argument, NULL, 'n'},
     {"mem", required_argument, NULL, 'm'},
@@ -171,6 +180,9 @@ void run_parse(int argc, char **argv, struct view *v, struct request *r) {
             r->workdir = optarg;
             if (*optarg != '/')
                 misuse("run", "--workdir is an absolute path in the machine, not %s", optarg);
+            break;
+        case HOSTNAME:
+            set_hostname(r, optarg);
             break;
         case 'L':
             r->library_path = optarg;

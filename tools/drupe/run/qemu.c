@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// The words of QEMU's command, and what the kernel is told.
+#include <stdio.h>
+#include "common/util.h"
+#include "run/run.h"
+#include "tools/guest/frames.h"
+
+char *run_command_line(const struct request *r, const struct image *kernel) {
+    const char *built_in = image_command_line(kernel);
+    return xasprintf("%s%srandomize=boot rdinit=/" RUN_INIT "%s%s%s", built_in, *built_in ? " " : "",
+                     r->verbose || r->log ? "" : " quiet", r->append ? " " : "", r->append ? r->append : "");
+}
+
+// An option of two words.
+#define ADD(command, option, ...) (strings_add(command, option), strings_addf(command, __VA_ARGS__))
+
+// The ports of the channel, and the console device that has them.
+static void add_ports(struct strings *command, const struct channel *channel) {
+    static const char *const names[] = {[PORT_CONTROL] = "control",
+                                        [PORT_INPUT] = "input",
+                                        [PORT_OUTPUT] = "output",
+                                        [PORT_ERROR] = "error",
+                                        [PORT_TERMINAL] = "terminal"};
+    ADD(command, "-device", "virtio-serial-device,max_ports=%d", PORT_COUNT);
+    for (int port = PORT_CONTROL; port < PORT_COUNT; port++) {
+        ADD(command, "-chardev", "socket,id=%s,fd=%d", names[port], channel->qemus[port]);
+        ADD(command, "-device", "virtserialport,nr=%d,chardev=%s,name=drupe.%s", port, names[port],
+            names[port]);
+    }
+}
+
+void run_qemu(struct strings *command, const struct request *r, const char *image,
+              const struct channel *channel) {
+    static const char *const fixed[] = {"-machine", "virt",    "-display", "none",      "-monitor",
+                                        "none",     "-serial", "stdio",    "-no-reboot"};
+    strings_add(command, r->qemu);
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+        strings_add(command, fixed[i]);
+    ADD(command, "-m", "%lluK", (unsigned long long)(r->memory >> 10));
+    ADD(command, "-smp", "%s", r->harts);
+    ADD(command, "-kernel", "%s", image);
+    add_ports(command, channel);
+    if (r->gdb) {
+        strings_add(command, "-S");
+        ADD(command, "-gdb", "tcp:127.0.0.1:%u", r->gdb_port);
+    }
+}

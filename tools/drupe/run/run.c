@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+// `drupe run`: a program in a machine of its own. The root is what the kernel's archive has and what the
+// program needs besides (base.h), as an archive laid over that one: how the two are joined is the unpacker's rule
+// (lib/unpack.h), here and in the kernel. machine.c boots it and is the program's input and output.
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "archive/archive.h"
+#include "closure/advice.h"
+#include "closure/base.h"
+#include "closure/closure.h"
+#include "commands.h"
+#include "closure/input.h"
+#include "machine/machine.h"
+#include "run/run.h"
+#include "tools/guest/frames.h"
+
+#define GDB_PORT 1234 // or one of the next that is free
+
+static void open_base(struct request *r, struct view *v, struct base *base) {
+    char *tried;
+    base_open(base, r->kernel, &tried);
+    r->kernel = base->path;
+    if (!r->kernel)
+        fail("no kernel came with this command (looked for: %s); name one with --kernel", tried);
+    v->base_stays = true;
+    if (!r->bare)
+        base_lay_under(base, v);
+}
+
+static void print_plan(struct view *v, struct request *r, const struct channel *channel) {
+    struct strings command = {0};
+    if (!r->memory)
+        r->memory = RUN_MEMORY;
+    run_qemu(&command, r, r->kernel, channel);
+    for (struct entry *e = tree_first(&v->tree); e; e = tree_next(e)) {
+        if (S_ISDIR(e->mode))
+            continue;
+        printf("/%s", e->path);
+        if (S_ISLNK(e->mode))
+            printf(" -> %s", e->target);
+        else if (S_ISREG(e->mode) && !e->bytes)
+            printf("  %s", e->host);
+        putchar('\n');
+    }
+    for (size_t i = 0; i < command.count; i++)
+        printf("%s%s", i ? " " : "", command.at[i]);
+    putchar('\n');
+    exit(fflush(stdout) == 0 ? EXIT_SUCCESS : MACHINE_ERROR);
+}
+
+static unsigned int free_port(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    for (unsigned int port = GDB_PORT; port < GDB_PORT + 100; port++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+        address.sin_port = htons((uint16_t)port);
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        bool is_free = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+        close(fd);
+        if (is_free)
+            return port;
+    }
+    fail("no port from %u to %u is free for gdb; who has them: ss -ltnp", GDB_PORT, GDB_PORT + 99);
+}
+
+static void tell_of_gdb(const struct request *r) {
+    size_t length = strlen(r->kernel);
+    bool flat = length >= 5 && strcmp(r->kernel + length - 5, "Image") == 0;
+    note("waiting: gdb-multiarch -ex 'target remote 127.0.0.1:%u' %.*s%s", r->gdb_port,
+         (int)(flat ? length - 5 : length), r->kernel, flat ? "drupe.elf" : "");
+}
+
+// Descriptors 0 to 2 are open, whatever we were given: others must not get these numbers.
+static void open_standard(void) {
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+int command_run(int argc, char **argv) {
+    struct view v = {.command = COMMAND_RUN};
+    struct request r = {.qemu = "qemu-system-riscv64", .harts = "1"};
+    struct strings command = {0};
+    struct base base;
+    static struct channel channel;
+    struct machine m = {.channel = &channel};
+    set_exit_statuses(MACHINE_ERROR, MACHINE_ERROR);
+    open_standard();
+    run_parse(argc, argv, &v, &r);
+    open_base(&r, &v, &base);
+    char *path = run_files(&v, &r, argv[optind]);
+    channel_open(&channel);
+    if (r.dry_run)
+        print_plan(&v, &r, &channel);
+    run_add_init(&v);
+    if (complaints())
+        fail("nothing was run");
+    m.name = argv[optind];
+    m.start = run_start(&r, path, argc - optind, argv + optind, &m.start_size);
+    char *line = run_command_line(&r, &base.image);
+    if (r.gdb)
+        r.gdb_port = free_port();
+    const char *image = run_image(&v, &r, &base, line);
+    run_qemu(&command, &r, image, &channel);
+    m.command = strings_list(&command);
+    m.troubles = &r.troubles;
+    m.timeout = r.timeout;
+    m.memory = r.memory;
+    m.log = r.log;
+    m.verbose = r.verbose;
+    m.no_stdin = r.no_stdin;
+    m.quiet = r.quiet;
+    if (r.gdb)
+        tell_of_gdb(&r);
+    return machine_run(&m);
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// What `drupe run` is asked for, and what becomes of it.
+//
+//   options.c  the command line
+//   files.c    the program's root: what was asked for, and all that it needs
+//   image.c    the kernel with that root
+//   qemu.c     QEMU's command
+//   start.c    what the machine's pid 1 is told (tools/guest)
+//   run.c      all of it in turn
+//
+// What is to be done in the machine before the program starts is an *order* for its pid 1; what QEMU needs for it is a few
+// words more of its command.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include "closure/base.h"
+#include "closure/input.h"
+#include "common/util.h"
+#include "image/image.h"
+#include "machine/channel.h"
+#include "tools/guest/frames.h"
+
+#define RUN_INIT ".drupe-run" // pid 1's name in the root, which it removes
+#define RUN_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" // the machine's $PATH
+
+#define RUN_MEMORY (256ull << 20) // bytes; more if the image is large
+
+struct request {
+    struct strings files, globs, variables;
+    struct strings orders;   // for pid 1, ORDER_STRINGS of each
+    struct strings troubles; // what to say when an order could not be carried out; the error's name follows
+    const char *kernel, *qemu, *append, *log;
+    const char *harts;
+    const char *library_path;
+    const char *user, *workdir; // in the machine; NULL: root, and /
+    uint64_t memory;            // bytes; 0: as the image wants it
+    uint64_t timeout;           // ms; 0: none
+    unsigned int gdb_port;
+    bool bare, gdb, dry_run, no_stdin, quiet, verbose;
+};
+
+// Fills in what the options say, sysroots in `v`; optind is the program's. Ends the command for --help and mistakes.
+void run_parse(int argc, char **argv, struct view *v, struct request *r);
+
+// Has pid 1 do something before the program starts (tools/guest/orders.c has the kinds; arguments it does not have are "").
+// They are carried out in the order in which they are given.
+void run_order(struct request *r, const char *trouble, const char *kind, const char *first,
+               const char *second, const char *third);
+
+// Adds the program and all that it needs to the view's tree. Gives the program's path in the machine.
+char *run_files(struct view *v, const struct request *r, const char *program);
+// And the machine's pid 1.
+void run_add_init(struct view *v);
+
+// Makes the image in memory, which QEMU inherits: there is nothing to be removed, however this ends. Gives its path, and the
+// machine as much memory as it needs unless the request says how much.
+char *run_image(struct view *v, struct request *r, struct base *base, const char *command_line);
+// What the kernel is told.
+char *run_command_line(const struct request *r, const struct image *kernel);
+
+// Adds the words of QEMU's command.
+void run_qemu(struct strings *command, const struct request *r, const char *image,
+              const struct channel *channel);
+
+// The content of FRAME_START.
+void *run_start(const struct request *r, const char *path, int argc, char **argv, size_t *size);
