@@ -2,7 +2,7 @@
 # ELF files' tables (object). A short run is a test, a long one `make fuzz`. All of it under ASan and UBSan; and, with the unit tests of lib/, under MSan (test-msan), where clang has it.
 FUZZ_CC      ?= clang
 FUZZ_SECONDS ?= 600
-FUZZ_TEST_SECONDS := 10
+FUZZ_TEST_SECONDS := 5
 MSAN_TEST_SECONDS := 5
 FUZZ_DIR     := $(B)/fuzz
 MSAN_DIR     := $(B)/msan
@@ -10,8 +10,9 @@ FUZZ_NAMES   := unpack elf decompress netlink
 PACKER_NAMES := object manifest
 FUZZERS      := $(FUZZ_NAMES:%=$(FUZZ_DIR)/fuzz_%)
 PACKER_FUZZERS := $(PACKER_NAMES:%=$(FUZZ_DIR)/fuzz_%)
+EXTRACT_FUZZERS := $(FUZZ_DIR)/fuzz_extract
 KERNEL_FUZZERS := $(FUZZ_DIR)/fuzz_virtqueue
-ALL_FUZZERS  := $(FUZZERS) $(PACKER_FUZZERS) $(KERNEL_FUZZERS)
+ALL_FUZZERS  := $(FUZZERS) $(PACKER_FUZZERS) $(EXTRACT_FUZZERS) $(KERNEL_FUZZERS)
 MSAN_FUZZERS := $(FUZZ_NAMES:%=$(MSAN_DIR)/fuzzer/fuzz_%)
 MSAN_TESTS   := $(UNIT_TESTS:%=$(MSAN_DIR)/test_%)
 FUZZ_FLAGS   := -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-sanitize-recover=all -I. -Itests/unit \
@@ -49,6 +50,17 @@ $(PACKER_OBJ): $(FUZZ_DIR)/packer/%.o: %.c
 $(PACKER_FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c tests/fuzz/packer.c $(PACKER_OBJ) tests/fuzz/packer.h $(wildcard tools/drupe/*/*.h)
 	$(call say,FUZZCC,$@) $(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.c %.o,$^) -lelf -o $@
 
+# What `run --out` writes: the unpacker behind it, and what it is written with.
+EXTRACT_SRC := $(addprefix tools/drupe/,archive/extract.c archive/root.c common/output.c image/image.c image/image_write.c) \
+	$(filter-out $(PACKER_SRC),$(LIB_SRC))
+$(FUZZ_DIR)/fuzz_extract: tests/fuzz/fuzz_extract.c tests/fuzz/packer.c $(PACKER_OBJ) $(EXTRACT_SRC) $(call outside_obj,$(FUZZ_DIR)) tests/fuzz/packer.h \
+		$(wildcard tools/drupe/*/*.h)
+	$(call say,FUZZCC,$@) set -e; rm -rf $@.parts; mkdir -p $@.parts; for c in $(EXTRACT_SRC); do \
+		$(FUZZ_CC) $(PACKER_FLAGS) -isystem $(ZLIB_DIR) -isystem $(ZSTD_DIR) -isystem $(LZ4_DIR) -isystem $(XZ_DIR) -fsanitize=fuzzer-no-link,address,undefined \
+			$$(case $$c in tools/*) echo '$(PACKER_INSTEAD)';; esac) -c $$c \
+			-o $@.parts/$$(echo $$c | tr / _).o; done; \
+		$(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_extract.c tests/fuzz/packer.c $@.parts/*.o $(filter %.o,$^) -lelf -o $@
+
 -include $(PACKER_OBJ:.o=.d)
 
 # Parts of the kernel that listen to devices, with what they need of it.
@@ -74,6 +86,7 @@ $(FUZZ_DIR)/seeds.stamp: $(FUZZ_DIR)/seeds $(addprefix tests/fuzz/,compressed-se
 
 .PHONY: test-fuzz test-msan fuzz
 test-fuzz: $(ALL_FUZZERS) $(FUZZ_DIR)/seeds.stamp ## a short run of the fuzzers
+	@ln -sfn unpack $(FUZZ_DIR)/extract
 	@tests/fuzz/run-fuzzer $(FUZZ_TEST_SECONDS) $(FUZZ_DIR) $(B)/test/fuzz.result $(ALL_FUZZERS)
 
 ifeq ($(MSAN),yes)
@@ -87,4 +100,5 @@ test-msan:
 endif
 
 fuzz: $(ALL_FUZZERS) $(FUZZ_DIR)/seeds.stamp ## a long run of the fuzzers (FUZZ_SECONDS=600 each)
+	@ln -sfn unpack $(FUZZ_DIR)/extract
 	@tests/fuzz/run-fuzzer $(FUZZ_SECONDS) $(FUZZ_DIR) $(B)/test/fuzz.result $(ALL_FUZZERS)

@@ -50,6 +50,11 @@ void channel_send(int type, const void *content, size_t n) {
     write_all(control, bytes, sizeof(head) + n);
 }
 
+void channel_write(int port, const void *bytes, size_t n) {
+    fcntl(flows[port].to, F_SETFL, 0);
+    write_all(flows[port].to, bytes, n);
+}
+
 int channel_control(void) {
     return control;
 }

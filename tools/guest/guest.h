@@ -3,6 +3,7 @@
 //
 //   init.c     pid 1: file systems, the program, its end
 //   orders.c   what is done before the program starts
+//   result.c   what is brought out when it has ended
 //   channel.c  what goes to the host and comes from it
 #pragma once
 #include <stdbool.h>
@@ -28,6 +29,8 @@ void __attribute__((noreturn)) power_off(void);
 // channel.c
 void channel_open(void);
 void channel_send(int type, const void *content, size_t n);
+// Waits until the host has all of it.
+void channel_write(int port, const void *bytes, size_t n);
 int channel_control(void); // the port's file descriptor, to be polled
 // Waits for a frame. Gives its content in memory that stays until the next one, with a NUL behind.
 int channel_receive(void **content, size_t *n);
@@ -40,3 +43,7 @@ void flow_drain(struct flow *f);
 // orders.c
 // Carries out an order, ORDER_STRINGS strings. Gives 0 or an errno: ENOSYS for a kind that is not known.
 int order_carry_out(char *const *order);
+
+// result.c
+// Sends what is at an absolute path, or the whole root for "", and tells what became of it.
+void result_send(const char *path);

@@ -26,7 +26,7 @@
 static const struct frame_start *start; // NULL: it has not come yet
 static struct {
     char *path, *user, *workdir;
-    char **orders, **arguments, **variables; // with a NULL behind
+    char **orders, **results, **arguments, **variables; // with a NULL behind
 } start_strings;
 static bool input_wanted;                // the host knows that it is to be sent
 static uint64_t input_size = UINT64_MAX; // bytes of it in all, once that is known
@@ -96,6 +96,7 @@ static void read_start(void *content, size_t size) {
     start_strings.user = next_string(&at);
     start_strings.workdir = next_string(&at);
     start_strings.orders = list_of(&at, limit, head->orders * ORDER_STRINGS);
+    start_strings.results = list_of(&at, limit, head->results);
     start_strings.arguments = list_of(&at, limit, head->arguments);
     start_strings.variables = list_of(&at, limit, SIZE_MAX);
     start = head;
@@ -119,6 +120,9 @@ static void take_frame(void) {
         break;
     case FRAME_SIGNAL:
         pass_signal(number);
+        break;
+    case FRAME_STOP:
+        kill(-1, SIGKILL);
         break;
     case FRAME_SIZE:
         set_size(content);
@@ -312,6 +316,15 @@ static void start_program(void) {
 
 // ---- to and fro
 
+// Nothing may change what is brought out.
+static void send_results(void) {
+    kill(-1, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+        ;
+    for (uint32_t i = 0; i < start->results; i++)
+        result_send(start_strings.results[i]);
+}
+
 // The host ends the machine when it has all that was sent.
 static void end(int status) {
     struct frame_exit end = {.status = status};
@@ -321,6 +334,8 @@ static void end(int status) {
     }
     tcdrain(STDIN_FILENO); // what was said on the console
     channel_send(FRAME_EXIT, &end, sizeof(end));
+    if (start->results)
+        send_results();
     for (;;)
         pause();
 }

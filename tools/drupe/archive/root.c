@@ -251,21 +251,28 @@ void root_lay(struct root *r, const char *name, const void *archive, uint64_t si
     r->summary = u.summary;
 }
 
-void root_read(const char *file, struct root *out) {
+void root_begin(struct root *out) {
     const struct unpack_attr attr = {.mode = CPIO_IFDIR | 0755};
+    *out = (struct root){.top = xcalloc(1, sizeof(*out->top))};
+    out->top->parent = out->top;
+    out->top->name = "";
+    out->top->object = new_object(&attr);
+}
+
+void root_read(const char *file, struct root *out) {
     const uint8_t *archive;
     uint64_t archive_size;
     size_t size;
     uint8_t *bytes = (uint8_t *)read_file(file, &size);
     image_find_archive(file, bytes, size, &archive, &archive_size);
-    *out = (struct root){.top = xcalloc(1, sizeof(*out->top)), .file_size = archive_size};
-    out->top->parent = out->top;
-    out->top->name = "";
-    out->top->object = new_object(&attr);
+    root_begin(out);
+    out->file_size = archive_size;
     root_lay(out, file, archive, archive_size);
 }
 
 // ---- as a packer's tree
+
+#define GROUPS 0x80000000u // of a root's hard links; those of manifests are below
 
 static void add_to_tree(const struct unpack_node *node, const char *path, const char *file,
                         struct tree *out) {
@@ -278,7 +285,9 @@ static void add_to_tree(const struct unpack_node *node, const char *path, const 
                       .rdev_major = o->attr.rdev_major,
                       .rdev_minor = o->attr.rdev_minor,
                       .target = o->target,
-                      .size = o->size};
+                      .size = o->size,
+                      .group = GROUPS + (unsigned int)o->serial,
+                      .linked = o->names > 1};
     if (S_ISREG(e.mode)) {
         e.host = xasprintf("%s:/%s", file, path);
         e.bytes = o->size ? (const void *)o->data : "";

@@ -13,6 +13,7 @@ struct root_object {
     char *target;        // symlink
     const uint8_t *data; // regular file, in the archive or decompressed
     uint64_t size;
+    char *written; // of extract.c: where its first name went
 };
 
 struct unpack_node {
@@ -33,6 +34,9 @@ struct root {
 // Unpacks a file ('-': standard input), an archive or a kernel image with one. What the kernel would warn of is
 // complained of, what it would note is noted, in its words. Ends the program where there is no archive.
 void root_read(const char *file, struct root *out);
+
+// A root with nothing in it.
+void root_begin(struct root *out);
 
 // Lays one more archive over it, as the kernel does; `name` is for messages.
 void root_lay(struct root *r, const char *name, const void *archive, uint64_t size);

@@ -20,6 +20,8 @@
 #define TWICE_MS 500 // two of the same signal within that time end the machine,
 #define ONCE_MS  30  // but within that they are one: timeout(1) sends it to the command and to its group
 
+#define RESULTS_MS 10000 // within that something of the results has to come, once the time limit is over
+
 enum state {
     BOOTING,
     RUNNING,
@@ -43,6 +45,9 @@ static struct {
     int last_signal;
     int64_t last_signal_at;
     bool told_of_memory;
+    bool stopped;          // the time limit was over before the program had ended
+    bool results_deadline; // the deadline is that of the results
+    uint64_t came_before;  // of the results, when it was set
 } s;
 
 static int64_t now_ms(void) {
@@ -135,10 +140,22 @@ static void tell_end(void) {
     }
 }
 
-// Nothing more will come of a stream: it is closed, or the program is known to have sent no more.
+// Bytes of a stream in all, UINT64_MAX as long as that is not known.
+static uint64_t size_of(int port) {
+    const struct results *results = s.machine->results;
+    if (s.state != EXITED)
+        return UINT64_MAX;
+    if (port != PORT_RESULT)
+        return s.exit.sent[port];
+    if (!results)
+        return 0;
+    return results->came < results->count ? UINT64_MAX : results->each[results->count - 1].end;
+}
+
+// Nothing more will come of a stream: it is closed, or all of it is here.
 static bool is_over(int port) {
     const struct flow *f = &s.channel->flows[port];
-    return flow_is_empty(f) && (f->from < 0 || (s.state == EXITED && f->passed == s.exit.sent[port]));
+    return flow_is_empty(f) && (f->from < 0 || f->passed == size_of(port));
 }
 
 static void look_for_the_end(void) {
@@ -182,6 +199,14 @@ static void end_input(void) {
     channel_send(s.channel, FRAME_INPUT_END, &size, sizeof(size));
 }
 
+static void take_result(const struct frame_result *result) {
+    struct results *results = s.machine->results;
+    if (!results || results->came == results->count || s.state != EXITED ||
+        (results->came && result->end < results->each[results->came - 1].end))
+        return; // not the init's
+    results->each[results->came++] = *result;
+}
+
 static void take_frame(uint32_t type, const void *content, size_t n) {
     switch (type) {
     case FRAME_HELLO:
@@ -210,7 +235,11 @@ static void take_frame(uint32_t type, const void *content, size_t n) {
             break;
         memcpy(&s.exit, content, sizeof(s.exit));
         s.state = EXITED;
-        s.status = status_of(s.exit.status);
+        s.status = s.stopped ? MACHINE_TIMED_OUT : status_of(s.exit.status);
+        break;
+    case FRAME_RESULT:
+        if (n == sizeof(struct frame_result))
+            take_result(content);
         break;
     default:
         break;
@@ -226,12 +255,26 @@ static void take_frames(void) {
         take_frame(type, content, n);
 }
 
+// No machine has more files than memory, but for holes in them.
+static void look_for_too_much(const struct flow *f) {
+    if (f->passed <= 2 * s.machine->memory)
+        return;
+    TELL("what is to be brought out is more than twice the machine's memory; bring out less of it, or give "
+         "more: "
+         "--mem SIZE");
+    end(MACHINE_ERROR);
+}
+
 // What nobody reads is closed for the program as well.
 static void move_output(int port) {
     struct flow *f = &s.channel->flows[port];
     flow_move(f);
+    if (port == PORT_RESULT)
+        look_for_too_much(f);
     if (!f->error)
         return;
+    if (port == PORT_RESULT)
+        fail("memory for the results: %s", strerror(f->error));
     uint32_t content = (uint32_t)port;
     if (f->error != EPIPE)
         TELL("standard %s: %s", port == PORT_ERROR ? "error" : "output", strerror(f->error));
@@ -306,15 +349,33 @@ static void set_up_signals(void) {
 
 // ---- waiting
 
-// Milliseconds until the time limit, as poll() has them; 0 and the end if it is over.
-static int time_left(void) {
-    int64_t left = s.deadline == INT64_MAX ? -1 : s.deadline - now_ms();
-    if (s.deadline != INT64_MAX && left <= 0) {
+// The results are wanted all the same: they have a time of their own, as long as something of them comes.
+static void time_is_over(void) {
+    uint64_t came = s.channel->flows[PORT_RESULT].passed;
+    bool first = !s.results_deadline, waits_for_results = s.machine->results && s.state != BOOTING;
+    if (first && !(waits_for_results && s.state == EXITED))
         TELL("%s did not end within %g s", s.machine->name, (double)(s.machine->timeout / 10) / 100);
+    if (!waits_for_results || (!first && came == s.came_before)) {
         end(MACHINE_TIMED_OUT);
-        return 0;
+        return;
     }
-    return left > 1000000 ? 1000000 : (int)left;
+    if (s.state == RUNNING && first) {
+        s.stopped = true;
+        channel_send(s.channel, FRAME_STOP, NULL, 0);
+    }
+    s.results_deadline = true;
+    s.came_before = came;
+    s.deadline = now_ms() + RESULTS_MS;
+}
+
+// Milliseconds until the time limit, as poll() has them; 0 if it is over.
+static int time_left(void) {
+    if (s.deadline == INT64_MAX)
+        return -1;
+    int64_t left = s.deadline - now_ms();
+    if (left <= 0)
+        time_is_over();
+    return left <= 0 ? 0 : left > 1000000 ? 1000000 : (int)left;
 }
 
 static void wait_and_serve(void) {
@@ -403,6 +464,7 @@ static void set_up_outputs(void) {
     s.channel->flows[PORT_OUTPUT].to = STDOUT_FILENO;
     s.channel->flows[PORT_ERROR].to = STDERR_FILENO;
     s.channel->flows[PORT_TERMINAL].to = s.terminal;
+    s.channel->flows[PORT_RESULT].to = s.machine->results ? s.machine->results->fd : -1;
 }
 
 int machine_run(const struct machine *m) {

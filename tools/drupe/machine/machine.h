@@ -15,6 +15,14 @@
 #define MACHINE_CANNOT_EXECUTE 126
 #define MACHINE_NOT_FOUND      127
 
+// What is brought out of the machine when the program has ended.
+struct results {
+    int fd;       // a file, for archives one after the other
+    size_t count; // wanted
+    size_t came;
+    struct frame_result *each; // of those that came
+};
+
 struct machine {
     char **command;          // QEMU's, with a NULL behind; its standard output is the serial line
     struct channel *channel; // whose ends it has
@@ -24,6 +32,7 @@ struct machine {
     uint64_t timeout;               // ms; 0: none
     uint64_t memory;                // bytes
     const struct strings *troubles; // what to say when an order of the start could not be carried out
+    struct results *results;        // NULL: none are wanted
     const char *log;                // a file for what firmware and kernel say, or NULL: standard error
     bool no_stdin;                  // ours is left alone, the program's is empty
     bool quiet;                     // a signal that ended the program is not told

@@ -36,6 +36,13 @@ static const char help[] =
     "  -u, --user USER[:GROUP]  who runs the program, by name or number (root)\n"
     "  -w, --workdir DIR    where it is started (/)\n"
     "      --hostname NAME  the machine's name (drupe)\n"
+    "      --out GUEST[:HOST]  bring a file or directory out when the program has ended, however it did; "
+    "without\n"
+    "                       HOST by its own name to the current directory\n"
+    "      --save FILE      keep the whole root as it is then: FILE.cpio (.gz .xz .zst .lz4) an archive, "
+    "else "
+    "an image\n"
+    "                       that boots\n"
     "  -L, --library-path DIRS  LD_LIBRARY_PATH for the program: paths in the machine\n"
     "  -n, --no-stdin       leave standard input alone: the program's is empty\n"
     "  -m, --mem SIZE       the machine's memory: 512M, 1G; a mere number is MiB (256, more for a large "
@@ -125,7 +132,7 @@ static void set_hostname(struct request *r, const char *name) {
 }
 
 // Options without a letter.
-enum { ENV_FILE = 256, HOSTNAME, QEMU, DRY_RUN, VERSION };
+enum { ENV_FILE = 256, HOSTNAME, OUT, SAVE, QEMU, DRY_RUN, VERSION };
 
 static const struct option options[] = {
     {"sysroot", required_argument, NULL, 's'},
@@ -136,6 +143,8 @@ static const struct option options[] = {
     {"user", required_argument, NULL, 'u'},
     {"workdir", required_argument, NULL, 'w'},
     {"hostname", required_argument, NULL, HOSTNAME},
+    {"out", required_argument, NULL, OUT},
+    {"save", required_argument, NULL, SAVE},
     {"library-path", required_argument, NULL, 'L'},
     {"no-stdin", no_argument, NULL, 'n'},
     {"mem", required_argument, NULL, 'm'},
@@ -183,6 +192,12 @@ void run_parse(int argc, char **argv, struct view *v, struct request *r) {
             break;
         case HOSTNAME:
             set_hostname(r, optarg);
+            break;
+        case OUT:
+            result_add(r, optarg);
+            break;
+        case SAVE:
+            result_set_save(r, optarg);
             break;
         case 'L':
             r->library_path = optarg;

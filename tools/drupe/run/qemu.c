@@ -16,11 +16,9 @@ char *run_command_line(const struct request *r, const struct image *kernel) {
 
 // The ports of the channel, and the console device that has them.
 static void add_ports(struct strings *command, const struct channel *channel) {
-    static const char *const names[] = {[PORT_CONTROL] = "control",
-                                        [PORT_INPUT] = "input",
-                                        [PORT_OUTPUT] = "output",
-                                        [PORT_ERROR] = "error",
-                                        [PORT_TERMINAL] = "terminal"};
+    static const char *const names[] = {
+        [PORT_CONTROL] = "control", [PORT_INPUT] = "input",       [PORT_OUTPUT] = "output",
+        [PORT_ERROR] = "error",     [PORT_TERMINAL] = "terminal", [PORT_RESULT] = "result"};
     ADD(command, "-device", "virtio-serial-device,max_ports=%d", PORT_COUNT);
     for (int port = PORT_CONTROL; port < PORT_COUNT; port++) {
         ADD(command, "-chardev", "socket,id=%s,fd=%d", names[port], channel->qemus[port]);

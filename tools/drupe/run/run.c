@@ -121,7 +121,11 @@ int command_run(int argc, char **argv) {
     m.verbose = r.verbose;
     m.no_stdin = r.no_stdin;
     m.quiet = r.quiet;
+    m.results = result_open(&r);
     if (r.gdb)
         tell_of_gdb(&r);
-    return machine_run(&m);
+    int status = machine_run(&m);
+    if (m.results && !result_finish(&r, m.results) && status == EXIT_SUCCESS)
+        status = MACHINE_ERROR;
+    return status;
 }

@@ -5,6 +5,7 @@
 //   files.c    the program's root: what was asked for, and all that it needs
 //   image.c    the kernel with that root
 //   qemu.c     QEMU's command
+//   result.c   what is brought out of the machine
 //   start.c    what the machine's pid 1 is told (tools/guest)
 //   run.c      all of it in turn
 //
@@ -17,7 +18,7 @@
 #include "closure/input.h"
 #include "common/util.h"
 #include "image/image.h"
-#include "machine/channel.h"
+#include "machine/machine.h"
 #include "tools/guest/frames.h"
 
 #define RUN_INIT ".drupe-run" // pid 1's name in the root, which it removes
@@ -29,6 +30,9 @@ struct request {
     struct strings files, globs, variables;
     struct strings orders;   // for pid 1, ORDER_STRINGS of each
     struct strings troubles; // what to say when an order could not be carried out; the error's name follows
+    struct strings outs;     // --out: paths in the machine, as typed; outs_to: and here
+    struct strings outs_to;
+    const char *save; // where the whole root goes; NULL: nowhere
     const char *kernel, *qemu, *append, *log;
     const char *harts;
     const char *library_path;
@@ -64,3 +68,13 @@ void run_qemu(struct strings *command, const struct request *r, const char *imag
 
 // The content of FRAME_START.
 void *run_start(const struct request *r, const char *path, int argc, char **argv, size_t *size);
+
+// --out GUEST[:HOST]. Ends the command where that can come to nothing.
+void result_add(struct request *r, const char *argument);
+void result_set_save(struct request *r, const char *path);
+// The paths that pid 1 is told, in the order of m->results: those of --out, and "" for --save.
+void result_paths(const struct request *r, struct strings *paths);
+// Room for what the machine will send; NULL: nothing is wanted.
+struct results *result_open(const struct request *r);
+// Puts all of it where it belongs. Gives whether nothing is missing; it has been complained of otherwise.
+bool result_finish(const struct request *r, const struct results *results);

@@ -49,8 +49,11 @@ static void add_environment(const struct request *r, FILE *to) {
 }
 
 void *run_start(const struct request *r, const char *path, int argc, char **argv, size_t *size) {
+    struct strings results = {0};
+    result_paths(r, &results);
     struct frame_start head = {.arguments = (uint32_t)argc,
-                               .orders = (uint32_t)(r->orders.count / ORDER_STRINGS)};
+                               .orders = (uint32_t)(r->orders.count / ORDER_STRINGS),
+                               .results = (uint32_t)results.count};
     char *bytes;
     FILE *f = open_memstream(&bytes, size);
     if (!f)
@@ -61,6 +64,9 @@ void *run_start(const struct request *r, const char *path, int argc, char **argv
     add_string(f, r->workdir ? r->workdir : "/");
     for (size_t i = 0; i < r->orders.count; i++)
         add_string(f, r->orders.at[i]);
+    for (size_t i = 0; i < results.count; i++)
+        add_string(f, results.at[i]);
+    strings_free(&results);
     for (int i = 0; i < argc; i++)
         add_string(f, argv[i]);
     add_environment(r, f);

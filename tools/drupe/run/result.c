@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// What is brought out of the machine: --out, --save. It comes as archives, which are unpacked as the kernel would; a machine is not
+// believed, so they are unpacked in memory, and written from there (archive/extract.h).
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "archive/archive.h"
+#include "archive/extract.h"
+#include "archive/root.h"
+#include "machine/machine.h"
+#include "run/run.h"
+
+// ---- what is asked for
+
+static const char *last_part(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+// Known before the program has run for an hour.
+static void check_place(const char *option, const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *parent = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+    struct stat st;
+    if (stat(parent, &st) < 0)
+        fail("%s: %s: %s", option, parent, trouble(parent, errno));
+    if (access(parent, W_OK) < 0 && access(path, W_OK) < 0)
+        fail("%s: %s: %s", option, path, trouble(path, errno));
+    free(parent);
+}
+
+void result_add(struct request *r, const char *argument) {
+    const char *colon = strchr(argument, ':');
+    char *guest = xstrndup(argument, colon ? (size_t)(colon - argument) : strlen(argument));
+    for (size_t n = strlen(guest); n > 1 && guest[n - 1] == '/';)
+        guest[--n] = '\0';
+    const char *name = last_part(guest), *host = colon ? colon + 1 : "./";
+    if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        misuse("run",
+               "--out GUEST[:HOST]: GUEST names a file or directory, not \"%s\"; the whole root: --save FILE",
+               guest);
+    size_t length = strlen(host);
+    if (!length)
+        misuse("run", "--out %s: there is nothing behind the colon", argument);
+    char *to = host[length - 1] == '/' ? xasprintf("%s%s", host, name) : xstrdup(host);
+    if (strcmp(to, "-") != 0)
+        check_place("--out", to);
+    strings_add(&r->outs, guest);
+    strings_add(&r->outs_to, to);
+    free(guest);
+    free(to);
+}
+
+void result_set_save(struct request *r, const char *path) {
+    check_place("--save", path);
+    r->save = path;
+}
+
+void result_paths(const struct request *r, struct strings *paths) {
+    const char *workdir = r->workdir ? r->workdir : "";
+    for (size_t i = 0; i < r->outs.count; i++)
+        if (*r->outs.at[i] == '/')
+            strings_add(paths, r->outs.at[i]);
+        else
+            strings_addf(paths, "%s/%s", workdir, r->outs.at[i]);
+    if (r->save)
+        strings_add(paths, "");
+}
+
+struct results *result_open(const struct request *r) {
+    size_t count = r->outs.count + (r->save ? 1 : 0);
+    if (!count)
+        return NULL;
+    struct results *results = xcalloc(1, sizeof(*results));
+    results->count = count;
+    results->each = xcalloc(count, sizeof(*results->each));
+    results->fd = memfd_create("results", MFD_CLOEXEC);
+    if (results->fd < 0)
+        fail("memory for the results: %s", trouble("results", errno));
+    return results;
+}
+
+// ---- what came
+
+static struct unpack_node *find(struct root *root, const char *name) {
+    for (struct unpack_node *n = root_first(root->top); n; n = root_next(n))
+        if (strcmp(n->name, name) == 0)
+            return n;
+    return NULL;
+}
+
+static bool is_directory(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool put_result(struct root *root, const struct frame_result *result, const char *guest,
+                       const char *to) {
+    if (result->is_directory && strcmp(to, "-") == 0) {
+        complain("--out %s:-: it is a directory, which standard output cannot be; name one: --out %s:DIR",
+                 guest, guest);
+        return false;
+    }
+    if (result->is_directory)
+        return extract_tree(root->top, to);
+    struct unpack_node *file = find(root, RESULT_FILE);
+    if (!file || !S_ISREG(file->object->attr.mode)) {
+        complain("--out %s: it is no regular file and no directory", guest);
+        return false;
+    }
+    char *inside = is_directory(to) ? xasprintf("%s/%s", to, last_part(guest)) : xstrdup(to);
+    extract_file(file, inside);
+    free(inside);
+    return true;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), end_length = strlen(end);
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+// Whether the name is an archive's, and how that is compressed.
+static bool is_archive_name(const char *path, struct compression *how) {
+    static const struct {
+        const char *end, *how;
+    } names[] = {{".cpio", "none"},
+                 {".cpio.gz", "gzip"},
+                 {".cpio.xz", "xz"},
+                 {".cpio.zst", "zstd"},
+                 {".cpio.lz4", "lz4"}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (ends_with(path, names[i].end))
+            return compression_parse(names[i].how, how);
+    return false;
+}
+
+static void save_image(struct tree *tree, struct archive_options *options, const char *kernel,
+                       const char *path) {
+    struct archive_totals totals;
+    struct base base;
+    int fd = memfd_create("archive", MFD_CLOEXEC);
+    char *archive = xasprintf("/dev/fd/%d", fd);
+    options->output = archive;
+    archive_write(tree, options, &totals);
+    void *bytes = mmap(NULL, totals.bytes, PROT_READ, MAP_SHARED, fd, 0);
+    if (fd < 0 || bytes == MAP_FAILED)
+        fail("memory for the archive: %s", trouble("results", errno));
+    base_open(&base, kernel, NULL); // once more: what ran had another command line
+    image_write(&base.image, bytes, totals.bytes, NULL, path);
+    munmap(bytes, totals.bytes);
+    close(fd);
+    free(archive);
+}
+
+static bool save(struct root *root, const struct request *r) {
+    const struct unpack_attr *attr = &root->top->object->attr;
+    struct archive_options options = {.output = r->save, .keep_mtime = true};
+    struct archive_totals totals;
+    struct tree tree = {0};
+    tree_add(&tree,
+             &(struct entry){
+                 .path = "", .mode = attr->mode, .uid = attr->uid, .gid = attr->gid, .mtime = attr->mtime});
+    root_to_tree(root, "the machine", &tree);
+    if (is_archive_name(r->save, &options.compression))
+        archive_write(&tree, &options, &totals);
+    else
+        save_image(&tree, &options, r->kernel, r->save);
+    return true;
+}
+
+static bool take(const struct request *r, const struct frame_result *result, size_t i, const void *bytes,
+                 uint64_t size) {
+    bool whole = i == r->outs.count;
+    const char *guest = whole ? "--save" : r->outs.at[i];
+    struct root root;
+    if (result->error && !result->left_out) {
+        complain("%s%s: %s in the machine", whole ? "" : "--out ", guest, strerror(result->error));
+        return false;
+    }
+    root_begin(&root);
+    unsigned int before = complaints();
+    root_lay(&root, guest, bytes, size);
+    bool all = whole ? save(&root, r) : put_result(&root, result, guest, r->outs_to.at[i]);
+    if (result->left_out)
+        complain("%s: %u %s missing, the first of them for: %s", guest, result->left_out,
+                 result->left_out == 1 ? "entry is" : "entries are", strerror(result->error));
+    return all && complaints() == before;
+}
+
+bool result_finish(const struct request *r, const struct results *results) {
+    uint64_t at = 0;
+    struct stat st;
+    if (fstat(results->fd, &st) < 0)
+        fail("memory for the results: %s", trouble("results", errno));
+    const char *bytes =
+        st.st_size ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, results->fd, 0) : "";
+    if (bytes == MAP_FAILED)
+        fail("memory for the results: %s", trouble("results", errno));
+    size_t came = 0;
+    bool all = true;
+    for (; came < results->came && results->each[came].end <= (uint64_t)st.st_size; came++) {
+        const struct frame_result *result = &results->each[came];
+        all &= take(r, result, came, bytes + at, result->end - at);
+        at = result->end;
+    }
+    if (came < results->count)
+        complain("the machine ended before %s was brought out",
+                 came < r->outs.count ? r->outs.at[came] : "its root");
+    return all && came == results->count;
+}

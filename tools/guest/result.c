@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+// What is brought out of the machine when the program has ended: a file, a directory, or the whole root, as an archive (newc)
+// through a port of its own. By then nothing else runs here, so that nothing changes meanwhile.
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "lib/cpio.h"
+#include "tools/guest/guest.h"
+
+#define WHOLE_ROOT  "/.drupe-root" // where it is looked at without what is mounted on it; not in the archive
+#define BUFFER_SIZE 65536
+
+// A file with more than one name that has been met, in a chain of a table by its number.
+struct linked {
+    struct linked *next;
+    dev_t device;
+    ino_t inode;
+    uint32_t number;
+};
+
+static struct {
+    char buffer[BUFFER_SIZE];
+    size_t used;
+    uint64_t sent; // through the port, with what was sent of earlier results
+    uint32_t number;
+    struct linked *linked[1024];
+    dev_t device;
+    bool one_device;
+    uint32_t left_out; // entries that could not be read, or that the format cannot hold
+    int error;         // why the first of these
+    char path[PATH_MAX];
+    size_t base; // of the path: how much is not in the archive's names
+} p;
+
+// ---- bytes
+
+static void flush(void) {
+    channel_write(PORT_RESULT, p.buffer, p.used);
+    p.sent += p.used;
+    p.used = 0;
+}
+
+static void put(const void *bytes, size_t n) {
+    for (const char *from = bytes; n;) {
+        size_t room = BUFFER_SIZE - p.used, piece = n < room ? n : room;
+        memcpy(p.buffer + p.used, from, piece);
+        p.used += piece;
+        from += piece;
+        n -= piece;
+        if (p.used == BUFFER_SIZE)
+            flush();
+    }
+}
+
+// An archive begins at a multiple of 4 of what is sent.
+static void pad(void) {
+    put("\0\0\0", -(p.sent + p.used) & 3);
+}
+
+static void leave_out(int err) {
+    if (!p.left_out++)
+        p.error = err;
+}
+
+// ---- entries
+
+static void put_header(const char *name, const struct stat *st, uint32_t number, uint32_t names,
+                       uint64_t size) {
+    char header[CPIO_HEADER_SIZE + 1];
+    long long mtime = st->st_mtim.tv_sec < 0            ? 0
+                      : st->st_mtim.tv_sec > UINT32_MAX ? UINT32_MAX
+                                                        : (long long)st->st_mtim.tv_sec;
+    snprintf(header, sizeof(header), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", number,
+             st->st_mode, st->st_uid, st->st_gid, names, (uint32_t)mtime, (uint32_t)size, 0, 0,
+             major(st->st_rdev), minor(st->st_rdev), (uint32_t)strlen(name) + 1, 0);
+    put(header, CPIO_HEADER_SIZE);
+    put(name, strlen(name) + 1);
+    pad();
+}
+
+// Exactly `size` bytes, whatever can be read.
+static void put_content(int fd, uint64_t size) {
+    static char bytes[BUFFER_SIZE];
+    bool ended = false;
+    while (size) {
+        size_t piece = size < sizeof(bytes) ? (size_t)size : sizeof(bytes);
+        ssize_t n = ended ? 0 : read(fd, bytes, piece);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            if (!ended)
+                leave_out(n < 0 ? errno : EIO);
+            ended = true;
+            memset(bytes, 0, piece);
+            n = (ssize_t)piece;
+        }
+        put(bytes, (size_t)n);
+        size -= (uint64_t)n;
+    }
+}
+
+// The number of a file that may have come before by another name; it has then.
+static uint32_t number_of(const struct stat *st, bool *has_come) {
+    struct linked **chain = &p.linked[st->st_ino % (sizeof(p.linked) / sizeof(p.linked[0]))], *l;
+    for (l = *chain; l; l = l->next)
+        if (l->inode == st->st_ino && l->device == st->st_dev) {
+            *has_come = true;
+            return l->number;
+        }
+    *has_come = false;
+    l = malloc(sizeof(*l));
+    if (!l)
+        return ++p.number; // two files then, instead of one with two names
+    *l = (struct linked){*chain, st->st_dev, st->st_ino, ++p.number};
+    *chain = l;
+    return l->number;
+}
+
+static void put_file(const char *name, const struct stat *st) {
+    bool has_come = false;
+    uint32_t number = st->st_nlink > 1 ? number_of(st, &has_come) : ++p.number;
+    uint64_t size = has_come ? 0 : (uint64_t)st->st_size;
+    int fd = size ? open(p.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (size > UINT32_MAX || (size && fd < 0)) {
+        leave_out(size > UINT32_MAX ? EFBIG : errno);
+    } else {
+        put_header(name, st, number, (uint32_t)st->st_nlink, size);
+        put_content(fd, size);
+        pad();
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+static void put_link(const char *name, const struct stat *st) {
+    char target[PATH_MAX];
+    ssize_t n = readlink(p.path, target, sizeof(target));
+    if (n <= 0) {
+        leave_out(n < 0 ? errno : ENOENT);
+        return;
+    }
+    put_header(name, st, ++p.number, 1, (uint64_t)n);
+    put(target, (size_t)n);
+    pad();
+}
+
+static void put_entry(const char *name, const struct stat *st) {
+    switch (st->st_mode & S_IFMT) {
+    case S_IFREG:
+        put_file(name, st);
+        break;
+    case S_IFLNK:
+        put_link(name, st);
+        break;
+    case S_IFSOCK:
+        break; // means nothing without the program that had it
+    default:
+        put_header(name, st, ++p.number, S_ISDIR(st->st_mode) ? 2 : 1, 0);
+    }
+}
+
+// ---- directories
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool add_name(char ***names, size_t *count, const char *name) {
+    if ((*count & (*count - 1)) == 0) { // full at powers of two
+        char **more = realloc(*names, (*count ? 2 * *count : 1) * sizeof(char *));
+        if (!more)
+            return false;
+        *names = more;
+    }
+    return ((*names)[*count] = strdup(name)) && ++*count;
+}
+
+// The names of the directory at p.path, sorted.
+static char **read_directory(size_t *count) {
+    char **names = NULL;
+    DIR *d = opendir(p.path);
+    *count = 0;
+    if (!d) {
+        leave_out(errno);
+        return NULL;
+    }
+    for (struct dirent *e; (e = readdir(d));)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+            !add_name(&names, count, e->d_name))
+            leave_out(ENOMEM);
+    closedir(d);
+    if (*count)
+        qsort(names, *count, sizeof(*names), by_name);
+    return names;
+}
+
+static void put_below(void);
+
+// One name of the directory at p.path, and what is below it.
+static void put_name(const char *name) {
+    struct stat st;
+    size_t length = strlen(p.path), more = strlen(name) + 1;
+    if (length + more >= sizeof(p.path)) {
+        leave_out(ENAMETOOLONG);
+        return;
+    }
+    p.path[length] = '/';
+    memcpy(p.path + length + 1, name, more);
+    if (lstat(p.path, &st) < 0) {
+        leave_out(errno);
+    } else if ((!p.one_device || st.st_dev == p.device) && strcmp(p.path, WHOLE_ROOT WHOLE_ROOT) != 0) {
+        put_entry(p.path + p.base, &st);
+        if (S_ISDIR(st.st_mode))
+            put_below();
+    }
+    p.path[length] = '\0';
+}
+
+static void put_below(void) {
+    size_t count;
+    char **names = read_directory(&count);
+    for (size_t i = 0; i < count; i++) {
+        put_name(names[i]);
+        free(names[i]);
+    }
+    free(names);
+}
+
+static void put_all(const struct stat *st) {
+    if (S_ISDIR(st->st_mode)) {
+        put_entry(".", st);
+        p.base = strlen(p.path) + 1;
+        put_below();
+    } else {
+        put_entry(RESULT_FILE, st);
+    }
+    put_header(CPIO_TRAILER_NAME, &(struct stat){0}, 0, 1, 0);
+}
+
+// ---- results
+
+// Makes the root visible at WHOLE_ROOT without what is mounted on it.
+static int look_at_root(void) {
+    if (mkdir(WHOLE_ROOT, 0700) < 0 && errno != EEXIST)
+        return errno;
+    return mount("/", WHOLE_ROOT, NULL, MS_BIND, NULL) < 0 ? errno : 0;
+}
+
+static int send_path(const char *path, struct frame_result *result) {
+    struct stat st;
+    int err = *path ? 0 : look_at_root();
+    p.one_device = !*path;
+    if (err)
+        return err;
+    if (!realpath(*path ? path : WHOLE_ROOT, p.path) || lstat(p.path, &st) < 0)
+        return errno;
+    if (strcmp(p.path, "/") == 0)
+        p.path[0] = '\0';
+    p.device = st.st_dev;
+    result->is_directory = S_ISDIR(st.st_mode);
+    put_all(&st);
+    return 0;
+}
+
+void result_send(const char *path) {
+    struct frame_result result = {0};
+    p.number = p.left_out = 0;
+    p.error = 0;
+    memset(p.linked, 0, sizeof(p.linked));
+    result.error = send_path(path, &result);
+    pad();
+    flush();
+    if (!result.error && p.left_out)
+        result.error = p.error;
+    result.left_out = p.left_out;
+    result.end = p.sent;
+    channel_send(FRAME_RESULT, &result, sizeof(result));
+}
