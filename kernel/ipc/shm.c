@@ -4,7 +4,9 @@
 // attached is counted by areas, as they come (mmap, fork, a split) and go: the ops area_made and area_gone of its file.
 //
 // One spinlock, shm_lock, guards all of it; it may be taken with vm->lock held. Pages belong to the file. All segments
-// together may hold half of memory (kernel.shmall), since nothing but IPC_RMID takes away what no process has.
+// together may hold half of memory (kernel.shmall), since nothing but IPC_RMID takes away what no process has; and until a
+// segment has been removed it gets no page while memory is short (SIGBUS, as at the limit of a tmpfs): to kill those who are attached
+// would give nothing back.
 #include "ipc/shm.h"
 #include "arch/riscv/layout.h"
 #include "fs/inode.h"
@@ -151,7 +153,7 @@ size_t shm_size(const struct file *f) {
 
 static struct shm_segment *create(int key, size_t size, int flags) {
     char name[16];
-    struct shm_segment *s = kzalloc(sizeof(*s));
+    struct shm_segment *s = memory_is_short() ? NULL : kzalloc(sizeof(*s));
     if (!s)
         return ERR_PTR(-ENOMEM);
     lib_snprintf(name, sizeof(name), "SYSV%08x", (unsigned int)key);
@@ -173,6 +175,7 @@ static struct shm_segment *create(int key, size_t size, int flags) {
                               .cpid = current->pid};
     f->private_data = s;
     f->ops = &shm_ops;
+    tmpfs_set_outlives(f, true);
     return s;
 }
 
@@ -314,6 +317,7 @@ int shm_remove(int id) {
     if (!err) {
         s->mode |= SHM_DEST;
         s->key = IPC_PRIVATE; // nobody finds it by that any more
+        tmpfs_set_outlives(s->file, false);
         f = unlist_if_dead_locked(s);
     }
     unlock_and_put(f);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Pid 1 of a small machine in which programs use memory up, each in a way of its own ("WAYS" below). For each way it
 // claims: whoever does it pays, by a limit or with its life; the system answers within a second all the while (a program
-// is started as root, makes a file and removes it); the process of another user lives on; and when the culprit has gone,
-// memory is back.
+// is started as root, makes a file and removes it); the process of another user lives on, and a new one of its gets memory; and when the
+// culprit has gone, memory is back.
 //
 // LATE in the environment: so many answers of a way may come late, where the host's load is in the time.
 //
@@ -26,6 +26,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -169,6 +170,50 @@ static void mapped_file(void) {
                                        : mmap(NULL, 1ul << 30, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     for (size_t i = 0; p != MAP_FAILED; i += PAGE)
         p[i] = 1; // SIGBUS at the limit
+}
+
+// One after the other, by mapping, in children that are gone then.
+static void in_turn(void (*fn)(int n)) {
+    for (int i = 0, status = 0; i < 64; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            fn(i);
+            _exit(1);
+        }
+        if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+            break;
+    }
+}
+
+static void one_segment(int n) {
+    int id = shmget(0x100 + n, 4 * MIB, IPC_CREAT | 0600);
+    char *p = id < 0 ? (void *)-1 : shmat(id, NULL, 0);
+    for (size_t i = 0; p != (void *)-1 && i < 4 * MIB; i += PAGE)
+        p[i] = 1; // SIGBUS when memory is short
+    _exit(p == (void *)-1);
+}
+
+static void segments(void) {
+    in_turn(one_segment);
+}
+
+static void one_mapped_file(int n) {
+    char name[40];
+    snprintf(name, sizeof(name), n % 2 ? "/tmp/turn-%d" : "/dev/shm/turn-%d", n);
+    int fd = open(name, O_CREAT | O_RDWR, 0600);
+    char *p = ftruncate(fd, 4 * MIB) ? MAP_FAILED : mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    for (size_t i = 0; p != MAP_FAILED && i < 4 * MIB; i += PAGE)
+        p[i] = 1;
+    _exit(p == MAP_FAILED);
+}
+
+static void mapped_files(void) {
+    in_turn(one_mapped_file);
+}
+
+static void segments_and_mapped_files(void) {
+    segments();
+    mapped_files();
 }
 
 static void memfds(void) {
@@ -467,6 +512,7 @@ static const struct way {
     {"private copies of a file", private_file, false},
     {"a file in /tmp", tmp_file, true},
     {"a mapped file in /tmp", mapped_file, false},
+    {"segments and mapped files that nobody has any more", segments_and_mapped_files, false},
     {"memfds", memfds, false},
     {"sparse files", sparse_files, false},
     {"fallocate", by_fallocate, false},
@@ -543,6 +589,20 @@ static int innocent_main(void) {
     }
 }
 
+// A program of another user that wants a twelfth of what there was.
+static bool newcomer_lives(long had) {
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        size_t n = (size_t)had / 12 * 1024;
+        char *p = setgid(INNOCENT) || setuid(INNOCENT) ? NULL : map(n, MAP_PRIVATE);
+        if (p)
+            memset(p, 1, n);
+        _exit(!p);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
 // What the kernel only keeps at hand goes when memory is short.
 static void squeeze(void) {
     pid_t pid = fork();
@@ -565,9 +625,16 @@ static void clean(uid_t uid) {
     char name[32];
     for (int i = 0; snprintf(name, sizeof(name), "/tmp/mount-%d", i) && umount(name) == 0; i++)
         ;
-    while (umount("/tmp"))
-        usleep(10000); // a process that ends is still in it
-    (void)mount("tmpfs", "/tmp", "tmpfs", 0, NULL);
+    static const char *const places[] = {"/tmp", "/dev/shm"};
+    for (int i = 0; i < 2; i++) {
+        while (umount(places[i]))
+            usleep(10000); // a process that ends is still in it
+        (void)mount("tmpfs", places[i], "tmpfs", 0, NULL);
+    }
+    struct shmid_ds d;
+    for (int i = 0, id; i < 4096; i++)
+        if ((id = shmctl(i, SHM_STAT, &d)) >= 0)
+            (void)shmctl(id, IPC_RMID, NULL);
 }
 
 static void claim(bool holds, const struct way *w, uid_t uid, const char *what, long value) {
@@ -633,6 +700,7 @@ static void try(const struct way *w, uid_t uid) {
     pid_t culprit = start(w, uid, &end);
     watch(w, uid, end);
     long left = free_kb();
+    claim(uid == 0 || newcomer_lives(had), w, uid, "another user's program gets no memory, of kB", left);
     close(end);
     if (uid == 0)
         kill(-culprit, SIGKILL);
@@ -667,7 +735,8 @@ int main(int argc, char **argv) {
     }
     mkdir("/proc", 0755), mkdir("/dev", 0755), mkdir("/tmp", 01777), mkdir("/run", 0755);
     if (mount("proc", "/proc", "proc", 0, NULL) || mount("dev", "/dev", "devtmpfs", 0, NULL) ||
-        mount("tmpfs", "/tmp", "tmpfs", 0, NULL))
+        mount("tmpfs", "/tmp", "tmpfs", 0, NULL) || (mkdir("/dev/shm", 01777) && errno != EEXIST) ||
+        mount("tmpfs", "/dev/shm", "tmpfs", 0, NULL))
         printf("not ok mounts\n");
     if (answer() < 0) // what a first program brings in stays
         printf("not ok the first answer\n");

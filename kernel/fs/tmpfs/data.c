@@ -93,12 +93,18 @@ static struct page *copy_content(const struct tmpfs_data *t, unsigned long index
     return p;
 }
 
+// Is page `index`, which is to be made, one that killing programs would not give back? What a mapping makes of an archive's
+// bytes is no more than the archive has.
+static bool stays(const struct tmpfs_data *t, unsigned long index, unsigned int how) {
+    return !(how & TMPFS_MAPPED) || (READ_ONCE(t->outlives) && !loan_bytes(&t->loan, index));
+}
+
 // Puts page `index`, which is not there, into the tree. What it takes is charged before a node of the tree is made: at the
 // limit nothing is left behind. ERR_PTR. [s]
 static struct page *add_page(struct inode *inode, unsigned long index, unsigned int how) {
     struct tmpfs_data *t = tmpfs_data(inode);
     bool adopt = loan_has_page(&t->loan, index);
-    int err = !(how & TMPFS_MAPPED) && memory_is_short() ? -ENOSPC : 0;
+    int err = memory_is_short() && stays(t, index, how) ? -ENOSPC : 0;
     if (!err && !adopt)
         err = tmpfs_charge(inode->sb);
     if (err)

@@ -30,6 +30,7 @@ static struct file *create_unnamed(const char *name, mode_t mode, uint64_t size,
     inode->nlink = 0;
     inode->size = size;
     tmpfs_data(inode)->seals = seals;
+    tmpfs_data(inode)->outlives = false;
     struct path path = {internal_mount, d};
     struct file *f = file_open_path(&path, O_RDWR | flags);
     dentry_put(d);
@@ -40,6 +41,10 @@ static struct file *create_unnamed(const char *name, mode_t mode, uint64_t size,
 
 struct file *tmpfs_create_anon(const char *name, size_t size, int flags) {
     return create_unnamed(name, 0777, size, flags, F_SEAL_SEAL);
+}
+
+void tmpfs_set_outlives(struct file *f, bool outlives) {
+    WRITE_ONCE(tmpfs_data(f->inode)->outlives, outlives);
 }
 
 struct file *tmpfs_create_memfd(const char *name, unsigned int flags) {

@@ -55,6 +55,7 @@ static inline struct inode *make_inode(struct superblock *sb, mode_t mode) {
     inode->ops = &special_ops;
     if (S_ISREG(mode)) {
         tmpfs_data(inode)->seals = F_SEAL_SEAL; // but for a memfd's
+        tmpfs_data(inode)->outlives = true;     // but for files that have never a name
         inode->ops = &file_iops;
         inode->fops = &tmpfs_file_ops;
         vm_backing_init(&inode->backing, &tmpfs_backing_ops);

@@ -19,6 +19,8 @@ static inline struct dentry *__must_check tmpfs_create_root(void) {
 void tmpfs_limit_root(struct dentry *root, const char *options);
 // A file without a name, of `size` bytes: "/name (deleted)" in maps. ERR_PTR(-ENOMEM, -ENFILE).
 struct file *__must_check tmpfs_create_anon(const char *name, size_t size, int flags);
+// Says of such a file whether its pages stay when no program has it any more: then there are none for it while memory is short.
+void tmpfs_set_outlives(struct file *f, bool outlives);
 // memfd_create(2): "/memfd:name (deleted)". flags: MFD_*, checked by the caller.
 #ifndef F_SEAL_EXEC // Linux 6.3
 #define F_SEAL_EXEC     0x0020
