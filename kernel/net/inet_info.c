@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/inet_info.h"
 #include "mm/slab.h"
+#include "net/inet_parts.h"
 #include "net/inet_raw.h"
 #include "net/inet_tcp.h"
 #include "net/packet.h"
@@ -181,11 +182,17 @@ static bool add_tcp(struct inet_snapshot *s, const struct tcp_pcb *p) {
 }
 
 static bool snapshot_tcp(struct inet_snapshot *s) {
-    struct tcp_pcb *const *lists[] = {&tcp_listen_pcbs.pcbs, &tcp_active_pcbs, &tcp_tw_pcbs};
-    for (size_t n = 0; n < ARRAY_SIZE(lists); n++)
-        for (const struct tcp_pcb *p = *lists[n]; p; p = p->next)
-            if (!add_tcp(s, p))
-                return false;
+    const struct tcp_pcb *p;
+    unsigned int n;
+    for (p = tcp_listen_pcbs.pcbs; p; p = p->next)
+        if (!add_tcp(s, p))
+            return false;
+    inet_for_each_connection (p, n)
+        if (!add_tcp(s, p))
+            return false;
+    for (p = tcp_tw_pcbs; p; p = p->next)
+        if (!add_tcp(s, p))
+            return false;
     return true;
 }
 
@@ -247,24 +254,26 @@ struct inet_snapshot *inet_snapshot_create(int protocol) {
 
 const unsigned int inet_socket_size = sizeof(struct inet_socket);
 
-static void count_tcp(struct inet_counts *n, const struct tcp_pcb *list, bool may_be_orphans) {
-    for (const struct tcp_pcb *p = list; p; p = p->next) {
-        const struct inet_socket *i = p->callback_arg;
-        if (!i && may_be_orphans)
-            n->tcp_orphans++;
-        else if (is_six(i, &p->local_ip))
-            n->tcp6++;
-        else
-            n->tcp++;
-    }
+static void count_tcp(struct inet_counts *n, const struct tcp_pcb *p) {
+    const struct inet_socket *i = p->callback_arg;
+    if (!i && p->state != LISTEN)
+        n->tcp_orphans++;
+    else if (is_six(i, &p->local_ip))
+        n->tcp6++;
+    else
+        n->tcp++;
 }
 
 void inet_count(struct inet_counts *out) {
     *out = (struct inet_counts){.tcp = 0};
+    const struct tcp_pcb *p;
+    unsigned int n;
     inet_lock();
-    count_tcp(out, tcp_listen_pcbs.pcbs, false);
-    count_tcp(out, tcp_active_pcbs, true);
-    for (const struct tcp_pcb *p = tcp_tw_pcbs; p; p = p->next)
+    for (p = tcp_listen_pcbs.pcbs; p; p = p->next)
+        count_tcp(out, p);
+    inet_for_each_connection (p, n)
+        count_tcp(out, p);
+    for (p = tcp_tw_pcbs; p; p = p->next)
         out->tcp_time_wait++;
     for (const struct udp_pcb *p = udp_pcbs; p; p = p->next)
         *(is_six(p->recv_arg, &p->local_ip) ? &out->udp6 : &out->udp) += 1;
@@ -310,8 +319,10 @@ void inet_statistics(struct inet_statistics *out) {
                                     .ip6_in = lwip_stats.ip6.recv,
                                     .ip6_out = lwip_stats.ip6.xmit,
                                     .ip6_dropped = lwip_stats.ip6.drop};
+    const struct tcp_pcb *p;
+    unsigned int n;
     inet_lock();
-    for (const struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
+    inet_for_each_connection (p, n)
         out->tcp_established += p->state == ESTABLISHED || p->state == CLOSE_WAIT;
     inet_unlock();
 }

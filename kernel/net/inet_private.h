@@ -171,6 +171,11 @@ u8_t inet_pcb_options(const struct inet_socket *i);
 bool inet_listener_conflicts(const struct inet_socket *i, const ip_addr_t *ip, uint16_t port);
 // "Any" of its family, IPv4's, too, where it takes both.
 ip_addr_t inet_any(const struct inet_socket *i);
+// [n] tcp_bind() and udp_remove(), with a note of which ports are in use. The second clears i->udp.
+int __must_check inet_tcp_bind_pcb(struct tcp_pcb *p, const ip_addr_t *ip, uint16_t port);
+void inet_udp_remove_pcb(struct inet_socket *i);
+// [n] Notes the port of a pcb that came to it in another way.
+void inet_tcp_note_port(struct tcp_pcb *p);
 // [n] A free port of those for everybody, or 0: all are taken.
 uint16_t inet_pick_port(const struct inet_socket *i, const ip_addr_t *ip);
 // Gives its pcb, which has no name yet, this address and port (0: any). -EADDRINUSE.

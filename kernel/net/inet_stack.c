@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/device.h"
+#include "net/inet_parts.h"
 #include "net/inet_tcp.h"
 #include "net/route.h"
 #include "sched/user.h"
@@ -241,14 +242,18 @@ static void give6(struct pbuf *p, struct netif *netif) {
 static void give(struct pbuf *p, struct net_device *device) {
     const struct ip_hdr *h = p->payload;
     struct netif *netif = device->stack;
-    if (!netif || !net_device_is_up(device))
+    bool six = p->len >= IP6_HLEN && IPH_V(h) == 6;
+    if (!netif || !net_device_is_up(device) || (!six && p->len < IP_HLEN)) {
         pbuf_free(p);
-    else if (p->len >= IP6_HLEN && IPH_V(h) == 6)
+        return;
+    }
+    bool joined = inet_part_for_packet(p);
+    if (six)
         give6(p, netif);
-    else if (p->len >= IP_HLEN)
-        give4(p, netif);
     else
-        pbuf_free(p);
+        give4(p, netif);
+    if (unlikely(joined))
+        inet_parts_divide();
 }
 
 static void input(struct net_frame *f) {
@@ -331,11 +336,14 @@ static void trim_time_wait(void) {
 
 static void run_timers(void) {
     inet_lock();
+    inet_parts_join();
     tcp_tmr();
+    bool wanted = tcp_active_pcbs;
+    inet_parts_divide();
     trim_time_wait();
     inet_tcp_feed();
     inet_tcp_watch();
-    bool wanted = tcp_active_pcbs || tcp_tw_pcbs;
+    wanted |= !!tcp_tw_pcbs;
     WRITE_ONCE(timers_wanted, wanted);
     inet_unlock();
 }
@@ -485,7 +493,11 @@ struct netif *inet_find_netif(const ip_addr_t *to, ip_addr_t *from) {
 
 static int start_lwip(void) {
     struct net_device *d;
+    int err = inet_bind_start();
+    if (err)
+        return err;
     lwip_init();
+    (void)tcp_ext_arg_alloc_id(); // 0, inet_bind.c's
     for (d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
         struct netif *netif = d->stack ? NULL : inet_calloc(1, sizeof(*netif));
         if (!netif && !d->stack)

@@ -20,6 +20,8 @@ unsigned int inet_hash(const ip_addr_t *ip, uint16_t port);
 struct netif *inet_find_netif(const ip_addr_t *to, ip_addr_t *from);
 // In 127.0.0.0/8, and that is this machine without a look at the routes; not what stands for all of it.
 bool inet_is_plain_loopback(const ip4_addr_t *ip);
+// [n] What inet_bind.c needs. 0 or -ENOMEM.
+int __must_check inet_bind_start(void);
 // [n] Is anybody a member of this group (inet_group.c)?
 bool inet_group_is_known(const ip4_addr_t *group);
 // lwIP's error as -errno.

@@ -7,6 +7,7 @@
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
 #include "net/inet.h"
+#include "net/inet_parts.h"
 #include "sched/user.h"
 #include <asm/socket.h>
 #include <linux/poll.h>
@@ -45,7 +46,7 @@ static int renew(struct inet_socket *i) {
     if (!i->explicit_port)
         return 0;
     ip_addr_t ip = i->local;
-    return inet_errno(tcp_bind(i->tcp, &ip, i->local_port));
+    return inet_tcp_bind_pcb(i->tcp, &ip, i->local_port);
 }
 
 // ---- what lwIP tells
@@ -316,6 +317,7 @@ static int listen_locked(struct inet_socket *i, int backlog) {
     if (!listener)
         return inet_errno(why);
     i->tcp = listener;
+    inet_tcp_note_port(listener); // the pcb that had it has been freed
     tcp_arg(listener, i);
     tcp_accept(listener, on_accept);
     WRITE_ONCE(s->state, SOCKET_LISTENING);
@@ -367,6 +369,7 @@ static int dissolve(struct inet_socket *i) {
     if (i->tcp && READ_ONCE(s->state) != SOCKET_LISTENING) {
         struct tcp_pcb *p = i->tcp;
         leave(i);
+        inet_part_of(p);
         tcp_abort(p);
     }
     if (!i->explicit_port)
@@ -424,13 +427,14 @@ static int begin(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
         ip_addr_t any = *ip;
         ip_addr_set_any(IP_IS_V6(ip), &any);
         uint16_t mine = inet_pick_port(i, &any);
-        err = mine ? inet_errno(tcp_bind(i->tcp, &any, mine)) : -EADDRNOTAVAIL;
+        err = mine ? inet_tcp_bind_pcb(i->tcp, &any, mine) : -EADDRNOTAVAIL;
         if (err)
             return err;
     }
     WRITE_ONCE(s->shutdown, 0);
     socket_take_error(s);
     end_time_wait(i, ip, port);
+    inet_part_for(ip, port, i->tcp->local_port);
     err = inet_errno(tcp_connect(i->tcp, ip, port, on_connected));
     if (err)
         return err == -EADDRINUSE ? -EADDRNOTAVAIL : err;
@@ -476,8 +480,10 @@ static int tcp_socket_shutdown(struct socket *s, unsigned int how) {
         spin_lock(&s->lock);
         WRITE_ONCE(s->shutdown, s->shutdown | how);
         spin_unlock(&s->lock);
-        if (how & SEND_SHUTDOWN && i->tcp)
+        if (how & SEND_SHUTDOWN && i->tcp) {
+            inet_part_of(i->tcp);
             (void)tcp_shutdown(i->tcp, 0, 1); // without memory lwIP tries again by itself
+        }
     } else if (state != SOCKET_LISTENING) {
         err = -ENOTCONN;
     }
@@ -495,6 +501,7 @@ static void drop_connections(struct list_head *queue) {
         if (c->tcp) {
             struct tcp_pcb *p = c->tcp;
             leave(c);
+            inet_part_of(p);
             tcp_abort(p);
         }
         inet_tcp_drop(c);
@@ -509,7 +516,9 @@ void inet_tcp_stop_listening(struct inet_socket *i) {
     i->deferred_count = 0;
     WRITE_ONCE(i->accept_count, 0);
     if (i->tcp) {
-        for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
+        struct tcp_pcb *p;
+        unsigned int n;
+        inet_for_each_connection (p, n)
             if (p->callback_arg == i) // half open: lwIP ends it when its answer comes
                 tcp_arg(p, NULL);
         tcp_arg(i->tcp, NULL);
@@ -553,6 +562,7 @@ static void tcp_socket_release(struct socket *s) {
         if (!reset)
             p->rcv_wnd =
                 TCP_WND_MAX(p); // all was read; lwIP would take what SO_RCVBUF cut off for unread data
+        inet_part_of(p);
         if (reset || tcp_close(p) != ERR_OK)
             tcp_abort(p);
     }
@@ -581,8 +591,7 @@ static bool is_overdue(struct inet_socket *i, ktime_t now) {
     return i->tcp_options.user_timeout && is_stuck(i, now);
 }
 
-void inet_tcp_watch(void) {
-    ktime_t now = clock_monotonic();
+static void watch_part(ktime_t now) {
     for (struct tcp_pcb *p = tcp_active_pcbs, *next; p; p = next) {
         struct inet_socket *i = p->callback_arg;
         next = p->next;
@@ -592,6 +601,14 @@ void inet_tcp_watch(void) {
             stop_deferring(i);
         if (unlikely(is_overdue(i, now)))
             tcp_abort(p); // which tells the socket, and takes away nobody else
+    }
+}
+
+void inet_tcp_watch(void) {
+    ktime_t now = clock_monotonic();
+    for (unsigned int n = 0; n < INET_PARTS; n++) {
+        inet_part(n);
+        watch_part(now);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "net/inet_tcp_urgent.h"
 #include "fs/event/poll.h"
 #include "mm/slab.h"
+#include "net/inet_parts.h"
 #include "upcalls.h"
 #include <asm/signal.h>
 #include <asm/socket.h>
@@ -72,8 +73,10 @@ static bool starved; // [n] somebody found none
 void inet_tcp_feed(void) {
     if (likely(!starved))
         return;
+    struct tcp_pcb *p;
+    unsigned int n;
     starved = false;
-    for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
+    inet_for_each_connection (p, n) {
         struct inet_socket *i = p->callback_arg; // while it is not ours yet: the listener
         if (!i || i->tcp != p || READ_ONCE(i->writable))
             continue;

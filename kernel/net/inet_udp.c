@@ -146,7 +146,7 @@ static int dissolve(struct inet_socket *i) {
     inet_set_state(&i->s, SOCKET_UNCONNECTED);
     if (i->udp && !i->explicit_port && i->local_port) {
         // The name that came with the connection goes with it.
-        udp_remove(i->udp);
+        inet_udp_remove_pcb(i);
         i->local_port = 0;
         ip_addr_set_any(IP_IS_V6(&i->local), &i->local);
         (void)new_pcb(i);
@@ -232,8 +232,7 @@ static void udp_socket_release(struct socket *s) {
     struct inet_socket *i = to_inet(s);
     inet_lock();
     if (i->udp)
-        udp_remove(i->udp);
-    i->udp = NULL;
+        inet_udp_remove_pcb(i);
     inet_leave_groups(i);
     inet_unlock();
     inet_datagrams_drop(i);

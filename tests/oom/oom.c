@@ -201,7 +201,8 @@ static void one_mapped_file(int n) {
     char name[40];
     snprintf(name, sizeof(name), n % 2 ? "/tmp/turn-%d" : "/dev/shm/turn-%d", n);
     int fd = open(name, O_CREAT | O_RDWR, 0600);
-    char *p = ftruncate(fd, 4 * MIB) ? MAP_FAILED : mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    char *p =
+        ftruncate(fd, 4 * MIB) ? MAP_FAILED : mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     for (size_t i = 0; p != MAP_FAILED && i < 4 * MIB; i += PAGE)
         p[i] = 1;
     _exit(p == MAP_FAILED);

@@ -13,7 +13,7 @@ struct tmpfs_data {
     struct loan loan;       // [s] the borrowed bytes, at most the file's size
     unsigned int readers;   // [a] of borrowed bytes just now; grows under [s]
     unsigned int seals;     // [i] F_SEAL_*
-    bool outlives;          // [a] its pages stay when no program has it: it can have a name, or it is in a table
+    bool outlives;          // [a] its pages stay when no program has it any more
 };
 
 // A file's inode and its content in one piece.
@@ -44,8 +44,7 @@ void tmpfs_borrow_end(struct inode *inode);
 // behind the end, for a mapping).
 struct page *__must_check tmpfs_make_page(struct inode *inode, unsigned long index, unsigned int how);
 #define TMPFS_OVERWRITE (1u << 0) // not cleared: the caller writes all of it
-#define TMPFS_MAPPED                                                                                         \
-    (1u << 1) // for a program's mapping: if the page goes with its programs, it is theirs, so shortage is -ENOMEM
+#define TMPFS_MAPPED    (1u << 1) // for a mapping: if the page goes with its programs, shortage is -ENOMEM
 // The content, which is empty, becomes these bytes of an archive. [i] [s]
 void tmpfs_begin_borrowing(struct inode *inode, const char *data, uint64_t size);
 // One page more, or some less, for an instance: not of an archive's, these take no memory. 0 or -ENOSPC.

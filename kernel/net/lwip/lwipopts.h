@@ -101,6 +101,7 @@
 #define LWIP_TCP_RTO_TIME              1000 // before the time of a round trip is known, as in Linux
 #define LWIP_TCP_SACK_OUT              1
 #define LWIP_TCP_KEEPALIVE             1
+#define LWIP_TCP_PCB_NUM_EXT_ARGS      1 // the port, as inet_bind.c counts it
 #define TCP_LISTEN_BACKLOG             0 // that is ours: it may be longer than 255
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1
 
