@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What `drupe run` brings out of a machine: --out, --save."""
+import json
 import os
 import stat
 import subprocess
@@ -130,3 +131,39 @@ def test_the_root_is_kept_as_an_image_that_boots(run, tmp_path):
                "-append", "rdinit=/bin/sh quiet -- -c \"cat /root/f; stat -c %h-links /root/g; poweroff -f\""]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=LIMIT, check=False)
     assert b"kept" in done.stdout and b"2-links" in done.stdout, done.stdout.decode()
+
+
+def report(path):
+    return json.loads(path.read_text())
+
+
+def test_a_report_tells_what_became_of_the_run(run, compiled, tmp_path):
+    program = compiled(ASKS_FOR_MISSING)
+    assert run("--json", "report", program).status == 0
+    told = report(tmp_path / "report")
+    assert told["status"] == 0 and told["signal"] is None and not told["timed_out"] and not told["panicked"]
+    assert told["missing_calls"] == ["io_uring_setup", "4000"] and 6000000 < told["peak_memory"] < 20000000
+    assert told["memory"] == 256 << 20 and 0 < told["user_seconds"] + told["system_seconds"] < told["seconds"]
+
+
+ASKS_FOR_MISSING = """
+#define _GNU_SOURCE
+#include <unistd.h>
+int main(void) {
+    static volatile char pages[6000000];
+    for (int i = 0; i < sizeof(pages); i += 4096)
+        pages[i] = 1;
+    syscall(425, 0, 0);
+    syscall(4000);
+    return 0;
+}
+"""
+
+
+def test_a_report_tells_of_signals_and_time_limits(run, tmp_path):
+    assert run("--json", "report", "sh", "-c", "kill -SEGV $$").status == 139
+    assert report(tmp_path / "report")["signal"] == "SIGSEGV"
+    assert run("--json", "report", "--timeout", "0.5", "sleep", "100").status == 124
+    assert report(tmp_path / "report")["timed_out"]
+    done = run("--quiet", "--json", "-", "--out", "/dev/kmsg:log", "sh", "-c", "exit 7")
+    assert json.loads(done.text)["status"] == 7 and "Drupe" in (tmp_path / "log").read_text()

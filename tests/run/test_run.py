@@ -438,3 +438,9 @@ def test_the_machine_has_the_name_it_is_given(run):
     assert run("hostname").text == "drupe\n"
     done = run("--hostname", "", "hostname")
     assert done.status == 125 and "--hostname" in done.err
+
+
+def test_files_may_have_a_colon_in_their_names(run, tmp_path):
+    (tmp_path / "a:b").write_text("colon\n")
+    assert run("--file", "a:b", "cat", "/a:b").text == "colon\n"
+    assert run("--file", "a:b:/c", "cat", "/c").text == "colon\n"

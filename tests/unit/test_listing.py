@@ -175,9 +175,9 @@ def test_diff_knows_hard_links_and_takes_the_last_of_two_entries(tmp_path):
 def test_diff_reads_images_and_tells_of_what_it_cannot_read(tmp_path, out):
     drupe("pack", Root(tmp_path).file("x", "x"), "-o", out)
     cut = Root(tmp_path).file("cut", out.read_bytes()[:60])
-    lines, error = diff(out, cut)
+    lines, error = diff(out, cut, status=2)
     assert lines == ["- x"] and "cut: " in error and "archive truncated?" in error
-    assert "nowhere: No such file or directory" in diff(out, "nowhere")[1]
+    assert "nowhere: No such file or directory" in diff(out, "nowhere", status=2)[1]
 
 
 @pytest.mark.parametrize("arguments, message", [([], "two archives or images are needed"), (["a"], "two archives"), (["-x", "a", "b"], "unknown option")])
@@ -192,3 +192,37 @@ def test_long_and_json_name_odd_modes(tmp_path, out):
     data[14:22] = b"%08X" % 0o000644
     out.write_bytes(data)
     assert listed(out)["x"]["type"] == "unknown"
+
+
+# ---- other commands' JSON ----
+
+def test_diff_as_json_and_its_statuses(tmp_path, pack):
+    files = Root(tmp_path)
+    files.file("one", "one")
+    a = pack("a", [f"file /f {files}/one 644 0 0", "dir /gone 755 0 0"])
+    b = pack("b", [f"file /f {files}/one 600 0 0", "dir /new 755 0 0"])
+    assert json.loads(drupe("diff", "--json", a, b, status=1)[0]) == [
+        {"path": "f", "change": "changed", "what": "mode 0644 -> 0600"}, {"path": "gone", "change": "removed"},
+        {"path": "new", "change": "added"}]
+    assert json.loads(drupe("diff", "--json", a, a)[0]) == []
+    drupe("diff", a, tmp_path / "nothing", status=2)
+    drupe("diff", a, status=2)
+
+
+def test_check_as_json(tmp_path, pack):
+    a = pack("a", ["slink /s nowhere 777 0 0"])
+    told = json.loads(drupe("check", "--json", a, status=1)[0])
+    assert told["file"] == str(a) and len(told["complaints"]) == 1 and "nothing to start with" in told["complaints"][0]
+    assert told["notes"] == ["/s is a symlink to nowhere, which is not there"]
+
+
+def test_deps_as_json(musl):
+    prog = musl.elf("bin/prog", ["libx.so", "libgone.so", "libc.so"], MUSL)
+    musl.elf("lib/libx.so", ["libc.so"], soname="libx.so")
+    told = json.loads(drupe("deps", "--json", "--bare", "-s", musl, prog, status=1)[0])
+    assert [x["program"] for x in told] == ["/bin/prog"]
+    objects = {x["path"]: x["needs"] for x in told[0]["objects"]}
+    assert {"name": "libx.so", "kind": "needed", "path": "/lib/libx.so"} in objects["/bin/prog"]
+    assert {"name": "libgone.so", "kind": "needed", "path": None} in objects["/bin/prog"]
+    assert "/lib/libx.so" in objects
+    drupe("deps", "--json", "--list", prog, status=2)

@@ -44,7 +44,7 @@ def here(tmp_path_factory):
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_told_with_what_to_type(here, mistake):
     command = mistake.split()
-    status = 125 if command[0] == "run" else 2 if re.match(r"frob|\w+$|.* --frob|.* --(mem|owner|mtime) x|.* -c x", mistake) else 1
+    status = 125 if command[0] == "run" else 2 if re.match(r"frob|diff|\w+$|.* --frob|.* --(mem|owner|mtime) x|.* -c x", mistake) else 1
     said = drupe(*command, cwd=here, status=status)[1]
     messages = re.split(r"^drupe: ", said, flags=re.M)[1:]
     assert messages

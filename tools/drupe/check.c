@@ -10,6 +10,7 @@
 #include "closure/init.h"
 #include "commands.h"
 #include "archive/root.h"
+#include "common/json.h"
 #include "common/util.h"
 
 // What the kernel and its tables take besides the archive, about.
@@ -25,6 +26,7 @@ static const char help[] =
     "      --init PATH      the init that will be asked for (/init, or what the kernel tries without it)\n"
     "  -L, --library-path DIRS  programs will run with this LD_LIBRARY_PATH\n"
     "      --mem SIZE       the machine's memory, as in 256M or 1G\n"
+    "      --json           as JSON on standard output: file, complaints, notes\n"
     "      --check-symbols  complain of symbols that nothing in a program's closure defines\n"
     "  -v, --verbose        say what is in it\n"
     "  -h, --help           this text\n"
@@ -34,7 +36,7 @@ static const char help[] =
 struct check {
     const char *file, *init;
     uint64_t memory; // 0: not said
-    bool verbose;
+    bool verbose, json;
 };
 
 // ---- what is looked at
@@ -100,17 +102,28 @@ static void check_memory(const struct check *c, const struct root *r, size_t nam
                  plain ? ", and what it decompresses to" : "", names, (unsigned long long)(c->memory >> 20));
 }
 
+// ---- JSON
+
+static void print_json(const char *file, const struct strings *said, const struct strings *noted) {
+    fputs("{\"file\": ", stdout);
+    json_write_string(stdout, file);
+    fputs(", \"complaints\": ", stdout);
+    json_write_strings(stdout, said);
+    fputs(", \"notes\": ", stdout);
+    json_write_strings(stdout, noted);
+    puts("}");
+    if (fflush(stdout) != 0)
+        fail("standard output cannot be written; is its disk full? df -h, or write elsewhere");
+}
+
 // ---- options
 
 static const char *parse(int argc, char **argv, struct check *c, struct view *v) {
     static const struct option options[] = {
-        {"init", required_argument, NULL, 'i'},
-        {"library-path", required_argument, NULL, 'L'},
-        {"mem", required_argument, NULL, 'm'},
-        {"check-symbols", no_argument, NULL, 'C'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"init", required_argument, NULL, 'i'},    {"library-path", required_argument, NULL, 'L'},
+        {"mem", required_argument, NULL, 'm'},     {"json", no_argument, NULL, 'j'},
+        {"check-symbols", no_argument, NULL, 'C'}, {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},          {0},
     };
     for (int o; (o = getopt_long(argc, argv, "L:vh", options, NULL)) != -1;) {
         switch (o) {
@@ -124,6 +137,9 @@ static const char *parse(int argc, char **argv, struct check *c, struct view *v)
             c->memory = parse_size(optarg);
             if (!c->memory)
                 misuse("check", "--mem is a size such as 256M or 1G, not %s", optarg);
+            break;
+        case 'j':
+            c->json = true;
             break;
         case 'C':
             v->check_symbols = true;
@@ -147,7 +163,10 @@ int command_check(int argc, char **argv) {
     struct view v = {.complete = true, .command = COMMAND_CHECK};
     struct check c = {.init = NULL};
     struct root r;
+    struct strings said = {0}, noted = {0};
     c.file = parse(argc, argv, &c, &v);
+    if (c.json)
+        gather_messages(&said, &noted);
     root_read(c.file, &r);
     root_to_tree(&r, c.file, &v.tree);
     size_t names = v.tree.count;
@@ -160,5 +179,7 @@ int command_check(int argc, char **argv) {
     if (c.verbose)
         note("%s: %zu names, %llu bytes of data%s", c.file, names, (unsigned long long)r.summary.bytes,
              r.summary.decompressed ? ", compressed" : "");
+    if (c.json)
+        print_json(c.file, &said, &noted);
     return complaints() ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -6,6 +6,7 @@
 #include "closure/base.h"
 #include "closure/closure.h"
 #include "commands.h"
+#include "common/json.h"
 #include "closure/input.h"
 
 static const char help[] =
@@ -24,6 +25,10 @@ static const char help[] =
     "                      a shortest chain from PROGRAM to it\n"
     "  -l, --list          instead: what the loader loads, and as what, as its own --list prints it\n"
     "  -L, --library-path DIRS  PROGRAM will run with this LD_LIBRARY_PATH: paths on the target\n"
+    "      --json          as JSON, an array with an object for each PROGRAM: program, and objects: each "
+    "with its path "
+    "and what\n"
+    "                      it needs (name, kind, and the path; null where it is missing)\n"
     "      --check-symbols also tell of symbols that are needed but defined by nothing they are loaded with\n"
     "  -h, --help          this text\n"
     "\n"
@@ -155,23 +160,68 @@ static void print_list(struct view *v, const char *path) {
     closure_free(&c);
 }
 
+// ---- JSON ----
+
+static void print_json_object(const struct closure *c, const struct loaded *l) {
+    char *path = xasprintf("/%s", l->path);
+    fputs("{\"path\": ", stdout);
+    json_write_string(stdout, path);
+    free(path);
+    fputs(", \"needs\": [", stdout);
+    for (size_t i = 0; i < l->needs_count; i++) {
+        const struct need *need = &l->needs[i];
+        const char *kind = need_kinds[need->kind];
+        char *name = *kind ? xstrndup(kind + 2, strlen(kind) - 3) : xstrdup("needed");
+        char *found = need->index == SIZE_MAX ? NULL : xasprintf("/%s", c->all[need->index].path);
+        fputs(i ? ", {\"name\": " : "{\"name\": ", stdout);
+        json_write_string(stdout, need->name);
+        json_write_member(stdout, "kind", name);
+        json_write_member(stdout, "path", found);
+        putchar('}');
+        free(name);
+        free(found);
+    }
+    fputs("]}", stdout);
+}
+
+// The objects of a program; of a script, those of its interpreter.
+static bool print_json_objects(struct view *v, const char *path, bool is_first, int depth) {
+    struct closure c;
+    closure_of(v, path, &c);
+    for (size_t i = 0; i < c.count; i++, is_first = false) {
+        fputs(is_first ? "\n  " : ",\n  ", stdout);
+        print_json_object(&c, &c.all[i]);
+    }
+    if (c.count && c.all[0].object->kind == OBJECT_SCRIPT && depth < 8)
+        is_first = print_json_objects(v, c.all[0].object->interp, is_first, depth + 1);
+    closure_free(&c);
+    return is_first;
+}
+
+static void print_json(struct view *v, const char *path, bool is_first) {
+    char *program = xasprintf("%s%s", *path == '/' ? "" : "/", path);
+    fputs(is_first ? "[{\"program\": " : ",\n{\"program\": ", stdout);
+    json_write_string(stdout, program);
+    fputs(", \"objects\": [", stdout);
+    print_json_objects(v, path, true, 0);
+    fputs("]}", stdout);
+    free(program);
+}
+
 // ---- the command ----
 
 struct request {
     const char *why, *kernel;
-    bool list, bare;
+    bool list, bare, json;
 };
 
 static void parse(int argc, char **argv, struct view *v, struct request *r) {
-    static const struct option options[] = {{"sysroot", required_argument, NULL, 's'},
-                                            {"kernel", required_argument, NULL, 'k'},
-                                            {"bare", no_argument, NULL, 'b'},
-                                            {"why", required_argument, NULL, 'w'},
-                                            {"list", no_argument, NULL, 'l'},
-                                            {"library-path", required_argument, NULL, 'L'},
-                                            {"check-symbols", no_argument, NULL, 'C'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"sysroot", required_argument, NULL, 's'}, {"kernel", required_argument, NULL, 'k'},
+        {"bare", no_argument, NULL, 'b'},          {"why", required_argument, NULL, 'w'},
+        {"list", no_argument, NULL, 'l'},          {"library-path", required_argument, NULL, 'L'},
+        {"json", no_argument, NULL, 'j'},          {"check-symbols", no_argument, NULL, 'C'},
+        {"help", no_argument, NULL, 'h'},          {0}};
     for (int c; (c = getopt_long(argc, argv, "s:k:bw:lL:h", options, NULL)) != -1;) {
         if (c == 's') {
             input_sysroot(v, optarg);
@@ -185,6 +235,8 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
             r->list = true;
         } else if (c == 'L') {
             v->library_path = optarg;
+        } else if (c == 'j') {
+            r->json = true;
         } else if (c == 'C') {
             v->check_symbols = true;
         } else if (c == 'h') {
@@ -196,6 +248,8 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
     }
     if (optind == argc)
         misuse("deps", "a PROGRAM is needed");
+    if (r->json && (r->list || r->why))
+        misuse("deps", "--json is a form of its own: leave out --list and --why");
 }
 
 int command_deps(int argc, char **argv) {
@@ -209,7 +263,9 @@ int command_deps(int argc, char **argv) {
     for (int i = optind; i < argc; i++) {
         char *guest = input_host(&v, argv[i]);
         input_cross_root(&v);
-        if (r.list) {
+        if (r.json) {
+            print_json(&v, guest, i == optind);
+        } else if (r.list) {
             print_list(&v, guest);
         } else if (r.why) {
             reasons += print_why(&v, guest, r.why, "");
@@ -220,6 +276,8 @@ int command_deps(int argc, char **argv) {
         }
         free(guest);
     }
+    if (r.json)
+        puts("]");
     closure_complete(&v); // complains of what a script or a library by itself lacks
     if (r.why && !reasons)
         complain("nothing needs %s; `drupe deps` without --why prints what is needed", r.why);

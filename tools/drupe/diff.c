@@ -5,6 +5,9 @@
 #include <string.h>
 #include "commands.h"
 #include "archive/listing.h"
+#include "common/json.h"
+
+#define TROUBLE 2 // exit status: they could not be compared, as diff(1) has it
 
 static const char help[] =
     "Usage: drupe diff A B\n"
@@ -23,9 +26,12 @@ static const char help[] =
     "does.\n"
     "\n"
     "  -q, --quiet  print nothing\n"
+    "      --json   as JSON, an array with an object for each path: path, change (removed, added, changed), "
+    "what\n"
     "  -h, --help   this text\n"
     "\n"
-    "One of them may be '-', standard input. The exit status is 0 if they are equal, else 1.\n";
+    "One of them may be '-', standard input. The exit status is 0 if they are equal, 1 if they differ, 2 for "
+    "trouble.\n";
 
 static int compare(const void *pa, const void *pb) {
     const struct listed *a = pa, *b = pb;
@@ -119,6 +125,24 @@ static void print_line(const char *sign, const char *path, const char *what) {
     putchar('\n');
 }
 
+static void print_json(int order, const char *path, const char *what, bool is_first) {
+    fputs(is_first ? "\n{\"path\": " : ",\n{\"path\": ", stdout);
+    json_write_string(stdout, *path ? path : ".");
+    json_write_member(stdout, "change", order < 0 ? "removed" : order > 0 ? "added" : "changed");
+    if (what)
+        json_write_member(stdout, "what", what);
+    putchar('}');
+}
+
+enum form { FORM_LINES, FORM_JSON, FORM_NOTHING };
+
+static void print_difference(enum form form, int order, const char *path, const char *what, bool is_first) {
+    if (form == FORM_JSON)
+        print_json(order, path, what, is_first);
+    else if (form == FORM_LINES)
+        print_line(order < 0 ? "-" : order > 0 ? "+" : "!", path, what);
+}
+
 // Sorts by path and keeps the last entry of each.
 static void arrange(struct listing *l) {
     size_t kept = 0;
@@ -133,18 +157,14 @@ static void arrange(struct listing *l) {
 }
 
 // Gives the number of paths that differ.
-static size_t compare_listings(const struct listing *a, const struct listing *b, bool quiet) {
+static size_t compare_listings(const struct listing *a, const struct listing *b, enum form form) {
     size_t differences = 0;
     for (size_t i = 0, k = 0; i < a->count || k < b->count;) {
         int order = i == a->count ? 1 : k == b->count ? -1 : strcmp(a->at[i].path, b->at[k].path);
         char *what = order == 0 ? compare_entries(&a->at[i], &b->at[k]) : NULL;
         if (order || what) {
+            print_difference(form, order, order > 0 ? b->at[k].path : a->at[i].path, what, !differences);
             differences++;
-            if (!quiet)
-                print_line(order < 0   ? "-"
-                           : order > 0 ? "+"
-                                       : "!",
-                           order > 0 ? b->at[k].path : a->at[i].path, what);
         }
         i += order <= 0;
         k += order >= 0;
@@ -154,13 +174,18 @@ static size_t compare_listings(const struct listing *a, const struct listing *b,
 }
 
 int command_diff(int argc, char **argv) {
-    static const struct option options[] = {
-        {"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"quiet", no_argument, NULL, 'q'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     struct listing a, b;
-    bool quiet = false;
+    enum form form = FORM_LINES;
+    set_exit_statuses(TROUBLE, TROUBLE);
     for (int c; (c = getopt_long(argc, argv, "qh", options, NULL)) != -1;) {
         if (c == 'q') {
-            quiet = true;
+            form = FORM_NOTHING;
+        } else if (c == 'j') {
+            form = FORM_JSON;
         } else if (c == 'h') {
             fputs(help, stdout);
             return EXIT_SUCCESS;
@@ -174,8 +199,10 @@ int command_diff(int argc, char **argv) {
     listing_read(argv[optind + 1], &b);
     arrange(&a);
     arrange(&b);
-    size_t differences = compare_listings(&a, &b, quiet);
+    fputs(form == FORM_JSON ? "[" : "", stdout);
+    size_t differences = compare_listings(&a, &b, form);
+    fputs(form == FORM_JSON ? "]\n" : "", stdout);
     if (fflush(stdout) != 0)
         fail("standard output cannot be written; is its disk full? df -h, or write elsewhere");
-    return differences || complaints() ? EXIT_FAILURE : EXIT_SUCCESS;
+    return complaints() ? TROUBLE : differences ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 #include "commands.h"
 #include "archive/listing.h"
+#include "common/json.h"
 
 static const char help[] =
     "Usage: drupe ls [-l | --json] FILE\n"
@@ -87,64 +88,37 @@ static void print_long(const struct listed *l) {
 
 // ---- JSON ----
 
-static void print_json_string(const char *text) {
-    putchar('"');
-    while (*text) {
-        size_t length = utf8_length(text);
-        unsigned char c = (unsigned char)*text;
-        if (!length)
-            printf("\\udc%02x", c);
-        else if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            printf("\\u%04x", c);
-        else
-            fwrite(text, 1, length, stdout);
-        text += length ? length : 1;
-    }
-    putchar('"');
-}
-
-static void print_member(const char *key, const char *value) {
-    printf(", \"%s\": ", key);
-    print_json_string(value);
-}
-
 static void print_json_file(const struct listed *l) {
     char *sum = listed_sha256(l);
     const struct object *o = listed_object(l);
     printf(", \"size\": %u, \"links\": %u", l->size, l->entry.nlink);
-    print_member("sha256", sum);
+    json_write_member(stdout, "sha256", sum);
     free(sum);
     if (o->build_id)
-        print_member("build_id", o->build_id);
+        json_write_member(stdout, "build_id", o->build_id);
     if (o->kind != OBJECT_ELF)
         return;
     if (o->interp)
-        print_member("interpreter", o->interp);
+        json_write_member(stdout, "interpreter", o->interp);
     if (o->soname)
-        print_member("soname", o->soname);
-    fputs(", \"needed\": [", stdout);
-    for (size_t i = 0; i < o->needed.count; i++) {
-        fputs(i ? ", " : "", stdout);
-        print_json_string(o->needed.at[i]);
-    }
-    putchar(']');
+        json_write_member(stdout, "soname", o->soname);
+    fputs(", \"needed\": ", stdout);
+    json_write_strings(stdout, &o->needed);
 }
 
 static void print_json(const struct listed *l) {
     const struct cpio_entry *e = &l->entry;
     uint32_t type = e->mode & CPIO_IFMT;
     fputs("{\"path\": ", stdout);
-    print_json_string(e->name);
-    print_member("type", listed_type(l));
+    json_write_string(stdout, e->name);
+    json_write_member(stdout, "type", listed_type(l));
     printf(", \"mode\": \"%04o\", \"owner\": \"%u:%u\", \"mtime\": %u", e->mode & 07777, e->uid, e->gid,
            e->mtime);
     if (type == CPIO_IFREG)
         print_json_file(l);
     if (type == CPIO_IFLNK) {
         char *target = xstrndup((const char *)e->data, e->data_size);
-        print_member("target", target);
+        json_write_member(stdout, "target", target);
         free(target);
     }
     if (type == CPIO_IFCHR || type == CPIO_IFBLK)

@@ -33,7 +33,7 @@ enum {
     FRAME_STOP,      // the program, and all others, are to be ended at once
     FRAME_SIZE,      // 4 bytes, rows and columns: the terminal has that size now
 };
-#define FRAME_MAX 64u // bytes of content, of all but FRAME_START
+#define FRAME_MAX 96u // bytes of content, of all but FRAME_START
 
 // What could not be had, and the errno; 0: there is none such.
 struct frame_failed {
@@ -44,7 +44,7 @@ struct frame_failed {
 enum { FAILED_PROGRAM, FAILED_USER, FAILED_WORKDIR, FAILED_ORDER };
 
 // Behind it, each with a NUL: the program's path, who runs it (USER[:GROUP], "" for root), where, the orders of ORDER_STRINGS
-// strings each (what, and three arguments), the paths of the results ("": the whole root), the program's arguments, and its
+// strings each (what, and three arguments), the paths of the results ("": the whole root; /dev/kmsg: the kernel's log), the program's arguments, and its
 // environment. An order is carried out before the program starts; results are sent, as archives one after the other, when it
 // has ended.
 struct frame_start {
@@ -60,9 +60,12 @@ struct frame_exit {
     int32_t status; // as wait() gives it
     uint32_t zero;
     uint64_t sent[PORT_COUNT]; // bytes through each port of output
+    uint64_t user_us, system_us,
+        peak; // processor time, and the most memory (bytes), of it and what it waited for
 };
 
 #define RESULT_FILE "file"
+#define KERNEL_LOG  "/dev/kmsg"
 struct frame_result {
     uint64_t end;          // bytes through PORT_RESULT, this result's and those of all before
     int32_t error;         // errno: it is not there, or some of it could not be read; 0
@@ -70,6 +73,6 @@ struct frame_result {
     uint32_t is_directory; // its content is the archive's; else it is the one file in there, RESULT_FILE
     uint32_t zero;
 };
-_Static_assert(sizeof(struct frame_start) == 20 && sizeof(struct frame_exit) == 64 &&
+_Static_assert(sizeof(struct frame_start) == 20 && sizeof(struct frame_exit) == 88 &&
                    sizeof(struct frame_result) == 24,
                "the same on both sides");

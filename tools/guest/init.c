@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -325,9 +326,16 @@ static void send_results(void) {
         result_send(start_strings.results[i]);
 }
 
+static uint64_t us_of(const struct timeval *t) {
+    return (uint64_t)t->tv_sec * 1000000 + (uint64_t)t->tv_usec;
+}
+
 // The host ends the machine when it has all that was sent.
-static void end(int status) {
-    struct frame_exit end = {.status = status};
+static void end(int status, const struct rusage *used) {
+    struct frame_exit end = {.status = status,
+                             .user_us = us_of(&used->ru_utime),
+                             .system_us = us_of(&used->ru_stime),
+                             .peak = (uint64_t)used->ru_maxrss << 10};
     for (int port = PORT_OUTPUT; port < PORT_COUNT; port++) {
         flow_drain(&flows[port]);
         end.sent[port] = flows[port].passed;
@@ -342,9 +350,10 @@ static void end(int status) {
 
 static void reap(void) {
     int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+    struct rusage used;
+    for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;)
         if (pid == program)
-            end(status);
+            end(status, &used);
 }
 
 static void child_changed(int signal_number) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -18,6 +19,10 @@
 
 #define WHOLE_ROOT  "/.drupe-root" // where it is looked at without what is mounted on it; not in the archive
 #define BUFFER_SIZE 65536
+
+// syslog(2), for which no header has names
+#define SYSLOG_ACTION_READ_ALL    3
+#define SYSLOG_ACTION_SIZE_BUFFER 10
 
 // A file with more than one name that has been met, in a chain of a table by its number.
 struct linked {
@@ -255,6 +260,21 @@ static int look_at_root(void) {
     return mount("/", WHOLE_ROOT, NULL, MS_BIND, NULL) < 0 ? errno : 0;
 }
 
+// What the kernel has said, as dmesg(1) has it.
+static int send_log(void) {
+    int size = klogctl(SYSLOG_ACTION_SIZE_BUFFER, NULL, 0);
+    char *text = size > 0 ? malloc((size_t)size) : NULL;
+    int n = text ? klogctl(SYSLOG_ACTION_READ_ALL, text, size) : -1;
+    if (n < 0)
+        return text || size < 0 ? errno : ENOMEM;
+    put_header(RESULT_FILE, &(struct stat){.st_mode = S_IFREG | 0644}, 1, 1, (uint64_t)n);
+    put(text, (size_t)n);
+    pad();
+    put_header(CPIO_TRAILER_NAME, &(struct stat){0}, 0, 1, 0);
+    free(text);
+    return 0;
+}
+
 static int send_path(const char *path, struct frame_result *result) {
     struct stat st;
     int err = *path ? 0 : look_at_root();
@@ -276,7 +296,7 @@ void result_send(const char *path) {
     p.number = p.left_out = 0;
     p.error = 0;
     memset(p.linked, 0, sizeof(p.linked));
-    result.error = send_path(path, &result);
+    result.error = strcmp(path, KERNEL_LOG) == 0 ? send_log() : send_path(path, &result);
     pad();
     flush();
     if (!result.error && p.left_out)

@@ -17,15 +17,20 @@ static int error_status = EXIT_FAILURE, misuse_status = EXIT_MISUSE;
 static bool progress_shown;
 static enum saying saying;
 static bool last_said; // for complain_more()
+static struct strings *gathered_complaints, *gathered_notes;
+
+static char *format_text(const char *format, va_list args) {
+    char *text;
+    if (vasprintf(&text, format, args) >= 0)
+        return text;
+    fputs("out of memory\n", stderr);
+    exit(EXIT_FAILURE);
+}
 
 static void say(const char *prefix, const char *format, va_list args) {
-    char *text;
+    char *text = format_text(format, args);
     progress_end();
     fputs(prefix, stderr);
-    if (vasprintf(&text, format, args) < 0) {
-        fputs("out of memory\n", stderr);
-        exit(EXIT_FAILURE);
-    }
     print_visible(stderr, text, false);
     fputc('\n', stderr);
     free(text);
@@ -38,6 +43,22 @@ static void say(const char *prefix, const char *format, va_list args) {
         say(prefix, format, args_);                                                                          \
         va_end(args_);                                                                                       \
     } while (0)
+
+// As SAY, but for a list.
+#define GATHER(list, format)                                                                                 \
+    do {                                                                                                     \
+        va_list args_;                                                                                       \
+        va_start(args_, format);                                                                             \
+        char *text_ = format_text(format, args_);                                                            \
+        va_end(args_);                                                                                       \
+        strings_add(list, text_);                                                                            \
+        free(text_);                                                                                         \
+    } while (0)
+
+void gather_messages(struct strings *complaints, struct strings *notes) {
+    gathered_complaints = complaints;
+    gathered_notes = notes;
+}
 
 void set_exit_statuses(int error, int misused) {
     error_status = error;
@@ -65,17 +86,22 @@ void complain(const char *format, ...) {
         return;
     if (saying != SAY_AS_NOTES)
         complaint_count++;
-    SAY(saying == SAY_AS_NOTES ? "drupe: note: " : "drupe: ", format);
+    if (gathered_notes)
+        GATHER(saying == SAY_AS_NOTES ? gathered_notes : gathered_complaints, format);
+    else
+        SAY(saying == SAY_AS_NOTES ? "drupe: note: " : "drupe: ", format);
 }
 
 void complain_more(const char *format, ...) {
-    if (last_said)
+    if (last_said && !gathered_notes)
         SAY("    ", format);
 }
 
 void note(const char *format, ...) {
     last_said = saying == SAY_ALL || saying == SAY_AS_NOTES;
-    if (last_said)
+    if (last_said && gathered_notes)
+        GATHER(gathered_notes, format);
+    else if (last_said)
         SAY("drupe: note: ", format);
 }
 

@@ -12,6 +12,11 @@
 
 #define EXIT_MISUSE 2
 
+struct strings {
+    char **at;
+    size_t count;
+};
+
 // Ends the program as fail() does, when all has been said.
 void give_up(void) __attribute__((noreturn));
 
@@ -32,6 +37,9 @@ enum saying {
     SAY_NOTHING,
 };
 enum saying set_saying(enum saying how); // gives the old one
+
+// What is said, as it is said, goes into these lists instead of to standard error.
+void gather_messages(struct strings *complaints, struct strings *notes);
 
 // For a command whose own exit status must not be taken for another's.
 void set_exit_statuses(int error, int misused);
@@ -54,10 +62,6 @@ uint64_t parse_size(const char *text);
 
 char *hex(const void *bytes, size_t count); // lower case
 
-struct strings {
-    char **at;
-    size_t count;
-};
 void strings_add(struct strings *s, const char *string); // copies it
 void strings_addf(struct strings *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // As argv is: with a NULL behind.

@@ -45,6 +45,7 @@ static struct {
     int last_signal;
     int64_t last_signal_at;
     bool told_of_memory;
+    bool exited;           // `exit` is known
     bool stopped;          // the time limit was over before the program had ended
     bool results_deadline; // the deadline is that of the results
     uint64_t came_before;  // of the results, when it was set
@@ -235,6 +236,7 @@ static void take_frame(uint32_t type, const void *content, size_t n) {
             break;
         memcpy(&s.exit, content, sizeof(s.exit));
         s.state = EXITED;
+        s.exited = true;
         s.status = s.stopped ? MACHINE_TIMED_OUT : status_of(s.exit.status);
         break;
     case FRAME_RESULT:
@@ -467,7 +469,8 @@ static void set_up_outputs(void) {
     s.channel->flows[PORT_RESULT].to = s.machine->results ? s.machine->results->fd : -1;
 }
 
-int machine_run(const struct machine *m) {
+int machine_run(const struct machine *m, struct ending *ending) {
+    int64_t begun = now_ms();
     s.machine = m;
     s.channel = m->channel;
     s.deadline = m->timeout ? now_ms() + (int64_t)m->timeout : INT64_MAX;
@@ -482,5 +485,10 @@ int machine_run(const struct machine *m) {
     take_text_so_far();
     terminal_restore();
     text_close();
+    *ending = (struct ending){.exited = s.exited,
+                              .timed_out = s.status == MACHINE_TIMED_OUT && (s.stopped || !s.exited),
+                              .panicked = text_findings()->panicked,
+                              .exit = s.exit,
+                              .seconds = (double)(now_ms() - begun) / 1000};
     return s.status;
 }

@@ -23,6 +23,13 @@ struct results {
     struct frame_result *each; // of those that came
 };
 
+// How it ended.
+struct ending {
+    bool exited, timed_out, panicked; // exited: the rest is known
+    struct frame_exit exit;
+    double seconds; // from QEMU's start to its end
+};
+
 struct machine {
     char **command;          // QEMU's, with a NULL behind; its standard output is the serial line
     struct channel *channel; // whose ends it has
@@ -40,4 +47,4 @@ struct machine {
 };
 
 // Gives the exit status: the program's, 128 + the signal that ended it, or one of the above, with a message.
-int machine_run(const struct machine *m);
+int machine_run(const struct machine *m, struct ending *ending);

@@ -19,6 +19,8 @@ extern const uint8_t run_init[], run_init_end[];
 // HOST[:GUEST] as GUEST=HOST.
 static void add_file(struct view *v, const char *argument) {
     const char *colon = strrchr(argument, ':');
+    if (colon && colon[1] != '/' && access(argument, F_OK) == 0)
+        colon = NULL; // the colon is in the file's name
     char *host = xstrndup(argument, colon ? (size_t)(colon - argument) : strlen(argument));
     char *pair = xasprintf("%s=%s", colon ? colon + 1 : "", host);
     if (colon && colon[1] != '/')

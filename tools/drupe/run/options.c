@@ -39,6 +39,7 @@ static const char help[] =
     "      --out GUEST[:HOST]  bring a file or directory out when the program has ended, however it did; "
     "without\n"
     "                       HOST by its own name to the current directory\n"
+    "      --json FILE      tell of the run there: status, signal, times, peak memory, missing system calls\n"
     "      --save FILE      keep the whole root as it is then: FILE.cpio (.gz .xz .zst .lz4) an archive, "
     "else "
     "an image\n"
@@ -132,7 +133,7 @@ static void set_hostname(struct request *r, const char *name) {
 }
 
 // Options without a letter.
-enum { ENV_FILE = 256, HOSTNAME, OUT, SAVE, QEMU, DRY_RUN, VERSION };
+enum { ENV_FILE = 256, HOSTNAME, OUT, JSON, SAVE, QEMU, DRY_RUN, VERSION };
 
 static const struct option options[] = {
     {"sysroot", required_argument, NULL, 's'},
@@ -144,6 +145,7 @@ static const struct option options[] = {
     {"workdir", required_argument, NULL, 'w'},
     {"hostname", required_argument, NULL, HOSTNAME},
     {"out", required_argument, NULL, OUT},
+    {"json", required_argument, NULL, JSON},
     {"save", required_argument, NULL, SAVE},
     {"library-path", required_argument, NULL, 'L'},
     {"no-stdin", no_argument, NULL, 'n'},
@@ -195,6 +197,9 @@ void run_parse(int argc, char **argv, struct view *v, struct request *r) {
             break;
         case OUT:
             result_add(r, optarg);
+            break;
+        case JSON:
+            report_set_file(r, optarg);
             break;
         case SAVE:
             result_set_save(r, optarg);

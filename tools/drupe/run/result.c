@@ -21,7 +21,7 @@ static const char *last_part(const char *path) {
 }
 
 // Known before the program has run for an hour.
-static void check_place(const char *option, const char *path) {
+void result_check_place(const char *option, const char *path) {
     const char *slash = strrchr(path, '/');
     char *parent = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
     struct stat st;
@@ -47,7 +47,7 @@ void result_add(struct request *r, const char *argument) {
         misuse("run", "--out %s: there is nothing behind the colon", argument);
     char *to = host[length - 1] == '/' ? xasprintf("%s%s", host, name) : xstrdup(host);
     if (strcmp(to, "-") != 0)
-        check_place("--out", to);
+        result_check_place("--out", to);
     strings_add(&r->outs, guest);
     strings_add(&r->outs_to, to);
     free(guest);
@@ -55,7 +55,7 @@ void result_add(struct request *r, const char *argument) {
 }
 
 void result_set_save(struct request *r, const char *path) {
-    check_place("--save", path);
+    result_check_place("--save", path);
     r->save = path;
 }
 
@@ -68,10 +68,12 @@ void result_paths(const struct request *r, struct strings *paths) {
             strings_addf(paths, "%s/%s", workdir, r->outs.at[i]);
     if (r->save)
         strings_add(paths, "");
+    if (r->json)
+        strings_add(paths, KERNEL_LOG);
 }
 
 struct results *result_open(const struct request *r) {
-    size_t count = r->outs.count + (r->save ? 1 : 0);
+    size_t count = r->outs.count + (r->save ? 1 : 0) + (r->json ? 1 : 0);
     if (!count)
         return NULL;
     struct results *results = xcalloc(1, sizeof(*results));
@@ -190,24 +192,46 @@ static bool take(const struct request *r, const struct frame_result *result, siz
     return all && complaints() == before;
 }
 
-bool result_finish(const struct request *r, const struct results *results) {
-    uint64_t at = 0;
+// The bytes of all that came.
+static const char *map_results(const struct results *results, uint64_t *size) {
     struct stat st;
     if (fstat(results->fd, &st) < 0)
         fail("memory for the results: %s", trouble("results", errno));
-    const char *bytes =
-        st.st_size ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, results->fd, 0) : "";
+    *size = (uint64_t)st.st_size;
+    const char *bytes = *size ? mmap(NULL, *size, PROT_READ, MAP_SHARED, results->fd, 0) : "";
     if (bytes == MAP_FAILED)
         fail("memory for the results: %s", trouble("results", errno));
+    return bytes;
+}
+
+char *result_log(const struct request *r, const struct results *results) {
+    uint64_t size, at = results->count > 1 ? results->each[results->count - 2].end : 0;
+    const char *bytes = map_results(results, &size);
+    const struct frame_result *last = &results->each[results->count - 1];
+    struct root root;
+    if (!r->json || results->came < results->count || last->error || last->end > size)
+        return NULL;
+    root_begin(&root);
+    enum saying old = set_saying(SAY_NOTHING);
+    root_lay(&root, KERNEL_LOG, bytes + at, last->end - at);
+    set_saying(old);
+    struct unpack_node *file = find(&root, RESULT_FILE);
+    return file ? xstrndup((const char *)file->object->data, file->object->size) : NULL;
+}
+
+bool result_finish(const struct request *r, const struct results *results) {
+    uint64_t at = 0, size;
+    const char *bytes = map_results(results, &size);
+    size_t wanted = results->count - (r->json ? 1 : 0); // the log is for the report
     size_t came = 0;
     bool all = true;
-    for (; came < results->came && results->each[came].end <= (uint64_t)st.st_size; came++) {
+    for (; came < wanted && came < results->came && results->each[came].end <= size; came++) {
         const struct frame_result *result = &results->each[came];
         all &= take(r, result, came, bytes + at, result->end - at);
         at = result->end;
     }
-    if (came < results->count)
+    if (came < wanted)
         complain("the machine ended before %s was brought out",
                  came < r->outs.count ? r->outs.at[came] : "its root");
-    return all && came == results->count;
+    return all && came == wanted;
 }

@@ -124,8 +124,11 @@ int command_run(int argc, char **argv) {
     m.results = result_open(&r);
     if (r.gdb)
         tell_of_gdb(&r);
-    int status = machine_run(&m);
+    struct ending ending;
+    int status = machine_run(&m, &ending);
     if (m.results && !result_finish(&r, m.results) && status == EXIT_SUCCESS)
         status = MACHINE_ERROR;
+    if (r.json)
+        report_write(&r, &ending, status, m.results);
     return status;
 }

@@ -6,6 +6,7 @@
 //   image.c    the kernel with that root
 //   qemu.c     QEMU's command
 //   result.c   what is brought out of the machine
+//   report.c   what became of the run, as JSON
 //   start.c    what the machine's pid 1 is told (tools/guest)
 //   run.c      all of it in turn
 //
@@ -32,6 +33,7 @@ struct request {
     struct strings troubles; // what to say when an order could not be carried out; the error's name follows
     struct strings outs;     // --out: paths in the machine, as typed; outs_to: and here
     struct strings outs_to;
+    const char *json; // where to tell of the run; NULL: nowhere
     const char *save; // where the whole root goes; NULL: nowhere
     const char *kernel, *qemu, *append, *log;
     const char *harts;
@@ -69,12 +71,21 @@ void run_qemu(struct strings *command, const struct request *r, const char *imag
 // The content of FRAME_START.
 void *run_start(const struct request *r, const char *path, int argc, char **argv, size_t *size);
 
+// Ends the command where a file at `path` could not be made; `option` is for messages.
+void result_check_place(const char *option, const char *path);
 // --out GUEST[:HOST]. Ends the command where that can come to nothing.
 void result_add(struct request *r, const char *argument);
 void result_set_save(struct request *r, const char *path);
-// The paths that pid 1 is told, in the order of m->results: those of --out, and "" for --save.
+// The paths that pid 1 is told, in the order of m->results: those of --out, "" for --save, and the kernel's log for --json.
 void result_paths(const struct request *r, struct strings *paths);
 // Room for what the machine will send; NULL: nothing is wanted.
 struct results *result_open(const struct request *r);
 // Puts all of it where it belongs. Gives whether nothing is missing; it has been complained of otherwise.
 bool result_finish(const struct request *r, const struct results *results);
+// The kernel's log, as it came for --json, with a NUL behind; NULL where it did not come. Allocated.
+char *result_log(const struct request *r, const struct results *results);
+
+// Writes what --json asks for.
+void report_set_file(struct request *r, const char *path);
+void report_write(const struct request *r, const struct ending *ending, int status,
+                  const struct results *results);
