@@ -56,7 +56,7 @@ static void init_thread(void *arg) {
     futex_init();
     posix_timer_init();
     lockcheck_prove();
-    const char *init = initrd_load(image_archive(), ram_initrd());
+    const char *init = initrd_load(ram_root(), image_archive(), ram_initrd());
     limits_init();
     shm_init();
     file_set_max(memory_usable_pages() * (PAGE_SIZE / 1024) / FILES_PART);

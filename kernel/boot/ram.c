@@ -11,7 +11,7 @@
 #define LEAST      (16ul << 20) // what the kernel and a small program need beside the image
 
 static uint64_t total, limit = UINT64_MAX; // bytes of RAM: in use; what mem= allows
-static struct fdt_range initrd;            // [I] after ram_init()
+static struct fdt_range initrd, below;     // [I] after ram_init()
 
 static bool overlap(struct fdt_range a, struct fdt_range b) {
     return a.size && b.size && (a.base - b.base < b.size || b.base - a.base < a.size);
@@ -55,6 +55,7 @@ static void add_bank(struct fdt_range bank) {
     arch_map_ram(bank.base, bank.size);
     uint64_t taken = MIN(bank.size, limit - total), known = taken;
     known = bytes_to_know(bank, bytes_to_know(bank, known, initrd), image_range());
+    known = bytes_to_know(bank, known, below);
     total += taken;
     memory_add_bank(bank.base, known);
     memory_withhold(bank.base + taken, known - taken);
@@ -94,20 +95,29 @@ static const char *fault_of(struct fdt_range r, struct fdt_range dtb) {
     return NULL;
 }
 
-// The words are Linux's, which people search for.
-static void check_initrd(struct fdt_range dtb) {
-    uint64_t start, end;
-    if (!fdt_initrd(&start, &end) || start == end)
-        return;
-    const char *fault = NULL;
-    if (end < start)
+// The range, or none if it is no place for an archive. The words are Linux's, which people search for.
+static struct fdt_range checked(const char *name, struct fdt_range r, struct fdt_range dtb) {
+    const char *fault = fault_of(r, dtb);
+    if (!fault && overlap(r, initrd))
+        fault = "overlaps in-use memory region (the initrd)";
+    if (!fault)
+        return r;
+    pr_err("%s: 0x%08lx+0x%08lx %s - disabling initrd", name, (unsigned long)r.base, (unsigned long)r.size,
+           fault);
+    return (struct fdt_range){0, 0};
+}
+
+static void check_archives(struct fdt_range dtb) {
+    uint64_t start, end, size;
+    if (fdt_initrd(&start, &end) && end < start)
         pr_err("INITRD: 0x%08lx to 0x%08lx ends before it starts - disabling initrd", (unsigned long)start,
                (unsigned long)end);
-    else if ((fault = fault_of((struct fdt_range){start, end - start}, dtb)))
-        pr_err("INITRD: 0x%08lx+0x%08lx %s - disabling initrd", (unsigned long)start,
-               (unsigned long)(end - start), fault);
-    else
-        initrd = (struct fdt_range){start, end - start};
+    else if (fdt_initrd(&start, &end) && end > start)
+        initrd = checked("INITRD", (struct fdt_range){start, end - start}, dtb);
+    if (cmdline_range("rootmem", &start, &size) && size)
+        below = checked("rootmem", (struct fdt_range){start, size}, dtb);
+    else if (cmdline_has("rootmem"))
+        pr_err("rootmem=%s is no START,SIZE; not heeded", cmdline_get("rootmem"));
 }
 
 // Some firmware has one place for the device tree (OpenSBI's fw_jump: 34 MiB above the start of RAM), whatever
@@ -137,7 +147,7 @@ void ram_init(paddr_t dtb_at) {
     fdt_for_each_memory(note_region);
     image_check(end_of_ram_at(kernel_phys_base));
     struct fdt_range image = image_range();
-    check_initrd(dtb);
+    check_archives(dtb);
     read_limit(image);
     for (unsigned int i = 0; i < region_count; i++)
         add_bank(regions[i]);
@@ -149,6 +159,7 @@ void ram_init(paddr_t dtb_at) {
     reserve(firmware.base, firmware.size);
     check_apart(dtb, image);
     reserve(initrd.base, initrd.size);
+    reserve(below.base, below.size);
     memory_init();
     pr_info("memory: %lu MiB; image at 0x%lx, %lu KiB", (unsigned long)(total >> 20),
             (unsigned long)image.base, (unsigned long)(image.size >> 10));
@@ -156,4 +167,8 @@ void ram_init(paddr_t dtb_at) {
 
 struct fdt_range ram_initrd(void) {
     return initrd;
+}
+
+struct fdt_range ram_root(void) {
+    return below;
 }

@@ -90,20 +90,34 @@ long cmdline_number(const char *key, long otherwise) {
     return negative ? -(long)n : (long)n;
 }
 
-uint64_t cmdline_size(const char *key, uint64_t otherwise) {
-    const char *text = cmdline_get(key), *s;
+// A size at the beginning of a text. Gives what follows it, NULL where there is none.
+static const char *read_size(const char *from, uint64_t *size) {
+    static const char units[] = "kmgtpe";
     unsigned int base;
     uint64_t n;
-    if (!text)
-        return otherwise;
-    text = skip_prefix(text, &base);
-    s = number_read(text, base, UINT64_MAX, &n);
-    if (s == text)
-        return otherwise;
-    static const char units[] = "kmgtpe";
+    from = skip_prefix(from, &base);
+    const char *s = number_read(from, base, UINT64_MAX, &n);
+    if (s == from)
+        return NULL;
     const char *unit = *s ? strchr(units, *s | 32) : NULL;
     int shift = unit ? 10 * (int)(unit - units + 1) : 0;
-    return n > UINT64_MAX >> shift ? otherwise : n << shift;
+    if (n > UINT64_MAX >> shift)
+        return NULL;
+    *size = n << shift;
+    return s + (unit != NULL);
+}
+
+uint64_t cmdline_size(const char *key, uint64_t otherwise) {
+    const char *value = cmdline_get(key);
+    uint64_t size;
+    return value && read_size(value, &size) ? size : otherwise;
+}
+
+bool cmdline_range(const char *key, uint64_t *start, uint64_t *size) {
+    const char *value = cmdline_get(key);
+    value = value ? read_size(value, start) : NULL;
+    value = value && *value == ',' ? read_size(value + 1, size) : NULL;
+    return value && !*value;
 }
 
 unsigned int cmdline_count(void) {

@@ -17,6 +17,8 @@ bool cmdline_has(const char *key);
 const char *cmdline_value(const char *word, const char *key, size_t n);
 // A size, decimal or hexadecimal, with K, M, G, ... behind it; `otherwise` if KEY is missing or no number.
 uint64_t cmdline_size(const char *key, uint64_t otherwise);
+// START,SIZE, each as cmdline_size() has it. False if KEY is missing or something else.
+bool cmdline_range(const char *key, uint64_t *start, uint64_t *size);
 // A number, decimal or 0x hexadecimal; `otherwise` if KEY is missing or no number.
 long cmdline_number(const char *key, long otherwise);
 // The words in order, quotes removed: word i of cmdline_count(); those from cmdline_dashes() on came after

@@ -7,10 +7,11 @@
 // In both tables: "name=" is a parameter that needs a value, "name" one that may have one.
 
 // What this kernel does something about.
-static const char *const own[] = {
-    "console=", "debug",      "earlycon",   "fail_alloc=", "hostname",   "ignore_loglevel", "init=",
-    "initrd",   "lockcheck=", "loglevel",   "maxcpus",     "mem",        "norandmaps",      "nosmp",
-    "nr_cpus",  "panic",      "randomize=", "rdinit=",     "rootflags=", "quiet",           "trace"};
+static const char *const own[] = {"console=",        "debug",      "earlycon",   "fail_alloc=", "hostname",
+                                  "ignore_loglevel", "init=",      "initrd",     "lockcheck=",  "loglevel",
+                                  "maxcpus",         "mem",        "norandmaps", "nosmp",       "nr_cpus",
+                                  "panic",           "randomize=", "rdinit=",    "rootflags=",  "rootmem=",
+                                  "quiet",           "trace"};
 
 // What Linux 6.12 takes on RISC-V, and without effect here: what Debian's kernel has asked for (its table of __setup(),
 // early_param() and core_param(), read out of the binary), and what other configurations have beside that

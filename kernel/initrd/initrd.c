@@ -257,15 +257,15 @@ static const struct unpack_sink sink = {
     .report = report,
 };
 
-// ---- the two archives
+// ---- the archives
 
 // initrd=strict or initrd=lenient on the command line: whether to go on where memory ends before the archive does.
-// Without it the embedded archive is strict: half a root that somebody built into the image is no root.
-static bool is_strict(bool embedded) {
+// Without it all but the loader's are strict: half a root that somebody gave the image is no root.
+static bool is_strict(bool is_loaders) {
     const char *word = cmdline_get("initrd");
     if (word && !strcmp(word, "strict"))
         return true;
-    return embedded && !(word && !strcmp(word, "lenient"));
+    return !is_loaders && !(word && !strcmp(word, "lenient"));
 }
 
 static void summarise(const char *which, const struct unpack_summary *s, ktime_t took, int err) {
@@ -279,8 +279,8 @@ static void summarise(const char *which, const struct unpack_summary *s, ktime_t
         s->warnings + s->errors, took / NSEC_PER_USEC, err ? "; not all of it could be read" : "");
 }
 
-static void unpack_one(struct dentry *root, bool embedded, const void *archive, uint64_t size) {
-    const char *which = embedded ? "embedded" : "external";
+static void unpack_one(struct dentry *root, const char *which, bool is_loaders, const void *archive,
+                       uint64_t size) {
     struct archive ctx = {which, root};
     struct unpack u;
     ktime_t start = clock_monotonic();
@@ -289,7 +289,7 @@ static void unpack_one(struct dentry *root, bool embedded, const void *archive, 
     int err = unpack_buffer(&u, archive, size);
     unpack_end(&u);
     summarise(which, &u.summary, clock_monotonic() - start, err);
-    if ((err == -ENOMEM || err == -ENOSPC) && is_strict(embedded))
+    if ((err == -ENOMEM || err == -ENOSPC) && is_strict(is_loaders))
         panic(
             "initrd: the %s archive, %lu KiB, needs more memory than there is: %lu of %lu KiB are free. Give "
             "the machine more, or go on with what fits: initrd=lenient",
@@ -310,17 +310,21 @@ static int make_default_root(struct dentry *root) {
     return err ? err : make_directory(NULL, node_of(root), "root", 4, &home, NULL);
 }
 
-const char *initrd_load(struct fdt_range embedded, struct fdt_range external) {
+const char *initrd_load(struct fdt_range below, struct fdt_range embedded, struct fdt_range external) {
     struct path root = mount_root();
     const char *init = NULL;
     if (!embedded.size && make_default_root(root.dentry))
         panic("initrd: no memory for /dev/console");
+    if (below.size) {
+        ledger_fence(phys_to_virt(below.base), below.size);
+        unpack_one(root.dentry, "lower", false, phys_to_virt(below.base), below.size);
+    }
     if (embedded.size)
-        unpack_one(root.dentry, true, phys_to_virt(embedded.base), embedded.size);
+        unpack_one(root.dentry, "embedded", false, phys_to_virt(embedded.base), embedded.size);
     if (external.size) {
         ledger_fence(phys_to_virt(external.base), external.size);
         inits_look();
-        unpack_one(root.dentry, false, phys_to_virt(external.base), external.size);
+        unpack_one(root.dentry, "external", true, phys_to_virt(external.base), external.size);
         init = inits_of_later_archive();
     }
     memory_set_levels();
