@@ -19,6 +19,7 @@ build libc6-dev - host C library headers
 build libelf-dev - to read ELF files in the drupe command
 build nettle-dev - SHA-256 in the drupe command
 build liblzma-dev - to compress with xz in the drupe command
+build libarchive-dev - tars and images as roots of the drupe command
 build libbsd-dev - sys/tree.h
 build pkg-config|pkgconf /usr/bin/pkg-config to find these libraries
 build gcc-riscv64-linux-gnu - cross compiler

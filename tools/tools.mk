@@ -1,10 +1,12 @@
 # tools/: the `drupe` command, for the host; a second build under ASan and UBSan for the tests.
 DRUPE_SRC   := $(wildcard tools/drupe/*.c tools/drupe/*/*.c)
-DRUPE_PACKAGES := libelf nettle liblzma
+DRUPE_PACKAGES := libelf nettle liblzma libarchive
 DRUPE_LIBS_CFLAGS := $(shell pkg-config --cflags $(DRUPE_PACKAGES) 2>/dev/null)
-DRUPE_LIBS    := $(or $(shell pkg-config --libs $(DRUPE_PACKAGES) 2>/dev/null),-lelf -lnettle -llzma)
+DRUPE_LIBS    := $(or $(shell pkg-config --libs $(DRUPE_PACKAGES) 2>/dev/null),-lelf -lnettle -llzma -larchive)
 DRUPE_CFLAGS  := $(HOST_WARNINGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Itools/drupe $(DRUPE_LIBS_CFLAGS) \
 	-isystem $(ZLIB_DIR) -isystem $(ZSTD_DIR) -isystem $(LZ4_DIR)
+# (It has compressors of its own, which libarchive must not take for its.)
+DRUPE_LDFLAGS  := -Wl,--version-script=tools/drupe/symbols.map
 DRUPE_SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 
 DRUPE_OUTSIDE_OBJ := $(HOST_OUTSIDE_OBJ) $(OUTSIDE_COMPRESS_SRC:$(B)/deps/%.c=$(B)/host/outside/%.o) \
@@ -27,14 +29,14 @@ $(B)/host/run_init.o: tools/drupe/machine/run_init.S $(B)/guest/init
 	$(call say,HOSTAS,$<) $(HOSTCC) -DINIT='"$(B)/guest/init"' -c $< -o $@
 
 $(B)/drupe: $(DRUPE_OBJ) $(LIB_HOST_OBJ) $(DRUPE_OUTSIDE_OBJ)
-	$(call say,HOSTLD,$@) $(HOSTCC) $(HOST_CFLAGS) $^ $(DRUPE_LIBS) -o $@.tmp && mv $@.tmp $@
+	$(call say,HOSTLD,$@) $(HOSTCC) $(HOST_CFLAGS) $(DRUPE_LDFLAGS) $^ $(DRUPE_LIBS) -o $@.tmp && mv $@.tmp $@
 
 $(B)/host/asan/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$<) $(HOSTCC) $(DRUPE_CFLAGS) $(DRUPE_SANITIZE) $(call outside_include,$<) -MMD -MP -c $< -o $@
 
 $(B)/host/asan/drupe: $(DRUPE_ASAN_OBJ) $(DRUPE_OUTSIDE_OBJ)
-	$(call say,HOSTLD,$@) $(HOSTCC) $(DRUPE_SANITIZE) $^ $(DRUPE_LIBS) -o $@
+	$(call say,HOSTLD,$@) $(HOSTCC) $(DRUPE_SANITIZE) $(DRUPE_LDFLAGS) $^ $(DRUPE_LIBS) -o $@
 
 $(DRUPE_OBJ) $(DRUPE_ASAN_OBJ): | $(OUTSIDE_SOURCES)
 

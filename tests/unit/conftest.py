@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Fixtures of the tests of the `drupe` command."""
+import pathlib
+import sys
+
 import pytest
 
-from packing import Root
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+
+from packing import Root  # noqa: E402
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "archive/root.h"
 #include "common/json.h"
+#include "root/whole.h"
 #include "common/util.h"
 
 // What the kernel and its tables take besides the archive, about.
@@ -19,10 +20,12 @@
 
 static const char help[] =
     "Usage: drupe check [OPTION...] FILE\n"
+    "       drupe check [OPTION...] --root WHAT\n"
     "Says what would go wrong with an archive, or with the one inside a kernel image, before it is booted:\n"
     "what the kernel would not unpack, programs whose loader or libraries are not in it, a missing init,\n"
     "symlinks to nothing, too little memory. FILE may be compressed; '-' is standard input.\n"
     "\n"
+    "  -r, --root WHAT      instead of FILE a whole root: a directory, a cpio, a tar or an OCI image\n"
     "      --init PATH      the init that will be asked for (/init, or what the kernel tries without it)\n"
     "  -L, --library-path DIRS  programs will run with this LD_LIBRARY_PATH\n"
     "      --mem SIZE       the machine's memory, as in 256M or 1G\n"
@@ -34,8 +37,8 @@ static const char help[] =
     "Exit status 1 if the machine would complain of something; notes alone do not count.\n";
 
 struct check {
-    const char *file, *init;
-    uint64_t memory; // 0: not said
+    const char *file, *root, *init; // one of file and root
+    uint64_t memory;                // 0: not said
     bool verbose, json;
 };
 
@@ -120,13 +123,21 @@ static void print_json(const char *file, const struct strings *said, const struc
 
 static const char *parse(int argc, char **argv, struct check *c, struct view *v) {
     static const struct option options[] = {
-        {"init", required_argument, NULL, 'i'},    {"library-path", required_argument, NULL, 'L'},
-        {"mem", required_argument, NULL, 'm'},     {"json", no_argument, NULL, 'j'},
-        {"check-symbols", no_argument, NULL, 'C'}, {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},          {0},
+        {"root", required_argument, NULL, 'r'},
+        {"init", required_argument, NULL, 'i'},
+        {"library-path", required_argument, NULL, 'L'},
+        {"mem", required_argument, NULL, 'm'},
+        {"json", no_argument, NULL, 'j'},
+        {"check-symbols", no_argument, NULL, 'C'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
-    for (int o; (o = getopt_long(argc, argv, "L:vh", options, NULL)) != -1;) {
+    for (int o; (o = getopt_long(argc, argv, "r:L:vh", options, NULL)) != -1;) {
         switch (o) {
+        case 'r':
+            c->root = optarg;
+            break;
         case 'i':
             c->init = optarg;
             break;
@@ -154,9 +165,17 @@ static const char *parse(int argc, char **argv, struct check *c, struct view *v)
             misuse("check", "unknown or incomplete option");
         }
     }
-    if (optind != argc - 1)
+    if (c->root && optind != argc)
+        misuse("check", "--root or a file, one of them at a time");
+    if (!c->root && optind != argc - 1)
         misuse("check", optind == argc ? "which file?" : "one file at a time");
-    return argv[optind];
+    return c->root ? c->root : argv[optind];
+}
+
+static void read_whole(const char *what, struct root *out) {
+    struct kept kept;
+    whole_open(what, &kept);
+    root_read_bytes(what, kept.archive, kept.size, out);
 }
 
 int command_check(int argc, char **argv) {
@@ -167,7 +186,10 @@ int command_check(int argc, char **argv) {
     c.file = parse(argc, argv, &c, &v);
     if (c.json)
         gather_messages(&said, &noted);
-    root_read(c.file, &r);
+    if (c.root)
+        read_whole(c.root, &r);
+    else
+        root_read(c.file, &r);
     root_to_tree(&r, c.file, &v.tree);
     size_t names = v.tree.count;
     const char *init = check_init(&c, &v);

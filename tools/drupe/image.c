@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: MIT
 // `drupe image`: another archive and command line in a built kernel image, or the ones that are there.
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "commands.h"
+#include "archive/archive.h"
 #include "image/image.h"
 #include "lib/cpio.h"
 #include "lib/magic.h"
 #include "lib/path.h"
 #include "common/output.h"
 #include "common/util.h"
+#include "root/whole.h"
 
 #define MIB                (1024.0 * 1024.0)
 #define FIRMWARE_TREE_ROOM 0x02000000 // OpenSBI's fw_jump: 34 MiB behind the start of RAM, the image at 2 MiB
@@ -29,6 +34,9 @@ static const char help[] =
     "  -i, --initrd FILE    the archive: all that Linux takes as an initramfs, compressed or not; '-': "
     "standard\n"
     "                       input. More than one come one after the other, later files over earlier ones\n"
+    "  -r, --root WHAT      the archive is a whole root as it is: a directory, a cpio, a tar or an OCI "
+    "image, with\n"
+    "                       /dev/console if it has none\n"
     "  -n, --no-initrd      no archive: the boot loader's will be the root\n"
     "  -a, --append LINE    the built-in command line, before the boot loader's; '' for none\n"
     "  -o, --output FILE    the new image (it may be the old one); '-': standard output\n"
@@ -41,27 +49,22 @@ static const char help[] =
     "What is not named stays as it is. The new image takes the old one's place when it is whole.\n";
 
 struct request {
-    const char *kernel, *output, *append;
+    const char *kernel, *root, *output, *append;
     struct strings initrds;
     bool no_initrd, extract, print_append, force, verbose;
 };
 
 static const struct option options[] = {
-    {"kernel", required_argument, NULL, 'k'},
-    {"initrd", required_argument, NULL, 'i'},
-    {"no-initrd", no_argument, NULL, 'n'},
-    {"append", required_argument, NULL, 'a'},
-    {"output", required_argument, NULL, 'o'},
-    {"extract", no_argument, NULL, 'x'},
-    {"print-append", no_argument, NULL, 'p'},
-    {"force", no_argument, NULL, 'f'},
-    {"verbose", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
+    {"kernel", required_argument, NULL, 'k'}, {"root", required_argument, NULL, 'r'},
+    {"initrd", required_argument, NULL, 'i'}, {"no-initrd", no_argument, NULL, 'n'},
+    {"append", required_argument, NULL, 'a'}, {"output", required_argument, NULL, 'o'},
+    {"extract", no_argument, NULL, 'x'},      {"print-append", no_argument, NULL, 'p'},
+    {"force", no_argument, NULL, 'f'},        {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},         {0},
 };
 
 static void check_request(struct request *r, int left) {
-    bool change = r->initrds.count || r->no_initrd || r->append;
+    bool change = r->initrds.count || r->root || r->no_initrd || r->append;
     unsigned int inputs = r->kernel && strcmp(r->kernel, "-") == 0;
     for (size_t i = 0; i < r->initrds.count; i++)
         inputs += strcmp(r->initrds.at[i], "-") == 0;
@@ -69,8 +72,8 @@ static void check_request(struct request *r, int left) {
         misuse("image", "arguments without an option; is --initrd or --kernel missing before one?");
     if (inputs > 1)
         misuse("image", "standard input can be one file only");
-    if (r->initrds.count && r->no_initrd)
-        misuse("image", "--initrd and --no-initrd exclude each other");
+    if ((r->initrds.count != 0) + r->no_initrd + (r->root != NULL) > 1)
+        misuse("image", "--root, --initrd and --no-initrd exclude each other");
     if (change && (r->extract || r->print_append))
         misuse("image",
                "--extract and --print-append read; they go with no --initrd, --no-initrd or --append");
@@ -81,14 +84,17 @@ static void check_request(struct request *r, int left) {
         misuse("image", "where should the %s go? (-o FILE, or -o - for standard output)",
                r->extract ? "archive" : "image");
     if (!change && !r->extract && !r->print_append)
-        misuse("image", "nothing to change: --initrd, --no-initrd or --append is needed");
+        misuse("image", "nothing to change: --root, --initrd, --no-initrd or --append is needed");
 }
 
 static void parse(int argc, char **argv, struct request *r) {
-    for (int c; (c = getopt_long(argc, argv, "k:i:na:o:xpfvh", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "k:r:i:na:o:xpfvh", options, NULL)) != -1;) {
         switch (c) {
         case 'k':
             r->kernel = optarg;
+            break;
+        case 'r':
+            r->root = optarg;
             break;
         case 'i':
             strings_add(&r->initrds, optarg);
@@ -165,7 +171,7 @@ static uint8_t *read_archives(const struct request *r, size_t *size) {
 
 // An embedded archive takes the place of the kernel's own /dev/console, as in Linux: without one in it, init
 // is mute. Nothing is said of what cannot be read to its end here, such as compressed archives.
-static void warn_of_console(const uint8_t *bytes, size_t size) {
+static bool lacks_console(const uint8_t *bytes, size_t size) {
     struct cpio_reader reader;
     struct cpio_entry entry;
     enum cpio_result result;
@@ -173,13 +179,40 @@ static void warn_of_console(const uint8_t *bytes, size_t size) {
     cpio_open(&reader, bytes, size);
     while ((result = cpio_next(&reader, &entry)) != CPIO_END) {
         if (result == CPIO_ERROR)
-            return;
+            return false;
         if (result == CPIO_ENTRY && pathname_normalise(entry.name, name, sizeof(name)) == 0 &&
             strcmp(name, "dev/console") == 0)
-            return;
+            return false;
     }
+    return true;
+}
+
+static void warn_of_console(void) {
     note("no /dev/console in the archive: its init will start without input and output "
          "(`drupe pack --manifest` makes one from the line \"nod /dev/console 600 0 0 c 5 1\")");
+}
+
+// The root, and behind it an archive with a console if it has none: who made it was perhaps not allowed to.
+static const uint8_t *read_whole(const char *what, size_t *size) {
+    struct kept kept;
+    whole_open(what, &kept);
+    *size = kept.size;
+    if (!lacks_console(kept.archive, kept.size))
+        return kept.archive;
+    struct tree t = {.count = 0};
+    struct archive_options archive = {.below = kept.archive, .below_size = kept.size};
+    struct archive_totals totals;
+    int fd = memfd_create("archive", MFD_CLOEXEC);
+    archive.output = xasprintf("/dev/fd/%d", fd);
+    tree_add(
+        &t, &(struct entry){.path = "dev/console", .mode = S_IFCHR | 0600, .rdev_major = 5, .rdev_minor = 1});
+    archive_write(&t, &archive, &totals);
+    void *bytes = mmap(NULL, totals.bytes, PROT_READ, MAP_SHARED, fd, 0);
+    if (bytes == MAP_FAILED)
+        fail("memory for %s: %s", what, strerror(errno));
+    close(fd);
+    *size = totals.bytes;
+    return bytes;
 }
 
 // ---- the three things to do
@@ -213,9 +246,12 @@ static void change(struct image *image, const struct request *r) {
     const uint8_t *archive = image->bytes + image->archive_at;
     const char *line = r->append ? r->append : image_command_line(image);
     size_t size = image->descriptor.archive_size;
-    if (r->initrds.count) {
+    if (r->root) {
+        archive = read_whole(r->root, &size);
+    } else if (r->initrds.count) {
         archive = read_archives(r, &size);
-        warn_of_console(archive, size);
+        if (lacks_console(archive, size))
+            warn_of_console();
     } else if (r->no_initrd) {
         size = 0;
     }

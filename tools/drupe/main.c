@@ -2,6 +2,7 @@
 // `drupe`: what a person does with archives and images. Each command has its file here; below, each over those
 // before it: common/; elf/, what a file needs; closure/, all that a program needs, over view.c, the guest's
 // files before they are packed, into tree.c; archive/ reads and writes archives; image/, kernels with archives;
+// root/ makes whole roots;
 // machine/, QEMU.
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ static const struct command {
     {"diff", command_diff, "compare what two archives unpack to"},
     {"check", command_check, "say what would go wrong with an archive"},
     {"deps", command_deps, "print what a program needs, as a tree"},
+    {"cache", command_cache, "list the whole roots that are kept, or remove some"},
     {"image", command_image, "put another archive or command line into a kernel image, or take it out"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -12,6 +12,8 @@
 #include "commands.h"
 #include "closure/gconv.h"
 #include "closure/input.h"
+#include "archive/root.h"
+#include "root/whole.h"
 
 static const char help[] =
     "Usage: drupe pack [OPTION...] -o FILE [[GUEST=]HOST...]\n"
@@ -28,6 +30,8 @@ static const char help[] =
     "the kernel that came with this command: exactly where `drupe run` finds them.\n"
     "\n"
     "  -s, --sysroot DIR    the target's files are below DIR; may be given more than once, the first wins\n"
+    "  -r, --root WHAT      a whole root, as it is, below all else: a directory, a cpio, a tar or an OCI "
+    "image\n"
     "  -m, --manifest FILE  add what FILE lists, in the format of Linux's gen_init_cpio; '-': standard "
     "input\n"
     "  -a, --also GLOB      add what matches in the sysroots too, such as libraries that only dlopen() "
@@ -79,12 +83,13 @@ static void parse_mtime(struct archive_options *options, const char *text) {
 struct request {
     struct strings manifests, globs, charsets;
     struct archive_options options;
-    const char *kernel;
+    const char *kernel, *root;
     bool bare, verbose;
 };
 
 static const struct option options[] = {
     {"sysroot", required_argument, NULL, 's'},
+    {"root", required_argument, NULL, 'r'},
     {"manifest", required_argument, NULL, 'm'},
     {"also", required_argument, NULL, 'a'},
     {"kernel", required_argument, NULL, 'k'},
@@ -105,10 +110,13 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
     const char *epoch = getenv("SOURCE_DATE_EPOCH");
     if (epoch && *epoch)
         r->options.mtime = parse_number(epoch, "SOURCE_DATE_EPOCH");
-    for (int c; (c = getopt_long(argc, argv, "s:m:a:k:bL:o:c:vh", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "s:r:m:a:k:bL:o:c:vh", options, NULL)) != -1;) {
         switch (c) {
         case 's':
             input_sysroot(v, optarg);
+            break;
+        case 'r':
+            r->root = optarg;
             break;
         case 'm':
             strings_add(&r->manifests, optarg);
@@ -160,7 +168,7 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
     }
     if (!r->options.output)
         misuse("pack", "where should the archive go? (-o FILE, or -o - for standard output)");
-    if (optind == argc && !r->manifests.count && !r->globs.count && !r->charsets.count)
+    if (optind == argc && !r->manifests.count && !r->globs.count && !r->charsets.count && !r->root)
         misuse("pack", "nothing to pack");
 }
 
@@ -173,13 +181,30 @@ static void check_init(struct view *v) {
         init_check_origin(v, init, false);
 }
 
+// What is packed goes over the whole root, and finds there what it needs.
+static void lay_root_under(struct request *r, struct view *v) {
+    static struct view lower = {.complete = true};
+    struct kept kept;
+    struct root root;
+    whole_open(r->root, &kept);
+    root_read_bytes(r->root, kept.archive, kept.size, &root);
+    root_to_tree(&root, r->root, &lower.tree);
+    lower.base_name = r->root;
+    v->base = &lower;
+    v->base_stays = true;
+    r->options.below = kept.archive;
+    r->options.below_size = kept.size;
+}
+
 int command_pack(int argc, char **argv) {
     struct view v = {.keep_owner = false};
     struct request r = {.verbose = false};
     struct archive_totals totals;
     struct base base;
     parse(argc, argv, &v, &r);
-    if (!r.bare)
+    if (r.root)
+        lay_root_under(&r, &v);
+    else if (!r.bare)
         base_lay_under(base_open(&base, r.kernel, NULL), &v);
     for (size_t i = 0; i < r.manifests.count; i++)
         input_manifest(&v, r.manifests.at[i]);

@@ -41,7 +41,7 @@ struct frame_failed {
     int32_t error;
     uint32_t order; // FAILED_ORDER: which, from 0 on
 };
-enum { FAILED_PROGRAM, FAILED_USER, FAILED_WORKDIR, FAILED_ORDER };
+enum { FAILED_PROGRAM, FAILED_USER, FAILED_WORKDIR, FAILED_ORDER, FAILED_LOOKUP };
 
 // Behind it, each with a NUL: the program's path, who runs it (USER[:GROUP], "" for root), where, the orders of ORDER_STRINGS
 // strings each (what, and three arguments), the paths of the results ("": the whole root; /dev/kmsg: the kernel's log), the program's arguments, and its

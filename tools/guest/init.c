@@ -230,6 +230,43 @@ static bool has_home(char **variables) {
     return *variables;
 }
 
+// Executes what has the name in a directory of $PATH, as execvp(3) does. What comes back is the error; ENOENT with *found
+// false: none of them has it.
+static int execute_by_name(const char *name, const char *dirs, bool *found) {
+    int err = ENOENT;
+    *found = false;
+    for (const char *dir = dirs; *dir;) {
+        char *path;
+        int length = (int)strcspn(dir, ":");
+        if (asprintf(&path, "%.*s/%s", length, dir, name) < 0)
+            return ENOMEM;
+        execve(path, start_strings.arguments, start_strings.variables);
+        if (errno != ENOENT || access(path, F_OK) == 0) {
+            *found = true;
+            err = errno;
+        }
+        free(path);
+        dir += length + (dir[length] == ':');
+    }
+    return err;
+}
+
+static void execute(struct frame_failed *failed) {
+    const char *path = start_strings.path, *dirs = "";
+    bool found = true;
+    for (char **variable = start_strings.variables; *variable; variable++)
+        if (strncmp(*variable, "PATH=", 5) == 0)
+            dirs = *variable + 5;
+    if (strchr(path, '/')) {
+        execve(path, start_strings.arguments, start_strings.variables);
+        failed->error = errno;
+        found = errno != ENOENT || access(path, F_OK) == 0;
+    } else {
+        failed->error = execute_by_name(path, dirs, &found);
+    }
+    failed->what = found ? FAILED_PROGRAM : FAILED_LOOKUP;
+}
+
 // In the child: becomes the program, or tells why not.
 static void become_program(const int *files, struct frame_failed *failed) {
     sigset_t none;
@@ -253,8 +290,7 @@ static void become_program(const int *files, struct frame_failed *failed) {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    execve(start_strings.path, start_strings.arguments, variables);
-    *failed = (struct frame_failed){.what = FAILED_PROGRAM, .error = errno};
+    execute(failed);
 }
 
 // Standard input is asked for when somebody reads it; of a terminal, what is typed goes there at once.

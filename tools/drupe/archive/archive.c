@@ -191,14 +191,7 @@ static void number_entries(struct tree *t) {
     free(linked);
 }
 
-void archive_write(struct tree *t, const struct archive_options *options, struct archive_totals *totals) {
-    struct writer *w = xcalloc(1, sizeof(*w));
-    w->options = options;
-    *totals = (struct archive_totals){0};
-    number_entries(t);
-    output_open(&w->output, options->output, "an archive");
-    compressor_open(&w->compressor, &options->compression, &w->output);
-    put(w, options->below, options->below_size);
+static void put_tree(struct writer *w, struct tree *t, struct archive_totals *totals) {
     pad_to(w, PAGE_SIZE); // zeros may stand between archives
     for (struct entry *e = tree_first(t); e; e = tree_next(e)) {
         if (e->is_below && !S_ISDIR(e->mode))
@@ -208,10 +201,24 @@ void archive_write(struct tree *t, const struct archive_options *options, struct
         progress("writing", totals->entries, w->offset);
     }
     struct entry trailer = {.names = 1};
-    struct archive_options zero = {.output = options->output};
+    struct archive_options zero = {.output = w->options->output};
     w->options = &zero;
     put_header(w, &trailer, CPIO_TRAILER_NAME, 0);
     pad_to(w, BLOCK_SIZE);
+}
+
+void archive_write(struct tree *t, const struct archive_options *options, struct archive_totals *totals) {
+    struct writer *w = xcalloc(1, sizeof(*w));
+    w->options = options;
+    *totals = (struct archive_totals){0};
+    number_entries(t);
+    output_open(&w->output, options->output, "an archive");
+    if (options->output_at)
+        output_seek(&w->output, options->output_at);
+    compressor_open(&w->compressor, &options->compression, &w->output);
+    put(w, options->below, options->below_size);
+    if (t->count || !options->below_size)
+        put_tree(w, t, totals);
     flush(w);
     compressor_finish(&w->compressor);
     totals->bytes = w->offset;

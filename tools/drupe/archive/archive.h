@@ -11,8 +11,10 @@ struct archive_options {
     struct compression compression;
     bool keep_mtime; // else `mtime` for all
     uint32_t mtime;
-    const void *below; // an archive, or several, that this one is laid over: goes before it as it is
+    const void *
+        below; // an archive, or several, that this one is laid over: goes before it as it is, alone if the tree is empty
     uint64_t below_size;
+    uint64_t output_at; // where in the output it begins, which is a file then
 };
 
 struct archive_totals {

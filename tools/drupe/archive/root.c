@@ -259,15 +259,19 @@ void root_begin(struct root *out) {
     out->top->object = new_object(&attr);
 }
 
-void root_read(const char *file, struct root *out) {
+void root_read_bytes(const char *name, const uint8_t *bytes, size_t size, struct root *out) {
     const uint8_t *archive;
     uint64_t archive_size;
-    size_t size;
-    uint8_t *bytes = (uint8_t *)read_file(file, &size);
-    image_find_archive(file, bytes, size, &archive, &archive_size);
+    image_find_archive(name, bytes, size, &archive, &archive_size);
     root_begin(out);
     out->file_size = archive_size;
-    root_lay(out, file, archive, archive_size);
+    root_lay(out, name, archive, archive_size);
+}
+
+void root_read(const char *file, struct root *out) {
+    size_t size;
+    const uint8_t *bytes = (const uint8_t *)read_file(file, &size);
+    root_read_bytes(file, bytes, size, out);
 }
 
 // ---- as a packer's tree

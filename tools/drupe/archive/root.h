@@ -35,6 +35,9 @@ struct root {
 // complained of, what it would note is noted, in its words. Ends the program where there is no archive.
 void root_read(const char *file, struct root *out);
 
+// The same of bytes in memory.
+void root_read_bytes(const char *name, const uint8_t *bytes, size_t size, struct root *out);
+
 // A root with nothing in it.
 void root_begin(struct root *out);
 

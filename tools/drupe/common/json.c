@@ -5,7 +5,8 @@
 #include <string.h>
 #include "common/util.h"
 
-#define DEPTH_MAX 16
+#define DEPTH_MAX   16
+#define MEMBERS_MAX 4096 // of an object: each new one is compared with all
 
 struct reader {
     const char *text;
@@ -120,10 +121,18 @@ static size_t read_escape(struct reader *r, char *out) {
     return r->problem ? 0 : put_utf8(out, code);
 }
 
+// How many bytes there are up to the quote that ends a string.
+static size_t raw_length(const struct reader *r) {
+    size_t at = r->at;
+    while (at < r->size && r->text[at] != '"')
+        at += r->text[at] == '\\' ? 2 : 1;
+    return (at < r->size ? at : r->size) - r->at;
+}
+
 static bool read_string(struct reader *r, char **out) {
     if (!take(r, '"'))
         return wrong(r, "a string is expected");
-    char *string = xrealloc(NULL, r->size - r->at + 1); // no escape is shorter than what it stands for
+    char *string = xrealloc(NULL, raw_length(r) + 1); // no escape is shorter than what it stands for
     size_t length = 0;
     while (!r->problem && peek(r) != '"') {
         unsigned char c = (unsigned char)peek(r);
@@ -148,7 +157,8 @@ static bool read_string(struct reader *r, char **out) {
 static bool read_value(struct reader *r, struct json *out, unsigned int depth);
 
 static struct json *add_value(struct json *to) {
-    to->values = xrealloc(to->values, (to->count + 1) * sizeof(*to->values));
+    if ((to->count & (to->count - 1)) == 0) // full at powers of two
+        to->values = xrealloc(to->values, (to->count ? 2 * to->count : 1) * sizeof(*to->values));
     to->values[to->count] = (struct json){.type = JSON_NULL};
     return &to->values[to->count++];
 }
@@ -157,6 +167,8 @@ static bool read_member(struct reader *r, struct json *object, unsigned int dept
     char *key = NULL;
     skip_space(r);
     bool ok = read_string(r, &key);
+    if (ok && object->count == MEMBERS_MAX)
+        ok = wrong(r, "an object has too many members");
     if (ok && json_member(object, key))
         ok = wrong(r, "a key is there twice");
     skip_space(r);

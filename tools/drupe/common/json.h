@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// JSON (RFC 8259). A strict reader for the short texts in ELF notes: UTF-8, nothing before or behind the one
+// JSON (RFC 8259). A strict reader for the short texts in ELF notes and images: UTF-8, nothing before or behind the one
 // value, no key twice. Strings with a NUL in them are refused: nothing that is read here may hold one. And the parts of a
 // writer that are not mere punctuation.
 #pragma once

@@ -61,6 +61,11 @@ void output_open(struct output *out, const char *name, const char *what) {
     }
 }
 
+void output_seek(struct output *out, uint64_t at) {
+    if (lseek(out->fd, (off_t)at, SEEK_SET) < 0)
+        fail("%s: %s", out->name, trouble(out->name, errno));
+}
+
 void output_write(struct output *out, const void *bytes, size_t count) {
     const char *from = bytes;
     while (count) {

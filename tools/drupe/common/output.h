@@ -3,6 +3,7 @@
 // at the end. One at a time.
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
 struct output {
     const char *name;
@@ -13,5 +14,7 @@ struct output {
 // device, a FIFO), or is an open file's name (/dev/fd/N), is written to as it stands. `what` is what the file holds, for messages. Ends the program
 // where that fails, as the other two do; the temporary file is removed then, also on a signal.
 void output_open(struct output *out, const char *name, const char *what);
+// What is written next goes there.
+void output_seek(struct output *out, uint64_t at);
 void output_write(struct output *out, const void *bytes, size_t count);
 void output_finish(struct output *out);

@@ -46,7 +46,7 @@ static bool is_elf(const uint8_t *bytes, size_t size) {
     return size >= sizeof(Elf64_Ehdr) && memcmp(bytes, ELFMAG, SELFMAG) == 0 && bytes[EI_CLASS] == ELFCLASS64;
 }
 
-static bool is_kernel(const uint8_t *bytes, size_t size) {
+bool image_is_kernel(const uint8_t *bytes, size_t size) {
     return is_elf(bytes, size) || (size >= BOOT_HEADER_SIZE && memcmp(bytes + BOOT_MAGIC_OFFSET, BOOT_MAGIC,
                                                                       sizeof(BOOT_MAGIC) - 1) == 0);
 }
@@ -97,7 +97,7 @@ static void find_descriptor(struct image *image) {
 
 void image_open(struct image *image, const char *name, uint8_t *bytes, size_t size) {
     *image = (struct image){.name = name, .bytes = bytes, .size = size, .is_elf = is_elf(bytes, size)};
-    if (!is_kernel(bytes, size)) {
+    if (!image_is_kernel(bytes, size)) {
         const char *magic = cpio_magic_name(bytes, size);
         if (magic)
             complain("%s: this is no kernel image (flat or ELF): by its first bytes %s", name, magic);
@@ -128,7 +128,7 @@ void image_find_archive(const char *name, const uint8_t *bytes, size_t size, con
     struct image image;
     *archive = bytes;
     *archive_size = size;
-    if (!is_kernel(bytes, size))
+    if (!image_is_kernel(bytes, size))
         return;
     image_open(&image, name, (uint8_t *)bytes, size);
     if (image.descriptor.archive_size == 0)

@@ -91,6 +91,11 @@ static void tell_failure(const struct frame_failed *f) {
         end(MACHINE_ERROR);
         return;
     }
+    if (f->what == FAILED_LOOKUP) {
+        TELL("%s is not there in the machine; what is: drupe run ... ls -l /bin /usr/bin", s.machine->name);
+        end(MACHINE_NOT_FOUND);
+        return;
+    }
     if (f->what != FAILED_PROGRAM) {
         bool user = f->what == FAILED_USER;
         TELL("%s: %s; %s", user ? "--user" : "--workdir",

@@ -17,7 +17,7 @@
 extern const uint8_t run_init[], run_init_end[];
 
 // HOST[:GUEST] as GUEST=HOST.
-static void add_file(struct view *v, const char *argument) {
+void run_add_file(struct view *v, const char *argument) {
     const char *colon = strrchr(argument, ':');
     if (colon && colon[1] != '/' && access(argument, F_OK) == 0)
         colon = NULL; // the colon is in the file's name
@@ -138,7 +138,7 @@ char *run_files(struct view *v, const struct request *r, const char *program) {
     v->audit = variable_of(r, "LD_AUDIT");
     enum saying old = set_saying(r->verbose || r->dry_run ? SAY_ALL : SAY_COMPLAINTS);
     for (size_t i = 0; i < r->files.count; i++)
-        add_file(v, r->files.at[i]);
+        run_add_file(v, r->files.at[i]);
     char *path = add_program(v, program);
     input_cross_root(v);
     for (size_t i = 0; i < r->globs.count; i++)

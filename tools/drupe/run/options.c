@@ -14,6 +14,7 @@
 
 static const char help[] =
     "Usage: drupe run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
+    "       drupe run [OPTION...] --root WHAT [[--] PROGRAM [ARGUMENT...]]\n"
     "Runs a RISC-V Linux program in a machine of QEMU's that holds it, what it needs, and the kernel's own "
     "root.\n"
     "Standard input, output and error, the terminal and Ctrl-C are the program's; twice Ctrl-C ends the "
@@ -27,6 +28,9 @@ static const char help[] =
     "\n"
     "  -s, --sysroot DIR    the target's files are below DIR; may be given more than once, the first wins\n"
     "                       (without one, for programs of glibc: " CROSS_ROOT ")\n"
+    "  -r, --root WHAT      a whole root, as it is: a directory, a cpio, a tar or an OCI image, whose "
+    "program is run\n"
+    "                       if none is named; PROGRAM is one of its files, or ./NAME of this machine\n"
     "  -f, --file HOST[:GUEST]  add a file or directory; without GUEST as `drupe pack` places it\n"
     "  -a, --also GLOB      add what matches in the sysroots: libraries that only dlopen() finds, other "
     "programs,\n"
@@ -137,6 +141,7 @@ enum { ENV_FILE = 256, HOSTNAME, OUT, JSON, SAVE, QEMU, DRY_RUN, VERSION };
 
 static const struct option options[] = {
     {"sysroot", required_argument, NULL, 's'},
+    {"root", required_argument, NULL, 'r'},
     {"file", required_argument, NULL, 'f'},
     {"also", required_argument, NULL, 'a'},
     {"env", required_argument, NULL, 'e'},
@@ -167,10 +172,13 @@ static const struct option options[] = {
 };
 
 void run_parse(int argc, char **argv, struct view *v, struct request *r) {
-    for (int c; (c = getopt_long(argc, argv, "+s:f:a:e:u:w:L:nm:S:t:A:k:bql:gvh", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, "+s:r:f:a:e:u:w:L:nm:S:t:A:k:bql:gvh", options, NULL)) != -1;) {
         switch (c) {
         case 's':
             input_sysroot(v, optarg);
+            break;
+        case 'r':
+            r->root = optarg;
             break;
         case 'f':
             strings_add(&r->files, optarg);
@@ -257,6 +265,8 @@ void run_parse(int argc, char **argv, struct view *v, struct request *r) {
             misuse("run", "unknown or incomplete option");
         }
     }
-    if (optind == argc)
+    if (r->root && (v->sysroots.count || r->globs.count))
+        misuse("run", "--root takes all of a root as it is; neither --sysroot nor --also goes with it");
+    if (optind == argc && !r->root)
         misuse("run", "which program?");
 }

@@ -7,8 +7,9 @@
 
 char *run_command_line(const struct request *r, const struct image *kernel) {
     const char *built_in = image_command_line(kernel);
-    return xasprintf("%s%srandomize=boot rdinit=/" RUN_INIT "%s%s%s", built_in, *built_in ? " " : "",
-                     r->verbose || r->log ? "" : " quiet", r->append ? " " : "", r->append ? r->append : "");
+    return xasprintf("%s%srandomize=boot rdinit=/" RUN_INIT "%s%s%s%s", built_in, *built_in ? " " : "",
+                     r->root ? run_root_words(r) : "", r->verbose || r->log ? "" : " quiet",
+                     r->append ? " " : "", r->append ? r->append : "");
 }
 
 // An option of two words.
@@ -29,12 +30,17 @@ static void add_ports(struct strings *command, const struct channel *channel) {
 
 void run_qemu(struct strings *command, const struct request *r, const char *image,
               const struct channel *channel) {
-    static const char *const fixed[] = {"-machine", "virt",    "-display", "none",      "-monitor",
-                                        "none",     "-serial", "stdio",    "-no-reboot"};
+    static const char *const fixed[] = {"-display", "none",  "-monitor",  "none",
+                                        "-serial",  "stdio", "-no-reboot"};
     strings_add(command, r->qemu);
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         strings_add(command, fixed[i]);
-    ADD(command, "-m", "%lluK", (unsigned long long)(r->memory >> 10));
+    if (r->root) {
+        run_root_qemu(command, r);
+    } else {
+        ADD(command, "-machine", "virt");
+        ADD(command, "-m", "%lluK", (unsigned long long)(r->memory >> 10));
+    }
     ADD(command, "-smp", "%s", r->harts);
     ADD(command, "-kernel", "%s", image);
     add_ports(command, channel);

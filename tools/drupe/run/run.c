@@ -98,16 +98,20 @@ int command_run(int argc, char **argv) {
     set_exit_statuses(MACHINE_ERROR, MACHINE_ERROR);
     open_standard();
     run_parse(argc, argv, &v, &r);
+    argc -= optind;
+    argv += optind;
+    if (r.root)
+        run_root_open(&r, &argc, &argv);
     open_base(&r, &v, &base);
-    char *path = run_files(&v, &r, argv[optind]);
+    char *path = r.root ? run_root_files(&v, &r, argv[0]) : run_files(&v, &r, argv[0]);
     channel_open(&channel);
     if (r.dry_run)
         print_plan(&v, &r, &channel);
     run_add_init(&v);
     if (complaints())
         fail("nothing was run");
-    m.name = argv[optind];
-    m.start = run_start(&r, path, argc - optind, argv + optind, &m.start_size);
+    m.name = argv[0];
+    m.start = run_start(&r, path, argc, argv, &m.start_size);
     char *line = run_command_line(&r, &base.image);
     if (r.gdb)
         r.gdb_port = free_port();

@@ -3,6 +3,7 @@
 //
 //   options.c  the command line
 //   files.c    the program's root: what was asked for, and all that it needs
+//   root.c     or a whole root, as it is
 //   image.c    the kernel with that root
 //   qemu.c     QEMU's command
 //   result.c   what is brought out of the machine
@@ -20,6 +21,7 @@
 #include "common/util.h"
 #include "image/image.h"
 #include "machine/machine.h"
+#include "root/cache.h"
 #include "tools/guest/frames.h"
 
 #define RUN_INIT ".drupe-run" // pid 1's name in the root, which it removes
@@ -38,8 +40,11 @@ struct request {
     const char *kernel, *qemu, *append, *log;
     const char *harts;
     const char *library_path;
+    const char *root;           // a whole one; NULL: what the program needs, over the kernel's own
+    struct kept kept;           // and what was made of it
+    uint64_t ram;               // bytes of the machine with it
     const char *user, *workdir; // in the machine; NULL: root, and /
-    uint64_t memory;            // bytes; 0: as the image wants it
+    uint64_t memory;            // bytes, a whole root not counted; 0: as the image wants it
     uint64_t timeout;           // ms; 0: none
     unsigned int gdb_port;
     bool bare, gdb, dry_run, no_stdin, quiet, verbose;
@@ -55,8 +60,18 @@ void run_order(struct request *r, const char *trouble, const char *kind, const c
 
 // Adds the program and all that it needs to the view's tree. Gives the program's path in the machine.
 char *run_files(struct view *v, const struct request *r, const char *program);
+// HOST[:GUEST] of --file.
+void run_add_file(struct view *v, const char *argument);
 // And the machine's pid 1.
 void run_add_init(struct view *v);
+
+// Finds or makes the whole root; takes what it says of how it is run where the command line says nothing, the program too.
+void run_root_open(struct request *r, int *argc, char ***argv);
+// As run_files() with a whole root, in which nothing is looked for here.
+char *run_root_files(struct view *v, const struct request *r, const char *program);
+// QEMU's words for the memory of a machine with a whole root, and the kernel's.
+void run_root_qemu(struct strings *command, const struct request *r);
+char *run_root_words(const struct request *r);
 
 // Makes the image in memory, which QEMU inherits: there is nothing to be removed, however this ends. Gives its path, and the
 // machine as much memory as it needs unless the request says how much.

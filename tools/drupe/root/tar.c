@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+#include "root/tar.h"
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <nettle/sha2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "common/util.h"
+#include "lib/path.h"
+
+#define BUFFER (256 * 1024)
+
+struct source {
+    struct piece left;
+    struct sha256_ctx hash;
+    uint8_t *buffer;
+    bool hashed;
+    int error;
+};
+
+struct reader {
+    struct archive *archive;
+    struct archive_entry *entry;
+    struct layers *layers;
+    const char *name;
+    enum tar_kind kind;
+    uint64_t index; // of the entry at hand, from 1
+    uint64_t attributed;
+};
+
+// ---- bytes
+
+static ssize_t more(struct archive *a, void *ctx, const void **bytes) {
+    struct source *s = ctx;
+    ssize_t n;
+    do
+        n = pread(s->left.fd, s->buffer, s->left.size < BUFFER ? (size_t)s->left.size : BUFFER,
+                  (off_t)s->left.at);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        archive_set_error(a, errno, "%s", strerror(errno));
+        return -1;
+    }
+    if (s->hashed)
+        sha256_update(&s->hash, (size_t)n, s->buffer);
+    s->left.at += (uint64_t)n;
+    s->left.size -= (uint64_t)n;
+    *bytes = s->buffer;
+    return n;
+}
+
+// Nothing that libarchive would start another program for.
+static struct archive *open_archive(struct source *s, bool may_be_empty) {
+    struct archive *a = archive_read_new();
+    if (!a)
+        fail("out of memory");
+    archive_read_support_filter_gzip(a);
+    archive_read_support_filter_bzip2(a);
+    archive_read_support_filter_xz(a);
+    archive_read_support_filter_lzma(a);
+    archive_read_support_filter_zstd(a);
+    archive_read_support_filter_lz4(a);
+    archive_read_support_filter_compress(a);
+    archive_read_support_format_tar(a);
+    if (may_be_empty)
+        archive_read_support_format_empty(a);
+    s->buffer = xrealloc(NULL, BUFFER);
+    sha256_init(&s->hash);
+    archive_read_open(a, s, NULL, more, NULL); // an error shows at the first entry
+    return a;
+}
+
+static void close_archive(struct archive *a, struct source *s) {
+    archive_read_free(a);
+    free(s->buffer);
+}
+
+// Names are bytes here; in the C locale libarchive would lose those that are not ASCII.
+static locale_t use_bytes(locale_t *made) {
+    *made = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    return uselocale(*made ? *made : (locale_t)0);
+}
+
+static void use_old(locale_t old, locale_t made) {
+    uselocale(old);
+    if (made)
+        freelocale(made);
+}
+
+// ---- entries
+
+static _Noreturn void refuse(const struct reader *r, const char *problem) {
+    const char *name = archive_entry_pathname(r->entry);
+    fail("%s: entry %" PRIu64 " (\"%.300s\"): %s", r->name, r->index, name ? name : "?", problem);
+}
+
+static _Noreturn void refuse_archive(const struct reader *r) {
+    const char *what = archive_error_string(r->archive);
+    fail("%s: behind entry %" PRIu64 ": %s", r->name, r->index, what ? what : "damaged");
+}
+
+static uint32_t owner(const struct reader *r, int64_t id) {
+    if (id < 0 || id >= UINT32_MAX)
+        refuse(r, "its owner is no number that an owner can have");
+    return (uint32_t)id;
+}
+
+// Copies the file's bytes; what no block has is zeros.
+static void take_data(struct reader *r, struct layers_object *o) {
+    struct spool *s = &r->layers->spool;
+    const void *bytes;
+    size_t count;
+    int64_t at;
+    int code;
+    o->at = s->size;
+    while ((code = archive_read_data_block(r->archive, &bytes, &count, &at)) == ARCHIVE_OK) {
+        if (at < 0 || (uint64_t)at > o->size || count > o->size - (uint64_t)at)
+            refuse(r, "it has more bytes than it says");
+        spool_write(s, o->at + (uint64_t)at, bytes, count, r->name);
+        progress("reading", r->index, o->at + (uint64_t)at);
+    }
+    if (code != ARCHIVE_EOF)
+        refuse_archive(r);
+    spool_end_at(s, o->at + o->size, r->name);
+}
+
+static void take_attributes(struct reader *r, struct layers_object *o) {
+    struct archive_entry *e = r->entry;
+    const char *target = archive_entry_symlink(e);
+    int64_t size = archive_entry_size(e);
+    *o = (struct layers_object){.mode = archive_entry_mode(e),
+                                .uid = owner(r, archive_entry_uid(e)),
+                                .gid = owner(r, archive_entry_gid(e)),
+                                .mtime = archive_entry_mtime(e)};
+    if (S_ISREG(o->mode) && (size < 0 || size > UINT32_MAX))
+        refuse(r, xasprintf("%" PRIi64 " bytes; a file of a root in memory has 4294967295 at most", size));
+    if (S_ISREG(o->mode))
+        o->size = (uint64_t)size;
+    if (S_ISCHR(o->mode) || S_ISBLK(o->mode)) {
+        o->rdev_major = (uint32_t)archive_entry_rdevmajor(e);
+        o->rdev_minor = (uint32_t)archive_entry_rdevminor(e);
+    }
+    if (S_ISLNK(o->mode) && (!target || !*target || strlen(target) > PATHNAME_MAX))
+        refuse(r, "a symlink to nothing, or to a name that is too long");
+    if (S_ISLNK(o->mode))
+        o->target = (char *)target;
+}
+
+static const char *take_file(struct reader *r, const char *name) {
+    struct layers_object o;
+    take_attributes(r, &o);
+    if (S_ISREG(o.mode))
+        take_data(r, &o);
+    else if (!S_ISDIR(o.mode) && !S_ISLNK(o.mode) && !S_ISCHR(o.mode) && !S_ISBLK(o.mode) &&
+             !S_ISFIFO(o.mode))
+        return "it is of no kind that a root can have";
+    return layers_add(r->layers, name, &o);
+}
+
+static void take_entry(struct reader *r) {
+    const char *name = archive_entry_pathname(r->entry), *link, *problem;
+    if (!name || !*name)
+        refuse(r, "it has no name that can be read");
+    link = archive_entry_hardlink(r->entry);
+    if (r->kind == TAR_LAYER && layers_is_whiteout(name))
+        problem = layers_whiteout(r->layers, name);
+    else if (link)
+        problem = layers_link(r->layers, name, link);
+    else
+        problem = take_file(r, name);
+    if (problem)
+        refuse(r, problem);
+    r->attributed += archive_entry_xattr_count(r->entry) > 0 || archive_entry_acl_types(r->entry) != 0;
+    progress("reading", r->index, r->layers->spool.size);
+}
+
+static void take_entries(struct reader *r) {
+    int code;
+    while ((code = archive_read_next_header(r->archive, &r->entry)) == ARCHIVE_OK || code == ARCHIVE_WARN) {
+        r->index++;
+        if (code == ARCHIVE_WARN)
+            note("%s: entry %" PRIu64 ": %s", r->name, r->index, archive_error_string(r->archive));
+        take_entry(r);
+    }
+    if (code != ARCHIVE_EOF)
+        refuse_archive(r);
+}
+
+// What libarchive did not want to see is a part of the tar all the same.
+static void drain(struct source *s, const char *name) {
+    const void *bytes;
+    ssize_t n;
+    struct archive *a = archive_read_new();
+    while ((n = more(a, s, &bytes)) > 0)
+        ;
+    archive_read_free(a);
+    if (n < 0)
+        fail("%s: %s", name, strerror(errno));
+}
+
+void tar_lay(struct layers *l, struct piece tar, enum tar_kind kind, const char *name,
+             struct tar_findings *out) {
+    struct source s = {.left = tar, .hashed = true};
+    struct reader r = {.layers = l, .name = name, .kind = kind};
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    locale_t made, old = use_bytes(&made);
+    r.archive = open_archive(&s, kind == TAR_LAYER);
+    layers_next(l);
+    take_entries(&r);
+    drain(&s, name);
+    sha256_digest(&s.hash, sizeof(digest), digest);
+    char *text = hex(digest, sizeof(digest));
+    memcpy(out->sha256, text, sizeof(out->sha256));
+    free(text);
+    out->compressed = archive_filter_count(r.archive) > 1;
+    out->attributed = r.attributed;
+    close_archive(r.archive, &s);
+    use_old(old, made);
+    progress_end();
+}
+
+char *tar_problem(struct piece file) {
+    struct source s = {.left = file};
+    struct archive_entry *e;
+    locale_t made, old = use_bytes(&made);
+    struct archive *a = open_archive(&s, false);
+    int code = archive_read_next_header(a, &e);
+    const char *said = code == ARCHIVE_EOF ? "there is nothing in it" : archive_error_string(a);
+    char *problem = code == ARCHIVE_OK || code == ARCHIVE_WARN ? NULL : xstrdup(said ? said : "damaged");
+    close_archive(a, &s);
+    use_old(old, made);
+    return problem;
+}
