@@ -30,7 +30,7 @@ LIBFDT_OBJ := $(KERNEL_OBJ_DIR)/libfdt.o
 LWIP_DIR := $(B)/deps/lwip-source/src
 LWIP_SOURCE := $(B)/deps/lwip.source
 LWIP_SRC := $(addprefix $(LWIP_DIR)/core/,def inet_chksum init ip mem memp netif pbuf raw stats tcp tcp_in tcp_out udp \
-	ipv4/icmp ipv4/ip4 ipv4/ip4_addr ipv6/icmp6 ipv6/inet6 ipv6/ip6 ipv6/ip6_addr ipv6/nd6)
+	ipv4/icmp ipv4/ip4 ipv4/ip4_addr ipv4/ip4_frag ipv6/icmp6 ipv6/inet6 ipv6/ip6 ipv6/ip6_addr ipv6/ip6_frag)
 LWIP_PARTS := $(LWIP_SRC:$(LWIP_DIR)/%=$(KERNEL_OBJ_DIR)/lwip/%.o)
 LWIP_OBJ := $(KERNEL_OBJ_DIR)/lwip.o
 LWIP_INCLUDE := -Ikernel/net/lwip -isystem $(LWIP_DIR)/include -isystem kernel/core/shim

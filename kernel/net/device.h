@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Network devices: what carries frames. Loopback (loopback.c) is the first.
+// Network devices: what carries frames. Loopback (loopback.c) is the first; network cards are Ethernets (ethernet.c).
 //
-// A frame is one packet as it is on the wire, in memory of its own. It has one owner: the stack hands it to `transmit`, the
+// A frame is one packet without what the link has in front of it, in memory of its own. It has one owner: the stack hands it to `transmit`, the
 // device hands it to net_receive(). A device that is registered stays.
 //
 // Key: [I] immutable once registered, [n] the stack's lock (net/inet_lock.h), [a] atomic or read without.
@@ -46,7 +46,8 @@ struct net_frame {
 };
 
 struct net_device_ops {
-    // Takes the frame. Any thread, with the stack's lock held: must not sleep. 0; -ENOBUFS: it was dropped.
+    // Takes the frame. Any thread, with the stack's lock held: must not sleep. 0; -ENOBUFS: it was dropped. NULL: it is an Ethernet
+    // (net/ethernet.h).
     int (*transmit)(struct net_device *device, struct net_frame *frame);
     // It is to go up, or has gone down. With the stack's lock. NULL: nothing to do. 0 or -errno, which keeps it down.
     int (*set_up)(struct net_device *device, bool up);
@@ -87,6 +88,8 @@ void net_frame_free(struct net_frame *frame);
 
 // A frame has come in: the stack's from now on. Any context.
 void net_receive(struct net_frame *frame);
+// The same with the stack's lock, at once, and counted already.
+void net_receive_locked(struct net_frame *frame);
 
 extern struct net_device loopback_device;
 

@@ -16,6 +16,7 @@
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "net/device.h"
 #include "net/inet_private.h"
 #include "net/inet_raw.h"
 #include "net/route.h"
@@ -227,31 +228,33 @@ bool inet_is_own(const ip_addr_t *ip) {
 }
 
 // Is there a way to it, and why not? `broadcast`: it leads to all of a network.
-static int find_way(const ip_addr_t *ip, bool *broadcast) {
+static int find_way(const struct inet_socket *i, const ip_addr_t *ip, bool *broadcast) {
     struct net_address a = net_address_from(ip);
     struct net_way way;
     *broadcast = false;
     if (IP_IS_V4(ip) && likely(inet_is_plain_loopback(ip_2_ip4(ip))))
         return 0;
     inet_lock();
-    int err = net_route_find_locked(&a, NULL, &way);
+    const struct net_device *said = i->device ? net_device_find_locked(i->device) : NULL;
+    int err = i->device && !said ? -ENODEV : net_route_find_locked(&a, said, &way);
     *broadcast = !err && way.route->type == RTN_BROADCAST;
     inet_unlock();
-    return err;
+    return err == -ENETUNREACH && said ? 0 : err; // it is there, then
 }
 
-// Groups of IPv4, and "all networks", have no route of their own: they go where the sender says, by device or source.
+// Groups of IPv4, and "all networks", go where the sender says, by device or source; else where a route leads.
 static int check_way_to_group(const struct inet_socket *i, const ip_addr_t *ip, bool way_is_known) {
     bool bound = IP_IS_V4(&i->local) && !ip_addr_isany(&i->local) && inet_is_own(&i->local);
     bool said = way_is_known || bound || READ_ONCE(i->device) || (ip_addr_ismulticast(ip) && i->group_device);
-    return said && i->s.type != SOCK_STREAM ? 0 : -ENETUNREACH;
+    bool broadcast;
+    if (i->s.type == SOCK_STREAM)
+        return -ENETUNREACH;
+    return said ? 0 : find_way(i, ip, &broadcast);
 }
 
 int inet_route(const struct inet_socket *i, ip_addr_t *ip, bool way_is_known) {
     if (IP_IS_V4(ip) && i->s.family == AF_INET6 && i->v6only)
         return -ENETUNREACH;
-    if (READ_ONCE(i->device) > LO_INDEX)
-        return -ENODEV;
     if (ip_addr_isany(ip)) {
         // On a socket of IPv6 that is bound to an address of IPv4 "any" is this machine's IPv4 address.
         if (IP_IS_V4(ip) || (IP_IS_V4(&i->local) && !ip_addr_isany(&i->local)))
@@ -261,7 +264,7 @@ int inet_route(const struct inet_socket *i, ip_addr_t *ip, bool way_is_known) {
     }
     bool all = IP_IS_V4(ip) && ip4_addr_get_u32(ip_2_ip4(ip)) == IPADDR_BROADCAST, broadcast = all;
     int err = all || (IP_IS_V4(ip) && ip_addr_ismulticast(ip)) ? check_way_to_group(i, ip, way_is_known)
-                                                               : find_way(ip, &broadcast);
+                                                               : find_way(i, ip, &broadcast);
     if (err || !broadcast)
         return err;
     return i->s.type == SOCK_STREAM ? -ENETUNREACH : socket_has(&i->s, SOCKET_BROADCAST) ? 0 : -EACCES;

@@ -7,6 +7,7 @@
 #include "net/inet_datagram.h"
 #include "fs/event/poll.h"
 #include "lib/string.h"
+#include "net/device.h"
 #include <asm/socket.h>
 #include <linux/ipv6.h>
 
@@ -18,6 +19,7 @@ struct datagram {
     ip_addr_t from, to;
     uint16_t port;
     uint8_t ttl, tos;
+    int device; // index of the one that it came by
     ktime_t stamp;
     struct inet_error error; // of one in the queue of errors
 };
@@ -69,6 +71,7 @@ void inet_datagram_arrived(struct inet_socket *i, struct pbuf *data, const ip_ad
     }
     *d = (struct datagram){.data = data, .from = *from, .to = *ip_current_dest_addr(), .port = port};
     note_header(d);
+    d->device = ((const struct net_device *)ip_current_input_netif()->state)->index;
     if (socket_has(s, SOCKET_TIMESTAMP))
         d->stamp = clock_realtime();
     if (put(i, &i->datagrams, d))
@@ -137,18 +140,24 @@ static struct in6_addr address6(const struct inet_socket *i, const ip_addr_t *ip
     return ((struct sockaddr_in6 *)&a.storage)->sin6_addr;
 }
 
-static void put_info4(const struct inet_socket *i, struct message *m, const ip_addr_t *to) {
-    struct in_pktinfo info = {.ipi_ifindex = LO_INDEX};
-    (void)i;
-    info.ipi_addr.s_addr = ip4_addr_get_u32(ip_2_ip4(to));
-    info.ipi_spec_dst.s_addr = inet_is_own(to) ? info.ipi_addr.s_addr : PP_HTONL(INADDR_LOOPBACK);
+static void put_info4(struct message *m, const struct datagram *d) {
+    struct in_pktinfo info = {.ipi_ifindex = d->device};
+    ip_addr_t own = d->to;
+    if (!inet_is_own(&own)) { // what was for a group, or all: who of us heard it
+        ip_addr_set_ip4_u32_val(own, 0);
+        inet_lock();
+        (void)inet_find_netif(&d->to, &own, d->device);
+        inet_unlock();
+    }
+    info.ipi_addr.s_addr = ip4_addr_get_u32(ip_2_ip4(&d->to));
+    info.ipi_spec_dst.s_addr = ip4_addr_get_u32(ip_2_ip4(&own));
     message_put_control(m, SOL_IP, IP_PKTINFO, &info, sizeof(info));
 }
 
 static void put_control4(struct inet_socket *i, struct message *m, const struct datagram *d) {
     int ttl = d->ttl;
     if (inet_switch_is_on(i, IN_PKTINFO))
-        put_info4(i, m, &d->to);
+        put_info4(m, d);
     if (inet_switch_is_on(i, IN_TTL))
         message_put_control(m, SOL_IP, IP_TTL, &ttl, sizeof(ttl));
     if (inet_switch_is_on(i, IN_TOS))
@@ -162,7 +171,7 @@ static void put_control4(struct inet_socket *i, struct message *m, const struct 
 
 static void put_control6(struct inet_socket *i, struct message *m, const struct datagram *d) {
     int hops = d->ttl, tclass = d->tos;
-    struct in6_pktinfo info = {.ipi6_addr = address6(i, &d->to), .ipi6_ifindex = LO_INDEX};
+    struct in6_pktinfo info = {.ipi6_addr = address6(i, &d->to), .ipi6_ifindex = d->device};
     if (inet_switch_is_on(i, IN_PKTINFO6))
         message_put_control(m, SOL_IPV6, IPV6_PKTINFO, &info, sizeof(info));
     if (inet_switch_is_on(i, IN_PKTINFO6_OLD))

@@ -5,7 +5,9 @@
 #include "core/panic.h"
 #include "lib/string.h"
 #include "net/inet_datagram.h"
+#include "net/inet_parts.h"
 #include "net/inet_raw.h"
+#include "net/inet_tcp.h"
 #include "net/lwip/hooks.h"
 #include <linux/icmpv6.h>
 
@@ -15,6 +17,7 @@ struct verdict {
     bool final;
     uint8_t protocol;
     uint16_t from_port, to_port; // or the number of an echo, in both
+    uint32_t sequence;           // of TCP
     bool six;
 };
 
@@ -102,6 +105,19 @@ static struct pbuf *rest_of(struct pbuf *p, size_t offset) {
     return rest;
 }
 
+// A connection that is being made fails; one that is there goes on, as on Linux.
+static void tell_tcp(const struct verdict *v) {
+    inet_part_for(&v->error.to, v->to_port, v->from_port);
+    for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
+        if (p->state != SYN_SENT || p->local_port != v->from_port || p->remote_port != v->to_port ||
+            !ip_addr_eq(&p->remote_ip, &v->error.to) ||
+            !TCP_SEQ_BETWEEN(v->sequence, p->lastack, p->snd_nxt) || v->error.e.ee_errno == EMSGSIZE)
+            continue;
+        inet_tcp_fail(p, (int)v->error.e.ee_errno);
+        return;
+    }
+}
+
 struct telling {
     const struct verdict *v;
     struct pbuf *p;
@@ -119,6 +135,8 @@ static void tell_raw(struct inet_socket *i, void *arg) {
 
 static void dispatch(struct pbuf *p, struct verdict *v, size_t inner, size_t body) {
     struct telling t = {v, p, inner, body};
+    if (v->protocol == IP_PROTO_TCP)
+        tell_tcp(v);
     if (v->protocol == IP_PROTO_UDP || v->protocol == IP_PROTO_UDPLITE) {
         v->error.port = v->to_port;
         struct inet_socket *i = find_udp(v);
@@ -133,6 +151,7 @@ static void read_ports(struct verdict *v, const uint8_t *h) {
     bool echo = v->protocol == IP_PROTO_ICMP || v->protocol == IP6_NEXTH_ICMP6;
     v->from_port = echo ? h[4] << 8 | h[5] : h[0] << 8 | h[1];
     v->to_port = h[2] << 8 | h[3];
+    v->sequence = (uint32_t)h[4] << 24 | (uint32_t)h[5] << 16 | (uint32_t)h[6] << 8 | h[7];
 }
 
 // ---- what lwIP gives: all of ICMP, with its headers. Never eats it.

@@ -6,6 +6,7 @@
 // it has chosen, or all but those it has blocked. On loopback groups of IPv6 cannot be reached, as on Linux: their memberships are kept.
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
+#include "net/device.h"
 #include "net/inet_datagram.h"
 
 #define MEMBERSHIPS_MOST 20 // of a socket: Linux's net.ipv4.igmp_max_memberships
@@ -15,6 +16,7 @@ struct membership {
     struct list_head link;     // in its socket's
     struct list_head all_link; // in `all`
     ip_addr_t group;
+    int device;         // index
     bool chosen;        // `source` are the only ones that are heard; else those that are not
     unsigned int count; // of them
     uint32_t source[SOURCES_MOST];
@@ -24,10 +26,11 @@ static struct list_head all = LIST_HEAD_INIT(all); // [n] memberships
 
 // ---- questions
 
-static struct membership *find(const struct inet_socket *i, const ip_addr_t *group) {
+// `device` 0: on any.
+static struct membership *find(const struct inet_socket *i, const ip_addr_t *group, int device) {
     struct membership *m;
     list_for_each_entry (m, &i->groups, link)
-        if (ip_addr_eq(&m->group, group))
+        if (ip_addr_eq(&m->group, group) && (!device || m->device == device))
             return m;
     return NULL;
 }
@@ -40,13 +43,14 @@ static int find_source(const struct membership *m, uint32_t source) {
 }
 
 bool inet_hears_group(const struct inet_socket *i, const ip_addr_t *group, const ip_addr_t *from) {
-    const struct membership *m = find(i, group);
+    const struct net_device *d = ip_current_input_netif()->state;
+    const struct membership *m = find(i, group, d->index);
     if (!m)
         return inet_switch_is_on(i, IP_IS_V4(group) ? IN_MULTICAST_ALL : IN_MULTICAST_ALL6);
     return !IP_IS_V4(from) || m->chosen == (find_source(m, ip4_addr_get_u32(ip_2_ip4(from))) >= 0);
 }
 
-bool inet_group_is_known(const ip4_addr_t *group) {
+bool inet_group_is_known(const ip4_addr_t *group, int device) {
     ip_addr_t wanted;
     ASSERT_HELD(&inet_mutex);
     if (group->addr == PP_HTONL(0xe0000001)) // all of this machine are in it
@@ -54,14 +58,14 @@ bool inet_group_is_known(const ip4_addr_t *group) {
     const struct membership *m;
     ip_addr_copy_from_ip4(wanted, *group);
     list_for_each_entry (m, &all, all_link)
-        if (ip_addr_eq(&m->group, &wanted))
+        if (m->device == device && ip_addr_eq(&m->group, &wanted))
             return true;
     return false;
 }
 
 // ---- joining and leaving
 
-static int join(struct inet_socket *i, const ip_addr_t *group, struct membership **out) {
+static int join(struct inet_socket *i, const ip_addr_t *group, int device, struct membership **out) {
     unsigned int n = 0;
     struct membership *m;
     ASSERT_HELD(&inet_mutex);
@@ -69,7 +73,7 @@ static int join(struct inet_socket *i, const ip_addr_t *group, struct membership
         n++;
     if (n >= MEMBERSHIPS_MOST || !(m = inet_malloc(sizeof(*m))))
         return -ENOBUFS;
-    *m = (struct membership){.group = *group};
+    *m = (struct membership){.group = *group, .device = device};
     list_add_tail(&m->link, &i->groups);
     list_add_tail(&m->all_link, &all);
     *out = m;
@@ -88,32 +92,39 @@ void inet_leave_groups(struct inet_socket *i) {
         leave(list_first_entry(&i->groups, struct membership, link));
 }
 
-static int change_locked(struct inet_socket *i, const ip_addr_t *group, bool on) {
+static int change_locked(struct inet_socket *i, const ip_addr_t *group, int device, bool on) {
     ASSERT_HELD(&inet_mutex);
-    struct membership *m = find(i, group);
+    struct membership *m = find(i, group, device);
     if (on)
-        return m ? -EADDRINUSE : join(i, group, &m);
+        return m ? -EADDRINUSE : join(i, group, device, &m);
     if (!m)
         return -EADDRNOTAVAIL;
     leave(m);
     return 0;
 }
 
-static int change(struct inet_socket *i, const ip_addr_t *group, bool on) {
+static int change(struct inet_socket *i, const ip_addr_t *group, int device, bool on) {
     inet_lock();
-    int err = change_locked(i, group, on);
+    int err = change_locked(i, group, device, on);
     inet_unlock();
     return err;
 }
 
-// The device: by its number, or by an address that it has; nothing said is none, as there is no way to groups.
-static int check_device(int index, uint32_t address) {
+// The device's index: by that, by an address that it has, or where a route to the group leads. -ENODEV.
+static int find_device(int index, uint32_t address, const ip_addr_t *group) {
     ip_addr_t ip;
     memset(&ip, 0, sizeof(ip));
     if (index)
-        return index == LO_INDEX ? 0 : -ENODEV;
+        return inet_has_device(index) ? index : -ENODEV;
     ip_addr_set_ip4_u32_val(ip, address);
-    return address && inet_is_own(&ip) ? 0 : -ENODEV;
+    if (address && !inet_is_own(&ip))
+        return -ENODEV;
+    inet_lock();
+    const struct netif *netif = inet_find_netif(group, &ip, 0);
+    const struct net_device *d = netif ? netif->state : NULL;
+    int found = d ? d->index : -ENODEV;
+    inet_unlock();
+    return found;
 }
 
 static int change4(struct inet_socket *i, bool on, const void __user *value, int len) {
@@ -128,8 +139,10 @@ static int change4(struct inet_socket *i, bool on, const void __user *value, int
     ip_addr_set_ip4_u32_val(group, m.imr_multiaddr.s_addr);
     if (!ip_addr_ismulticast(&group))
         return on ? -EINVAL : -EADDRNOTAVAIL;
-    err = on || m.imr_ifindex || m.imr_address.s_addr ? check_device(m.imr_ifindex, m.imr_address.s_addr) : 0;
-    return err ? err : change(i, &group, on);
+    int device = on || m.imr_ifindex || m.imr_address.s_addr
+                     ? find_device(m.imr_ifindex, m.imr_address.s_addr, &group)
+                     : 0;
+    return device < 0 ? device : change(i, &group, device, on);
 }
 
 static int change6(struct inet_socket *i, bool on, const void __user *value, int len) {
@@ -144,11 +157,8 @@ static int change6(struct inet_socket *i, bool on, const void __user *value, int
     IP_ADDR6(&group, w[0], w[1], w[2], w[3]);
     if (!ip_addr_ismulticast(&group))
         return -EINVAL;
-    if (m.ipv6mr_ifindex && m.ipv6mr_ifindex != LO_INDEX)
-        return -ENODEV;
-    if (!m.ipv6mr_ifindex && on)
-        return -ENODEV;
-    return change(i, &group, on);
+    int device = m.ipv6mr_ifindex || on ? find_device(m.ipv6mr_ifindex, 0, &group) : 0;
+    return device < 0 ? device : change(i, &group, device, on);
 }
 
 // ---- sources
@@ -171,9 +181,10 @@ static int remove_source(struct membership *m, uint32_t source) {
 }
 
 // Among the chosen ones: the first makes the membership, the last one's leaving ends it.
-static int choose_locked(struct inet_socket *i, const ip_addr_t *group, uint32_t source, bool on) {
+static int choose_locked(struct inet_socket *i, const ip_addr_t *group, int device, uint32_t source,
+                         bool on) {
     ASSERT_HELD(&inet_mutex);
-    struct membership *m = find(i, group);
+    struct membership *m = find(i, group, device);
     if (m && !m->chosen)
         return -EINVAL;
     if (!on) {
@@ -182,16 +193,16 @@ static int choose_locked(struct inet_socket *i, const ip_addr_t *group, uint32_t
             leave(m);
         return err;
     }
-    int err = m ? 0 : join(i, group, &m);
+    int err = m ? 0 : join(i, group, device, &m);
     if (err)
         return err;
     m->chosen = true;
     return add_source(m, source);
 }
 
-static int block_locked(struct inet_socket *i, const ip_addr_t *group, uint32_t source, bool on) {
+static int block_locked(struct inet_socket *i, const ip_addr_t *group, int device, uint32_t source, bool on) {
     ASSERT_HELD(&inet_mutex);
-    struct membership *m = find(i, group);
+    struct membership *m = find(i, group, device);
     if (!m || m->chosen)
         return -EINVAL;
     return on ? add_source(m, source) : remove_source(m, source);
@@ -209,13 +220,13 @@ static int change_source(struct inet_socket *i, int option, const void __user *v
     ip_addr_set_ip4_u32_val(group, m.imr_multiaddr);
     if (!ip_addr_ismulticast(&group))
         return -EINVAL;
-    err = check_device(0, m.imr_interface);
-    if (err)
-        return err;
+    int device = find_device(0, m.imr_interface, &group);
+    if (device < 0)
+        return device;
     bool on = option == IP_ADD_SOURCE_MEMBERSHIP || option == IP_BLOCK_SOURCE;
     bool block = option == IP_BLOCK_SOURCE || option == IP_UNBLOCK_SOURCE;
     inet_lock();
-    err = (block ? block_locked : choose_locked)(i, &group, m.imr_sourceaddr, on);
+    err = (block ? block_locked : choose_locked)(i, &group, device, m.imr_sourceaddr, on);
     inet_unlock();
     return err;
 }
@@ -225,8 +236,7 @@ static int change_source(struct inet_socket *i, int option, const void __user *v
 // IP_MULTICAST_IF: by address, or by number.
 static int set_interface(struct inet_socket *i, const void __user *value, int len) {
     struct ip_mreqn m = {0};
-    ip_addr_t ip;
-    memset(&ip, 0, sizeof(ip));
+    static const ip_addr_t any_group = IPADDR4_INIT_BYTES(224, 0, 0, 1);
     int err;
     if (len >= (int)sizeof(struct ip_mreq))
         err = copy_from_user(&m, value, MIN((size_t)len, sizeof(m)));
@@ -236,12 +246,14 @@ static int set_interface(struct inet_socket *i, const void __user *value, int le
         return -EINVAL;
     if (err)
         return err;
-    ip_addr_set_ip4_u32_val(ip, m.imr_address.s_addr);
-    if (m.imr_ifindex ? m.imr_ifindex != LO_INDEX : m.imr_address.s_addr && !inet_is_own(&ip))
+    int device = m.imr_ifindex || m.imr_address.s_addr
+                     ? find_device(m.imr_ifindex, m.imr_address.s_addr, &any_group)
+                     : 0;
+    if (device < 0)
         return -EADDRNOTAVAIL;
     inet_lock();
     i->group_address = m.imr_address.s_addr;
-    i->group_device = m.imr_ifindex || m.imr_address.s_addr ? LO_INDEX : 0;
+    i->group_device = device;
     inet_unlock();
     return 0;
 }

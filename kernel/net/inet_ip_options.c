@@ -189,7 +189,7 @@ static int set_ipv6(struct inet_socket *i, int option, int n) {
             i->group_hops = n == -1 ? 1 : n;
         return err;
     case IPV6_MULTICAST_IF:
-        err = i->s.type == SOCK_STREAM ? -ENOPROTOOPT : n && n != LO_INDEX ? -ENODEV : 0;
+        err = i->s.type == SOCK_STREAM ? -ENOPROTOOPT : n && !inet_has_device(n) ? -ENODEV : 0;
         if (!err)
             i->group_device6 = n;
         return err;

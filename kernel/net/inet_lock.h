@@ -14,3 +14,7 @@ void inet_device_added_locked(struct net_device *device);
 void inet_device_changed_locked(struct net_device *device);
 // Something about a device that the stack's thread is to look at. Any context.
 void inet_stack_kick(void);
+// A network card has something. Any context.
+void inet_stack_poll(void);
+// Starts lwIP, if that has not been done. 0, -ENOMEM.
+int __must_check inet_start_locked(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Options, by their levels, and ioctl. SO_BINDTODEVICE is here: elsewhere there are no devices.
+// Options, by their levels, and ioctl. SO_BINDTODEVICE is here: other families know no devices.
 //
 // They are kept in the socket and applied to lwIP's pcb whenever there is a new one. What lwIP cannot do is refused
 // (ENOPROTOOPT); what is only a hint is kept and told again.
@@ -23,6 +23,8 @@
 void inet_apply_options(struct inet_socket *i) {
     if (!i->pcb)
         return;
+    const struct net_device *d = i->device ? net_device_find_locked(i->device) : NULL;
+    i->udp->netif_idx = d && d->stack ? netif_get_index((struct netif *)d->stack) : NETIF_NO_INDEX;
     if (i->s.type != SOCK_STREAM) {
         i->udp->so_options = inet_pcb_options(i); // a member that all pcbs have
         return;
@@ -104,7 +106,10 @@ static int set_device(struct inet_socket *i, int option, const void __user *valu
         return option == SO_BINDTODEVICE ? n : -EINVAL;
     if (i->device && !cred_capable(current->cred, CAP_NET_RAW))
         return -EPERM;
+    inet_lock();
     WRITE_ONCE(i->device, n);
+    inet_apply_options(i);
+    inet_unlock();
     return 0;
 }
 

@@ -34,6 +34,8 @@ static bool part_for_packet4(const struct pbuf *p) {
     ip_addr_t from;
     if (IPH_PROTO(h) != IP_PROTO_TCP || p->len < len + TCP_PORTS_LEN)
         return false;
+    if (IPH_OFFSET(h) & PP_HTONS(IP_OFFMASK | IP_MF)) // which has them may be another one
+        return true;
     const uint8_t *ports = (const uint8_t *)h + len;
     ip_addr_set_ip4_u32_val(from, h->src.addr);
     inet_part_for(&from, port_at(ports), port_at(ports + 2));

@@ -26,7 +26,7 @@ static int number(const struct cmsghdr *c, bool byte_will_do, int least, int *ou
 }
 
 static int check_device(int index, struct inet_sending *out) {
-    if (index && index != LO_INDEX)
+    if (index && !inet_has_device(index))
         return -ENODEV;
     out->device = index;
     return 0;
@@ -124,7 +124,10 @@ static int source(struct inet_socket *i, struct inet_sending *out) {
     if (ip_addr_isany(&out->from) && !ip_addr_isany(local) && IP_IS_V6(local) == six &&
         !ip_addr_ismulticast(local))
         out->from = *local;
-    out->netif = inet_find_netif(&out->to, &out->from);
+    int device = out->device ? out->device : i->device;
+    if (!device && ip_addr_ismulticast(&out->to))
+        device = six ? i->group_device6 : i->group_device;
+    out->netif = inet_find_netif(&out->to, &out->from, device);
     inet_unlock();
     return out->netif ? 0 : -ENETUNREACH;
 }

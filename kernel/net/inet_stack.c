@@ -6,9 +6,13 @@
 #include "core/random.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "net/autoconf.h"
 #include "net/device.h"
+#include "net/ethernet.h"
+#include "net/inet_link.h"
 #include "net/inet_parts.h"
 #include "net/inet_tcp.h"
+#include "net/interface.h"
 #include "net/route.h"
 #include "sched/user.h"
 #include "sched/wait.h"
@@ -16,13 +20,17 @@
 
 #define TIMER_STEP (TCP_TMR_INTERVAL * 1000 * NSEC_PER_USEC)
 
+#define FRAGMENT_STEP (IP_TMR_INTERVAL * 1000 * NSEC_PER_USEC)
+#define FRAGMENT_TIME (75 * FRAGMENT_STEP) // lwIP keeps those of IPv6 for a minute
+
 #define TIME_WAIT_MOST 1024 // between two steps there may be more
 
 struct mutex inet_mutex;
 static struct wait_queue thread_wait;
 static bool started;        // [inet_mutex]
 static bool timers_wanted;  // [inet_mutex], read without
-static bool kicked;         // [a] net_device_tell_carriers() has something to tell
+static bool kicked;         // [a] net_device_tell_carriers() has something to tell, or times have changed
+static bool polled;         // [a] a network card has something
 static unsigned long bytes; // [a] that lwIP and frames have
 
 static struct spinlock inbox_lock = SPINLOCK_INIT;
@@ -193,6 +201,29 @@ static void frame_done(struct pbuf *p) {
     net_frame_free((struct net_frame *)((char *)p - offsetof(struct net_frame, stack)));
 }
 
+// Fragments wait for the rest of their packets, not for ever.
+static ktime_t fragments_until; // [n]
+
+static void expect_rest(void) {
+    ktime_t now = clock_monotonic();
+    if (fragments_until <= now)
+        inet_stack_kick();
+    fragments_until = now + FRAGMENT_TIME;
+}
+
+static ktime_t run_fragments(void) {
+    static ktime_t next; // [n]
+    ktime_t now = clock_monotonic();
+    if (fragments_until <= now)
+        return KTIME_NEVER;
+    if (next <= now || next > now + FRAGMENT_STEP) {
+        next = now + FRAGMENT_STEP;
+        ip_reass_tmr();
+        ip6_reass_tmr();
+    }
+    return next;
+}
+
 // An address that stands for all of a network: to lwIP the interface is in that network.
 static void give_broadcast(struct pbuf *p, struct netif *netif, uint32_t to) {
     uint32_t host = lwip_ntohl(to), mask = ~((host ^ (host + 1)) >> 1);
@@ -210,7 +241,10 @@ static void give4(struct pbuf *p, struct netif *netif) {
     ip4_addr_t own = *netif_ip4_addr(netif), called = {h->dest.addr};
     struct net_address to = net_address_ip4(h->dest.addr);
     struct net_way way;
-    if (ip4_addr_ismulticast(&called) && !inet_group_is_known(&called)) {
+    if (unlikely(IPH_OFFSET(h) & PP_HTONS(IP_OFFMASK | IP_MF)))
+        expect_rest();
+    if (ip4_addr_ismulticast(&called) &&
+        !inet_group_is_known(&called, ((struct net_device *)netif->state)->index)) {
         pbuf_free(p);
         return;
     }
@@ -231,6 +265,8 @@ static void give4(struct pbuf *p, struct netif *netif) {
 static void give6(struct pbuf *p, struct netif *netif) {
     const struct ip6_hdr *h = p->payload;
     struct net_address to = net_address_of(AF_INET6, &h->dest);
+    if (unlikely(IP6H_NEXTH(h) == IP6_NEXTH_FRAGMENT))
+        expect_rest();
     if (!net_address_is_loopback(&to) && net_route_is_local_locked(&to)) {
         IP_ADDR6(&netif->ip6_addr[CALLED6], to.word[0], to.word[1], to.word[2], to.word[3]);
         netif->ip6_addr_state[CALLED6] = IP6_ADDR_VALID;
@@ -239,11 +275,23 @@ static void give6(struct pbuf *p, struct netif *netif) {
     netif->ip6_addr_state[CALLED6] = IP6_ADDR_INVALID;
 }
 
+// What loopback alone may bring: this machine's own addresses cannot come from a network.
+static bool is_from_nowhere(const struct pbuf *p) {
+    const struct ip_hdr *h = p->payload;
+    if (p->len >= IP_HLEN && IPH_V(h) == 4)
+        return (h->src.addr & PP_HTONL(0xff000000)) == PP_HTONL(0x7f000000) ||
+               (h->dest.addr & PP_HTONL(0xff000000)) == PP_HTONL(0x7f000000);
+    const struct ip6_hdr *six = p->payload;
+    struct net_address from = net_address_of(AF_INET6, &six->src), to = net_address_of(AF_INET6, &six->dest);
+    return p->len < IP6_HLEN || net_address_is_loopback(&from) || net_address_is_loopback(&to);
+}
+
 static void give(struct pbuf *p, struct net_device *device) {
     const struct ip_hdr *h = p->payload;
     struct netif *netif = device->stack;
     bool six = p->len >= IP6_HLEN && IPH_V(h) == 6;
-    if (!netif || !net_device_is_up(device) || (!six && p->len < IP_HLEN)) {
+    if (!netif || !net_device_is_up(device) || (!six && p->len < IP_HLEN) ||
+        (unlikely(!(device->flags & NET_LOOPBACK)) && is_from_nowhere(p))) {
         pbuf_free(p);
         return;
     }
@@ -256,44 +304,21 @@ static void give(struct pbuf *p, struct net_device *device) {
         inet_parts_divide();
 }
 
-static void input(struct net_frame *f) {
+void net_receive_locked(struct net_frame *f) {
+    ASSERT_HELD(&inet_mutex);
     struct pbuf_custom *custom = (struct pbuf_custom *)f->stack;
     custom->custom_free_function = frame_done;
     struct pbuf *p = pbuf_alloced_custom(PBUF_RAW, f->len, PBUF_REF, custom, f->data, f->len);
-    f->device->rx_packets++;
-    f->device->rx_bytes += f->len;
     give(p, f->device);
 }
 
 static void drain(void) {
     struct net_frame *f;
-    while ((f = next_frame()))
-        input(f);
-}
-
-static err_t output(struct netif *netif, struct pbuf *p) {
-    struct net_device *device = netif->state;
-    if (unlikely(!net_device_is_up(device) || !net_device_has_carrier(device))) {
-        device->tx_dropped++; // it has a route, and so as on Linux nobody is told
-        return ERR_OK;
+    while ((f = next_frame())) {
+        f->device->rx_packets++;
+        f->device->rx_bytes += f->len;
+        net_receive_locked(f);
     }
-    struct net_frame *f = net_frame_create(device, p->tot_len);
-    if (!f)
-        return ERR_MEM;
-    pbuf_copy_partial(p, f->data, p->tot_len, 0);
-    device->tx_packets++;
-    device->tx_bytes += f->len;
-    return device->ops->transmit(device, f) ? ERR_BUF : ERR_OK;
-}
-
-static err_t output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *to) {
-    (void)to;
-    return output(netif, p);
-}
-
-static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *to) {
-    (void)to;
-    return output(netif, p);
 }
 
 unsigned int inet_hash(const ip_addr_t *ip, uint16_t port) {
@@ -319,6 +344,7 @@ void inet_lock(void) {
 
 void inet_unlock(void) {
     drain();
+    ethernet_flush_locked();
     mutex_unlock(&inet_mutex);
 }
 
@@ -348,11 +374,27 @@ static void run_timers(void) {
     inet_unlock();
 }
 
-static void tell_carriers(void) {
+// What neighbours, routers and carriers want done. When there will be more of it.
+static ktime_t look_around(void) {
     inet_lock();
     __atomic_store_n(&kicked, false, __ATOMIC_RELAXED);
     net_device_tell_carriers();
+    ktime_t next = net_neighbour_run_locked();
+    next = MIN(next, autoconf_run_locked());
+    next = MIN(next, run_fragments());
     inet_unlock();
+    return next;
+}
+
+void inet_stack_poll(void) {
+    __atomic_store_n(&polled, true, __ATOMIC_RELEASE);
+    wake_all(&thread_wait);
+}
+
+static void poll_devices(void) {
+    __atomic_store_n(&polled, false, __ATOMIC_SEQ_CST);
+    if (ethernet_poll())
+        WRITE_ONCE(polled, true);
 }
 
 void inet_stack_kick(void) {
@@ -361,7 +403,7 @@ void inet_stack_kick(void) {
 }
 
 static void inet_thread(void *arg) {
-    ktime_t next = 0;
+    ktime_t next = 0, later = KTIME_NEVER;
     (void)arg;
     for (;;) {
         bool timers = READ_ONCE(timers_wanted);
@@ -371,10 +413,14 @@ static void inet_thread(void *arg) {
             next = 0;
         (void)wait_event_common_(&thread_wait,
                                  READ_ONCE(inbox.next) != &inbox || READ_ONCE(timers_wanted) != timers ||
-                                     READ_ONCE(kicked),
-                                 THREAD_UNINTERRUPTIBLE, false, next ? next : KTIME_NEVER);
-        if (READ_ONCE(kicked))
-            tell_carriers();
+                                     READ_ONCE(kicked) || READ_ONCE(polled),
+                                 THREAD_UNINTERRUPTIBLE, false, MIN(next ? next : KTIME_NEVER, later));
+        if (READ_ONCE(polled)) {
+            poll_devices();
+            cond_resched();
+        }
+        if (READ_ONCE(kicked) || (later != KTIME_NEVER && clock_monotonic() >= later))
+            later = look_around();
         if (next && clock_monotonic() >= next) {
             next += TIMER_STEP;
             run_timers();
@@ -391,8 +437,8 @@ static err_t netif_start(struct netif *netif) {
     const struct net_device *device = netif->state;
     netif->name[0] = device->name[0];
     netif->name[1] = device->name[1];
-    netif->output = output4;
-    netif->output_ip6 = output6;
+    netif->output = inet_output4;
+    netif->output_ip6 = inet_output6;
     netif->flags |= NETIF_FLAG_BROADCAST;
     if (device->flags & NET_LOOPBACK) // those of ICMP programs see (raw sockets); of others nobody could tell
         NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_CHECK_ICMP |
@@ -437,6 +483,12 @@ void inet_device_added_locked(struct net_device *device) {
         add_netif(device, netif);
 }
 
+// What goes to this machine itself goes by loopback, whichever device has the address.
+static struct net_device *device_of(const struct net_way *way) {
+    struct net_device *d = way->route->type == RTN_LOCAL ? &loopback_device : way->device;
+    return d && d->stack ? d : NULL;
+}
+
 // What lwIP asks where to send a packet: by our routes. A packet without a source address is sent from the interface's
 // address next: so that becomes the one that the route says.
 struct netif *inet_route4(const ip4_addr_t *dest) {
@@ -447,9 +499,9 @@ struct netif *inet_route4(const ip4_addr_t *dest) {
     }
     struct net_address to = net_address_ip4(ip4_addr_get_u32(dest));
     struct net_way way;
-    if (net_route_find_locked(&to, NULL, &way) || !way.device || !way.device->stack)
+    if (net_route_find_locked(&to, NULL, &way) || !device_of(&way))
         return NULL;
-    struct netif *netif = way.device->stack;
+    struct netif *netif = device_of(&way)->stack;
     if (way.source.family)
         ip4_addr_set_u32(ip_2_ip4(&netif->ip_addr), way.source.word[0]);
     return netif;
@@ -458,35 +510,74 @@ struct netif *inet_route4(const ip4_addr_t *dest) {
 struct netif *inet_route6(const ip6_addr_t *dest) {
     struct net_address to = net_address_of(AF_INET6, dest->addr);
     struct net_way way;
-    if (net_route_find_locked(&to, NULL, &way) || !way.device || !way.device->stack)
+    if (net_route_find_locked(&to, NULL, &way) || !device_of(&way))
         return NULL;
-    struct netif *netif = way.device->stack;
-    return netif;
+    return device_of(&way)->stack;
 }
 
-struct netif *inet_find_netif(const ip_addr_t *to, ip_addr_t *from) {
-    ASSERT_HELD(&inet_mutex);
-    struct netif *lo = loopback_device.stack, *netif = lo;
-    bool four = IP_IS_V4(to),
-         groups = four && (ip_addr_ismulticast(to) || ip4_addr_get_u32(ip_2_ip4(to)) == IPADDR_BROADCAST);
-    struct net_address a =
-        four ? net_address_ip4(ip4_addr_get_u32(ip_2_ip4(to))) : net_address_of(AF_INET6, ip_2_ip6(to)->addr);
-    struct net_way way = {0};
-    if (!groups && !(four && likely(inet_is_plain_loopback(ip_2_ip4(to))))) {
-        if (net_route_find_locked(&a, NULL, &way) || !way.device || !way.device->stack)
-            return NULL;
-        netif = way.device->stack;
+static struct net_address to_net_address(const ip_addr_t *ip) {
+    return IP_IS_V4(ip) ? net_address_ip4(ip4_addr_get_u32(ip_2_ip4(ip)))
+                        : net_address_of(AF_INET6, ip_2_ip6(ip)->addr);
+}
+
+static struct net_device *device_with(const ip_addr_t *ip) {
+    struct net_address a = to_net_address(ip);
+    struct net_device *d = net_device_next_locked(0);
+    while (d && !net_interface_find_locked(d, &a))
+        d = net_device_next_locked(d->index);
+    return d ? d : net_route_is_local_locked(&a) ? &loopback_device : NULL;
+}
+
+// What has no route of its own goes where it was said to: by device, or by the address that it is from.
+static struct net_device *device_for(const ip_addr_t *to, const ip_addr_t *from, int index,
+                                     struct net_address *source) {
+    struct net_address a = to_net_address(to);
+    bool group =
+        ip_addr_ismulticast(to) || (IP_IS_V4(to) && ip4_addr_get_u32(ip_2_ip4(to)) == IPADDR_BROADCAST);
+    struct net_device *said = index ? net_device_find_locked(index) : NULL;
+    struct net_way way;
+    if (index && (!said || !said->stack))
+        return NULL;
+    if (!said && group && !ip_addr_isany(from))
+        said = device_with(from);
+    int err = said && group ? -ENETUNREACH : net_route_find_locked(&a, said, &way);
+    if (!err) {
+        *source = way.source;
+        return device_of(&way);
     }
-    if (!ip_addr_isany(from))
-        return netif;
-    const uint32_t *w = way.source.word;
+    const struct net_interface_address *own =
+        said ? net_interface_source_locked(said, &a, group ? RT_SCOPE_LINK : RT_SCOPE_HOST) : NULL;
+    if (own)
+        *source = own->local;
+    return said;
+}
+
+struct netif *inet_find_netif(const ip_addr_t *to, ip_addr_t *from, int index) {
+    ASSERT_HELD(&inet_mutex);
+    bool four = IP_IS_V4(to);
+    struct net_address source = {0};
+    struct net_device *d = four && likely(inet_is_plain_loopback(ip_2_ip4(to)))
+                               ? &loopback_device
+                               : device_for(to, from, index, &source);
+    if (!d || !ip_addr_isany(from))
+        return d ? d->stack : NULL;
+    const uint32_t *w = source.word;
+    bool lo = d->flags & NET_LOOPBACK;
     if (four)
-        ip_addr_set_ip4_u32_val(*from, way.source.family ? w[0] : PP_HTONL(INADDR_LOOPBACK));
-    else if (way.source.family)
+        ip_addr_set_ip4_u32_val(*from, source.family ? w[0] : lo ? PP_HTONL(INADDR_LOOPBACK) : 0);
+    else if (source.family || !lo)
         IP_ADDR6(from, w[0], w[1], w[2], w[3]);
     else
         IP_ADDR6_HOST(from, 0, 0, 0, 1);
-    return netif;
+    return d->stack;
+}
+
+bool inet_has_device(int index) {
+    inet_lock();
+    const struct net_device *d = net_device_find_locked(index);
+    bool known = d && d->stack;
+    inet_unlock();
+    return known;
 }
 
 // ---- start
@@ -508,11 +599,9 @@ static int start_lwip(void) {
     return 0;
 }
 
-int inet_start(void) {
+int inet_start_locked(void) {
+    ASSERT_HELD(&inet_mutex);
     int err = 0;
-    if (likely(__atomic_load_n(&started, __ATOMIC_ACQUIRE)))
-        return 0;
-    mutex_lock(&inet_mutex);
     if (!started) {
         err = start_lwip();
         if (!err)
@@ -520,6 +609,14 @@ int inet_start(void) {
         if (!err)
             __atomic_store_n(&started, true, __ATOMIC_RELEASE);
     }
+    return err;
+}
+
+int inet_start(void) {
+    if (likely(__atomic_load_n(&started, __ATOMIC_ACQUIRE)))
+        return 0;
+    mutex_lock(&inet_mutex);
+    int err = inet_start_locked();
     mutex_unlock(&inet_mutex);
     return err;
 }

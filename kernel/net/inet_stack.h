@@ -16,14 +16,17 @@
 int __must_check inet_start(void);
 // The same number for the same address and port, until the next start; others cannot guess it.
 unsigned int inet_hash(const ip_addr_t *ip, uint16_t port);
-// [n] Where a packet goes out, NULL: nowhere; and from which address, if that is not known ("any").
-struct netif *inet_find_netif(const ip_addr_t *to, ip_addr_t *from);
+// [n] Where a packet goes out, NULL: nowhere; and from which address, if that is not known ("any"). `device`: the one that was said, 0:
+// none was.
+struct netif *inet_find_netif(const ip_addr_t *to, ip_addr_t *from, int device);
+// Is there such a device, and lwIP knows it?
+bool inet_has_device(int index);
 // In 127.0.0.0/8, and that is this machine without a look at the routes; not what stands for all of it.
 bool inet_is_plain_loopback(const ip4_addr_t *ip);
 // [n] What inet_bind.c needs. 0 or -ENOMEM.
 int __must_check inet_bind_start(void);
-// [n] Is anybody a member of this group (inet_group.c)?
-bool inet_group_is_known(const ip4_addr_t *group);
+// [n] Is anybody a member of this group on this device (inet_group.c)?
+bool inet_group_is_known(const ip4_addr_t *group, int device);
 // lwIP's error as -errno.
 int inet_errno(err_t err);
 // What a user may have in packets is used up for now.

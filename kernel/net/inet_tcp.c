@@ -7,6 +7,7 @@
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
 #include "net/inet.h"
+#include "net/inet_datagram.h"
 #include "net/inet_parts.h"
 #include "sched/user.h"
 #include <asm/socket.h>
@@ -18,7 +19,6 @@ static void stop_deferring(struct inet_socket *i);
 // ---- life
 
 int inet_tcp_create(struct inet_socket *i) {
-    int err = 0;
     i->tcp_options = (struct tcp_options){.keep_idle = (int)READ_ONCE(inet_keepalive[0]),
                                           .keep_interval = (int)READ_ONCE(inet_keepalive[1]),
                                           .keep_count = (int)READ_ONCE(inet_keepalive[2]),
@@ -26,7 +26,8 @@ int inet_tcp_create(struct inet_socket *i) {
     i->s.sndbuf = READ_ONCE(inet_tcp_wmem[1]);
     i->s.rcvbuf = READ_ONCE(inet_tcp_rmem[1]);
     inet_lock();
-    i->tcp = tcp_new_ip_type(inet_pcb_type(i));
+    int err = inet_listen_for_errors();
+    i->tcp = err ? NULL : tcp_new_ip_type(inet_pcb_type(i));
     if (i->tcp)
         attach(i);
     else
@@ -94,6 +95,17 @@ static void on_error(void *arg, err_t err) {
         i->deferred_by->deferred_count--;
         socket_put(&i->s);
     }
+}
+
+void inet_tcp_fail(struct tcp_pcb *p, int err) {
+    struct inet_socket *i = p->callback_arg;
+    ASSERT_HELD(&inet_mutex);
+    if (!i || i->tcp != p)
+        return;
+    leave(i);
+    tcp_abandon(p, 0);
+    WRITE_ONCE(i->writable, false);
+    socket_connected(&i->s, -err);
 }
 
 static err_t on_receive(void *arg, struct tcp_pcb *p, struct pbuf *data, err_t err) {
@@ -434,6 +446,13 @@ static int begin(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
     WRITE_ONCE(s->shutdown, 0);
     socket_take_error(s);
     end_time_wait(i, ip, port);
+    ip_addr_t from = i->tcp->local_ip;
+    if (ip_addr_isany(&from)) {
+        ip_addr_set_any(IP_IS_V6(ip), &from);
+        if (!inet_find_netif(ip, &from, i->device) || ip_addr_isany(&from))
+            return IP_IS_V6(ip) ? -EADDRNOTAVAIL : -ENETUNREACH;
+        ip_addr_copy(i->tcp->local_ip, from);
+    }
     inet_part_for(ip, port, i->tcp->local_port);
     err = inet_errno(tcp_connect(i->tcp, ip, port, on_connected));
     if (err)

@@ -24,6 +24,7 @@ void inet_tcp_room(struct inet_socket *i);        // something was acknowledged
 void inet_tcp_feed(void);                         // now and then: who waits for memory
 void inet_tcp_watch(void);                        // now and then: time-outs that lwIP does not have
 void inet_tcp_size_window(struct inet_socket *i); // to SO_RCVBUF
+void inet_tcp_fail(struct tcp_pcb *p, int err);   // a connection that is being made: ICMP says why not
 void inet_tcp_stop_listening(struct inet_socket *i);
 // Drops what has not been read, of one that nobody reads from any more.
 void inet_tcp_drop(struct inet_socket *i);

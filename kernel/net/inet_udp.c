@@ -167,7 +167,7 @@ static int connect_locked(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
         return err;
     if (ip_addr_isany(&i->local)) {
         ip_addr_t from = {0};
-        if (!inet_find_netif(ip, &from))
+        if (!inet_find_netif(ip, &from, i->device))
             return -ENETUNREACH;
         i->local = from;
         ip_addr_copy(i->udp->local_ip, i->local);

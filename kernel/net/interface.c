@@ -9,6 +9,7 @@
 #include "core/printk.h"
 #include "lib/format.h"
 #include "mm/slab.h"
+#include "net/autoconf.h"
 #include "net/inet_lock.h"
 #include "net/neighbour.h"
 #include "net/route.h"
@@ -226,6 +227,8 @@ int net_interface_add_locked(const struct net_interface_address *address) {
         return err;
     }
     a->created = a->changed = (uint32_t)(clock_monotonic() / HUNDREDTH);
+    if (a->flags & IFA_F_PERMANENT)
+        a->valid_until = a->preferred_until = KTIME_NEVER;
     put(a);
     rtnetlink_tell_address(a, RTM_NEWADDR);
     err = add_routes(a);
@@ -254,6 +257,41 @@ void net_interface_remove_locked(struct net_interface_address *address) {
     remove_one(address);
 }
 
+// ---- ends
+
+void net_interface_changed_locked(struct net_interface_address *a) {
+    ASSERT_HELD(&inet_mutex);
+    a->changed = (uint32_t)(clock_monotonic() / HUNDREDTH);
+    a->flags &= ~IFA_F_DEPRECATED;
+    rtnetlink_tell_address(a, RTM_NEWADDR);
+}
+
+static void run_one(struct net_interface_address *a, int64_t now, int64_t *next) {
+    if (a->valid_until <= now) {
+        net_interface_remove_locked(a);
+        return;
+    }
+    if (a->preferred_until > now) {
+        *next = MIN(*next, a->preferred_until);
+    } else if (!(a->flags & IFA_F_DEPRECATED)) {
+        a->flags |= IFA_F_DEPRECATED;
+        rtnetlink_tell_address(a, RTM_NEWADDR);
+    }
+    *next = MIN(*next, a->valid_until);
+}
+
+int64_t net_interface_run_locked(int64_t now) {
+    ASSERT_HELD(&inet_mutex);
+    int64_t next = KTIME_NEVER;
+    for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
+        struct net_interface_address *a, *after;
+        list_for_each_entry_safe (a, after, &d->addresses, link)
+            if (!(a->flags & IFA_F_PERMANENT) && a->local.family == AF_INET6)
+                run_one(a, now, &next);
+    }
+    return next;
+}
+
 // ---- the device's ups and downs
 
 static void add_loopback6(struct net_device *device) {
@@ -273,6 +311,8 @@ void net_interface_up_locked(struct net_device *device) {
             pr_warn("%s: no memory for routes\n", device->name);
     if (device->flags & NET_LOOPBACK && device->mtu >= 1280)
         add_loopback6(device);
+    else if (device->type == NET_TYPE_ETHERNET && device->mtu >= 1280)
+        autoconf_up_locked(device);
 }
 
 void net_interface_drop6_locked(struct net_device *device) {

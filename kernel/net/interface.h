@@ -15,6 +15,8 @@ struct net_interface_address {
     uint32_t flags, metric;    // IFA_F_*
     char label[NET_NAME_SIZE]; // IPv4
     uint32_t created, changed; // hundredths of a second since boot
+    // When it ends, and when others are preferred, of one that is not IFA_F_PERMANENT; KTIME_NEVER: not.
+    int64_t valid_until, preferred_until;
 };
 
 // Adds a copy, and the routes that it brings. -EEXIST, -ENOBUFS, -EINVAL.
@@ -31,6 +33,10 @@ struct net_interface_address *net_interface_source_locked(struct net_device *dev
 void net_interface_up_locked(struct net_device *device);
 void net_interface_down_locked(struct net_device *device);
 void net_interface_drop6_locked(struct net_device *device);
+// Its lifetimes are others: tells who listens.
+void net_interface_changed_locked(struct net_interface_address *address);
+// Takes away those that have ended by `now`. When the next one does, KTIME_NEVER: none.
+int64_t net_interface_run_locked(int64_t now);
 // It has another name: labels follow.
 void net_interface_renamed_locked(struct net_device *device);
 // Boot: the addresses of loopback.

@@ -4,13 +4,16 @@
 #include "core/errno.h"
 #include "mm/slab.h"
 #include "net/rtnetlink_private.h"
+#include "sched/clock.h"
 #include <linux/neighbour.h>
 
+#define HUNDREDTH      10000000
 #define NEIGHBOURS_MAX 1024u // as Linux's gc_thresh3
 
 static struct list_head neighbours = LIST_HEAD_INIT(neighbours); // [n]
 static unsigned int count;                                       // [n]
 static uint64_t last_serial;                                     // [n]
+static unsigned int round_;                                      // [n]
 
 // ---- the table
 
@@ -23,6 +26,13 @@ struct net_neighbour *net_neighbour_next_locked(uint64_t after) {
     return NULL;
 }
 
+void net_neighbour_for_each_locked(void (*fn)(struct net_neighbour *n, void *arg), void *arg) {
+    ASSERT_HELD(&inet_mutex);
+    struct net_neighbour *n;
+    list_for_each_entry (n, &neighbours, link)
+        fn(n, arg);
+}
+
 struct net_neighbour *net_neighbour_find_locked(const struct net_device *device,
                                                 const struct net_address *a) {
     ASSERT_HELD(&inet_mutex);
@@ -33,6 +43,46 @@ struct net_neighbour *net_neighbour_find_locked(const struct net_device *device,
     return NULL;
 }
 
+unsigned int net_neighbour_round_locked(void) {
+    ASSERT_HELD(&inet_mutex);
+    return round_;
+}
+
+// Room for one more: one that nobody uses goes, if there are too many.
+static bool make_room(void) {
+    struct net_neighbour *n, *oldest = NULL;
+    if (count < NEIGHBOURS_MAX)
+        return true;
+    list_for_each_entry (n, &neighbours, link)
+        if (!(n->state & (NUD_PERMANENT | NUD_INCOMPLETE)) && (!oldest || n->used < oldest->used))
+            oldest = n;
+    if (oldest)
+        net_neighbour_remove_locked(oldest);
+    return oldest;
+}
+
+static struct net_neighbour *add_copy(const struct net_neighbour *like) {
+    struct net_neighbour *n = make_room() ? kmalloc(sizeof(*n)) : NULL;
+    if (!n)
+        return NULL;
+    *n = *like;
+    list_init(&n->waiting);
+    n->waiting_count = 0;
+    n->due = KTIME_NEVER;
+    n->confirmed = n->used = n->update = clock_monotonic();
+    n->serial = ++last_serial;
+    list_add_tail(&n->link, &neighbours);
+    count++;
+    return n;
+}
+
+struct net_neighbour *net_neighbour_get_locked(struct net_device *device, const struct net_address *a) {
+    ASSERT_HELD(&inet_mutex);
+    struct net_neighbour *n = net_neighbour_find_locked(device, a);
+    const struct net_neighbour fresh = {.device = device, .address = *a, .state = NUD_NONE};
+    return n ? n : add_copy(&fresh);
+}
+
 int net_neighbour_set_locked(const struct net_neighbour *like, unsigned int how) {
     ASSERT_HELD(&inet_mutex);
     struct net_neighbour *n = net_neighbour_find_locked(like->device, &like->address);
@@ -41,18 +91,16 @@ int net_neighbour_set_locked(const struct net_neighbour *like, unsigned int how)
     if (!n && !(how & NLM_F_CREATE))
         return -ENOENT;
     if (!n) {
-        n = count < NEIGHBOURS_MAX ? kmalloc(sizeof(*n)) : NULL;
+        n = add_copy(like);
         if (!n)
             return -ENOBUFS;
-        *n = *like;
-        n->serial = ++last_serial;
-        list_add_tail(&n->link, &neighbours);
-        count++;
     } else {
         memcpy(n->hardware, like->hardware, sizeof(n->hardware));
         n->state = like->state;
         n->flags = like->flags;
+        round_++;
     }
+    net_neighbour_settle_locked(n);
     rtnetlink_tell_neighbour(n, RTM_NEWNEIGH);
     return 0;
 }
@@ -61,7 +109,9 @@ void net_neighbour_remove_locked(struct net_neighbour *n) {
     ASSERT_HELD(&inet_mutex);
     list_del(&n->link);
     count--;
+    round_++;
     n->state = NUD_FAILED;
+    net_neighbour_settle_locked(n);
     rtnetlink_tell_neighbour(n, RTM_DELNEIGH);
     kfree(n);
 }
@@ -77,7 +127,10 @@ void net_neighbour_drop_device_locked(const struct net_device *device) {
 // ---- what is told
 
 static bool put(struct netlink_writer *w, struct ndmsg *h, const struct net_neighbour *n) {
-    struct nda_cacheinfo times = {0};
+    int64_t now = clock_monotonic();
+    struct nda_cacheinfo times = {.ndm_confirmed = (uint32_t)((now - n->confirmed) / HUNDREDTH),
+                                  .ndm_used = (uint32_t)((now - n->used) / HUNDREDTH),
+                                  .ndm_updated = (uint32_t)((now - n->update) / HUNDREDTH)};
     if (h)
         *h = (struct ndmsg){.ndm_family = (uint8_t)n->address.family,
                             .ndm_ifindex = n->device->index,
@@ -87,7 +140,7 @@ static bool put(struct netlink_writer *w, struct ndmsg *h, const struct net_neig
     netlink_put(w, NDA_DST, n->address.bytes, net_address_size(n->address.family));
     if (n->state & (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE))
         netlink_put(w, NDA_LLADDR, n->hardware, n->device->hardware_len);
-    netlink_put_u32(w, NDA_PROBES, 0);
+    netlink_put_u32(w, NDA_PROBES, n->probes);
     netlink_put(w, NDA_CACHEINFO, &times, sizeof(times));
     return netlink_end(w);
 }

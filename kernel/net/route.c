@@ -14,6 +14,7 @@
 
 static struct list_head routes = LIST_HEAD_INIT(routes); // [n]
 static unsigned int count;                               // [n]
+static unsigned int round_;                              // [n]
 static bool
     loopback_is_plain; // [n] read without: lo is up, all of 127.0.0.0/8 is local, but perhaps broadcasts
 
@@ -111,6 +112,11 @@ int net_route_find_locked(const struct net_address *to, const struct net_device 
     return 0;
 }
 
+unsigned int net_route_round_locked(void) {
+    ASSERT_HELD(&inet_mutex);
+    return round_;
+}
+
 bool net_route_loopback_is_plain(void) {
     return READ_ONCE(loopback_is_plain);
 }
@@ -129,6 +135,7 @@ static void note_change(void) {
     static const struct net_address block = {.family = AF_INET, .bytes = {127}};
     const struct net_route *r;
     bool whole = false, others = false;
+    round_++;
     list_for_each_entry (r, &routes, link) {
         if (r->table != RT_TABLE_LOCAL || r->to.family != AF_INET ||
             !net_address_matches(&r->to, &block, MIN(r->bits, 8)))

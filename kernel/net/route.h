@@ -40,6 +40,8 @@ void net_route_drop_source_locked(const struct net_address *source);
 // 0, or why there is no way: -ENETUNREACH, -EHOSTUNREACH, -EACCES, -EINVAL. `device`: through this one, NULL: any.
 int __must_check net_route_find_locked(const struct net_address *to, const struct net_device *device,
                                        struct net_way *way);
+// Grows whenever a route comes, goes or changes: what was remembered of a way is nothing then.
+unsigned int net_route_round_locked(void);
 // All of 127.0.0.0/8 is this machine: so it is told without looking.
 bool net_route_loopback_is_plain(void);
 // Is this an address of this machine?

@@ -3,14 +3,22 @@
 #include "core/errno.h"
 #include "net/interface.h"
 #include "net/rtnetlink_private.h"
+#include "sched/clock.h"
 
 // ---- what is told
+
+static uint32_t seconds_left(int64_t until) {
+    int64_t left = until - clock_monotonic();
+    return until == KTIME_NEVER ? NET_FOREVER : left < 0 ? 0 : (uint32_t)(left / 1000000000);
+}
 
 static bool put(struct netlink_writer *w, struct ifaddrmsg *h, const struct net_interface_address *a) {
     unsigned int size = net_address_size(a->local.family);
     bool v4 = a->local.family == AF_INET, pair = !net_address_eq(&a->local, &a->peer);
-    struct ifa_cacheinfo times = {
-        .ifa_prefered = NET_FOREVER, .ifa_valid = NET_FOREVER, .cstamp = a->created, .tstamp = a->changed};
+    struct ifa_cacheinfo times = {.ifa_prefered = seconds_left(a->preferred_until),
+                                  .ifa_valid = seconds_left(a->valid_until),
+                                  .cstamp = a->created,
+                                  .tstamp = a->changed};
     if (h)
         *h = (struct ifaddrmsg){.ifa_family = (uint8_t)a->local.family,
                                 .ifa_prefixlen = a->prefix,

@@ -17,6 +17,7 @@
 #include "fs/superblock.h"
 #include "lib/string.h"
 #include "net/device.h"
+#include "net/ethernet.h"
 #include "net/identity.h"
 #include "net/inet.h"
 #include "net/interface.h"
@@ -316,4 +317,5 @@ void socket_layer_init(void) {
     netlink_init();
     net_device_init();
     net_interface_init();
+    ethernet_init();
 }

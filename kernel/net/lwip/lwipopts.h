@@ -47,7 +47,7 @@
 #define LWIP_RAW                      1
 #define LWIP_UDP                      1
 #define LWIP_TCP                      1
-#define LWIP_ARP                      0
+#define LWIP_ARP                      0 // neighbours are ours (net/neighbour.h), IPv6's too: nd6.c is left out
 #define LWIP_ETHERNET                 0
 #define LWIP_DHCP                     0
 #define LWIP_AUTOIP                   0
@@ -61,11 +61,16 @@
 #define LWIP_IPV6_SCOPES              0
 #define LWIP_ND6_ALLOW_RA_UPDATES     0
 #define LWIP_ND6_QUEUEING             0
-// Frames of the only device are as long as a packet can be.
-#define IP_REASSEMBLY             0
-#define IP_FRAG                   0
-#define LWIP_IPV6_REASS           0
-#define LWIP_IPV6_FRAG            0
+
+#define LWIP_ND6_TCP_REACHABILITY_HINTS 0
+
+#define IP_REASSEMBLY             1
+#define IP_REASS_MAX_PBUFS        256 // fragments underway: several packets of 65,535 bytes
+#define MEMP_NUM_REASSDATA        32
+#define IP_FRAG                   1
+#define LWIP_IPV6_REASS           1
+#define LWIP_IPV6_FRAG            1
+#define IPV6_FRAG_COPYHEADER      1
 #define LWIP_HAVE_LOOPIF          0
 #define LWIP_NETIF_LOOPBACK       0
 #define LWIP_SINGLE_NETIF         0
@@ -84,6 +89,7 @@
 #define SO_REUSE                     1 // inet_bind.c has Linux's rules; lwIP's are switched off by a flag that needs this
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
 #define LWIP_CHECKSUM_ON_COPY        0
+#define LWIP_CHKSUM(data, n)         net_sum(data, n)
 
 // A segment with its headers takes half of a 32 KiB block.
 #define TCP_MSS                        16000

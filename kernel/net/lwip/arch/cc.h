@@ -27,6 +27,7 @@ void inet_assertion_failed(const char *what) __attribute__((noreturn));
 #define LWIP_PLATFORM_DIAG(x)      ((void)0)
 #define LWIP_PLATFORM_ASSERT(what) inet_assertion_failed(what)
 
+unsigned short net_sum(const void *data, unsigned long n); // net/checksum.h
 unsigned int inet_random(void);
 unsigned int sys_now(void); // ms, of what statistics say
 #define LWIP_RAND() inet_random()
