@@ -25,6 +25,7 @@ def stream_client(family, address, n):
                 f.write(b"line %d of %d\n" % (i, n))
                 f.flush()
                 assert f.readline() == b"LINE %d OF %d\n" % (i, n)
+        s.shutdown(socket.SHUT_WR)  # to close it is no end as long as servers that were forked meanwhile have it, too
 
 
 def datagram_client(family, address, n):

@@ -79,10 +79,12 @@ async def files():
     with tempfile.TemporaryFile() as f:
         f.write(bytes(range(256)) * 8000)
         f.flush()
-        (reader, _), (_, writer) = await asyncio.open_connection(sock=a), await asyncio.open_connection(sock=b)
+        # A writer that nobody has any more closes its socket, a's too.
+        (reader, other), (_, writer) = await asyncio.open_connection(sock=a), await asyncio.open_connection(sock=b)
         sent = asyncio.create_task(loop.sendfile(writer.transport, f, fallback=False))
         assert await reader.readexactly(2048000) == bytes(range(256)) * 8000 and await sent == 2048000
         writer.close()
+        other.close()
 
 
 async def children():

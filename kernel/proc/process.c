@@ -136,6 +136,7 @@ struct process *process_alloc(void) {
     list_init(&p->session_link);
     list_init(&p->sig_queue);
     list_init(&p->signal_watches);
+    list_init(&p->late_link);
     spin_init(&p->sig_lock);
     mutex_init(&p->access_lock);
     wait_queue_init(&p->wait);

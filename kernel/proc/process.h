@@ -53,6 +53,9 @@ struct process {
     sigset_bits sig_pending;          // [s] for the whole process
     struct list_head sig_queue;       // [s] struct signal_entry
     struct list_head signal_watches;  // [s] of signalfd.c
+    unsigned int signal_watch_count;  // [s] of these; read without
+    sigset_bits late_signals;         // [s] that signalfd.c's thread is to wake for
+    struct list_head late_link;       // [late_lock] of signalfd.c
     bool unkillable;                  // [s] pid 1: signals without a handler do nothing
     bool group_exit;                  // [s] all threads are to end, with exit_status
     bool group_stop;                  // [s] all threads are to stop, or have

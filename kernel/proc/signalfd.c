@@ -3,6 +3,10 @@
 // that two processes have tells each of its own. Who waits stands on a queue of the file's (a queue of the process's
 // would go with that while an epoll set is still on it). A *watch* ties the two: it is made when a process first waits
 // for the file, and wakes the file's queue when a signal of its set comes to the process.
+//
+// A process may have any number of watches, and signals are sent with interrupts disabled, to whole groups with process_lock held. So
+// the sender wakes for the first few alone; for the rest the process is put on a list (`late`), and a kernel thread wakes for
+// all, some at a time.
 #include "proc/signalfd.h"
 #include "core/errno.h"
 #include "fs/event/poll.h"
@@ -14,12 +18,16 @@
 #include <linux/fcntl.h>
 #include <linux/signalfd.h>
 
+#define WAKE_AT_ONCE                                                                                         \
+    16u // watches that a sender looks at; also how many are dealt with before a lock is given up
+
 struct signalfd;
 
 struct signal_watch {
     struct list_head of_process; // [watch_lock] [process->sig_lock] both to change
     struct list_head of_file;    // [watch_lock]
     struct process *process;     // [watch_lock] NULL: none (the one inside a file)
+    unsigned int round;          // [process->sig_lock] in which the thread saw it last
     struct signalfd *file;       // [I]
 };
 
@@ -32,7 +40,12 @@ struct signalfd {
     struct signal_watch first; // for the one process that most files have
 };
 
-static struct spinlock watch_lock = SPINLOCK_INIT; // before any sig_lock
+static struct spinlock watch_lock = SPINLOCK_INIT;   // before any sig_lock
+static struct spinlock late_lock = SPINLOCK_INIT;    // after them
+static struct list_head late = LIST_HEAD_INIT(late); // [late_lock] processes, each with a reference
+static struct wait_queue late_wait = WAIT_QUEUE_INIT(late_wait);
+static struct mutex start_mutex = MUTEX_INIT(start_mutex); // who starts the thread
+static bool waker_runs;                                    // [start_mutex], read without
 
 static void watch_begin_locked(struct signal_watch *w, struct signalfd *s, struct process *p) {
     ASSERT_HELD(&watch_lock);
@@ -41,6 +54,7 @@ static void watch_begin_locked(struct signal_watch *w, struct signalfd *s, struc
     list_add_tail(&w->of_file, &s->watches);
     unsigned long flags = spin_lock_irqsave(&p->sig_lock);
     list_add_tail(&w->of_process, &p->signal_watches);
+    WRITE_ONCE(p->signal_watch_count, p->signal_watch_count + 1);
     spin_unlock_irqrestore(&p->sig_lock, flags);
 }
 
@@ -48,6 +62,7 @@ static void watch_end_locked(struct signal_watch *w) {
     ASSERT_HELD(&watch_lock);
     unsigned long flags = spin_lock_irqsave(&w->process->sig_lock);
     list_del(&w->of_process);
+    WRITE_ONCE(w->process->signal_watch_count, w->process->signal_watch_count - 1);
     spin_unlock_irqrestore(&w->process->sig_lock, flags);
     list_del(&w->of_file);
     w->process = NULL;
@@ -67,6 +82,22 @@ static bool is_watched_locked(struct signalfd *s, const struct process *p) {
             return true;
     }
     return false;
+}
+
+static void waker_thread(void *arg);
+
+// 0 or -ENOMEM.
+static int start_waker(void) {
+    int err = 0;
+    if (likely(READ_ONCE(waker_runs)))
+        return 0;
+    mutex_lock(&start_mutex);
+    if (!waker_runs) {
+        err = kthread_run("signalfd", waker_thread, NULL);
+        WRITE_ONCE(waker_runs, !err);
+    }
+    mutex_unlock(&start_mutex);
+    return err;
 }
 
 // Has what comes to the current process wake the file's queue. 0 or -ENOMEM.
@@ -97,25 +128,103 @@ static int watch(struct signalfd *s) {
         user_uncharge(s->user, USER_WATCHES, 1);
         kfree(more);
     }
-    return 0;
+    return p && unlikely(READ_ONCE(p->signal_watch_count) > WAKE_AT_ONCE) ? start_waker() : 0;
+}
+
+// ---- waking
+
+static void wake_watcher(const struct signal_watch *w, sigset_bits signals) {
+    if (READ_ONCE(w->file->mask) & signals)
+        wake_poll(&w->file->wait, POLLIN | POLLRDNORM);
+}
+
+static void wake_late_locked(struct process *p, int sig) {
+    ASSERT_HELD(&p->sig_lock);
+    p->late_signals |= SIGNAL_BIT(sig);
+    spin_lock(&late_lock);
+    bool is_new = list_empty(&p->late_link);
+    if (is_new) {
+        process_get(p);
+        list_add_tail(&p->late_link, &late);
+    }
+    spin_unlock(&late_lock);
+    if (is_new)
+        wake_all(&late_wait);
 }
 
 void signalfd_wake_locked(struct process *p, int sig) {
     ASSERT_HELD(&p->sig_lock);
+    unsigned int left = WAKE_AT_ONCE;
     struct signal_watch *w;
     list_for_each_entry (w, &p->signal_watches, of_process) {
-        if (READ_ONCE(w->file->mask) & SIGNAL_BIT(sig))
-            wake_poll(&w->file->wait, POLLIN | POLLRDNORM);
+        if (unlikely(!left--)) {
+            wake_late_locked(p, sig);
+            return;
+        }
+        wake_watcher(w, SIGNAL_BIT(sig));
+    }
+}
+
+// Wakes for some watches of p, from the first on, which go to the end of the list, until that is one that this round has had. What
+// came to the list meanwhile stands behind these, and was told by what is pending. False: that was all.
+static bool wake_some(struct process *p, sigset_bits signals, unsigned int round) {
+    bool more = true;
+    spin_lock(&watch_lock);
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+    for (unsigned int n = 0; n < WAKE_AT_ONCE && more; n++) {
+        struct signal_watch *w = list_empty(&p->signal_watches)
+                                     ? NULL
+                                     : list_first_entry(&p->signal_watches, struct signal_watch, of_process);
+        more = w && w->round != round;
+        if (!more)
+            break;
+        w->round = round;
+        list_del(&w->of_process);
+        list_add_tail(&w->of_process, &p->signal_watches);
+        wake_watcher(w, signals);
+    }
+    spin_unlock_irqrestore(&p->sig_lock, flags);
+    spin_unlock(&watch_lock);
+    return more;
+}
+
+static struct process *next_late(void) {
+    struct process *p = NULL;
+    unsigned long flags = spin_lock_irqsave(&late_lock);
+    if (!list_empty(&late)) {
+        p = list_first_entry(&late, struct process, late_link);
+        list_del(&p->late_link);
+        list_init(&p->late_link);
+    }
+    spin_unlock_irqrestore(&late_lock, flags);
+    return p;
+}
+
+static void waker_thread(void *arg) {
+    unsigned int round = 0; // 0: a watch that no round has had
+    (void)arg;
+    for (;;) {
+        wait_event(&late_wait, !list_empty(&late));
+        struct process *p = next_late();
+        unsigned long flags = spin_lock_irqsave(&p->sig_lock);
+        sigset_bits signals = p->late_signals;
+        p->late_signals = 0;
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+        round = round + 1 ?: 1;
+        while (wake_some(p, signals, round))
+            cond_resched();
+        process_put(p);
     }
 }
 
 void signalfd_exit(struct process *p) {
-    if (list_empty(&p->signal_watches)) // no thread of p is left that could make one
-        return;
-    spin_lock(&watch_lock);
-    while (!list_empty(&p->signal_watches))
-        watch_end_locked(list_first_entry(&p->signal_watches, struct signal_watch, of_process));
-    spin_unlock(&watch_lock);
+    while (!list_empty(&p->signal_watches)) { // no thread of p is left that could make one
+        spin_lock(&watch_lock);
+        for (unsigned int n = 0; n < WAKE_AT_ONCE && !list_empty(&p->signal_watches); n++)
+            watch_end_locked(list_first_entry(&p->signal_watches, struct signal_watch, of_process));
+        spin_unlock(&watch_lock);
+        cond_resched();
+    }
 }
 
 // ---- what is read
@@ -223,10 +332,15 @@ static unsigned int signalfd_poll(struct file *f, struct poll_table *table) {
 
 static void signalfd_release(struct file *f) {
     struct signalfd *s = f->private_data;
-    spin_lock(&watch_lock);
-    while (!list_empty(&s->watches))
-        watch_end_locked(list_first_entry(&s->watches, struct signal_watch, of_file));
-    spin_unlock(&watch_lock);
+    bool more = true;
+    while (more) {
+        spin_lock(&watch_lock);
+        for (unsigned int n = 0; n < WAKE_AT_ONCE && !list_empty(&s->watches); n++)
+            watch_end_locked(list_first_entry(&s->watches, struct signal_watch, of_file));
+        more = !list_empty(&s->watches);
+        spin_unlock(&watch_lock);
+        cond_resched();
+    }
     user_put(s->user);
     kfree(s);
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -121,5 +122,76 @@ TEST(a_byte_costs_the_same_among_many_connections) {
     for (int i = 0; i < 2 * MANY; i += 2) {
         char byte;
         CHECK(read(ends[i + !(i / 2 % 2)], &byte, 1) == 0 && close(ends[i + !(i / 2 % 2)]) == 0);
+    }
+}
+
+// ---- signalfds
+
+#define WATCHED 2000
+
+static sigset_t one_signal(int sig) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, sig);
+    return set;
+}
+
+static int take_signal(int sig) {
+    sigset_t set = one_signal(sig);
+    struct timespec now = {0, 0};
+    return sigtimedwait(&set, NULL, &now);
+}
+
+// What it costs to send the process a signal that is read from files. The least of some.
+static long cost_of_a_signal(void) {
+    long least = 1l << 60;
+    for (int i = 0; i < 10; i++) {
+        long before = cpu_ns();
+        CHECK(kill(getpid(), SIGUSR1) == 0);
+        long cost = cpu_ns() - before;
+        CHECK(take_signal(SIGUSR1) == SIGUSR1);
+        least = cost < least ? cost : least;
+    }
+    return least;
+}
+
+TEST(signal_costs_its_sender_the_same_however_many_files_tell_of_it) {
+    sigset_t set = one_signal(SIGUSR1);
+    allow_files(WATCHED + 100);
+    CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+    long few = cost_of_a_signal();
+    for (int i = 0; i < WATCHED; i++) {
+        int fd = signalfd(-1, &set, 0);
+        CHECK(fd >= 0 && test_poll(fd, POLLIN) == 0);
+        struct pollfd p = {fd, POLLIN, 0};
+        CHECK(poll(&p, 1, 1) == 0); // is to be woken from now on
+    }
+    long many = cost_of_a_signal();
+    if (many >= 8 * few)
+        printf("# %ld ns, %ld ns\n", few, many);
+    CHECK(many < 8 * few);
+}
+
+// And each is told: a set of all of them has them all.
+TEST(all_of_many_signalfds_tell) {
+    sigset_t set = one_signal(SIGUSR1);
+    struct epoll_event e = {.events = EPOLLIN | EPOLLET}, got[64];
+    int epoll = epoll_create1(0), found = 0, n;
+    static char seen[300];
+    CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+    for (int i = 0; i < 300; i++) {
+        int fd = signalfd(-1, &set, 0);
+        e.data.u32 = (unsigned int)i;
+        CHECK(fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) == 0);
+    }
+    for (int round = 0; round < 3; round++) {
+        CHECK(kill(getpid(), SIGUSR1) == 0);
+        memset(seen, 0, sizeof(seen));
+        for (found = 0; found < 300 && (n = epoll_wait(epoll, got, 64, 10000)) > 0;)
+            for (int i = 0; i < n; i++) {
+                found += !seen[got[i].data.u32];
+                seen[got[i].data.u32] = 1;
+            }
+        CHECK(found == 300 && take_signal(SIGUSR1) == SIGUSR1);
     }
 }
