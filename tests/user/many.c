@@ -97,26 +97,32 @@ static void connect_many(int from, int to) {
     close(l);
 }
 
-// A byte over each of them and back: what one costs.
+// A byte over each connection of some and back: what one costs. The least of what it is for parts of them: the time is also others'.
 static long cost_of_a_byte(int n) {
     char byte = 'b';
-    long before = cpu_ns();
-    for (int i = 0; i < n; i++)
-        CHECK(write(ends[2 * i], &byte, 1) == 1 && read(ends[2 * i + 1], &byte, 1) == 1 &&
-              write(ends[2 * i + 1], &byte, 1) == 1 && read(ends[2 * i], &byte, 1) == 1);
-    return (cpu_ns() - before) / n;
+    long least = 1l << 60;
+    for (int i = 0; i < n; i += 100) {
+        long before = cpu_ns();
+        for (int c = i; c < i + 100; c++)
+            CHECK(write(ends[2 * c], &byte, 1) == 1 && read(ends[2 * c + 1], &byte, 1) == 1 &&
+                  write(ends[2 * c + 1], &byte, 1) == 1 && read(ends[2 * c], &byte, 1) == 1);
+        long cost = cpu_ns() - before;
+        least = cost < least ? cost : least;
+    }
+    return least / 100;
 }
 
 TEST(a_byte_costs_the_same_among_many_connections) {
     allow_files(2 * MANY + 100);
     connect_many(0, 100);
-    (void)cost_of_a_byte(100);
-    long few = cost_of_a_byte(100);
+    long few = 1l << 60, cost;
+    for (int i = 0; i < 5; i++)
+        few = (cost = cost_of_a_byte(100)) < few ? cost : few;
     connect_many(100, MANY);
     long many = cost_of_a_byte(MANY);
-    if (many >= 4 * few)
+    if (many >= 3 * few)
         printf("# %ld ns, %ld ns\n", few, many);
-    CHECK(many < 4 * few);
+    CHECK(many < 3 * few);
     for (int i = 0; i < 2 * MANY; i += 2) // each end in turn is the first
         CHECK(close(ends[i + i / 2 % 2]) == 0);
     for (int i = 0; i < 2 * MANY; i += 2) {
