@@ -153,12 +153,25 @@ def test_a_place_of_a_root_that_is_none(run, where):
 
 def test_the_image_of_a_root_boots(run, debian, tmp_path):
     with tarfile.open(debian, "a") as archive:
-        script = b"#!/bin/bash\necho appliance says $((6 * 7))\nexec /bin/false\n"
+        script = b"#!/bin/bash\necho appliance says $((6 * 7)) $1\nexec /bin/false\n"
         info = tarfile.TarInfo("init")
         info.mode, info.size = 0o755, len(script)
         archive.addfile(info, io.BytesIO(script))
     image = tmp_path / "appliance"
     subprocess.run([machine.BUILD / "drupe", "image", "-k", machine.BUILD / "Image", "--root", debian, "--append", "panic=-1 quiet", "-o", image],
                    check=True, stderr=subprocess.DEVNULL)
-    _, console = machine.run(kernel=image)
-    assert "appliance says 42" in console and "false[1]" in console
+    done = run("-t", "60", image, "an argument")
+    console = done.text
+    assert done.status == 0 and "appliance says 42 an argument" in console and "false[1]" in console
+
+
+def test_a_built_image_and_what_goes_with_it(run, tmp_path):
+    image = machine.BUILD / "Image"
+    assert run("--dry-run", "-m", "300M", image, "x").text.endswith(f"-kernel {image} -smp 1 -m 307200K -append -- x\n")
+    for wrong in ["-f", "/etc/passwd"], ["-e", "A=B"], ["-s", "/"], ["-k", image], ["--bare"], ["-u", "1"]:
+        done = run(*wrong, image)
+        assert done.status == 125 and "an image has its own root" in done.err
+    assert run("-t", "0.5", "--qemu", "sleep", image).status in (1, 124)
+    cut = tmp_path / "cut"
+    cut.write_bytes(image.read_bytes()[:100000])
+    assert run(cut).status == 125

@@ -46,9 +46,13 @@ static bool is_elf(const uint8_t *bytes, size_t size) {
     return size >= sizeof(Elf64_Ehdr) && memcmp(bytes, ELFMAG, SELFMAG) == 0 && bytes[EI_CLASS] == ELFCLASS64;
 }
 
+bool image_is_flat_kernel(const uint8_t *bytes, size_t size) {
+    return size >= BOOT_HEADER_SIZE &&
+           memcmp(bytes + BOOT_MAGIC_OFFSET, BOOT_MAGIC, sizeof(BOOT_MAGIC) - 1) == 0;
+}
+
 bool image_is_kernel(const uint8_t *bytes, size_t size) {
-    return is_elf(bytes, size) || (size >= BOOT_HEADER_SIZE && memcmp(bytes + BOOT_MAGIC_OFFSET, BOOT_MAGIC,
-                                                                      sizeof(BOOT_MAGIC) - 1) == 0);
+    return is_elf(bytes, size) || image_is_flat_kernel(bytes, size);
 }
 
 // Where `count` bytes of the image are in the file. False where the file does not have them.

@@ -21,7 +21,8 @@ struct image {
 // one.
 void image_open(struct image *image, const char *name, uint8_t *bytes, size_t size);
 
-// Whether the first 64 bytes or more of a file are those of a kernel, flat or ELF.
+// Whether the first 64 bytes or more of a file are those of a kernel, flat; or, for the other, ELF, which a program may be as well.
+bool image_is_flat_kernel(const uint8_t *bytes, size_t size);
 bool image_is_kernel(const uint8_t *bytes, size_t size);
 
 // The built-in command line. It ends the program if its place is not in the file.

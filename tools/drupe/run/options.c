@@ -15,6 +15,7 @@
 static const char help[] =
     "Usage: drupe run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
     "       drupe run [OPTION...] --root WHAT [[--] PROGRAM [ARGUMENT...]]\n"
+    "       drupe run [OPTION...] IMAGE [ARGUMENT...]\n"
     "Runs a RISC-V Linux program in a machine of QEMU's that holds it, what it needs, and the kernel's own "
     "root.\n"
     "Standard input, output and error, the terminal and Ctrl-C are the program's; twice Ctrl-C ends the "
@@ -24,7 +25,8 @@ static const char help[] =
     "root\n"
     "or from --file); a name to be looked for in the machine's $PATH; or a file of this machine, which goes "
     "to\n"
-    "/NAME. The libraries and loaders it needs are looked for in the sysroots and in the kernel's root.\n"
+    "/NAME; an IMAGE of this kernel is booted as it is, on this terminal. The libraries and loaders it needs "
+    "are looked for in the sysroots and in the kernel's root.\n"
     "\n"
     "  -s, --sysroot DIR    the target's files are below DIR; may be given more than once, the first wins\n"
     "                       (without one, for programs of glibc: " CROSS_ROOT ")\n"

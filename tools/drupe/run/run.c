@@ -100,6 +100,8 @@ int command_run(int argc, char **argv) {
     run_parse(argc, argv, &v, &r);
     argc -= optind;
     argv += optind;
+    if (argc && !r.root && boot_is_image(argv[0]))
+        return boot_image(&r, &v, argc, argv);
     if (r.root)
         run_root_open(&r, &argc, &argv);
     open_base(&r, &v, &base);

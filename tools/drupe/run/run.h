@@ -8,6 +8,7 @@
 //   qemu.c     QEMU's command
 //   result.c   what is brought out of the machine
 //   report.c   what became of the run, as JSON
+//   boot.c     a built image instead of all that
 //   start.c    what the machine's pid 1 is told (tools/guest)
 //   run.c      all of it in turn
 //
@@ -82,6 +83,10 @@ char *run_command_line(const struct request *r, const struct image *kernel);
 // Adds the words of QEMU's command.
 void run_qemu(struct strings *command, const struct request *r, const char *image,
               const struct channel *channel);
+
+// Whether a file is a built image, by its header; and its machine, whose exit status it gives.
+bool boot_is_image(const char *path);
+int boot_image(struct request *r, const struct view *v, int argc, char **argv);
 
 // The content of FRAME_START.
 void *run_start(const struct request *r, const char *path, int argc, char **argv, size_t *size);
