@@ -65,7 +65,8 @@ check: setup-test ## the developers' checks: format, layers, analysers
 # One suite after the other, each with all processors for what it builds.
 test: setup-test ## set up, run every test, and close with "N passed, N failed"
 	@rm -rf $(B)/test/*.result $(B)/test/*.skipped
-	@for suite in $(TEST_SUITES); do $(MAKE) --no-print-directory --keep-going $$suite || true; done
+	@for suite in $(TEST_SUITES); do begun=$$(date +%s); $(MAKE) --no-print-directory --keep-going $$suite || true; \
+		echo "$$suite took $$(($$(date +%s) - begun)) s"; done
 	@tools/test-summary $(B)/test $(TEST_SUITES)
 
 clean: ## remove what was built of this project, keep the outside parts

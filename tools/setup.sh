@@ -46,6 +46,8 @@ test libclang-rt-dev - fuzzers and sanitizers
 test clang-format - the format check
 test clang-tidy - the static analyser
 test file - to look at what was built
+test cmake - ctest with drupe run as its emulator
+test meson - meson with drupe run as its wrapper
 test git /usr/bin/git the checks list the project's files
 test gdb-multiarch - make gdb
 test u-boot-qemu - images booted by U-Boot

@@ -444,3 +444,14 @@ def test_files_may_have_a_colon_in_their_names(run, tmp_path):
     (tmp_path / "a:b").write_text("colon\n")
     assert run("--file", "a:b", "cat", "/a:b").text == "colon\n"
     assert run("--file", "a:b:/c", "cat", "/c").text == "colon\n"
+
+
+@pytest.mark.parametrize("interpreter, text", [("sh", 'echo "$1 $0"; exit 5'), ("", 'echo "$1 $0"; exit 5'),
+                                               ("--env A=x -- awk -f", 'BEGIN { print ARGV[1] " /script"; exit 5 }')])
+def test_a_script_may_start_its_machine(tmp_path, interpreter, text):
+    script = tmp_path / "script"
+    script.write_text(f"#!/usr/bin/env -S drupe run {interpreter}\n{text}\n")
+    script.chmod(0o755)
+    done = subprocess.run(["./script", "one"], cwd=tmp_path, env={**os.environ, "PATH": f"{machine.BUILD}:{os.environ['PATH']}"},
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=LIMIT, check=False)
+    assert done.returncode == 5 and done.stdout == b"one /script\n"

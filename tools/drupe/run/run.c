@@ -104,6 +104,8 @@ int command_run(int argc, char **argv) {
         return boot_image(&r, &v, argc, argv);
     if (r.root)
         run_root_open(&r, &argc, &argv);
+    else
+        run_script(&v, &argc, &argv);
     open_base(&r, &v, &base);
     char *path = r.root ? run_root_files(&v, &r, argv[0]) : run_files(&v, &r, argv[0]);
     channel_open(&channel);

@@ -4,6 +4,7 @@
 //   options.c  the command line
 //   files.c    the program's root: what was asked for, and all that it needs
 //   root.c     or a whole root, as it is
+//   script.c   scripts that start this command by their first line
 //   image.c    the kernel with that root
 //   qemu.c     QEMU's command
 //   result.c   what is brought out of the machine
@@ -58,6 +59,10 @@ void run_parse(int argc, char **argv, struct view *v, struct request *r);
 // They are carried out in the order in which they are given.
 void run_order(struct request *r, const char *trouble, const char *kind, const char *first,
                const char *second, const char *third);
+
+// Where the program, or an argument, is a file here whose first line starts this command, adds that and puts its path in
+// the machine into the arguments; without an interpreter in the line, it is a shell's.
+void run_script(struct view *v, int *argc, char ***argv);
 
 // Adds the program and all that it needs to the view's tree. Gives the program's path in the machine.
 char *run_files(struct view *v, const struct request *r, const char *program);
