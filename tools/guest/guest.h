@@ -3,6 +3,7 @@
 //
 //   init.c     pid 1: file systems, the program, its end
 //   orders.c   what is done before the program starts
+//   network.c  the address of the network card
 //   result.c   what is brought out when it has ended
 //   channel.c  what goes to the host and comes from it
 #pragma once
@@ -43,6 +44,10 @@ void flow_drain(struct flow *f);
 // orders.c
 // Carries out an order, ORDER_STRINGS strings. Gives 0 or an errno: ENOSYS for a kind that is not known.
 int order_carry_out(char *const *order);
+
+// network.c
+// An order: gives eth0 its address. 0 or an errno; ETIMEDOUT: nobody answered.
+int network_start(char *const *arguments);
 
 // result.c
 // Sends what is at an absolute path, or the whole root for "", and tells what became of it.

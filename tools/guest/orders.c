@@ -29,6 +29,7 @@ static const struct {
 } kinds[] = {
     {"hostname", set_hostname},
     {"directory", make_directory},
+    {"network", network_start},
 };
 
 int order_carry_out(char *const *order) {

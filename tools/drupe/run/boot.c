@@ -36,9 +36,11 @@ bool boot_is_image(const char *path) {
 static void check_request(const struct request *r, const struct view *v) {
     if (r->files.count || r->globs.count || r->variables.count || r->orders.count || r->outs.count ||
         r->save || v->sysroots.count || r->user || r->workdir || r->library_path || r->kernel || r->bare)
-        misuse("run", "an image has its own root and init; with it go --mem, --smp, --timeout, --append, "
-                      "--qemu, --gdb and "
-                      "--dry-run. A program on its kernel: --kernel IMAGE PROGRAM");
+        misuse("run",
+               "an image has its own root and init; with it go --mem, --smp, --timeout, --append, --network, "
+               "--publish, "
+               "--qemu, --gdb and "
+               "--dry-run. A program on its kernel: --kernel IMAGE PROGRAM");
 }
 
 // The arguments are init's.
@@ -79,6 +81,7 @@ static char **make_command(struct request *r, int argc, char **argv) {
         strings_add(&command, "-append");
         strings_add(&command, line);
     }
+    network_qemu(&command, r);
     if (r->gdb) {
         strings_add(&command, "-S");
         strings_add(&command, "-s");
@@ -113,6 +116,7 @@ int boot_image(struct request *r, const struct view *v, int argc, char **argv) {
     check_request(r, v);
     set_memory(r, argv[0]);
     char **command = make_command(r, argc, argv);
+    network_tell(r);
     if (r->dry_run) {
         for (size_t i = 0; command[i]; i++)
             printf("%s%s", i ? " " : "", command[i]);

@@ -42,6 +42,9 @@ static const char help[] =
     "  -u, --user USER[:GROUP]  who runs the program, by name or number (root)\n"
     "  -w, --workdir DIR    where it is started (/)\n"
     "      --hostname NAME  the machine's name (drupe)\n"
+    "      --network KIND   none (default), or user: QEMU's user network, with an address by DHCP\n"
+    "  -p, --publish [ADDR:]HOSTPORT:PORT[/udp]  a port here leads to the machine's PORT (implies --network "
+    "user)\n"
     "      --out GUEST[:HOST]  bring a file or directory out when the program has ended, however it did; "
     "without\n"
     "                       HOST by its own name to the current directory\n"
@@ -139,7 +142,7 @@ static void set_hostname(struct request *r, const char *name) {
 }
 
 // Options without a letter.
-enum { ENV_FILE = 256, HOSTNAME, OUT, JSON, SAVE, QEMU, DRY_RUN, VERSION };
+enum { ENV_FILE = 256, HOSTNAME, NETWORK, OUT, JSON, SAVE, QEMU, DRY_RUN, VERSION };
 
 static const struct option options[] = {
     {"sysroot", required_argument, NULL, 's'},
@@ -151,6 +154,8 @@ static const struct option options[] = {
     {"user", required_argument, NULL, 'u'},
     {"workdir", required_argument, NULL, 'w'},
     {"hostname", required_argument, NULL, HOSTNAME},
+    {"network", required_argument, NULL, NETWORK},
+    {"publish", required_argument, NULL, 'p'},
     {"out", required_argument, NULL, OUT},
     {"json", required_argument, NULL, JSON},
     {"save", required_argument, NULL, SAVE},
@@ -174,7 +179,8 @@ static const struct option options[] = {
 };
 
 void run_parse(int argc, char **argv, struct view *v, struct request *r) {
-    for (int c; (c = getopt_long(argc, argv, "+s:r:f:a:e:u:w:L:nm:S:t:A:k:bql:gvh", options, NULL)) != -1;) {
+    for (int c;
+         (c = getopt_long(argc, argv, "+s:r:f:a:e:u:w:p:L:nm:S:t:A:k:bql:gvh", options, NULL)) != -1;) {
         switch (c) {
         case 's':
             input_sysroot(v, optarg);
@@ -204,6 +210,12 @@ void run_parse(int argc, char **argv, struct view *v, struct request *r) {
             break;
         case HOSTNAME:
             set_hostname(r, optarg);
+            break;
+        case NETWORK:
+            network_set(r, optarg);
+            break;
+        case 'p':
+            network_publish(r, optarg);
             break;
         case OUT:
             result_add(r, optarg);

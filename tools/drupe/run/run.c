@@ -98,6 +98,7 @@ int command_run(int argc, char **argv) {
     set_exit_statuses(MACHINE_ERROR, MACHINE_ERROR);
     open_standard();
     run_parse(argc, argv, &v, &r);
+    network_prepare(&r);
     argc -= optind;
     argv += optind;
     if (argc && !r.root && boot_is_image(argv[0]))
@@ -106,6 +107,7 @@ int command_run(int argc, char **argv) {
         run_root_open(&r, &argc, &argv);
     else
         run_script(&v, &argc, &argv);
+    network_order(&r);
     open_base(&r, &v, &base);
     char *path = r.root ? run_root_files(&v, &r, argv[0]) : run_files(&v, &r, argv[0]);
     channel_open(&channel);
@@ -130,6 +132,7 @@ int command_run(int argc, char **argv) {
     m.no_stdin = r.no_stdin;
     m.quiet = r.quiet;
     m.results = result_open(&r);
+    network_tell(&r);
     if (r.gdb)
         tell_of_gdb(&r);
     struct ending ending;

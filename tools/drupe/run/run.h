@@ -6,6 +6,7 @@
 //   root.c     or a whole root, as it is
 //   script.c   scripts that start this command by their first line
 //   image.c    the kernel with that root
+//   network.c  its network, and ports that lead there
 //   qemu.c     QEMU's command
 //   result.c   what is brought out of the machine
 //   report.c   what became of the run, as JSON
@@ -31,6 +32,13 @@
 
 #define RUN_MEMORY (256ull << 20) // bytes; more if the image is large
 
+// A port of the machine's that can be reached from here.
+struct publication {
+    const char *text, *address; // as typed; here
+    unsigned int here, there;   // ports; here 0: any
+    bool udp, picked;
+};
+
 struct request {
     struct strings files, globs, variables;
     struct strings orders;   // for pid 1, ORDER_STRINGS of each
@@ -48,6 +56,9 @@ struct request {
     const char *user, *workdir; // in the machine; NULL: root, and /
     uint64_t memory;            // bytes, a whole root not counted; 0: as the image wants it
     uint64_t timeout;           // ms; 0: none
+    struct publication *publications;
+    size_t publication_count;
+    bool network, no_network; // it was said which
     unsigned int gdb_port;
     bool bare, gdb, dry_run, no_stdin, quiet, verbose;
 };
@@ -98,6 +109,15 @@ void *run_start(const struct request *r, const char *path, int argc, char **argv
 
 // Ends the command where a file at `path` could not be made; `option` is for messages.
 void result_check_place(const char *option, const char *path);
+// --network KIND, --publish [ADDR:]HOSTPORT:PORT[/udp]. End the command for what cannot be.
+void network_set(struct request *r, const char *kind);
+void network_publish(struct request *r, const char *text);
+// All options are known: looks for ports. Has pid 1 get an address. Tells of the ports that were picked.
+void network_prepare(struct request *r);
+void network_order(struct request *r);
+void network_tell(const struct request *r);
+void network_qemu(struct strings *command, const struct request *r);
+
 // --out GUEST[:HOST]. Ends the command where that can come to nothing.
 void result_add(struct request *r, const char *argument);
 void result_set_save(struct request *r, const char *path);
