@@ -2,7 +2,7 @@
 // lwIP's list of connections, in parts. lwIP searches the list from its beginning for each segment and whenever a connection
 // ends. So it gets a short one: the list (tcp_active_pcbs) is at any time one of INET_PARTS parts, by a hash of the other end's address and
 // of both ports, and whoever calls lwIP makes it the part which the call is about. The lists of listeners, of those that have a name alone and of
-// TIME_WAIT are whole. Only the timers see all connections in one list.
+// TIME_WAIT are whole. Only the timers see all connections in one list. Of a listener that goes lwIP would tell its connections: inet_tcp.c does.
 //
 // All of it is the stack's lock's ([n]).
 #pragma once

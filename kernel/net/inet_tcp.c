@@ -528,6 +528,19 @@ static void drop_connections(struct list_head *queue) {
     }
 }
 
+// Half-open connections: lwIP ends them when their answer comes, if it finds no listener. tcp_close() sees only those of a part.
+static void forget_listener(struct inet_socket *i) {
+    struct tcp_pcb *p;
+    unsigned int n;
+    inet_for_each_connection(p, n) {
+        if (p->listener != (struct tcp_pcb_listen *)i->tcp)
+            continue;
+        p->listener = NULL;
+        if (p->callback_arg == i)
+            tcp_arg(p, NULL);
+    }
+}
+
 void inet_tcp_stop_listening(struct inet_socket *i) {
     struct socket *s = &i->s;
     drop_connections(&i->accept_queue);
@@ -535,11 +548,7 @@ void inet_tcp_stop_listening(struct inet_socket *i) {
     i->deferred_count = 0;
     WRITE_ONCE(i->accept_count, 0);
     if (i->tcp) {
-        struct tcp_pcb *p;
-        unsigned int n;
-        inet_for_each_connection (p, n)
-            if (p->callback_arg == i) // half open: lwIP ends it when its answer comes
-                tcp_arg(p, NULL);
+        forget_listener(i);
         tcp_arg(i->tcp, NULL);
         tcp_close(i->tcp);
         i->tcp = NULL;
