@@ -374,11 +374,13 @@ static struct socket *tcp_socket_accept(struct socket *s, ktime_t deadline) {
 
 // ---- connecting
 
-// connect(2) to AF_UNSPEC: ends what there is; the socket can be used anew.
-static int dissolve(struct inet_socket *i) {
+// connect(2) to AF_UNSPEC: ends what there is, a listener, too; the socket can be used anew.
+static void dissolve(struct inet_socket *i) {
     struct socket *s = &i->s;
     inet_lock();
-    if (i->tcp && READ_ONCE(s->state) != SOCKET_LISTENING) {
+    if (READ_ONCE(s->state) == SOCKET_LISTENING) {
+        inet_tcp_stop_listening(i);
+    } else if (i->tcp) {
         struct tcp_pcb *p = i->tcp;
         leave(i);
         inet_part_of(p);
@@ -388,15 +390,10 @@ static int dissolve(struct inet_socket *i) {
         i->local_port = 0;
     i->remote_port = 0;
     i->done = false;
-    int err = READ_ONCE(s->state) == SOCKET_LISTENING ? -EISCONN : 0;
-    if (!err) {
-        WRITE_ONCE(s->state, SOCKET_UNCONNECTED);
-        WRITE_ONCE(s->shutdown, 0);
-    }
+    WRITE_ONCE(s->state, SOCKET_UNCONNECTED);
+    WRITE_ONCE(s->shutdown, 0);
     inet_unlock();
-    if (!err)
-        socket_changed(s);
-    return err;
+    socket_changed(s);
 }
 
 // What connect(2) says of an attempt that has ended: once how, then that there is a connection. 1: there was none.
@@ -472,8 +469,10 @@ static int tcp_socket_connect(struct socket *s, const struct socket_address *a, 
     uint16_t port;
     if (a->len < (int)sizeof(a->family))
         return -EINVAL;
-    if (a->family == AF_UNSPEC)
-        return dissolve(i);
+    if (a->family == AF_UNSPEC) {
+        dissolve(i);
+        return 0;
+    }
     int err = inet_read_address(i, a, &ip, &port);
     if (!err)
         err = inet_route(i, &ip, false);
@@ -532,7 +531,7 @@ static void drop_connections(struct list_head *queue) {
 static void forget_listener(struct inet_socket *i) {
     struct tcp_pcb *p;
     unsigned int n;
-    inet_for_each_connection(p, n) {
+    inet_for_each_connection (p, n) {
         if (p->listener != (struct tcp_pcb_listen *)i->tcp)
             continue;
         p->listener = NULL;

@@ -274,7 +274,8 @@ int socket_connect(struct socket *s, const struct socket_address *address, bool 
     if (!s->ops->connect)
         return -EOPNOTSUPP;
     ktime_t deadline = socket_deadline(READ_ONCE(s->snd_timeout), nonblock);
-    if (READ_ONCE(s->state) == SOCKET_CONNECTING)
+    bool dissolves = address->len >= (int)sizeof(address->family) && address->family == AF_UNSPEC;
+    if (READ_ONCE(s->state) == SOCKET_CONNECTING && !dissolves)
         return nonblock ? -EALREADY : wait_connected(s, deadline);
     int err = s->ops->connect(s, address, deadline);
     return err == -EINPROGRESS && deadline ? wait_connected(s, deadline) : err;

@@ -424,6 +424,24 @@ TEST(socket_used_anew_after_dissolving) {
     CHECK(write(c, "x", 1) == 1 && read(d, buffer, 1) == 1);
 }
 
+TEST(dissolving_ends_an_attempt_and_a_listener) {
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    int tries[8], second, other = listener(&second, 1);
+    l = listener(&port, 0);
+    for (int i = 0; i < 8; i++) { // the last of them are not heard
+        CHECK((tries[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) >= 0);
+        CHECK(connect4(tries[i], "127.0.0.1", port) == 0 || errno == EINPROGRESS);
+    }
+    c = tries[7];
+    CHECK_ERRNO(connect4(c, "127.0.0.1", port), EALREADY);
+    CHECK(connect(c, &none, sizeof(none)) == 0);
+    CHECK(connect4(c, "127.0.0.1", second) == 0 || errno == EINPROGRESS);
+    CHECK(poll_for(c, POLLOUT) == POLLOUT && (d = accept(other, NULL, NULL)) >= 0 && write(c, "x", 1) == 1);
+    CHECK(connect(other, &none, sizeof(none)) == 0);
+    CHECK_ERRNO(accept(other, NULL, NULL), EINVAL);
+    CHECK(read(d, buffer, 1) == 1);
+}
+
 TEST(ports_of_a_connection_that_the_server_ended_can_be_used_again) {
     l = listener(&port, 1);
     c = socket(AF_INET, SOCK_STREAM, 0);

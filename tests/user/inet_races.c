@@ -47,7 +47,7 @@ static void connect_it(void) {
 
 static void dissolve_it(void) {
     struct sockaddr a = {.sa_family = AF_UNSPEC};
-    CHECK_ONE_OF(connect(c, &a, sizeof(a)), EISCONN, EINVAL);
+    CHECK(connect(c, &a, sizeof(a)) == 0);
 }
 
 static void shut_it_down(void) {
