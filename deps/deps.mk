@@ -49,12 +49,12 @@ $(LIBFDT_STAMP): $(B)/deps/device-tree-compiler.source deps/libfdt.sh
 TRIXIE_PACKAGES := bash coreutils
 TRIXIE_STAMP := $(B)/trixie.stamp
 
-$(TRIXIE_STAMP): deps/trixie.sh deps/apt.sh
+$(TRIXIE_STAMP): deps/trixie.sh deps/packages.sh deps/apt.sh
 	@deps/trixie.sh $(B)/trixie $(TRIXIE_PACKAGES)
 	@touch $@
 
 # The same for programs that live by sockets (tests/boot/test_sockets.py).
-$(B)/trixie-sockets.stamp: deps/trixie.sh deps/apt.sh
+$(B)/trixie-sockets.stamp: deps/trixie.sh deps/packages.sh deps/apt.sh
 	@deps/trixie.sh $(B)/trixie-sockets python3 nodejs
 	@touch $@
 
@@ -64,7 +64,7 @@ trixie: $(TRIXIE_STAMP) ## fetch Debian 13's riscv64 bash and coreutils into bui
 TRUTH_PACKAGES := bash coreutils findutils util-linux procps curl git openssh-client gnupg sqlite3 tmux rsync systemd iproute2 \
 	bind9-dnsutils imagemagick-7.q16 poppler-utils graphviz sox smbclient pulseaudio-utils gdb python3 perl
 
-$(B)/truth/debian.stamp: deps/trixie.sh deps/apt.sh
+$(B)/truth/debian.stamp: deps/trixie.sh deps/packages.sh deps/apt.sh
 	@mkdir -p $(@D)
 	@deps/trixie.sh $(B)/truth/debian $(TRUTH_PACKAGES)
 	@touch $@

@@ -7,7 +7,7 @@ $(B)/examples/init: examples/init.c $(MUSL_STAMP)
 	$(call say,ROOTCC,$@) $(SYSROOT)/bin/musl-gcc -std=gnu11 -O1 -Wall -Wextra $(WERROR) -static -s -o $@ $<
 
 # Exits with 75 if the packages cannot be had.
-$(EXAMPLES:%=$(B)/examples/%.cpio): $(B)/examples/%.cpio: examples/make examples/run examples/claims.sh deps/trixie.sh \
+$(EXAMPLES:%=$(B)/examples/%.cpio): $(B)/examples/%.cpio: examples/make examples/run examples/claims.sh deps/packages.sh \
 	$(B)/examples/init $(B)/drupe
 	@echo "  EXAMPLE $*"
 	@examples/make $(B) $*

@@ -10,7 +10,7 @@ DRUPE_LDFLAGS  := -Wl,--version-script=tools/drupe/symbols.map
 DRUPE_SANITIZE := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 
 DRUPE_OUTSIDE_OBJ := $(HOST_OUTSIDE_OBJ) $(OUTSIDE_COMPRESS_SRC:$(B)/deps/%.c=$(B)/host/outside/%.o) \
-	$(B)/host/run_init.o
+	$(B)/host/run_init.o $(B)/host/scripts.o
 DRUPE_OBJ      := $(DRUPE_SRC:%.c=$(B)/host/%.o)
 DRUPE_ASAN_OBJ := $(DRUPE_SRC:%.c=$(B)/host/asan/%.o) $(LIB_SRC:%.c=$(B)/host/asan/%.o)
 
@@ -27,6 +27,11 @@ $(B)/guest/init: $(GUEST_SRC) $(wildcard tools/guest/*.h) lib/demand.h $(MUSL_ST
 $(B)/host/run_init.o: tools/drupe/machine/run_init.S $(B)/guest/init
 	@mkdir -p $(@D)
 	$(call say,HOSTAS,$<) $(HOSTCC) -DINIT='"$(B)/guest/init"' -c $< -o $@
+
+# So are the scripts that find packages.
+$(B)/host/scripts.o: tools/drupe/root/scripts.S deps/apt.sh deps/packages.sh
+	@mkdir -p $(@D)
+	$(call say,HOSTAS,$<) $(HOSTCC) -c $< -o $@
 
 $(B)/drupe: $(DRUPE_OBJ) $(LIB_HOST_OBJ) $(DRUPE_OUTSIDE_OBJ)
 	$(call say,HOSTLD,$@) $(HOSTCC) $(HOST_CFLAGS) $(DRUPE_LDFLAGS) $^ $(DRUPE_LIBS) -o $@.tmp && mv $@.tmp $@

@@ -588,3 +588,67 @@ def test_an_image_of_a_root_has_a_console(put, tmp_path, out):
     assert listed(new)["dev/console"]["device"] == "5:2"
     drupe("image", "-k", kernel, "--root", new, "--no-initrd", "-o", new, status=2)
     assert "dev/console" in names(made(new, out))  # a built image is a root, too
+
+
+# ---- roots of packages
+
+def deb(data, scripts=(), compress=by_command("xz", "-c")):
+    def member(name, body):
+        return b"%-16s%-12d%-6d%-6d%-8s%-10d`\n" % (name, 0, 0, 0, b"100644", len(body)) + body + bytes(len(body) % 2)
+    control = tar("./", ("./control", {"body": b"Package: x\n"}), *(("./" + name, {"body": b"#!/bin/sh\n"}) for name in scripts))
+    return b"!<arch>\n" + member(b"debian-binary", b"2.0\n") + member(b"control.tar.xz", compress(control)) + member(b"data.tar.xz", compress(data))
+
+
+@pytest.fixture
+def apt(tmp_path, monkeypatch):
+    """An apt-get that knows what is put here, by the name of its package; `packages` is what it thinks is needed for anything."""
+    (tmp_path / "apt/bin").mkdir(parents=True)
+    archives = tmp_path / "cache/drupe/apt-trixie-riscv64/cache/archives"
+    archives.mkdir(parents=True)
+    (tmp_path / "sources").write_text("deb file:/nowhere trixie main\n")
+    program = tmp_path / "apt/bin/apt-get"
+    program.write_text('#!/bin/sh\necho "$APT_CONFIG $*" >>%s/calls\ncase "$*" in *--print-uris*) cat %s/uris;; *update*) exit 1 ;; esac\n'
+                       % (tmp_path, tmp_path))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("DRUPE_APT_SOURCES", str(tmp_path / "sources"))
+    (tmp_path / "uris").write_text("")
+
+    def add(name, content):
+        (archives / name).write_bytes(content)
+        with open(tmp_path / "uris", "a", encoding="ascii") as f:
+            f.write(f"'file:/nowhere/{name}' {name} {len(content)} SHA256:0\n")
+    return add
+
+
+def test_a_root_of_packages(apt, tmp_path, out):
+    apt("base.deb", deb(tar("./", "./etc/", ("./etc/shadow", {"body": b"x", "mode": 0o640, "gid": 42}), "./usr/", "./usr/bin/", "./usr/share/",
+                            "./usr/share/doc/", "./usr/share/doc/base"), scripts=["postinst"]))
+    apt("old.deb", deb(tar("./", "./bin/", ("./bin/ping", {"body": b"ping", "mode": 0o4755}), "./lib/", "./lib/x.so"), compress=by_command("zstd", "-qc")))
+    error = drupe("root", "trixie", "base", "old", "-o", out, "-v", "-x", "usr/share/doc", "-x", "none/*")[1]
+    tree = listed(out)
+    assert {name: tree[name].get("target") for name in ("bin", "lib", "sbin")} == {name: f"usr/{name}" for name in ("bin", "lib", "sbin")}
+    assert tree["usr/bin/ping"]["mode"] == "4755" and "usr/lib/x.so" in tree and tree["etc/shadow"]["owner"] == "0:42"
+    assert "usr/share" in tree and "usr/share/doc" not in tree and "usr/share/doc/base" not in tree
+    assert "base.deb, whose scripts were not run" in error and "2 packages, 1 of them" in error and "--omit none/* matches nothing" in error
+    call = (tmp_path / "calls").read_text().splitlines()[-1]
+    assert call.endswith("--download-only install base old") and "apt-trixie-riscv64/apt.conf" in call
+
+
+def test_packages_that_cannot_be_had(apt, out):
+    error = drupe("root", "trixie", "nothing", "-o", out, status=75)[1]
+    assert "cannot be had: the lists could not be read" in error and not out.exists()
+
+
+@pytest.mark.parametrize("content, why", [
+    (b"no package", "is no Debian package"), (b"!<arch>\n" + b"x" * 100, "no data.tar"), (deb(tar("a"))[:-30], "no data.tar"),
+    (deb(tar("../up")), "leads out of the root")])
+def test_a_package_that_is_damaged(apt, out, content, why):
+    apt("x.deb", content)
+    assert why in drupe("root", "trixie", "x", "-o", out, status=1)[1]
+
+
+@pytest.mark.parametrize("names", [[], ["trixie"], ["trixie", "--x"], ["trixie", "../x"], ["trixie", "/etc/x.deb"], ["tri xie", "x"], ["$(x)", "y"],
+                                   ["trixie", ""], ["trixie", "x;y"]])
+def test_names_that_are_no_packages(out, names):
+    drupe("root", "-o", out, "--", *names, status=2)

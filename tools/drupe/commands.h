@@ -13,4 +13,5 @@ int command_deps(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_run(int argc, char **argv);
 int command_cache(int argc, char **argv);
+int command_root(int argc, char **argv);
 int command_image(int argc, char **argv);

@@ -22,6 +22,7 @@ static const struct command {
     {"diff", command_diff, "compare what two archives unpack to"},
     {"check", command_check, "say what would go wrong with an archive"},
     {"deps", command_deps, "print what a program needs, as a tree"},
+    {"root", command_root, "make a root of a distribution's packages"},
     {"cache", command_cache, "list the whole roots that are kept, or remove some"},
     {"image", command_image, "put another archive or command line into a kernel image, or take it out"},
 };

@@ -290,6 +290,16 @@ const char *layers_whiteout(struct layers *l, const char *name) {
     return NULL;
 }
 
+bool layers_is_link_to_directory(struct layers *l, const char *name) {
+    char base[PATHNAME_PART_MAX + 1], path[PATHNAME_MAX + 1];
+    struct layers_node *dir, *n;
+    if (place(l, name, false, &dir, base) || !*base)
+        return false;
+    n = find(dir, base, strlen(base));
+    return n && S_ISLNK(n->object->mode) && pathname_normalise(name, path, sizeof(path)) == 0 &&
+           walk(l, path, strlen(path), false, &dir) == NULL;
+}
+
 const struct layers_object *layers_file(struct layers *l, const char *path) {
     char text[2 * PATHNAME_MAX];
     struct layers_node *dir, *n;

@@ -58,6 +58,9 @@ const char *layers_link(struct layers *l, const char *name, const char *target);
 const char *layers_whiteout(struct layers *l, const char *name);
 bool layers_is_whiteout(const char *name);
 
+// Whether there is a symlink that leads to a directory.
+bool layers_is_link_to_directory(struct layers *l, const char *name);
+
 // The regular file at a path, with symlinks followed; NULL: there is none.
 const struct layers_object *layers_file(struct layers *l, const char *path);
 

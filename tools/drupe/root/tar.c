@@ -158,6 +158,8 @@ static const char *take_file(struct reader *r, const char *name) {
     else if (!S_ISDIR(o.mode) && !S_ISLNK(o.mode) && !S_ISCHR(o.mode) && !S_ISBLK(o.mode) &&
              !S_ISFIFO(o.mode))
         return "it is of no kind that a root can have";
+    if (r->kind == TAR_PACKAGE && S_ISDIR(o.mode) && layers_is_link_to_directory(r->layers, name))
+        return NULL;
     return layers_add(r->layers, name, &o);
 }
 
@@ -221,6 +223,22 @@ void tar_lay(struct layers *l, struct piece tar, enum tar_kind kind, const char 
     close_archive(r.archive, &s);
     use_old(old, made);
     progress_end();
+}
+
+bool tar_has(struct piece tar, const char *name) {
+    struct source s = {.left = tar};
+    struct archive_entry *e;
+    locale_t made, old = use_bytes(&made);
+    struct archive *a = open_archive(&s, true);
+    bool found = false;
+    for (int code;
+         !found && ((code = archive_read_next_header(a, &e)) == ARCHIVE_OK || code == ARCHIVE_WARN);) {
+        const char *path = archive_entry_pathname(e);
+        found = path && strcmp(path, name) == 0;
+    }
+    close_archive(a, &s);
+    use_old(old, made);
+    return found;
 }
 
 char *tar_problem(struct piece file) {

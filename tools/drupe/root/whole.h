@@ -8,6 +8,7 @@
 //   layers.c     names and attributes, to which
 //   spool.c      the files' bytes belong
 //   oci.c        images: which one, which layers, what is run
+//   deb.c      packages, for `drupe root`
 //   cache.c      what has been made once; header.c, how that is told
 #pragma once
 #include "root/cache.h"
