@@ -259,7 +259,8 @@ void dentry_move(struct dentry *d, struct dentry *dir, const char *name, struct 
     ASSERT_HELD(&d->parent->inode->lock);
     struct dentry *old_dir = d->parent;
     dentry_get(old_dir);
-    take_out(d, false);
+    if (!take_out(d, false))
+        dentry_get(d); // it was forgotten meanwhile (of a file system that makes names at need)
     if (victim && other_name) {
         take_out(victim, false);
         put_in(victim, old_dir, other_name);

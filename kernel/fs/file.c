@@ -139,14 +139,22 @@ static void area_get(struct file *f) {
         f->ops->area_made(f);
 }
 
+static void hold(struct file *f) {
+    file_get(f);
+}
+
 static void area_put(struct file *f) {
     if (f->ops->area_gone)
         f->ops->area_gone(f);
     file_put(f);
 }
 
-static const struct vm_file_ops file_vm_ops = {
-    .get = area_get, .put = area_put, .get_program = get_program, .put_program = put_program};
+static const struct vm_file_ops file_vm_ops = {.get = area_get,
+                                               .put = area_put,
+                                               .hold = hold,
+                                               .drop = file_put,
+                                               .get_program = get_program,
+                                               .put_program = put_program};
 
 int file_set_pseudo(struct file *f, struct inode *inode, const char *word) {
     struct dentry *d = dentry_alloc(NULL, word, strlen(word));
@@ -360,7 +368,7 @@ static struct file *open_unnamed(const struct path *dir, int flags, mode_t mode)
         return ERR_PTR(-EINVAL);
     if (!S_ISDIR(inode->mode))
         return ERR_PTR(-ENOTDIR);
-    if (!inode->ops->create)
+    if (!inode->ops->create || inode->ops->revalidate) // a server makes names only
         return ERR_PTR(-EOPNOTSUPP);
     int err = mount_check_writable(dir->mount);
     if (!err)

@@ -3,9 +3,11 @@
 //   inode, dentry, path, mount, vfs   the tree of names;  file, fdtable, uio, file_lock   open files
 //   pagecache, tmpfs/                 pages of files; the file system in memory, and the root
 //   dev/                              character devices and their file system; null, zero, ..., the log
+//   9p/                               directories of the host
 //   pipe/, event/                     streams; waiting for files: poll, epoll, eventfd, timerfd
 #include "fs/init.h"
 #include "core/panic.h"
+#include "fs/9p/mount.h"
 #include "fs/dev/chrdev.h"
 #include "fs/dev/devtmpfs.h"
 #include "fs/file.h"
@@ -40,4 +42,5 @@ void fs_start(void) {
     vport_init();
     devtmpfs_init();
     pipe_init();
+    p9_init();
 }

@@ -32,6 +32,12 @@ struct inode_ops {
     // Looks name up in directory `dir`: fills in d->inode (NULL left: no such name). 0 or -errno. NULL op:
     // the directory tree is all there is (tmpfs).
     int (*lookup)(struct inode *dir, struct dentry *d);
+    // Of a file system whose names are a server's, which may change them: names that were found stay in the tree of dentries, and
+    // are asked about whenever they are looked up. 1: d still is that, 0: look it up anew, or -errno. `on_way`: as a directory
+    // that a path leads through.
+    int (*revalidate)(struct dentry *d, bool on_way);
+    void (*kept)(struct dentry *d);   // d was found, or has been moved, and is in the tree from now on
+    void (*forget)(struct dentry *d); // takes it out again
     int (*create)(struct inode *dir, struct dentry *d, mode_t mode,
                   dev_t rdev); // regular, device, fifo, socket by mode
     int (*mkdir)(struct inode *dir, struct dentry *d, mode_t mode);
@@ -39,7 +45,7 @@ struct inode_ops {
     int (*link)(struct inode *dir, struct dentry *d, struct inode *target);
     int (*unlink)(struct inode *dir, struct dentry *d); // also rmdir
     int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *new_d,
-                  unsigned int flags);
+                  const char *new_name, unsigned int flags);
     // The target: a NUL-terminated string valid while the inode is referenced (inode->size is its length), or
     // put into buf (size 0), or ERR_PTR. For magic links (/proc/PID/exe, fd/N) follow() is used instead.
     const char *(*readlink)(struct inode *inode, char *buf, size_t n);

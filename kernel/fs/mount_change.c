@@ -27,6 +27,16 @@ static struct dentry *settle(struct dentry *d) {
         dentry_get(d);
         return d;
     }
+    if (parent->inode->ops
+            ->revalidate) { // nobody asks a server with that mutex held: what the walk found is good
+        found = dentry_find(parent, d->name, d->name_len);
+        if (found)
+            return found;
+        dentry_insert(d);
+        d->inode->ops->kept(d);
+        dentry_get(d);
+        return d;
+    }
     struct dentry *above = settle(parent);
     if (IS_ERR(above))
         return above;
@@ -46,7 +56,8 @@ static struct dentry *settle(struct dentry *d) {
 // Nothing is mounted on d any more: it and those above go out of the tree of dentries again. [t]
 static void unsettle(struct dentry *d) {
     dentry_get(d);
-    while (d->parent != d && d->parent->inode->ops->lookup && !d->mounted && !d->child_count) {
+    while (d->parent != d && d->parent->inode->ops->lookup && !d->parent->inode->ops->revalidate &&
+           !d->mounted && !d->child_count) {
         struct dentry *parent = dentry_get_parent(d);
         dentry_forget(d);
         dentry_put(d);

@@ -231,16 +231,51 @@ static int walk_up(struct walk *w) {
     return 0;
 }
 
+// Of a file system that keeps names: d, which was found, goes into the tree, unless another walk was faster. Takes d over; what is
+// there then, referenced.
+static struct dentry *keep_name(struct dentry *d) {
+    for (;;) {
+        dentry_get(d);
+        if (dentry_insert_new(d)) {
+            d->inode->ops->kept(d);
+            return d;
+        }
+        dentry_put(d);
+        struct dentry *other = dentry_find(d->parent, d->name, d->name_len);
+        if (other && (other->inode == d->inode || READ_ONCE(other->mounted))) {
+            dentry_put(d);
+            return other;
+        }
+        if (!other)
+            continue;
+        other->inode->ops->forget(other);
+        dentry_put(other);
+    }
+}
+
+// Is d, if there is one, still what its name means? d if so; NULL: look; or the error. Its reference goes else.
+static struct dentry *check_kept(const struct inode_ops *ops, struct dentry *d, bool on_way) {
+    if (!d || READ_ONCE(d->mounted)) // what is mounted on stays in its place
+        return d;
+    int is =
+        ops->revalidate ? ops->revalidate(d, on_way) : READ_ONCE(d->child_count) != 0; // a mount is below
+    if (is > 0)
+        return d;
+    if (ops->revalidate && !is)
+        d->inode->ops->forget(d);
+    dentry_put(d);
+    return is ? ERR_PTR(is) : NULL;
+}
+
 // The child, looked up where the file system makes its names at need. Referenced, or ERR_PTR.
-struct dentry *vfs_lookup(struct dentry *dir, const char *name, size_t len) {
+static inline struct dentry *lookup(struct dentry *dir, const char *name, size_t len, bool on_way) {
     struct inode *inode = dir->inode;
     struct dentry *d = dentry_find(dir, name, len);
-    if (!inode->ops->lookup)
+    if (likely(!inode->ops->lookup))
         return d ? d : ERR_PTR(-ENOENT);
-    if (d && (READ_ONCE(d->mounted) || READ_ONCE(d->child_count))) // a mount is on it, or below
-        return d;
+    d = check_kept(inode->ops, d, on_way);
     if (d)
-        dentry_put(d);
+        return d;
     d = dentry_alloc(dir, name, len);
     if (!d)
         return ERR_PTR(-ENOMEM);
@@ -248,9 +283,13 @@ struct dentry *vfs_lookup(struct dentry *dir, const char *name, size_t len) {
     if (!err && !d->inode)
         err = -ENOENT;
     if (!err)
-        return d;
+        return inode->ops->revalidate ? keep_name(d) : d;
     dentry_put(d);
     return ERR_PTR(err);
+}
+
+struct dentry *vfs_lookup(struct dentry *dir, const char *name, size_t len) {
+    return lookup(dir, name, len, false);
 }
 
 // Goes on with the target of the link d, whose reference it takes over. *d is in the directory w->at.
@@ -345,8 +384,8 @@ static bool at_end(const struct walk *w, bool *slash) {
     }
 }
 
-static int step(struct walk *w, const char *name, size_t len, bool follow) {
-    struct dentry *d = vfs_lookup(w->at.dentry, name, len);
+static int step(struct walk *w, const char *name, size_t len, bool follow, bool end) {
+    struct dentry *d = lookup(w->at.dentry, name, len, !end);
     if (IS_ERR(d))
         return PTR_ERR(d);
     if (unlikely(S_ISLNK(d->inode->mode)) && follow)
@@ -411,7 +450,7 @@ static int walk_name(struct walk *w, struct last_component *last) {
         if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))
             err = len == 1 ? 0 : walk_up(w);
         else
-            err = step(w, name, len, follow);
+            err = step(w, name, len, follow, end);
         if (err)
             return err;
         dir_wanted |= end && slash;

@@ -3,6 +3,7 @@
 #pragma once
 #include "core/spinlock.h"
 #include "lib/list.h"
+#include "sched/wait.h"
 
 struct dentry;
 struct inode;
@@ -18,6 +19,7 @@ struct superblock {
     void *private_data;
     unsigned int mounts; // [a] of it
     struct refcount refs;
+    struct mutex rename_lock; // the shape of the tree against moving directories
 };
 
 struct kstatfs {
@@ -34,6 +36,8 @@ struct fs_type {
     // NULL.
     struct dentry *(*mount)(const struct fs_type *type, const char *source, const char *options);
     int (*statfs)(struct superblock *sb, struct kstatfs *out);
+    void (*sync)(
+        struct superblock *sb); // what was written goes where it is to be; NULL: it is there. May sleep
     void (*destroy)(struct superblock *sb);
     void (*inode_free)(struct inode *inode); // with the last reference
     // Its last mount goes, which showed `root`: nobody can reach any of its names any more. May sleep. NULL: they stay.

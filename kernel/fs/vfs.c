@@ -2,7 +2,8 @@
 // Changes of the tree of names. A directory's inode->lock is held while its names change, and while it is itself
 // taken away: so whoever holds it and finds the directory not `dead` may make names in it. Locks are taken downward:
 // a directory's before those of what lies in it. A rename takes both directories' so (lock_parents()), with
-// `rename_lock` held, which keeps directories from moving meanwhile, and then that of a directory that it replaces.
+// `rename_lock` of the file system held, which keeps directories from moving meanwhile, and then that of a directory that it
+// replaces. Where names are a server's, whoever waits for such a lock can be killed: its holder may be waiting for the server.
 #include "fs/vfs.h"
 #include "core/cred.h"
 #include "core/errno.h"
@@ -15,11 +16,31 @@
 #include <linux/fs.h>
 #include <linux/limits.h>
 
-static struct mutex rename_lock = MUTEX_INIT(rename_lock);
+// 0 or -EINTR.
+static inline int lock_names(struct inode *dir, enum lock_rank rank) {
+    if (unlikely(dir->ops->lookup))
+        return mutex_lock_killable_nested(&dir->lock, rank);
+    mutex_lock_nested(&dir->lock, rank);
+    return 0;
+}
 
 // ---- making
 
 typedef int make_fn(struct inode *dir, struct dentry *d, const void *arg);
+
+// The one of that name, NULL or ERR_PTR(-ENOENT) if there is none. A server is asked about names that are known only: it tells of
+// the others when it is to make one.
+static inline struct dentry *find_name(struct dentry *dir, const char *name, size_t len, uint64_t key) {
+    const struct inode_ops *ops = dir->inode->ops;
+    struct dentry *d = NULL;
+    if (likely(!ops->lookup) || ops->revalidate)
+        d = dentry_find_keyed(dir, name, len, key);
+    if (likely(!ops->lookup) || (ops->revalidate && !d))
+        return d;
+    if (d)
+        dentry_put(d);
+    return vfs_lookup(dir, name, len);
+}
 
 // The new name in the directory, if it is not there yet.
 static int make_name(struct dentry *dir, const char *name, size_t len, make_fn *make, const void *arg,
@@ -28,10 +49,11 @@ static int make_name(struct dentry *dir, const char *name, size_t len, make_fn *
     if (len > NAME_MAX)
         return -ENAMETOOLONG;
     uint64_t key = dentry_key(name, len);
-    mutex_lock(&inode->lock);
-    int err = -EEXIST;
-    struct dentry *d =
-        unlikely(inode->ops->lookup) ? vfs_lookup(dir, name, len) : dentry_find_keyed(dir, name, len, key);
+    int err = lock_names(inode, LOCK_FIRST);
+    if (err)
+        return err;
+    err = -EEXIST;
+    struct dentry *d = find_name(dir, name, len, key);
     if (!d || IS_ERR(d)) {
         err = dir->dead || vfs_has_fixed_names(inode) ? -ENOENT
               : !d || PTR_ERR(d) == -ENOENT           ? 0
@@ -41,8 +63,13 @@ static int make_name(struct dentry *dir, const char *name, size_t len, make_fn *
             err = -ENOMEM;
         if (!err)
             err = make(inode, d, arg);
+        if (err && d) {
+            dentry_put(d);
+            d = NULL;
+        }
         if (!err) {
-            dentry_insert(d);
+            if (likely(!inode->ops->revalidate)) // else it is already, and may have been forgotten since
+                dentry_insert(d);
             inode_touch(inode, true);
         }
     }
@@ -96,6 +123,11 @@ int vfs_link(struct dentry *dir, const char *name, size_t len, struct inode *tar
 
 // ---- removing
 
+// Where names are a server's, that says so.
+static bool has_names(const struct dentry *d) {
+    return d->child_count && !d->inode->ops->revalidate;
+}
+
 // May the victim's name go? `is_dir`: as a directory. [victim's lock, if it is a directory]
 static int check_victim(const struct dentry *d, bool is_dir) {
     bool dir = S_ISDIR(d->inode->mode);
@@ -103,24 +135,27 @@ static int check_victim(const struct dentry *d, bool is_dir) {
         return -EBUSY;
     if (is_dir != dir)
         return is_dir ? -ENOTDIR : -EISDIR;
-    return dir && d->child_count ? -ENOTEMPTY : 0;
+    return dir && has_names(d) ? -ENOTEMPTY : 0;
 }
 
 int vfs_unlink(struct dentry *dir, const char *name, size_t len, bool is_dir,
                int (*may)(struct inode *dir, struct inode *victim)) {
     struct inode *inode = dir->inode;
-    mutex_lock(&inode->lock);
+    int err = lock_names(inode, LOCK_FIRST);
+    if (err)
+        return err;
     struct dentry *d = vfs_lookup(dir, name, len);
-    int err = IS_ERR(d) ? PTR_ERR(d) : 0;
+    err = IS_ERR(d) ? PTR_ERR(d) : 0;
     if (err) {
         mutex_unlock(&inode->lock);
         return err;
     }
     struct inode *victim = d->inode;
     bool locked = S_ISDIR(victim->mode); // nobody makes names in it meanwhile
-    if (locked)
-        mutex_lock_nested(&victim->lock, LOCK_CHILD);
-    err = may ? may(inode, victim) : 0;
+    if (locked && (err = lock_names(victim, LOCK_CHILD)))
+        locked = false;
+    if (!err && may)
+        err = may(inode, victim);
     if (!err)
         err = inode->ops->unlink ? check_victim(d, is_dir) : -EPERM;
     if (!err)
@@ -144,17 +179,21 @@ static bool is_ancestor(const struct dentry *above, const struct dentry *d) {
     return d == above;
 }
 
-// rename_lock is held.
-static void lock_parents(const struct dentry *a, const struct dentry *b) {
-    ASSERT_HELD(&rename_lock);
-    struct mutex *first = &a->inode->lock, *second = &b->inode->lock;
+// rename_lock is held. 0 or -EINTR.
+static int lock_parents(const struct dentry *a, const struct dentry *b) {
+    ASSERT_HELD(&a->inode->sb->rename_lock);
+    struct inode *first = a->inode, *second = b->inode;
     if (first != second && (is_ancestor(b, a) || (!is_ancestor(a, b) && b < a))) {
-        first = &b->inode->lock;
-        second = &a->inode->lock;
+        first = b->inode;
+        second = a->inode;
     }
-    mutex_lock(first);
-    if (second != first)
-        mutex_lock_nested(second, LOCK_SECOND_PARENT);
+    int err = lock_names(first, LOCK_FIRST);
+    if (err || second == first)
+        return err;
+    err = lock_names(second, LOCK_SECOND_PARENT);
+    if (err)
+        mutex_unlock(&first->lock);
+    return err;
 }
 
 static void unlock_parents(const struct dentry *a, const struct dentry *b) {
@@ -184,7 +223,7 @@ static int check_kinds(const struct rename *r) {
 
 // Whether it may be: in the order of Linux. 1: there is nothing to do.
 static int check_rename(const struct rename *r) {
-    ASSERT_HELD(&rename_lock);
+    ASSERT_HELD(&r->old_dir->inode->sb->rename_lock);
     struct dentry *new_d = r->new_d;
     bool exchange = r->flags & RENAME_EXCHANGE;
     int err = 0;
@@ -230,7 +269,7 @@ static struct dentry *make_whiteout(const struct rename *r) {
 
 // The whole change. What may fail comes first.
 static int rename_locked(const struct rename *r, const char *new_name, size_t new_len) {
-    ASSERT_HELD(&rename_lock);
+    ASSERT_HELD(&r->old_dir->inode->sb->rename_lock);
     struct inode *from = r->old_dir->inode, *to = r->new_dir->inode;
     bool exchange = r->flags & RENAME_EXCHANGE;
     struct dentry *whiteout = make_whiteout(r);
@@ -238,13 +277,15 @@ static int rename_locked(const struct rename *r, const char *new_name, size_t ne
         return PTR_ERR(whiteout);
     char *name = kstrndup(new_name, new_len);
     char *other = exchange ? kstrndup(r->old->name, r->old->name_len) : NULL;
-    int err =
-        name && (other || !exchange) ? from->ops->rename(from, r->old, to, r->new_d, r->flags) : -ENOMEM;
+    int err = name && (other || !exchange) ? from->ops->rename(from, r->old, to, r->new_d, name, r->flags)
+                                           : -ENOMEM;
     if (err) {
         kfree(name);
         kfree(other);
     } else {
         dentry_move(r->old, r->new_dir, name, r->new_d, other);
+        if (unlikely(r->old->inode->ops->kept))
+            r->old->inode->ops->kept(r->old);
         if (whiteout)
             dentry_insert(whiteout);
         inode_touch(from, true);
@@ -260,8 +301,10 @@ static int rename_replacing(const struct rename *r, const char *new_name, size_t
     struct dentry *victim = r->new_d && S_ISDIR(r->new_d->inode->mode) ? r->new_d : NULL;
     if (!victim || (r->flags & RENAME_EXCHANGE))
         return rename_locked(r, new_name, new_len);
-    mutex_lock_nested(&victim->inode->lock, LOCK_CHILD);
-    int err = victim->child_count ? -ENOTEMPTY : rename_locked(r, new_name, new_len);
+    int err = lock_names(victim->inode, LOCK_CHILD);
+    if (err)
+        return err;
+    err = has_names(victim) ? -ENOTEMPTY : rename_locked(r, new_name, new_len);
     mutex_unlock(&victim->inode->lock);
     return err;
 }
@@ -270,12 +313,22 @@ int vfs_rename(struct dentry *old_dir, const char *old_name, size_t old_len, str
                const char *new_name, size_t new_len, unsigned int flags,
                int (*may)(struct inode *dir, struct inode *victim)) {
     struct rename r = {.old_dir = old_dir, .new_dir = new_dir, .flags = flags, .may = may};
+    struct superblock *sb = old_dir->inode->sb;
     if (new_len > NAME_MAX)
         return -ENAMETOOLONG;
-    mutex_lock(&rename_lock);
-    lock_parents(old_dir, new_dir);
+    if (flags &&
+        old_dir->inode->ops->revalidate) // servers do not know them, and a whiteout would be made first
+        return -EINVAL;
+    int err = mutex_lock_killable(&sb->rename_lock);
+    if (err)
+        return err;
+    err = lock_parents(old_dir, new_dir);
+    if (err) {
+        mutex_unlock(&sb->rename_lock);
+        return err;
+    }
     r.old = vfs_lookup(old_dir, old_name, old_len);
-    int err = IS_ERR(r.old) ? PTR_ERR(r.old) : 0;
+    err = IS_ERR(r.old) ? PTR_ERR(r.old) : 0;
     if (!err) {
         r.new_d = vfs_lookup(new_dir, new_name, new_len);
         if (IS_ERR(r.new_d)) {
@@ -292,7 +345,7 @@ int vfs_rename(struct dentry *old_dir, const char *old_name, size_t old_len, str
     if (!IS_ERR(r.old))
         dentry_put(r.old);
     unlock_parents(old_dir, new_dir);
-    mutex_unlock(&rename_lock);
+    mutex_unlock(&sb->rename_lock);
     return MIN(err, 0);
 }
 
@@ -305,8 +358,10 @@ int vfs_truncate(struct inode *inode, off_t size) {
         return -EINVAL;
     ktime_t now = clock_realtime();
     struct iattr attr = {.valid = ATTR_SIZE | ATTR_MTIME, .size = size, .mtime = now};
-    mutex_lock(&inode->lock);
-    int err = inode->ops->setattr(inode, &attr);
+    int err = mutex_lock_killable(&inode->lock);
+    if (err)
+        return err;
+    err = inode->ops->setattr(inode, &attr);
     if (!err)
         inode_drop_set_ids(inode);
     mutex_unlock(&inode->lock);
@@ -339,13 +394,15 @@ static int check_setattr(struct inode *inode, struct iattr *attr, bool now) {
 int vfs_setattr(struct inode *inode, struct iattr *attr, bool now) {
     if (!inode->ops || !inode->ops->setattr)
         return -EPERM;
-    mutex_lock(&inode->lock);
+    int err = mutex_lock_killable(&inode->lock);
+    if (err)
+        return err;
     mode_t drop = attr->valid & ATTR_CHOWN && !S_ISDIR(inode->mode) ? inode_set_ids(inode) : 0;
     if (drop) {
         attr->valid |= ATTR_MODE;
         attr->mode = inode->mode & ~drop;
     }
-    int err = check_setattr(inode, attr, now);
+    err = check_setattr(inode, attr, now);
     if (!err)
         err = inode->ops->setattr(inode, attr);
     mutex_unlock(&inode->lock);

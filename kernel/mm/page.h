@@ -153,6 +153,8 @@ static inline enum memory_class memory_class(void) {
 // Gives back what the kernel keeps at hand though nobody uses it: kernel stacks, empty slabs, and what this hart keeps of
 // small objects and page tables. Before somebody is killed for memory. Threads only.
 void memory_trim(void);
+// The same of files whose content can be had again: set by fs at boot. Takes spinlocks only.
+extern void (*memory_trim_files)(void);
 static inline int __must_check memory_make_room(void) {
     return memory_policy->make_room();
 }

@@ -134,7 +134,10 @@ static inline void mutex_init(struct mutex *m) {
 #endif
 void mutex_lock_slow(struct mutex *m);
 void mutex_unlock_slow(struct mutex *m);
-int __must_check mutex_lock_killable(struct mutex *m); // 0 or -EINTR
+int __must_check mutex_lock_killable_nested(struct mutex *m, enum lock_rank rank); // 0 or -EINTR
+static inline int __must_check mutex_lock_killable(struct mutex *m) {
+    return mutex_lock_killable_nested(m, LOCK_FIRST);
+}
 bool mutex_is_mine(const struct mutex *m);
 // Takes it while others of its class are held; `rank` tells where it stands among them. May sleep.
 static inline void mutex_lock_nested(struct mutex *m, enum lock_rank rank) {

@@ -9,6 +9,7 @@
 #include "fs/vfs.h"
 #include "mm/slab.h"
 #include "proc/process.h"
+#include "upcalls.h"
 #include <linux/falloc.h>
 #include <linux/fcntl.h>
 #include <linux/fadvise.h>
@@ -369,7 +370,7 @@ long sys_copy_file_range(int in_fd, off_t __user *in_off, int out_fd, off_t __us
     return ret;
 }
 
-// ---- to stable storage: there is none behind memory
+// ---- to stable storage: there is none behind memory, but a host may have some
 
 static long sync_file(int fd) {
     struct file *f = fd_get_io(fd);
@@ -389,7 +390,15 @@ long sys_fdatasync(int fd) {
     return sync_file(fd);
 }
 
+static bool sync_mount(struct mount *m, void *arg) {
+    (void)arg;
+    if (m->sb->type->sync)
+        m->sb->type->sync(m->sb);
+    return !signal_pending_fatal();
+}
+
 long sys_sync(void) {
+    mount_for_each(sync_mount, NULL);
     return 0;
 }
 
@@ -397,6 +406,9 @@ long sys_syncfs(int fd) {
     struct file *f = fd_get_io(fd);
     if (!f)
         return -EBADF;
+    struct superblock *sb = f->inode ? f->inode->sb : NULL;
+    if (sb && sb->type->sync)
+        sb->type->sync(sb);
     file_put(f);
     return 0;
 }

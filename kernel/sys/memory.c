@@ -303,15 +303,26 @@ long sys_madvise(unsigned long addr, size_t n, int advice) {
     return advise(current->vm, addr, addr + page_up(n), advice);
 }
 
+// For most files memory is where they are.
+static int sync_range(unsigned long addr, unsigned long end) {
+    int err = 0;
+    for (struct file *f; !err && (f = vm_next_shared_file(current->vm, &addr, end));) {
+        err = f->ops->fsync ? f->ops->fsync(f) : 0;
+        vm_file_ops->drop(f);
+    }
+    return err;
+}
+
 long sys_msync(unsigned long addr, size_t n, int flags) {
     if ((addr & PAGE_MASK) || (flags & ~(MS_ASYNC | MS_SYNC | MS_INVALIDATE)) ||
         (flags & MS_ASYNC && flags & MS_SYNC))
         return -EINVAL;
     if (!range_ok(addr, n))
         return -ENOMEM;
-    return vm_for_range(current->vm, addr, addr + page_up(n),
-                        flags & MS_INVALIDATE ? only_unlocked : touch_nothing,
-                        NULL); // memory is where files are
+    unsigned long end = addr + page_up(n);
+    int err =
+        vm_for_range(current->vm, addr, end, flags & MS_INVALIDATE ? only_unlocked : touch_nothing, NULL);
+    return err || !(flags & MS_SYNC) ? err : sync_range(addr, end);
 }
 
 long sys_mincore(unsigned long addr, size_t n, unsigned char __user *vec) {

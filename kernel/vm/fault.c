@@ -139,7 +139,7 @@ static __attribute__((noinline)) struct page *fetched_page(const struct vm_area 
         return page;
     }
     fetch_drop_page(fetch);
-    vm_file_ops->get(a->file);
+    vm_file_ops->hold(a->file);
     *fetch = (struct vm_fetch){b, a->file, backing_id(b), index, write, round, NULL};
     return ERR_PTR(-EAGAIN);
 }
@@ -161,7 +161,7 @@ int vm_fault_wait(struct vmspace *vm, struct vm_fetch *fetch, int fault) {
     } else if (fetch->backing) {
         lock_check_may_sleep("waits for a page");
         fetch->page = fetch->backing->ops->get_page(fetch->backing, fetch->index, fetch->write);
-        vm_file_ops->put(fetch->file);
+        vm_file_ops->drop(fetch->file);
         if (IS_ERR(fetch->page) && PTR_ERR(fetch->page) == -EINTR)
             err = -EINTR;
     }

@@ -405,6 +405,20 @@ out:
     return err ? err : hole ? -ENOMEM : 0;
 }
 
+struct file *vm_next_shared_file(struct vmspace *vm, unsigned long *addr, unsigned long end) {
+    struct file *f = NULL;
+    mutex_lock(&vm->lock);
+    for (struct vm_area *a = area_first_from(vm, *addr); a && a->start < end && !f; a = area_next(a)) {
+        if (area_is_private(a) || !a->file)
+            continue;
+        f = a->file;
+        vm_file_ops->hold(f);
+        *addr = a->end;
+    }
+    vm_unlock(vm);
+    return f;
+}
+
 // ---- truncation
 
 // The address space of an area that maps b and was not looked at in this round, with a reference; NULL: all

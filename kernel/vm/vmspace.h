@@ -133,6 +133,9 @@ void vmspace_switch(struct vmspace *vm);
 struct vm_file_ops {
     void (*get)(struct file *f);
     void (*put)(struct file *f);
+    // Somebody else looks at it for a while.
+    void (*hold)(struct file *f);
+    void (*drop)(struct file *f);
     // The same for the program that an address space runs, which nobody may write meanwhile. Whoever hands it on keeps
     // that so.
     void (*get_program)(struct file *f);
@@ -179,6 +182,9 @@ int __must_check vm_for_range(struct vmspace *vm, unsigned long addr, unsigned l
                               int (*fn)(struct vmspace *vm, struct vm_area *a, unsigned long start,
                                         unsigned long end, void *arg),
                               void *arg);
+// The file of the first shared mapping in [*addr, end), with a reference by vm_file_ops->hold(); *addr is behind that then. NULL:
+// there is none.
+struct file *vm_next_shared_file(struct vmspace *vm, unsigned long *addr, unsigned long end);
 // For vm_for_range(): lets the pages go, so that they come anew. -EINVAL for locked ones.
 int vm_discard_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
                      void *arg);

@@ -11,7 +11,7 @@ PACKER_NAMES := object manifest
 FUZZERS      := $(FUZZ_NAMES:%=$(FUZZ_DIR)/fuzz_%)
 PACKER_FUZZERS := $(PACKER_NAMES:%=$(FUZZ_DIR)/fuzz_%)
 EXTRACT_FUZZERS := $(FUZZ_DIR)/fuzz_extract
-KERNEL_FUZZERS := $(FUZZ_DIR)/fuzz_virtqueue
+KERNEL_FUZZERS := $(FUZZ_DIR)/fuzz_virtqueue $(FUZZ_DIR)/fuzz_9p
 ALL_FUZZERS  := $(FUZZERS) $(PACKER_FUZZERS) $(EXTRACT_FUZZERS) $(KERNEL_FUZZERS)
 MSAN_FUZZERS := $(FUZZ_NAMES:%=$(MSAN_DIR)/fuzzer/fuzz_%)
 MSAN_TESTS   := $(UNIT_TESTS:%=$(MSAN_DIR)/test_%)
@@ -66,6 +66,11 @@ $(FUZZ_DIR)/fuzz_extract: tests/fuzz/fuzz_extract.c tests/fuzz/packer.c $(PACKER
 # Parts of the kernel that listen to devices, with what they need of it.
 $(FUZZ_DIR)/fuzz_virtqueue: tests/fuzz/fuzz_virtqueue.c kernel/drivers/virtio/queue.c $(wildcard tests/fuzz/virtio/*/*.h) kernel/drivers/virtio/queue.h \
 		kernel/drivers/virtio/virtio.h
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) -iquote tests/fuzz/virtio -iquote kernel -fsanitize=fuzzer,address,undefined $(filter %.c,$^) -o $@
+
+$(FUZZ_DIR)/fuzz_9p: tests/fuzz/fuzz_9p.c kernel/fs/9p/calls.c kernel/fs/9p/message.c $(wildcard tests/fuzz/virtio/*/*.h kernel/fs/9p/*.h) \
+		kernel/drivers/virtio/9p.h
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) -iquote tests/fuzz/virtio -iquote kernel -fsanitize=fuzzer,address,undefined $(filter %.c,$^) -o $@
 

@@ -4,6 +4,7 @@
 //   init.c     pid 1: file systems, the program, its end
 //   orders.c   what is done before the program starts
 //   network.c  the address of the network card
+//   volume.c   directories of the host
 //   result.c   what is brought out when it has ended
 //   channel.c  what goes to the host and comes from it
 #pragma once
@@ -48,6 +49,9 @@ int order_carry_out(char *const *order);
 // network.c
 // An order: gives eth0 its address. 0 or an errno; ETIMEDOUT: nobody answered.
 int network_start(char *const *arguments);
+
+// volume.c
+int volume_mount(char *const *arguments); // an order
 
 // result.c
 // Sends what is at an absolute path, or the whole root for "", and tells what became of it.

@@ -377,6 +377,7 @@ static void end(int status, const struct rusage *used) {
         end.sent[port] = flows[port].passed;
     }
     tcdrain(STDIN_FILENO); // what was said on the console
+    sync();                // and what was written to the host's directories
     channel_send(FRAME_EXIT, &end, sizeof(end));
     if (start->results)
         send_results();

@@ -30,6 +30,7 @@ static const struct {
     {"hostname", set_hostname},
     {"directory", make_directory},
     {"network", network_start},
+    {"volume", volume_mount},
 };
 
 int order_carry_out(char *const *order) {

@@ -30,7 +30,8 @@ struct virtio_driver {
     // the queues that were made are freed by the caller then. May sleep.
     int (*probe)(struct virtio_device *d);
 };
-extern const struct virtio_driver virtio_rng_driver, virtio_console_driver, virtio_net_driver;
+extern const struct virtio_driver virtio_rng_driver, virtio_console_driver, virtio_net_driver,
+    virtio_9p_driver;
 
 // Looks for devices and starts their drivers. May sleep.
 void virtio_init(void);

@@ -142,7 +142,8 @@ static int tmpfs_unlink(struct inode *dir, struct dentry *d) {
 }
 
 static int tmpfs_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-                        struct dentry *new_d, unsigned int flags) {
+                        struct dentry *new_d, const char *new_name, unsigned int flags) {
+    (void)new_name;
     bool old_is_dir = S_ISDIR(old->inode->mode), new_is_dir = new_d && S_ISDIR(new_d->inode->mode);
     if (flags & RENAME_EXCHANGE) {
         if (old_is_dir != new_is_dir && old_dir != new_dir) {

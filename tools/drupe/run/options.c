@@ -34,6 +34,10 @@ static const char help[] =
     "program is run\n"
     "                       if none is named; PROGRAM is one of its files, or ./NAME of this machine\n"
     "  -f, --file HOST[:GUEST]  add a file or directory; without GUEST as `drupe pack` places it\n"
+    "  -v, --volume HOST[:GUEST][:ro]  a directory of this side in the machine, as it is and both ways; "
+    "without\n"
+    "                       GUEST at the same path\n"
+    "      --here           the current directory at the same path, and the program is started there\n"
     "  -a, --also GLOB      add what matches in the sysroots: libraries that only dlopen() finds, other "
     "programs,\n"
     "                       what an interpreter reads (-a '/usr/lib/python3*')\n"
@@ -68,7 +72,7 @@ static const char help[] =
     "starts\n"
     "      --dry-run        say what would be run, and with which files\n"
     "  -q, --quiet          nothing of our own but errors: not that a signal ended the program\n"
-    "  -v, --verbose        show all that firmware and kernel say on standard error, and notes on the files\n"
+    "      --verbose        show all that firmware and kernel say on standard error, and notes on the files\n"
     "  -h, --help           this text\n"
     "      --version        print the version\n"
     "\n"
@@ -142,12 +146,14 @@ static void set_hostname(struct request *r, const char *name) {
 }
 
 // Options without a letter.
-enum { ENV_FILE = 256, HOSTNAME, NETWORK, OUT, JSON, SAVE, QEMU, DRY_RUN, VERSION };
+enum { ENV_FILE = 256, HERE, VERBOSE, HOSTNAME, NETWORK, OUT, JSON, SAVE, QEMU, DRY_RUN, VERSION };
 
 static const struct option options[] = {
     {"sysroot", required_argument, NULL, 's'},
     {"root", required_argument, NULL, 'r'},
     {"file", required_argument, NULL, 'f'},
+    {"volume", required_argument, NULL, 'v'},
+    {"here", no_argument, NULL, HERE},
     {"also", required_argument, NULL, 'a'},
     {"env", required_argument, NULL, 'e'},
     {"env-file", required_argument, NULL, ENV_FILE},
@@ -172,7 +178,7 @@ static const struct option options[] = {
     {"gdb", no_argument, NULL, 'g'},
     {"dry-run", no_argument, NULL, DRY_RUN},
     {"quiet", no_argument, NULL, 'q'},
-    {"verbose", no_argument, NULL, 'v'},
+    {"verbose", no_argument, NULL, VERBOSE},
     {"version", no_argument, NULL, VERSION},
     {"help", no_argument, NULL, 'h'},
     {0},
@@ -180,7 +186,7 @@ static const struct option options[] = {
 
 void run_parse(int argc, char **argv, struct view *v, struct request *r) {
     for (int c;
-         (c = getopt_long(argc, argv, "+s:r:f:a:e:u:w:p:L:nm:S:t:A:k:bql:gvh", options, NULL)) != -1;) {
+         (c = getopt_long(argc, argv, "+s:r:f:v:a:e:u:w:p:L:nm:S:t:A:k:bql:gh", options, NULL)) != -1;) {
         switch (c) {
         case 's':
             input_sysroot(v, optarg);
@@ -267,6 +273,12 @@ void run_parse(int argc, char **argv, struct view *v, struct request *r) {
             r->quiet = true;
             break;
         case 'v':
+            volume_add(r, optarg);
+            break;
+        case HERE:
+            volume_add_here(r);
+            break;
+        case VERBOSE:
             r->verbose = true;
             break;
         case VERSION:

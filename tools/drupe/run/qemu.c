@@ -45,6 +45,7 @@ void run_qemu(struct strings *command, const struct request *r, const char *imag
     ADD(command, "-kernel", "%s", image);
     add_ports(command, channel);
     network_qemu(command, r);
+    volume_qemu(command, r);
     if (r->gdb) {
         strings_add(command, "-S");
         ADD(command, "-gdb", "tcp:127.0.0.1:%u", r->gdb_port);

@@ -8,6 +8,7 @@
 //   image.c    the kernel with that root
 //   network.c  its network, and ports that lead there
 //   qemu.c     QEMU's command
+//   volume.c   directories of this side in the machine
 //   result.c   what is brought out of the machine
 //   report.c   what became of the run, as JSON
 //   boot.c     a built image instead of all that
@@ -45,8 +46,10 @@ struct request {
     struct strings troubles; // what to say when an order could not be carried out; the error's name follows
     struct strings outs;     // --out: paths in the machine, as typed; outs_to: and here
     struct strings outs_to;
-    const char *json; // where to tell of the run; NULL: nowhere
-    const char *save; // where the whole root goes; NULL: nowhere
+    struct strings volumes; // VOLUME_STRINGS of each: its real path here, its tag, "ro" or ""
+    char *here;             // --here: the directory; NULL
+    const char *json;       // where to tell of the run; NULL: nowhere
+    const char *save;       // where the whole root goes; NULL: nowhere
     const char *kernel, *qemu, *append, *log;
     const char *harts;
     const char *library_path;
@@ -117,6 +120,12 @@ void network_prepare(struct request *r);
 void network_order(struct request *r);
 void network_tell(const struct request *r);
 void network_qemu(struct strings *command, const struct request *r);
+
+#define VOLUME_STRINGS 3
+// --volume HOST[:GUEST][:ro], and --here. They end the command where that can come to nothing.
+void volume_add(struct request *r, const char *argument);
+void volume_add_here(struct request *r);
+void volume_qemu(struct strings *command, const struct request *r);
 
 // --out GUEST[:HOST]. Ends the command where that can come to nothing.
 void result_add(struct request *r, const char *argument);

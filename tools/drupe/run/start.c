@@ -61,7 +61,7 @@ void *run_start(const struct request *r, const char *path, int argc, char **argv
     fwrite(&head, 1, sizeof(head), f);
     add_string(f, path);
     add_string(f, r->user ? r->user : "");
-    add_string(f, r->workdir ? r->workdir : "/");
+    add_string(f, r->workdir ? r->workdir : r->here ? r->here : "/");
     for (size_t i = 0; i < r->orders.count; i++)
         add_string(f, r->orders.at[i]);
     for (size_t i = 0; i < results.count; i++)

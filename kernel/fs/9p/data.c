@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: MIT
+// Pages of files. A page is fetched without any lock, and put where it belongs if nothing has changed the content meanwhile
+// (`changes`). Pages that a shared mapping may have changed are in `dirty`, too; a page that is written back is taken out of all
+// mappings first, so that the next store to it tells of itself.
+#include "core/errno.h"
+#include "fs/9p/private.h"
+#include "lib/string.h"
+#include "mm/page.h"
+
+#define WINDOW      16u // pages that are fetched at once, at first
+#define WRITE_DELAY (500 * (ktime_t)NSEC_PER_SEC / 1000)
+#define TEND_DELAY  (1 * (ktime_t)NSEC_PER_SEC)
+
+static unsigned long pages_in(const struct inode *inode) {
+    return (READ_ONCE(inode->size) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+// Less is left than what others are sure to need soon.
+static bool memory_is_low(void) {
+    return READ_ONCE(memory_level.free) < 2 * memory_level.tight;
+}
+
+// ---- fetching
+
+// How many pages from `index` on are to be fetched: more and more for one who reads in order.
+static unsigned int choose_count(struct inode *inode, unsigned long index, unsigned int wanted) {
+    struct p9_inode *p = p9_inode_of(inode);
+    unsigned int most = p9_mount_of(inode)->client->io_pages;
+    unsigned int window =
+        index == READ_ONCE(p->next_index) ? MAX(WINDOW, MIN(2 * READ_ONCE(p->window), most)) : WINDOW;
+    if (memory_is_low())
+        window = 1;
+    window = MIN(MAX(window, wanted), most);
+    spin_lock(&inode->spin);
+    unsigned long next = pagecache_next(&p->cache, index);
+    spin_unlock(&inode->spin);
+    unsigned long end = MIN(pages_in(inode), next);
+    return end > index ? (unsigned int)MIN((unsigned long)window, end - index) : 1;
+}
+
+static unsigned int make_pages(struct page **pages, unsigned int n) {
+    unsigned int i = 0;
+    while (i < n && (pages[i] = page_alloc(0, 0)))
+        i++;
+    return i;
+}
+
+// Reads n bytes, or as many as there are. An error if there were none.
+static ssize_t read_pages(struct p9_fid *fid, uint64_t at, struct page **pages, size_t n) {
+    size_t done = 0;
+    while (done < n) {
+        ssize_t got = p9_read(fid, at + done, pages + (done >> PAGE_SHIFT), done & PAGE_MASK,
+                              MIN(n - done, p9_io_most(fid->client)));
+        if (got < 0)
+            return done ? (ssize_t)done : got;
+        if (!got)
+            break;
+        done += (size_t)got;
+    }
+    return (ssize_t)done;
+}
+
+// Puts those pages into the cache that are not there yet, if the content is what it was. References go to it, or go.
+static int insert(struct inode *inode, unsigned long index, struct page **pages, unsigned int n,
+                  unsigned int changes) {
+    struct p9_inode *p = p9_inode_of(inode);
+    int err = 0;
+    unsigned int added = 0;
+    spin_lock(&inode->spin);
+    if (p->changes != changes)
+        err = -EAGAIN;
+    for (unsigned int i = 0; i < n && !err; i++) {
+        if (pagecache_get(&p->cache, index + i))
+            continue;
+        struct page **place = pagecache_place(&p->cache, index + i);
+        if (!place) {
+            err = added ? 0 : -ENOMEM;
+            break;
+        }
+        pagecache_fill(&p->cache, place, pages[i]);
+        pages[i] = NULL;
+        added++;
+    }
+    spin_unlock(&inode->spin);
+    memory_account(MEM_CACHE, added);
+    for (unsigned int i = 0; i < n; i++)
+        if (pages[i])
+            page_put(pages[i]);
+    return err;
+}
+
+// Fetches page `index` and some behind it. 0, -EAGAIN: look again.
+static int fetch(struct inode *inode, unsigned long index, unsigned int wanted) {
+    struct p9_inode *p = p9_inode_of(inode);
+    struct page *pages[P9_IO_PAGES];
+    uint64_t at = (uint64_t)index << PAGE_SHIFT;
+    struct p9_fid *fid = p9_get_fid(inode, false);
+    if (!fid)
+        return -EIO;
+    if (memory_is_low())
+        p9_trim(p9_mount_of(inode));
+    unsigned int changes = __atomic_load_n(&p->changes, __ATOMIC_ACQUIRE);
+    uint64_t size = READ_ONCE(inode->size);
+    unsigned int n = make_pages(pages, choose_count(inode, index, wanted));
+    size_t left = size > at ? MIN(size - at, (uint64_t)n << PAGE_SHIFT) : 0;
+    ssize_t got = !n ? -ENOMEM : read_pages(fid, at, pages, left);
+    p9_fid_put(fid);
+    // What is behind the last byte of a file is zeros, and a file that turns out to be shorter ends with them.
+    unsigned int whole = got < 0 ? 0 : MAX((unsigned int)(((size_t)got + PAGE_SIZE - 1) >> PAGE_SHIFT), 1u);
+    if (got >= 0 && (size_t)got < (size_t)whole << PAGE_SHIFT)
+        memset((char *)page_address(pages[whole - 1]) + (got & PAGE_MASK), 0, PAGE_SIZE - (got & PAGE_MASK));
+    for (unsigned int i = whole; i < n; i++)
+        page_put(pages[i]);
+    if (got < 0)
+        return (int)got;
+    WRITE_ONCE(p->window, whole);
+    WRITE_ONCE(p->next_index, index + whole);
+    p9_client_poke(p9_mount_of(inode)->client, clock_monotonic() + TEND_DELAY);
+    return insert(inode, index, pages, whole, changes);
+}
+
+static unsigned int get_run(struct inode *inode, unsigned long index, struct page **pages, unsigned int n) {
+    spin_lock(&inode->spin);
+    unsigned int found = pagecache_get_run(&p9_inode_of(inode)->cache, index, pages, n);
+    spin_unlock(&inode->spin);
+    return found;
+}
+
+int p9_get_pages(struct inode *inode, unsigned long index, struct page **pages, unsigned int n) {
+    for (;;) {
+        unsigned long end = pages_in(inode);
+        if (index >= end)
+            return -EFAULT;
+        n = (unsigned int)MIN((unsigned long)n, end - index);
+        unsigned int found = get_run(inode, index, pages, n);
+        if (found)
+            return (int)found;
+        int err = fetch(inode, index, n);
+        if (!err || err == -EAGAIN)
+            err = cond_resched_killable();
+        if (err)
+            return err;
+    }
+}
+
+// ---- changes
+
+void p9_change(struct inode *inode) {
+    struct p9_inode *p = p9_inode_of(inode);
+    spin_lock(&inode->spin);
+    p->changes++;
+    p->changed_here = true;
+    spin_unlock(&inode->spin);
+}
+
+// A page that was written as a whole, or up to the end of the file, is as good as one that was fetched. [s]
+static void keep_written(struct p9_inode *p, unsigned long index, struct page *page, size_t end) {
+    struct page **place = memory_is_low() ? NULL : pagecache_place(&p->cache, index);
+    if (!place)
+        return;
+    memset((char *)page_address(page) + end, 0, PAGE_SIZE - end);
+    page_get(page);
+    pagecache_fill(&p->cache, place, page);
+    memory_account(MEM_CACHE, 1);
+}
+
+void p9_patch_pages(struct inode *inode, uint64_t at, struct page **pages, size_t skip, size_t n) {
+    struct p9_inode *p = p9_inode_of(inode);
+    for (size_t done = 0, part; done < n; done += part, at += part, skip = 0) {
+        struct page *page = *pages++;
+        unsigned long index = at >> PAGE_SHIFT;
+        part = MIN(PAGE_SIZE - skip, n - done);
+        spin_lock(&inode->spin);
+        struct page *known = pagecache_get(&p->cache, index);
+        if (known) {
+            memcpy((char *)page_address(known) + skip, (const char *)page_address(page) + skip, part);
+            page_rewritten(known);
+        } else if (!skip && (part == PAGE_SIZE || at + part >= READ_ONCE(inode->size))) {
+            keep_written(p, index, page, part);
+        }
+        spin_unlock(&inode->spin);
+    }
+}
+
+static void drop_range(struct inode *inode, unsigned long first) {
+    struct p9_inode *p = p9_inode_of(inode);
+    unsigned int borrowed = 0, gone = 0;
+    spin_lock(&inode->spin);
+    p->changes++;
+    if (p->dirty.root)
+        (void)pagecache_cut(&p->dirty, first, PAGECACHE_NONE >> PAGE_SHIFT, &borrowed);
+    if (p->cache.root)
+        gone = pagecache_cut(&p->cache, first, PAGECACHE_NONE >> PAGE_SHIFT, &borrowed);
+    spin_unlock(&inode->spin);
+    memory_account(MEM_CACHE, -(long)gone);
+}
+
+void p9_cut(struct inode *inode, uint64_t size) {
+    unsigned long first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    struct page *last = NULL;
+    WRITE_ONCE(inode->size, size);
+    drop_range(inode, first);
+    if (!list_empty(&inode->backing.areas))
+        vm_backing_truncate(&inode->backing, first, PAGECACHE_NONE >> PAGE_SHIFT);
+    if (size & PAGE_MASK && get_run(inode, size >> PAGE_SHIFT, &last, 1)) {
+        memset((char *)page_address(last) + (size & PAGE_MASK), 0, PAGE_SIZE - (size & PAGE_MASK));
+        page_put(last);
+    }
+}
+
+int p9_clear_behind(struct inode *inode, uint64_t size) {
+    struct p9_fid *fid = p9_get_fid(inode, true);
+    struct page *zeros = fid ? page_alloc(0, ALLOC_ZERO) : NULL;
+    int err = fid && !zeros ? -ENOMEM : 0;
+    for (uint64_t at = size; !err && fid && at < inode->size;) {
+        size_t n = MIN(PAGE_SIZE - (at & PAGE_MASK), inode->size - at);
+        ssize_t put = p9_write(fid, at, &zeros, 0, n);
+        err = put < 0 ? (int)put : cond_resched_killable();
+        at += put < 0 ? 0 : (uint64_t)put;
+    }
+    if (zeros)
+        page_put(zeros);
+    if (fid)
+        p9_fid_put(fid);
+    return err;
+}
+
+// Takes clean pages out of the cache: all, or those that nobody uses. How many. [s]
+static unsigned int drop_clean(struct p9_inode *p, bool all) {
+    unsigned int gone = 0, borrowed = 0;
+    if (all && !p->dirty.root)
+        return p->cache.root ? pagecache_cut(&p->cache, 0, PAGECACHE_NONE >> PAGE_SHIFT, &borrowed) : 0;
+    for (unsigned long i = 0; (i = pagecache_next(&p->cache, i)) != PAGECACHE_NONE; i++)
+        if ((all || READ_ONCE(pagecache_get(&p->cache, i)->refs) == 1) && !pagecache_get(&p->dirty, i))
+            gone += pagecache_cut(&p->cache, i, i, &borrowed);
+    return gone;
+}
+
+void p9_invalidate(struct inode *inode) {
+    struct p9_inode *p = p9_inode_of(inode);
+    spin_lock(&inode->spin);
+    p->changes++;
+    unsigned int gone = drop_clean(p, true);
+    spin_unlock(&inode->spin);
+    memory_account(MEM_CACHE, -(long)gone);
+    if (gone && !list_empty(&inode->backing.areas))
+        vm_backing_truncate(&inode->backing, 0, PAGECACHE_NONE >> PAGE_SHIFT);
+}
+
+void p9_trim(struct p9_mount *m) {
+    struct p9_inode *p;
+    spin_lock(&m->lock);
+    RB_FOREACH (p, p9_inode_tree, &m->inodes) {
+        if (!READ_ONCE(p->cache.pages))
+            continue;
+        spin_lock(&p->inode.spin);
+        unsigned int gone = drop_clean(p, false);
+        spin_unlock(&p->inode.spin);
+        memory_account(MEM_CACHE, -(long)gone);
+    }
+    spin_unlock(&m->lock);
+}
+
+// ---- writing back
+
+// The inode is to be looked at by the thread, and stays until it was.
+static void list_dirty(struct inode *inode) {
+    struct p9_mount *m = p9_mount_of(inode);
+    struct p9_inode *p = p9_inode_of(inode);
+    spin_lock(&m->lock);
+    if (list_empty(&p->dirty_link)) {
+        inode_get(inode);
+        list_add_tail(&p->dirty_link, &m->dirty);
+    }
+    spin_unlock(&m->lock);
+    p9_client_poke(m->client, clock_monotonic() + WRITE_DELAY);
+}
+
+// Marks the page, unless another one has taken its place: -EAGAIN.
+static int mark_dirty(struct inode *inode, unsigned long index, struct page *page) {
+    struct p9_inode *p = p9_inode_of(inode);
+    int err = 0;
+    spin_lock(&inode->spin);
+    if (pagecache_get(&p->cache, index) != page) {
+        err = -EAGAIN;
+    } else if (!pagecache_get(&p->dirty, index)) {
+        struct page **place = pagecache_place(&p->dirty, index);
+        if (place) {
+            page_get(page);
+            pagecache_fill(&p->dirty, place, page);
+        } else {
+            err = -ENOMEM;
+        }
+    }
+    spin_unlock(&inode->spin);
+    if (!err)
+        list_dirty(inode);
+    return err;
+}
+
+// Takes some of the dirty pages out, in a row, with a reference each. How many.
+static unsigned int take_dirty(struct p9_inode *p, unsigned long *index, struct page **pages,
+                               unsigned int most) {
+    unsigned int n = 0, borrowed = 0;
+    spin_lock(&p->inode.spin);
+    *index = pagecache_next(&p->dirty, 0);
+    if (*index != PAGECACHE_NONE) {
+        n = pagecache_get_run(&p->dirty, *index, pages, most);
+        (void)pagecache_cut(&p->dirty, *index, *index + n - 1, &borrowed);
+        p->changes++;
+        p->changed_here = true;
+    }
+    spin_unlock(&p->inode.spin);
+    return n;
+}
+
+static int write_run(struct inode *inode, struct p9_fid *fid, unsigned long index, struct page **pages,
+                     unsigned int n) {
+    uint64_t at = (uint64_t)index << PAGE_SHIFT, size = READ_ONCE(inode->size);
+    size_t left = size > at ? MIN(size - at, (uint64_t)n << PAGE_SHIFT) : 0, done = 0;
+    while (done < left) {
+        ssize_t put = p9_write(fid, at + done, pages + (done >> PAGE_SHIFT), done & PAGE_MASK,
+                               MIN(left - done, p9_io_most(fid->client)));
+        if (put < 0)
+            return (int)put;
+        done += (size_t)put;
+    }
+    return 0;
+}
+
+static int write_some(struct inode *inode, struct p9_fid *fid, bool *more) {
+    struct p9_inode *p = p9_inode_of(inode);
+    struct page *pages[P9_IO_PAGES];
+    unsigned long index;
+    unsigned int n = take_dirty(p, &index, pages, p9_mount_of(inode)->client->io_pages);
+    int err = 0;
+    *more = n != 0;
+    if (n) {
+        vm_backing_truncate(&inode->backing, index, index + n - 1);
+        err = fid ? write_run(inode, fid, index, pages, n) : -EIO;
+        p9_change(inode);
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        if (err == -EINTR && mark_dirty(inode, index + i, pages[i]))
+            WRITE_ONCE(p->write_error, -EIO);
+        page_put(pages[i]);
+    }
+    return err;
+}
+
+int p9_write_back(struct inode *inode) {
+    struct p9_inode *p = p9_inode_of(inode);
+    if (likely(!READ_ONCE(p->dirty.pages)) && list_empty(&p->dirty_link))
+        return 0;
+    int err = mutex_lock_killable(&p->flush), first = 0;
+    if (err)
+        return err;
+    struct p9_fid *fid = p9_get_fid(inode, true);
+    for (bool more = true; more && err != -EINTR;) {
+        err = write_some(inode, fid, &more);
+        first = first ? first : err;
+    }
+    if (fid)
+        p9_fid_put(fid);
+    mutex_unlock(&p->flush);
+    return first;
+}
+
+int p9_take_write_error(struct inode *inode) {
+    return __atomic_exchange_n(&p9_inode_of(inode)->write_error, 0, __ATOMIC_RELAXED);
+}
+
+static struct inode *next_dirty(struct p9_mount *m, struct list_head *from) {
+    struct inode *inode = NULL;
+    spin_lock(&m->lock);
+    if (!list_empty(from)) {
+        inode = &list_first_entry(from, struct p9_inode, dirty_link)->inode;
+        list_del(&p9_inode_of(inode)->dirty_link);
+    }
+    spin_unlock(&m->lock);
+    return inode;
+}
+
+void p9_write_back_all(struct p9_mount *m) {
+    struct list_head some = LIST_HEAD_INIT(some);
+    spin_lock(&m->lock);
+    list_splice_tail(&m->dirty, &some);
+    spin_unlock(&m->lock);
+    for (struct inode *inode; (inode = next_dirty(m, &some));) {
+        int err = p9_write_back(inode);
+        if (err == -EINTR)
+            list_dirty(inode);
+        else if (err)
+            WRITE_ONCE(p9_inode_of(inode)->write_error, err);
+        p9_end_opens(inode);
+        inode_put(inode);
+    }
+}
+
+void p9_tend(void *arg) {
+    struct p9_mount *m = arg;
+    p9_write_back_all(m);
+    if (memory_is_low())
+        p9_trim(m);
+}
+
+// ---- mapping
+
+static struct page *get_page(struct vm_backing *b, unsigned long index, bool write) {
+    struct inode *inode = container_of(b, struct inode, backing);
+    struct page *page;
+    for (;;) {
+        int n = p9_get_pages(inode, index, &page, 1);
+        if (n < 0)
+            return ERR_PTR(n);
+        int err = write ? mark_dirty(inode, index, page) : 0;
+        if (!err)
+            return page;
+        page_put(page);
+        if (err != -EAGAIN)
+            return ERR_PTR(err);
+    }
+}
+
+static unsigned int get_present(struct vm_backing *b, unsigned long index, struct page **pages,
+                                unsigned int n) {
+    struct inode *inode = container_of(b, struct inode, backing);
+    unsigned long end = pages_in(inode);
+    return index < end ? get_run(inode, index, pages, (unsigned int)MIN((unsigned long)n, end - index)) : 0;
+}
+
+const struct vm_backing_ops p9_backing_ops = {
+    .get_page = get_page, .get_present = get_present, .waits = true};

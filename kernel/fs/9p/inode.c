@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: MIT
+// Files that are known, their attributes, and their names.
+#include "core/errno.h"
+#include "fs/9p/private.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include <linux/fs.h>
+
+#define ON_WAY   (1 * NSEC_PER_SEC) // directories on the way are believed so long
+#define JUST_NOW (200 * 1000)       // ns: within one system call
+#define KEEP     8192u              // names
+
+static struct slab_cache *inodes;
+
+static int compare(const struct p9_inode *a, const struct p9_inode *b) {
+    return a->inode.ino < b->inode.ino ? -1 : a->inode.ino > b->inode.ino;
+}
+RB_GENERATE(p9_inode_tree, p9_inode, node, compare)
+
+void p9_inode_init(void) {
+    inodes = slab_create("9p_inode", sizeof(struct p9_inode), 0);
+}
+
+// ---- attributes
+
+static ktime_t time_of(uint64_t sec, uint64_t nsec) {
+    return (ktime_t)(sec * NSEC_PER_SEC + nsec % NSEC_PER_SEC);
+}
+
+static int32_t far_of(uint64_t sec, uint64_t nsec) {
+    return (int32_t)((((filetime_t)(int64_t)sec * NSEC_PER_SEC) + (filetime_t)(nsec % NSEC_PER_SEC)) >> 64);
+}
+
+// Stores what the server says. True: the content is not what it was when it was last looked at. [s]
+static bool store(struct p9_inode *p, const struct p9_stat *st, unsigned int changes) {
+    struct inode *inode = &p->inode;
+    ktime_t mtime = time_of(st->mtime_sec, st->mtime_nsec), ctime = time_of(st->ctime_sec, st->ctime_nsec);
+    inode->mode = (inode->mode & S_IFMT) | (st->mode & 07777);
+    inode->uid = st->uid;
+    inode->gid = st->gid;
+    inode->nlink = (unsigned int)st->nlink;
+    p->blocks = st->blocks;
+    p->blksize = (unsigned int)MIN(MAX(st->blksize, (uint64_t)PAGE_SIZE), (uint64_t)65536);
+    inode->atime = time_of(st->atime_sec, st->atime_nsec);
+    inode->far =
+        (struct far_times){far_of(st->atime_sec, st->atime_nsec), far_of(st->mtime_sec, st->mtime_nsec)};
+    if (p->changes != changes) // it was on its way while we wrote
+        return false;
+    inode->mtime = mtime;
+    inode->ctime = ctime;
+    bool same = p->seen_size == st->size && p->seen_mtime == mtime && p->seen_ctime == ctime;
+    if (!same && p->changed_here && inode->size == st->size)
+        same = true;
+    p->changed_here = false;
+    p->seen_size = st->size;
+    p->seen_mtime = mtime;
+    p->seen_ctime = ctime;
+    uint64_t size = MIN(st->size, (uint64_t)INT64_MAX);
+    WRITE_ONCE(inode->size, size);
+    return !same;
+}
+
+static void apply(struct p9_inode *p, const struct p9_stat *st, unsigned int changes) {
+    spin_lock(&p->inode.spin);
+    bool stale = store(p, st, changes);
+    spin_unlock(&p->inode.spin);
+    if (stale && S_ISREG(p->inode.mode))
+        p9_invalidate(&p->inode);
+    WRITE_ONCE(p->asked, clock_monotonic());
+    WRITE_ONCE(p->asked_by, current);
+}
+
+static unsigned int changes_of(struct p9_inode *p) {
+    return __atomic_load_n(&p->changes, __ATOMIC_ACQUIRE);
+}
+
+struct p9_fid *p9_fid_of(struct inode *inode) {
+    struct p9_mount *m = p9_mount_of(inode);
+    spin_lock(&m->lock);
+    struct p9_fid *fid = p9_inode_of(inode)->fid;
+    if (fid)
+        p9_fid_get(fid);
+    spin_unlock(&m->lock);
+    return fid ? fid : ERR_PTR(-ENOENT);
+}
+
+static bool is_same(const struct inode *inode, const struct p9_stat *st) {
+    return inode->ino == st->qid.path && (inode->mode & S_IFMT) == (st->mode & S_IFMT);
+}
+
+// 1: it is still the file that it was.
+static int ask(struct p9_inode *p) {
+    struct p9_fid *fid = p9_fid_of(&p->inode);
+    struct p9_stat st;
+    if (IS_ERR(fid))
+        return PTR_ERR(fid);
+    unsigned int changes = changes_of(p);
+    int err = p9_getattr(fid, &st);
+    p9_fid_put(fid);
+    if (err)
+        return err;
+    if (!is_same(&p->inode, &st))
+        return 0;
+    if (S_ISLNK(p->inode.mode) && p->seen_ctime != time_of(st.ctime_sec, st.ctime_nsec))
+        return 0; // it may lead elsewhere
+    apply(p, &st, changes);
+    return 1;
+}
+
+int p9_refresh(struct inode *inode) {
+    int err = ask(p9_inode_of(inode));
+    return MIN(err, 0);
+}
+
+static bool was_just_asked(const struct p9_inode *p) {
+    return READ_ONCE(p->asked_by) == current && clock_monotonic() - READ_ONCE(p->asked) < JUST_NOW;
+}
+
+void p9_refresh_lately(struct inode *inode) {
+    if (!was_just_asked(p9_inode_of(inode)))
+        (void)!p9_refresh(inode);
+}
+
+void p9_inode_getattr(struct inode *inode, struct kstat *st) {
+    struct p9_inode *p = p9_inode_of(inode);
+    p9_refresh_lately(inode);
+    spin_lock(&inode->spin);
+    st->mode = inode->mode;
+    st->nlink = inode->nlink;
+    st->uid = inode->uid;
+    st->gid = inode->gid;
+    st->size = inode->size;
+    st->blocks = p->blocks;
+    st->blksize = p->blksize;
+    st->atime = inode->atime;
+    st->mtime = inode->mtime;
+    st->ctime = st->btime = inode->ctime;
+    st->far = inode->far;
+    spin_unlock(&inode->spin);
+}
+
+// Seconds, rounded down, and what is left.
+static void split(filetime_t t, uint64_t *sec, uint64_t *nsec) {
+    bool before = t < 0;
+    unsigned __int128 ns = before ? -(unsigned __int128)t : (unsigned __int128)t;
+    *sec = (uint64_t)(ns / NSEC_PER_SEC);
+    *nsec = (uint64_t)ns - *sec * NSEC_PER_SEC;
+    if (before) {
+        *sec = -*sec - (*nsec != 0);
+        *nsec = *nsec ? NSEC_PER_SEC - *nsec : 0;
+    }
+}
+
+static struct p9_setattr to_message(const struct iattr *attr) {
+    struct p9_setattr set = {
+        .mode = attr->mode & 07777, .uid = attr->uid, .gid = attr->gid, .size = attr->size};
+    unsigned int valid = attr->valid;
+    set.valid = (valid & ATTR_MODE ? P9_SET_MODE : 0) | (valid & ATTR_UID ? P9_SET_UID : 0) |
+                (valid & ATTR_GID ? P9_SET_GID : 0) | (valid & ATTR_SIZE ? P9_SET_SIZE : 0) |
+                (valid & ATTR_ATIME ? P9_SET_ATIME | P9_SET_ATIME_SET : 0) |
+                (valid & ATTR_MTIME && !(valid & ATTR_SIZE) ? P9_SET_MTIME | P9_SET_MTIME_SET : 0);
+    split(attr->atime, &set.atime_sec, &set.atime_nsec);
+    split(attr->mtime, &set.mtime_sec, &set.mtime_nsec);
+    return set;
+}
+
+// A file without a name is nobody else's: what is said of it stays here. inode->lock is held.
+int p9_inode_setattr(struct inode *inode, const struct iattr *attr) {
+    struct p9_fid *fid = p9_fid_of(inode);
+    struct p9_setattr set = to_message(attr);
+    int err = 0;
+    if ((attr->valid & ATTR_SIZE) && (int64_t)attr->size < 0)
+        err = -EFBIG;
+    if (attr->valid & ATTR_SIZE)
+        p9_change(inode);
+    if (!IS_ERR(fid)) {
+        if (!err && set.valid)
+            err = p9_setattr(fid, &set);
+        p9_fid_put(fid);
+    } else if (!err && attr->valid & ATTR_SIZE) {
+        err = p9_clear_behind(inode, attr->size);
+    }
+    if (attr->valid & ATTR_SIZE)
+        p9_change(inode);
+    if (err)
+        return err;
+    if (attr->valid & ATTR_SIZE)
+        p9_cut(inode, attr->size);
+    return inode_setattr(inode, attr);
+}
+
+// ---- inodes
+
+static const struct inode_ops *ops_of(mode_t mode) {
+    return S_ISDIR(mode)   ? &p9_dir_ops
+           : S_ISREG(mode) ? &p9_file_iops
+           : S_ISLNK(mode) ? &p9_link_ops
+                           : &p9_special_ops;
+}
+
+static struct p9_inode *make(struct p9_mount *m, const struct p9_stat *st) {
+    struct inode *inode = inode_create_in(inodes, m->sb, st->mode);
+    if (!inode)
+        return NULL;
+    struct p9_inode *p = p9_inode_of(inode);
+    inode->ino = st->qid.path;
+    // The high part of a device's number as the server's kernel has it.
+    inode->rdev = DEV_DECODE(st->rdev);
+    inode->ops = ops_of(st->mode);
+    list_init(&p->kept);
+    list_init(&p->dirty_link);
+    mutex_init(&p->flush);
+    if (S_ISREG(st->mode))
+        vm_backing_init(&inode->backing, &p9_backing_ops);
+    return p;
+}
+
+// One that is known, or `new`. [m]
+static struct p9_inode *find_or_list(struct p9_mount *m, const struct p9_stat *st, struct p9_inode *new) {
+    struct p9_inode key = {.inode.ino = st->qid.path};
+    struct p9_inode *p = RB_FIND(p9_inode_tree, &m->inodes, &key);
+    if (p && is_same(&p->inode, st) &&
+        !(S_ISLNK(st->mode) && p->seen_ctime != time_of(st->ctime_sec, st->ctime_nsec)) &&
+        ref_get_unless_zero(&p->inode.refs))
+        return p;
+    if (!new)
+        return NULL;
+    if (p) {
+        RB_REMOVE(p9_inode_tree, &m->inodes, p);
+        p->listed = false;
+    }
+    RB_INSERT(p9_inode_tree, &m->inodes, new);
+    new->listed = true;
+    return new;
+}
+
+// The newest is the best one.
+static void set_fid(struct p9_mount *m, struct p9_inode *p, struct p9_fid *fid) {
+    spin_lock(&m->lock);
+    struct p9_fid *old = p->fid;
+    p->fid = fid;
+    spin_unlock(&m->lock);
+    if (old)
+        p9_fid_put(old);
+}
+
+static bool is_type(mode_t mode) {
+    return S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode) || S_ISCHR(mode) || S_ISBLK(mode) ||
+           S_ISFIFO(mode) || S_ISSOCK(mode);
+}
+
+struct inode *p9_inode_get(struct p9_mount *m, struct p9_fid *fid) {
+    struct p9_stat st;
+    struct p9_inode *p = NULL, *new = NULL;
+    unsigned int changes = 0;
+    int err = p9_getattr(fid, &st);
+    if (!err && !is_type(st.mode))
+        err = -EIO;
+    if (!err) {
+        spin_lock(&m->lock);
+        p = find_or_list(m, &st, NULL);
+        spin_unlock(&m->lock);
+    }
+    if (!err && p) { // it may have been written meanwhile
+        set_fid(m, p, fid);
+        if (!p->changed_here && !READ_ONCE(p->opens))
+            apply(p, &st, changes_of(p));
+        else
+            err = p9_refresh(&p->inode);
+        if (!err)
+            return &p->inode;
+        inode_put(&p->inode);
+        return ERR_PTR(err);
+    }
+    if (!err && !(new = make(m, &st)))
+        err = -ENOMEM;
+    if (err) {
+        p9_fid_put(fid);
+        return ERR_PTR(err);
+    }
+    new->seen_size = st.size; // nothing is in memory
+    new->seen_mtime = time_of(st.mtime_sec, st.mtime_nsec);
+    new->seen_ctime = time_of(st.ctime_sec, st.ctime_nsec);
+    apply(new, &st, changes);
+    spin_lock(&m->lock);
+    p = find_or_list(m, &st, new);
+    spin_unlock(&m->lock);
+    if (p != new)
+        inode_put(&new->inode);
+    set_fid(m, p, fid);
+    return &p->inode;
+}
+
+void p9_inode_free(struct inode *inode) {
+    struct p9_mount *m = p9_mount_of(inode);
+    struct p9_inode *p = p9_inode_of(inode);
+    struct p9_fid *const fids[] = {p->fid, p->reader, p->writer, p->created};
+    spin_lock(&m->lock);
+    if (p->listed)
+        RB_REMOVE(p9_inode_tree, &m->inodes, p);
+    spin_unlock(&m->lock);
+    for (size_t i = 0; i < ARRAY_SIZE(fids); i++)
+        if (fids[i])
+            p9_fid_put(fids[i]);
+    if (S_ISREG(inode->mode))
+        p9_cut(inode, 0);
+    kfree(p->target);
+}
+
+const char *p9_inode_readlink(struct inode *inode, char *buf, size_t n) {
+    struct p9_inode *p = p9_inode_of(inode);
+    (void)buf, (void)n;
+    char *target = __atomic_load_n(&p->target, __ATOMIC_ACQUIRE), *none = NULL;
+    if (target)
+        return target;
+    struct p9_fid *fid = p9_fid_of(inode);
+    if (IS_ERR(fid))
+        return ERR_PTR(PTR_ERR(fid));
+    target = p9_readlink(fid);
+    p9_fid_put(fid);
+    if (IS_ERR(target))
+        return target;
+    if (__atomic_compare_exchange_n(&p->target, &none, target, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return target;
+    kfree(target);
+    return none;
+}
+
+// ---- names that are kept
+
+// d is in the tree of dentries from now on: it is its inode's only one there.
+void p9_kept(struct dentry *d) {
+    struct p9_mount *m = p9_mount_of(d->inode);
+    struct p9_inode *p = p9_inode_of(d->inode);
+    spin_lock(&m->lock);
+    struct dentry *old = p->alias;
+    dentry_get(d);
+    if (!old)
+        m->kept_count++;
+    p->alias = d;
+    list_del(&p->kept);
+    list_add(&p->kept, &m->kept);
+    bool many = m->kept_count > KEEP;
+    spin_unlock(&m->lock);
+    if (old && old != d && !READ_ONCE(old->mounted))
+        dentry_forget(old);
+    if (old)
+        dentry_put(old);
+    if (many)
+        p9_forget_names(m, KEEP * 3 / 4);
+}
+
+// The inode's name, which is not kept any more, with its reference; NULL. [m]
+static struct dentry *take_alias_locked(struct p9_mount *m, struct p9_inode *p) {
+    ASSERT_HELD(&m->lock);
+    struct dentry *d = p->alias;
+    if (!d)
+        return NULL;
+    p->alias = NULL;
+    list_del(&p->kept);
+    m->kept_count--;
+    return d;
+}
+
+void p9_forget(struct dentry *d) {
+    struct p9_mount *m = p9_mount_of(d->inode);
+    struct p9_inode *p = p9_inode_of(d->inode);
+    spin_lock(&m->lock);
+    struct dentry *alias = p->alias == d ? take_alias_locked(m, p) : NULL;
+    spin_unlock(&m->lock);
+    dentry_forget(d);
+    if (alias)
+        dentry_put(alias);
+}
+
+// One of those that were not used for long and that nobody uses. NULL: there is none. [m]
+static struct dentry *take_old_locked(struct p9_mount *m, bool all) {
+    ASSERT_HELD(&m->lock);
+    for (unsigned int looked = 0; !list_empty(&m->kept) && looked < 64; looked++) {
+        struct p9_inode *p = list_entry(m->kept.prev, struct p9_inode, kept);
+        struct dentry *d = p->alias;
+        if (all || (ref_read(&d->refs) == 2 && !d->mounted && !d->child_count && !p->opens))
+            return take_alias_locked(m, p);
+        list_del(&p->kept);
+        list_add(&p->kept, &m->kept);
+    }
+    return NULL;
+}
+
+void p9_forget_names(struct p9_mount *m, unsigned int keep) {
+    for (;;) {
+        spin_lock(&m->lock);
+        struct dentry *d = m->kept_count > keep ? take_old_locked(m, false) : NULL;
+        spin_unlock(&m->lock);
+        if (!d)
+            return;
+        dentry_forget(d);
+        dentry_put(d);
+    }
+}
+
+void p9_unmounted(struct dentry *root) {
+    struct p9_mount *m = p9_mount_of(root->inode);
+    p9_write_back_all(m);
+    for (;;) {
+        spin_lock(&m->lock);
+        struct dentry *d = take_old_locked(m, true);
+        spin_unlock(&m->lock);
+        if (!d)
+            return;
+        dentry_forget(d);
+        dentry_put(d);
+        cond_resched();
+    }
+}
+
+void p9_name_made(struct dentry *d) {
+    for (;;) {
+        struct dentry *other = dentry_find(d->parent, d->name, d->name_len);
+        if (other) {
+            p9_forget(other);
+            dentry_put(other);
+        }
+        dentry_get(d);
+        if (dentry_insert_new(d))
+            break;
+        dentry_put(d);
+    }
+    p9_kept(d);
+}
+
+void p9_name_lost(struct inode *inode, bool last) {
+    struct p9_mount *m = p9_mount_of(inode);
+    struct p9_inode *p = p9_inode_of(inode);
+    spin_lock(&m->lock);
+    struct dentry *alias = take_alias_locked(m, p);
+    struct p9_fid *fid = p->fid;
+    p->fid = NULL;
+    if (last && p->listed) { // another file may get its number
+        RB_REMOVE(p9_inode_tree, &m->inodes, p);
+        p->listed = false;
+    }
+    spin_unlock(&m->lock);
+    if (fid)
+        p9_fid_put(fid);
+    if (alias)
+        dentry_put(alias); // whoever removes it takes it out of the tree
+}
+
+int p9_lookup(struct inode *dir, struct dentry *d) {
+    struct p9_fid *from = p9_fid_of(dir);
+    if (IS_ERR(from))
+        return PTR_ERR(from);
+    struct p9_fid *fid = p9_walk(from, d->name, d->name_len);
+    p9_fid_put(from);
+    if (IS_ERR(fid))
+        return PTR_ERR(fid) == -ENOENT ? 0 : PTR_ERR(fid);
+    struct inode *inode = p9_inode_get(p9_mount_of(dir), fid);
+    if (IS_ERR(inode))
+        return PTR_ERR(inode) == -ENOENT ? 0 : PTR_ERR(inode);
+    d->inode = inode;
+    return 0;
+}
+
+int p9_revalidate(struct dentry *d, bool on_way) {
+    struct p9_inode *p = p9_inode_of(d->inode);
+    ktime_t age = clock_monotonic() - READ_ONCE(p->asked);
+    if (on_way && S_ISDIR(p->inode.mode) && age < ON_WAY)
+        return 1;
+    if (READ_ONCE(p->alias) != d || (p->inode.nlink > 1 && !S_ISDIR(p->inode.mode)))
+        return 0;
+    if (was_just_asked(p))
+        return 1;
+    int is = ask(p);
+    if (is > 0 || is == -EINTR || is == -EIO || is == -ENOMEM)
+        return is;
+    p9_name_lost(&p->inode, true); // the host has taken it away, or put another file there
+    return 0;
+}
