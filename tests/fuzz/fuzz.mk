@@ -1,5 +1,5 @@
 # tests/fuzz: libFuzzer on the walker and unpacker, the decompressors, the ELF reader and the reader of netlink messages, and on what the packer reads: manifests, and
-# ELF files' tables (object). A short run is a test, a long one `make fuzz`. All of it under ASan and UBSan; and, with the unit tests of lib/, under MSan (test-msan), where clang has it.
+# ELF files' tables (object), tars and OCI images (root). A short run is a test, a long one `make fuzz`. All of it under ASan and UBSan; and, with the unit tests of lib/, under MSan (test-msan), where clang has it.
 FUZZ_CC      ?= clang
 FUZZ_SECONDS ?= 600
 FUZZ_TEST_SECONDS := 5
@@ -11,8 +11,9 @@ PACKER_NAMES := object manifest
 FUZZERS      := $(FUZZ_NAMES:%=$(FUZZ_DIR)/fuzz_%)
 PACKER_FUZZERS := $(PACKER_NAMES:%=$(FUZZ_DIR)/fuzz_%)
 EXTRACT_FUZZERS := $(FUZZ_DIR)/fuzz_extract
+ROOT_FUZZERS := $(FUZZ_DIR)/fuzz_root
 KERNEL_FUZZERS := $(FUZZ_DIR)/fuzz_virtqueue $(FUZZ_DIR)/fuzz_9p
-ALL_FUZZERS  := $(FUZZERS) $(PACKER_FUZZERS) $(EXTRACT_FUZZERS) $(KERNEL_FUZZERS)
+ALL_FUZZERS  := $(FUZZERS) $(PACKER_FUZZERS) $(EXTRACT_FUZZERS) $(ROOT_FUZZERS) $(KERNEL_FUZZERS)
 MSAN_FUZZERS := $(FUZZ_NAMES:%=$(MSAN_DIR)/fuzzer/fuzz_%)
 MSAN_TESTS   := $(UNIT_TESTS:%=$(MSAN_DIR)/test_%)
 FUZZ_FLAGS   := -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-sanitize-recover=all -I. -Itests/unit \
@@ -61,7 +62,17 @@ $(FUZZ_DIR)/fuzz_extract: tests/fuzz/fuzz_extract.c tests/fuzz/packer.c $(PACKER
 			-o $@.parts/$$(echo $$c | tr / _).o; done; \
 		$(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_extract.c tests/fuzz/packer.c $@.parts/*.o $(filter %.o,$^) -lelf -o $@
 
--include $(PACKER_OBJ:.o=.d)
+# Whole roots: tars and images, with libarchive as it is.
+ROOT_OBJ := $(patsubst %,$(FUZZ_DIR)/packer/tools/drupe/root/%.o,layers oci tar)
+ROOT_INSTEAD := $(foreach f,new free,-Darchive_read_$(f)=fuzz_archive_read_$(f))
+$(ROOT_OBJ): $(FUZZ_DIR)/packer/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$<) $(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer-no-link,address,undefined $(PACKER_INSTEAD) $(ROOT_INSTEAD) -MMD -MP -c $< -o $@
+
+$(FUZZ_DIR)/fuzz_root: tests/fuzz/fuzz_root.c tests/fuzz/packer.c $(PACKER_OBJ) $(ROOT_OBJ) tests/fuzz/packer.h $(wildcard tools/drupe/*/*.h)
+	$(call say,FUZZCC,$@) $(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.c %.o,$^) $(DRUPE_LIBS) -o $@
+
+-include $(PACKER_OBJ:.o=.d) $(ROOT_OBJ:.o=.d)
 
 # Parts of the kernel that listen to devices, with what they need of it.
 $(FUZZ_DIR)/fuzz_virtqueue: tests/fuzz/fuzz_virtqueue.c kernel/drivers/virtio/queue.c $(wildcard tests/fuzz/virtio/*/*.h) kernel/drivers/virtio/queue.h \
@@ -82,11 +93,12 @@ $(FUZZ_DIR)/seeds: $(B)/host/unit/tests/fuzz/seeds.o $(B)/host/unit/tests/unit/a
 	@mkdir -p $(@D)
 	$(call say,HOSTLD,$@) $(HOSTCC) -fsanitize=address,undefined $^ -o $@
 
-$(FUZZ_DIR)/seeds.stamp: $(FUZZ_DIR)/seeds $(addprefix tests/fuzz/,compressed-seeds packer-seeds table-seeds)
+$(FUZZ_DIR)/seeds.stamp: $(FUZZ_DIR)/seeds $(addprefix tests/fuzz/,compressed-seeds packer-seeds root-seeds table-seeds) tests/images.py
 	@$< $(FUZZ_DIR)
 	@$(PYTHON) tests/fuzz/table-seeds $(FUZZ_DIR)/unpack
 	@tests/fuzz/compressed-seeds $(FUZZ_DIR)/unpack/kinds $(FUZZ_DIR)/decompress $(FUZZ_DIR)/unpack
 	@DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/fuzz/packer-seeds $(FUZZ_DIR)
+	@$(PYTHON) tests/fuzz/root-seeds $(FUZZ_DIR)/root
 	@touch $@
 
 .PHONY: test-fuzz test-msan fuzz

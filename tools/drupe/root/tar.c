@@ -80,15 +80,11 @@ static void close_archive(struct archive *a, struct source *s) {
 }
 
 // Names are bytes here; in the C locale libarchive would lose those that are not ASCII.
-static locale_t use_bytes(locale_t *made) {
-    *made = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    return uselocale(*made ? *made : (locale_t)0);
-}
-
-static void use_old(locale_t old, locale_t made) {
-    uselocale(old);
-    if (made)
-        freelocale(made);
+static locale_t use_bytes(void) {
+    static locale_t bytes;
+    if (!bytes)
+        bytes = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    return uselocale(bytes);
 }
 
 // ---- entries
@@ -209,7 +205,7 @@ void tar_lay(struct layers *l, struct piece tar, enum tar_kind kind, const char 
     struct source s = {.left = tar, .hashed = true};
     struct reader r = {.layers = l, .name = name, .kind = kind};
     uint8_t digest[SHA256_DIGEST_SIZE];
-    locale_t made, old = use_bytes(&made);
+    locale_t old = use_bytes();
     r.archive = open_archive(&s, kind == TAR_LAYER);
     layers_next(l);
     take_entries(&r);
@@ -221,14 +217,14 @@ void tar_lay(struct layers *l, struct piece tar, enum tar_kind kind, const char 
     out->compressed = archive_filter_count(r.archive) > 1;
     out->attributed = r.attributed;
     close_archive(r.archive, &s);
-    use_old(old, made);
+    uselocale(old);
     progress_end();
 }
 
 bool tar_has(struct piece tar, const char *name) {
     struct source s = {.left = tar};
     struct archive_entry *e;
-    locale_t made, old = use_bytes(&made);
+    locale_t old = use_bytes();
     struct archive *a = open_archive(&s, true);
     bool found = false;
     for (int code;
@@ -237,19 +233,19 @@ bool tar_has(struct piece tar, const char *name) {
         found = path && strcmp(path, name) == 0;
     }
     close_archive(a, &s);
-    use_old(old, made);
+    uselocale(old);
     return found;
 }
 
 char *tar_problem(struct piece file) {
     struct source s = {.left = file};
     struct archive_entry *e;
-    locale_t made, old = use_bytes(&made);
+    locale_t old = use_bytes();
     struct archive *a = open_archive(&s, false);
     int code = archive_read_next_header(a, &e);
     const char *said = code == ARCHIVE_EOF ? "there is nothing in it" : archive_error_string(a);
     char *problem = code == ARCHIVE_OK || code == ARCHIVE_WARN ? NULL : xstrdup(said ? said : "damaged");
     close_archive(a, &s);
-    use_old(old, made);
+    uselocale(old);
     return problem;
 }
