@@ -246,6 +246,20 @@ def test_what_expands_without_end_is_refused_and_nothing_stays(tmp_path, put, ou
     assert sum(f.stat().st_blocks for f in cache.iterdir()) * 512 < 1 << 20
 
 
+def test_what_does_not_end_and_is_nothing_is_refused_at_once(tmp_path, out):
+    """A file of 1 TiB, all of it a hole, and pipes that always have more."""
+    hole = tmp_path / "hole"
+    with open(hole, "wb") as f:
+        f.truncate(1 << 40)
+    assert "it is no directory, cpio, tar or OCI image" in refused(hole, out)
+    for endless in ["yes"], ["cat", "/dev/zero"]:
+        with subprocess.Popen(endless, stdout=subprocess.PIPE) as child:
+            command = [str(pathlib.Path(os.environ["DRUPE_BUILD"]) / "drupe"), "pack", "--root", "-", "-o", str(out)]
+            done = subprocess.run(command, stdin=child.stdout, stderr=subprocess.PIPE, check=False)
+            child.stdout.close()
+            assert done.returncode == 1 and b"standard input: it is no directory" in done.stderr
+
+
 def sparse(name, size):
     """A file that is one hole, as GNU tar has it in the PAX format."""
     out = io.BytesIO()
@@ -400,6 +414,23 @@ def test_an_index_of_itself(put, out):
         described = image.blob(images.text({"manifests": [described]}))
     image.index(described)
     assert "more than 4 deep" in refused(put(image.archive()), out)
+
+
+def test_an_index_that_names_itself_very_often(put, out):
+    """Three indexes, each with a thousand times the next, would be a thousand million manifests."""
+    image = Image([LOWER])
+    described = image.described()
+    for _ in range(3):
+        described = image.blob(images.text({"manifests": [described] * 1000}))
+    image.index(described)
+    assert "name more than 4096 manifests" in refused(put(image.archive()), out)
+
+
+def test_an_image_of_very_many_layers(put, out):
+    image = Image([tar()])
+    image.manifest = images.text({"config": image.blob(image.config), "layers": [image.blob(tar())] * 1025})
+    image.index(image.described())
+    assert "it has 1025 layers" in refused(put(image.archive()), out)
 
 
 def test_a_layout_whose_blob_leads_elsewhere(tmp_path, out):

@@ -13,7 +13,9 @@
 #include "root/tar.h"
 
 #define JSON_MOST    (4u << 20) // bytes of a manifest, as registries have it
-#define NESTED_MOST  4          // indexes in indexes
+#define NESTED_MOST  4          // indexes in indexes,
+#define NAMED_MOST   4096       // what all of them name, as often as they do
+#define LAYERS_MOST  1024
 #define DIGEST       "sha256:"
 #define DIGITS       64
 #define ARCHITECTURE "riscv64"
@@ -32,6 +34,7 @@ struct search {
     struct image found;
     struct strings others; // architectures of images that are for other machines
     unsigned int count;
+    unsigned int named;
 };
 
 // ---- parts
@@ -197,6 +200,8 @@ static bool is_for_others(struct search *s, const struct json *descriptor) {
 
 static void read_described(struct search *s, const struct json *descriptor, unsigned int depth) {
     struct json value;
+    if (++s->named > NAMED_MOST)
+        fail("%s: its indexes name more than %d manifests", s->store->name, NAMED_MOST);
     if (is_for_others(s, descriptor))
         return;
     const char *digest = string(descriptor, "digest"), *digits = digits_of(s->store, digest, "a manifest");
@@ -318,6 +323,9 @@ void oci_read(struct oci_store *s, struct layers *out, struct root_config *confi
     json_free(&top);
     if (search.count != 1)
         refuse_choice(&search);
+    if (search.found.layers.count > LAYERS_MOST)
+        fail("%s: it has %zu layers; at most %d make an image", s->name, search.found.layers.count,
+             LAYERS_MOST);
     read_config(s, &search.found.config, config);
     layers_open(out);
     for (size_t i = 0; i < search.found.layers.count; i++)

@@ -21,6 +21,8 @@
 #define FORMAT "1" // raised when the same WHAT makes another archive
 #define BUFFER (256 * 1024)
 
+#define LOOKED_AT (1u << 20) // bytes in which something has to show what it is
+
 // What WHAT has come to.
 struct made {
     struct tree tree;
@@ -35,6 +37,34 @@ static const char *without_prefix(const char *what) {
         if (strncmp(what, prefixes[i], strlen(prefixes[i])) == 0)
             return what + strlen(prefixes[i]);
     return what;
+}
+
+// ---- what it is
+
+// Whether it begins as what the kernel unpacks, or is an image that has some.
+static bool may_be_cpio(struct piece file) {
+    uint8_t bytes[4096], first[64];
+    ssize_t n = pread(file.fd, first, sizeof(first), 0);
+    if (n == sizeof(first) && image_is_kernel(first, sizeof(first)))
+        return true;
+    for (uint64_t at = 0; at < LOOKED_AT && (n = pread(file.fd, bytes, sizeof(bytes), (off_t)at)) > 0;
+         at += (uint64_t)n)
+        for (ssize_t i = 0; i < n; i++)
+            if (bytes[i]) {
+                n = pread(file.fd, first, sizeof(first), (off_t)at + i);
+                return n > 0 && ((n > 5 && memcmp(first, "07070", 5) == 0) || magic_find(first, (size_t)n));
+            }
+    return false;
+}
+
+// Whether it is a tar, else it may be a cpio. Ends the command where it is neither, before more of it is looked at.
+static bool is_tar(struct piece file, const char *name) {
+    char *problem = tar_problem(file);
+    if (problem && !may_be_cpio(file))
+        fail("%s: it is no directory, cpio, tar or OCI image (as a tar: %s)", name, problem);
+    bool is = !problem;
+    free(problem);
+    return is;
 }
 
 // ---- keys
@@ -163,38 +193,20 @@ static void open_directory(const char *path, struct kept *out) {
     free(key);
 }
 
-// Whether it begins as what the kernel unpacks, or is an image that has some.
-static bool may_be_cpio(struct piece file) {
-    uint8_t bytes[4096], first[64];
-    ssize_t n = pread(file.fd, first, sizeof(first), 0);
-    if (n == sizeof(first) && image_is_kernel(first, sizeof(first)))
-        return true;
-    for (uint64_t at = 0; (n = pread(file.fd, bytes, sizeof(bytes), (off_t)at)) > 0; at += (uint64_t)n)
-        for (ssize_t i = 0; i < n; i++)
-            if (bytes[i]) {
-                n = pread(file.fd, first, sizeof(first), (off_t)at + i);
-                return n > 0 && ((n > 5 && memcmp(first, "07070", 5) == 0) || magic_find(first, (size_t)n));
-            }
-    return false;
-}
-
 static void make_of_file(const char *key, int fd, uint64_t size, const char *name, struct kept *out) {
     struct made m = {.attributed = 0};
     struct piece file = {.fd = fd, .size = size};
-    char *problem = tar_problem(file);
-    if (!problem)
+    if (is_tar(file, name))
         make_of_tar(file, name, &m);
-    else if (may_be_cpio(file))
-        make_of_cpio(file, name, &m);
     else
-        fail("%s: it is no directory, cpio, tar or OCI image (as a tar: %s)", name, problem);
-    free(problem);
+        make_of_cpio(file, name, &m);
     keep(key, name, &m, out);
 }
 
 static void open_file(int fd, const struct stat *st, const char *name, struct kept *out) {
     char *looks = key_of_looks(st), *key = cache_known(looks);
     if (!key || !cache_find(key, out)) {
+        is_tar((struct piece){.fd = fd, .size = (uint64_t)st->st_size}, name);
         cache_lock();
         free(key);
         key = key_of_bytes(fd, name);
@@ -211,11 +223,16 @@ static void open_file(int fd, const struct stat *st, const char *name, struct ke
 static int read_input(void) {
     struct spool s;
     char *buffer = xrealloc(NULL, BUFFER);
+    bool is_known = false;
     ssize_t n;
     spool_open(&s);
     while ((n = read(STDIN_FILENO, buffer, BUFFER)) > 0 || (n < 0 && errno == EINTR)) {
         spool_write(&s, s.size, buffer, n > 0 ? (size_t)n : 0, "standard input");
         s.size += n > 0 ? (uint64_t)n : 0;
+        if (!is_known && s.size >= LOOKED_AT) {
+            is_tar((struct piece){.fd = s.fd, .size = s.size}, "standard input");
+            is_known = true;
+        }
     }
     if (n < 0)
         fail("standard input: %s", strerror(errno));
