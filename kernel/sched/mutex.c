@@ -132,12 +132,8 @@ void mutex_lock_slow(struct mutex *m) {
     (void)lock_common(m, THREAD_UNINTERRUPTIBLE);
 }
 
-int mutex_lock_killable_nested(struct mutex *m, enum lock_rank rank) {
-    rank = mutex_note_wait(m, rank);
-    int err = try_take(m) ? 0 : lock_common(m, THREAD_KILLABLE);
-    if (!err)
-        mutex_note_taken(m, rank);
-    return err;
+int mutex_lock_killable_slow(struct mutex *m) {
+    return try_take(m) ? 0 : lock_common(m, THREAD_KILLABLE);
 }
 
 void mutex_unlock_slow(struct mutex *m) {

@@ -134,10 +134,7 @@ static inline void mutex_init(struct mutex *m) {
 #endif
 void mutex_lock_slow(struct mutex *m);
 void mutex_unlock_slow(struct mutex *m);
-int __must_check mutex_lock_killable_nested(struct mutex *m, enum lock_rank rank); // 0 or -EINTR
-static inline int __must_check mutex_lock_killable(struct mutex *m) {
-    return mutex_lock_killable_nested(m, LOCK_FIRST);
-}
+int __must_check mutex_lock_killable_slow(struct mutex *m);
 bool mutex_is_mine(const struct mutex *m);
 // Takes it while others of its class are held; `rank` tells where it stands among them. May sleep.
 static inline void mutex_lock_nested(struct mutex *m, enum lock_rank rank) {
@@ -151,6 +148,20 @@ static inline void mutex_lock_nested(struct mutex *m, enum lock_rank rank) {
 // May sleep.
 static inline void mutex_lock(struct mutex *m) {
     mutex_lock_nested(m, LOCK_FIRST);
+}
+// The same two: 0, or -EINTR if a fatal signal came first.
+static inline int __must_check mutex_lock_killable_nested(struct mutex *m, enum lock_rank rank) {
+    struct thread *free = NULL;
+    rank = mutex_note_wait(m, rank);
+    if (unlikely(!__atomic_compare_exchange_n(&m->owner, &free, current, false, __ATOMIC_ACQUIRE,
+                                              __ATOMIC_RELAXED)) &&
+        mutex_lock_killable_slow(m))
+        return -EINTR;
+    mutex_note_taken(m, rank);
+    return 0;
+}
+static inline int __must_check mutex_lock_killable(struct mutex *m) {
+    return mutex_lock_killable_nested(m, LOCK_FIRST);
 }
 static inline void mutex_unlock(struct mutex *m) {
     struct thread *me = current;

@@ -42,8 +42,10 @@ static ssize_t transfer_here(struct file *f, struct uio *u, bool write) {
     off_t none = 0;
     if (!f->ops->lseek)
         return transfer(f, u, &none, write);
-    mutex_lock(&f->pos_lock);
-    ssize_t n = transfer(f, u, &f->pos, write);
+    ssize_t n = mutex_lock_killable(&f->pos_lock); // whoever has it may wait for a server
+    if (unlikely(n))
+        return n;
+    n = transfer(f, u, &f->pos, write);
     mutex_unlock(&f->pos_lock);
     return n;
 }
@@ -197,9 +199,11 @@ long sys_lseek(int fd, off_t offset, int whence) {
         return -EBADF;
     long ret = -ESPIPE;
     if (f->ops->lseek && whence >= SEEK_SET && whence <= SEEK_MAX) {
-        mutex_lock(&f->pos_lock);
-        ret = f->ops->lseek(f, offset, whence);
-        mutex_unlock(&f->pos_lock);
+        ret = mutex_lock_killable(&f->pos_lock);
+        if (!ret) {
+            ret = f->ops->lseek(f, offset, whence);
+            mutex_unlock(&f->pos_lock);
+        }
     } else if (f->ops->lseek) {
         ret = -EINVAL;
     }

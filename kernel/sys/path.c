@@ -341,23 +341,25 @@ static int emit_dots(struct file *f, struct dir_context *ctx) {
     return 0;
 }
 
+static long read_entries(struct file *f, void __user *buf, unsigned int n) {
+    struct getdents g = {.ctx.emit = getdents_emit, .at = buf, .room = n};
+    long ret = mutex_lock_killable(&f->pos_lock);
+    if (ret)
+        return ret;
+    g.ctx.pos = f->pos;
+    ret = f->path.dentry->dead ? -ENOENT : 0;
+    if (!ret && !emit_dots(f, &g.ctx))
+        ret = f->ops->readdir(f, &g.ctx);
+    f->pos = g.ctx.pos;
+    mutex_unlock(&f->pos_lock);
+    return ret ? ret : g.room < n ? (long)(n - g.room) : g.error;
+}
+
 long sys_getdents64(int fd, void __user *buf, unsigned int n) {
     struct file *f = fd_get_io(fd);
     if (!f)
         return -EBADF;
-    long ret = -ENOTDIR;
-    if (f->ops->readdir) {
-        struct getdents g = {.ctx.emit = getdents_emit, .at = buf, .room = n};
-        mutex_lock(&f->pos_lock);
-        g.ctx.pos = f->pos;
-        ret = f->path.dentry->dead ? -ENOENT : 0;
-        if (!ret && !emit_dots(f, &g.ctx))
-            ret = f->ops->readdir(f, &g.ctx);
-        f->pos = g.ctx.pos;
-        mutex_unlock(&f->pos_lock);
-        if (!ret)
-            ret = g.room < n ? (long)(n - g.room) : g.error;
-    }
+    long ret = f->ops->readdir ? read_entries(f, buf, n) : -ENOTDIR;
     file_put(f);
     return ret;
 }

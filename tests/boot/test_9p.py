@@ -57,6 +57,7 @@ WISHES = {
     "both-remove": lambda d: (d / "both").unlink(),
     "both-directory": lambda d: directory(d / "both"),
     "both-directory-moves": lambda d: (d / "both").rename(d / "moved"),
+    "name-moves": lambda d: (d / "name").rename(d / "name2"),
     "grows-append": lambda d: append(d / "grows", "more"),
     "many": lambda d: many(d / "many"),
 }
@@ -103,7 +104,7 @@ def test_who_waits_for_the_server_can_be_killed(tmp_path):
     with machine.Machine(smp=2, extra=device(tmp_path, more=",throttling.bps-total=1024")) as m:
         m.shell()
         m.run("mkdir /host; mount -t 9p -o trans=virtio host /host; cd /host")
-        m.send("cat slow slow & cat slow >/tmp/x & dd if=/dev/zero of=written bs=100k count=50 & dd if=/dev/zero of=written bs=100k count=50 &\r")
+        m.send("cat slow slow & cat slow >/tmp/x & dd if=/dev/zero of=written bs=100k count=50 & dd if=/dev/zero of=written bs=100k count=50 & (cat & cat) <slow >/tmp/y &\r")
         m.expect(machine.PROMPT)
         assert "slow" in m.run("sleep 1; ls -l slow")
         m.send("kill -9 $!; killall -9 cat dd; wait; echo all have en''ded\r")

@@ -82,14 +82,13 @@ def test_what_is_in_memory_at_the_end_is_written(run, compiled, tmp_path):
 
 
 def test_ten_thousand_files(run, tmp_path):
-    """Read in, written and read back."""
+    """Found, read in and written."""
     for i in range(FILES):
         (tmp_path / "in" / f"{i % 10}").mkdir(parents=True, exist_ok=True) if i < 10 else None
         (tmp_path / f"in/{i % 10}/{i}").write_text(f"{i}\n")
-    done = run("--here", "sh", "-c", "cp -r in out && find out -type f | wc -l && cat out/*/* | wc -c")
-    assert (done.status, done.text.split()) == (0, [str(FILES), str(sum(len(f"{i}\n") for i in range(FILES)))]), done.err
+    done = run("--here", "sh", "-c", "cp -r in out && find out -type f | wc -l")
+    assert (done.status, done.text) == (0, f"{FILES}\n"), done.err
     assert all((tmp_path / f"out/{i % 10}/{i}").read_text() == f"{i}\n" for i in range(FILES))
-    assert run("--here", "sh", "-c", "rm -r out && ls").text == "in\n"
 
 
 def test_a_project_is_built_in_it(run, tmp_path):

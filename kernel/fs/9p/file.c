@@ -239,7 +239,7 @@ static ssize_t write_locked(struct file *f, struct uio *u, off_t *pos) {
     if (!n && at + u->resid > INT64_MAX)
         n = -EFBIG;
     if (!n && u->resid)
-        inode_drop_set_ids(inode);
+        p9_drop_set_ids(inode);
     while (n >= 0 && u->resid) {
         n = write_part(f, u, at);
         if (n <= 0)

@@ -4,10 +4,11 @@
 #include "fs/9p/private.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include <linux/capability.h>
 #include <linux/fs.h>
 
 #define ON_WAY   (1 * NSEC_PER_SEC) // directories on the way are believed so long
-#define JUST_NOW (200 * 1000)       // ns: within one system call
+#define JUST_NOW (1000 * 1000)      // ns
 #define KEEP     8192u              // names
 
 static struct slab_cache *inodes;
@@ -31,7 +32,8 @@ static int32_t far_of(uint64_t sec, uint64_t nsec) {
     return (int32_t)((((filetime_t)(int64_t)sec * NSEC_PER_SEC) + (filetime_t)(nsec % NSEC_PER_SEC)) >> 64);
 }
 
-// Stores what the server says. True: the content is not what it was when it was last looked at. [s]
+// Stores what the server says. True: the content may not be what it was when it was last looked at; also where we have changed it
+// ourselves, for the host may have done so, too. [s]
 static bool store(struct p9_inode *p, const struct p9_stat *st, unsigned int changes) {
     struct inode *inode = &p->inode;
     ktime_t mtime = time_of(st->mtime_sec, st->mtime_nsec), ctime = time_of(st->ctime_sec, st->ctime_nsec);
@@ -49,8 +51,6 @@ static bool store(struct p9_inode *p, const struct p9_stat *st, unsigned int cha
     inode->mtime = mtime;
     inode->ctime = ctime;
     bool same = p->seen_size == st->size && p->seen_mtime == mtime && p->seen_ctime == ctime;
-    if (!same && p->changed_here && inode->size == st->size)
-        same = true;
     p->changed_here = false;
     p->seen_size = st->size;
     p->seen_mtime = mtime;
@@ -67,6 +67,7 @@ static void apply(struct p9_inode *p, const struct p9_stat *st, unsigned int cha
     if (stale && S_ISREG(p->inode.mode))
         p9_invalidate(&p->inode);
     WRITE_ONCE(p->asked, clock_monotonic());
+    WRITE_ONCE(p->asked_switches, current->switches_voluntary);
     WRITE_ONCE(p->asked_by, current);
 }
 
@@ -112,8 +113,10 @@ int p9_refresh(struct inode *inode) {
     return MIN(err, 0);
 }
 
+// Within one system call, that is: who has slept since may have been told that the host has changed something.
 static bool was_just_asked(const struct p9_inode *p) {
-    return READ_ONCE(p->asked_by) == current && clock_monotonic() - READ_ONCE(p->asked) < JUST_NOW;
+    return READ_ONCE(p->asked_by) == current && READ_ONCE(p->asked_switches) == current->switches_voluntary &&
+           clock_monotonic() - READ_ONCE(p->asked) < JUST_NOW;
 }
 
 void p9_refresh_lately(struct inode *inode) {
@@ -164,6 +167,25 @@ static struct p9_setattr to_message(const struct iattr *attr) {
     return set;
 }
 
+// A change of content takes set-id bits away, as inode_drop_set_ids() does here: the server, which may be root, keeps them.
+static void drop_set_ids(const struct inode *inode, struct p9_setattr *set) {
+    if (likely(!(inode->mode & (S_ISUID | S_ISGID))) || set->valid & P9_SET_MODE || capable(CAP_FSETID))
+        return;
+    set->valid |= P9_SET_MODE;
+    set->mode = (inode->mode & ~inode_set_ids(inode)) & 07777;
+}
+
+void p9_drop_set_ids(struct inode *inode) {
+    struct p9_setattr set = {0};
+    struct p9_fid *fid;
+    drop_set_ids(inode, &set);
+    inode_drop_set_ids(inode);
+    if (!set.valid || IS_ERR(fid = p9_fid_of(inode)))
+        return;
+    (void)!p9_setattr(fid, &set);
+    p9_fid_put(fid);
+}
+
 // A file without a name is nobody else's: what is said of it stays here. inode->lock is held.
 int p9_inode_setattr(struct inode *inode, const struct iattr *attr) {
     struct p9_fid *fid = p9_fid_of(inode);
@@ -171,8 +193,10 @@ int p9_inode_setattr(struct inode *inode, const struct iattr *attr) {
     int err = 0;
     if ((attr->valid & ATTR_SIZE) && (int64_t)attr->size < 0)
         err = -EFBIG;
-    if (attr->valid & ATTR_SIZE)
+    if (attr->valid & ATTR_SIZE) {
         p9_change(inode);
+        drop_set_ids(inode, &set);
+    }
     if (!IS_ERR(fid)) {
         if (!err && set.valid)
             err = p9_setattr(fid, &set);
@@ -474,6 +498,7 @@ int p9_revalidate(struct dentry *d, bool on_way) {
     int is = ask(p);
     if (is > 0 || is == -EINTR || is == -EIO || is == -ENOMEM)
         return is;
-    p9_name_lost(&p->inode, true); // the host has taken it away, or put another file there
+    p9_name_lost(&p->inode,
+                 false); // the host has taken it away, or put another file there; it may have another name
     return 0;
 }

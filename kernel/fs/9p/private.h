@@ -41,20 +41,21 @@ struct p9_mount {
 // Key: [m] mount->lock, [s] inode.spin, [a] atomic.
 struct p9_inode {
     struct inode inode;
-    RB_ENTRY(p9_inode) node; // [m]
-    bool listed;             // [m] in the tree of inodes
-    struct list_head kept;   // [m]
-    struct dentry *alias;    // [m] its name in the tree of dentries; referenced
-    struct p9_fid *fid;      // [m] referenced; NULL: its name has gone
-    ktime_t asked;           // [a] when the server last told about it
-    struct thread *asked_by; // [a] for whom; only compared
-    char *target;            // [a] of a symlink, once it was read
-    uint64_t blocks;         // [s]
-    unsigned int blksize;    // [s]
+    RB_ENTRY(p9_inode) node;      // [m]
+    bool listed;                  // [m] in the tree of inodes
+    struct list_head kept;        // [m]
+    struct dentry *alias;         // [m] its name in the tree of dentries; referenced
+    struct p9_fid *fid;           // [m] referenced; NULL: its name has gone
+    ktime_t asked;                // [a] when the server last told about it
+    struct thread *asked_by;      // [a] for whom; only compared
+    unsigned long asked_switches; // [a] how often that had slept
+    char *target;                 // [a] of a symlink, once it was read
+    uint64_t blocks;              // [s]
+    unsigned int blksize;         // [s]
     // What the attributes were when the pages were last known to be right.
     uint64_t seen_size;             // [s]
     ktime_t seen_mtime, seen_ctime; // [s]
-    bool changed_here;              // [s] so that they will be others
+    bool changed_here;              // [s] the server's are others than these
     // Content.
     struct pagecache cache;         // [s]
     struct pagecache dirty;         // [s] those of `cache` that are to be written
@@ -97,6 +98,7 @@ void p9_name_lost(struct inode *inode, bool last);
 void p9_forget_names(struct p9_mount *m, unsigned int keep);
 void p9_inode_free(struct inode *inode);
 void p9_unmounted(struct dentry *root);
+void p9_drop_set_ids(struct inode *inode); // of a file that is written; inode->lock is held
 int p9_inode_setattr(struct inode *inode, const struct iattr *attr);
 void p9_inode_getattr(struct inode *inode, struct kstat *st);
 void p9_inode_init(void);

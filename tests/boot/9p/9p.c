@@ -185,6 +185,16 @@ TEST(the_hosts_changes_are_seen_by_the_next_open) {
     CHECK_ERRNO(stat("both/in", &st), ENOENT);
 }
 
+TEST(a_file_that_the_host_renames_stays_one) {
+    struct stat st;
+    put("name", "text");
+    int fd = open("name", O_RDWR);
+    char *map = map_of(fd, PROT_READ | PROT_WRITE, MAP_SHARED, PAGE);
+    host("name-moves");
+    CHECK_ERRNO(stat("name", &st), ENOENT);
+    CHECK(holds("name2", "text") && (map[0] = 'T') && holds("name2", "Text") && stat("name2", &st) == 0 && st.st_nlink == 1);
+}
+
 TEST(a_growing_file_is_followed) {
     char buf[64];
     put("grows", "a");
@@ -219,6 +229,9 @@ static int as_user(void *arg) {
     CHECK_ERRNO(open("closed/x", O_RDONLY), EACCES);
     CHECK_ERRNO(unlink("public"), EACCES);
     CHECK_ERRNO(chmod("public", 0777), EPERM);
+    struct stat set;
+    int w = open("setid", O_WRONLY);
+    CHECK(write(w, "x", 1) == 1 && stat("setid", &set) == 0 && (set.st_mode & 07777) == 0777);
     CHECK(holds("public", "public") && access("public", R_OK) == 0 && access("public", W_OK) == -1);
     int fd = open("open/theirs", O_WRONLY | O_CREAT, 0600);
     struct stat st;
@@ -229,7 +242,8 @@ static int as_user(void *arg) {
 TEST(what_a_user_may_is_checked) {
     put("mine", "mine");
     put("public", "public");
-    CHECK(chmod("mine", 0600) == 0 && mkdir("closed", 0700) == 0 && mkdir("open", 0777) == 0 &&
+    put("setid", "setid");
+    CHECK(chmod("setid", 06777) == 0 && chmod("mine", 0600) == 0 && mkdir("closed", 0700) == 0 && mkdir("open", 0777) == 0 &&
           chmod("open", 0777) == 0);
     CHECK(test_wait_exit(test_fork(as_user, NULL)) == 7);
 }
