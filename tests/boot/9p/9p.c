@@ -192,7 +192,8 @@ TEST(a_file_that_the_host_renames_stays_one) {
     char *map = map_of(fd, PROT_READ | PROT_WRITE, MAP_SHARED, PAGE);
     host("name-moves");
     CHECK_ERRNO(stat("name", &st), ENOENT);
-    CHECK(holds("name2", "text") && (map[0] = 'T') && holds("name2", "Text") && stat("name2", &st) == 0 && st.st_nlink == 1);
+    CHECK(holds("name2", "text") && (map[0] = 'T') && holds("name2", "Text") && stat("name2", &st) == 0 &&
+          st.st_nlink == 1);
 }
 
 TEST(a_growing_file_is_followed) {
@@ -243,8 +244,8 @@ TEST(what_a_user_may_is_checked) {
     put("mine", "mine");
     put("public", "public");
     put("setid", "setid");
-    CHECK(chmod("setid", 06777) == 0 && chmod("mine", 0600) == 0 && mkdir("closed", 0700) == 0 && mkdir("open", 0777) == 0 &&
-          chmod("open", 0777) == 0);
+    CHECK(chmod("setid", 06777) == 0 && chmod("mine", 0600) == 0 && mkdir("closed", 0700) == 0 &&
+          mkdir("open", 0777) == 0 && chmod("open", 0777) == 0);
     CHECK(test_wait_exit(test_fork(as_user, NULL)) == 7);
 }
 
