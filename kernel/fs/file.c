@@ -187,11 +187,11 @@ struct file *file_create_anon(const char *name, const struct file_ops *ops, void
 static int open_special(struct inode *inode, struct file *f) {
     switch (inode->mode & S_IFMT) {
     case S_IFCHR:
+    case S_IFBLK:
         return chrdev_open(inode, f);
     case S_IFIFO:
         return pipe_open_fifo(inode, f);
     case S_IFSOCK:
-    case S_IFBLK:
         return -ENXIO;
     }
     if (inode->ops && inode->ops->open)
@@ -223,7 +223,8 @@ static struct file *become(struct file *f, const struct path *path, int flags) {
     if (!err && (err = open_special(inode, f)))
         f->ops = NULL;
     f->flags &= ~O_NOCTTY;
-    if (!err && (flags & O_DIRECT) && !f->backing) // only content in pages is had directly
+    if (!err && (flags & O_DIRECT) && !f->backing &&
+        !S_ISBLK(inode->mode)) // only content in pages is had directly
         err = -EINVAL;
     if (!err)
         return f;

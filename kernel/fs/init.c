@@ -40,6 +40,8 @@ void fs_start(void) {
     kmsg_init();
     late_init();
     vport_init();
+    disk_init();
+    hwrng_init();
     devtmpfs_init();
     pipe_init();
     p9_init();

@@ -6,7 +6,7 @@
 #include "core/panic.h"
 #include "core/printk.h"
 #include "core/version.h"
-#include "fs/dev/chrdev.h"
+#include "fs/dev/disk.h"
 #include "fs/mount.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -194,7 +194,13 @@ static int show_interrupts(struct seq_buf *s, void *arg) {
 }
 
 static bool device_line(struct chrdev *c, void *arg) {
-    if (c->driver)
+    if (c->driver && !c->block)
+        seq_printf(arg, "%3u %s\n", DEV_MAJOR(c->dev), c->driver);
+    return true;
+}
+
+static bool block_line(struct chrdev *c, void *arg) {
+    if (c->driver && c->block && !DEV_MINOR(c->dev))
         seq_printf(arg, "%3u %s\n", DEV_MAJOR(c->dev), c->driver);
     return true;
 }
@@ -204,12 +210,21 @@ static int show_devices(struct seq_buf *s, void *arg) {
     seq_puts(s, "Character devices:\n");
     chrdev_for_each(device_line, s);
     seq_puts(s, "\nBlock devices:\n");
+    chrdev_for_each(block_line, s);
     return 0;
+}
+
+static bool partition_line(struct chrdev *c, void *arg) {
+    if (c->block)
+        seq_printf(arg, "%4u  %7u %10lu %s\n", DEV_MAJOR(c->dev), DEV_MINOR(c->dev),
+                   (unsigned long)disk_kilobytes(c), c->name);
+    return true;
 }
 
 static int show_partitions(struct seq_buf *s, void *arg) {
     (void)arg;
     seq_puts(s, "major minor  #blocks  name\n\n");
+    chrdev_for_each(partition_line, s);
     return 0;
 }
 

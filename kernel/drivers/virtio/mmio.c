@@ -19,8 +19,8 @@
 #define VERSION        2
 #define CONFIG_TRIES   16
 
-static const struct virtio_driver *const drivers[] = {&virtio_rng_driver, &virtio_console_driver,
-                                                      &virtio_net_driver, &virtio_9p_driver};
+static const struct virtio_driver *const drivers[] = {
+    &virtio_rng_driver, &virtio_console_driver, &virtio_net_driver, &virtio_blk_driver, &virtio_9p_driver};
 
 static uint32_t get(const struct virtio_device *d, unsigned int reg) {
     return *(volatile uint32_t *)(d->base + reg);

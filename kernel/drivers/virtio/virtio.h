@@ -31,7 +31,7 @@ struct virtio_driver {
     int (*probe)(struct virtio_device *d);
 };
 extern const struct virtio_driver virtio_rng_driver, virtio_console_driver, virtio_net_driver,
-    virtio_9p_driver;
+    virtio_blk_driver, virtio_9p_driver;
 
 // Looks for devices and starts their drivers. May sleep.
 void virtio_init(void);

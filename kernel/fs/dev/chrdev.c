@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The register of character devices. Devices come at boot and stay.
+// The register of character and block devices. Devices come at boot and stay.
 #include "fs/dev/chrdev.h"
 #include "fs/dev/devtmpfs.h"
 
@@ -17,11 +17,11 @@ void chrdev_register(struct chrdev *c) {
     devtmpfs_add(c);
 }
 
-static struct chrdev *chrdev_find(dev_t dev) {
+static struct chrdev *chrdev_find(dev_t dev, bool block) {
     struct chrdev *c, *found = NULL;
     spin_lock(&chrdev_lock);
     list_for_each_entry (c, &chrdevs, link)
-        if (chrdev_covers(c, dev)) {
+        if (c->block == block && chrdev_covers(c, dev)) {
             found = c;
             break;
         }
@@ -30,7 +30,7 @@ static struct chrdev *chrdev_find(dev_t dev) {
 }
 
 int chrdev_open(struct inode *inode, struct file *f) {
-    struct chrdev *c = chrdev_find(inode->rdev);
+    struct chrdev *c = chrdev_find(inode->rdev, S_ISBLK(inode->mode));
     if (!c)
         return -ENXIO;
     f->ops = c->ops;

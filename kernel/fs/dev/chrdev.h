@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Character devices: numbers, operations, names in /dev.
+// Character devices, and block devices, which have numbers of their own: numbers, operations, names in /dev.
 #pragma once
 #include "fs/file.h"
 
@@ -9,6 +9,7 @@ struct chrdev {
     const char *name;    // in devtmpfs (one minor only), NULL: none
     const char *driver;  // in /proc/devices, NULL: not listed
     mode_t mode;         // permissions in devtmpfs
+    bool block;          // it is a block device
     // Called at open with f->inode set and f->ops == ops; may change f->ops and private_data. NULL: nothing
     // to do.
     int (*open)(struct chrdev *c, struct file *f);
@@ -25,6 +26,8 @@ void chrdev_for_each(bool (*fn)(struct chrdev *c, void *arg), void *arg);
 void memdev_init(void); // null, zero, full, random, urandom
 void kmsg_init(void);
 void vport_init(void); // /dev/vport0p1 and on, as the host has them
+void disk_init(void);  // /dev/vda, /dev/vda1 and on
+void hwrng_init(void); // /dev/hwrng, if there is an entropy device
 #ifdef CONFIG_DEBUG
 void late_init(void);
 #else

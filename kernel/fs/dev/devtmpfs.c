@@ -14,7 +14,8 @@ static struct dentry *devtmpfs_root; // [I] once made
 void devtmpfs_add(struct chrdev *c) {
     if (!devtmpfs_root || !c->name)
         return;
-    int err = vfs_create(devtmpfs_root, c->name, strlen(c->name), S_IFCHR | c->mode, c->dev, NULL);
+    int err = vfs_create(devtmpfs_root, c->name, strlen(c->name), (c->block ? S_IFBLK : S_IFCHR) | c->mode,
+                         c->dev, NULL);
     if (err)
         pr_err("devtmpfs: cannot make the node of %s: error %d", c->name, err);
 }
