@@ -46,7 +46,7 @@ $(LIBFDT_STAMP): $(B)/deps/device-tree-compiler.source deps/libfdt.sh
 	@$(call dep,libfdt,deps/libfdt.sh $(B)/deps/device-tree-compiler-source $(B)/deps/libfdt)
 
 # Debian 13's own riscv64 programs, for the test that runs them. Exits with 75 if they cannot be had.
-TRIXIE_PACKAGES := bash coreutils
+TRIXIE_PACKAGES := bash coreutils grep
 TRIXIE_STAMP := $(B)/trixie.stamp
 
 $(TRIXIE_STAMP): deps/trixie.sh deps/packages.sh deps/apt.sh
@@ -58,7 +58,7 @@ $(B)/trixie-sockets.stamp: deps/trixie.sh deps/packages.sh deps/apt.sh
 	@deps/trixie.sh $(B)/trixie-sockets python3 nodejs
 	@touch $@
 
-trixie: $(TRIXIE_STAMP) ## fetch Debian 13's riscv64 bash and coreutils into build/trixie
+trixie: $(TRIXIE_STAMP) ## fetch Debian 13's riscv64 bash, coreutils and grep into build/trixie
 
 # Packages whose programs have many and diverse libraries, for the test that asks their loader (tests/truth).
 TRUTH_PACKAGES := bash coreutils findutils util-linux procps curl git openssh-client gnupg sqlite3 tmux rsync systemd iproute2 \

@@ -92,7 +92,7 @@ def run(limit=LIMIT, **options):
 
 
 def debian_programs(name="trixie"):
-    """A sysroot with Debian 13's riscv64 bash and coreutils (or another that deps.mk makes); the test is skipped where they cannot be had."""
+    """A sysroot with Debian 13's riscv64 bash, coreutils and grep (or another that deps.mk makes); the test is skipped where they cannot be had."""
     sysroot = BUILD / name
     made = subprocess.run(["make", "-s", "-C", str(TOP), f"B={BUILD}", f"{BUILD}/{name}.stamp"], check=False, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True)

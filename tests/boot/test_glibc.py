@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Unmodified glibc programs: Debian's riscv64 bash and coreutils."""
+"""Unmodified glibc programs: Debian's riscv64 bash, coreutils and grep."""
 import os
 import subprocess
 
@@ -14,7 +14,7 @@ def archive(tmp_path_factory):
     machine.debian_programs()
     out = tmp_path_factory.mktemp("glibc") / "glibc.cpio"
     # The default root and Debian's in one: busybox and musl beside bash and glibc.
-    programs = [f"{SYSROOT}/usr/bin/{name}" for name in ("bash", "ls", "sort", "head", "cat", "wc", "sleep", "date", "stat")]
+    programs = [f"{SYSROOT}/usr/bin/{name}" for name in ("bash", "ls", "sort", "head", "cat", "wc", "sleep", "date", "stat", "grep")]
     sysroots = [f"--sysroot={path}" for path in (SYSROOT, machine.BUILD / "sysroot", machine.BUILD / "rootfs")]
     subprocess.run([str(machine.BUILD / "drupe"), "pack", *sysroots, "--manifest", str(machine.BUILD / "root.manifest"),
                     "-o", str(out), *programs], check=True, cwd=machine.TOP,
@@ -29,6 +29,13 @@ def test_bash_runs_a_pipeline_of_coreutils(boot, archive):
     assert "dev" in names and "usr" in m.run("/usr/bin/ls /")
     assert len(names.strip().splitlines()) == 10
     assert m.run("/usr/bin/bash -c 'set -- a b c; echo ${#@} $((6*7)) ${BASH_VERSION%%.*}'").split()[:2] == ["3", "42"]
+
+
+def test_grep_empties_its_pipe_by_splice(boot, archive):
+    m = boot(kernel=machine.BUILD / "bare/Image", initrd=archive)
+    m.shell()
+    assert m.run("seq 100000 | /usr/bin/grep 7 >/dev/null; echo status $?").split()[-2:] == ["status", "0"]
+    assert m.run("seq 100000 | /usr/bin/grep -c 7").split()[-1] == "40951"
 
 
 def test_bash_is_a_good_shell_on_the_console(boot, archive):

@@ -103,8 +103,7 @@ static void pipe_free(struct pipe *p) {
 
 // ---- reading and writing
 
-// A reader has found nothing.
-static void pipe_demand(struct pipe *p) {
+void pipe_demand(struct pipe *p) {
     if (likely(READ_ONCE(p->demand) != DEMAND_AWAITED))
         return;
     WRITE_ONCE(p->demand, DEMAND_SEEN);
@@ -131,11 +130,9 @@ static inline ssize_t pipe_take_rest(struct pipe *p, struct uio *u) {
     return copied;
 }
 
-static ssize_t pipe_read(struct file *f, struct uio *u, off_t *pos) {
-    struct pipe *p = f->private_data;
+ssize_t pipe_read_bytes(struct pipe *p, struct uio *u, bool wait) {
     bool slept = false;
     ssize_t ret;
-    (void)pos;
     if (!u->resid)
         return 0;
     mutex_lock(&p->mutex);
@@ -145,7 +142,7 @@ static ssize_t pipe_read(struct file *f, struct uio *u, off_t *pos) {
         if (!writers)
             return 0;
         pipe_demand(p);
-        if (f->flags & O_NONBLOCK)
+        if (!wait)
             return -EAGAIN;
         int err =
             wait_event_interruptible_exclusive(&p->read_wait, pipe_readable(p) || !READ_ONCE(p->writers));
@@ -167,7 +164,12 @@ static ssize_t pipe_read(struct file *f, struct uio *u, off_t *pos) {
     return ret;
 }
 
-static ssize_t pipe_broken(void) {
+static ssize_t pipe_read(struct file *f, struct uio *u, off_t *pos) {
+    (void)pos;
+    return pipe_read_bytes(f->private_data, u, !(f->flags & O_NONBLOCK));
+}
+
+ssize_t pipe_broken(void) {
     signal_send_thread(current, SIGPIPE);
     return -EPIPE;
 }
@@ -181,7 +183,7 @@ static ssize_t pipe_put_some(struct pipe *p, struct uio *u, size_t *need) {
 }
 
 // With the mutex, which it keeps, or gives up while it waits. Bytes or an error.
-static ssize_t pipe_write_locked(struct pipe *p, struct file *f, struct uio *u, size_t need, bool *slept) {
+static ssize_t pipe_write_locked(struct pipe *p, bool wait, struct uio *u, size_t need, bool *slept) {
     ASSERT_HELD(&p->mutex);
     ssize_t done = 0, ret;
     for (;;) {
@@ -199,7 +201,7 @@ static ssize_t pipe_write_locked(struct pipe *p, struct file *f, struct uio *u, 
             if (ret && pipe_may_put(p, need))
                 continue; // a fault or no memory stopped it in between: the next try says which
         }
-        if (f->flags & O_NONBLOCK) {
+        if (!wait) {
             ret = -EAGAIN;
             break;
         }
@@ -228,15 +230,13 @@ static inline ssize_t pipe_put_on_page(struct pipe *p, struct uio *u) {
     return n ? (ssize_t)n : -EFAULT;
 }
 
-static ssize_t pipe_write(struct file *f, struct uio *u, off_t *pos) {
-    struct pipe *p = f->private_data;
+ssize_t pipe_write_bytes(struct pipe *p, struct uio *u, bool wait, bool packets) {
     size_t need = u->resid <= PIPE_BUF ? u->resid : 1; // a small write goes in whole
     bool slept = false;
-    (void)pos;
     if (!u->resid)
         return 0;
     mutex_lock(&p->mutex);
-    if (unlikely(f->flags & O_DIRECT)) {
+    if (unlikely(packets)) {
         need = 0;
         if (!p->ends)
             WRITE_ONCE(p->ends, kzalloc(p->slots * sizeof(p->ends[0])));
@@ -245,7 +245,7 @@ static ssize_t pipe_write(struct file *f, struct uio *u, off_t *pos) {
     if (likely(need && p->readers && pipe_fits_page(p, u->resid)))
         ret = pipe_put_on_page(p, u);
     else if (need || p->ends)
-        ret = pipe_write_locked(p, f, u, need, &slept);
+        ret = pipe_write_locked(p, wait, u, need, &slept);
     bool more = slept && pipe_writable(p);
     mutex_unlock(&p->mutex);
     if (ret > 0 && !wait_queue_empty(&p->read_wait))
@@ -253,6 +253,11 @@ static ssize_t pipe_write(struct file *f, struct uio *u, off_t *pos) {
     if (more && !wait_queue_empty(&p->write_wait))
         wait_wake(&p->write_wait, 1, POLLOUT | POLLWRNORM);
     return ret;
+}
+
+static ssize_t pipe_write(struct file *f, struct uio *u, off_t *pos) {
+    (void)pos;
+    return pipe_write_bytes(f->private_data, u, !(f->flags & O_NONBLOCK), f->flags & O_DIRECT);
 }
 
 static unsigned int pipe_poll(struct file *f, struct poll_table *table) {

@@ -5,7 +5,8 @@
 #include "mm/page.h"
 #include <linux/limits.h>
 
-#define END_PACKET 0x8000u // of pipe.ends: a packet, which one read takes
+#define PIPE_PIECES 16      // pages that are filled or emptied at once, without a copy
+#define END_PACKET  0x8000u // of pipe.ends: a packet, which one read takes
 
 struct pipe {
     struct mutex mutex;
@@ -62,5 +63,29 @@ ssize_t pipe_take(struct pipe *p, struct uio *u);
 ssize_t pipe_put(struct pipe *p, struct uio *u);
 // The same as packets of at most a page; p->ends is there.
 ssize_t pipe_put_packets(struct pipe *p, struct uio *u);
+// Without a copy. The bytes that are next, at most n, as segments of kernel memory, at most `most` of them, whether packets or
+// not; gives how many. They stay while the mutex is held.
+unsigned int pipe_peek(struct pipe *p, size_t n, struct uio_segment *segments, unsigned int most);
+// The first n bytes of those are gone.
+void pipe_skip(struct pipe *p, size_t n);
+// Room behind what is there: pages that are filled before the mutex is given up.
+struct pipe_room {
+    struct uio_segment segments[PIPE_PIECES];
+    unsigned int count;
+    uint32_t fresh; // bit n: segment n's page was not there before
+};
+// For at most n bytes; count is 0 where there is no memory.
+void pipe_reserve(struct pipe *p, size_t n, struct pipe_room *room);
+// n bytes of it hold something now; the rest goes back.
+void pipe_commit(struct pipe *p, const struct pipe_room *room, size_t n);
 // Puts the content into a ring of `slots`. 0, -EBUSY if it does not fit, -ENOMEM.
 int __must_check pipe_move(struct pipe *p, unsigned int slots);
+
+// pipe.c
+// A reader has found nothing.
+void pipe_demand(struct pipe *p);
+// Nobody reads any more: SIGPIPE, -EPIPE.
+ssize_t pipe_broken(void);
+// As read() and write() of an end do; `wait`: else -EAGAIN instead of sleeping.
+ssize_t pipe_read_bytes(struct pipe *p, struct uio *u, bool wait);
+ssize_t pipe_write_bytes(struct pipe *p, struct uio *u, bool wait, bool packets);

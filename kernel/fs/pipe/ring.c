@@ -171,6 +171,77 @@ ssize_t pipe_put_packets(struct pipe *p, struct uio *u) {
     return done;
 }
 
+// ---- in place
+
+unsigned int pipe_peek(struct pipe *p, size_t n, struct uio_segment *segments, unsigned int most) {
+    ASSERT_HELD(&p->mutex);
+    unsigned int count = 0;
+    for (uint64_t tail = p->tail; n && count < most && tail != p->head;) {
+        size_t offset = tail & PAGE_MASK, there = MIN(PAGE_SIZE - offset, p->head - tail), next = there;
+        uint16_t *end = pipe_end_of(p, tail);
+        if (end && *end) {
+            there = (*end & ~END_PACKET) - offset;
+            next = PAGE_SIZE - offset;
+        }
+        segments[count].kernel = (char *)page_address(*pipe_slot(p, tail)) + offset;
+        segments[count++].len = MIN(there, n);
+        n -= MIN(there, n);
+        tail += next;
+    }
+    return count;
+}
+
+void pipe_skip(struct pipe *p, size_t n) {
+    ASSERT_HELD(&p->mutex);
+    while (n) {
+        uint64_t tail = p->tail, next;
+        size_t offset = tail & PAGE_MASK, there = MIN(PAGE_SIZE - offset, p->head - tail);
+        uint16_t *end = pipe_end_of(p, tail);
+        if (end && *end)
+            there = (*end & ~END_PACKET) - offset;
+        size_t gone = MIN(there, n);
+        next = tail + gone;
+        if (end && *end && gone == there)
+            next = pipe_step_over(p, tail + 1, end);
+        WRITE_ONCE(p->tail, next);
+        pipe_consumed(p, tail);
+        n -= gone;
+    }
+}
+
+void pipe_reserve(struct pipe *p, size_t n, struct pipe_room *room) {
+    ASSERT_HELD(&p->mutex);
+    uint64_t head = p->head;
+    room->count = 0;
+    room->fresh = 0;
+    for (size_t left = MIN(n, pipe_room(p)); left && room->count < PIPE_PIECES; room->count++) {
+        struct page **slot = pipe_slot(p, head);
+        size_t offset = head & PAGE_MASK, piece = MIN(PAGE_SIZE - offset, left);
+        if (!*slot) {
+            *slot = p->spare ? p->spare : page_alloc(0, 0);
+            p->spare = NULL;
+            if (!*slot)
+                break;
+            room->fresh |= 1u << room->count;
+        }
+        room->segments[room->count].kernel = (char *)page_address(*slot) + offset;
+        room->segments[room->count].len = piece;
+        head += piece;
+        left -= piece;
+    }
+}
+
+void pipe_commit(struct pipe *p, const struct pipe_room *room, size_t n) {
+    ASSERT_HELD(&p->mutex);
+    uint64_t at = p->head;
+    WRITE_ONCE(p->head, at + n);
+    for (unsigned int i = 0; i < room->count; i++) {
+        if (at >= p->head && room->fresh >> i & 1)
+            pipe_drop_page(p, pipe_slot(p, at));
+        at += room->segments[i].len;
+    }
+}
+
 // ---- another size
 
 // Where the content goes when the ring changes.

@@ -2,6 +2,7 @@
 #include "machine/channel.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -108,15 +109,23 @@ static size_t read_more(struct flow *f) {
     return n > 0 ? (size_t)n : 0;
 }
 
-// What goes to a port, or to a file, goes at once: neither makes us wait.
+// What does not make us wait takes all of it: a port, a file, a pipe that was opened for that.
 static size_t piece_of(const struct flow *f) {
     struct stat st;
     size_t left = f->used - f->at;
-    if (left <= PIPE_PIECE ||
-        (fstat(f->to, &st) == 0 &&
-         (S_ISREG(st.st_mode) || (S_ISSOCK(st.st_mode) && fcntl(f->to, F_GETFL) & O_NONBLOCK))))
-        return left;
-    return PIPE_PIECE;
+    bool never_waits = left <= PIPE_PIECE || fcntl(f->to, F_GETFL) & O_NONBLOCK ||
+                       (fstat(f->to, &st) == 0 && S_ISREG(st.st_mode));
+    return never_waits ? left : PIPE_PIECE;
+}
+
+int channel_output(int fd) {
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+        return fd;
+    char *path = xasprintf("/proc/self/fd/%d", fd);
+    int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    free(path);
+    return own < 0 ? fd : own;
 }
 
 static void write_more(struct flow *f) {

@@ -44,6 +44,9 @@ bool channel_receive(struct channel *c, uint32_t *type, const void **content, si
 
 // The end of the flow that is to be waited for: where to, if there is something to go, else where from.
 struct pollfd flow_poll(const struct flow *f);
+// A file descriptor for what `fd` is open to, an output of ours. That of a pipe is one that does not make us wait: whether the pipe's
+// own does is for all who have it, and not ours to change.
+int channel_output(int fd);
 // Moves what that end is ready for. Gives the bytes that were read.
 size_t flow_move(struct flow *f);
 static inline bool flow_is_empty(const struct flow *f) {

@@ -468,8 +468,8 @@ static void set_up_outputs(void) {
             s.terminal = fds[i];
         }
     terminal_size(s.terminal, &start->rows, &start->columns);
-    s.channel->flows[PORT_OUTPUT].to = STDOUT_FILENO;
-    s.channel->flows[PORT_ERROR].to = STDERR_FILENO;
+    s.channel->flows[PORT_OUTPUT].to = channel_output(STDOUT_FILENO);
+    s.channel->flows[PORT_ERROR].to = channel_output(STDERR_FILENO);
     s.channel->flows[PORT_TERMINAL].to = s.terminal;
     s.channel->flows[PORT_RESULT].to = s.machine->results ? s.machine->results->fd : -1;
 }

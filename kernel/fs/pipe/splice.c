@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+// Between pipes and files without a program's memory in between: splice(2), tee(2), vmsplice(2). A file reads into the ring's own
+// pages, and writes out of them: one copy, where read() and write() make two.
+//
+// As in Linux the pipe's mutex is held while the file reads or writes, which may sleep. Nothing that a file's read or write
+// takes comes before a pipe's mutex; of two pipes, the one at the lower address is locked first.
+#include "fs/async.h"
+#include "fs/event/poll.h"
+#include "fs/pipe/private.h"
+
+// ---- waiting
+
+// Takes the mutex of a pipe that has something to read. 0; 1 without the mutex: nobody writes any more; or an error without it.
+static int lock_readable(struct pipe *p, bool wait) {
+    if (mutex_lock_killable(&p->mutex))
+        return -ERESTARTSYS;
+    while (!pipe_readable(p)) {
+        unsigned int writers = p->writers;
+        mutex_unlock(&p->mutex);
+        if (!writers)
+            return 1;
+        pipe_demand(p);
+        if (!wait)
+            return -EAGAIN;
+        int err = wait_event_interruptible(&p->read_wait, pipe_readable(p) || !READ_ONCE(p->writers));
+        if (err || (err = mutex_lock_killable(&p->mutex)))
+            return err == -EINTR ? -ERESTARTSYS : err;
+    }
+    return 0;
+}
+
+// Takes the mutex of a pipe that has room. 0, or an error without the mutex.
+static int lock_writable(struct pipe *p, bool wait) {
+    if (mutex_lock_killable(&p->mutex))
+        return -ERESTARTSYS;
+    for (;;) {
+        bool broken = !p->readers;
+        if (!broken && pipe_writable(p))
+            return 0;
+        mutex_unlock(&p->mutex);
+        if (broken)
+            return pipe_broken();
+        if (!wait)
+            return -EAGAIN;
+        int err = wait_event_interruptible(&p->write_wait, pipe_writable(p) || !READ_ONCE(p->readers));
+        if (err || (err = mutex_lock_killable(&p->mutex)))
+            return err == -EINTR ? -ERESTARTSYS : err;
+    }
+}
+
+static void tell_readers(struct pipe *p) {
+    wait_wake(&p->read_wait, 1, POLLIN | POLLRDNORM);
+}
+
+static void tell_writers(struct pipe *p) {
+    if (pipe_writable(p))
+        wait_wake(&p->write_wait, 1, POLLOUT | POLLWRNORM);
+    else if (unlikely(READ_ONCE(async_hooks)))
+        wake_poll(&p->write_wait, POLL_ROOM);
+}
+
+// ---- with a file
+
+// At *pos, which moves along, or at the file's own position.
+static ssize_t transfer(struct file *f, struct uio *u, off_t *pos, bool write) {
+    off_t none = 0;
+    bool own = !pos && f->ops->lseek;
+    if (own)
+        mutex_lock(&f->pos_lock);
+    off_t *at = pos ? pos : own ? &f->pos : &none;
+    ssize_t n = write ? file_write(f, u, at) : file_read(f, u, at);
+    if (own)
+        mutex_unlock(&f->pos_lock);
+    return n;
+}
+
+static size_t length_of(const struct uio_segment *segments, unsigned int count) {
+    size_t n = 0;
+    for (unsigned int i = 0; i < count; i++)
+        n += segments[i].len;
+    return n;
+}
+
+ssize_t pipe_splice_from(struct file *pipe, struct file *out, off_t *pos, size_t n, bool wait) {
+    struct pipe *p = pipe->private_data;
+    struct uio_segment segments[PIPE_PIECES];
+    ssize_t ret = lock_readable(p, wait);
+    size_t done = 0;
+    if (ret)
+        return ret < 0 ? ret : 0;
+    while (done < n && pipe_readable(p)) {
+        unsigned int count = pipe_peek(p, n - done, segments, PIPE_PIECES);
+        size_t piece = length_of(segments, count);
+        struct uio u = {.seg = segments, .nseg = count, .resid = piece, .kernel = true};
+        ret = transfer(out, &u, pos, true);
+        if (ret <= 0)
+            break;
+        pipe_skip(p, ret);
+        done += ret;
+        if ((size_t)ret < piece || signal_pending())
+            break;
+        cond_resched();
+    }
+    if (done)
+        tell_writers(p);
+    mutex_unlock(&p->mutex);
+    return done ? (ssize_t)done : ret;
+}
+
+ssize_t pipe_splice_to(struct file *in, off_t *pos, struct file *pipe, size_t n, bool wait) {
+    struct pipe *p = pipe->private_data;
+    struct pipe_room room;
+    size_t done = 0;
+    ssize_t ret = lock_writable(p, wait);
+    if (ret)
+        return ret;
+    while (done < n && pipe_room(p)) {
+        pipe_reserve(p, n - done, &room);
+        size_t piece = length_of(room.segments, room.count);
+        struct uio u = {.seg = room.segments, .nseg = room.count, .resid = piece, .kernel = true};
+        ret = piece ? transfer(in, &u, pos, false) : -ENOMEM;
+        pipe_commit(p, &room, MAX(ret, 0));
+        if (ret <= 0)
+            break;
+        done += ret;
+        if ((size_t)ret < piece || signal_pending())
+            break;
+        cond_resched();
+    }
+    if (done)
+        tell_readers(p);
+    mutex_unlock(&p->mutex);
+    return done ? (ssize_t)done : ret;
+}
+
+// ---- from pipe to pipe
+
+static int lock_both(struct pipe *a, struct pipe *b) {
+    struct pipe *low = a < b ? a : b, *high = a < b ? b : a;
+    if (mutex_lock_killable(&low->mutex))
+        return -ERESTARTSYS;
+    mutex_lock_nested(&high->mutex, LOCK_NEXT_ADDRESS);
+    return 0;
+}
+
+static void unlock_both(struct pipe *a, struct pipe *b) {
+    mutex_unlock(&a->mutex);
+    mutex_unlock(&b->mutex);
+}
+
+// Takes both mutexes once there is something in one and room in the other; otherwise as lock_readable().
+static int lock_for_move(struct pipe *in, struct pipe *out, bool wait) {
+    for (;;) {
+        int ret = lock_readable(in, wait);
+        if (ret)
+            return ret;
+        mutex_unlock(&in->mutex);
+        if ((ret = lock_writable(out, wait)))
+            return ret;
+        mutex_unlock(&out->mutex);
+        if ((ret = lock_both(in, out)))
+            return ret;
+        if (pipe_readable(in) && out->readers && pipe_writable(out))
+            return 0;
+        unlock_both(in, out);
+    }
+}
+
+ssize_t pipe_splice_pipe(struct file *in, struct file *out, size_t n, bool wait, bool keep) {
+    struct pipe *from = in->private_data, *to = out->private_data;
+    struct uio_segment segments[PIPE_PIECES];
+    ssize_t ret = lock_for_move(from, to, wait);
+    if (ret)
+        return ret < 0 ? ret : 0;
+    unsigned int count = pipe_peek(from, MIN(n, pipe_room(to)), segments, PIPE_PIECES);
+    struct uio u = {.seg = segments, .nseg = count, .resid = length_of(segments, count), .kernel = true};
+    ret = pipe_put(to, &u);
+    if (ret > 0 && !keep) {
+        pipe_skip(from, ret);
+        tell_writers(from);
+    }
+    if (ret > 0)
+        tell_readers(to);
+    unlock_both(from, to);
+    return ret;
+}
+
+// ---- with a program
+
+ssize_t pipe_splice_memory(struct file *pipe, struct uio *u, bool write, bool wait) {
+    struct pipe *p = pipe->private_data;
+    return write ? pipe_write_bytes(p, u, wait, false) : pipe_read_bytes(p, u, wait);
+}
