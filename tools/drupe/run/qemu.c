@@ -33,8 +33,6 @@ void run_qemu(struct strings *command, const struct request *r, const char *imag
     static const char *const fixed[] = {"-display", "none",  "-monitor",  "none",
                                         "-serial",  "stdio", "-no-reboot"};
     strings_add(command, r->qemu);
-    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
-        strings_add(command, fixed[i]);
     if (r->root) {
         run_root_qemu(command, r);
     } else {
@@ -42,6 +40,8 @@ void run_qemu(struct strings *command, const struct request *r, const char *imag
         ADD(command, "-m", "%lluK", (unsigned long long)(r->memory >> 10));
     }
     ADD(command, "-smp", "%s", r->harts);
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+        strings_add(command, fixed[i]);
     ADD(command, "-kernel", "%s", image);
     add_ports(command, channel);
     network_qemu(command, r);
