@@ -12,7 +12,7 @@ FUZZERS      := $(FUZZ_NAMES:%=$(FUZZ_DIR)/fuzz_%)
 PACKER_FUZZERS := $(PACKER_NAMES:%=$(FUZZ_DIR)/fuzz_%)
 EXTRACT_FUZZERS := $(FUZZ_DIR)/fuzz_extract
 ROOT_FUZZERS := $(FUZZ_DIR)/fuzz_root
-KERNEL_FUZZERS := $(FUZZ_DIR)/fuzz_virtqueue $(FUZZ_DIR)/fuzz_9p
+KERNEL_FUZZERS := $(FUZZ_DIR)/fuzz_virtqueue $(FUZZ_DIR)/fuzz_9p $(FUZZ_DIR)/fuzz_frames
 ALL_FUZZERS  := $(FUZZERS) $(PACKER_FUZZERS) $(EXTRACT_FUZZERS) $(ROOT_FUZZERS) $(KERNEL_FUZZERS)
 MSAN_FUZZERS := $(FUZZ_NAMES:%=$(MSAN_DIR)/fuzzer/fuzz_%)
 MSAN_TESTS   := $(UNIT_TESTS:%=$(MSAN_DIR)/test_%)
@@ -84,6 +84,11 @@ $(FUZZ_DIR)/fuzz_9p: tests/fuzz/fuzz_9p.c kernel/fs/9p/calls.c kernel/fs/9p/mess
 		kernel/drivers/virtio/9p.h
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) -iquote tests/fuzz/virtio -iquote kernel -fsanitize=fuzzer,address,undefined $(filter %.c,$^) -o $@
+
+$(FUZZ_DIR)/fuzz_frames: tests/fuzz/fuzz_frames.c $(patsubst %,kernel/net/%.c,arp autoconf checksum ndisc neighbour_solve) \
+		kernel/fs/dev/partitions.c $(wildcard tests/fuzz/frames/*/*.h kernel/net/*.h kernel/fs/dev/*.h)
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) -iquote tests/fuzz/frames -iquote tests/fuzz/virtio -iquote kernel -fsanitize=fuzzer,address,undefined $(filter %.c,$^) -o $@
 
 $(MSAN_FUZZERS): $(MSAN_DIR)/fuzzer/%: tests/fuzz/%.c $(FUZZ_PARTS) $(call outside_obj,$(MSAN_DIR)) tests/unit/model.h $(wildcard lib/*.h lib/*/*.h)
 	@mkdir -p $(@D)

@@ -7,6 +7,7 @@
 #include "core/printk.h"
 #include "drivers/virtio/disk.h"
 #include "fs/dev/chrdev.h"
+#include "fs/dev/partitions.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Tables of partitions: MBR with its chain of logical ones, and GPT (UEFI specification 2.10, section 5.3).
-#include "fs/dev/disk.h"
+#include "fs/dev/partitions.h"
 #include "lib/string.h"
 
 #define TABLE        446u // of an MBR
