@@ -101,6 +101,7 @@ static void request_done(struct p9_exchange *x, uint32_t written) {
     struct p9_fid *made = NULL;
     unsigned long flags = spin_lock_irqsave(&c->lock);
     r->written = written;
+    c->underway--;
     if (r->tag != P9_NO_TAG)
         c->requests[r->tag] = NULL;
     if (r->abandoned && r->made) {
@@ -224,15 +225,22 @@ static void give_tag_back(struct p9_request *r) {
     wake_all(&c->channel->wait);
 }
 
+static void count_underway(struct p9_client *c, int n) {
+    unsigned long flags = spin_lock_irqsave(&c->lock);
+    c->underway += (unsigned int)n;
+    spin_unlock_irqrestore(&c->lock, flags);
+}
+
 // True unless there is no room for it now; r->error tells the rest.
 static bool try_send(struct p9_request *r) {
     struct p9_channel *channel = r->client->channel;
-    if (p9_channel_is_broken(channel))
-        r->error = -EIO;
-    else if (!take_tag(r))
-        r->error = -ENOSPC;
-    else
-        r->error = p9_channel_send(channel, &r->x);
+    r->error = p9_channel_is_broken(channel) ? -EIO : take_tag(r) ? 0 : -ENOSPC;
+    if (r->error)
+        return r->error != -ENOSPC;
+    count_underway(r->client, 1);
+    r->error = p9_channel_send(channel, &r->x);
+    if (r->error)
+        count_underway(r->client, -1);
     return r->error != -ENOSPC;
 }
 
@@ -299,12 +307,7 @@ int p9_request_end(struct p9_request *r, int err) {
 // ---- the thread
 
 static bool has_requests(struct p9_client *c) {
-    bool any = false;
-    unsigned long flags = spin_lock_irqsave(&c->lock);
-    for (unsigned int i = 0; i < P9_REQUESTS; i++)
-        any |= c->requests[i] != NULL;
-    spin_unlock_irqrestore(&c->lock, flags);
-    return any;
+    return READ_ONCE(c->underway) && !p9_channel_is_broken(c->channel);
 }
 
 static struct p9_fid *next_dropped(struct p9_client *c) {
@@ -325,15 +328,22 @@ void p9_client_poke(struct p9_client *c, ktime_t when) {
     wake_all(&c->work);
 }
 
+// Another one may use it.
+static void leave(struct p9_channel *channel) {
+    __atomic_store_n(&channel->in_use, P9_FREE, __ATOMIC_RELEASE);
+    wake_all(&channel->wait);
+}
+
 static void end(struct p9_client *c) {
     struct p9_channel *channel = c->channel;
-    wait_event(&channel->wait, !has_requests(c) || p9_channel_is_broken(channel));
+    wait_event(&channel->wait, !has_requests(c));
+    unsigned long flags = spin_lock_irqsave(&channel->lock); // the last request_done() has come to its end
+    spin_unlock_irqrestore(&channel->lock, flags);
     for (struct p9_fid *fid; (fid = next_dropped(c));)
         p9_fid_forget(fid);
     kfree(c->arg);
     kfree(c);
-    __atomic_store_n(&channel->in_use, P9_FREE, __ATOMIC_RELEASE);
-    wake_all(&channel->wait);
+    leave(channel);
 }
 
 static void client_thread(void *arg) {
@@ -399,8 +409,10 @@ static struct p9_channel *find(const char *tag) {
 
 static struct p9_client *start(struct p9_channel *channel, uint32_t msize) {
     struct p9_client *c = kzalloc(sizeof(*c));
-    if (!c)
+    if (!c) {
+        leave(channel);
         return ERR_PTR(-ENOMEM);
+    }
     c->channel = channel;
     spin_init(&c->lock);
     RB_INIT(&c->fids);
@@ -408,13 +420,16 @@ static struct p9_client *start(struct p9_channel *channel, uint32_t msize) {
     wait_queue_init(&c->work);
     c->due = KTIME_NEVER;
     int err = agree(c, msize);
-    bool gone = !has_requests(c) || p9_channel_is_broken(channel);
-    if (!err)
-        err = kthread_run("9p", client_thread, c);
-    if (!err)
-        return c;
-    if (gone)
-        kfree(c); // else the device has a request yet that names it
+    c->closing = err != 0; // the thread has nothing to do then but to wait for what the device has
+    if (!err || has_requests(c)) {
+        int no_thread = kthread_run("9p", client_thread, c);
+        if (!no_thread)
+            return err ? ERR_PTR(err) : c;
+        if (err)
+            return ERR_PTR(err); // the channel stays in use: a request names the client yet
+        err = no_thread;
+    }
+    end(c);
     return ERR_PTR(err);
 }
 
@@ -427,12 +442,7 @@ struct p9_client *p9_client_create(const char *tag, uint32_t msize) {
         return ERR_PTR(-EINTR);
     if (err)
         return ERR_PTR(err);
-    struct p9_client *c = start(channel, msize);
-    if (IS_ERR(c)) {
-        WRITE_ONCE(channel->in_use, P9_FREE);
-        wake_all(&channel->wait);
-    }
-    return c;
+    return start(channel, msize);
 }
 
 size_t p9_io_most(const struct p9_client *c) {

@@ -32,6 +32,7 @@ struct p9_client {
     struct p9_channel *channel;               // [I]
     struct spinlock lock;                     // taken with interrupts disabled
     struct p9_request *requests[P9_REQUESTS]; // [lock] by tag
+    unsigned int underway;                    // [lock] requests that the device has
     struct p9_fid_tree fids;                  // [lock]
     uint32_t next_fid;                        // [lock]
     struct list_head dropped;                 // [lock] fids to be given up
