@@ -160,11 +160,15 @@ int inet_errno(err_t err) {
 
 // ---- frames
 
+// lwIP reads the length of a TCP option whose kind is the last byte of the header.
+#define FRAME_TAIL 1u
+
 struct net_frame *net_frame_create(struct net_device *device, size_t len) {
-    struct net_frame *f = inet_malloc(sizeof(*f) + len);
+    struct net_frame *f = inet_malloc(sizeof(*f) + len + FRAME_TAIL);
     if (f) {
         f->device = device;
         f->len = len;
+        memset(f->data + len, 0, FRAME_TAIL);
     }
     return f;
 }
@@ -312,9 +316,11 @@ void net_receive_locked(struct net_frame *f) {
     give(p, f->device);
 }
 
+#define DRAIN_MOST 4096u // frames, before others get the lock
+
 static void drain(void) {
     struct net_frame *f;
-    while ((f = next_frame())) {
+    for (unsigned int n = 0; n < DRAIN_MOST && (f = next_frame()); n++) {
         f->device->rx_packets++;
         f->device->rx_bytes += f->len;
         net_receive_locked(f);
@@ -346,6 +352,8 @@ void inet_unlock(void) {
     drain();
     ethernet_flush_locked();
     mutex_unlock(&inet_mutex);
+    if (unlikely(READ_ONCE(inbox.next) != &inbox)) // the thread goes on
+        wake_all(&thread_wait);
 }
 
 // ---- the thread

@@ -1,4 +1,4 @@
-# tests/fuzz: libFuzzer on the walker and unpacker, the decompressors, the ELF reader and the reader of netlink messages, and on what the packer reads: manifests, and
+# tests/fuzz: libFuzzer on the walker and unpacker, the decompressors, the ELF reader and the reader of netlink messages, on packets that come in (inet), and on what the packer reads: manifests, and
 # ELF files' tables (object), tars and OCI images (root). A short run is a test, a long one `make fuzz`. All of it under ASan and UBSan; and, with the unit tests of lib/, under MSan (test-msan), where clang has it.
 FUZZ_CC      ?= clang
 FUZZ_SECONDS ?= 600
@@ -12,7 +12,7 @@ FUZZERS      := $(FUZZ_NAMES:%=$(FUZZ_DIR)/fuzz_%)
 PACKER_FUZZERS := $(PACKER_NAMES:%=$(FUZZ_DIR)/fuzz_%)
 EXTRACT_FUZZERS := $(FUZZ_DIR)/fuzz_extract
 ROOT_FUZZERS := $(FUZZ_DIR)/fuzz_root
-KERNEL_FUZZERS := $(FUZZ_DIR)/fuzz_virtqueue $(FUZZ_DIR)/fuzz_9p $(FUZZ_DIR)/fuzz_frames
+KERNEL_FUZZERS := $(FUZZ_DIR)/fuzz_virtqueue $(FUZZ_DIR)/fuzz_9p $(FUZZ_DIR)/fuzz_frames $(FUZZ_DIR)/fuzz_inet
 ALL_FUZZERS  := $(FUZZERS) $(PACKER_FUZZERS) $(EXTRACT_FUZZERS) $(ROOT_FUZZERS) $(KERNEL_FUZZERS)
 MSAN_FUZZERS := $(FUZZ_NAMES:%=$(MSAN_DIR)/fuzzer/fuzz_%)
 MSAN_TESTS   := $(UNIT_TESTS:%=$(MSAN_DIR)/test_%)
@@ -89,6 +89,28 @@ $(FUZZ_DIR)/fuzz_frames: tests/fuzz/fuzz_frames.c $(patsubst %,kernel/net/%.c,ar
 		kernel/fs/dev/partitions.c $(wildcard tests/fuzz/frames/*/*.h kernel/net/*.h kernel/fs/dev/*.h)
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$@) $(FUZZ_CC) $(FUZZ_FLAGS) -iquote tests/fuzz/frames -iquote tests/fuzz/virtio -iquote kernel -fsanitize=fuzzer,address,undefined $(filter %.c,$^) -o $@
+
+# AF_INET with lwIP. What else of the kernel packets lead to is in tests/fuzz/inet/host.c; what they do not lead to, in never.c. UBSan is for
+# our own half.
+INET_SRC    := $(filter-out kernel/net/unix% kernel/net/scm.c kernel/net/identity.c kernel/net/%_diag.c kernel/net/netlink% kernel/net/rtnetlink%, \
+		$(wildcard kernel/net/*.c)) lib/format.c tests/fuzz/inet/host.c tests/fuzz/fuzz_inet.c
+INET_OBJ    := $(INET_SRC:%.c=$(FUZZ_DIR)/inet/%.o)
+INET_LWIP   := $(LWIP_SRC:$(LWIP_DIR)/%=$(FUZZ_DIR)/inet/lwip/%.o)
+INET_FLAGS  := -std=gnu11 -g -O1 -w -ffreestanding -nostdinc -isystem $(KERNEL_INCLUDE) -fwrapv -fno-strict-aliasing -D__drupe_kernel__ \
+	-iquote tests/fuzz/inet -I. -Ikernel -Ikernel/net/lwip/shadow $(LWIP_INCLUDE) -MMD -MP -fno-sanitize-recover=all
+
+$(INET_OBJ): $(FUZZ_DIR)/inet/%.o: %.c $(LWIP_SOURCE) $(KERNEL_INCLUDE_STAMP)
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$<) $(FUZZ_CC) $(INET_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=alignment -c $< -o $@
+
+$(INET_LWIP): $(FUZZ_DIR)/inet/lwip/%.o: $(LWIP_SOURCE) $(KERNEL_INCLUDE_STAMP) kernel/net/lwip/lwipopts.h
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,lwip/$*.c) $(FUZZ_CC) $(INET_FLAGS) -fsanitize=fuzzer-no-link,address -c $(LWIP_DIR)/$*.c -o $@
+
+$(FUZZ_DIR)/fuzz_inet: $(INET_OBJ) $(INET_LWIP) tests/fuzz/inet/never.c
+	$(call say,FUZZCC,$@) $(FUZZ_CC) -g -fsanitize=fuzzer,address,undefined $^ -o $@
+
+-include $(INET_OBJ:.o=.d)
 
 $(MSAN_FUZZERS): $(MSAN_DIR)/fuzzer/%: tests/fuzz/%.c $(FUZZ_PARTS) $(call outside_obj,$(MSAN_DIR)) tests/unit/model.h $(wildcard lib/*.h lib/*/*.h)
 	@mkdir -p $(@D)

@@ -2,6 +2,7 @@
 // TCP: options, urgent data, ends, many connections. The same program passes on Linux.
 #include "inet.h"
 #include <fcntl.h>
+#include <linux/ip.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <pthread.h>
@@ -366,6 +367,42 @@ TEST(two_ends_that_both_write_and_never_read_leave_the_stack_to_others) {
     sleep(4); // until windows that are shut have been asked after
     CHECK(getsockname(c, (struct sockaddr *)&name, &size) == 0);
     CHECK(read(d, buffer, sizeof(buffer)) > 0 && read(c, buffer, sizeof(buffer)) > 0);
+}
+
+// A segment with data as if the other end had sent it, by a raw socket: afterwards the two ends do not agree about their numbers, and
+// each answers the other's answers.
+TEST(ends_that_disagree_about_their_numbers_leave_the_stack_to_others) {
+    struct {
+        struct iphdr ip;
+        struct tcphdr tcp;
+        char data[100];
+    } __attribute__((packed))
+    p = {.ip = {.version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_TCP, .tot_len = htons(sizeof(p))}};
+    struct sockaddr_in name, to = v4("127.0.0.1", 0);
+    socklen_t size = sizeof(name);
+    unsigned char seen[200];
+    connect_both();
+    CHECK(getsockname(c, (void *)&name, &size) == 0);
+    int listens = socket(AF_INET, SOCK_RAW, IPPROTO_TCP), sends = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+    CHECK(listens >= 0 && sends >= 0 && write(c, "12345", 5) == 5 && read(d, seen, 5) == 5);
+    const struct iphdr *ip = (void *)seen;
+    const struct tcphdr *t = (void *)(seen + 20);
+    do // the numbers
+        CHECK(recv(listens, seen, sizeof(seen), 0) >= 40);
+    while (t->source != name.sin_port || ntohs(ip->tot_len) != 45);
+    p.tcp = (struct tcphdr){.source = t->source,
+                            .dest = t->dest,
+                            .seq = htonl(ntohl(t->seq) + 5),
+                            .ack_seq = t->ack_seq,
+                            .doff = 5,
+                            .ack = 1,
+                            .psh = 1,
+                            .window = htons(1000)};
+    p.ip.saddr = p.ip.daddr = to.sin_addr.s_addr;
+    CHECK(sendto(sends, &p, sizeof(p), 0, (void *)&to, sizeof(to)) == sizeof(p));
+    close(c), close(d);
+    connect_both(); // others go on
+    CHECK(write(c, "x", 1) == 1 && read(d, seen, 1) == 1);
 }
 
 TEST(two_thousand_connections_one_after_the_other) {
