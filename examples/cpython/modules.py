@@ -14,7 +14,8 @@ import sys
 import unittest
 
 MODULES = ["test_socket", "test_selectors", "test_epoll", "test_ssl", "test_httpservers", "test_socketserver", "test_asyncio",
-           "test_multiprocessing_fork", "test_multiprocessing_spawn", "test_multiprocessing_forkserver"]
+           "test_multiprocessing_fork", "test_multiprocessing_spawn", "test_multiprocessing_forkserver",
+           "test_multiprocessing_main_handling"]
 RESOURCES = ["cpu", "network", "subprocess", "decimal", "walltime"]  # the network is loopback; no large files, no sound
 LIMIT = 300
 
