@@ -26,6 +26,7 @@ struct card {
 };
 
 static struct card *cards; // [I] after boot
+bool ethernet_unflushed;
 
 static struct card *of(struct net_device *device) {
     return container_of(device, struct card, device);
@@ -58,7 +59,7 @@ void ethernet_finish_locked(struct net_device *device, void *packet, size_t n, c
     device->tx_packets++;
     device->tx_bytes += n;
     virtio_nic_send(c->nic, frame, n);
-    c->unflushed = true;
+    c->unflushed = ethernet_unflushed = true;
 }
 
 void ethernet_send_locked(struct net_device *device, const uint8_t *to, unsigned int type, const void *packet,
@@ -73,8 +74,9 @@ void ethernet_send_locked(struct net_device *device, const uint8_t *to, unsigned
 
 void ethernet_flush_locked(void) {
     ASSERT_HELD(&inet_mutex);
+    ethernet_unflushed = false;
     for (struct card *c = cards; c; c = c->next) {
-        if (likely(!c->unflushed))
+        if (!c->unflushed)
             continue;
         c->unflushed = false;
         virtio_nic_flush(c->nic);

@@ -29,6 +29,7 @@ void ethernet_group_address(const struct net_address *group, uint8_t out[NET_ETH
 bool ethernet_poll(void);
 // Tells devices of what was sent, before the lock is let go of.
 void ethernet_flush_locked(void);
+extern bool ethernet_unflushed; // [n] there is something to tell
 
 // Boot: makes devices of the cards that were found.
 void ethernet_init(void);

@@ -128,23 +128,32 @@ void nd6_input(struct pbuf *p, struct netif *netif) {
 
 // ---- what lwIP calls
 
-static err_t output(struct netif *netif, struct pbuf *p, const struct net_address *to) {
-    struct net_device *device = netif->state;
-    if (unlikely(!net_device_is_up(device) || !net_device_has_carrier(device))) {
-        device->tx_dropped++; // it has a route, and so as on Linux nobody is told
-        return ERR_OK;
-    }
-    return device->ops->transmit ? carry(device, p) : send_to(device, p, to);
+// True: it goes nowhere. It has a route, and so as on Linux nobody is told.
+static bool is_dropped(struct net_device *device) {
+    if (likely(net_device_is_up(device) && net_device_has_carrier(device)))
+        return false;
+    device->tx_dropped++;
+    return true;
 }
 
 err_t inet_output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *to) {
-    struct net_address a = net_address_ip4(ip4_addr_get_u32(to));
+    struct net_device *device = netif->state;
     ASSERT_HELD(&inet_mutex);
-    return output(netif, p, &a);
+    if (is_dropped(device))
+        return ERR_OK;
+    if (device->ops->transmit)
+        return carry(device, p);
+    struct net_address a = net_address_ip4(ip4_addr_get_u32(to));
+    return send_to(device, p, &a);
 }
 
 err_t inet_output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *to) {
-    struct net_address a = net_address_of(AF_INET6, to->addr);
+    struct net_device *device = netif->state;
     ASSERT_HELD(&inet_mutex);
-    return output(netif, p, &a);
+    if (is_dropped(device))
+        return ERR_OK;
+    if (device->ops->transmit)
+        return carry(device, p);
+    struct net_address a = net_address_of(AF_INET6, to->addr);
+    return send_to(device, p, &a);
 }

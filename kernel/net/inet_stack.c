@@ -3,12 +3,14 @@
 #include "net/inet_stack.h"
 #include "arch/riscv/cpu.h"
 #include "core/panic.h"
+#include "core/printk.h"
 #include "core/random.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/autoconf.h"
 #include "net/device.h"
 #include "net/ethernet.h"
+#include "net/inet_datagram.h"
 #include "net/inet_link.h"
 #include "net/inet_parts.h"
 #include "net/inet_tcp.h"
@@ -350,7 +352,8 @@ void inet_lock(void) {
 
 void inet_unlock(void) {
     drain();
-    ethernet_flush_locked();
+    if (unlikely(ethernet_unflushed))
+        ethernet_flush_locked();
     mutex_unlock(&inet_mutex);
     if (unlikely(READ_ONCE(inbox.next) != &inbox)) // the thread goes on
         wake_all(&thread_wait);
@@ -460,6 +463,8 @@ void inet_device_changed_locked(struct net_device *device) {
     if (!netif)
         return;
     netif->mtu = MIN(device->mtu, (unsigned int)UINT16_MAX);
+    if (net_device_is_up(device) && !(device->flags & NET_LOOPBACK) && inet_listen_for_errors())
+        pr_warn("%s: no memory to hear errors", device->name); // connections time out then
     if (net_device_is_up(device))
         netif_set_up(netif);
     else

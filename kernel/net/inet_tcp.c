@@ -7,7 +7,6 @@
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
 #include "net/inet.h"
-#include "net/inet_datagram.h"
 #include "net/inet_parts.h"
 #include "sched/user.h"
 #include <asm/socket.h>
@@ -19,6 +18,7 @@ static void stop_deferring(struct inet_socket *i);
 // ---- life
 
 int inet_tcp_create(struct inet_socket *i) {
+    int err = 0;
     i->tcp_options = (struct tcp_options){.keep_idle = (int)READ_ONCE(inet_keepalive[0]),
                                           .keep_interval = (int)READ_ONCE(inet_keepalive[1]),
                                           .keep_count = (int)READ_ONCE(inet_keepalive[2]),
@@ -26,8 +26,7 @@ int inet_tcp_create(struct inet_socket *i) {
     i->s.sndbuf = READ_ONCE(inet_tcp_wmem[1]);
     i->s.rcvbuf = READ_ONCE(inet_tcp_rmem[1]);
     inet_lock();
-    int err = inet_listen_for_errors();
-    i->tcp = err ? NULL : tcp_new_ip_type(inet_pcb_type(i));
+    i->tcp = tcp_new_ip_type(inet_pcb_type(i));
     if (i->tcp)
         attach(i);
     else
