@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "net/inet_parts.h"
+#include "lib/string.h"
 
 #define TCP_PORTS_LEN 4u // a header begins with them
 
@@ -7,8 +8,21 @@ static struct tcp_pcb *parts[INET_PARTS]; // [n] but the current one, whose list
 static unsigned int current_part;         // [n]
 static bool joined;                       // [n]
 
-static unsigned int part_of(const ip_addr_t *remote, uint16_t remote_port, uint16_t local_port) {
-    return (inet_hash(remote, remote_port) + local_port * 0x9e3779b1u) / (UINT32_MAX / INET_PARTS + 1);
+static uint32_t keys[2]; // [I] odd; which connections share a part nobody can guess
+
+static inline unsigned int part_of_words(uint32_t address, uint32_t ports) {
+    return (address * keys[0] + ports * keys[1]) / (UINT32_MAX / INET_PARTS + 1);
+}
+
+static inline unsigned int part_of(const ip_addr_t *remote, uint16_t remote_port, uint16_t local_port) {
+    const uint32_t *w = ip_2_ip6(remote)->addr;
+    return part_of_words(IP_IS_V4(remote) ? w[0] : w[0] ^ w[1] ^ w[2] ^ w[3],
+                         (uint32_t)remote_port << 16 | local_port);
+}
+
+void inet_parts_start(void) {
+    keys[0] = inet_random() | 1;
+    keys[1] = inet_random() | 1;
 }
 
 void inet_part(unsigned int n) {
@@ -24,36 +38,31 @@ void inet_part_for(const ip_addr_t *remote, uint16_t remote_port, uint16_t local
     inet_part(part_of(remote, remote_port, local_port));
 }
 
-static uint16_t port_at(const uint8_t *b) {
-    return (uint16_t)(b[0] << 8 | b[1]);
+// Both ports at the start of a header, the sender's in the upper half.
+static inline uint32_t ports_at(const void *header) {
+    uint32_t ports;
+    memcpy(&ports, header, sizeof(ports));
+    return lwip_ntohl(ports);
 }
 
-static bool part_for_packet4(const struct pbuf *p) {
+static inline bool part_for_packet4(const struct pbuf *p) {
     const struct ip_hdr *h = p->payload;
     unsigned int len = IPH_HL_BYTES(h);
-    ip_addr_t from;
-    if (IPH_PROTO(h) != IP_PROTO_TCP || p->len < len + TCP_PORTS_LEN)
-        return false;
-    if (IPH_OFFSET(h) & PP_HTONS(IP_OFFMASK | IP_MF)) // which has them may be another one
-        return true;
-    const uint8_t *ports = (const uint8_t *)h + len;
-    ip_addr_set_ip4_u32_val(from, h->src.addr);
-    inet_part_for(&from, port_at(ports), port_at(ports + 2));
+    if (IPH_PROTO(h) == IP_PROTO_TCP && p->len >= len + TCP_PORTS_LEN)
+        inet_part(part_of_words(h->src.addr, ports_at((const uint8_t *)h + len)));
     return false;
 }
 
 static bool part_for_packet6(const struct pbuf *p) {
     const struct ip6_hdr *h = p->payload;
     uint8_t next = IP6H_NEXTH(h);
-    ip_addr_t from;
     if (next != IP6_NEXTH_TCP) // behind one of these there may be TCP
         return next == IP6_NEXTH_HOPBYHOP || next == IP6_NEXTH_ROUTING || next == IP6_NEXTH_FRAGMENT ||
                next == IP6_NEXTH_DESTOPTS;
     if (p->len < IP6_HLEN + TCP_PORTS_LEN)
         return false;
-    const uint8_t *ports = (const uint8_t *)(h + 1);
-    IP_ADDR6(&from, h->src.addr[0], h->src.addr[1], h->src.addr[2], h->src.addr[3]);
-    inet_part_for(&from, port_at(ports), port_at(ports + 2));
+    inet_part(
+        part_of_words(h->src.addr[0] ^ h->src.addr[1] ^ h->src.addr[2] ^ h->src.addr[3], ports_at(h + 1)));
     return false;
 }
 

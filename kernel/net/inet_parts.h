@@ -10,6 +10,8 @@
 
 #define INET_PARTS 512u
 
+// Once, before lwIP has connections.
+void inet_parts_start(void);
 // The list becomes part n.
 void inet_part(unsigned int n);
 // The list becomes the part for connections between these; `remote_port` and `local_port` in host byte order.

@@ -170,7 +170,7 @@ struct net_frame *net_frame_create(struct net_device *device, size_t len) {
     if (f) {
         f->device = device;
         f->len = len;
-        memset(f->data + len, 0, FRAME_TAIL);
+        f->data[len] = 0;
     }
     return f;
 }
@@ -600,6 +600,7 @@ static int start_lwip(void) {
     int err = inet_bind_start();
     if (err)
         return err;
+    inet_parts_start();
     lwip_init();
     (void)tcp_ext_arg_alloc_id(); // 0, inet_bind.c's
     for (d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
