@@ -31,3 +31,7 @@ bench-linux: $(BENCH_PROGRAMS) $(B)/drupe $(LINUX) ## measure Linux in the same 
 .PHONY: bench-run
 bench-run: all ## measure how long `drupe run ./hello` takes, beside Debian's Linux (fetched by `make linux`)
 	@$(PYTHON) bench/hello.py $(B)
+
+.PHONY: bench-jobs
+bench-jobs: all bare-kernel ## measure whole jobs (gcc, git, python ...) in QEMU's processor time, beside Debian's Linux (make linux)
+	@$(PYTHON) bench/jobs.py $(B) $(ROUNDS)
