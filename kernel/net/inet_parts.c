@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "net/inet_parts.h"
-#include "lib/string.h"
 
 #define TCP_PORTS_LEN 4u // a header begins with them
 
@@ -17,7 +16,7 @@ static inline unsigned int part_of_words(uint32_t address, uint32_t ports) {
 static inline unsigned int part_of(const ip_addr_t *remote, uint16_t remote_port, uint16_t local_port) {
     const uint32_t *w = ip_2_ip6(remote)->addr;
     return part_of_words(IP_IS_V4(remote) ? w[0] : w[0] ^ w[1] ^ w[2] ^ w[3],
-                         (uint32_t)remote_port << 16 | local_port);
+                         lwip_htonl((uint32_t)remote_port << 16 | local_port));
 }
 
 void inet_parts_start(void) {
@@ -38,18 +37,12 @@ void inet_part_for(const ip_addr_t *remote, uint16_t remote_port, uint16_t local
     inet_part(part_of(remote, remote_port, local_port));
 }
 
-// Both ports at the start of a header, the sender's in the upper half.
-static inline uint32_t ports_at(const void *header) {
-    uint32_t ports;
-    memcpy(&ports, header, sizeof(ports));
-    return lwip_ntohl(ports);
-}
-
+// Both ports stand at the start of a header, in the order of the network.
 static inline bool part_for_packet4(const struct pbuf *p) {
     const struct ip_hdr *h = p->payload;
     unsigned int len = IPH_HL_BYTES(h);
     if (IPH_PROTO(h) == IP_PROTO_TCP && p->len >= len + TCP_PORTS_LEN)
-        inet_part(part_of_words(h->src.addr, ports_at((const uint8_t *)h + len)));
+        inet_part(part_of_words(net_word_at(&h->src), net_word_at((const uint8_t *)h + len)));
     return false;
 }
 
@@ -62,13 +55,13 @@ static bool part_for_packet6(const struct pbuf *p) {
     if (p->len < IP6_HLEN + TCP_PORTS_LEN)
         return false;
     inet_part(
-        part_of_words(h->src.addr[0] ^ h->src.addr[1] ^ h->src.addr[2] ^ h->src.addr[3], ports_at(h + 1)));
+        part_of_words(h->src.addr[0] ^ h->src.addr[1] ^ h->src.addr[2] ^ h->src.addr[3], net_word_at(h + 1)));
     return false;
 }
 
-bool inet_part_for_packet(const struct pbuf *p) {
+bool inet_part_for_packet(const struct pbuf *p, bool six) {
     ASSERT_HELD(&inet_mutex);
-    bool any = IPH_V((const struct ip_hdr *)p->payload) == 6 ? part_for_packet6(p) : part_for_packet4(p);
+    bool any = six ? part_for_packet6(p) : part_for_packet4(p);
     if (unlikely(any))
         inet_parts_join();
     return any;

@@ -20,8 +20,8 @@ void inet_part_for(const ip_addr_t *remote, uint16_t remote_port, uint16_t local
 static inline void inet_part_of(const struct tcp_pcb *p) {
     inet_part_for(&p->remote_ip, p->remote_port, p->local_port);
 }
-// Before lwIP gets a packet, from its header of IP on. True: that may be about any connection; inet_parts_divide() afterwards.
-bool __must_check inet_part_for_packet(const struct pbuf *p);
+// Before lwIP gets a packet, from its header of IP on (`six`: of IPv6). True: that may be about any connection; inet_parts_divide() afterwards.
+bool __must_check inet_part_for_packet(const struct pbuf *p, bool six);
 // The list becomes all connections, until inet_parts_divide(); meanwhile the others do nothing.
 void inet_parts_join(void);
 void inet_parts_divide(void);

@@ -244,8 +244,8 @@ static void give_broadcast(struct pbuf *p, struct netif *netif, uint32_t to) {
 // To lwIP, which knows one address of an interface, that is the one which was called, if it is this machine's.
 static void give4(struct pbuf *p, struct netif *netif) {
     const struct ip_hdr *h = p->payload;
-    ip4_addr_t own = *netif_ip4_addr(netif), called = {h->dest.addr};
-    struct net_address to = net_address_ip4(h->dest.addr);
+    ip4_addr_t own = *netif_ip4_addr(netif), called = {net_word_at(&h->dest)};
+    struct net_address to = net_address_ip4(called.addr);
     struct net_way way;
     if (unlikely(IPH_OFFSET(h) & PP_HTONS(IP_OFFMASK | IP_MF)))
         expect_rest();
@@ -301,7 +301,7 @@ static void give(struct pbuf *p, struct net_device *device) {
         pbuf_free(p);
         return;
     }
-    bool joined = inet_part_for_packet(p);
+    bool joined = inet_part_for_packet(p, six);
     if (six)
         give6(p, netif);
     else

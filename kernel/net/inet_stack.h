@@ -12,6 +12,13 @@
 #include "net/inet_lock.h"
 #include "net/lwip/lwip.h"
 
+// Four bytes of a packet's headers, as they stand there. A frame's data begin at a multiple of 8, and IP's headers are
+// multiples of 4 long, which lwIP's own structures do not say.
+static inline uint32_t net_word_at(const void *header) {
+    typedef uint32_t __attribute__((may_alias)) word;
+    return *(const word *)header;
+}
+
 // Starts lwIP, the first time. 0 or -ENOMEM.
 int __must_check inet_start(void);
 // The same number for the same address and port, until the next start; others cannot guess it.

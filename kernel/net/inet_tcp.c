@@ -208,9 +208,8 @@ static struct inet_socket *pick_listener(struct inet_socket *i, const ip_addr_t 
 
 // Says nothing new to an end whose window is shut. lwIP answers that, and where the other end's window is shut as well, each
 // answer is answered, for ever. (A prober's own number is one ahead.)
-static bool is_echo(struct tcp_pcb *pcb, const struct tcp_hdr *header, unsigned int length) {
-    if (likely(length) || pcb->state < ESTABLISHED || pcb->state > LAST_ACK || likely(pcb->rcv_wnd > 1) ||
-        TCPH_FLAGS(header) & (TCP_SYN | TCP_FIN | TCP_RST) || header->seqno - pcb->rcv_nxt > 1 ||
+static bool is_echo(struct tcp_pcb *pcb, const struct tcp_hdr *header) {
+    if (likely(pcb->rcv_wnd > 1) || pcb->state > LAST_ACK || header->seqno - pcb->rcv_nxt > 1 ||
         header->ackno != pcb->lastack || (tcpwnd_size_t)SND_WND_SCALE(pcb, header->wnd) != pcb->snd_wnd)
         return false;
     pcb->persist_probe = 0; // but the other end lives, as tcp_process() would note
@@ -223,11 +222,8 @@ static bool is_echo(struct tcp_pcb *pcb, const struct tcp_hdr *header, unsigned 
 
 // Has nothing in it and numbers that are not those waited for (a prober's own is one behind). lwIP answers that, too; and where two
 // ends disagree about the numbers, because somebody else sent for one of them, each answer is answered. Linux also answers few.
-static bool is_odd_one_too_many(const struct tcp_pcb *pcb, const struct tcp_hdr *header,
-                                unsigned int length) {
+static bool is_odd_one_too_many(const struct tcp_pcb *pcb, const struct tcp_hdr *header) {
     static unsigned int tick, answered; // [n]
-    if (likely(length) || pcb->state < ESTABLISHED || TCPH_FLAGS(header) & (TCP_SYN | TCP_FIN | TCP_RST))
-        return false;
     if (likely(header->seqno - pcb->rcv_nxt + 1 <= pcb->rcv_wnd + 1 &&
                !TCP_SEQ_GT(header->ackno, pcb->snd_nxt)))
         return false;
@@ -238,11 +234,17 @@ static bool is_odd_one_too_many(const struct tcp_pcb *pcb, const struct tcp_hdr 
     return ++answered > ODD_MOST;
 }
 
+// A segment with nothing in it that must not be answered.
+static bool is_idle_talk(struct tcp_pcb *pcb, const struct tcp_hdr *header) {
+    return pcb->state >= ESTABLISHED && !(TCPH_FLAGS(header) & (TCP_SYN | TCP_FIN | TCP_RST)) &&
+           (is_echo(pcb, header) || is_odd_one_too_many(pcb, header));
+}
+
 // lwIP shows each segment, of `length` in the space of its numbers. A SYN for a listener whose queue is full is not heard: its
 // sender tries again.
 int inet_drops_segment(struct tcp_pcb *pcb, const struct tcp_hdr *header, unsigned int length) {
     struct inet_socket *i = pcb ? pcb->callback_arg : NULL;
-    if (pcb && unlikely(is_echo(pcb, header, length) || is_odd_one_too_many(pcb, header, length)))
+    if (!length && pcb && unlikely(is_idle_talk(pcb, header)))
         return true;
     if (unlikely(!i))
         return false;
