@@ -60,10 +60,11 @@ static void watch_begin_locked(struct signal_watch *w, struct signalfd *s, struc
 
 static void watch_end_locked(struct signal_watch *w) {
     ASSERT_HELD(&watch_lock);
-    unsigned long flags = spin_lock_irqsave(&w->process->sig_lock);
+    struct process *p = w->process;
+    unsigned long flags = spin_lock_irqsave(&p->sig_lock);
     list_del(&w->of_process);
-    WRITE_ONCE(w->process->signal_watch_count, w->process->signal_watch_count - 1);
-    spin_unlock_irqrestore(&w->process->sig_lock, flags);
+    WRITE_ONCE(p->signal_watch_count, p->signal_watch_count - 1);
+    spin_unlock_irqrestore(&p->sig_lock, flags);
     list_del(&w->of_file);
     w->process = NULL;
     if (w == &w->file->first)

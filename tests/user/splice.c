@@ -166,6 +166,26 @@ TEST(a_file_gets_the_bytes_of_packets) {
     CHECK(read(p[0], buffer, 100) == 5);
 }
 
+// The message brings the only descriptor of the pipe's read end, and splice takes its bytes alone.
+TEST(a_pipe_may_end_by_what_is_spliced_into_it) {
+    int s[2];
+    char control[CMSG_SPACE(sizeof(int))] = "";
+    struct iovec iov = {"x", 1};
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    CHECK(pipe(p) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    memcpy(CMSG_DATA(c), &p[0], sizeof(int));
+    signal(SIGPIPE, SIG_IGN);
+    CHECK(sendmsg(s[0], &m, 0) == 1 && close(p[0]) == 0);
+    ssize_t n = splice(s[1], NULL, p[1], NULL, 100, 0);
+    CHECK(n == 1 || (n == -1 && errno == EPIPE));
+    CHECK_ERRNO(write(p[1], "x", 1), EPIPE);
+}
+
 // ---- waiting
 
 static int splices_away(void *to) {

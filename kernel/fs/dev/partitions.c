@@ -79,9 +79,9 @@ static void read_logical(const struct table *t, uint64_t base) {
         for (unsigned int i = 0; i < 2; i++) {
             const char *entry = sector + TABLE + i * ENTRY_SIZE;
             if (is_extended((uint8_t)entry[4]))
-                next = base + number(entry + 8, 4);
+                next = base + number(entry + 8, 4) * t->unit;
             else if (entry[4])
-                note(t, index, at + number(entry + 8, 4), number(entry + 12, 4));
+                note(t, index, at + number(entry + 8, 4) * t->unit, number(entry + 12, 4) * t->unit);
         }
         if (next <= at) // there is none, or one that was read: a chain goes forward
             return;
@@ -102,11 +102,10 @@ void partitions_read(const char *(*read)(void *disk, uint64_t sector), void *dis
             return;
     for (unsigned int i = 0; i < ENTRIES; i++) {
         const char *entry = table + i * ENTRY_SIZE;
-        uint64_t start = number(entry + 8, 4);
+        uint64_t start = number(entry + 8, 4) * t.unit, sectors = number(entry + 12, 4) * t.unit;
         if (is_extended((uint8_t)entry[4]))
             read_logical(&t, start);
         if (entry[4])
-            note(&t, i + 1, start,
-                 is_extended((uint8_t)entry[4]) ? MIN(2ul, number(entry + 12, 4)) : number(entry + 12, 4));
+            note(&t, i + 1, start, is_extended((uint8_t)entry[4]) ? MIN(2ul * t.unit, sectors) : sectors);
     }
 }

@@ -135,7 +135,8 @@ ssize_t pipe_read_bytes(struct pipe *p, struct uio *u, bool wait) {
     ssize_t ret;
     if (!u->resid)
         return 0;
-    mutex_lock(&p->mutex);
+    if (unlikely(mutex_lock_killable(&p->mutex))) // splice may hold it for long
+        return -EINTR;
     while (!pipe_readable(p)) {
         unsigned int writers = p->writers;
         mutex_unlock(&p->mutex);
@@ -235,7 +236,8 @@ ssize_t pipe_write_bytes(struct pipe *p, struct uio *u, bool wait, bool packets)
     bool slept = false;
     if (!u->resid)
         return 0;
-    mutex_lock(&p->mutex);
+    if (unlikely(mutex_lock_killable(&p->mutex)))
+        return -EINTR;
     if (unlikely(packets)) {
         need = 0;
         if (!p->ends)

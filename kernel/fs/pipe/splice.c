@@ -2,11 +2,15 @@
 // Between pipes and files without a program's memory in between: splice(2), tee(2), vmsplice(2). A file reads into the ring's own
 // pages, and writes out of them: one copy, where read() and write() make two.
 //
-// As in Linux the pipe's mutex is held while the file reads or writes, which may sleep. Nothing that a file's read or write
-// takes comes before a pipe's mutex; of two pipes, the one at the lower address is locked first.
+// As in Linux the pipe's mutex is held while a file is read or anything is written, which may sleep; whoever waits for it can be killed. Nothing
+// that these take comes before a pipe's mutex; of two pipes, the one at the lower address is locked first. A stream is read without it: what comes may bring
+// descriptors along, and one that nobody takes may be the last of this very pipe's.
 #include "fs/async.h"
 #include "fs/event/poll.h"
 #include "fs/pipe/private.h"
+#include "mm/slab.h"
+
+#define STREAM_MOST ((size_t)16 << 10) // bytes read of a stream at once
 
 // ---- waiting
 
@@ -65,8 +69,8 @@ static void tell_writers(struct pipe *p) {
 static ssize_t transfer(struct file *f, struct uio *u, off_t *pos, bool write) {
     off_t none = 0;
     bool own = !pos && f->ops->lseek;
-    if (own)
-        mutex_lock(&f->pos_lock);
+    if (own && mutex_lock_killable(&f->pos_lock))
+        return -EINTR;
     off_t *at = pos ? pos : own ? &f->pos : &none;
     ssize_t n = write ? file_write(f, u, at) : file_read(f, u, at);
     if (own)
@@ -107,10 +111,56 @@ ssize_t pipe_splice_from(struct file *pipe, struct file *out, off_t *pos, size_t
     return done ? (ssize_t)done : ret;
 }
 
+// Puts in what was read: only SIGKILL, or that nobody reads, can keep it out.
+static ssize_t put_all(struct pipe *p, struct uio *u) {
+    ssize_t done = 0;
+    while (u->resid) {
+        if (mutex_lock_killable(&p->mutex))
+            return -EINTR;
+        bool broken = !p->readers;
+        ssize_t ret = broken ? 0 : pipe_put(p, u);
+        if (ret > 0)
+            tell_readers(p);
+        mutex_unlock(&p->mutex);
+        if (broken)
+            return pipe_broken();
+        if (ret < 0)
+            return done ? done : ret;
+        done += ret;
+        if (u->resid && wait_event_killable(&p->write_wait, pipe_writable(p) || !READ_ONCE(p->readers)))
+            return -EINTR;
+    }
+    return done;
+}
+
+// From a stream: as much as there was room for.
+static ssize_t splice_stream(struct file *in, struct pipe *p, size_t n, bool wait) {
+    struct uio_segment segment;
+    struct uio u;
+    ssize_t ret = lock_writable(p, wait);
+    if (ret)
+        return ret;
+    n = MIN(MIN(n, pipe_room(p)), STREAM_MOST);
+    mutex_unlock(&p->mutex);
+    char *buf = kmalloc(n);
+    if (!buf)
+        return -ENOMEM;
+    uio_init_kernel(&u, &segment, buf, n);
+    ret = transfer(in, &u, NULL, false);
+    if (ret > 0) {
+        uio_init_kernel(&u, &segment, buf, ret);
+        ret = put_all(p, &u);
+    }
+    kfree(buf);
+    return ret;
+}
+
 ssize_t pipe_splice_to(struct file *in, off_t *pos, struct file *pipe, size_t n, bool wait) {
     struct pipe *p = pipe->private_data;
     struct pipe_room room;
     size_t done = 0;
+    if (!in->ops->lseek)
+        return splice_stream(in, p, n, wait);
     ssize_t ret = lock_writable(p, wait);
     if (ret)
         return ret;
@@ -139,7 +189,10 @@ static int lock_both(struct pipe *a, struct pipe *b) {
     struct pipe *low = a < b ? a : b, *high = a < b ? b : a;
     if (mutex_lock_killable(&low->mutex))
         return -ERESTARTSYS;
-    mutex_lock_nested(&high->mutex, LOCK_NEXT_ADDRESS);
+    if (mutex_lock_killable_nested(&high->mutex, LOCK_NEXT_ADDRESS)) {
+        mutex_unlock(&low->mutex);
+        return -ERESTARTSYS;
+    }
     return 0;
 }
 
