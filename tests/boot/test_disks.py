@@ -115,3 +115,17 @@ def test_entropy_is_read(disks):
     assert "10 misc" in disks.machine.run("cat /proc/devices") and "10, 183" in disks.machine.run("ls -l /dev/hwrng")
     assert disks.machine.run("dd if=/dev/hwrng bs=1000 count=1 iflag=fullblock 2>/dev/null | wc -c").split()[0] == "1000"
     assert disks.machine.run("head -c 64 /dev/hwrng | md5sum") != disks.machine.run("head -c 64 /dev/hwrng | md5sum")
+
+
+def test_an_mbr_counts_in_the_disks_blocks(tmp_path):
+    disk = bytearray(MIB)
+    disk[:SECTOR] = mbr([(0x83, 16, 32), (0x05, 64, 64)])
+    disk[64 * 4096:64 * 4096 + SECTOR] = mbr([(0x83, 8, 16)])
+    disk[16 * 4096:16 * 4096 + 5], disk[72 * 4096:72 * 4096 + 7] = b"first", b"logical"
+    path = tmp_path / "disk"
+    path.write_bytes(disk)
+    extra = ["-drive", f"file={path},format=raw,if=none,id=d", "-device", "virtio-blk-device,drive=d,logical_block_size=4096,physical_block_size=4096"]
+    with machine.Machine(extra=extra) as m:
+        m.shell()
+        assert "128 vda1" in m.run("cat /proc/partitions") and "64 vda5" in m.run("cat /proc/partitions")
+        assert "first" in m.run("head -c 5 /dev/vda1") and "logical" in m.run("head -c 7 /dev/vda5")
