@@ -114,6 +114,8 @@ void inet_tcp_note_port(struct tcp_pcb *p) {
 }
 
 int inet_tcp_bind_pcb(struct tcp_pcb *p, const ip_addr_t *ip, uint16_t port) {
+    if (p->local_port) // it is in lwIP's list of those, and must not come into it twice
+        return -EINVAL;
     err_t err = tcp_bind(p, ip, port);
     if (err == ERR_OK)
         inet_tcp_note_port(p);

@@ -41,6 +41,8 @@ void inet_part_for(const ip_addr_t *remote, uint16_t remote_port, uint16_t local
 static inline bool part_for_packet4(const struct pbuf *p) {
     const struct ip_hdr *h = p->payload;
     unsigned int len = IPH_HL_BYTES(h);
+    if (unlikely(IPH_OFFSET(h) & PP_HTONS(IP_OFFMASK | IP_MF))) // what it is part of may be whole with it
+        return IPH_PROTO(h) == IP_PROTO_TCP;
     if (IPH_PROTO(h) == IP_PROTO_TCP && p->len >= len + TCP_PORTS_LEN)
         inet_part(part_of_words(net_word_at(&h->src), net_word_at((const uint8_t *)h + len)));
     return false;

@@ -443,8 +443,31 @@ static void end_time_wait(struct inet_socket *i, const ip_addr_t *ip, uint16_t p
     }
 }
 
+// The first segment. [n] 0 or -errno: the pcb is as it was, but for its address.
+static int send_first(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
+    ip_addr_t from = i->tcp->local_ip;
+    if (ip_addr_isany(&from)) {
+        ip_addr_set_any(IP_IS_V6(ip), &from);
+        if (!inet_find_netif(ip, &from, i->device) || ip_addr_isany(&from))
+            return IP_IS_V6(ip) ? -EADDRNOTAVAIL : -ENETUNREACH;
+        ip_addr_copy(i->tcp->local_ip, from);
+    }
+    inet_part_for(ip, port, i->tcp->local_port);
+    int err = inet_errno(tcp_connect(i->tcp, ip, port, on_connected));
+    return err == -EADDRINUSE ? -EADDRNOTAVAIL : err;
+}
+
+// The pcb and the port that was picked for it: the next attempt has others.
+static void give_back_port(struct inet_socket *i) {
+    struct tcp_pcb *p = i->tcp;
+    leave(i);
+    inet_part_of(p);
+    tcp_close(p);
+}
+
 static int begin(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
     struct socket *s = &i->s;
+    bool picks = !i->local_port;
     int err = told(i);
     if (err <= 0)
         return err;
@@ -452,7 +475,7 @@ static int begin(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
     if (err)
         return err;
     inet_apply_options(i);
-    if (!i->local_port) {
+    if (picks) {
         ip_addr_t any = *ip;
         ip_addr_set_any(IP_IS_V6(ip), &any);
         uint16_t mine = inet_pick_port(i, &any);
@@ -463,17 +486,13 @@ static int begin(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
     WRITE_ONCE(s->shutdown, 0);
     socket_take_error(s);
     end_time_wait(i, ip, port);
-    ip_addr_t from = i->tcp->local_ip;
-    if (ip_addr_isany(&from)) {
-        ip_addr_set_any(IP_IS_V6(ip), &from);
-        if (!inet_find_netif(ip, &from, i->device) || ip_addr_isany(&from))
-            return IP_IS_V6(ip) ? -EADDRNOTAVAIL : -ENETUNREACH;
-        ip_addr_copy(i->tcp->local_ip, from);
-    }
-    inet_part_for(ip, port, i->tcp->local_port);
-    err = inet_errno(tcp_connect(i->tcp, ip, port, on_connected));
+    err = send_first(i, ip, port);
+    if (err && picks)
+        give_back_port(i);
+    else if (err)
+        ip_addr_copy(i->tcp->local_ip, i->local);
     if (err)
-        return err == -EADDRINUSE ? -EADDRNOTAVAIL : err;
+        return err;
     WRITE_ONCE(s->state, SOCKET_CONNECTING);
     WRITE_ONCE(s->told, false);
     i->local = i->tcp->local_ip;

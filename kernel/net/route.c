@@ -105,8 +105,10 @@ int net_route_find_locked(const struct net_address *to, const struct net_device 
         way->source = *to;
         return 0;
     }
+    // An IPv6 gateway is reached by an address of the link, which means nothing beyond it.
+    bool by_gateway = r->gateway.family && to->family == AF_INET;
     const struct net_interface_address *a =
-        net_interface_source_locked(r->device, r->gateway.family ? &r->gateway : to, r->scope);
+        net_interface_source_locked(r->device, by_gateway ? &r->gateway : to, r->scope);
     if (a)
         way->source = a->local;
     return 0;

@@ -170,3 +170,36 @@ def test_a_server_of_addresses_that_does_not_answer(run, tmp_path):
     qemu.chmod(0o755)
     done = run("--qemu", qemu, "--network", "user", "true")
     assert done.status == 125 and "no address" in done.err and "10 seconds" in done.err
+
+
+FAILING = """
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(void) {
+    struct sockaddr_in far = {AF_INET, htons(80), {inet_addr("1.2.3.4")}}, near = {AF_INET, 0, {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof(near);
+    for (int n = 0; n < 4; n++) {
+        int s = socket(AF_INET, SOCK_STREAM, 0);
+        for (int i = 0; i < n; i++)
+            if (connect(s, (void *)&far, sizeof(far)) != -1)
+                return 1;
+        near.sin_port = 0;
+        if (bind(s, (void *)&near, length) || listen(s, 1) || getsockname(s, (void *)&near, &length))
+            return 2;
+        int c = socket(AF_INET, SOCK_STREAM, 0);
+        if (connect(c, (void *)&near, length))
+            return 3;
+        close(accept(s, NULL, NULL)), close(c), close(s);
+    }
+    puts("alive");
+}
+"""
+
+
+def test_a_connection_that_cannot_begin_leaves_nothing_behind(run, compiled):
+    """The socket had a port by then; it can be used for another attempt, or for something else."""
+    program = compiled(FAILING)
+    done = run("--network", "user", "--file", f"{program}:/failing", "sh", "-c", "ip route add default dev eth0; ip addr flush dev eth0; ip route add default dev eth0; /failing")
+    assert done.text.endswith("alive\n"), (done.status, done.text, done.err)
