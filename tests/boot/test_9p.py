@@ -97,6 +97,17 @@ def test_options_and_tags(tmp_path):
         assert "100000" in m.run("cat /host/f | wc -c") and "Read-only" in m.run("touch /host/g") and "9p" in m.run("cat /proc/filesystems")
 
 
+def test_what_is_synced_is_with_the_host(tmp_path):
+    subprocess.run([machine.BUILD / "sysroot/bin/musl-gcc", "-O1", "-o", tmp_path / "sync", HERE / "sync.c"], check=True)
+    with machine.Machine(smp=2, extra=device(tmp_path, more=",throttling.bps-write=102400")) as m:
+        m.shell()
+        m.run("mkdir /host; mount -t 9p -o trans=virtio host /host; cd /host")
+        m.send("./sync\r")
+        m.expect("synced")
+        data = (tmp_path / "late").read_bytes()
+        assert data == b"d" * len(data)
+
+
 def test_who_waits_for_the_server_can_be_killed(tmp_path):
     """The server takes its time: 1 KiB a second. Nobody waits for that but who wants to."""
     (tmp_path / "slow").write_bytes(bytes(8 << 20))

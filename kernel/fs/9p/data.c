@@ -228,10 +228,11 @@ int p9_clear_behind(struct inode *inode, uint64_t size) {
 // Takes clean pages out of the cache: all, or those that nobody uses. How many. [s]
 static unsigned int drop_clean(struct p9_inode *p, bool all) {
     unsigned int gone = 0, borrowed = 0;
-    if (all && !p->dirty.root)
+    if (all && !p->dirty.root && !p->writing)
         return p->cache.root ? pagecache_cut(&p->cache, 0, PAGECACHE_NONE >> PAGE_SHIFT, &borrowed) : 0;
     for (unsigned long i = 0; (i = pagecache_next(&p->cache, i)) != PAGECACHE_NONE; i++)
-        if ((all || READ_ONCE(pagecache_get(&p->cache, i)->refs) == 1) && !pagecache_get(&p->dirty, i))
+        if ((all || READ_ONCE(pagecache_get(&p->cache, i)->refs) == 1) && !pagecache_get(&p->dirty, i) &&
+            i - p->writing_at >= p->writing)
             gone += pagecache_cut(&p->cache, i, i, &borrowed);
     return gone;
 }
@@ -298,7 +299,7 @@ static int mark_dirty(struct inode *inode, unsigned long index, struct page *pag
     return err;
 }
 
-// Takes some of the dirty pages out, in a row, with a reference each. How many.
+// Takes some of the dirty pages out, in a row, with a reference each. How many. They are not clean before end_writing().
 static unsigned int take_dirty(struct p9_inode *p, unsigned long *index, struct page **pages,
                                unsigned int most) {
     unsigned int n = 0, borrowed = 0;
@@ -307,11 +308,21 @@ static unsigned int take_dirty(struct p9_inode *p, unsigned long *index, struct 
     if (*index != PAGECACHE_NONE) {
         n = pagecache_get_run(&p->dirty, *index, pages, most);
         (void)pagecache_cut(&p->dirty, *index, *index + n - 1, &borrowed);
+        p->writing_at = *index;
+        p->writing = n;
         p->changes++;
         p->changed_here = true;
     }
     spin_unlock(&p->inode.spin);
     return n;
+}
+
+static void end_writing(struct p9_inode *p) {
+    spin_lock(&p->inode.spin);
+    p->changes++;
+    p->changed_here = true;
+    p->writing = 0;
+    spin_unlock(&p->inode.spin);
 }
 
 static int write_run(struct inode *inode, struct p9_fid *fid, unsigned long index, struct page **pages,
@@ -328,73 +339,95 @@ static int write_run(struct inode *inode, struct p9_fid *fid, unsigned long inde
     return 0;
 }
 
-static int write_some(struct inode *inode, struct p9_fid *fid, bool *more) {
+// The first one is told. [flush]
+static void note_error(struct p9_inode *p, int err) {
+    int none = 0;
+    (void)__atomic_compare_exchange_n(&p->write_error, &none, err, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+// 1: there may be more; 0; -EINTR. [flush]
+static int write_some(struct inode *inode, struct p9_fid *fid) {
     struct p9_inode *p = p9_inode_of(inode);
     struct page *pages[P9_IO_PAGES];
     unsigned long index;
     unsigned int n = take_dirty(p, &index, pages, p9_mount_of(inode)->client->io_pages);
-    int err = 0;
-    *more = n != 0;
-    if (n) {
-        vm_backing_truncate(&inode->backing, index, index + n - 1);
-        err = fid ? write_run(inode, fid, index, pages, n) : -EIO;
-        p9_change(inode);
-    }
+    if (!n)
+        return 0;
+    vm_backing_truncate(&inode->backing, index, index + n - 1);
+    int err = fid ? write_run(inode, fid, index, pages, n) : -EIO;
     for (unsigned int i = 0; i < n; i++) {
         if (err == -EINTR && mark_dirty(inode, index + i, pages[i]))
-            WRITE_ONCE(p->write_error, -EIO);
+            note_error(p, -EIO);
         page_put(pages[i]);
     }
-    return err;
+    if (err && err != -EINTR)
+        note_error(p, err);
+    end_writing(p); // who finds the file clean finds the error, too
+    return err == -EINTR ? err : 1;
+}
+
+static bool is_clean(struct p9_inode *p) {
+    spin_lock(&p->inode.spin);
+    bool clean = !p->dirty.pages && !p->writing;
+    spin_unlock(&p->inode.spin);
+    return clean;
 }
 
 int p9_write_back(struct inode *inode) {
     struct p9_inode *p = p9_inode_of(inode);
-    if (likely(!READ_ONCE(p->dirty.pages)) && list_empty(&p->dirty_link))
+    if (likely(is_clean(p)))
         return 0;
-    int err = mutex_lock_killable(&p->flush), first = 0;
+    int err = mutex_lock_killable(&p->flush);
     if (err)
         return err;
     struct p9_fid *fid = p9_get_fid(inode, true);
-    for (bool more = true; more && err != -EINTR;) {
-        err = write_some(inode, fid, &more);
-        first = first ? first : err;
-    }
+    do
+        err = write_some(inode, fid);
+    while (err > 0);
     if (fid)
         p9_fid_put(fid);
     mutex_unlock(&p->flush);
-    return first;
+    return err;
 }
 
 int p9_take_write_error(struct inode *inode) {
     return __atomic_exchange_n(&p9_inode_of(inode)->write_error, 0, __ATOMIC_RELAXED);
 }
 
-static struct inode *next_dirty(struct p9_mount *m, struct list_head *from) {
-    struct inode *inode = NULL;
+// The first of them, with its reference, until end_taken().
+static struct inode *take_listed(struct p9_mount *m, struct list_head *from) {
+    struct p9_inode *p = NULL;
     spin_lock(&m->lock);
     if (!list_empty(from)) {
-        inode = &list_first_entry(from, struct p9_inode, dirty_link)->inode;
-        list_del(&p9_inode_of(inode)->dirty_link);
+        p = list_first_entry(from, struct p9_inode, dirty_link);
+        list_del(&p->dirty_link);
+        p->taken++;
     }
     spin_unlock(&m->lock);
-    return inode;
+    return p ? &p->inode : NULL;
+}
+
+static void end_taken(struct p9_mount *m, struct inode *inode) {
+    spin_lock(&m->lock);
+    p9_inode_of(inode)->taken--;
+    spin_unlock(&m->lock);
+    p9_end_opens(inode);
+    inode_put(inode);
 }
 
 void p9_write_back_all(struct p9_mount *m) {
     struct list_head some = LIST_HEAD_INIT(some);
+    if (mutex_lock_killable(&m->sync))
+        return;
     spin_lock(&m->lock);
     list_splice_tail(&m->dirty, &some);
     spin_unlock(&m->lock);
-    for (struct inode *inode; (inode = next_dirty(m, &some));) {
-        int err = p9_write_back(inode);
-        if (err == -EINTR)
+    for (struct inode *inode; (inode = take_listed(m, &some));) {
+        if (p9_write_back(inode))
             list_dirty(inode);
-        else if (err)
-            WRITE_ONCE(p9_inode_of(inode)->write_error, err);
-        p9_end_opens(inode);
-        inode_put(inode);
+        end_taken(m, inode);
     }
+    mutex_unlock(&m->sync);
 }
 
 void p9_tend(void *arg) {

@@ -67,7 +67,7 @@ void p9_end_opens(struct inode *inode) {
     struct p9_inode *p = p9_inode_of(inode);
     struct p9_fid *fids[3] = {NULL};
     spin_lock(&m->lock);
-    if (!p->opens && list_empty(&p->dirty_link)) {
+    if (!p->opens && !p->taken && list_empty(&p->dirty_link)) {
         fids[0] = p->reader;
         fids[1] = p->writer;
         fids[2] = p->created;

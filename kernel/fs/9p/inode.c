@@ -46,7 +46,7 @@ static bool store(struct p9_inode *p, const struct p9_stat *st, unsigned int cha
     inode->atime = time_of(st->atime_sec, st->atime_nsec);
     inode->far =
         (struct far_times){far_of(st->atime_sec, st->atime_nsec), far_of(st->mtime_sec, st->mtime_nsec)};
-    if (p->changes != changes) // it was on its way while we wrote
+    if (p->changes != changes || p->writing) // it was on its way while we wrote
         return false;
     inode->mtime = mtime;
     inode->ctime = ctime;

@@ -102,6 +102,7 @@ static struct p9_mount *make(struct superblock *sb, struct p9_client *client, co
     RB_INIT(&m->inodes);
     list_init(&m->kept);
     list_init(&m->dirty);
+    mutex_init(&m->sync);
     client->arg = m;
     client->tend = p9_tend;
     sb->private_data = m;

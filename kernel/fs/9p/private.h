@@ -32,6 +32,7 @@ struct p9_mount {
     struct list_head kept;       // [lock] of p9_inode.kept, the one used last in front
     unsigned int kept_count;     // [lock]
     struct list_head dirty;      // [lock] of p9_inode.dirty_link; each holds a reference
+    struct mutex sync;           // one who writes back all that is dirty
     struct list_head link;       // of all mounts
     bool keeps_owners;           // [a] false: the server does not let us say whose a file is
     uint32_t msize;              // [I] as it was asked for
@@ -59,10 +60,13 @@ struct p9_inode {
     // Content.
     struct pagecache cache;         // [s]
     struct pagecache dirty;         // [s] those of `cache` that are to be written
+    unsigned long writing_at;       // [s] those that are being written: the first,
+    unsigned int writing;           // [s] and how many
     unsigned int changes;           // [s] of the content, from here or known to be from there
     unsigned long next_index;       // [a] where a reader in order would go on
     unsigned int window;            // [a] pages that it gets at once
     struct list_head dirty_link;    // [m]
+    unsigned int taken;             // [m] out of the list by those who write it back now
     struct p9_fid *reader, *writer; // [m] opened, while files are open; referenced
     struct p9_fid *created;         // [m] opened by its creation, for the next open
     unsigned int opens;             // [m] files open
@@ -130,10 +134,11 @@ void p9_cut(struct inode *inode, uint64_t size);
 void p9_invalidate(struct inode *inode);
 // Zeros from `size` to the end of a file that the server cannot be told to cut, for it has no name. inode->lock is held.
 int __must_check p9_clear_behind(struct inode *inode, uint64_t size);
-// Writes what mappings have changed. 0, or the first error; the pages are given up then, but for -EINTR.
+// Writes what mappings have changed, and waits for others who do. 0 or -EINTR. Other errors, after which the pages are given up,
+// are for p9_take_write_error().
 int p9_write_back(struct inode *inode);
 int p9_take_write_error(struct inode *inode);
-void p9_write_back_all(struct p9_mount *m);
+void p9_write_back_all(struct p9_mount *m); // and waits for others who do; less if a fatal signal comes
 void p9_tend(void *arg); // a mount's thread's work: what is to be written, and whether memory is short
 // Gives back pages that nobody uses.
 void p9_trim(struct p9_mount *m);
