@@ -9,6 +9,7 @@
 // all, some at a time.
 #include "proc/signalfd.h"
 #include "core/errno.h"
+#include "core/panic.h"
 #include "fs/event/poll.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -61,6 +62,8 @@ static void watch_begin_locked(struct signal_watch *w, struct signalfd *s, struc
 static void watch_end_locked(struct signal_watch *w) {
     ASSERT_HELD(&watch_lock);
     struct process *p = w->process;
+    if (unlikely(!p))
+        panic("signalfd: a watch of nobody's is in a list");
     unsigned long flags = spin_lock_irqsave(&p->sig_lock);
     list_del(&w->of_process);
     WRITE_ONCE(p->signal_watch_count, p->signal_watch_count - 1);
