@@ -62,8 +62,7 @@ static void watch_begin_locked(struct signal_watch *w, struct signalfd *s, struc
 static void watch_end_locked(struct signal_watch *w) {
     ASSERT_HELD(&watch_lock);
     struct process *p = w->process;
-    if (unlikely(!p))
-        panic("signalfd: a watch of nobody's is in a list");
+    ASSERT(p);
     unsigned long flags = spin_lock_irqsave(&p->sig_lock);
     list_del(&w->of_process);
     WRITE_ONCE(p->signal_watch_count, p->signal_watch_count - 1);
