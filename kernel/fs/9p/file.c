@@ -208,6 +208,23 @@ static void take_back(struct uio *u, size_t n, struct uio saved) {
     }
 }
 
+// Sends and puts it into the pages that are known. No page is on its way to the server meanwhile: it would bring back what was
+// there before.
+static int send_part(struct file *f, uint64_t at, struct page **pages, size_t skip, size_t n, size_t *sent) {
+    struct inode *inode = f->inode;
+    int err = mutex_lock_killable(&p9_inode_of(inode)->flush);
+    if (err)
+        return err;
+    p9_change(inode);
+    err = send(f, at, pages, skip, n, sent);
+    if (*sent && at + *sent > READ_ONCE(inode->size))
+        WRITE_ONCE(inode->size, at + *sent);
+    p9_change(inode); // what was fetched before is not put in behind the patch
+    p9_patch_pages(inode, at, pages, skip, *sent);
+    mutex_unlock(&p9_inode_of(inode)->flush);
+    return err;
+}
+
 // Bytes, or an error if there were none.
 static ssize_t write_part(struct file *f, struct uio *u, uint64_t at) {
     struct page *pages[WRITE_PAGES];
@@ -216,14 +233,8 @@ static ssize_t write_part(struct file *f, struct uio *u, uint64_t at) {
     size_t skip = at & PAGE_MASK, sent = 0;
     ssize_t n = gather(u, skip, MIN(u->resid, WRITE_PAGES * PAGE_SIZE - skip), pages, &count);
     int err = n < 0 ? (int)n : 0;
-    if (!err) {
-        p9_change(f->inode);
-        err = send(f, at, pages, skip, (size_t)n, &sent);
-        if (sent && at + sent > READ_ONCE(f->inode->size))
-            WRITE_ONCE(f->inode->size, at + sent);
-        p9_patch_pages(f->inode, at, pages, skip, sent);
-        p9_change(f->inode);
-    }
+    if (!err)
+        err = send_part(f, at, pages, skip, (size_t)n, &sent);
     put_pages(pages, count);
     take_back(u, sent, saved);
     return sent ? (ssize_t)sent : err;

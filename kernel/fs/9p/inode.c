@@ -89,15 +89,11 @@ static bool is_same(const struct inode *inode, const struct p9_stat *st) {
     return inode->ino == st->qid.path && (inode->mode & S_IFMT) == (st->mode & S_IFMT);
 }
 
-// 1: it is still the file that it was.
-static int ask(struct p9_inode *p) {
-    struct p9_fid *fid = p9_fid_of(&p->inode);
+// 1: it is still the file that it was; 0: another one.
+static int ask_by(struct p9_inode *p, struct p9_fid *fid) {
     struct p9_stat st;
-    if (IS_ERR(fid))
-        return PTR_ERR(fid);
     unsigned int changes = changes_of(p);
     int err = p9_getattr(fid, &st);
-    p9_fid_put(fid);
     if (err)
         return err;
     if (!is_same(&p->inode, &st))
@@ -109,7 +105,11 @@ static int ask(struct p9_inode *p) {
 }
 
 int p9_refresh(struct inode *inode) {
-    int err = ask(p9_inode_of(inode));
+    struct p9_fid *fid = p9_fid_of(inode);
+    if (IS_ERR(fid))
+        return PTR_ERR(fid);
+    int err = ask_by(p9_inode_of(inode), fid);
+    p9_fid_put(fid);
     return MIN(err, 0);
 }
 
@@ -186,31 +186,41 @@ void p9_drop_set_ids(struct inode *inode) {
     p9_fid_put(fid);
 }
 
-// A file without a name is nobody else's: what is said of it stays here. inode->lock is held.
-int p9_inode_setattr(struct inode *inode, const struct iattr *attr) {
+// A file without a name is nobody else's: what is said of it stays here.
+static int set_attributes(struct inode *inode, const struct iattr *attr, struct p9_setattr *set) {
     struct p9_fid *fid = p9_fid_of(inode);
-    struct p9_setattr set = to_message(attr);
     int err = 0;
-    if ((attr->valid & ATTR_SIZE) && (int64_t)attr->size < 0)
-        err = -EFBIG;
-    if (attr->valid & ATTR_SIZE) {
-        p9_change(inode);
-        drop_set_ids(inode, &set);
-    }
     if (!IS_ERR(fid)) {
-        if (!err && set.valid)
-            err = p9_setattr(fid, &set);
+        if (set->valid)
+            err = p9_setattr(fid, set);
         p9_fid_put(fid);
-    } else if (!err && attr->valid & ATTR_SIZE) {
+    } else if (attr->valid & ATTR_SIZE) {
         err = p9_clear_behind(inode, attr->size);
     }
-    if (attr->valid & ATTR_SIZE)
-        p9_change(inode);
+    return err;
+}
+
+// No page is on its way to the server meanwhile: it would come back behind the end.
+static int set_size(struct inode *inode, const struct iattr *attr, struct p9_setattr *set) {
+    struct p9_inode *p = p9_inode_of(inode);
+    int err = (int64_t)attr->size < 0 ? -EFBIG : mutex_lock_killable(&p->flush);
     if (err)
         return err;
-    if (attr->valid & ATTR_SIZE)
+    p9_change(inode);
+    drop_set_ids(inode, set);
+    err = set_attributes(inode, attr, set);
+    p9_change(inode);
+    if (!err)
         p9_cut(inode, attr->size);
-    return inode_setattr(inode, attr);
+    mutex_unlock(&p->flush);
+    return err;
+}
+
+// inode->lock is held.
+int p9_inode_setattr(struct inode *inode, const struct iattr *attr) {
+    struct p9_setattr set = to_message(attr);
+    int err = attr->valid & ATTR_SIZE ? set_size(inode, attr, &set) : set_attributes(inode, attr, &set);
+    return err ? err : inode_setattr(inode, attr);
 }
 
 // ---- inodes
@@ -471,6 +481,33 @@ void p9_name_lost(struct inode *inode, bool last) {
         dentry_put(alias); // whoever removes it takes it out of the tree
 }
 
+// It is not found by that fid any more, whose reference stays the caller's.
+static void forget_fid(struct p9_inode *p, struct p9_fid *fid) {
+    struct p9_mount *m = p9_mount_of(&p->inode);
+    spin_lock(&m->lock);
+    bool is = p->fid == fid;
+    if (is)
+        p->fid = NULL;
+    spin_unlock(&m->lock);
+    if (is)
+        p9_fid_put(fid);
+}
+
+// 1: the file is still found by its fid. 0: it is not, for the host has taken the name away, or put another file there. Other
+// errors tell nothing of that.
+static int check_fid(struct p9_inode *p) {
+    struct p9_fid *fid = p9_fid_of(&p->inode);
+    if (IS_ERR(fid))
+        return 0;
+    int is = ask_by(p, fid);
+    if (is == -ENOENT || is == -ESTALE)
+        is = 0;
+    if (!is)
+        forget_fid(p, fid);
+    p9_fid_put(fid);
+    return is;
+}
+
 int p9_lookup(struct inode *dir, struct dentry *d) {
     struct p9_fid *from = p9_fid_of(dir);
     if (IS_ERR(from))
@@ -495,10 +532,5 @@ int p9_revalidate(struct dentry *d, bool on_way) {
         return 0;
     if (was_just_asked(p))
         return 1;
-    int is = ask(p);
-    if (is > 0 || is == -EINTR || is == -EIO || is == -ENOMEM)
-        return is;
-    p9_name_lost(&p->inode,
-                 false); // the host has taken it away, or put another file there; it may have another name
-    return 0;
+    return check_fid(p); // not: then it is forgotten, and may have another name
 }
