@@ -52,6 +52,7 @@ WISHES = {
     "mapped-has-u": lambda d: has(d / "mapped", 3 * 4096, b"u"),
     "mapped-has-c": lambda d: has(d / "mapped", 4 * 4096, b"c"),
     "mapped-has-l": lambda d: has(d / "mapped", 0, b"l"),
+    "final-has-3": lambda d: os.stat(d / "final").st_size == 3 or pytest.fail("still as it was"),
     "both-rewrite": lambda d: (d / "both").write_text("from the host!"),
     "both-replace": lambda d: replace(d / "both", "new"),
     "both-remove": lambda d: (d / "both").unlink(),

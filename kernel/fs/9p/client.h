@@ -23,6 +23,7 @@ struct p9_fid {
     struct list_head link;    // [client->lock] in client->dropped
     struct p9_client *client; // [I]
     uint32_t number;          // [I]
+    uint64_t name;            // its owner's, for the name by which it was found
     struct refcount refs;
 };
 RB_HEAD(p9_fid_tree, p9_fid);

@@ -268,10 +268,15 @@ static struct p9_inode *find_or_list(struct p9_mount *m, const struct p9_stat *s
     return new;
 }
 
-// The newest is the best one.
+// The newest is the best one. The last one by another name is kept for when this name goes.
 static void set_fid(struct p9_mount *m, struct p9_inode *p, struct p9_fid *fid) {
     spin_lock(&m->lock);
     struct p9_fid *old = p->fid;
+    if (old && old->name != fid->name) {
+        struct p9_fid *older = p->other;
+        p->other = old;
+        old = older;
+    }
     p->fid = fid;
     spin_unlock(&m->lock);
     if (old)
@@ -328,7 +333,7 @@ struct inode *p9_inode_get(struct p9_mount *m, struct p9_fid *fid) {
 void p9_inode_free(struct inode *inode) {
     struct p9_mount *m = p9_mount_of(inode);
     struct p9_inode *p = p9_inode_of(inode);
-    struct p9_fid *const fids[] = {p->fid, p->reader, p->writer, p->created};
+    struct p9_fid *const fids[] = {p->fid, p->other, p->reader, p->writer, p->created};
     spin_lock(&m->lock);
     if (p->listed)
         RB_REMOVE(p9_inode_tree, &m->inodes, p);
@@ -358,6 +363,25 @@ const char *p9_inode_readlink(struct inode *inode, char *buf, size_t n) {
         return target;
     kfree(target);
     return none;
+}
+
+// ---- names
+
+// Tells the names of one file apart.
+static uint64_t name_key(const struct inode *dir, const char *name, size_t len) {
+    uint64_t key = dir->ino + 1;
+    for (size_t i = 0; i < len; i++) {
+        key = (key ^ (uint8_t)name[i]) * 0x9e3779b97f4a7c15;
+        key ^= key >> 29;
+    }
+    return key;
+}
+
+struct p9_fid *p9_walk_name(struct p9_fid *from, const struct inode *dir, const char *name, size_t len) {
+    struct p9_fid *fid = p9_walk(from, name, len);
+    if (!IS_ERR(fid))
+        fid->name = name_key(dir, name, len);
+    return fid;
 }
 
 // ---- names that are kept
@@ -463,24 +487,6 @@ void p9_name_made(struct dentry *d) {
     p9_kept(d);
 }
 
-void p9_name_lost(struct inode *inode, bool last) {
-    struct p9_mount *m = p9_mount_of(inode);
-    struct p9_inode *p = p9_inode_of(inode);
-    spin_lock(&m->lock);
-    struct dentry *alias = take_alias_locked(m, p);
-    struct p9_fid *fid = p->fid;
-    p->fid = NULL;
-    if (last && p->listed) { // another file may get its number
-        RB_REMOVE(p9_inode_tree, &m->inodes, p);
-        p->listed = false;
-    }
-    spin_unlock(&m->lock);
-    if (fid)
-        p9_fid_put(fid);
-    if (alias)
-        dentry_put(alias); // whoever removes it takes it out of the tree
-}
-
 // It is not found by that fid any more, whose reference stays the caller's.
 static void forget_fid(struct p9_inode *p, struct p9_fid *fid) {
     struct p9_mount *m = p9_mount_of(&p->inode);
@@ -508,11 +514,63 @@ static int check_fid(struct p9_inode *p) {
     return is;
 }
 
+// Takes what was found by a name that has gone, or all, out. True: what is left may be right. [m]
+static bool take_fids_locked(struct p9_inode *p, uint64_t name, bool last, struct p9_fid **gone) {
+    ASSERT_HELD(&p9_mount_of(&p->inode)->lock);
+    bool is_other = last || (p->other && p->other->name == name);
+    if (is_other) {
+        gone[1] = p->other;
+        p->other = NULL;
+    }
+    if (!last && p->fid && p->fid->name != name)
+        return false;
+    gone[0] = p->fid;
+    p->fid = p->other;
+    p->other = NULL;
+    return p->fid != NULL;
+}
+
+void p9_name_lost(const struct inode *dir, struct dentry *d, bool last) {
+    struct p9_mount *m = p9_mount_of(dir);
+    struct p9_inode *p = p9_inode_of(d->inode);
+    struct p9_fid *gone[2] = {NULL};
+    spin_lock(&m->lock);
+    bool other = take_fids_locked(p, name_key(dir, d->name, d->name_len), last, gone);
+    struct dentry *alias = last || gone[0] || p->alias == d ? take_alias_locked(m, p) : NULL;
+    if (last && p->listed) { // another file may get its number
+        RB_REMOVE(p9_inode_tree, &m->inodes, p);
+        p->listed = false;
+    }
+    spin_unlock(&m->lock);
+    for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
+        if (gone[i])
+            p9_fid_put(gone[i]);
+    if (alias && alias != d && !READ_ONCE(alias->mounted))
+        dentry_forget(alias);
+    if (alias)
+        dentry_put(alias); // whoever removes d takes it out of the tree
+    if (other)
+        (void)check_fid(p);
+}
+
+void p9_name_changed(struct inode *inode, const struct inode *old_dir, const struct dentry *old,
+                     const struct inode *dir, const char *name) {
+    struct p9_mount *m = p9_mount_of(inode);
+    struct p9_inode *p = p9_inode_of(inode);
+    uint64_t from = name_key(old_dir, old->name, old->name_len), to = name_key(dir, name, strlen(name));
+    spin_lock(&m->lock);
+    if (p->fid && p->fid->name == from)
+        p->fid->name = to;
+    if (p->other && p->other->name == from)
+        p->other->name = to;
+    spin_unlock(&m->lock);
+}
+
 int p9_lookup(struct inode *dir, struct dentry *d) {
     struct p9_fid *from = p9_fid_of(dir);
     if (IS_ERR(from))
         return PTR_ERR(from);
-    struct p9_fid *fid = p9_walk(from, d->name, d->name_len);
+    struct p9_fid *fid = p9_walk_name(from, dir, d->name, d->name_len);
     p9_fid_put(from);
     if (IS_ERR(fid))
         return PTR_ERR(fid) == -ENOENT ? 0 : PTR_ERR(fid);

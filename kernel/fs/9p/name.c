@@ -27,7 +27,7 @@ static int give_to_maker(struct inode *inode, struct p9_fid *fid, gid_t gid) {
 
 // Finds what was just made.
 static int found(struct p9_fid *from, struct inode *dir, struct dentry *d) {
-    struct p9_fid *fid = p9_walk(from, d->name, d->name_len);
+    struct p9_fid *fid = p9_walk_name(from, dir, d->name, d->name_len);
     if (IS_ERR(fid))
         return PTR_ERR(fid);
     p9_fid_get(fid);
@@ -108,25 +108,28 @@ static int make_link(struct inode *dir, struct dentry *d, struct inode *target) 
     int err = IS_ERR(from) ? PTR_ERR(from) : IS_ERR(fid) ? PTR_ERR(fid) : 0;
     if (!err)
         err = p9_link(from, fid, d->name, d->name_len);
+    struct p9_fid *by_name = err ? NULL : p9_walk_name(from, dir, d->name, d->name_len);
     if (!IS_ERR(from))
         p9_fid_put(from);
     if (!IS_ERR(fid))
         p9_fid_put(fid);
-    if (err)
-        return err;
-    inode_change_nlink(target, 1);
-    inode_get(target);
-    d->inode = target;
+    if (!by_name || IS_ERR(by_name))
+        return err ? err : PTR_ERR(by_name);
+    struct inode *inode = p9_inode_get(p9_mount_of(dir), by_name);
+    if (IS_ERR(inode))
+        return PTR_ERR(inode);
+    d->inode = inode;
     p9_name_made(d);
     return 0;
 }
 
-// A name of it has gone.
-static void lost(struct inode *inode) {
+// The name d in that directory has gone.
+static void lost(const struct inode *dir, struct dentry *d) {
+    struct inode *inode = d->inode;
     bool is_dir = S_ISDIR(inode->mode), last = is_dir || inode->nlink <= 1;
     if (inode->nlink)
         inode_change_nlink(inode, last ? -(int)inode->nlink : -1);
-    p9_name_lost(inode, last);
+    p9_name_lost(dir, d, last);
 }
 
 static int unlink(struct inode *dir, struct dentry *d) {
@@ -136,7 +139,7 @@ static int unlink(struct inode *dir, struct dentry *d) {
     int err = p9_unlinkat(from, d->name, d->name_len, S_ISDIR(d->inode->mode));
     p9_fid_put(from);
     if (!err)
-        lost(d->inode);
+        lost(dir, d);
     return err;
 }
 
@@ -153,7 +156,9 @@ static int rename(struct inode *old_dir, struct dentry *old, struct inode *new_d
     if (!IS_ERR(to))
         p9_fid_put(to);
     if (!err && new_d)
-        lost(new_d->inode);
+        lost(new_dir, new_d);
+    if (!err)
+        p9_name_changed(old->inode, old_dir, old, new_dir, name);
     return err;
 }
 

@@ -47,6 +47,7 @@ struct p9_inode {
     struct list_head kept;        // [m]
     struct dentry *alias;         // [m] its name in the tree of dentries; referenced
     struct p9_fid *fid;           // [m] referenced; NULL: its name has gone
+    struct p9_fid *other;         // [m] found by another name, before; referenced; NULL: none is known
     ktime_t asked;                // [a] when the server last told about it
     struct thread *asked_by;      // [a] for whom; only compared
     unsigned long asked_switches; // [a] how often that had slept
@@ -91,14 +92,20 @@ void p9_for_each_mount(void (*fn)(struct p9_mount *m, void *arg), void *arg); //
 struct inode *__must_check p9_inode_get(struct p9_mount *m, struct p9_fid *fid);
 // The inode's fid with a reference; ERR_PTR(-ENOENT): it has no name any more.
 struct p9_fid *__must_check p9_fid_of(struct inode *inode);
+// Looks the name up in the directory, whose fid is `from`. ERR_PTR.
+struct p9_fid *__must_check p9_walk_name(struct p9_fid *from, const struct inode *dir, const char *name,
+                                         size_t len);
 // Asks the server for attributes. 0 (also where nobody could be asked), -ENOENT and other errors.
 int __must_check p9_refresh(struct inode *inode);
 // The same unless it was just asked for this thread.
 void p9_refresh_lately(struct inode *inode);
 // d, which is new and has its inode, goes into the tree of dentries in the place of what was known by that name.
 void p9_name_made(struct dentry *d);
-// The name d of its inode is no more.
-void p9_name_lost(struct inode *inode, bool last);
+// The name d, which is in that directory, of its inode is no more. Not the last: the inode is found by another, if one is known.
+void p9_name_lost(const struct inode *dir, struct dentry *d, bool last);
+// The inode's fids that were found by one name are found by the other.
+void p9_name_changed(struct inode *inode, const struct inode *old_dir, const struct dentry *old,
+                     const struct inode *dir, const char *name);
 void p9_forget_names(struct p9_mount *m, unsigned int keep);
 void p9_inode_free(struct inode *inode);
 void p9_unmounted(struct dentry *root);

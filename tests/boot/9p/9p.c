@@ -282,6 +282,23 @@ TEST(times_and_sizes_are_the_hosts) {
     CHECK_ERRNO(syscall(276, AT_FDCWD, "timed", AT_FDCWD, "other", 1), EINVAL); // renameat2, RENAME_NOREPLACE
 }
 
+// link(2) and unlink(2) is how a file gets its name once it is whole.
+TEST(an_open_file_is_found_by_each_of_its_names) {
+    struct stat a, b;
+    int fd = open("tmp", O_RDWR | O_CREAT | O_EXCL, 0644);
+    CHECK(fd >= 0 && write(fd, "content", 7) == 7 && link("tmp", "final") == 0 && stat("tmp", &a) == 0);
+    CHECK(a.st_nlink == 2 && unlink("tmp") == 0 && ftruncate(fd, 3) == 0 && fchmod(fd, 0600) == 0);
+    CHECK(fstat(fd, &a) == 0 && a.st_nlink == 1 && a.st_size == 3);
+    CHECK(stat("final", &b) == 0 && a.st_ino == b.st_ino && b.st_size == 3 && (b.st_mode & 0777) == 0600);
+    host("final-has-3");
+    CHECK(link("final", "tmp") == 0 && rename("final", "third") == 0 && unlink("third") == 0);
+    CHECK(ftruncate(fd, 2) == 0 && holds("tmp", "co") && link("tmp", "final") == 0);
+    put("fourth", "x");
+    CHECK(rename("fourth", "tmp") == 0 && ftruncate(fd, 1) == 0 && holds("final", "c") && holds("tmp", "x"));
+    CHECK(unlink("final") == 0 && unlink("tmp") == 0 && ftruncate(fd, 5) == 0 && fstat(fd, &a) == 0);
+    CHECK(a.st_nlink == 0 && a.st_size == 5 && close(fd) == 0);
+}
+
 static void *reader(void *arg) {
     static char buf[1 << 16];
     for (int i = 0; i < 20; i++) {
