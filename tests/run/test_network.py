@@ -150,6 +150,13 @@ def test_a_port_that_is_taken(run):
     assert f"port {port} is taken" in done.err and "--publish 127.0.0.1:0:80" in done.err
 
 
+@pytest.mark.parametrize("second", ["18081:81", "127.0.0.1:18081:80"])
+def test_a_port_that_is_published_twice(run, second):
+    done = run("-p", "18081:80", "-p", second, "true")
+    assert done.status == 125 and done.err.count("\n") == 1 and f"--publish {second}: port 18081" in done.err
+    assert run("--dry-run", "-p", "18081:80", "-p", "18081:80/udp", "-p", "0:80", "-p", "0:81", "true").status == 0
+
+
 @pytest.mark.parametrize("what", ["x:80", "80:", "1:2:3:4", "80/sctp", "70000:80", "127.0.0.1:1:0", "", "::1:80:80"])
 def test_what_cannot_be_published(run, what):
     done = run("-p", what, "true")

@@ -88,8 +88,20 @@ static void cannot(const struct publication *p, int err) {
     fail("--publish %s: %s", p->text, strerror(err));
 }
 
-// Sees to it that QEMU can have the port, which it opens itself a moment later; picks one, if any will do.
-static void find_port(struct publication *p) {
+static bool overlap(const char *a, const char *b) {
+    return strcmp(a, b) == 0 || strcmp(a, "0.0.0.0") == 0 || strcmp(b, "0.0.0.0") == 0;
+}
+
+// One port here leads to one there.
+static void check_twice(const struct request *r, const struct publication *p) {
+    for (const struct publication *other = r->publications; other < p; other++)
+        if (p->here && other->here == p->here && other->udp == p->udp && overlap(other->address, p->address))
+            fail("--publish %s: port %u leads to another one already (--publish %s); any that is free: %s",
+                 p->text, p->here, other->text, another(p, 0));
+}
+
+// Sees to it that QEMU can have the port, which it opens itself a moment later; picks one, if any will do. Gives a socket that holds it.
+static int find_port(struct publication *p) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)p->here)};
     socklen_t size = sizeof(a);
     int fd = socket(AF_INET, (p->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0), on = 1;
@@ -103,15 +115,21 @@ static void find_port(struct publication *p) {
         cannot(p, errno);
     p->picked = !p->here;
     p->here = ntohs(a.sin_port);
-    close(fd);
+    return fd;
 }
 
 void network_prepare(struct request *r) {
     if (r->publication_count && r->no_network)
         misuse("run", "--publish needs --network user, not none");
     r->network |= r->publication_count > 0;
+    int *held = xcalloc(r->publication_count + 1, sizeof(*held)); // until all are found: none is picked twice
+    for (size_t i = 0; i < r->publication_count; i++)
+        check_twice(r, &r->publications[i]);
     for (size_t i = 0; i < r->publication_count && !r->dry_run; i++)
-        find_port(&r->publications[i]);
+        held[i] = find_port(&r->publications[i]);
+    for (size_t i = 0; i < r->publication_count && !r->dry_run; i++)
+        close(held[i]);
+    free(held);
 }
 
 void network_order(struct request *r) {
