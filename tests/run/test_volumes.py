@@ -47,7 +47,7 @@ def test_several_volumes(run, tmp_path):
 
 
 @pytest.mark.parametrize("option, words", [("none:/v", "mkdir -p none"), ("f:/v", "--file"), (".:v", "absolute"), (".:/", "below /"), ("", "HOST"),
-                                           (".:/etc/passwd", "Not a directory")])
+                                           (".:/etc/passwd", "Not a directory"), (".:/x/../data", '".."')])
 def test_volumes_that_cannot_be(run, tmp_path, option, words):
     (tmp_path / "f").touch()
     done = run("-v", option, "true")

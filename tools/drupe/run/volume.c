@@ -37,7 +37,8 @@ static char *take_guest(char *text) {
     return NULL;
 }
 
-// The path from here on without "." and double slashes; with "..", which a symlink may lead astray, as the file system has it.
+// The path from here on without "." and double slashes; with "..", which a symlink may lead astray, as the file system has it. In
+// the machine nobody knows where that leads: `real` is NULL then, and so is what comes back.
 static char *absolute(const char *path, const char *real) {
     char *cwd = getcwd(NULL, 0),
          *whole = *path == '/' ? xstrdup(path) : xasprintf("%s/%s", cwd ? cwd : "", path);
@@ -47,9 +48,8 @@ static char *absolute(const char *path, const char *real) {
     for (char *part = strtok_r(whole, "/", &to); part; part = strtok_r(NULL, "/", &to)) {
         if (strcmp(part, "..") == 0) {
             free(out);
-            out = xstrdup(real);
-            used = strlen(real);
-            break;
+            free(whole);
+            return real ? xstrdup(strcmp(real, "/") == 0 ? "" : real) : NULL;
         }
         if (strcmp(part, ".") == 0)
             continue;
@@ -79,7 +79,9 @@ static void add(struct request *r, const char *option, const char *host, const c
     char *real = realpath(host, NULL);
     if (!real)
         fail("%s: %s: %s", option, host, strerror(errno));
-    char *place = absolute(guest ? guest : host, real);
+    char *place = absolute(guest ? guest : host, guest ? NULL : real);
+    if (!place)
+        misuse("run", "%s: GUEST is a path without \"..\", not %s", option, guest);
     if (!*place)
         misuse("run", "%s: the machine's root stays its own; GUEST is a directory below /", option);
     if (r->volumes.count / VOLUME_STRINGS == MOST)
