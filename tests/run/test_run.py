@@ -397,7 +397,8 @@ def test_another_user_in_another_place(run):
     done = run("--user", "1000:1001", "--workdir", "/tmp", "sh", "-c", "id -u; id -g; pwd; echo $HOME; echo again >/dev/stdout; touch mine /not 2>/dev/null; ls")
     assert done.text == "1000\n1001\n/tmp\n/\nagain\nmine\n"
     assert run("--user", "nobody", "id", "-un").text == "nobody\n"
-    for options, words in ((("--user", "none"), "/etc/passwd"), (("--user", "0:none"), "/etc/passwd"), (("--workdir", "/none"), "mkdir -p")):
+    for options, words in ((("--user", "none"), "/etc/passwd"), (("--user", "0:none"), "/etc/passwd"), (("--user", "4294967296"), "/etc/passwd"),
+                           (("--user", "0:4294967295"), "/etc/passwd"), (("--workdir", "/none"), "mkdir -p")):
         done = run(*options, "true")
         assert done.status == 125 and words in done.err
 

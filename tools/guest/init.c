@@ -191,17 +191,24 @@ static bool is_number(const char *text) {
     return *text && !text[strspn(text, "0123456789")];
 }
 
+// Nobody's number is more: the one behind it means "as it is".
+static bool is_id(const char *text) {
+    return is_number(text) && strtoull(text, NULL, 10) < UINT32_MAX;
+}
+
 // In the child: root becomes USER[:GROUP]. The program's ends of its streams are the user's then. Gives the user's home
 // directory, NULL where nobody knows one.
 static const char *become_user(char *user, struct frame_failed *failed) {
     char *group = strchr(user, ':');
     if (group)
         *group++ = '\0';
-    struct passwd *p = is_number(user) ? getpwuid((uid_t)strtoul(user, NULL, 10)) : getpwnam(user);
+    struct passwd *p = is_id(user)       ? getpwuid((uid_t)strtoul(user, NULL, 10))
+                       : is_number(user) ? NULL
+                                         : getpwnam(user);
     struct group *g = !group || is_number(group) ? NULL : getgrnam(group);
     uid_t uid = p ? p->pw_uid : (uid_t)strtoul(user, NULL, 10);
     gid_t gid = g ? g->gr_gid : group ? (gid_t)strtoul(group, NULL, 10) : p ? p->pw_gid : 0;
-    if ((!p && !is_number(user)) || (group && !g && !is_number(group))) {
+    if ((!p && !is_id(user)) || (group && !g && !is_id(group))) {
         *failed = (struct frame_failed){.what = FAILED_USER};
         return NULL;
     }
