@@ -33,7 +33,7 @@ static int open_temporary(const char *name) {
         fail("%s: %s", name, trouble(name, errno));
     }
     atexit(remove_temporary);
-    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         signal(signals[i], remove_and_die);
     mode_t mask = umask(0);

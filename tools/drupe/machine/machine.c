@@ -46,6 +46,7 @@ static struct {
     int64_t last_signal_at;
     bool told_of_memory;
     bool exited;           // `exit` is known
+    bool panicked;         // the kernel's word for it, and the machine ended
     bool stopped;          // the time limit was over before the program had ended
     bool results_deadline; // the deadline is that of the results
     uint64_t came_before;  // of the results, when it was set
@@ -142,6 +143,7 @@ static void tell_end(void) {
             text_show_boot();
         TELL("the machine panicked; its last words are %s%s", s.machine->log ? "in " : "above",
              s.machine->log ? s.machine->log : "");
+        s.panicked = true;
         end(MACHINE_PANICKED);
     }
 }
@@ -264,7 +266,7 @@ static void take_frames(void) {
 
 // No machine has more files than memory, but for holes in them.
 static void look_for_too_much(const struct flow *f) {
-    if (f->passed <= 2 * s.machine->memory)
+    if (f->passed <= 2 * s.machine->memory_in_all)
         return;
     TELL("what is to be brought out is more than twice the machine's memory; bring out less of it, or give "
          "more: "
@@ -341,17 +343,32 @@ static void take_signals(void) {
         take_signal((int)info.ssi_signo);
 }
 
-static void set_up_signals(void) {
+static sigset_t signals_taken(void) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH};
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         sigaddset(&set, numbers[i]);
+    return set;
+}
+
+static void set_up_signals(void) {
+    sigset_t set = signals_taken();
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     s.signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (s.signals < 0)
         fail("a signal descriptor: %s", strerror(errno));
+}
+
+// What came meanwhile was for the machine; from here on signals end the command, which may be writing results for long.
+static void leave_signals(void) {
+    struct signalfd_siginfo info;
+    sigset_t set = signals_taken();
+    while (read(s.signals, &info, sizeof(info)) == sizeof(info))
+        ;
+    close(s.signals);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 // ---- waiting
@@ -490,9 +507,10 @@ int machine_run(const struct machine *m, struct ending *ending) {
     take_text_so_far();
     terminal_restore();
     text_close();
+    leave_signals();
     *ending = (struct ending){.exited = s.exited,
                               .timed_out = s.status == MACHINE_TIMED_OUT && (s.stopped || !s.exited),
-                              .panicked = text_findings()->panicked,
+                              .panicked = s.panicked || (text_findings()->panicked && !s.exited),
                               .exit = s.exit,
                               .seconds = (double)(now_ms() - begun) / 1000};
     return s.status;
