@@ -103,6 +103,7 @@ def test_an_images_defaults_and_what_options_say(run, show, tmp_path):
     assert run("--root", path).text == "show|a b|c|/w|7:8|PATH=/bin|GREETING=hi\n"
     done = run("--root", path, "-u", "5:6", "-w", "/etc", "-e", "GREETING=ho", "--", "/bin/show", "x")
     assert done.text == "/bin/show|x|/etc|5:6|GREETING=ho|PATH=/bin\n"
+    assert f"|{tmp_path}|0:0|" in run("--root", path, "--here", "-u", "0:0").text
 
 
 def test_a_program_and_files_of_this_side(run, show, tmp_path):
@@ -149,6 +150,18 @@ def test_a_place_of_a_root_that_is_none(run, where):
     assert done.status == 0 and "rootmem" in done.err.split("command line")[1].split("\n", 1)[1], done.err
 
 
+def test_results_may_be_as_large_as_the_root_makes_them(run, show, tmp_path):
+    """Twice the machine's memory is the limit, and the root is part of that."""
+    root = tmp_path / "root"
+    (root / "bin").mkdir(parents=True)
+    (root / "bin/show").write_bytes(show)
+    (root / "bin/show").chmod(0o755)
+    with open(root / "large", "wb") as f:
+        f.truncate(150 << 20)
+    done = run("-m", "64M", "--root", root, "--out", "/large:large", "show")
+    assert done.status == 0 and (tmp_path / "large").stat().st_size == 150 << 20, done.err
+
+
 # ---- built images
 
 def test_the_image_of_a_root_boots(run, debian, tmp_path):
@@ -168,7 +181,7 @@ def test_the_image_of_a_root_boots(run, debian, tmp_path):
 def test_a_built_image_and_what_goes_with_it(run, tmp_path):
     image = machine.BUILD / "Image"
     assert run("--dry-run", "-m", "300M", image, "x").text.endswith(f"-kernel {image} -smp 1 -m 307200K -append -- x\n")
-    for wrong in ["-f", "/etc/passwd"], ["-e", "A=B"], ["-s", "/"], ["-k", image], ["--bare"], ["-u", "1"]:
+    for wrong in ["-f", "/etc/passwd"], ["-e", "A=B"], ["-s", "/"], ["-k", image], ["--bare"], ["-u", "1"], ["--json", "j"], ["-l", "l"], ["-n"]:
         done = run(*wrong, image)
         assert done.status == 125 and "an image has its own root" in done.err
     assert run("-t", "0.5", "--qemu", "sleep", image).status in (1, 124)

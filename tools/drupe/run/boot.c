@@ -35,7 +35,8 @@ bool boot_is_image(const char *path) {
 
 static void check_request(const struct request *r, const struct view *v) {
     if (r->files.count || r->globs.count || r->variables.count || r->orders.count || r->outs.count ||
-        r->save || v->sysroots.count || r->user || r->workdir || r->library_path || r->kernel || r->bare)
+        r->save || r->json || r->log || r->no_stdin || v->sysroots.count || r->user || r->workdir ||
+        r->library_path || r->kernel || r->bare)
         misuse("run",
                "an image has its own root and init; with it go --mem, --smp, --timeout, --append, --network, "
                "--publish, "

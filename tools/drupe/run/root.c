@@ -32,7 +32,7 @@ static void take_config(struct request *r, const struct root_config *config) {
             strings_add(&r->variables, config->variables.at[i]);
     if (!r->user && config->user && *config->user)
         r->user = config->user;
-    if (!r->workdir && config->workdir && *config->workdir) {
+    if (!r->workdir && !r->here && config->workdir && *config->workdir) {
         r->workdir = config->workdir;
         run_order(r, "the image's WorkingDir", "directory", r->workdir, "", "");
     }
