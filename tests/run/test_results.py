@@ -2,8 +2,12 @@
 """What `drupe run` brings out of a machine: --out, --save."""
 import json
 import os
+import pathlib
+import pty
+import signal
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -92,6 +96,85 @@ def test_what_is_not_there_is_said(run, tmp_path):
     assert run("--out", "/nothing", "false").status == 1
 
 
+def test_one_that_fails_costs_no_other_and_not_the_programs_status(run, tmp_path):
+    done = run("--out", "/etc/passwd:/dev/full", "--out", "/r", "--save", "s.cpio", "--json", "report", "sh", "-c", "echo x >/r; exit 3")
+    assert done.status == 3 and done.err.count("No space left") == 1
+    assert (tmp_path / "r").read_text() == "x\n" and (tmp_path / "s.cpio").stat().st_size > 1000
+    assert report(tmp_path / "report")["status"] == 3
+    assert run("--out", "/etc/passwd:/dev/full", "true").status == 125
+    assert run("--json", "/dev/full", "sh", "-c", "exit 3").status == 3
+
+
+@pytest.mark.parametrize("options, word", [(("--save", "d"), "is a directory"), (("--json", "d"), "is a directory"), (("--save", ""), "which file"),
+                                           (("--json", ""), "which file"), (("--json", "/dev/null/x"), "/dev/null/"), (("--save", "no/such"), "no/")])
+def test_places_that_cannot_be_are_told_before_anything_runs(run, tmp_path, options, word):
+    (tmp_path / "d").mkdir()
+    done = run(*options, "echo", "ran")
+    assert done.status == 125 and word in done.err and not done.out and len(done.err.splitlines()) <= 2
+
+
+def test_a_file_is_made_beside_the_old_one(run, tmp_path):
+    """So a writable file is not enough; whoever runs as root may write anywhere."""
+    place = tmp_path / "d"
+    place.mkdir()
+    (place / "f").write_text("old")
+    (place / "f").chmod(0o666)
+    place.chmod(0o555)
+    tmp_path.chmod(0o755)
+    command = [DRUPE, "run", "--json", place / "f", "echo", "ran"]
+    as_nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT, check=False, **as_nobody)
+    except PermissionError:
+        pytest.skip("another user cannot reach the command")
+    assert done.returncode == 125 and b"Permission denied" in done.stderr and not done.stdout and (place / "f").read_text() == "old"
+
+
+@pytest.mark.parametrize("options", [("--json", "-"), ("--out", "/etc/passwd:-"), ("--save", "-")])
+def test_no_result_goes_to_a_terminal(options):
+    master, slave = pty.openpty()
+    done = subprocess.run([DRUPE, "run", *options, "true"], stdin=subprocess.DEVNULL, stdout=slave, stderr=subprocess.PIPE, timeout=LIMIT, check=False)
+    os.close(slave)
+    os.close(master)
+    assert done.returncode == 125 and b"is a terminal" in done.stderr
+
+
+def test_signals_end_what_waits_for_a_reader(tmp_path):
+    """The program has ended, and its report finds nobody who reads it."""
+    os.mkfifo(tmp_path / "fifo")
+    child = subprocess.Popen([DRUPE, "run", "--json", tmp_path / "fifo", "echo", "done"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert child.stdout.readline() == b"done\n"
+    children = pathlib.Path(f"/proc/{child.pid}/task/{child.pid}/children")
+    until = time.monotonic() + LIMIT
+    while children.read_text() and time.monotonic() < until:
+        time.sleep(0.01)
+    while child.poll() is None and time.monotonic() < until:  # one that comes with the machine's end is still for that
+        child.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+    child.kill()
+    child.stdout.close()
+    assert child.wait(LIMIT) == -signal.SIGTERM
+
+
+def test_a_device_takes_no_files_place(run, tmp_path):
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w/null").write_text("stays")
+    done = run("--out", "/w", "sh", "-c", "mkdir /w; mknod /w/null c 1 3")
+    assert done.status == 0 and "left out" in done.err and (tmp_path / "w/null").read_text() == "stays"
+
+
+def test_files_that_give_no_size(run, tmp_path):
+    done = run("--out", "/proc/cpuinfo", "--out", "/proc/self/none", "--out", "/w", "sh", "-c", "mkdir /w; : >/w/empty")
+    assert "processor" in (tmp_path / "cpuinfo").read_text() and (tmp_path / "w/empty").read_bytes() == b""
+    assert done.status == 125 and len(done.err.splitlines()) == 1
+
+
+def test_here_is_where_results_are(run, tmp_path):
+    (tmp_path / "got").mkdir()
+    done = run("--here", "--out", "f:got/", "sh", "-c", "echo x >f")
+    assert done.status == 0 and (tmp_path / "got/f").read_text() == "x\n", done.err
+
+
 @pytest.mark.parametrize("argument, word", [("/", "--save"), ("/a:", "colon"), ("/a:no/such/x", "no/such/"), ("", "GUEST")])
 def test_mistakes_are_told_before_anything_runs(run, argument, word):
     done = run("--out", argument, "echo", "ran")
@@ -167,3 +250,44 @@ def test_a_report_tells_of_signals_and_time_limits(run, tmp_path):
     assert report(tmp_path / "report")["timed_out"]
     done = run("--quiet", "--json", "-", "--out", "/dev/kmsg:log", "sh", "-c", "exit 7")
     assert json.loads(done.text)["status"] == 7 and "Drupe" in (tmp_path / "log").read_text()
+
+
+def test_a_program_that_says_panic_is_none(run, tmp_path):
+    assert run("--json", "report", "sh", "-c", "echo '[ 1.0] Kernel panic' >/dev/console; echo '[ 1.1] more' >/dev/console").status == 0
+    assert report(tmp_path / "report")["panicked"] is False
+
+
+def test_an_old_report_is_not_taken_for_a_new_one(run, tmp_path):
+    (tmp_path / "report").write_text("old")
+    assert run("--json", "report", "--qemu", "/no/qemu", "true").status == 123 and not (tmp_path / "report").exists()
+    (tmp_path / "report").write_text("old")
+    assert run("--json", "report", "--file", "report:/old", "cat", "/old").text == "old"  # until then it stays
+    assert report(tmp_path / "report")["status"] == 0
+
+
+HOSTILE = """#!/usr/bin/python3
+import gzip, os, re, struct, sys
+words = " ".join(sys.argv)
+control, output = (int(re.search(f"id={name},fd=([0-9]+)", words)[1]) for name in ("control", "result"))
+entry = lambda name, mode, data: (b"070701" + b"".join(b"%08x" % n for n in (1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)) + name +
+                                  bytes(1 + (-len(name) - 111) % 4) + data + bytes(-len(data) % 4))
+packed = gzip.compress(entry(b"file", 0o100644, bytes(100 << 20)) + entry(b"TRAILER!!!", 0, b""))
+size = len(packed)
+send = lambda kind, content: os.write(control, struct.pack("II", kind, len(content)) + content)
+send(1, b"")
+send(4, bytes(88))
+while packed:
+    packed = packed[os.write(output, packed):]
+send(5, struct.pack("QiIII", size, 0, 0, 0, 0))
+while os.read(control, 1000):
+    pass
+"""
+
+
+def test_a_machine_cannot_have_results_decompressed(run, tmp_path):
+    """What comes is bounded by what was sent: pid 1 compresses nothing. This is no machine, but something that says so."""
+    qemu = tmp_path / "qemu"
+    qemu.write_text(HOSTILE)
+    qemu.chmod(0o755)
+    done = run("--qemu", qemu, "--out", "/r", "true")
+    assert done.status == 125 and "gzip" in done.err and not (tmp_path / "r").exists()

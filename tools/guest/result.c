@@ -17,8 +17,10 @@
 #include "lib/cpio.h"
 #include "tools/guest/guest.h"
 
-#define WHOLE_ROOT  "/.drupe-root" // where it is looked at without what is mounted on it; not in the archive
-#define BUFFER_SIZE 65536
+#define WHOLE_ROOT   "/.drupe-root" // where it is looked at without what is mounted on it; not in the archive
+#define BUFFER_SIZE  65536
+#define UNSIZED_MOST (16u << 20) // bytes of a file that gives no size; a power of two
+#define PIECE_SIZE   4096        // what is read of one first; another
 
 // syslog(2), for which no header has names
 #define SYSLOG_ACTION_READ_ALL    3
@@ -130,8 +132,47 @@ static uint32_t number_of(const struct stat *st, bool *has_come) {
     return l->number;
 }
 
+// A file whose size is not known before it has been read, as those of /proc, which give no size.
+static void put_unsized(const char *name, const struct stat *st) {
+    int fd = open(p.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), err = fd < 0 ? errno : 0;
+    char *bytes = NULL;
+    size_t used = 0, room = 0;
+    while (!err) {
+        if (used == room && room < UNSIZED_MOST) {
+            room = room ? 2 * room : PIECE_SIZE;
+            char *more = realloc(bytes, room);
+            bytes = more ? more : bytes;
+            err = more ? 0 : ENOMEM;
+            continue;
+        }
+        char one;
+        ssize_t n = used < room ? read(fd, bytes + used, room - used) : read(fd, &one, 1);
+        if (n == 0)
+            break;
+        if (n < 0 && errno != EINTR)
+            err = errno;
+        else if (n > 0 && used == room)
+            err = EFBIG;
+        used += n > 0 ? (size_t)n : 0;
+    }
+    if (err) {
+        leave_out(err);
+    } else {
+        put_header(name, st, ++p.number, 1, used);
+        put(bytes, used);
+        pad();
+    }
+    free(bytes);
+    if (fd >= 0)
+        close(fd);
+}
+
 static void put_file(const char *name, const struct stat *st) {
     bool has_come = false;
+    if (!st->st_size && !p.one_device && st->st_nlink == 1) {
+        put_unsized(name, st);
+        return;
+    }
     uint32_t number = st->st_nlink > 1 ? number_of(st, &has_come) : ++p.number;
     uint64_t size = has_come ? 0 : (uint64_t)st->st_size;
     int fd = size ? open(p.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;

@@ -63,22 +63,23 @@ static int put_file(struct extraction *x, int directory, const struct unpack_nod
 
 static int put_other(struct extraction *x, int directory, const struct unpack_node *n, const char *path) {
     const struct root_object *o = n->object;
+    mode_t kind = o->attr.mode & S_IFMT;
+    if (kind != S_IFREG && kind != S_IFLNK && kind != S_IFIFO) {
+        note("%s is a device or a socket: left out", path);
+        return 0;
+    }
     int err = clear(directory, n->name);
     if (err)
         return err;
-    switch (o->attr.mode & S_IFMT) {
+    switch (kind) {
     case S_IFREG:
         err = put_file(x, directory, n, path);
         break;
     case S_IFLNK:
         err = symlinkat(o->target, directory, n->name) < 0 ? errno : 0;
         break;
-    case S_IFIFO:
-        err = mkfifoat(directory, n->name, o->attr.mode & 0777) < 0 ? errno : 0;
-        break;
     default:
-        note("%s is a device or a socket: left out", path);
-        return 0;
+        err = mkfifoat(directory, n->name, o->attr.mode & 0777) < 0 ? errno : 0;
     }
     return err || set_times(directory, n->name, o) ? err : errno;
 }

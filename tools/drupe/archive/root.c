@@ -196,6 +196,11 @@ static void *room(void *ctx, uint64_t *size) {
     (void)ctx;
     return room_take(size);
 }
+static void *no_room(void *ctx, uint64_t *size) {
+    (void)ctx;
+    *size = 0;
+    return NULL;
+}
 static void keep(void *ctx, void *memory, uint64_t size, uint64_t used) {
     (void)ctx;
     room_keep(memory, size, used);
@@ -244,7 +249,9 @@ static const struct unpack_sink sink = {
 
 void root_lay(struct root *r, const char *name, const void *archive, uint64_t size) {
     struct unpack u;
-    if (unpack_begin(&u, &sink, (void *)name, r->top))
+    struct unpack_sink uncompressed = sink;
+    uncompressed.room = no_room;
+    if (unpack_begin(&u, r->uncompressed ? &uncompressed : &sink, (void *)name, r->top))
         fail("there is no memory to unpack %s", name);
     r->error = unpack_buffer(&u, archive, size);
     unpack_end(&u);

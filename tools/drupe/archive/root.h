@@ -28,7 +28,9 @@ struct root {
     struct unpack_node *top;
     struct unpack_summary summary;
     uint64_t file_size; // of the archive, compressed or not
-    int error;          // 0, or why the rest was not read: it has been complained of
+    bool
+        uncompressed; // what is laid over it is, and takes no memory here: compressed data in it are an error
+    int error;        // 0, or why the rest was not read: it has been complained of
 };
 
 // Unpacks a file ('-': standard input), an archive or a kernel image with one. What the kernel would warn of is

@@ -3,7 +3,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include "common/json.h"
 #include "common/output.h"
 #include "machine/machine.h"
@@ -14,9 +16,23 @@
 #define CALL_END " is not implemented"
 
 void report_set_file(struct request *r, const char *path) {
-    if (strcmp(path, "-") != 0)
-        result_check_place("--json", path);
+    result_check_place("--json", path, false);
     r->json = path;
+}
+
+static const char *promised; // NULL: it has been written
+static pid_t promised_by;    // processes that write results end, too
+
+static void remove_old(void) {
+    struct stat st;
+    if (promised && getpid() == promised_by && lstat(promised, &st) == 0 && S_ISREG(st.st_mode))
+        unlink(promised);
+}
+
+void report_promise(const struct request *r) {
+    promised = r->json;
+    promised_by = getpid();
+    atexit(remove_old);
 }
 
 // The names of the missing calls, or their numbers.
@@ -75,6 +91,7 @@ void report_write(const struct request *r, const struct ending *ending, int stat
     output_open(&out, r->json, "JSON");
     output_write(&out, text, size);
     output_finish(&out);
+    promised = NULL;
     strings_free(&calls);
     free(text);
     free(log);

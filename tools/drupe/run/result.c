@@ -2,10 +2,13 @@
 // What is brought out of the machine: --out, --save. It comes as archives, which are unpacked as the kernel would; a machine is not
 // believed, so they are unpacked in memory, and written from there (archive/extract.h).
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "archive/archive.h"
 #include "archive/extract.h"
@@ -20,16 +23,34 @@ static const char *last_part(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-// Known before the program has run for an hour.
-void result_check_place(const char *option, const char *path) {
+static void check_parent(const char *option, const char *path) {
     const char *slash = strrchr(path, '/');
     char *parent = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
     struct stat st;
     if (stat(parent, &st) < 0)
         fail("%s: %s: %s", option, parent, trouble(parent, errno));
-    if (access(parent, W_OK) < 0 && access(path, W_OK) < 0)
-        fail("%s: %s: %s", option, path, trouble(path, errno));
+    if (access(parent, W_OK) < 0)
+        fail("%s: %s: a file cannot be made in %s: %s", option, path, parent, trouble(parent, errno));
     free(parent);
+}
+
+// Known before the program has run for an hour. A file is made anew beside an old one (common/output.h), whatever that allows.
+void result_check_place(const char *option, const char *path, bool may_be_directory) {
+    struct stat st;
+    if (!*path)
+        misuse("run", "%s: which file?", option);
+    if (strcmp(path, "-") == 0) {
+        if (isatty(STDOUT_FILENO))
+            fail("%s: standard output is a terminal; name a file, or add: | a command that reads it", option);
+        return;
+    }
+    bool exists = stat(path, &st) == 0;
+    if (exists && S_ISDIR(st.st_mode) && !may_be_directory)
+        fail("%s: %s is a directory; name a file in it", option, path);
+    if (!exists || (S_ISREG(st.st_mode) && strncmp(path, "/dev/fd/", 8) != 0))
+        check_parent(option, path);
+    else if (access(path, W_OK) < 0)
+        fail("%s: %s: %s", option, path, trouble(path, errno));
 }
 
 void result_add(struct request *r, const char *argument) {
@@ -46,8 +67,7 @@ void result_add(struct request *r, const char *argument) {
     if (!length)
         misuse("run", "--out %s: there is nothing behind the colon", argument);
     char *to = host[length - 1] == '/' ? xasprintf("%s%s", host, name) : xstrdup(host);
-    if (strcmp(to, "-") != 0)
-        result_check_place("--out", to);
+    result_check_place("--out", to, true);
     strings_add(&r->outs, guest);
     strings_add(&r->outs_to, to);
     free(guest);
@@ -55,12 +75,12 @@ void result_add(struct request *r, const char *argument) {
 }
 
 void result_set_save(struct request *r, const char *path) {
-    result_check_place("--save", path);
+    result_check_place("--save", path, false);
     r->save = path;
 }
 
 void result_paths(const struct request *r, struct strings *paths) {
-    const char *workdir = r->workdir ? r->workdir : "";
+    const char *workdir = r->workdir ? r->workdir : r->here ? r->here : "";
     for (size_t i = 0; i < r->outs.count; i++)
         if (*r->outs.at[i] == '/')
             strings_add(paths, r->outs.at[i]);
@@ -183,6 +203,7 @@ static bool take(const struct request *r, const struct frame_result *result, siz
         return false;
     }
     root_begin(&root);
+    root.uncompressed = true; // pid 1 compresses nothing
     unsigned int before = complaints();
     root_lay(&root, guest, bytes, size);
     bool all = whole ? save(&root, r) : put_result(&root, result, guest, r->outs_to.at[i]);
@@ -190,6 +211,30 @@ static bool take(const struct request *r, const struct frame_result *result, siz
         complain("%s: %u %s missing, the first of them for: %s", guest, result->left_out,
                  result->left_out == 1 ? "entry is" : "entries are", strerror(result->error));
     return all && complaints() == before;
+}
+
+// By a process of its own: what ends that, such as a place that has become full, costs no other result.
+static bool take_apart(const struct request *r, const struct frame_result *result, size_t i,
+                       const void *bytes, uint64_t size) {
+    pid_t parent = getpid();
+    int status;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child < 0)
+        fail("a process for the results: %s", strerror(errno));
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (getppid() != parent)
+            exit(MACHINE_ERROR);
+        exit(take(r, result, i, bytes, size) ? EXIT_SUCCESS : MACHINE_ERROR);
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFSIGNALED(status))
+        complain("what brings %s out was ended by signal %d (%s)",
+                 i < r->outs.count ? r->outs.at[i] : "the root", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
 }
 
 // The bytes of all that came.
@@ -212,6 +257,7 @@ char *result_log(const struct request *r, const struct results *results) {
     if (!r->json || results->came < results->count || last->error || last->end > size)
         return NULL;
     root_begin(&root);
+    root.uncompressed = true;
     enum saying old = set_saying(SAY_NOTHING);
     root_lay(&root, KERNEL_LOG, bytes + at, last->end - at);
     set_saying(old);
@@ -227,7 +273,7 @@ bool result_finish(const struct request *r, const struct results *results) {
     bool all = true;
     for (; came < wanted && came < results->came && results->each[came].end <= size; came++) {
         const struct frame_result *result = &results->each[came];
-        all &= take(r, result, came, bytes + at, result->end - at);
+        all &= take_apart(r, result, came, bytes + at, result->end - at);
         at = result->end;
     }
     if (came < wanted)

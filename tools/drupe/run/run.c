@@ -98,6 +98,8 @@ int command_run(int argc, char **argv) {
     set_exit_statuses(MACHINE_ERROR, MACHINE_ERROR);
     open_standard();
     run_parse(argc, argv, &v, &r);
+    if (r.json && !r.dry_run)
+        report_promise(&r);
     network_prepare(&r);
     argc -= optind;
     argv += optind;
@@ -138,6 +140,7 @@ int command_run(int argc, char **argv) {
         tell_of_gdb(&r);
     struct ending ending;
     int status = machine_run(&m, &ending);
+    set_exit_statuses(status ? status : MACHINE_ERROR, MACHINE_ERROR);
     if (m.results && !result_finish(&r, m.results) && status == EXIT_SUCCESS)
         status = MACHINE_ERROR;
     if (r.json)

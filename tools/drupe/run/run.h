@@ -110,8 +110,8 @@ int boot_image(struct request *r, const struct view *v, int argc, char **argv);
 // The content of FRAME_START.
 void *run_start(const struct request *r, const char *path, int argc, char **argv, size_t *size);
 
-// Ends the command where a file at `path` could not be made; `option` is for messages.
-void result_check_place(const char *option, const char *path);
+// Ends the command where a file at `path`, or "-", could not be made; `option` is for messages. A directory may be the place of some.
+void result_check_place(const char *option, const char *path, bool may_be_directory);
 // --network KIND, --publish [ADDR:]HOSTPORT:PORT[/udp]. End the command for what cannot be.
 void network_set(struct request *r, const char *kind);
 void network_publish(struct request *r, const char *text);
@@ -141,5 +141,7 @@ char *result_log(const struct request *r, const struct results *results);
 
 // Writes what --json asks for.
 void report_set_file(struct request *r, const char *path);
+// From here on the command does not end with an earlier run's report in the file, which might be taken for this one's.
+void report_promise(const struct request *r);
 void report_write(const struct request *r, const struct ending *ending, int status,
                   const struct results *results);
