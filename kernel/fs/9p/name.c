@@ -3,8 +3,11 @@
 #include "core/errno.h"
 #include "fs/9p/private.h"
 #include "lib/string.h"
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
+
+#define SET_IDS ((mode_t)(S_ISUID | S_ISGID))
 
 static gid_t new_gid(const struct inode *dir) {
     return dir->mode & S_ISGID ? dir->gid : current->cred->fsgid;
@@ -25,14 +28,29 @@ static int give_to_maker(struct inode *inode, struct p9_fid *fid, gid_t gid) {
     return err ? err : p9_refresh(inode);
 }
 
-// Finds what was just made.
-static int found(struct p9_fid *from, struct inode *dir, struct dentry *d) {
+// A file is made without set-id bits, which would be the server's, and are lost when it is given away: it gets them when it is its
+// maker's, and never if it can not be; that of a directory's group only if the maker is in it.
+static int give_set_ids(struct inode *inode, struct p9_fid *fid, gid_t gid, mode_t mode) {
+    const struct cred *cred = current->cred;
+    bool group = inode->gid == gid && (!(mode & S_IXGRP) || cred_in_group(cred, gid) || capable(CAP_FSETID));
+    mode &= (inode->uid == cred->fsuid ? S_ISUID : 0) | (group ? S_ISGID : 0);
+    if (!mode)
+        return 0;
+    struct p9_setattr set = {.valid = P9_SET_MODE, .mode = (inode->mode | mode) & 07777};
+    int err = p9_setattr(fid, &set);
+    return err ? err : p9_refresh(inode);
+}
+
+// Finds what was just made; the mode tells which set-id bits it is to get yet.
+static int found(struct p9_fid *from, struct inode *dir, struct dentry *d, mode_t set_ids) {
     struct p9_fid *fid = p9_walk_name(from, dir, d->name, d->name_len);
     if (IS_ERR(fid))
         return PTR_ERR(fid);
     p9_fid_get(fid);
     struct inode *inode = p9_inode_get(p9_mount_of(dir), fid);
     int err = IS_ERR(inode) ? PTR_ERR(inode) : give_to_maker(inode, fid, new_gid(dir));
+    if (!err)
+        err = give_set_ids(inode, fid, new_gid(dir), set_ids);
     p9_fid_put(fid);
     if (IS_ERR(inode))
         return err;
@@ -46,10 +64,10 @@ static int create_regular(struct p9_fid *from, struct inode *dir, struct dentry 
     struct p9_fid *opened = p9_walk(from, NULL, 0);
     if (IS_ERR(opened))
         return PTR_ERR(opened);
-    int err = p9_lcreate(opened, d->name, d->name_len, O_RDWR | O_CREAT | O_EXCL | O_LARGEFILE, mode & 07777,
-                         new_gid(dir));
+    int err = p9_lcreate(opened, d->name, d->name_len, O_RDWR | O_CREAT | O_EXCL | O_LARGEFILE,
+                         mode & ~SET_IDS & 07777, new_gid(dir));
     if (!err)
-        err = found(from, dir, d);
+        err = found(from, dir, d, mode);
     if (err || !S_ISREG(d->inode->mode)) {
         p9_fid_put(opened);
         return err;
@@ -72,9 +90,10 @@ static int create(struct inode *dir, struct dentry *d, mode_t mode, dev_t rdev) 
     if (S_ISREG(mode)) {
         err = create_regular(from, dir, d, mode);
     } else {
-        err = p9_mknod(from, d->name, d->name_len, mode, DEV_MAJOR(rdev), DEV_MINOR(rdev), new_gid(dir));
+        err = p9_mknod(from, d->name, d->name_len, mode & ~SET_IDS, DEV_MAJOR(rdev), DEV_MINOR(rdev),
+                       new_gid(dir));
         if (!err)
-            err = found(from, dir, d);
+            err = found(from, dir, d, mode);
     }
     p9_fid_put(from);
     return err;
@@ -87,7 +106,7 @@ static int make_dir(struct inode *dir, struct dentry *d, mode_t mode) {
     mode |= dir->mode & S_ISGID;
     int err = p9_mkdir(from, d->name, d->name_len, mode & 07777, new_gid(dir));
     if (!err)
-        err = found(from, dir, d);
+        err = found(from, dir, d, 0);
     p9_fid_put(from);
     return err;
 }
@@ -98,7 +117,7 @@ static int make_symlink(struct inode *dir, struct dentry *d, const char *target,
         return PTR_ERR(from);
     int err = p9_symlink(from, d->name, d->name_len, target, len, new_gid(dir));
     if (!err)
-        err = found(from, dir, d);
+        err = found(from, dir, d, 0);
     p9_fid_put(from);
     return err;
 }

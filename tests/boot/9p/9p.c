@@ -299,6 +299,22 @@ TEST(an_open_file_is_found_by_each_of_its_names) {
     CHECK(a.st_nlink == 0 && a.st_size == 5 && close(fd) == 0);
 }
 
+// They are the maker's if the server lets us say whose the file is.
+TEST(set_id_bits_are_those_of_the_maker) {
+    CHECK(mkdir("shared-dir", 0755) == 0 && chmod("shared-dir", 0777) == 0);
+    CHECK(mkdir("group-dir", 0755) == 0 && chmod("group-dir", 02777) == 0);
+    umask(0);
+    CHECK(setgid(1000) == 0 && setuid(1000) == 0);
+    int fd = open("shared-dir/f", O_RDWR | O_CREAT | O_EXCL, 06755);
+    struct stat st;
+    CHECK(fd >= 0 && fstat(fd, &st) == 0);
+    mode_t bits = (st.st_uid == 1000 ? S_ISUID : 0) | (st.st_gid == 1000 ? S_ISGID : 0);
+    CHECK((st.st_mode & 07777) == (0755 | bits));
+    CHECK(stat("shared-dir/f", &st) == 0 && (st.st_mode & 07777) == (0755 | bits));
+    CHECK((fd = open("group-dir/f", O_RDWR | O_CREAT | O_EXCL, 02755)) >= 0 && fstat(fd, &st) == 0);
+    CHECK((st.st_mode & 07777) == 0755 || st.st_gid == 1000);
+}
+
 static void *reader(void *arg) {
     static char buf[1 << 16];
     for (int i = 0; i < 20; i++) {
