@@ -3,7 +3,7 @@
 //
 // A request has two users: who waits for it, and the device. The device's ends in request_done(), which may come long after the
 // waiter has gone; what the request's memory holds stays until then. Its tag, by which the server names it, is its place in
-// `requests`, and free from then on.
+// `requests`, and free from then on, or from the answer to a Tflush that names it: another request of that tag is not meant.
 #include "fs/9p/client.h"
 #include "core/errno.h"
 #include "core/printk.h"
@@ -94,6 +94,12 @@ void p9_request_put(struct p9_request *r) {
     kfree(r);
 }
 
+static void put_tag_locked(struct p9_request *r) {
+    ASSERT_HELD(&r->client->lock);
+    if (r->tag != P9_NO_TAG && !--r->tag_users)
+        r->client->requests[r->tag] = NULL;
+}
+
 // In the channel's lock.
 static void request_done(struct p9_exchange *x, uint32_t written) {
     struct p9_request *r = container_of(x, struct p9_request, x);
@@ -102,8 +108,9 @@ static void request_done(struct p9_exchange *x, uint32_t written) {
     unsigned long flags = spin_lock_irqsave(&c->lock);
     r->written = written;
     c->underway--;
-    if (r->tag != P9_NO_TAG)
-        c->requests[r->tag] = NULL;
+    put_tag_locked(r);
+    if (r->flushed)
+        put_tag_locked(r->flushed);
     if (r->abandoned && r->made) {
         made = r->made;
         drop_locked(c, made);
@@ -112,6 +119,8 @@ static void request_done(struct p9_exchange *x, uint32_t written) {
     spin_unlock_irqrestore(&c->lock, flags);
     if (made)
         wake_all(&c->work);
+    if (r->flushed)
+        p9_request_put(r->flushed);
     p9_request_put(r);
 }
 
@@ -206,6 +215,7 @@ static bool take_tag(struct p9_request *r) {
             continue;
         c->requests[i] = r;
         r->tag = i;
+        r->tag_users = 1;
         found = true;
     }
     spin_unlock_irqrestore(&c->lock, flags);
@@ -248,13 +258,27 @@ static bool is_over(const struct p9_request *r) {
     return __atomic_load_n(&r->done, __ATOMIC_ACQUIRE) || p9_channel_is_broken(r->client->channel);
 }
 
-// Nobody waits for that tag any more.
-static void flush(struct p9_client *c, uint16_t tag) {
-    struct p9_request *r = p9_request_create(c, P9_TFLUSH, "w", tag);
-    if (IS_ERR(r))
+// It will not name that request.
+static void end_flush(struct p9_request *flushed) {
+    struct p9_client *c = flushed->client;
+    unsigned long flags = spin_lock_irqsave(&c->lock);
+    put_tag_locked(flushed);
+    spin_unlock_irqrestore(&c->lock, flags);
+    wake_all(&c->channel->wait);
+    p9_request_put(flushed);
+}
+
+// Nobody waits for that request any more. Its reference and its tag's are taken over.
+static void flush(struct p9_request *flushed) {
+    struct p9_request *r = p9_request_create(flushed->client, P9_TFLUSH, "w", flushed->tag);
+    if (IS_ERR(r)) {
+        end_flush(flushed);
         return;
+    }
     ref_get(&r->refs);
+    r->flushed = flushed;
     if (lay_out(r) || !try_send(r) || r->error) {
+        end_flush(flushed);
         give_tag_back(r);
         p9_request_put(r); // the device's
     }
@@ -266,11 +290,13 @@ static bool abandon(struct p9_request *r) {
     struct p9_client *c = r->client;
     unsigned long flags = spin_lock_irqsave(&c->lock);
     bool done = r->done;
-    uint16_t tag = r->tag;
     r->abandoned = !done;
+    r->tag_users += !done;
     spin_unlock_irqrestore(&c->lock, flags);
-    if (!done && tag != P9_NO_TAG)
-        flush(c, tag);
+    if (!done && r->tag != P9_NO_TAG) {
+        ref_get(&r->refs);
+        flush(r);
+    }
     return done;
 }
 

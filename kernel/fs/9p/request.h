@@ -12,6 +12,8 @@ struct p9_request {
     struct refcount refs;            // the waiter, and the device
     enum p9_type type;               // [I]
     uint16_t tag;                    // [I]
+    unsigned int tag_users;          // [l] the device, and a Tflush that names it
+    struct p9_request *flushed;      // [I] what a Tflush names, referenced, with its tag; NULL
     bool done, abandoned;            // [l] done: read without
     uint32_t written;                // bytes of the reply, once it is done
     int error;                       // the waiter's
