@@ -100,7 +100,7 @@ def test_options_and_tags(tmp_path):
 
 def test_what_is_synced_is_with_the_host(tmp_path):
     subprocess.run([machine.BUILD / "sysroot/bin/musl-gcc", "-O1", "-o", tmp_path / "sync", HERE / "sync.c"], check=True)
-    with machine.Machine(smp=2, extra=device(tmp_path, more=",throttling.bps-write=102400")) as m:
+    with machine.Machine(smp=2, extra=device(tmp_path, more=",throttling.bps-write=51200")) as m:
         m.shell()
         m.run("mkdir /host; mount -t 9p -o trans=virtio host /host; cd /host")
         m.send("./sync\r")

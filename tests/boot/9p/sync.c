@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SIZE (50 * 4096)
+#define SIZE (32 * 4096) // one message
 
 int main(void) {
     static char block[SIZE];
