@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 #include "common/util.h"
 #include "lib/path.h"
 
-#define BUFFER (256 * 1024)
+#define BUFFER      (256 * 1024)
+#define GZIP_WINDOW (16 + 15) // inflateInit2(): with gzip's header and trailer
 
 struct source {
     struct piece left;
@@ -20,6 +22,10 @@ struct source {
     uint8_t *buffer;
     bool hashed;
     int error;
+    // gzip's own checksum, which libarchive does not look at
+    bool gzip, whole; // it is that; as far as it was read it ends where it should
+    bool damaged;
+    z_stream z;
 };
 
 struct reader {
@@ -34,6 +40,50 @@ struct reader {
 
 // ---- bytes
 
+static void *z_alloc(void *ctx, unsigned int count, unsigned int size) {
+    (void)ctx;
+    return xcalloc(count, size);
+}
+
+static void z_free(void *ctx, void *memory) {
+    (void)ctx;
+    free(memory);
+}
+
+static void begin_check(struct source *s, size_t n) {
+    s->gzip = n >= 2 && s->buffer[0] == 0x1f && s->buffer[1] == 0x8b;
+    s->z.zalloc = z_alloc;
+    s->z.zfree = z_free;
+    if (s->gzip && inflateInit2(&s->z, GZIP_WINDOW) != Z_OK)
+        fail("out of memory");
+}
+
+// Decompresses once more, for the checksums of all members.
+static void check(struct source *s, size_t n) {
+    static uint8_t nowhere[65536];
+    s->z.next_in = s->buffer;
+    s->z.avail_in = (uInt)n;
+    while (s->z.avail_in && !s->damaged) {
+        if (s->whole && *s->z.next_in != 0x1f)
+            return; // zeros or the like behind the last member
+        if (s->whole)
+            inflateReset(&s->z);
+        s->z.next_out = nowhere;
+        s->z.avail_out = sizeof(nowhere);
+        int code = inflate(&s->z, Z_NO_FLUSH);
+        s->whole = code == Z_STREAM_END;
+        s->damaged = code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR;
+    }
+}
+
+static void end_check(struct source *s, const char *name) {
+    if (!s->gzip)
+        return;
+    inflateEnd(&s->z);
+    if (s->damaged || !s->whole)
+        fail("%s: it is damaged: what it decompresses to is not what gzip's checksum is of", name);
+}
+
 static ssize_t more(struct archive *a, void *ctx, const void **bytes) {
     struct source *s = ctx;
     ssize_t n;
@@ -45,8 +95,13 @@ static ssize_t more(struct archive *a, void *ctx, const void **bytes) {
         archive_set_error(a, errno, "%s", strerror(errno));
         return -1;
     }
-    if (s->hashed)
+    if (s->hashed) {
+        if (!s->hash.count && !s->hash.index)
+            begin_check(s, (size_t)n);
         sha256_update(&s->hash, (size_t)n, s->buffer);
+        if (s->gzip)
+            check(s, (size_t)n);
+    }
     s->left.at += (uint64_t)n;
     s->left.size -= (uint64_t)n;
     *bytes = s->buffer;
@@ -210,6 +265,7 @@ void tar_lay(struct layers *l, struct piece tar, enum tar_kind kind, const char 
     layers_next(l);
     take_entries(&r);
     drain(&s, name);
+    end_check(&s, name);
     sha256_digest(&s.hash, sizeof(digest), digest);
     char *text = hex(digest, sizeof(digest));
     memcpy(out->sha256, text, sizeof(out->sha256));
