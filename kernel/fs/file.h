@@ -8,6 +8,8 @@
 #include "fs/path.h"
 #include "sched/wait.h"
 
+struct page;
+
 // The memory of one read or write: user or kernel buffers, any number of segments. Moves on as bytes are
 // copied.
 struct uio_segment {
@@ -36,6 +38,8 @@ void uio_init_kernel(struct uio *u, struct uio_segment *seg, void *buf, size_t n
 size_t uio_write_to(struct uio *u, const void *buf, size_t n); // kernel -> the reader's memory
 size_t uio_read_from(struct uio *u, void *buf, size_t n);      // the writer's memory -> kernel
 size_t uio_zero(struct uio *u, size_t n);
+// The same of n bytes from `offset` of `count` pages on, those that lie in a row at once. Gives the pages back. Bytes copied.
+size_t uio_write_pages(struct uio *u, struct page **pages, unsigned int count, size_t offset, size_t n);
 // An object, without what is between its members. False: not all of it could be copied. (arch/riscv/uaccess.h)
 #define uio_put_object(u, object)                                                                            \
     ({                                                                                                       \

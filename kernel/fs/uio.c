@@ -111,6 +111,24 @@ size_t uio_read_from(struct uio *u, void *buf, size_t n) {
     return uio_copy(u, buf, n, IN);
 }
 
+size_t uio_write_pages(struct uio *u, struct page **pages, unsigned int count, size_t offset, size_t n) {
+    size_t done = 0, part, copied = 0;
+    for (unsigned int i = 0, run; i < count; i += run) {
+        const char *from = page_address(pages[i]);
+        for (run = 1; i + run < count && page_address(pages[i + run]) == from + run * PAGE_SIZE;)
+            run++;
+        part = MIN(run * PAGE_SIZE - offset, n - done);
+        copied = uio_write_to(u, from + offset, part);
+        done += copied;
+        if (copied < part)
+            break;
+        offset = 0;
+    }
+    for (unsigned int i = 0; i < count; i++)
+        page_put(pages[i]);
+    return done;
+}
+
 size_t uio_zero(struct uio *u, size_t n) {
     return uio_copy(u, NULL, n, ZERO);
 }

@@ -102,24 +102,6 @@ static void file_release(struct file *f) {
 
 // ---- reading
 
-static size_t copy_pages(struct uio *u, struct page **pages, unsigned int count, size_t offset, size_t n) {
-    size_t done = 0, part, copied = 0;
-    for (unsigned int i = 0, run; i < count; i += run) {
-        const char *from = page_address(pages[i]);
-        for (run = 1; i + run < count && page_address(pages[i + run]) == from + run * PAGE_SIZE;)
-            run++;
-        part = MIN(run * PAGE_SIZE - offset, n - done);
-        copied = uio_write_to(u, from + offset, part);
-        done += copied;
-        if (copied < part)
-            break;
-        offset = 0;
-    }
-    for (unsigned int i = 0; i < count; i++)
-        page_put(pages[i]);
-    return done;
-}
-
 // Bytes, or an error if there were none.
 static ssize_t read_part(struct inode *inode, struct uio *u, uint64_t at, size_t n) {
     struct page *pages[READ_BATCH];
@@ -129,7 +111,7 @@ static ssize_t read_part(struct inode *inode, struct uio *u, uint64_t at, size_t
     if (count < 0)
         return count == -EFAULT ? 0 : count; // it has become shorter
     n = MIN(n, count * PAGE_SIZE - offset);
-    size_t copied = copy_pages(u, pages, (unsigned int)count, offset, n);
+    size_t copied = uio_write_pages(u, pages, (unsigned int)count, offset, n);
     return copied ? (ssize_t)copied : -EFAULT;
 }
 

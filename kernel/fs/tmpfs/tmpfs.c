@@ -186,26 +186,6 @@ static const struct inode_ops special_ops = {.setattr = inode_setattr};
 
 // ---- regular files
 
-// Copies n bytes from `offset` of the pages on, those that lie in a row at once. Gives the pages back. Bytes
-// copied.
-static size_t copy_pages(struct uio *u, struct page **pages, unsigned int count, size_t offset, size_t n) {
-    size_t done = 0, part, copied = 0;
-    for (unsigned int i = 0, run; i < count; i += run) {
-        const char *from = page_address(pages[i]);
-        for (run = 1; i + run < count && page_address(pages[i + run]) == from + run * PAGE_SIZE;)
-            run++;
-        part = MIN(run * PAGE_SIZE - offset, n - done);
-        copied = uio_write_to(u, from + offset, part);
-        done += copied;
-        if (copied < part)
-            break;
-        offset = 0;
-    }
-    for (unsigned int i = 0; i < count; i++)
-        page_put(pages[i]);
-    return done;
-}
-
 // Tries to read at most *n bytes, and says in *n how many it tried. Bytes copied.
 static size_t read_part(struct inode *inode, struct uio *u, uint64_t at, size_t *n) {
     struct page *pages[READ_BATCH];
@@ -216,7 +196,7 @@ static size_t read_part(struct inode *inode, struct uio *u, uint64_t at, size_t 
                                  MIN((offset + *n + PAGE_SIZE - 1) >> PAGE_SHIFT, (size_t)READ_BATCH));
     if (count) {
         *n = MIN(*n, count * PAGE_SIZE - offset);
-        return copy_pages(u, pages, count, offset, *n);
+        return uio_write_pages(u, pages, count, offset, *n);
     }
     const char *borrowed = tmpfs_borrow(inode, at, n);
     if (!borrowed) {

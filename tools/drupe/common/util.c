@@ -186,6 +186,11 @@ char *hex(const void *bytes, size_t count) {
     return text;
 }
 
+bool is_directory(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static void make_room(struct strings *s) {
     if ((s->count & (s->count - 1)) == 0) // full at powers of two
         s->at = xrealloc(s->at, (s->count ? 2 * s->count : 1) * sizeof(*s->at));

@@ -84,6 +84,8 @@ void print_visible(FILE *to, const char *text, bool escape_backslash);
 void progress(const char *what, uint64_t count, uint64_t bytes);
 void progress_end(void);
 
+bool is_directory(const char *path); // or a symlink to one
+
 // What an errno says of a path, and what to type to get further. Allocated.
 char *trouble(const char *path, int error);
 

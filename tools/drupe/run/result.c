@@ -114,11 +114,6 @@ static struct unpack_node *find(struct root *root, const char *name) {
     return NULL;
 }
 
-static bool is_directory(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 static bool put_result(struct root *root, const struct frame_result *result, const char *guest,
                        const char *to) {
     if (result->is_directory && strcmp(to, "-") == 0) {

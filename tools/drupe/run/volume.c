@@ -12,11 +12,6 @@
 #define MOST                                                                                                 \
     6 // QEMU's machine has room for eight devices; the channel has one, and the network may have another
 
-static bool is_directory(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 // Cuts ":ro" or ":rw" off the end. True: "ro".
 static bool take_mode(char *text) {
     size_t length = strlen(text);
