@@ -16,9 +16,12 @@ APPEND ?=
 QEMUFLAGS ?=
 QEMU_COMMAND = $(QEMU) -machine virt -m $(MEM) -smp $(SMP) -nographic -no-reboot -kernel $(B)/Image $(QEMUFLAGS)
 
-# Test suites add their target's name here. The suite test-NAME runs all its tests even after a failure and
-# leaves one line "PASSED FAILED SKIPPED" in $(B)/test/NAME.result.
+# Test suites add their target's name to one of these: those that boot machines of several harts, and the others, which go on beside them.
+# The suite test-NAME runs all its tests even after a failure and leaves one line "PASSED FAILED SKIPPED" in $(B)/test/NAME.result.
+# What a suite of each kind needs to be built is in BUILT_FOR_TESTS, as two makes must not build one thing.
 TEST_SUITES :=
+HOST_SUITES :=
+BUILT_FOR_TESTS :=
 
 # $(call say,WHAT,NAME) before a command: prints that instead of the command; V=1 shows the command.
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
@@ -62,12 +65,12 @@ check: setup-test ## the developers' checks: format, layers, analysers
 	@$(MAKE) --no-print-directory all
 	@tools/check $(B) "$(filter -I% -D% -isystem $(KERNEL_INCLUDE),$(KERNEL_CFLAGS)) -nostdlibinc -Ikernel/core/shim -I$(LIBFDT_DIR) $(LWIP_INCLUDE) $(OUTSIDE_INCLUDE)"
 
-# One suite after the other, each with all processors for what it builds.
+# A suite has all processors for what it builds.
 test: setup-test ## set up, run every test, and close with "N passed, N failed"
 	@rm -rf $(B)/test/*.result $(B)/test/*.skipped
-	@for suite in $(TEST_SUITES); do begun=$$(date +%s); $(MAKE) --no-print-directory --keep-going $$suite || true; \
-		echo "$$suite took $$(($$(date +%s) - begun)) s"; done
-	@tools/test-summary $(B)/test $(TEST_SUITES)
+	@$(MAKE) --no-print-directory --keep-going all $(BUILT_FOR_TESTS) || true
+	@tools/test-suites $(B)/test "$(MAKE) --no-print-directory --keep-going" $(HOST_SUITES) -- $(TEST_SUITES)
+	@tools/test-summary $(B)/test $(HOST_SUITES) $(TEST_SUITES)
 
 clean: ## remove what was built of this project, keep the outside parts
 	@test ! -d $(B) || find $(B) -mindepth 1 -maxdepth 1 ! -name deps ! -name sysroot ! -name 'trixie*' ! -name truth ! -name linux \
