@@ -2,8 +2,8 @@
 // Changes of the tree of mounts: mount(2), umount2(2), pivot_root(2). Each takes the topology's mutex, checks all and
 // then changes; what it lets go of is put when the locks are released.
 //
-// A place is also held as a name: with the lock of the directory that it is in, so that it is not removed or renamed
-// while something is laid over it. Names that the file system makes at each lookup (/proc) are put into the tree of
+// A place is also held as a name: with the lock, taken first, of the directory that it is in, so that it is not removed or
+// renamed while something is laid over it. Names that the file system makes at each lookup (/proc) are put into the tree of
 // dentries for as long as something is mounted there (settle()), and so are the directories above them.
 #include "core/errno.h"
 #include "fs/dentry.h"
@@ -66,61 +66,72 @@ static void unsettle(struct dentry *d) {
     dentry_put(d);
 }
 
-// Locks the directory that d is in, or d itself if it is in none. Whose lock it is.
-static struct inode *lock_name(struct dentry *d) {
-    for (;;) {
-        struct dentry *parent = dentry_get_parent(d);
-        struct inode *inode = parent->inode;
-        inode_get(inode);
-        mutex_lock(&inode->lock);
-        bool still = READ_ONCE(d->parent) == parent;
-        dentry_put(parent);
-        if (still)
-            return inode;
-        mutex_unlock(&inode->lock);
-        inode_put(inode);
-    }
-}
-
 struct place {
     struct path at;      // referenced; what lies on top there
     struct inode *names; // whose lock keeps its name
 };
 
+// The directory that d is in, or d itself if it is in none, referenced.
+static struct inode *names_of(struct dentry *d) {
+    struct dentry *parent = dentry_get_parent(d);
+    struct inode *inode = parent->inode;
+    inode_get(inode);
+    dentry_put(parent);
+    return inode;
+}
+
 static void place_unlock(struct place *p) {
+    mutex_unlock(&mount_mutex);
     mutex_unlock(&p->names->lock);
     inode_put(p->names);
-    mutex_unlock(&mount_mutex);
     path_put(&p->at);
 }
 
-// Takes the topology's mutex, and the place where a mount on `at` would go. 0, -ENOENT (it has been removed, or
-// is not in the tree of mounts), -ENOMEM.
-static int place_lock(struct place *p, const struct path *at) {
-    int err = 0;
-    p->at = *at;
-    path_get(&p->at);
-    mutex_lock(&mount_mutex);
+// What lies on top of p->at, by the dentry that others see: if it is in that directory the place is found. 0; -EAGAIN: it is
+// elsewhere now; -ENOENT, -ENOMEM. [t], and the lock of p->names
+static int settle_place(struct place *p) {
     mount_cross_down(&p->at);
     struct dentry *d = settle(p->at.dentry);
-    if (IS_ERR(d)) {
-        err = PTR_ERR(d);
-    } else {
-        dentry_put(p->at.dentry);
-        p->at.dentry = d;
-        mount_cross_down(&p->at); // on the one that others see
-        p->names = lock_name(p->at.dentry);
-        err = p->at.dentry->dead || !p->at.mount->attached ? -ENOENT : 0;
-    }
-    if (!err)
+    if (IS_ERR(d))
+        return PTR_ERR(d);
+    dentry_put(p->at.dentry);
+    p->at.dentry = d;
+    mount_cross_down(&p->at);
+    struct inode *names = names_of(p->at.dentry);
+    bool found = names == p->names;
+    inode_put(names);
+    if (!found)
+        return -EAGAIN;
+    if (!p->at.dentry->dead && p->at.mount->attached)
         return 0;
-    if (!IS_ERR(d)) {
-        unsettle(d);
-        place_unlock(p);
-    } else {
+    unsettle(p->at.dentry);
+    return -ENOENT;
+}
+
+// Takes the place where a mount on `at` would go, and the topology's mutex. The directory's lock comes first: its holder may
+// wait for a server, however long, and then only who wants that place waits, too, and can be killed. 0, -ENOENT (it has been
+// removed, or is not in the tree of mounts), -ENOMEM, -EINTR.
+static int place_lock(struct place *p, const struct path *at) {
+    int err;
+    p->at = *at;
+    path_get(&p->at);
+    do {
+        mount_cross_down(&p->at);
+        p->names = names_of(p->at.dentry);
+        err = mutex_lock_killable(&p->names->lock);
+        if (err) {
+            inode_put(p->names);
+            break;
+        }
+        mutex_lock(&mount_mutex);
+        err = settle_place(p);
+        if (!err)
+            return 0;
         mutex_unlock(&mount_mutex);
-        path_put(&p->at);
-    }
+        mutex_unlock(&p->names->lock);
+        inode_put(p->names);
+    } while (err == -EAGAIN);
+    path_put(&p->at);
     return err;
 }
 

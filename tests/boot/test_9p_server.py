@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""A 9P server that stops answering: QEMU's, with 9p/server.c in it. Whoever waits for it can be killed, in whatever request; it stops
+nobody who does not want anything of it; and what a program has written is there when it has ended, unless it was killed."""
+import errno
+import os
+import subprocess
+import time
+
+import machine
+import pytest
+
+HERE = machine.TOP / "tests/boot/9p"
+
+
+class Server:
+    """What the server is told, and tells."""
+
+    def __init__(self, path):
+        self.path = path
+        path.mkdir()
+
+    def stall(self, call):
+        (self.path / f"stalled.{call}").unlink(missing_ok=True)
+        (self.path / f"stall.{call}").touch()
+
+    def wait(self, call):
+        end = time.monotonic() + machine.LIMIT
+        while not (self.path / f"stalled.{call}").exists():
+            assert time.monotonic() < end, f"nobody asked for {call}"
+            time.sleep(0.01)
+
+    def go_on(self, call):
+        (self.path / f"stall.{call}").unlink()
+
+    def fail(self, call, error):
+        (self.path / f"fail.{call}").write_text(str(error))
+
+    def answer(self, call):
+        (self.path / f"fail.{call}").unlink()
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    out = tmp_path_factory.mktemp("server") / "server.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", out, HERE / "server.c", "-ldl"], check=True)
+    return out
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    out = tmp_path_factory.mktemp("mapped") / "mapped"
+    subprocess.run([machine.BUILD / "sysroot/bin/musl-gcc", "-O1", "-static", "-o", out, HERE / "mapped.c"], check=True)
+    return out
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch, library):
+    """start(**options): a machine with the directory `host` at /host, the directory, and its server."""
+    machines = []
+
+    def make(**options):
+        server, host = Server(tmp_path / "server"), tmp_path / "host"
+        host.mkdir()
+        (host / "d").mkdir()
+        monkeypatch.setenv("DRUPE_SERVER", str(server.path))
+        monkeypatch.setenv("LD_PRELOAD", str(library))
+        m = machine.Machine(**{"smp": 2, **options}, extra=(
+            "-fsdev", f"local,id=host,path={host},security_model=none,multidevs=remap", "-device", "virtio-9p-device,fsdev=host,mount_tag=host"))
+        monkeypatch.delenv("LD_PRELOAD")
+        machines.append(m)
+        m.shell()
+        m.run("mkdir /host; mount -t 9p -o trans=virtio host /host; cd /host")
+        return m, host, server
+
+    yield make
+    for m in machines:
+        m.close()
+
+
+REQUESTS = [("mkdir", "mkdir x"), ("create", "true >x"), ("mknod", "mknod x p"), ("symlink", "ln -s a x"), ("link", "ln f x"), ("rename", "mv f d/f"),
+            ("unlink", "rm f"), ("unlink", "rmdir d"), ("readlink", "readlink l"), ("utimes", "touch -d @1 f"), ("chmod", "chmod 7 f"),
+            ("chown", "chown 7 f"), ("sync", "fsync f"), ("truncate", "truncate -s 1 f"), ("statfs", "stat -f ."), ("read", "cat f"), ("write", "echo x >>f"),
+            ("stat", "ls -l f"), ("stat", "cd d"), ("readdir", "ls"), ("opendir", "ls d"), ("open", "cat f")]
+
+
+def test_who_waits_in_whatever_request_can_be_killed(start):
+    m, host, server = start()
+    for call, command in REQUESTS:
+        m.run("rm -rf x f l d; mkdir d; echo text >f; chmod 644 f; ln -s f l")
+        server.stall(call)
+        m.run(f"{command} & p=$!")
+        server.wait(call)
+        m.send("kill -9 $p; wait $p; echo $? has en''ded\r")
+        m.expect("137 has ended")
+        m.expect(machine.PROMPT)
+        server.go_on(call)
+    assert "text" in m.run("cd /host; echo text >f; cat f")
+
+
+def test_a_mount_waits_for_no_server_but_its_own_place_s(start):
+    m, host, server = start()
+    (host / "place").mkdir()
+    m.run("mkdir /mnt; ls -l")
+    server.stall("mkdir")
+    m.run("mkdir x & maker=$!")
+    server.wait("mkdir")
+    m.run("mount -t tmpfs none place & mounter=$!; sleep 0.2")  # behind the one who has the directory
+    assert "0\n" in m.run("mount -t tmpfs none /mnt; umount /mnt; echo $?")
+    m.send("kill -9 $mounter; wait $mounter; kill -9 $maker; wait $maker; echo have en''ded\r")
+    m.expect("have ended")
+    m.expect(machine.PROMPT)
+    server.go_on("mkdir")
+    assert "0\n" in m.run("mount -t tmpfs none place && touch place/x && umount place; echo $?")
