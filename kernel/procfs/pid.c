@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The directories /proc/PID and /proc/PID/task/TID: what is in them, and the links to files. The texts are in
-// procfs/pid_text.c.
+// procfs/pid_text.c and procfs/pid_maps.c.
 //
 // An inode here refers to a struct process, which stays until the last reference, though the process it stood
 // for may have been reaped (process->id is NULL then): its files are empty or say -ESRCH.
