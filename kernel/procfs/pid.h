@@ -19,7 +19,8 @@ static inline struct pid_node *pid_node(const struct inode *inode) {
 // 0, or -ESRCH if the process has gone.
 typedef int pid_show_fn(struct seq_buf *s, struct pid_node *n);
 pid_show_fn pid_show_stat, pid_show_statm, pid_show_status, pid_show_cmdline, pid_show_environ, pid_show_comm,
-    pid_show_maps, pid_show_limits, pid_show_auxv, pid_show_io, pid_show_oom_score_adj, pid_show_fdinfo;
+    pid_show_maps, pid_show_smaps, pid_show_smaps_rollup, pid_show_limits, pid_show_auxv, pid_show_io,
+    pid_show_oom_score_adj, pid_show_fdinfo;
 
 // The process of an open directory /proc/PID with a reference; ERR_PTR(-EBADF).
 struct process *__must_check pid_dir_process(struct file *f);
@@ -34,6 +35,9 @@ struct file *pid_node_file(const struct pid_node *n, int fd);
 // /proc/PID/mem (procfs/pid_mem.c).
 extern const struct inode_ops pid_mem_inode_ops;
 extern const struct file_ops pid_mem_file_ops;
+// /proc/PID/pagemap (procfs/pid_maps.c).
+extern const struct inode_ops pid_pagemap_inode_ops;
+extern const struct file_ops pid_pagemap_file_ops;
 
 // May the caller look into the node's process? The ticket says into which of its address spaces.
 int __must_check pid_node_open(struct proc_node *node, uint64_t *ticket);

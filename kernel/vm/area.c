@@ -3,6 +3,7 @@
 // backing.
 #include "core/cred.h"
 #include "core/panic.h"
+#include "lib/string.h"
 #include "mm/slab.h"
 #include "vm/vm_private.h"
 #include <linux/capability.h>
@@ -331,20 +332,59 @@ void vm_area_for_each(struct vmspace *vm, bool (*fn)(const struct vm_area *a, vo
     vm_unlock(vm);
 }
 
-void vm_area_usage(const struct vm_area *a, struct vm_area_usage *out) {
+// How many map it. A file has a reference of its own.
+static unsigned int page_mappings(const struct page *page) {
+    int refs = READ_ONCE(page->refs) - !(page->flags & PAGE_ANON);
+    return MAX(refs, 1);
+}
+
+static void add_page(struct vm_area_usage *sum, pte_t pte) {
+    const struct page *page = phys_to_page(pte_phys(pte));
+    unsigned int mappings = page_mappings(page);
+    bool anon = page->flags & PAGE_ANON, dirty = anon || pte & PTE_D;
+    uint64_t part = VM_PAGE_PARTS / mappings;
+    sum->anon += anon;
+    sum->file += !anon;
+    sum->referenced += !!(pte & PTE_A);
+    *(anon ? &sum->part_anon : &sum->part_file) += part;
+    if (dirty)
+        sum->part_dirty += part;
+    if (mappings > 1)
+        ++*(dirty ? &sum->shared_dirty : &sum->shared_clean);
+    else
+        ++*(dirty ? &sum->private_dirty : &sum->private_clean);
+}
+
+bool vm_area_usage(const struct vm_area *a, struct vm_area_usage *sum) {
     struct pt_run run;
     pte_t *pte;
-    *out = (struct vm_area_usage){0};
     pt_run_init(&run, a->vm->table.root, a->start, a->end);
+    while ((pte = pt_run_next(&run))) {
+        if (!(*pte & PTE_SPECIAL))
+            add_page(sum, *pte);
+        if (cond_resched_killable())
+            return false;
+    }
+    return true;
+}
+
+void vm_page_states(struct vmspace *vm, unsigned long addr, struct vm_page_state *out, unsigned int n) {
+    struct pt_run run;
+    pte_t *pte;
+    memset(out, 0, n * sizeof(*out));
+    mutex_lock(&vm->lock);
+    pt_run_init(&run, vm->table.root, addr, addr + (unsigned long)n * PAGE_SIZE);
     while ((pte = pt_run_next(&run))) {
         if (*pte & PTE_SPECIAL)
             continue;
         const struct page *page = phys_to_page(pte_phys(*pte));
-        bool file = !(page->flags & PAGE_ANON);
-        out->file += file;
-        out->anon += !file;
-        out->shared += READ_ONCE(page->refs) > 1 + file; // a file has a reference of its own
+        out[(pt_run_va(&run, pte) - addr) >> PAGE_SHIFT] = (struct vm_page_state){
+            .pa = pte_phys(*pte),
+            .file = !(page->flags & PAGE_ANON),
+            .only_us = page_mappings(page) == 1,
+        };
     }
+    vm_unlock(vm);
 }
 
 // ---- who may write to a backing through mappings

@@ -201,12 +201,25 @@ struct vm_area *vm_area_find(struct vmspace *vm, unsigned long addr);
 // Calls fn for each area in order of addresses until it returns false. Takes vm->lock: fn must not fault on
 // user memory.
 void vm_area_for_each(struct vmspace *vm, bool (*fn)(const struct vm_area *a, void *arg), void *arg);
-// What of an area is in memory, in pages; for fn of vm_area_for_each().
+// What of an area is in memory, in pages. A page is shared if it is mapped elsewhere, too; dirty if it is a program's own or
+// was written through a shared mapping.
 struct vm_area_usage {
-    unsigned long anon, file; // anonymous pages, pages of files
-    unsigned long shared;     // of both: also mapped elsewhere
+    unsigned long anon, file;                 // anonymous pages, pages of files
+    unsigned long shared_clean, shared_dirty; // of both
+    unsigned long private_clean, private_dirty;
+    unsigned long referenced;                  // used since they came
+    uint64_t part_anon, part_file, part_dirty; // each page's VM_PAGE_PARTS divided by those who map it
 };
-void vm_area_usage(const struct vm_area *a, struct vm_area_usage *out);
+#define VM_PAGE_PARTS 4096
+// For fn of vm_area_for_each(). Adds to *sum; yields. False if the thread is being killed.
+bool vm_area_usage(const struct vm_area *a, struct vm_area_usage *sum);
+// What is at each of n pages from addr on, all of it at one moment.
+struct vm_page_state {
+    paddr_t pa;   // 0: nothing is in memory
+    bool file;    // a page of a file's, or of shared memory
+    bool only_us; // nobody else maps it
+};
+void vm_page_states(struct vmspace *vm, unsigned long addr, struct vm_page_state *out, unsigned int n);
 // 1 if the page of addr is in memory, 0 if not, -ENOMEM where nothing is mapped.
 int vm_is_present(struct vmspace *vm, unsigned long addr);
 // Access to another (or this) address space without its page table: for /proc/PID/cmdline, environ,

@@ -342,6 +342,8 @@ TEST(texts_of_the_kernel_go_out_clean) {
                                         "/proc/self/statm",
                                         "/proc/self/status",
                                         "/proc/self/maps",
+                                        "/proc/self/smaps",
+                                        "/proc/self/smaps_rollup",
                                         "/proc/self/limits",
                                         "/proc/self/auxv",
                                         "/proc/self/environ",
