@@ -494,6 +494,7 @@ void memory_get_stats(struct memory_stats *out) {
         .page_tables = account_sum(MEM_PAGE_TABLES),
         .kernel_stacks = account_sum(MEM_STACKS),
         .anon = account_sum(MEM_ANON),
+        .committed = account_sum(MEM_COMMITTED),
         .borrowed = account_sum(MEM_BORROWED),
         .adopted = account_sum(MEM_ADOPTED),
         .copied = account_sum(MEM_COPIED),

@@ -113,6 +113,7 @@ bool phys_is_ram(paddr_t pa);
 // Bytes / pages, for meminfo and sysinfo.
 struct memory_stats {
     uint64_t total, free; // pages
+    uint64_t committed;   // pages that programs may write to as their own, touched or not
     uint64_t cache, slab, page_tables, kernel_stacks,
         anon; // pages; kept by their users with memory_account()
     uint64_t borrowed, adopted, copied,
@@ -124,6 +125,7 @@ enum memory_kind {
     MEM_PAGE_TABLES,
     MEM_STACKS,
     MEM_ANON,
+    MEM_COMMITTED,
     MEM_BORROWED,
     MEM_ADOPTED,
     MEM_COPIED,

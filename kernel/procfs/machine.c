@@ -15,6 +15,7 @@
 #include "procfs/private.h"
 #include "sched/clock.h"
 #include "sched/thread.h"
+#include "vm/vmspace.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/limits.h>
@@ -64,8 +65,8 @@ static int show_meminfo(struct seq_buf *s, void *arg) {
         {"SUnreclaim", m.slab},
         {"KernelStack", m.kernel_stacks},
         {"PageTables", m.page_tables},
-        {"CommitLimit", m.total},
-        {"Committed_AS", m.anon + m.cache},
+        {"CommitLimit", vm_commit_limit()},
+        {"Committed_AS", vm_committed()},
         {"VmallocTotal", 0},
         {"VmallocUsed", 0},
         {"ArchiveBorrowed", m.borrowed},

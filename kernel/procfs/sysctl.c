@@ -147,6 +147,24 @@ ssize_t proc_store_number(const char *text, size_t n, void *arg) {
     return n;
 }
 
+// Of the two ways to say how much may be promised, the one set last holds, and the other reads 0.
+static const struct proc_number ratio = {&vm_overcommit_ratio, 0, INT32_MAX},
+                                kilobytes = {&vm_overcommit_kbytes, 0, INT64_MAX};
+
+static ssize_t store_overcommit_ratio(const char *text, size_t n, void *arg) {
+    ssize_t ret = proc_store_number(text, n, arg);
+    if (ret >= 0)
+        WRITE_ONCE(vm_overcommit_kbytes, 0);
+    return ret;
+}
+
+static ssize_t store_overcommit_kbytes(const char *text, size_t n, void *arg) {
+    ssize_t ret = proc_store_number(text, n, arg);
+    if (ret >= 0)
+        WRITE_ONCE(vm_overcommit_ratio, 0);
+    return ret;
+}
+
 static int show_file_max(struct seq_buf *s, void *arg) {
     (void)arg;
     seq_printf(s, "%lu\n", file_get_max());
@@ -188,8 +206,19 @@ static const struct proc_entry entries[] = {
     {.path = "sys/kernel/random/uuid", .show = show_uuid},
     PROC_TEXT("kernel/random/entropy_avail", "256"),
     PROC_TEXT("kernel/random/poolsize", "256"),
-    PROC_NUMBER("vm/overcommit_memory", &vm_overcommit, 0, 1),
-    PROC_TEXT("vm/overcommit_ratio", "50"),
+    PROC_NUMBER("vm/overcommit_memory", &vm_overcommit, VM_COMMIT_HEURISTIC, VM_COMMIT_STRICT),
+    {.path = "sys/vm/overcommit_ratio",
+     .mode = 0644,
+     .show = proc_show_number,
+     .store = store_overcommit_ratio,
+     .arg = (void *)&ratio},
+    {.path = "sys/vm/overcommit_kbytes",
+     .mode = 0644,
+     .show = proc_show_number,
+     .store = store_overcommit_kbytes,
+     .arg = (void *)&kilobytes},
+    PROC_NUMBER("vm/admin_reserve_kbytes", &vm_admin_reserve_kbytes, 0, INT64_MAX),
+    PROC_NUMBER("vm/user_reserve_kbytes", &vm_user_reserve_kbytes, 0, INT64_MAX),
     {.path = "sys/vm/mmap_min_addr", .mode = 0644, .show = show_mmap_min_addr, .store = store_mmap_min_addr},
     PROC_NUMBER("vm/max_map_count", &vm_max_areas, 0, INT32_MAX),
     {.path = "sys/fs/file-max", .mode = 0644, .show = show_file_max, .store = store_file_max},

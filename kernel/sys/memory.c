@@ -115,7 +115,7 @@ static long map_file(struct vm_map_args *m, struct file *f) {
 
 // Shared anonymous memory is a file of tmpfs without a name.
 static long map_shared_anonymous(struct vm_map_args *m) {
-    if (!(m->flags & MAP_NORESERVE) && vm_overcommits(page_up(m->length) >> PAGE_SHIFT))
+    if (vm_overcommits(page_up(m->length) >> PAGE_SHIFT, m->flags))
         return -ENOMEM;
     struct file *f = tmpfs_create_anon("dev/zero", page_up(m->length), 0);
     if (IS_ERR(f))

@@ -89,8 +89,10 @@ static unsigned long pages_of(const struct vm_area *a) {
 static void count(struct vmspace *vm, const struct vm_area *a, bool add) {
     unsigned long n = add ? pages_of(a) : -pages_of(a);
     vm->total_pages += n;
-    if (area_is_private(a) && (a->prot & PROT_WRITE) && !(a->flags & MAP_GROWSDOWN))
+    if (area_is_private(a) && (a->prot & PROT_WRITE) && !(a->flags & MAP_GROWSDOWN)) {
         vm->data_pages += n;
+        memory_account(MEM_COMMITTED, (long)n);
+    }
     if (a->flags & MAP_LOCKED)
         vm->locked_pages += n;
 }
@@ -163,6 +165,8 @@ void area_remove_all(struct vmspace *vm) {
     }
     RB_INIT(&vm->areas);
     vm->last_area = NULL;
+    memory_account(MEM_COMMITTED, -(long)vm->data_pages);
+    vm->data_pages = 0;
     free_released(vm->released);
 }
 

@@ -125,6 +125,7 @@ static void copy_layout(struct vmspace *to, const struct vmspace *from) {
     to->area_count = from->area_count;
     to->total_pages = from->total_pages;
     to->data_pages = from->data_pages;
+    memory_account(MEM_COMMITTED, (long)from->data_pages);
     to->dontfork = from->dontfork;
     to->brk_start = from->brk_start;
     to->brk = from->brk;
@@ -145,6 +146,8 @@ static void copy_layout(struct vmspace *to, const struct vmspace *from) {
 }
 
 struct vmspace *vmspace_fork(struct vmspace *old) {
+    if (READ_ONCE(vm_overcommit) == VM_COMMIT_STRICT && vm_overcommits(READ_ONCE(old->data_pages), 0))
+        return ERR_PTR(-ENOMEM);
     struct fork f = {.from = old, .to = vmspace_create(), .used = vm_harts_set_accessed() ? PTE_A : 0};
     int err = 0;
     if (IS_ERR(f.to))

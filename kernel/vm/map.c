@@ -105,16 +105,11 @@ static long place(struct vmspace *vm, const struct vm_map_args *m, unsigned long
     return err ? err : (long)m->addr;
 }
 
-unsigned long vm_max_areas = 65530, vm_overcommit;
+unsigned long vm_max_areas = 65530;
 
-bool vm_overcommits(unsigned long pages) {
-    return pages > memory_total_pages() && !READ_ONCE(vm_overcommit);
-}
-
-// Linux's heuristic.
 static bool overcommits(const struct vm_map_args *m, unsigned long length) {
-    return m->prot & PROT_WRITE && !(m->flags & (MAP_SHARED | MAP_NORESERVE | VM_SPECIAL)) &&
-           vm_overcommits(length >> PAGE_SHIFT);
+    return m->prot & PROT_WRITE && !(m->flags & (MAP_SHARED | VM_SPECIAL)) &&
+           vm_overcommits(length >> PAGE_SHIFT, m->flags);
 }
 
 static void fill_area(struct vm_area *a, const struct vm_map_args *m, const paddr_t *special) {
@@ -245,7 +240,7 @@ static void rewrite_entries(struct gather *g, const struct vm_area *a, unsigned 
 // Private pages that become writable count, as those do that are mapped so. (RLIMIT_DATA: of each area by itself.)
 static bool may_write_more(struct vmspace *vm, const struct vm_area *a, unsigned long pages) {
     uint64_t limit = current_rlimit(RLIMIT_DATA);
-    if (!(a->flags & MAP_NORESERVE) && vm_overcommits(pages))
+    if (vm_overcommits(pages, a->flags))
         return false;
     return a->flags & MAP_GROWSDOWN || limit == RLIM64_INFINITY ||
            vm->data_pages + pages <= limit >> PAGE_SHIFT;

@@ -91,7 +91,7 @@ static long remap_locked(struct remap *r) {
         return err ? err : (long)r->from;
     }
     if (r->length > r->from_length && area_is_private(a) && a->prot & PROT_WRITE &&
-        !(a->flags & MAP_NORESERVE) && vm_overcommits((r->length - r->from_length) >> PAGE_SHIFT))
+        vm_overcommits((r->length - r->from_length) >> PAGE_SHIFT, a->flags))
         return -ENOMEM;
     if (!keep && r->from_length && can_grow(r, a)) {
         area_set_range(vm, a, a->start, r->from + r->length);

@@ -75,10 +75,23 @@ struct vm_area {
 extern unsigned long vm_min_addr; // [a]
 
 extern unsigned long vm_max_areas; // [a] of an address space: vm.max_map_count
-extern unsigned long
-    vm_overcommit; // [a] vm.overcommit_memory: 0: what could never be had is refused, 1: nothing is
-// n more pages of a program's own that may be written: could they never be had?
-bool vm_overcommits(unsigned long pages);
+
+// Promises of memory (vm/commit.c). Of pages that a program may write to as its own it is said when they are asked for
+// whether they can be had: by vm.overcommit_memory.
+enum vm_overcommit_mode {
+    VM_COMMIT_HEURISTIC, // what could never be had is refused
+    VM_COMMIT_ALWAYS,    // nothing is
+    VM_COMMIT_STRICT,    // no more is promised, all in all, than vm_commit_limit()
+};
+extern unsigned long vm_overcommit; // [a] enum vm_overcommit_mode
+extern unsigned long vm_overcommit_ratio,
+    vm_overcommit_kbytes; // [a] of memory in per cent; not 0: instead of that
+extern unsigned long vm_admin_reserve_kbytes,
+    vm_user_reserve_kbytes;     // [a] what strictness leaves for repairs
+uint64_t vm_commit_limit(void); // pages
+uint64_t vm_committed(void);    // pages that are promised, or are files of memory
+// n more pages of the running program's: must they be refused? `flags` of mmap(2): MAP_NORESERVE asks for no promise.
+bool vm_overcommits(unsigned long pages, unsigned int flags);
 // What is put at random addresses, as /proc/sys/kernel/randomize_va_space has it: 0 nothing, 1 all but the heap, 2 all; and
 // beyond Linux's, all, but drawn once a boot for all programs that get no privileges: an emulator has to translate the code of
 // a program anew for each address that it is run at.

@@ -389,7 +389,58 @@ TEST(what_could_never_be_had_is_refused) {
     CHECK(mmap(NULL, huge, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED);
     CHECK(write(fd, "1", 1) == 1 && mmap(NULL, huge, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
     CHECK(pwrite(fd, "0", 1, 0) == 1);
-    CHECK_ERRNO(pwrite(fd, "2", 1, 0), EINVAL);
+    CHECK_ERRNO(pwrite(fd, "3", 1, 0), EINVAL);
+}
+
+// Of /proc/meminfo, in bytes.
+static long meminfo(const char *name) {
+    char line[128], *value = NULL;
+    FILE *f = fopen("/proc/meminfo", "r");
+    CHECK(f);
+    while (!value && fgets(line, sizeof(line), f))
+        value =
+            !strncmp(line, name, strlen(name)) && line[strlen(name)] == ':' ? strchr(line, ':') + 1 : NULL;
+    CHECK(value && !fclose(f));
+    return atol(value) * 1024;
+}
+
+static void *ask(size_t size, int flags) {
+    return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+}
+
+// What is claimed of strict promises: NULL, or what did not hold. (The setting is to be put back in any case.)
+static const char *strictly(void) {
+    long limit = meminfo("CommitLimit"), before = meminfo("Committed_AS"), left = (limit - before) & -PAGE;
+    if (left < 64 << 20)
+        return "the limit leaves room";
+    char *p = ask(left * 3 / 4 & -PAGE, 0);
+    if (p == MAP_FAILED || meminfo("Committed_AS") - before < left / 2)
+        return "what is promised counts, touched or not";
+    if (ask(left / 2 & -PAGE, 0) != MAP_FAILED || errno != ENOMEM)
+        return "no more is promised than there is";
+    if (ask(left / 2 & -PAGE, MAP_NORESERVE) != MAP_FAILED)
+        return "nor without a promise";
+    pid_t pid = fork();
+    if (pid >= 0)
+        return "fork needs as much again";
+    char *q = mmap(NULL, left / 2 & -PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (q == MAP_FAILED || !mprotect(q, left / 2 & -PAGE, PROT_READ | PROT_WRITE))
+        return "what may only be read costs nothing until it may be written";
+    if (munmap(p, left * 3 / 4 & -PAGE) || ask(left / 2 & -PAGE, 0) == MAP_FAILED)
+        return "what is unmapped can be had again";
+    return NULL;
+}
+
+TEST(with_strict_promises_no_more_is_promised_than_there_is) {
+    int mode = open("/proc/sys/vm/overcommit_memory", O_RDWR),
+        ratio = open("/proc/sys/vm/overcommit_ratio", O_RDWR);
+    CHECK(mode >= 0 && ratio >= 0 && number_of("/proc/sys/vm/overcommit_ratio") == 50);
+    CHECK(write(ratio, "80", 2) == 2 && number_of("/proc/sys/vm/overcommit_kbytes") == 0);
+    CHECK(write(mode, "2", 1) == 1);
+    const char *claim = strictly();
+    CHECK(pwrite(mode, "0", 1, 0) == 1 && pwrite(ratio, "50", 2, 0) == 2);
+    if (claim)
+        test_fail(__FILE__, __LINE__, claim);
 }
 
 static void descend(int n) {
