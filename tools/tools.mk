@@ -24,9 +24,21 @@ $(B)/guest/init: $(GUEST_SRC) $(wildcard tools/guest/*.h) lib/demand.h $(MUSL_ST
 	@mkdir -p $(@D)
 	$(call say,ROOTCC,$@) $(SYSROOT)/bin/musl-gcc -std=gnu11 -Os -s -Wall -Wextra -Werror -static -I. -o $@ $(GUEST_SRC)
 
-$(B)/host/run_init.o: tools/drupe/machine/run_init.S $(B)/guest/init
+# And the firmware under it.
+FIRMWARE_SRC := $(wildcard tools/firmware/*.[cS])
+FIRMWARE_CFLAGS := -std=gnu11 -Os -g -Wall -Wextra -Werror -ffreestanding -nostdlib -static -fno-pic -no-pie -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -mcmodel=medany -march=rv64imac_zicsr_zifencei -mabi=lp64 -I. \
+	-Wl,--build-id=none,--no-warn-rwx-segments,-T,tools/firmware/firmware.ld
+$(B)/firmware/firmware.elf: $(FIRMWARE_SRC) tools/firmware/firmware.h tools/firmware/firmware.ld
 	@mkdir -p $(@D)
-	$(call say,HOSTAS,$<) $(HOSTCC) -DINIT='"$(B)/guest/init"' -c $< -o $@
+	$(call say,CC,$@) $(CROSS)gcc $(FIRMWARE_CFLAGS) -o $@ $(FIRMWARE_SRC)
+
+$(B)/firmware/firmware.bin: $(B)/firmware/firmware.elf
+	$(call say,OBJCOPY,$@) $(CROSS)objcopy -O binary $< $@
+
+$(B)/host/run_init.o: tools/drupe/machine/run_init.S $(B)/guest/init $(B)/firmware/firmware.bin
+	@mkdir -p $(@D)
+	$(call say,HOSTAS,$<) $(HOSTCC) -DINIT='"$(B)/guest/init"' -DFIRMWARE='"$(B)/firmware/firmware.bin"' -c $< -o $@
 
 # So are the scripts that find packages.
 $(B)/host/scripts.o: tools/drupe/root/scripts.S deps/apt.sh deps/packages.sh

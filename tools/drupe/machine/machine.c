@@ -128,7 +128,7 @@ static void tell_end(void) {
     text_end_line();
     if (well && text->said_goodbye && !text->panicked) {
         end(EXIT_SUCCESS); // powered off, or restarted, from inside
-    } else if (!text->any) {
+    } else if (!text->any && s.state == BOOTING) {
         TELL("%s could not start a machine; is it QEMU for riscv64? its command: drupe run --dry-run ...",
              qemu);
         end(MACHINE_NOT_STARTED);

@@ -22,6 +22,19 @@ static int memory_file(const char *name, char **path) {
     return fd;
 }
 
+extern const uint8_t run_firmware[], run_firmware_end[];
+
+const char *run_firmware_path(const struct request *r) {
+    char *path;
+    size_t size = (size_t)(run_firmware_end - run_firmware);
+    if (r->firmware)
+        return r->firmware;
+    int fd = memory_file("firmware", &path);
+    if (write(fd, run_firmware, size) != (ssize_t)size)
+        fail("memory for the firmware: %s", strerror(errno));
+    return path;
+}
+
 static void set_memory(struct request *r, uint64_t image_size) {
     if (!r->memory)
         r->memory = image_size + MEMORY_FREE > RUN_MEMORY ? image_size + MEMORY_FREE : RUN_MEMORY;

@@ -67,6 +67,7 @@ static const char help[] =
     "  -k, --kernel FILE    another kernel image than the one that came with this command\n"
     "  -b, --bare           leave out the kernel's own root\n"
     "      --qemu PROGRAM   instead of qemu-system-riscv64\n"
+    "      --firmware FILE  instead of the one that came with this command; default: QEMU's own, OpenSBI\n"
     "  -l, --log FILE       what firmware and kernel say goes there, all of it; -: standard error\n"
     "  -g, --gdb            wait for gdb to connect (port 1234, or the next free one) before the kernel "
     "starts\n"
@@ -146,7 +147,7 @@ static void set_hostname(struct request *r, const char *name) {
 }
 
 // Options without a letter.
-enum { ENV_FILE = 256, HERE, VERBOSE, HOSTNAME, NETWORK, OUT, JSON, SAVE, QEMU, DRY_RUN, VERSION };
+enum { ENV_FILE = 256, HERE, VERBOSE, HOSTNAME, NETWORK, OUT, JSON, SAVE, QEMU, FIRMWARE, DRY_RUN, VERSION };
 
 static const struct option options[] = {
     {"sysroot", required_argument, NULL, 's'},
@@ -174,6 +175,7 @@ static const struct option options[] = {
     {"kernel", required_argument, NULL, 'k'},
     {"bare", no_argument, NULL, 'b'},
     {"qemu", required_argument, NULL, QEMU},
+    {"firmware", required_argument, NULL, FIRMWARE},
     {"log", required_argument, NULL, 'l'},
     {"gdb", no_argument, NULL, 'g'},
     {"dry-run", no_argument, NULL, DRY_RUN},
@@ -259,6 +261,9 @@ void run_parse(int argc, char **argv, struct view *v, struct request *r) {
             break;
         case QEMU:
             r->qemu = optarg;
+            break;
+        case FIRMWARE:
+            r->firmware = optarg;
             break;
         case 'l':
             r->log = strcmp(optarg, "-") == 0 ? "/dev/stderr" : optarg;

@@ -42,6 +42,7 @@ void run_qemu(struct strings *command, const struct request *r, const char *imag
     ADD(command, "-smp", "%s", r->harts);
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         strings_add(command, fixed[i]);
+    ADD(command, "-bios", "%s", run_firmware_path(r));
     ADD(command, "-kernel", "%s", image);
     add_ports(command, channel);
     network_qemu(command, r);

@@ -50,7 +50,7 @@ struct request {
     char *here;             // --here: the directory; NULL
     const char *json;       // where to tell of the run; NULL: nowhere
     const char *save;       // where the whole root goes; NULL: nowhere
-    const char *kernel, *qemu, *append, *log;
+    const char *kernel, *qemu, *firmware, *append, *log;
     const char *harts;
     const char *library_path;
     const char *root;           // a whole one; NULL: what the program needs, over the kernel's own
@@ -99,6 +99,8 @@ char *run_image(struct view *v, struct request *r, struct base *base, const char
 // What the kernel is told.
 char *run_command_line(const struct request *r, const struct image *kernel);
 
+// The firmware's path: what was asked for, or our own, in memory.
+const char *run_firmware_path(const struct request *r);
 // Adds the words of QEMU's command.
 void run_qemu(struct strings *command, const struct request *r, const char *image,
               const struct channel *channel);
