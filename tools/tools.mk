@@ -1,8 +1,8 @@
 # tools/: the `drupe` command, for the host; a second build under ASan and UBSan for the tests.
 DRUPE_SRC   := $(wildcard tools/drupe/*.c tools/drupe/*/*.c)
-DRUPE_PACKAGES := libelf nettle liblzma libarchive
-DRUPE_LIBS_CFLAGS := $(shell pkg-config --cflags $(DRUPE_PACKAGES) 2>/dev/null)
-DRUPE_LIBS    := $(or $(shell pkg-config --libs $(DRUPE_PACKAGES) 2>/dev/null),-lelf -lnettle -llzma -larchive)
+DRUPE_PACKAGES := libelf nettle liblzma
+DRUPE_LIBS_CFLAGS := $(shell pkg-config --cflags $(DRUPE_PACKAGES) libarchive 2>/dev/null)
+DRUPE_LIBS    := $(or $(shell pkg-config --libs $(DRUPE_PACKAGES) 2>/dev/null),-lelf -lnettle -llzma)
 DRUPE_CFLAGS  := $(HOST_WARNINGS) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Itools/drupe $(DRUPE_LIBS_CFLAGS) \
 	-isystem $(ZLIB_DIR) -isystem $(ZSTD_DIR) -isystem $(LZ4_DIR)
 # (It has compressors of its own, which libarchive must not take for its.)

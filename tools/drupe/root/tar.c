@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "root/tar.h"
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <locale.h>
@@ -12,6 +10,7 @@
 #include <zlib.h>
 #include "common/util.h"
 #include "lib/path.h"
+#include "root/libarchive.h"
 
 #define BUFFER      (256 * 1024)
 #define GZIP_WINDOW (16 + 15) // inflateInit2(): with gzip's header and trailer
@@ -92,7 +91,7 @@ static ssize_t more(struct archive *a, void *ctx, const void **bytes) {
                   (off_t)s->left.at);
     while (n < 0 && errno == EINTR);
     if (n < 0) {
-        archive_set_error(a, errno, "%s", strerror(errno));
+        libarchive()->set_error(a, errno, "%s", strerror(errno));
         return -1;
     }
     if (s->hashed) {
@@ -110,27 +109,27 @@ static ssize_t more(struct archive *a, void *ctx, const void **bytes) {
 
 // Nothing that libarchive would start another program for.
 static struct archive *open_archive(struct source *s, bool may_be_empty) {
-    struct archive *a = archive_read_new();
+    struct archive *a = libarchive()->read_new();
     if (!a)
         fail("out of memory");
-    archive_read_support_filter_gzip(a);
-    archive_read_support_filter_bzip2(a);
-    archive_read_support_filter_xz(a);
-    archive_read_support_filter_lzma(a);
-    archive_read_support_filter_zstd(a);
-    archive_read_support_filter_lz4(a);
-    archive_read_support_filter_compress(a);
-    archive_read_support_format_tar(a);
+    libarchive()->read_support_filter_gzip(a);
+    libarchive()->read_support_filter_bzip2(a);
+    libarchive()->read_support_filter_xz(a);
+    libarchive()->read_support_filter_lzma(a);
+    libarchive()->read_support_filter_zstd(a);
+    libarchive()->read_support_filter_lz4(a);
+    libarchive()->read_support_filter_compress(a);
+    libarchive()->read_support_format_tar(a);
     if (may_be_empty)
-        archive_read_support_format_empty(a);
+        libarchive()->read_support_format_empty(a);
     s->buffer = xrealloc(NULL, BUFFER);
     sha256_init(&s->hash);
-    archive_read_open(a, s, NULL, more, NULL); // an error shows at the first entry
+    libarchive()->read_open(a, s, NULL, more, NULL); // an error shows at the first entry
     return a;
 }
 
 static void close_archive(struct archive *a, struct source *s) {
-    archive_read_free(a);
+    libarchive()->read_free(a);
     free(s->buffer);
 }
 
@@ -145,12 +144,12 @@ static locale_t use_bytes(void) {
 // ---- entries
 
 static _Noreturn void refuse(const struct reader *r, const char *problem) {
-    const char *name = archive_entry_pathname(r->entry);
+    const char *name = libarchive()->entry_pathname(r->entry);
     fail("%s: entry %" PRIu64 " (\"%.300s\"): %s", r->name, r->index, name ? name : "?", problem);
 }
 
 static _Noreturn void refuse_archive(const struct reader *r) {
-    const char *what = archive_error_string(r->archive);
+    const char *what = libarchive()->error_string(r->archive);
     fail("%s: behind entry %" PRIu64 ": %s", r->name, r->index, what ? what : "damaged");
 }
 
@@ -168,7 +167,7 @@ static void take_data(struct reader *r, struct layers_object *o) {
     int64_t at;
     int code;
     o->at = s->size;
-    while ((code = archive_read_data_block(r->archive, &bytes, &count, &at)) == ARCHIVE_OK) {
+    while ((code = libarchive()->read_data_block(r->archive, &bytes, &count, &at)) == ARCHIVE_OK) {
         if (at < 0 || (uint64_t)at > o->size || count > o->size - (uint64_t)at)
             refuse(r, "it has more bytes than it says");
         spool_write(s, o->at + (uint64_t)at, bytes, count, r->name);
@@ -181,19 +180,19 @@ static void take_data(struct reader *r, struct layers_object *o) {
 
 static void take_attributes(struct reader *r, struct layers_object *o) {
     struct archive_entry *e = r->entry;
-    const char *target = archive_entry_symlink(e);
-    int64_t size = archive_entry_size(e);
-    *o = (struct layers_object){.mode = archive_entry_mode(e),
-                                .uid = owner(r, archive_entry_uid(e)),
-                                .gid = owner(r, archive_entry_gid(e)),
-                                .mtime = archive_entry_mtime(e)};
+    const char *target = libarchive()->entry_symlink(e);
+    int64_t size = libarchive()->entry_size(e);
+    *o = (struct layers_object){.mode = libarchive()->entry_mode(e),
+                                .uid = owner(r, libarchive()->entry_uid(e)),
+                                .gid = owner(r, libarchive()->entry_gid(e)),
+                                .mtime = libarchive()->entry_mtime(e)};
     if (S_ISREG(o->mode) && (size < 0 || size > UINT32_MAX))
         refuse(r, xasprintf("%" PRIi64 " bytes; a file of a root in memory has 4294967295 at most", size));
     if (S_ISREG(o->mode))
         o->size = (uint64_t)size;
     if (S_ISCHR(o->mode) || S_ISBLK(o->mode)) {
-        o->rdev_major = (uint32_t)archive_entry_rdevmajor(e);
-        o->rdev_minor = (uint32_t)archive_entry_rdevminor(e);
+        o->rdev_major = (uint32_t)libarchive()->entry_rdevmajor(e);
+        o->rdev_minor = (uint32_t)libarchive()->entry_rdevminor(e);
     }
     if (S_ISLNK(o->mode) && (!target || !*target || strlen(target) > PATHNAME_MAX))
         refuse(r, "a symlink to nothing, or to a name that is too long");
@@ -215,10 +214,10 @@ static const char *take_file(struct reader *r, const char *name) {
 }
 
 static void take_entry(struct reader *r) {
-    const char *name = archive_entry_pathname(r->entry), *link, *problem;
+    const char *name = libarchive()->entry_pathname(r->entry), *link, *problem;
     if (!name || !*name)
         refuse(r, "it has no name that can be read");
-    link = archive_entry_hardlink(r->entry);
+    link = libarchive()->entry_hardlink(r->entry);
     if (r->kind == TAR_LAYER && layers_is_whiteout(name))
         problem = layers_whiteout(r->layers, name);
     else if (link)
@@ -227,16 +226,18 @@ static void take_entry(struct reader *r) {
         problem = take_file(r, name);
     if (problem)
         refuse(r, problem);
-    r->attributed += archive_entry_xattr_count(r->entry) > 0 || archive_entry_acl_types(r->entry) != 0;
+    r->attributed +=
+        libarchive()->entry_xattr_count(r->entry) > 0 || libarchive()->entry_acl_types(r->entry) != 0;
     progress("reading", r->index, r->layers->spool.size);
 }
 
 static void take_entries(struct reader *r) {
     int code;
-    while ((code = archive_read_next_header(r->archive, &r->entry)) == ARCHIVE_OK || code == ARCHIVE_WARN) {
+    while ((code = libarchive()->read_next_header(r->archive, &r->entry)) == ARCHIVE_OK ||
+           code == ARCHIVE_WARN) {
         r->index++;
         if (code == ARCHIVE_WARN)
-            note("%s: entry %" PRIu64 ": %s", r->name, r->index, archive_error_string(r->archive));
+            note("%s: entry %" PRIu64 ": %s", r->name, r->index, libarchive()->error_string(r->archive));
         take_entry(r);
     }
     if (code != ARCHIVE_EOF)
@@ -247,10 +248,10 @@ static void take_entries(struct reader *r) {
 static void drain(struct source *s, const char *name) {
     const void *bytes;
     ssize_t n;
-    struct archive *a = archive_read_new();
+    struct archive *a = libarchive()->read_new();
     while ((n = more(a, s, &bytes)) > 0)
         ;
-    archive_read_free(a);
+    libarchive()->read_free(a);
     if (n < 0)
         fail("%s: %s", name, strerror(errno));
 }
@@ -270,7 +271,7 @@ void tar_lay(struct layers *l, struct piece tar, enum tar_kind kind, const char 
     char *text = hex(digest, sizeof(digest));
     memcpy(out->sha256, text, sizeof(out->sha256));
     free(text);
-    out->compressed = archive_filter_count(r.archive) > 1;
+    out->compressed = libarchive()->filter_count(r.archive) > 1;
     out->attributed = r.attributed;
     close_archive(r.archive, &s);
     uselocale(old);
@@ -284,8 +285,8 @@ bool tar_has(struct piece tar, const char *name) {
     struct archive *a = open_archive(&s, true);
     bool found = false;
     for (int code;
-         !found && ((code = archive_read_next_header(a, &e)) == ARCHIVE_OK || code == ARCHIVE_WARN);) {
-        const char *path = archive_entry_pathname(e);
+         !found && ((code = libarchive()->read_next_header(a, &e)) == ARCHIVE_OK || code == ARCHIVE_WARN);) {
+        const char *path = libarchive()->entry_pathname(e);
         found = path && strcmp(path, name) == 0;
     }
     close_archive(a, &s);
@@ -298,8 +299,8 @@ char *tar_problem(struct piece file) {
     struct archive_entry *e;
     locale_t old = use_bytes();
     struct archive *a = open_archive(&s, false);
-    int code = archive_read_next_header(a, &e);
-    const char *said = code == ARCHIVE_EOF ? "there is nothing in it" : archive_error_string(a);
+    int code = libarchive()->read_next_header(a, &e);
+    const char *said = code == ARCHIVE_EOF ? "there is nothing in it" : libarchive()->error_string(a);
     char *problem = code == ARCHIVE_OK || code == ARCHIVE_WARN ? NULL : xstrdup(said ? said : "damaged");
     close_archive(a, &s);
     uselocale(old);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The image that QEMU is given: the kernel with the program's root laid over its own.
+// What QEMU is given to load: the kernel, and the program's root to be laid over the kernel's own. A small one goes beside the kernel's file,
+// as a loader's archive; a large one, for which the place that QEMU has for that may not do, into an image of its own.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "archive/archive.h"
 #include "closure/base.h"
@@ -11,6 +13,8 @@
 #include "run/run.h"
 
 #define MIB          (1ull << 20)
+#define BESIDE_MOST  (16 * MIB)  // bytes of an archive beside the kernel, and in a machine of
+#define BESIDE_LEAST (64 * MIB)  // that much memory: QEMU puts it into the middle
 #define MEMORY_FREE  (128 * MIB) // left beside a large image, if the request does not say how much memory
 #define MEMORY_LEAST (16 * MIB)  // beside any, for something to run
 
@@ -51,30 +55,59 @@ static void try_root(const struct request *r, struct base *base, const char *arc
     if (!base->root.top)
         return;
     enum saying old = set_saying(r->verbose ? SAY_ALL : SAY_COMPLAINTS);
-    uint64_t decompressed = base->root.summary.decompressed, below = base->image.descriptor.archive_size;
-    root_lay(&base->root, "what goes over the kernel's own root", archive + below, size - below);
+    uint64_t decompressed = base->root.summary.decompressed;
+    root_lay(&base->root, "what goes over the kernel's own root", archive, size);
     base->root.summary.decompressed = decompressed;
     set_saying(old);
     if (complaints())
         fail("nothing was run; --bare leaves the kernel's own root out");
 }
 
-char *run_image(struct view *v, struct request *r, struct base *base, const char *command_line) {
+static bool is_regular(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+// Makes an image of its own of the kernel, its root unless it is to be left out, and what goes over that.
+static char *make_image(struct base *base, const char *over, uint64_t over_size, const char *command_line) {
+    uint64_t below_size;
+    char *path;
+    const char *below = base_archive(base, &below_size), *built_in = image_command_line(&base->image);
+    char *line = xasprintf("%s%s%s", built_in, *built_in ? " " : "", command_line);
+    char *archive = xrealloc(NULL, below_size + over_size);
+    memcpy(archive, below, below_size);
+    memcpy(archive + below_size, over, over_size);
+    memory_file("image", &path);
+    image_write(&base->image, archive, below_size + over_size, line, path);
+    free(archive);
+    free(line);
+    return path;
+}
+
+void run_image(struct view *v, struct request *r, struct base *base, const char *command_line,
+               struct payload *payload) {
     struct archive_options archive = {.keep_mtime = true};
     struct archive_totals totals;
-    char *archive_path, *path;
-    int fd = memory_file("archive", &archive_path);
-    archive.output = archive_path;
-    archive.below = base_archive(base, &archive.below_size);
+    uint64_t below_size;
+    char *path;
+    int fd = memory_file("archive", &path);
+    archive.output = path;
+    base_archive(base, &below_size);
     archive_write(&v->tree, &archive, &totals);
     void *bytes = mmap(NULL, totals.bytes, PROT_READ, MAP_SHARED, fd, 0);
     if (bytes == MAP_FAILED)
         fail("memory for the archive: %s", strerror(errno));
     try_root(r, base, bytes, totals.bytes);
-    memory_file("image", &path);
-    image_write(&base->image, bytes, totals.bytes, command_line, path);
+    set_memory(r,
+               image_memory_size(&base->image, below_size + totals.bytes) + base->root.summary.decompressed);
+    bool beside = below_size == base->image.descriptor.archive_size && !base->image.is_elf &&
+                  totals.bytes <= BESIDE_MOST && r->memory >= BESIDE_LEAST &&
+                  strlen(command_line) < base->image.descriptor.cmdline_size && is_regular(r->kernel);
+    if (beside) {
+        *payload = (struct payload){.kernel = r->kernel, .archive = path, .command_line = command_line};
+    } else {
+        *payload = (struct payload){.kernel = make_image(base, bytes, totals.bytes, command_line)};
+        close(fd);
+    }
     munmap(bytes, totals.bytes);
-    close(fd);
-    set_memory(r, image_memory_size(&base->image, totals.bytes) + base->root.summary.decompressed);
-    return path;
 }

@@ -5,11 +5,9 @@
 #include "run/run.h"
 #include "tools/guest/frames.h"
 
-char *run_command_line(const struct request *r, const struct image *kernel) {
-    const char *built_in = image_command_line(kernel);
-    return xasprintf("%s%srandomize=boot rdinit=/" RUN_INIT "%s%s%s%s", built_in, *built_in ? " " : "",
-                     r->root ? run_root_words(r) : "", r->verbose || r->log ? "" : " quiet",
-                     r->append ? " " : "", r->append ? r->append : "");
+char *run_command_line(const struct request *r) {
+    return xasprintf("randomize=boot rdinit=/" RUN_INIT "%s%s%s%s", r->root ? run_root_words(r) : "",
+                     r->verbose || r->log ? "" : " quiet", r->append ? " " : "", r->append ? r->append : "");
 }
 
 // An option of two words.
@@ -28,7 +26,7 @@ static void add_ports(struct strings *command, const struct channel *channel) {
     }
 }
 
-void run_qemu(struct strings *command, const struct request *r, const char *image,
+void run_qemu(struct strings *command, const struct request *r, const struct payload *payload,
               const struct channel *channel) {
     static const char *const fixed[] = {"-display", "none",  "-monitor",  "none",
                                         "-serial",  "stdio", "-no-reboot"};
@@ -43,7 +41,11 @@ void run_qemu(struct strings *command, const struct request *r, const char *imag
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         strings_add(command, fixed[i]);
     ADD(command, "-bios", "%s", run_firmware_path(r));
-    ADD(command, "-kernel", "%s", image);
+    ADD(command, "-kernel", "%s", payload->kernel);
+    if (payload->archive)
+        ADD(command, "-initrd", "%s", payload->archive);
+    if (payload->command_line)
+        ADD(command, "-append", "%s", payload->command_line);
     add_ports(command, channel);
     network_qemu(command, r);
     volume_qemu(command, r);

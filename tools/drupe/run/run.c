@@ -40,7 +40,7 @@ static void print_plan(struct view *v, struct request *r, const struct channel *
     struct strings command = {0};
     if (!r->memory)
         r->memory = RUN_MEMORY;
-    run_qemu(&command, r, r->kernel, channel);
+    run_qemu(&command, r, &(struct payload){.kernel = r->kernel}, channel);
     for (struct entry *e = tree_first(&v->tree); e; e = tree_next(e)) {
         if (S_ISDIR(e->mode))
             continue;
@@ -120,11 +120,11 @@ int command_run(int argc, char **argv) {
         fail("nothing was run");
     m.name = argv[0];
     m.start = run_start(&r, path, argc, argv, &m.start_size);
-    char *line = run_command_line(&r, &base.image);
+    struct payload payload;
     if (r.gdb)
         r.gdb_port = free_port();
-    const char *image = run_image(&v, &r, &base, line);
-    run_qemu(&command, &r, image, &channel);
+    run_image(&v, &r, &base, run_command_line(&r), &payload);
+    run_qemu(&command, &r, &payload, &channel);
     m.command = strings_list(&command);
     m.troubles = &r.troubles;
     m.timeout = r.timeout;

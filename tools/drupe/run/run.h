@@ -93,16 +93,22 @@ char *run_root_files(struct view *v, const struct request *r, const char *progra
 void run_root_qemu(struct strings *command, const struct request *r);
 char *run_root_words(const struct request *r);
 
-// Makes the image in memory, which QEMU inherits: there is nothing to be removed, however this ends. Gives its path, and the
-// machine as much memory as it needs unless the request says how much.
-char *run_image(struct view *v, struct request *r, struct base *base, const char *command_line);
-// What the kernel is told.
-char *run_command_line(const struct request *r, const struct image *kernel);
+// What QEMU loads: paths, and what the kernel is told behind its built-in line. NULL: the kernel's file has that.
+struct payload {
+    const char *kernel, *archive, *command_line;
+};
+
+// Makes what is to be made of it in memory, which QEMU inherits: there is nothing to be removed, however this ends. Gives the machine as much
+// memory as it needs unless the request says how much.
+void run_image(struct view *v, struct request *r, struct base *base, const char *command_line,
+               struct payload *payload);
+// What the kernel is told behind its built-in line.
+char *run_command_line(const struct request *r);
 
 // The firmware's path: what was asked for, or our own, in memory.
 const char *run_firmware_path(const struct request *r);
 // Adds the words of QEMU's command.
-void run_qemu(struct strings *command, const struct request *r, const char *image,
+void run_qemu(struct strings *command, const struct request *r, const struct payload *payload,
               const struct channel *channel);
 
 // Whether a file is a built image, by its header; and its machine, whose exit status it gives.
