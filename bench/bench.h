@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the programs that measure have in common: kbench.c and sockets.c, each of which includes it once.
+// What the programs that measure have in common: kbench.c, sockets.c and ipc.c, each of which includes it once.
 //
 // They count in ticks of rdtime; under `qemu -icount shift=0,sleep=off` a tick is 100 instructions. They run as /init (or from a
 // shell) on any riscv64 Linux-compatible kernel. bench/run.py reads the output: "name<TAB>ticks<TAB>operations".

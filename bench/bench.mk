@@ -1,5 +1,5 @@
 # Measurements: in instructions under -icount, beside Linux's figures (run.py); in seconds until a program speaks (hello.py).
-BENCH_PROGRAMS := $(B)/bench/kbench $(B)/bench/sockets
+BENCH_PROGRAMS := $(B)/bench/kbench $(B)/bench/sockets $(B)/bench/ipc
 $(BENCH_PROGRAMS): $(B)/bench/%: bench/%.c bench/bench.h $(B)/deps/musl.stamp
 	@mkdir -p $(@D)
 	$(call say,ROOTCC,$@) $(B)/sysroot/bin/musl-gcc -O2 -Wall -o $@ $<

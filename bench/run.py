@@ -48,11 +48,11 @@ def boot(build, archive, *arguments, image=None, memory="1G", console=""):
 
 
 def operations(build, work, **how):
-    """The rows of both programs that measure single operations."""
-    pack(build, work / "operations.cpio")
-    pack(build, work / "sockets.cpio", program="sockets")
+    """The rows of the programs that measure single operations."""
     rows = {}
-    for archive in ("operations.cpio", "sockets.cpio"):
+    for program in ("kbench", "sockets", "ipc"):
+        archive = f"{program}-operations.cpio"
+        pack(build, work / archive, program=program)
         found, _ = boot(build, work / archive, **how)
         for name, (ticks, times) in found.items():
             if times.isdigit():

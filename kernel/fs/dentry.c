@@ -6,6 +6,7 @@
 // reference; a name of procfs and its like is not in it, but for mount points, so it goes with its last user.
 #include "core/errno.h"
 #include "fs/dentry.h"
+#include "fs/event/notify.h"
 #include "fs/file.h"
 #include "fs/inode.h"
 #include "lib/string.h"
@@ -74,8 +75,10 @@ struct dentry *dentry_create_root(struct inode *inode) {
 void dentry_put(struct dentry *d) {
     while (ref_put(&d->refs)) {
         struct dentry *parent = d->parent;
-        if (d->inode)
+        if (d->inode) {
+            notify_last_user(d->inode);
             inode_put(d->inode);
+        }
         bool root = parent == d;
         if (d->name != d->inline_name)
             kfree((char *)d->name);
@@ -135,6 +138,7 @@ void dentry_insert(struct dentry *d) {
         d->dead = false;
         parent->child_count++;
         dentry_get(d);
+        notify_new_child(parent->inode, d->inode);
     }
     spin_unlock(&parent->lock);
 }
@@ -159,6 +163,7 @@ bool dentry_insert_new(struct dentry *d) {
     }
     d->in_tree = true;
     parent->child_count++;
+    notify_new_child(parent->inode, d->inode);
     spin_unlock(&parent->lock);
     return true;
 
@@ -233,6 +238,16 @@ size_t dentry_copy_name(struct dentry *d, char buf[256]) {
     return len;
 }
 
+struct dentry *dentry_copy_place(struct dentry *d, char buf[256], size_t *len) {
+    spin_lock(&tree_lock);
+    struct dentry *parent = d->parent;
+    dentry_get(parent);
+    *len = d->name_len;
+    memcpy(buf, d->name, *len + 1);
+    spin_unlock(&tree_lock);
+    return parent;
+}
+
 // ---- renaming
 
 // Changes name and parent of d, which is in no tree, and puts it in; the reference of being in a tree goes
@@ -280,6 +295,15 @@ static struct dentry *next_from(struct dentry *dir, uint64_t key) {
         dentry_get(d);
     spin_unlock(&dir->lock);
     return d;
+}
+
+void dentry_for_each_child(struct dentry *dir, void (*fn)(struct inode *dir, struct inode *child)) {
+    struct dentry *d;
+    for (uint64_t next = 0; (d = next_from(dir, next)); cond_resched()) {
+        next = d->key + 1;
+        fn(dir->inode, d->inode);
+        dentry_put(d);
+    }
 }
 
 int dentry_readdir(struct file *f, struct dir_context *ctx) {

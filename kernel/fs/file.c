@@ -7,6 +7,7 @@
 #include "fs/dentry.h"
 #include "fs/dev/chrdev.h"
 #include "fs/event/epoll.h"
+#include "fs/event/notify.h"
 #include "fs/file_lock.h"
 #include "fs/mount.h"
 #include "fs/path_walk.h"
@@ -100,9 +101,16 @@ off_t file_seek(struct file *f, off_t offset, int whence, off_t end) {
     return f->pos = offset;
 }
 
+static void tell_of_end(struct file *f) {
+    if (f->ops && f->ops != &path_ops) // else it was never open
+        notify_file(f, (f->flags & O_ACCMODE) != O_RDONLY ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+}
+
 void file_put(struct file *f) {
     if (!ref_put(&f->refs))
         return;
+    if (f->inode && unlikely(READ_ONCE(f->inode->notify)))
+        tell_of_end(f);
     if (f->epoll_links.next)
         epoll_forget_file(f);
     if (f->async)
@@ -226,8 +234,10 @@ static struct file *become(struct file *f, const struct path *path, int flags) {
     if (!err && (flags & O_DIRECT) && !f->backing &&
         !S_ISBLK(inode->mode)) // only content in pages is had directly
         err = -EINVAL;
-    if (!err)
+    if (!err) {
+        notify_file(f, IN_OPEN);
         return f;
+    }
     file_put(f);
     return ERR_PTR(err);
 }
@@ -268,6 +278,8 @@ static int file_truncate_opened(struct file *f) {
         return err;
     err = vfs_truncate(f->inode, 0);
     inode_end_writing(f->inode);
+    if (!err)
+        notify_file(f, IN_MODIFY);
     return err;
 }
 
@@ -475,5 +487,7 @@ ssize_t file_read_kernel(struct file *f, void *buf, size_t n, off_t pos) {
             break;
         done += got;
     }
+    if (done)
+        notify_file(f, IN_ACCESS);
     return done;
 }

@@ -84,6 +84,7 @@ struct superblock *superblock_create(const struct fs_type *type) {
     ref_init(&sb->refs);
     sb->type = type;
     list_init(&sb->mount_list);
+    list_init(&sb->watches);
     mutex_init(&sb->rename_lock);
     sb->dev = MKDEV(0, 1 + __atomic_fetch_add(&next_device, 1, __ATOMIC_RELAXED));
     sb->next_ino = 1;

@@ -19,6 +19,7 @@ struct kstat;
 struct pipe;
 struct slab_cache;
 struct file_lock_list;
+struct watch;
 
 #define MKDEV(major, minor) (((dev_t)(major) << 20) | (minor))
 #define DEV_MAJOR(dev)      ((unsigned int)((dev) >> 20))
@@ -114,11 +115,13 @@ struct inode {
     struct mutex lock;                  // content: writers, truncation
     struct spinlock spin;               // [l] attributes
     int writers;                        // [a] > 0: files open for writing; < 0: programs that run from it
+    unsigned int notify;                // [a] NOTIFY_*: who is to be told what happens to it; 0: nobody
     union {
         void *private_data; // the file system's, but of a FIFO
         struct pipe *pipe;  // a FIFO's while it is open
     };
     struct file_lock_list *locks; // fs/file_lock.c: POSIX and flock locks, made on demand
+    struct watch *watches;        // fs/event/notify.c
 };
 
 // A cleared inode, one reference: owner root, the next number of sb, times now, nlink 1 (directory: 2). It

@@ -10,6 +10,7 @@
 #include "core/errno.h"
 #include "core/panic.h"
 #include "fs/dentry.h"
+#include "fs/event/notify.h"
 #include "fs/file.h"
 #include "fs/mount_private.h"
 #include "fs/tmpfs/tmpfs.h"
@@ -35,8 +36,10 @@ void mount_put(struct mount *m) {
     spin_lock(&mounts_lock);
     list_del(&m->sb_link);
     spin_unlock(&mounts_lock);
-    if (!__atomic_sub_fetch(&m->sb->mounts, 1, __ATOMIC_ACQ_REL) && m->sb->type->unmounted)
+    if (!__atomic_sub_fetch(&m->sb->mounts, 1, __ATOMIC_ACQ_REL) && m->sb->type->unmounted) {
+        notify_unmounted(m->sb);
         m->sb->type->unmounted(m->root);
+    }
     dentry_put(m->root);
     superblock_put(m->sb);
     kfree(m->source);

@@ -8,6 +8,7 @@
 #include "arch/riscv/uaccess.h"
 #include "core/errno.h"
 #include "fs/dentry.h"
+#include "fs/event/notify.h"
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "fs/path_walk.h"
@@ -282,8 +283,10 @@ static inline struct dentry *lookup(struct dentry *dir, const char *name, size_t
     int err = inode->ops->lookup(inode, d);
     if (!err && !d->inode)
         err = -ENOENT;
-    if (!err)
+    if (!err) {
+        notify_new_child(inode, d->inode);
         return inode->ops->revalidate ? keep_name(d) : d;
+    }
     dentry_put(d);
     return ERR_PTR(err);
 }

@@ -16,6 +16,7 @@ struct superblock {
     ino_t next_ino;              // [a]
     unsigned int flags;          // mount_mutex: MS_RDONLY. Read without.
     struct list_head mount_list; // [mounts] all that show it
+    struct list_head watches;    // fs/event/notify.c: on inodes of it
     void *private_data;
     unsigned int mounts; // [a] of it
     struct refcount refs;

@@ -8,6 +8,7 @@
 #include "core/cred.h"
 #include "core/errno.h"
 #include "fs/dentry.h"
+#include "fs/event/notify.h"
 #include "fs/file.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -22,6 +23,10 @@ static inline int lock_names(struct inode *dir, enum lock_rank rank) {
         return mutex_lock_killable_nested(&dir->lock, rank);
     mutex_lock_nested(&dir->lock, rank);
     return 0;
+}
+
+static uint32_t kind_of(const struct dentry *d) {
+    return S_ISDIR(d->inode->mode) ? IN_ISDIR : 0;
 }
 
 // ---- making
@@ -71,6 +76,7 @@ static int make_name(struct dentry *dir, const char *name, size_t len, make_fn *
             if (likely(!inode->ops->revalidate)) // else it is already, and may have been forgotten since
                 dentry_insert(d);
             inode_touch(inode, true);
+            notify_name(inode, IN_CREATE | kind_of(d), name, len);
         }
     }
     mutex_unlock(&inode->lock);
@@ -100,7 +106,10 @@ static int make_symlink(struct inode *dir, struct dentry *d, const void *target)
 }
 
 static int make_link(struct inode *dir, struct dentry *d, const void *target) {
-    return dir->ops->link ? dir->ops->link(dir, d, (struct inode *)target) : -EPERM;
+    int err = dir->ops->link ? dir->ops->link(dir, d, (struct inode *)target) : -EPERM;
+    if (!err)
+        notify_inode(d->inode, IN_ATTRIB);
+    return err;
 }
 
 int vfs_create(struct dentry *dir, const char *name, size_t len, mode_t mode, dev_t rdev,
@@ -138,6 +147,15 @@ static int check_victim(const struct dentry *d, bool is_dir) {
     return dir && has_names(d) ? -ENOTEMPTY : 0;
 }
 
+// d, which is the caller's, was a name in the directory.
+static void tell_of_removal(struct inode *dir, struct dentry *d) {
+    if (!kind_of(d))
+        notify_inode(d->inode, IN_ATTRIB); // its number of names
+    if (ref_read(&d->refs) == 1)
+        notify_last_user(d->inode);
+    notify_name(dir, IN_DELETE | kind_of(d), d->name, d->name_len);
+}
+
 int vfs_unlink(struct dentry *dir, const char *name, size_t len, bool is_dir,
                int (*may)(struct inode *dir, struct inode *victim)) {
     struct inode *inode = dir->inode;
@@ -163,6 +181,7 @@ int vfs_unlink(struct dentry *dir, const char *name, size_t len, bool is_dir,
     if (!err) {
         dentry_remove(d);
         inode_touch(inode, true);
+        tell_of_removal(inode, d);
     }
     if (locked)
         mutex_unlock(&victim->lock);
@@ -267,11 +286,52 @@ static struct dentry *make_whiteout(const struct rename *r) {
     return err ? ERR_PTR(err) : d;
 }
 
+// d, which was `name` in a directory, has got its place.
+static void tell_of_move(const struct dentry *d, struct inode *from, const char *name, size_t len,
+                         struct inode *to) {
+    uint32_t cookie = notify_cookie();
+    notify_of_name(from, IN_MOVED_FROM | kind_of(d), cookie, name, len);
+    notify_of_name(to, IN_MOVED_TO | kind_of(d), cookie, d->name, d->name_len);
+}
+
+static bool is_watched(const struct dentry *d) {
+    return d && READ_ONCE(d->inode->notify);
+}
+
+struct old_name {
+    bool wanted;
+    size_t len;
+    char text[NAME_MAX + 1];
+};
+
+static void keep_old_name(const struct rename *r, struct old_name *old) {
+    old->wanted =
+        is_watched(r->old_dir) || is_watched(r->new_dir) || is_watched(r->old) || is_watched(r->new_d);
+    if (unlikely(old->wanted))
+        old->len = dentry_copy_name(r->old, old->text);
+}
+
+// Names stay: both directories' locks are held.
+static void tell_of_rename(const struct rename *r, const struct old_name *old, const char *new_name,
+                           size_t new_len) {
+    bool exchange = r->flags & RENAME_EXCHANGE;
+    struct inode *from = r->old_dir->inode, *to = r->new_dir->inode;
+    tell_of_move(r->old, from, old->text, old->len, to);
+    if (r->new_d && !exchange)
+        notify_inode(r->new_d->inode, IN_ATTRIB);
+    notify_inode(r->old->inode, IN_MOVE_SELF);
+    if (!exchange)
+        return;
+    tell_of_move(r->new_d, to, new_name, new_len, from);
+    notify_inode(r->new_d->inode, IN_MOVE_SELF);
+}
+
 // The whole change. What may fail comes first.
 static int rename_locked(const struct rename *r, const char *new_name, size_t new_len) {
     ASSERT_HELD(&r->old_dir->inode->sb->rename_lock);
     struct inode *from = r->old_dir->inode, *to = r->new_dir->inode;
     bool exchange = r->flags & RENAME_EXCHANGE;
+    struct old_name was;
     struct dentry *whiteout = make_whiteout(r);
     if (IS_ERR(whiteout))
         return PTR_ERR(whiteout);
@@ -283,6 +343,7 @@ static int rename_locked(const struct rename *r, const char *new_name, size_t ne
         kfree(name);
         kfree(other);
     } else {
+        keep_old_name(r, &was);
         dentry_move(r->old, r->new_dir, name, r->new_d, other);
         if (unlikely(r->old->inode->ops->kept))
             r->old->inode->ops->kept(r->old);
@@ -290,6 +351,8 @@ static int rename_locked(const struct rename *r, const char *new_name, size_t ne
             dentry_insert(whiteout);
         inode_touch(from, true);
         inode_touch(to, true);
+        if (unlikely(was.wanted))
+            tell_of_rename(r, &was, new_name, new_len);
     }
     if (whiteout)
         dentry_put(whiteout);

@@ -453,12 +453,21 @@ int pid_show_oom_score_adj(struct seq_buf *s, struct pid_node *n) {
     return 0;
 }
 
+#define FDINFO_LINE 256
+
 int pid_show_fdinfo(struct seq_buf *s, struct pid_node *n) {
     struct file *f = pid_node_file(n, n->fd);
     if (IS_ERR(f))
         return PTR_ERR(f);
     seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos, f->flags,
                f->path.mount ? f->path.mount->id : 0, f->inode ? (unsigned long)f->inode->ino : 0);
+    char line[FDINFO_LINE];
+    size_t len;
+    for (uint64_t at = 0; f->ops->describe && (len = f->ops->describe(f, &at, line, sizeof(line)));) {
+        seq_write(s, line, len);
+        if (cond_resched_killable())
+            break;
+    }
     file_put(f);
     return 0;
 }

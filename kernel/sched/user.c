@@ -17,6 +17,12 @@
 #define MOUNT_SIZE     1024ul
 #define MOUNTS_MOST    100000ul // Linux's number
 #define WATCH_SIZE     160ul
+#define INOTIFY_MAX    128ul // Linux's number
+#define INODES_PART    100   // of memory for what one user's watches of inotify keep, as in Linux
+#define INODE_SIZE     1024ul
+#define INODES_LEAST   8192ul
+#define INODES_MOST    1048576ul
+#define EVENTS_PART    32
 #define LOCK_SIZE      64ul
 #define PIPE_SOFT_MOST 16384ul // Linux's number
 #define PIPE_SOFT_PART 16
@@ -29,7 +35,10 @@ struct limits limits = {.threads_max = THREADS_MOST,
                         .locks_max = ~0ul >> 1,
                         .text_max = ~0ul >> 1,
                         .socket_bytes_max = ~0ul >> 1,
-                        .mounts_max = MOUNTS_MOST};
+                        .mounts_max = MOUNTS_MOST,
+                        .inotify_max = INOTIFY_MAX,
+                        .inotify_watches_max = INODES_LEAST,
+                        .event_bytes_max = ~0ul >> 1};
 struct user root_user = {.refs = {1}};
 struct user kernel_user = {.uid = (uid_t)-1, .refs = {1}};
 static struct user unknown_user = {.uid = (uid_t)-1, .refs = {1}}; // for whom there was no memory
@@ -100,5 +109,8 @@ void limits_init(void) {
         .text_max = pages / TEXT_PART,
         .socket_bytes_max = bytes / SOCKET_PART,
         .mounts_max = MIN(bytes / MOUNTS_PART / MOUNT_SIZE, MOUNTS_MOST),
+        .inotify_max = INOTIFY_MAX,
+        .inotify_watches_max = MIN(MAX(bytes / INODES_PART / INODE_SIZE, INODES_LEAST), INODES_MOST),
+        .event_bytes_max = bytes / EVENTS_PART,
     };
 }

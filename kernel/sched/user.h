@@ -13,6 +13,9 @@ enum user_account {
     USER_TEXT_PAGES,    // of texts that open files of /proc hold
     USER_SOCKET_BYTES,  // that sockets have sent and nobody has received
     USER_FDS_IN_FLIGHT, // descriptors in messages of UNIX sockets: RLIMIT_NOFILE
+    USER_INOTIFY,       // instances
+    USER_INOTIFY_WATCHES,
+    USER_EVENT_BYTES, // of inotify, that nobody has read
     USER_ACCOUNTS,
 };
 
@@ -30,6 +33,8 @@ struct limits {
     unsigned long watches_max, locks_max, text_max; // of one user
     unsigned long socket_bytes_max;                 // of one user
     unsigned long mounts_max;                       // of all
+    unsigned long inotify_max, inotify_watches_max; // of one user, whoever that is
+    unsigned long event_bytes_max;                  // of one user
 };
 #define THREADS_MOST 32767   // as many as there are numbers
 extern struct limits limits; // [a] each number

@@ -3,6 +3,7 @@
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
 #include "fs/dentry.h"
+#include "fs/event/notify.h"
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "fs/path.h"
@@ -28,12 +29,14 @@ static ssize_t transfer(struct file *f, struct uio *u, off_t *pos, bool write) {
     return write ? file_write(f, u, pos) : file_read(f, u, pos);
 }
 
-// For /proc/PID/io. Returns n, the bytes or an error.
-static inline long counted(long n, bool write) {
+// For /proc/PID/io, and who watches f. Returns n, the bytes or an error.
+static inline long counted(long n, struct file *f, bool write) {
     struct io_usage *io = &current->io;
     io->calls[write]++;
-    if (n > 0)
+    if (n > 0) {
         io->bytes[write] += n;
+        notify_file(f, write ? IN_MODIFY : IN_ACCESS);
+    }
     return n;
 }
 
@@ -56,7 +59,7 @@ static ssize_t transfer_at(struct file *f, struct uio *u, off_t pos, bool write)
     return f->ops->lseek ? transfer(f, u, &pos, write) : -ESPIPE;
 }
 
-static long simple_io(int fd, void __user *buf, size_t n, bool write) {
+static inline __attribute__((always_inline)) long simple_io(int fd, void __user *buf, size_t n, bool write) {
     struct uio_segment segment;
     struct uio u;
     struct file *f = fd_get_io(fd);
@@ -65,7 +68,7 @@ static long simple_io(int fd, void __user *buf, size_t n, bool write) {
     long ret = -EFAULT;
     if (user_range_ok((unsigned long)buf, n)) {
         uio_init_user(&u, &segment, buf, MIN(n, IO_MAX));
-        ret = counted(transfer_here(f, &u, write), write);
+        ret = counted(transfer_here(f, &u, write), f, write);
     }
     file_put(f);
     return ret;
@@ -88,7 +91,7 @@ static long positioned_io(int fd, void __user *buf, size_t n, off_t pos, bool wr
     long ret = -EFAULT;
     if (user_range_ok((unsigned long)buf, n)) {
         uio_init_user(&u, &segment, buf, MIN(n, IO_MAX));
-        ret = counted(transfer_at(f, &u, pos, write), write);
+        ret = counted(transfer_at(f, &u, pos, write), f, write);
     }
     file_put(f);
     return ret;
@@ -143,7 +146,7 @@ static long vector_io(int fd, const void __user *iov, int n, off_t pos, bool wri
     if (!ret) {
         ret = pos == NO_POSITION ? transfer_here(f, &v.u, write) : transfer_at(f, &v.u, pos, write);
         vector_free(&v);
-        counted(ret, write);
+        counted(ret, f, write);
     }
     file_put(f);
     return ret;
@@ -296,7 +299,7 @@ long sys_sendfile(int out_fd, int in_fd, off_t __user *offset, size_t n) {
         else if (!in->ops->lseek || out->flags & O_APPEND) // a stream's data could be lost between the two
             ret = -EINVAL;
         else
-            ret = n ? counted(counted(copy(&from, &to, n), false), true) : 0;
+            ret = n ? counted(counted(copy(&from, &to, n), in, false), out, true) : 0;
     }
     if (ret >= 0 && offset && put_user(pos, offset))
         ret = -EFAULT;
@@ -353,7 +356,7 @@ static long copy_range(struct file *in, off_t __user *in_off, struct file *out, 
     if (ret <= 0)
         return ret;
     struct end source = {in, &from.pos}, target = {out, &to.pos};
-    ret = counted(counted(copy(&source, &target, ret), false), true);
+    ret = counted(counted(copy(&source, &target, ret), in, false), out, true);
     if (ret <= 0)
         return ret;
     if (!in_off)
@@ -473,6 +476,8 @@ long sys_fallocate(int fd, int mode, off_t offset, off_t len) {
         ret = -EFBIG;
     else
         ret = f->ops->fallocate ? f->ops->fallocate(f, mode, offset, len) : -EOPNOTSUPP;
+    if (!ret)
+        notify_file(f, IN_MODIFY);
     file_put(f);
     return ret;
 }
@@ -495,6 +500,8 @@ long sys_ftruncate(int fd, off_t size) {
         !is_writable(f) || !f->inode || !S_ISREG(f->inode->mode) ? -EINVAL : check_size(f->inode, size);
     if (!ret)
         ret = vfs_truncate(f->inode, size);
+    if (!ret)
+        notify_file(f, IN_MODIFY);
     file_put(f);
     return ret;
 }
@@ -523,6 +530,8 @@ long sys_truncate(const char __user *name, off_t size) {
         err = vfs_truncate(inode, size);
         inode_end_writing(inode);
     }
+    if (!err)
+        notify_dentry(path.dentry, IN_MODIFY);
     path_put(&path);
     return err;
 }

@@ -3,6 +3,7 @@
 // mounts. Attributes are in sys/stat.c.
 #include "arch/riscv/uaccess.h"
 #include "fs/dentry.h"
+#include "fs/event/notify.h"
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "fs/path_walk.h"
@@ -352,6 +353,8 @@ static long read_entries(struct file *f, void __user *buf, unsigned int n) {
         ret = f->ops->readdir(f, &g.ctx);
     f->pos = g.ctx.pos;
     mutex_unlock(&f->pos_lock);
+    if (!f->path.dentry->dead)
+        notify_file(f, IN_ACCESS);
     return ret ? ret : g.room < n ? (long)(n - g.room) : g.error;
 }
 

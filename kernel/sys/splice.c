@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // splice(2), tee(2), vmsplice(2): what is allowed between which files; the bytes are fs/pipe/splice.c's.
 #include "arch/riscv/uaccess.h"
+#include "fs/event/notify.h"
 #include "fs/fdtable.h"
 #include "fs/pipe/pipe.h"
 #include "mm/slab.h"
@@ -98,6 +99,10 @@ long sys_splice(int fd_in, off_t __user *off_in, int fd_out, off_t __user *off_o
         ret = read_position(off_out, &out_pos);
     if (!ret)
         ret = splice_between(&s, flags);
+    if (ret > 0) {
+        notify_file(s.in, IN_ACCESS);
+        notify_file(s.out, IN_MODIFY);
+    }
     if (ret >= 0 && ((off_in && put_user(in_pos, off_in)) || (off_out && put_user(out_pos, off_out))))
         ret = -EFAULT;
     put_files(&s);

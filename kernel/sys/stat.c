@@ -2,6 +2,7 @@
 // System calls about the attributes of files and file systems.
 #include "arch/riscv/uaccess.h"
 #include "fs/dentry.h"
+#include "fs/event/notify.h"
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "fs/path.h"
@@ -265,11 +266,21 @@ long sys_faccessat(int dfd, const char __user *path, int mode) {
 
 // ---- changing attributes
 
+// What a change of attributes is told as. Both times together are attributes; one of them is what reading or writing does.
+static uint32_t event_of(const struct iattr *attr) {
+    unsigned int times = attr->valid & (ATTR_ATIME | ATTR_MTIME);
+    if (attr->valid & (ATTR_UID | ATTR_GID | ATTR_MODE) || times == (ATTR_ATIME | ATTR_MTIME))
+        return IN_ATTRIB | (times == ATTR_ATIME ? IN_ACCESS : times == ATTR_MTIME ? IN_MODIFY : 0);
+    return times == ATTR_ATIME ? IN_ACCESS : times ? IN_MODIFY : 0;
+}
+
 // p's reference is given back.
 static long set_attributes(struct path *p, struct iattr *attr, bool now) {
     int err = mount_check_writable(p->mount);
     if (!err)
         err = vfs_setattr(p->dentry->inode, attr, now);
+    if (!err)
+        notify_dentry(p->dentry, event_of(attr));
     path_put(p);
     return err;
 }

@@ -21,6 +21,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -318,6 +319,24 @@ static int do_signalfds(void) {
     return error_of(epoll_wait(epoll, got, 32, 1000)) ?: error_of(read(fd, text, sizeof(text)));
 }
 
+// Watches, and events with names. An event that there was no memory for is told to be lost.
+static int do_watches(void) {
+    char buf[4096];
+    unlink("watched/file"), unlink("watched/other"), rmdir("watched"); // of one that failed
+    int i = inotify_init1(IN_NONBLOCK), fd;
+    if (i < 0 || mkdir("watched", 0700) || inotify_add_watch(i, "watched", IN_ALL_EVENTS) < 0)
+        return errno;
+    fd = open("watched/file", O_CREAT | O_RDWR, 0600);
+    if (fd < 0 || inotify_add_watch(i, "watched/file", IN_ALL_EVENTS) < 0)
+        return errno;
+    if (write(fd, buf, 100) < 0 || rename("watched/file", "watched/other") || unlink("watched/other") ||
+        rmdir("watched"))
+        return errno;
+    close(fd);
+    ssize_t n = read(i, buf, sizeof(buf));
+    return n > 0 ? 0 : error_of(n);
+}
+
 // A segment of shared memory by a key, attached twice, inherited and removed. What stays if something fails is removed by the next.
 static int do_segment(void) {
     int id = shmget(0x77a1, 3 * 4096, IPC_CREAT | 0600), err = 0;
@@ -442,7 +461,7 @@ static const struct operation {
     {"mount", do_mount, false},       {"proc", do_proc, false},
     {"vectors", do_vectors, false},   {"tcp", do_tcp, false},
     {"udplite", do_udplite, false},   {"signalfds", do_signalfds, false},
-    {"segment", do_segment, false},
+    {"segment", do_segment, false},   {"watches", do_watches, false},
 };
 
 // ---- one walk

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -105,6 +106,9 @@ static void open_files(void) {
     sigset_t signals;
     sigfillset(&signals);
     signalfd(-1, &signals, SFD_NONBLOCK);
+    int watches = inotify_init1(IN_NONBLOCK);
+    inotify_add_watch(watches, ".", IN_ALL_EVENTS);
+    inotify_add_watch(watches, "a", IN_ALL_EVENTS);
     int set = epoll_create1(0);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
     epoll_ctl(set, EPOLL_CTL_ADD, p[0], &event);
