@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Files of /proc about the machine, in the formats of proc(5).
+#include "arch/riscv/sbi.h"
 #include "core/cmdline.h"
 #include "core/fdt.h"
 #include "core/irq.h"
@@ -76,6 +77,40 @@ static int show_meminfo(struct seq_buf *s, void *arg) {
     };
     for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
         meminfo_line(s, lines[i].name, lines[i].pages);
+    return 0;
+}
+
+// There is no paging from or to a device, and so none of what Linux counts of it.
+static int show_vmstat(struct seq_buf *s, void *arg) {
+    struct memory_stats m;
+    (void)arg;
+    memory_get_stats(&m);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } lines[] = {
+        {"nr_free_pages", m.free},
+        {"nr_inactive_anon", 0},
+        {"nr_active_anon", m.anon},
+        {"nr_inactive_file", m.cache},
+        {"nr_active_file", 0},
+        {"nr_unevictable", 0},
+        {"nr_slab_reclaimable", 0},
+        {"nr_slab_unreclaimable", m.slab},
+        {"nr_anon_pages", m.anon},
+        {"nr_file_pages", m.cache},
+        {"nr_dirty", 0},
+        {"nr_writeback", 0},
+        {"nr_shmem", m.cache},
+        {"nr_page_table_pages", m.page_tables},
+        {"nr_kernel_stack", m.kernel_stacks * (PAGE_SIZE / 1024)},
+        {"pgpgin", 0},
+        {"pgpgout", 0},
+        {"pswpin", 0},
+        {"pswpout", 0},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+        seq_printf(s, "%s %lu\n", lines[i].name, (unsigned long)lines[i].value);
     return 0;
 }
 
@@ -163,11 +198,15 @@ static int show_stat(struct seq_buf *s, void *arg) {
 
 // ---- the machine and the kernel
 
+// All harts are taken to be alike.
 static int show_cpuinfo(struct seq_buf *s, void *arg) {
     (void)arg;
     for (unsigned int i = 0; i < hart_count; i++) {
         seq_printf(s, "processor\t: %u\nhart\t\t: %lu\n", i, harts[i].hartid);
-        seq_printf(s, "isa\t\t: %s\nmmu\t\t: sv39\n\n", fdt_isa());
+        seq_printf(s, "isa\t\t: %s\nmmu\t\t: sv39\n", fdt_isa());
+        seq_printf(s, "mvendorid\t: 0x%lx\nmarchid\t\t: 0x%lx\nmimpid\t\t: 0x%lx\nhart isa\t: %s\n\n",
+                   sbi_machine_id(SBI_MVENDORID), sbi_machine_id(SBI_MARCHID), sbi_machine_id(SBI_MIMPID),
+                   fdt_isa());
     }
     return 0;
 }
@@ -383,6 +422,7 @@ static const struct file_ops kmsg_ops = {.read = kmsg_read};
 
 static const struct proc_entry entries[] = {
     {.path = "meminfo", .show = show_meminfo},
+    {.path = "vmstat", .show = show_vmstat},
     {.path = "slabinfo", .mode = 0400, .show = show_slabinfo},
     {.path = "swaps", .show = show_swaps},
     {.path = "uptime", .show = show_uptime},

@@ -241,22 +241,8 @@ static void status_memory(struct seq_buf *s, struct vmspace *vm) {
                KB(vm->rss_file), 0);
     seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n", KB(vm->data_pages), KB(m.stack),
                exe);
-    seq_printf(s, "VmLib:\t%8lu kB\nVmSwap:\t%8d kB\n", KB(m.libraries), 0);
-}
-
-// "0-3,5" of a mask.
-static void put_list(struct seq_buf *s, uint64_t mask) {
-    const char *comma = "";
-    for (unsigned int i = 0; i < 64; i++) {
-        unsigned int end = i;
-        if (!(mask >> i & 1))
-            continue;
-        while (end < 63 && mask >> (end + 1) & 1)
-            end++;
-        seq_printf(s, end > i ? "%s%u-%u" : "%s%u", comma, i, end);
-        comma = ",";
-        i = end;
-    }
+    seq_printf(s, "VmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8d kB\n", KB(m.libraries),
+               KB(vm_table_pages(vm)), 0);
 }
 
 static void status_signals(struct seq_buf *s, const struct snapshot *x) {
@@ -275,6 +261,12 @@ static void status_ids(struct seq_buf *s, const struct cred *c, unsigned int fd_
     for (unsigned int i = 0; c->groups && i < c->groups->count; i++)
         seq_printf(s, "%u ", c->groups->gid[i]);
     seq_puts(s, "\n");
+}
+
+// Numbers as each namespace of the process's has them, of which there is one.
+static void status_numbers(struct seq_buf *s, const struct snapshot *x, pid_t number) {
+    seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", x->pid, number, x->pgrp,
+               x->session);
 }
 
 static void status_caps(struct seq_buf *s, const struct cred *c) {
@@ -322,6 +314,7 @@ int pid_show_status(struct seq_buf *s, struct pid_node *n) {
     seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
                state_name(x.state), x.pid, n->tid ? x.tid : x.pid, x.ppid);
     status_ids(s, cred, fd_size);
+    status_numbers(s, &x, n->tid ? x.tid : x.pid);
     struct vmspace *vm = process_get_vm(p);
     if (vm) {
         status_memory(s, vm);
@@ -329,8 +322,11 @@ int pid_show_status(struct seq_buf *s, struct pid_node *n) {
     }
     status_signals(s, &x);
     status_caps(s, cred);
-    seq_printf(s, "Seccomp:\t0\nCpus_allowed:\t%lx\nCpus_allowed_list:\t", (unsigned long)x.affinity);
-    put_list(s, x.affinity);
+    seq_puts(s, "Seccomp:\t0\nCpus_allowed:\t");
+    seq_hart_mask(s, x.affinity);
+    seq_puts(s, "\nCpus_allowed_list:\t");
+    seq_harts(s, x.affinity);
+    seq_puts(s, "\nMems_allowed:\t1\nMems_allowed_list:\t0");
     seq_printf(s, "\nvoluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", x.switches[0],
                x.switches[1]);
     cred_put(cred);

@@ -52,7 +52,8 @@ void proc_sys_init(void);
 extern struct proc_tree proc_tree;
 void proc_net_init(void);
 void proc_ipc_init(void);
-// Network devices, in sysfs's tree. -ENOMEM.
+// Harts and memory, and network devices, in sysfs's tree. -ENOMEM.
+int __must_check sysfs_cpu_fill(struct proc_tree *tree);
 int __must_check sysfs_net_fill(struct proc_tree *tree);
 void proc_net_add(const struct proc_entry *entries, size_t n); // as proc_register_all(), in /proc/PID/net
 void proc_net_devices_init(void);

@@ -20,13 +20,16 @@ void seq_write(struct seq_buf *s, const void *data, size_t n);
 static inline void seq_puts(struct seq_buf *s, const char *text) {
     seq_write(s, text, __builtin_strlen(text));
 }
-// A name with blanks, tabs, newlines, backslashes and the characters of `more` as \ooo (mounts, maps).
 static inline void seq_char(struct seq_buf *s, char c) {
     seq_write(s, &c, 1);
 }
 // "%0*lx" and "%lu", for texts of many numbers.
 void seq_hex(struct seq_buf *s, unsigned long value, unsigned int least_digits);
 void seq_number(struct seq_buf *s, unsigned long value);
+// The harts of a mask, "0-3,5"; and in hexadecimal, in words of 32 bits, for all harts there are.
+void seq_harts(struct seq_buf *s, uint64_t mask);
+void seq_hart_mask(struct seq_buf *s, uint64_t mask);
+// A name with blanks, tabs, newlines, backslashes and the characters of `more` as \ooo (mounts, maps).
 void seq_escape(struct seq_buf *s, const char *text, const char *more);
 
 struct proc_node {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // sysfs: what programs look for under /sys, as far as there is such a thing here: which terminal the console is, and
-// the processors, network devices (sysfs_net.c). A tree of fixed entries (tree.c), made when it is first mounted.
+// the processors and memory (sysfs_cpu.c), network devices (sysfs_net.c). A tree of fixed entries (tree.c), made when it is first mounted.
 #include "fs/superblock.h"
 #include "lib/format.h"
 #include "procfs/private.h"
@@ -20,65 +20,16 @@ static int show_active(struct seq_buf *s, void *arg) {
     return 0;
 }
 
-// The bits that are set: "0-2,5".
-static void show_bits(struct seq_buf *s, uint64_t bits) {
-    const char *comma = "";
-    for (unsigned int first = 0, last; bits; bits &= ~0ull << last << 1, comma = ",") {
-        first = last = __builtin_ctzll(bits);
-        while (last < 63 && bits >> (last + 1) & 1)
-            last++;
-        seq_printf(s, first == last ? "%s%u" : "%s%u-%u", comma, first, last);
-    }
-    seq_puts(s, "\n");
-}
-
-static uint64_t all_harts(void) {
-    return ~0ull >> (64 - hart_count);
-}
-
-static int show_online(struct seq_buf *s, void *arg) {
-    (void)arg;
-    show_bits(s, sched_online_mask());
-    return 0;
-}
-
-static int show_present(struct seq_buf *s, void *arg) {
-    (void)arg;
-    show_bits(s, all_harts());
-    return 0;
-}
-
-static int show_kernel_max(struct seq_buf *s, void *arg) {
-    (void)arg;
-    seq_printf(s, "%d\n", MAX_HARTS - 1);
-    return 0;
-}
-
-// Memory is one node, and that of all processors.
-static int show_nodes(struct seq_buf *s, void *arg) {
-    (void)arg;
-    show_bits(s, 1);
-    return 0;
-}
-
 static const char *console_link(char *buf, size_t n, void *arg) {
     (void)buf, (void)n, (void)arg;
     return "../../devices/virtual/tty/console";
 }
 
-#define CPU  "devices/system/cpu/"
-#define NODE "devices/system/node/"
-
 static const struct proc_entry entries[] = {
+    {.path = "kernel/cpu_byteorder", .show = proc_show_text, .arg = "little"},
+    {.path = "kernel/address_bits", .show = proc_show_text, .arg = "64"},
     {.path = "class/tty/console", .link = console_link},
     {.path = "devices/virtual/tty/console/active", .show = show_active},
-    {.path = CPU "kernel_max", .show = show_kernel_max},
-    {.path = CPU "online", .show = show_online},
-    {.path = CPU "possible", .show = show_present},
-    {.path = CPU "present", .show = show_present},
-    {.path = NODE "online", .show = show_nodes},
-    {.path = NODE "possible", .show = show_nodes},
-    {.path = NODE "node0/cpulist", .show = show_online},
 };
 
 // ---- the file system
@@ -98,16 +49,11 @@ static struct proc_tree tree = {.dir_mode = 0755, .file_inode_ops = &attribute_o
 
 // What was there from an attempt before stays. [tree_lock]
 static int fill_tree(const struct fs_type *type) {
-    char name[sizeof(CPU "cpu") + 10];
     int err = tree.root ? 0 : proc_tree_create(&tree, type);
-    if (!err)
-        err = proc_tree_add(&tree, "kernel", NULL);
     for (size_t i = 0; !err && i < ARRAY_SIZE(entries); i++)
         err = proc_tree_add(&tree, entries[i].path, &entries[i]);
-    for (unsigned int i = 0; !err && i < hart_count; i++) {
-        lib_snprintf(name, sizeof(name), CPU "cpu%u", i);
-        err = proc_tree_add(&tree, name, NULL);
-    }
+    if (!err)
+        err = sysfs_cpu_fill(&tree);
     return err ? err : sysfs_net_fill(&tree);
 }
 

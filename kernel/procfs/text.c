@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "procfs/private.h"
+#include "sched/thread.h"
 #include "sched/user.h"
 #include <linux/fcntl.h>
 #include <linux/fs.h>
@@ -80,6 +81,23 @@ void seq_number(struct seq_buf *s, unsigned long value) {
     for (unsigned long v = value; v >= 10; v /= 10)
         n++;
     put_digits(s, value, 10, n);
+}
+
+void seq_harts(struct seq_buf *s, uint64_t mask) {
+    const char *comma = "";
+    for (unsigned int first = 0, last; mask; mask &= ~0ull << last << 1, comma = ",") {
+        first = last = __builtin_ctzll(mask);
+        while (last < 63 && mask >> (last + 1) & 1)
+            last++;
+        seq_printf(s, first == last ? "%s%u" : "%s%u-%u", comma, first, last);
+    }
+}
+
+void seq_hart_mask(struct seq_buf *s, uint64_t mask) {
+    if (hart_count > 32)
+        seq_printf(s, "%0*lx,%08lx", (int)(hart_count - 32 + 3) / 4, mask >> 32, mask & UINT32_MAX);
+    else
+        seq_printf(s, "%0*lx", (int)(hart_count + 3) / 4, mask);
 }
 
 void seq_escape(struct seq_buf *s, const char *text, const char *more) {

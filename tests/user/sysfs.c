@@ -70,10 +70,31 @@ TEST(sysfs_lists_the_processors) {
     CHECK(!strcmp(slurp("/sys/devices/system/node/node0/cpulist"), all));
 }
 
+// lscpu and numactl take them for granted where there is a processor or a node.
+TEST(sysfs_tells_how_processors_stand_to_each_other) {
+    char all[16], mask[16], path[128];
+    snprintf(all, sizeof(all), harts() > 1 ? "0-%d\n" : "%d\n", harts() - 1);
+    snprintf(mask, sizeof(mask), "%x\n", (1 << harts()) - 1);
+    CHECK(!strcmp(slurp("/sys/devices/system/node/node0/cpumap"), mask) &&
+          !strcmp(slurp(CPU "/offline"), "\n"));
+    CHECK(strstr(slurp("/sys/devices/system/node/node0/meminfo"), "Node 0 MemFree:"));
+    CHECK(!strcmp(slurp("/sys/devices/system/node/node0/distance"), "10\n"));
+    for (int i = 0; i < harts(); i++) {
+        snprintf(path, sizeof(path), CPU "/cpu%d/topology/core_id", i);
+        CHECK(atoi(slurp(path)) == i);
+        snprintf(path, sizeof(path), CPU "/cpu%d/topology/thread_siblings", i);
+        snprintf(mask, sizeof(mask), "%x\n", 1 << i);
+        CHECK(!strcmp(slurp(path), mask));
+        snprintf(path, sizeof(path), CPU "/cpu%d/topology/package_cpus_list", i);
+        CHECK(!strcmp(slurp(path), all));
+    }
+}
+
 TEST(sysfs_looks_as_in_linux) {
     struct stat st;
     struct statfs sf;
-    CHECK(!strcmp(names_in("/sys"), " class devices kernel") && !strcmp(names_in("/sys/kernel"), ""));
+    CHECK(!strcmp(names_in("/sys"), " class devices kernel") &&
+          !strcmp(names_in("/sys/kernel"), " address_bits cpu_byteorder"));
     CHECK(statfs(ACTIVE, &sf) == 0 && sf.f_type == 0x62656572 && sf.f_bsize == 4096 && !sf.f_blocks);
     CHECK(stat("/sys", &st) == 0 && st.st_mode == (S_IFDIR | 0555) && st.st_nlink == 5 && st.st_ino == 1);
     CHECK(stat("/sys/kernel", &st) == 0 && st.st_mode == (S_IFDIR | 0755) && st.st_nlink == 2);

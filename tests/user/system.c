@@ -184,6 +184,10 @@ TEST(proc_has_the_machines_files) {
         CHECK(strlen(slurp(path)) > 0);
     }
     CHECK(strstr(slurp("/proc/filesystems"), "tmpfs") && strstr(slurp("/proc/mounts"), " /proc proc "));
+    CHECK(strstr(slurp("/proc/cpuinfo"), "mvendorid\t: 0x") && strstr(b, "\nmarchid\t\t: 0x"));
+    CHECK(strstr(slurp("/proc/vmstat"), "nr_free_pages ") && strstr(b, "\npgpgin ") &&
+          strstr(b, "\npswpout "));
+    CHECK(strstr(slurp("/proc/self/status"), "\nMems_allowed_list:\t0\n") && strstr(b, "\nNSpid:\t"));
     CHECK(!strncmp(slurp("/proc/stat"), "cpu ", 4) && strstr(b, "btime ") && strstr(b, "ctxt "));
 }
 
