@@ -44,7 +44,8 @@ void external_interrupt(void);
 // arch -> sched: first C code of a secondary hart, on its idle thread's stack, kernel page table on.
 void hart_main(void) __attribute__((noreturn));
 
-// sched -> proc: SIGKILL is pending for the current thread, or its process is exiting.
+// sched -> proc: SIGKILL is pending for the current thread, which also tells that its process is being ended otherwise until the
+// thread's own end has begun.
 bool signal_pending_fatal(void);
 // fs -> proc: sends `sig` as the kernel (SI_KERNEL) to a thread: SIGPIPE, SIGXFSZ.
 void signal_send_thread(struct thread *thread, int sig);

@@ -490,6 +490,7 @@ void memory_get_stats(struct memory_stats *out) {
         .total = total_pages,
         .free = memory_free_pages(),
         .cache = account_sum(MEM_CACHE),
+        .dirty = account_sum(MEM_DIRTY),
         .slab = account_sum(MEM_SLAB),
         .page_tables = account_sum(MEM_PAGE_TABLES),
         .kernel_stacks = account_sum(MEM_STACKS),

@@ -114,13 +114,14 @@ bool phys_is_ram(paddr_t pa);
 struct memory_stats {
     uint64_t total, free; // pages
     uint64_t committed;   // pages that programs may write to as their own, touched or not
-    uint64_t cache, slab, page_tables, kernel_stacks,
+    uint64_t cache, dirty, slab, page_tables, kernel_stacks,
         anon; // pages; kept by their users with memory_account()
     uint64_t borrowed, adopted, copied,
         released; // pages of archives: still borrowed, taken over, copied, given back
 };
 enum memory_kind {
     MEM_CACHE,
+    MEM_DIRTY,
     MEM_SLAB,
     MEM_PAGE_TABLES,
     MEM_STACKS,
@@ -155,7 +156,7 @@ static inline enum memory_class memory_class(void) {
 // Gives back what the kernel keeps at hand though nobody uses it: kernel stacks, empty slabs, and what this hart keeps of
 // small objects and page tables. Before somebody is killed for memory. Threads only.
 void memory_trim(void);
-// The same of files whose content can be had again: set by fs at boot. Takes spinlocks only.
+// The same of files whose content can be had again: set by fs at boot. Waits for nobody.
 extern void (*memory_trim_files)(void);
 static inline int __must_check memory_make_room(void) {
     return memory_policy->make_room();

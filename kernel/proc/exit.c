@@ -199,6 +199,8 @@ static bool begin_exit(struct process *p, struct thread *t, int status) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     spin_lock(&p->sig_lock);
     t->exiting = true;
+    if (!p->killed)
+        t->sig_pending &= ~SIGNAL_BIT(SIGKILL);
     bool last = --p->live_threads == 0;
     if (!p->group_exit && p->leader == t)
         p->exit_status = status;

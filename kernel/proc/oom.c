@@ -33,9 +33,13 @@ static bool victim_reaped;     // [oom_lock]
 
 // ---- who may take how much
 
+static bool is_ending(void) {
+    return current->exiting || signal_pending_fatal();
+}
+
 static enum memory_class class_of_current(void) {
     struct process *p = current ? current->process : NULL;
-    if (!p || current->exiting || signal_pending_fatal())
+    if (!p || is_ending())
         return MEMORY_ALL;
     if (p == init_process)
         return MEMORY_INIT;
@@ -175,7 +179,7 @@ static bool victim_left(void) {
 }
 
 static int make_room(void) {
-    if (signal_pending_fatal())
+    if (is_ending())
         return -EINTR;
     int err = 0;
     mutex_lock(&oom_lock);
@@ -188,7 +192,7 @@ static int make_room(void) {
     if (err)
         return err;
     (void)wait_event_common_(&oom_wait, victim_left(), THREAD_KILLABLE, false, clock_monotonic() + WAIT);
-    return signal_pending_fatal() ? -EINTR : 0;
+    return is_ending() ? -EINTR : 0;
 }
 
 static const struct memory_policy policy = {.class = class_of_current, .make_room = make_room};

@@ -58,8 +58,9 @@ struct process {
     struct list_head late_link;       // [late_lock] of signalfd.c
     bool unkillable;                  // [s] pid 1: signals without a handler do nothing
     bool group_exit;                  // [s] all threads are to end, with exit_status
-    bool group_stop;                  // [s] all threads are to stop, or have
-    bool stopped; // [s] the last one has; not reported to a waiting parent yet: stop_report
+    bool killed;     // [s] by SIGKILL: they wait for nothing any more, either, while they end
+    bool group_stop; // [s] all threads are to stop, or have
+    bool stopped;    // [s] the last one has; not reported to a waiting parent yet: stop_report
     bool stop_report, continue_report; // [s] what wait4 has to tell
     bool continue_notify;              // [s] the next thread to run tells the parent that we go on
     int stop_signal;                   // [s]

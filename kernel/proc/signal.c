@@ -230,14 +230,19 @@ static struct thread *choose(struct process *p, int sig) {
 void signal_group_exit_locked(struct process *p, int status) {
     ASSERT_HELD(&p->sig_lock);
     struct thread *t;
-    if (p->group_exit)
+    bool first = !p->group_exit, kills = status == SIGKILL && !p->killed;
+    if (!first && !kills)
         return;
-    p->group_exit = true;
-    p->exit_status = status;
-    p->group_stop = p->stopped = p->continue_notify = false;
+    p->killed |= kills;
+    if (first) {
+        p->group_exit = true;
+        p->exit_status = status;
+        p->group_stop = p->stopped = p->continue_notify = false;
+    }
     list_for_each_entry (t, &p->threads, process_link) {
-        t->sig_stopped = false;
-        if (t->exiting)
+        if (first)
+            t->sig_stopped = false;
+        if (t->exiting && !kills)
             continue;
         t->sig_pending |= SIGNAL_BIT(SIGKILL);
         signal_wake_locked(t, true);
@@ -328,7 +333,8 @@ static int send_locked(struct process *p, struct thread *t, const siginfo_t *inf
                        struct signal_entry *owned) {
     ASSERT_HELD(&p->sig_lock);
     int sig = info->si_signo;
-    if (!p->live_threads || (t && t->exiting))
+    bool ends = !p->live_threads || (t && t->exiting); // with that it waits for nothing
+    if (!p->thread_count || (ends && sig != SIGKILL))
         return -ESRCH;
     if (SIGNAL_BIT(sig) & SIGNALS_STOP)
         flush_everywhere(p, SIGNAL_BIT(SIGCONT));
@@ -346,9 +352,9 @@ static int send_locked(struct process *p, struct thread *t, const siginfo_t *inf
     struct thread *target = t ? (wants(t, sig) ? t : NULL) : choose(p, sig);
     if (!target)
         return 0;
-    bool ends = !p->unkillable && !(SIGNAL_BIT(sig) & (SIGNALS_STOP | SIGNALS_NOTHING | SIGNALS_CORE)) &&
-                !(target->sig_blocked & SIGNAL_BIT(sig)) && signal_has_default(p, sig);
-    if (ends)
+    bool fatal = !p->unkillable && !(SIGNAL_BIT(sig) & (SIGNALS_STOP | SIGNALS_NOTHING | SIGNALS_CORE)) &&
+                 !(target->sig_blocked & SIGNAL_BIT(sig)) && signal_has_default(p, sig);
+    if (fatal)
         signal_group_exit_locked(p, sig);
     else
         signal_wake_locked(target, false);

@@ -99,7 +99,9 @@ void signal_taken(siginfo_t *info);
 // The whole siginfo_t for a program. 0 or -EFAULT.
 int __must_check signal_info_to_user(void __user *user, const siginfo_t *info);
 
-// Ends the process with `status`; the caller holds sig_lock. Threads other than the current get SIGKILL.
+// Ends the process with `status`; the caller holds sig_lock. All threads get SIGKILL, which is taken from them again when their
+// end begins (process_exit_thread()) unless the status is SIGKILL: what a program has written is waited for while it closes its
+// files, but not if it was killed. SIGKILL may also come then.
 void signal_group_exit_locked(struct process *p, int status);
 // True if p ignores sig (SIG_IGN, or SIG_DFL where that does nothing); if it has SIG_DFL. sig_lock held or the answer
 // may be old.

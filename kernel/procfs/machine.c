@@ -55,7 +55,7 @@ static int show_meminfo(struct seq_buf *s, void *arg) {
         {"Mlocked", 0},
         {"SwapTotal", 0},
         {"SwapFree", 0},
-        {"Dirty", 0},
+        {"Dirty", m.dirty},
         {"Writeback", 0},
         {"AnonPages", m.anon},
         {"Mapped", 0},

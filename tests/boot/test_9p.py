@@ -124,3 +124,18 @@ def test_who_waits_for_the_server_can_be_killed(tmp_path):
         m.expect(machine.PROMPT)
         m.run("mkdir d; rmdir d; rm written")
         assert not (tmp_path / "written").exists()
+
+
+def test_more_than_memory_holds_is_read(tmp_path):
+    """What is kept of files goes back when memory is short: of a large one, and of many."""
+    with (tmp_path / "large").open("wb") as f:
+        f.truncate(150 << 20)
+    (tmp_path / "many").mkdir()
+    for i in range(300):
+        (tmp_path / f"many/{i}").write_bytes(bytes(256 << 10))
+    with machine.Machine(smp=2, memory="96M", extra=device(tmp_path)) as m:
+        m.shell()
+        m.run("mkdir /host; mount -t 9p -o trans=virtio host /host; cd /host")
+        for _ in range(2):
+            assert f"{150 << 20} bytes" in m.run("dd if=large of=/dev/null bs=64k 2>&1") and "0\n" in m.run("cat many/* >/dev/null; echo $?")
+        assert "Out of memory" not in m.log

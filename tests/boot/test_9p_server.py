@@ -111,3 +111,61 @@ def test_a_mount_waits_for_no_server_but_its_own_place_s(start):
     m.expect(machine.PROMPT)
     server.go_on("mkdir")
     assert "0\n" in m.run("mount -t tmpfs none place && touch place/x && umount place; echo $?")
+
+
+def wait_for(condition):
+    end = time.monotonic() + machine.LIMIT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def is_written(path, pages):
+    return path.exists() and path.read_bytes() == b"m" * (4096 * pages)
+
+
+def test_what_a_program_wrote_is_there_when_it_has_ended(start, program):
+    m, host, server = start()
+    subprocess.run(["cp", program, host / "mapped"], check=True)
+    for how, status in (("exit", 0), ("return", 0), ("thread", 0), ("exec", 143), ("signal", 143)):
+        server.stall("write")
+        m.run(f"./mapped {how} 100 {how} & p=$!")
+        server.wait("write")
+        m.run("kill -TERM $p; sleep 0.1; kill -0 $p && echo is there")
+        assert "is there" in m.log[-200:], how
+        m.send("wait $p; echo status $?\r")  # a child's end takes busybox's shell away from its prompt
+        server.go_on("write")
+        assert f"status {status}\r" in m.expect(machine.PROMPT), how
+        assert is_written(host / how, 100), how
+
+
+def test_a_killed_program_does_not_wait_for_what_it_wrote(start, program):
+    m, host, server = start()
+    subprocess.run(["cp", program, host / "mapped"], check=True)
+    for how, status in (("exit", 0), ("stay", 137)):  # at its end, and before
+        server.stall("write")
+        m.run(f"./mapped {how} 100 {how} & p=$!")
+        server.wait("write")
+        assert f"status {status}\n" in m.run("kill -9 $p; wait $p; echo status $?")
+        server.go_on("write")
+        wait_for(lambda: is_written(host / how, 100))
+        m.run("sync")
+
+
+def test_what_is_not_with_the_server_yet_has_a_limit(start, program):
+    """80 MB through a mapping, in 256 MB of memory, while the server takes nothing: who writes waits, and can be killed."""
+    m, host, server = start(memory="256M")
+    subprocess.run(["cp", program, host / "mapped"], check=True)
+    m.run("cp mapped /tmp")
+    for i in range(2):
+        server.stall("write")
+        m.run("/tmp/mapped stay 20000 f >/tmp/out & p=$!")
+        server.wait("write")
+        m.run("while n=$(awk '/Dirty/ {print $2}' /proc/meminfo); test $n -lt 20000; do sleep 0.1; done; sleep 0.5")
+        dirty = int(m.run("awk '/Dirty/ {print $2}' /proc/meminfo"))
+        assert dirty < 40000 and "still" in m.run("test -s /tmp/out || echo still")
+        assert "status 137\n" in m.run("kill -9 $p; wait $p; echo status $?")
+        server.go_on("write")
+        m.run("sync")
+    assert "status 0\n" in m.run("/tmp/mapped exit 20000 f; echo status $?") and is_written(host / "f", 20000)
+    assert "Dirty: 0\n" in m.run("sync; awk '/Dirty/ {print $1, $2}' /proc/meminfo")

@@ -10,6 +10,8 @@
 #define WINDOW      16u // pages that are fetched at once, at first
 #define WRITE_DELAY (500 * (ktime_t)NSEC_PER_SEC / 1000)
 #define TEND_DELAY  (1 * (ktime_t)NSEC_PER_SEC)
+#define STEP        256u // pages or files that are gone through with a spinlock held
+#define DIRTY_PART  8    // of memory may be dirty
 
 static unsigned long pages_in(const struct inode *inode) {
     return (READ_ONCE(inode->size) + PAGE_SIZE - 1) >> PAGE_SHIFT;
@@ -19,6 +21,8 @@ static unsigned long pages_in(const struct inode *inode) {
 static bool memory_is_low(void) {
     return READ_ONCE(memory_level.free) < 2 * memory_level.tight;
 }
+
+static void trim_some(struct p9_mount *m);
 
 // ---- fetching
 
@@ -98,7 +102,7 @@ static int fetch(struct inode *inode, unsigned long index, unsigned int wanted) 
     if (!fid)
         return -EIO;
     if (memory_is_low())
-        p9_trim(p9_mount_of(inode));
+        trim_some(p9_mount_of(inode));
     unsigned int changes = __atomic_load_n(&p->changes, __ATOMIC_ACQUIRE);
     uint64_t size = READ_ONCE(inode->size);
     unsigned int n = make_pages(pages, choose_count(inode, index, wanted));
@@ -145,6 +149,11 @@ int p9_get_pages(struct inode *inode, unsigned long index, struct page **pages, 
 
 // ---- changes
 
+static void count_dirty(const struct inode *inode, int n) {
+    __atomic_fetch_add(&p9_mount_of(inode)->dirty_pages, n, __ATOMIC_RELAXED);
+    memory_account(MEM_DIRTY, n);
+}
+
 void p9_change(struct inode *inode) {
     struct p9_inode *p = p9_inode_of(inode);
     spin_lock(&inode->spin);
@@ -182,17 +191,33 @@ void p9_patch_pages(struct inode *inode, uint64_t at, struct page **pages, size_
     }
 }
 
+// Drops pages of the tree from *at on, as many as others can wait for, and moves *at behind them; PAGECACHE_NONE: there are no
+// more. How many. [s]
+static unsigned int drop_step(struct pagecache *c, unsigned long *at) {
+    unsigned int gone = 0, borrowed = 0;
+    unsigned long first = pagecache_next(c, *at), last = first + STEP - 1;
+    if (first != PAGECACHE_NONE)
+        gone = pagecache_cut(c, first, last, &borrowed);
+    *at = first == PAGECACHE_NONE ? first : last + 1;
+    return gone;
+}
+
+// All from `first` on; what is in no cache any more does not become dirty.
 static void drop_range(struct inode *inode, unsigned long first) {
     struct p9_inode *p = p9_inode_of(inode);
-    unsigned int borrowed = 0, gone = 0;
-    spin_lock(&inode->spin);
-    p->changes++;
-    if (p->dirty.root)
-        (void)pagecache_cut(&p->dirty, first, PAGECACHE_NONE >> PAGE_SHIFT, &borrowed);
-    if (p->cache.root)
-        gone = pagecache_cut(&p->cache, first, PAGECACHE_NONE >> PAGE_SHIFT, &borrowed);
-    spin_unlock(&inode->spin);
-    memory_account(MEM_CACHE, -(long)gone);
+    for (unsigned long at = first; at != PAGECACHE_NONE; cond_resched()) {
+        spin_lock(&inode->spin);
+        p->changes += at == first;
+        unsigned int gone = drop_step(&p->cache, &at);
+        spin_unlock(&inode->spin);
+        memory_account(MEM_CACHE, -(long)gone);
+    }
+    for (unsigned long at = first; at != PAGECACHE_NONE; cond_resched()) {
+        spin_lock(&inode->spin);
+        unsigned int gone = drop_step(&p->dirty, &at);
+        spin_unlock(&inode->spin);
+        count_dirty(inode, -(int)gone);
+    }
 }
 
 void p9_cut(struct inode *inode, uint64_t size) {
@@ -225,40 +250,85 @@ int p9_clear_behind(struct inode *inode, uint64_t size) {
     return err;
 }
 
-// Takes clean pages out of the cache: all, or those that nobody uses. How many. [s]
-static unsigned int drop_clean(struct p9_inode *p, bool all) {
+// Takes clean pages out of the cache, from *at on, as many as others can wait for: all, or those that nobody uses. Moves *at on;
+// PAGECACHE_NONE: there are no more. How many went.
+static unsigned int drop_clean(struct inode *inode, unsigned long *at, bool all) {
+    struct p9_inode *p = p9_inode_of(inode);
     unsigned int gone = 0, borrowed = 0;
-    if (all && !p->dirty.root && !p->writing)
-        return p->cache.root ? pagecache_cut(&p->cache, 0, PAGECACHE_NONE >> PAGE_SHIFT, &borrowed) : 0;
-    for (unsigned long i = 0; (i = pagecache_next(&p->cache, i)) != PAGECACHE_NONE; i++)
-        if ((all || READ_ONCE(pagecache_get(&p->cache, i)->refs) == 1) && !pagecache_get(&p->dirty, i) &&
-            i - p->writing_at >= p->writing)
-            gone += pagecache_cut(&p->cache, i, i, &borrowed);
+    spin_lock(&inode->spin);
+    if (all && !p->dirty.root && !p->writing) {
+        gone = drop_step(&p->cache, at);
+    } else {
+        unsigned long i = *at;
+        for (unsigned int n = 0; n < STEP && (i = pagecache_next(&p->cache, i)) != PAGECACHE_NONE; n++, i++)
+            if ((all || READ_ONCE(pagecache_get(&p->cache, i)->refs) == 1) && !pagecache_get(&p->dirty, i) &&
+                i - p->writing_at >= p->writing)
+                gone += pagecache_cut(&p->cache, i, i, &borrowed);
+        *at = i;
+    }
+    spin_unlock(&inode->spin);
+    memory_account(MEM_CACHE, -(long)gone);
     return gone;
 }
 
 void p9_invalidate(struct inode *inode) {
     struct p9_inode *p = p9_inode_of(inode);
+    unsigned int gone = 0;
     spin_lock(&inode->spin);
-    p->changes++;
-    unsigned int gone = drop_clean(p, true);
+    p->changes++; // what was asked for before comes too late
     spin_unlock(&inode->spin);
-    memory_account(MEM_CACHE, -(long)gone);
+    for (unsigned long at = 0; at != PAGECACHE_NONE; cond_resched())
+        gone += drop_clean(inode, &at, true);
     if (gone && !list_empty(&inode->backing.areas))
         vm_backing_truncate(&inode->backing, 0, PAGECACHE_NONE >> PAGE_SHIFT);
 }
 
-void p9_trim(struct p9_mount *m) {
-    struct p9_inode *p;
+// The first file from `hand` on that has pages, referenced, if it is among the next STEP. NULL: hand->ino is where to go on, or
+// 0 behind the last.
+static struct p9_inode *find_cached(struct p9_mount *m, struct p9_hand *hand) {
+    struct p9_inode key = {.inode.ino = hand->ino}, *p, *found = NULL;
+    unsigned int n = 0;
     spin_lock(&m->lock);
-    RB_FOREACH (p, p9_inode_tree, &m->inodes) {
-        if (!READ_ONCE(p->cache.pages))
-            continue;
-        spin_lock(&p->inode.spin);
-        unsigned int gone = drop_clean(p, false);
-        spin_unlock(&p->inode.spin);
-        memory_account(MEM_CACHE, -(long)gone);
+    for (p = RB_NFIND(p9_inode_tree, &m->inodes, &key); p && n < STEP;
+         p = RB_NEXT(p9_inode_tree, &m->inodes, p), n++) {
+        if (READ_ONCE(p->cache.pages) && ref_get_unless_zero(&p->inode.refs)) {
+            found = p;
+            break;
+        }
     }
+    ino_t at = p ? p->inode.ino : 0;
+    spin_unlock(&m->lock);
+    if (at != hand->ino)
+        *hand = (struct p9_hand){at, 0};
+    return found;
+}
+
+// Gives back pages that nobody uses, from `hand` on, as many as others can wait for. False: that was the last of them.
+static bool trim_step(struct p9_mount *m, struct p9_hand *hand) {
+    struct p9_inode *p = find_cached(m, hand);
+    if (!p)
+        return hand->ino != 0;
+    (void)drop_clean(&p->inode, &hand->index, false);
+    if (hand->index == PAGECACHE_NONE)
+        *hand = (struct p9_hand){p->inode.ino + 1, 0};
+    inode_put(&p->inode);
+    return hand->ino != 0;
+}
+
+void p9_trim(struct p9_mount *m) {
+    struct p9_hand hand = {0, 0};
+    while (trim_step(m, &hand))
+        cond_resched();
+}
+
+// For one who needs some pages himself: goes on where the last one ended.
+static void trim_some(struct p9_mount *m) {
+    spin_lock(&m->lock);
+    struct p9_hand hand = m->hand;
+    spin_unlock(&m->lock);
+    (void)trim_step(m, &hand);
+    spin_lock(&m->lock);
+    m->hand = hand;
     spin_unlock(&m->lock);
 }
 
@@ -289,6 +359,7 @@ static int mark_dirty(struct inode *inode, unsigned long index, struct page *pag
         if (place) {
             page_get(page);
             pagecache_fill(&p->dirty, place, page);
+            count_dirty(inode, 1);
         } else {
             err = -ENOMEM;
         }
@@ -299,12 +370,13 @@ static int mark_dirty(struct inode *inode, unsigned long index, struct page *pag
     return err;
 }
 
-// Takes some of the dirty pages out, in a row, with a reference each. How many. They are not clean before end_writing().
+// Takes some of the dirty pages from *index on out, in a row, with a reference each. How many; *index is the first. They are not
+// clean before end_writing().
 static unsigned int take_dirty(struct p9_inode *p, unsigned long *index, struct page **pages,
                                unsigned int most) {
     unsigned int n = 0, borrowed = 0;
     spin_lock(&p->inode.spin);
-    *index = pagecache_next(&p->dirty, 0);
+    *index = pagecache_next(&p->dirty, *index);
     if (*index != PAGECACHE_NONE) {
         n = pagecache_get_run(&p->dirty, *index, pages, most);
         (void)pagecache_cut(&p->dirty, *index, *index + n - 1, &borrowed);
@@ -318,6 +390,7 @@ static unsigned int take_dirty(struct p9_inode *p, unsigned long *index, struct 
 }
 
 static void end_writing(struct p9_inode *p) {
+    count_dirty(&p->inode, -(int)p->writing);
     spin_lock(&p->inode.spin);
     p->changes++;
     p->changed_here = true;
@@ -345,14 +418,15 @@ static void note_error(struct p9_inode *p, int err) {
     (void)__atomic_compare_exchange_n(&p->write_error, &none, err, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
-// 1: there may be more; 0; -EINTR. [flush]
-static int write_some(struct inode *inode, struct p9_fid *fid) {
+// From page *from on, which is moved on. 1: there may be more; 0; -EINTR. [flush]
+static int write_some(struct inode *inode, struct p9_fid *fid, unsigned long *from) {
     struct p9_inode *p = p9_inode_of(inode);
     struct page *pages[P9_IO_PAGES];
-    unsigned long index;
+    unsigned long index = *from;
     unsigned int n = take_dirty(p, &index, pages, p9_mount_of(inode)->client->io_pages);
     if (!n)
         return 0;
+    *from = index + n;
     vm_backing_truncate(&inode->backing, index, index + n - 1);
     int err = fid ? write_run(inode, fid, index, pages, n) : -EIO;
     for (unsigned int i = 0; i < n; i++) {
@@ -381,8 +455,9 @@ int p9_write_back(struct inode *inode) {
     if (err)
         return err;
     struct p9_fid *fid = p9_get_fid(inode, true);
+    unsigned long from = 0; // once through the file: who writes on and on keeps nobody here
     do
-        err = write_some(inode, fid);
+        err = write_some(inode, fid, &from);
     while (err > 0);
     if (fid)
         p9_fid_put(fid);
@@ -415,38 +490,58 @@ static void end_taken(struct p9_mount *m, struct inode *inode) {
     inode_put(inode);
 }
 
-void p9_write_back_all(struct p9_mount *m) {
+int p9_write_back_all(struct p9_mount *m) {
     struct list_head some = LIST_HEAD_INIT(some);
-    if (mutex_lock_killable(&m->sync))
-        return;
+    int err = mutex_lock_killable(&m->sync);
+    if (err)
+        return err;
     spin_lock(&m->lock);
     list_splice_tail(&m->dirty, &some);
     spin_unlock(&m->lock);
     for (struct inode *inode; (inode = take_listed(m, &some));) {
-        if (p9_write_back(inode))
+        int killed = p9_write_back(inode);
+        if (killed)
             list_dirty(inode);
+        err = err ? err : killed;
         end_taken(m, inode);
     }
     mutex_unlock(&m->sync);
+    return err;
 }
 
 void p9_tend(void *arg) {
     struct p9_mount *m = arg;
-    p9_write_back_all(m);
+    (void)p9_write_back_all(m);
     if (memory_is_low())
         p9_trim(m);
 }
 
 // ---- mapping
 
+// All mounts together hold only that much that the server has not got, whoever wrote it: it cannot be had back by ending him.
+static bool is_too_dirty(const struct p9_mount *m) {
+    uint64_t most = memory_usable_pages() / DIRTY_PART / MAX(p9_mount_count(), 1u);
+    return READ_ONCE(m->dirty_pages) >= (long)most;
+}
+
+// Who would make more dirty than that has what he made so written first, and then what others did. 0 or -EINTR.
+static int make_less_dirty(struct inode *inode) {
+    struct p9_mount *m = p9_mount_of(inode);
+    int err = p9_write_back(inode);
+    return err || !is_too_dirty(m) ? err : p9_write_back_all(m);
+}
+
 static struct page *get_page(struct vm_backing *b, unsigned long index, bool write) {
     struct inode *inode = container_of(b, struct inode, backing);
     struct page *page;
+    int err = write && is_too_dirty(p9_mount_of(inode)) ? make_less_dirty(inode) : 0;
+    if (err)
+        return ERR_PTR(err);
     for (;;) {
         int n = p9_get_pages(inode, index, &page, 1);
         if (n < 0)
             return ERR_PTR(n);
-        int err = write ? mark_dirty(inode, index, page) : 0;
+        err = write ? mark_dirty(inode, index, page) : 0;
         if (!err)
             return page;
         page_put(page);

@@ -459,7 +459,7 @@ void p9_forget_names(struct p9_mount *m, unsigned int keep) {
 
 void p9_unmounted(struct dentry *root) {
     struct p9_mount *m = p9_mount_of(root->inode);
-    p9_write_back_all(m);
+    (void)p9_write_back_all(m);
     for (;;) {
         spin_lock(&m->lock);
         struct dentry *d = take_old_locked(m, true);

@@ -17,13 +17,23 @@
 
 static struct spinlock all_lock = SPINLOCK_INIT;
 static struct list_head mounts = LIST_HEAD_INIT(mounts); // [all_lock]
+static unsigned int count;                               // [all_lock]; read without
 
-void p9_for_each_mount(void (*fn)(struct p9_mount *m, void *arg), void *arg) {
-    struct p9_mount *m;
+unsigned int p9_mount_count(void) {
+    return READ_ONCE(count);
+}
+
+// The one behind m (NULL: the first), with a reference to its superblock, if there is one whose end has not begun.
+static struct p9_mount *next_mount(struct p9_mount *m) {
+    struct p9_mount *found = NULL;
     spin_lock(&all_lock);
-    list_for_each_entry (m, &mounts, link)
-        fn(m, arg);
+    for (struct list_head *at = m ? m->link.next : mounts.next; at != &mounts && !found; at = at->next) {
+        struct p9_mount *next = list_entry(at, struct p9_mount, link);
+        if (ref_get_unless_zero(&next->sb->refs))
+            found = next;
+    }
     spin_unlock(&all_lock);
+    return found;
 }
 
 // ---- options
@@ -77,6 +87,7 @@ static int take_option(const char *key, const char *value, void *arg) {
 static void free_mount(struct p9_mount *m) {
     spin_lock(&all_lock);
     list_del(&m->link);
+    WRITE_ONCE(count, count - 1);
     spin_unlock(&all_lock);
     if (m->root)
         p9_fid_put(m->root);
@@ -108,6 +119,7 @@ static struct p9_mount *make(struct superblock *sb, struct p9_client *client, co
     sb->private_data = m;
     spin_lock(&all_lock);
     list_add_tail(&m->link, &mounts);
+    WRITE_ONCE(count, count + 1);
     spin_unlock(&all_lock);
     return m;
 }
@@ -168,7 +180,7 @@ static int statfs(struct superblock *sb, struct kstatfs *out) {
 }
 
 static void sync(struct superblock *sb) {
-    p9_write_back_all(sb->private_data);
+    (void)p9_write_back_all(sb->private_data);
 }
 
 static int show_options(struct superblock *sb, char *buf, size_t n) {
@@ -177,13 +189,12 @@ static int show_options(struct superblock *sb, char *buf, size_t n) {
                         m->msize);
 }
 
-static void trim_one(struct p9_mount *m, void *arg) {
-    (void)arg;
-    p9_trim(m);
-}
-
 static void trim_all(void) {
-    p9_for_each_mount(trim_one, NULL);
+    for (struct p9_mount *m = next_mount(NULL), *next; m; m = next) {
+        p9_trim(m);
+        next = next_mount(m);
+        superblock_put(m->sb);
+    }
 }
 
 static struct fs_type p9_type = {.name = "9p",

@@ -23,6 +23,12 @@
 struct p9_inode;
 RB_HEAD(p9_inode_tree, p9_inode);
 
+// Where in a mount's pages one who gives them back is.
+struct p9_hand {
+    ino_t ino;
+    unsigned long index;
+};
+
 struct p9_mount {
     struct superblock *sb;    // [I] not referenced
     struct p9_client *client; // [I]
@@ -32,6 +38,8 @@ struct p9_mount {
     struct list_head kept;       // [lock] of p9_inode.kept, the one used last in front
     unsigned int kept_count;     // [lock]
     struct list_head dirty;      // [lock] of p9_inode.dirty_link; each holds a reference
+    long dirty_pages;            // [a] of all its files, until the server has them
+    struct p9_hand hand;         // [lock] of those who need a page when memory is low
     struct mutex sync;           // one who writes back all that is dirty
     struct list_head link;       // of all mounts
     bool keeps_owners;           // [a] false: the server does not let us say whose a file is
@@ -85,7 +93,7 @@ static inline struct p9_inode *p9_inode_of(const struct inode *inode) {
 }
 
 // mount.c
-void p9_for_each_mount(void (*fn)(struct p9_mount *m, void *arg), void *arg); // with the list's spinlock held
+unsigned int p9_mount_count(void);
 
 // inode.c
 // The inode that fid, whose reference is taken over, stands for. ERR_PTR.
@@ -145,7 +153,7 @@ int __must_check p9_clear_behind(struct inode *inode, uint64_t size);
 // are for p9_take_write_error().
 int p9_write_back(struct inode *inode);
 int p9_take_write_error(struct inode *inode);
-void p9_write_back_all(struct p9_mount *m); // and waits for others who do; less if a fatal signal comes
+int p9_write_back_all(struct p9_mount *m); // and waits for others who do; 0 or -EINTR
 void p9_tend(void *arg); // a mount's thread's work: what is to be written, and whether memory is short
 // Gives back pages that nobody uses.
 void p9_trim(struct p9_mount *m);
