@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The directories /proc/PID and /proc/PID/task/TID: what is in them, and the links to files. The texts are in
-// procfs/pid_text.c and procfs/pid_maps.c.
+// procfs/pid_text.c and procfs/pid_maps.c, the links to mapped files in procfs/pid_map_files.c.
 //
 // An inode here refers to a struct process, which stays until the last reference, though the process it stood
 // for may have been reaped (process->id is NULL then): its files are empty or say -ESRCH.
@@ -23,21 +23,6 @@
 
 #define OLD_ADJ_NEVER 17 // oom_adj
 #define OLD_ADJ_MAX   15
-
-enum pid_where { IN_PROCESS = 1, IN_THREAD = 2, IN_BOTH = 3 };
-
-struct pid_file {
-    const char *name;
-    mode_t mode; // with the type
-    enum pid_where where;
-    bool of_memory;                                                      // who may open it: proc/access.h
-    pid_show_fn *show;                                                   // regular files
-    ssize_t (*store)(struct pid_node *n, const char *text, size_t size); // NULL: not writable
-    int (*follow)(struct pid_node *n, struct path *out);                 // links
-    const struct inode_ops *ops;                                         // directories
-    struct inode *(*make)(void); // it is another's directory: an inode of that
-    const struct file_ops *fops;
-};
 
 static const struct pid_file files[];
 static const unsigned int file_count;
@@ -137,11 +122,11 @@ static ino_t ino_of(const struct process *p, pid_t tid, unsigned int which) {
     return 1ull << 40 | (ino_t)(tid ? tid : p->pid) << 20 | (tid ? 1u << 19 : 0) | which;
 }
 
-#define INO_FD 64 // `which` of descriptor 0 in fd/; entries of `files` come before
+#define INO_FD 128 // `which` of descriptor 0 in fd/; entries of `files` come before
+_Static_assert(PID_INO_MAP_FILE < INO_FD, "before");
 
-// An inode of process p for one of `files` or, with `file` one of the two below, a descriptor.
-static struct inode *make_inode(struct superblock *sb, struct process *p, pid_t tid, int fd,
-                                const struct pid_file *file, unsigned int which) {
+struct inode *pid_inode_create(struct superblock *sb, struct process *p, pid_t tid, int fd,
+                               const struct pid_file *file, unsigned int which) {
     struct pid_node *n = kzalloc(sizeof(*n));
     if (!n)
         return ERR_PTR(-ENOMEM);
@@ -196,7 +181,7 @@ static int pid_dir_lookup(struct inode *inode, struct dentry *d) {
         if (belongs(&files[i], dir) && !strcmp(files[i].name, d->name))
             return give(d, files[i].make
                                ? files[i].make()
-                               : make_inode(inode->sb, dir->process, dir->tid, 0, &files[i], i + 1));
+                               : pid_inode_create(inode->sb, dir->process, dir->tid, 0, &files[i], i + 1));
     }
     return 0;
 }
@@ -310,7 +295,7 @@ static int lookup_fd(struct inode *inode, struct dentry *d, const struct pid_fil
     struct file *f = pid_node_file(dir, fd);
     if (IS_ERR(f))
         return PTR_ERR(f) == -ENOENT ? 0 : PTR_ERR(f);
-    struct inode *made = make_inode(inode->sb, dir->process, dir->tid, fd, file, INO_FD + fd);
+    struct inode *made = pid_inode_create(inode->sb, dir->process, dir->tid, fd, file, INO_FD + fd);
     if (!IS_ERR(made) && file == &fd_link) // the owner's bits say how it is open
         made->mode = S_IFLNK | 0100 | ((f->flags & O_ACCMODE) != O_WRONLY ? 0400 : 0) |
                      ((f->flags & O_ACCMODE) != O_RDONLY ? 0200 : 0);
@@ -370,7 +355,7 @@ static int task_lookup(struct inode *inode, struct dentry *d) {
     if (!t)
         return 0;
     thread_put(t);
-    return give(d, make_inode(inode->sb, dir->process, wanted.tid, 0, &thread_dir, 0));
+    return give(d, pid_inode_create(inode->sb, dir->process, wanted.tid, 0, &thread_dir, 0));
 }
 
 // The thread of p with the smallest tid above `after`, or 0.
@@ -559,6 +544,11 @@ static const struct pid_file files[] = {
     FILE_("statm", 0444, pid_show_statm),
     FILE_("io", 0400, pid_show_io),
     MEMORY_("maps", 0444, pid_show_maps),
+    {.name = "map_files",
+     .mode = S_IFDIR | 0500,
+     .where = IN_PROCESS,
+     .ops = &pid_map_files_ops,
+     .fops = &pid_map_files_fops},
     MEMORY_("smaps", 0444, pid_show_smaps),
     MEMORY_("smaps_rollup", 0444, pid_show_smaps_rollup),
     {.name = "pagemap",
@@ -633,7 +623,7 @@ static struct inode *pid_inode(struct superblock *sb, pid_t nr) {
     struct process *p = process_find_any(nr);
     if (!p)
         return ERR_PTR(-ENOENT);
-    struct inode *inode = make_inode(sb, p, 0, 0, &process_dir, 0);
+    struct inode *inode = pid_inode_create(sb, p, 0, 0, &process_dir, 0);
     process_put(p);
     return inode;
 }

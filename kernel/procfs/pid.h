@@ -10,14 +10,38 @@ struct pid_node {
     struct process *process;     // [I] referenced
     pid_t tid;                   // [I] a thread: /proc/PID/task/TID and below; 0: the process
     int fd;                      // [I] below fd/ and fdinfo/
+    unsigned long start, end;    // [I] below map_files/
     const struct pid_file *file; // [I]
 };
 static inline struct pid_node *pid_node(const struct inode *inode) {
     return container_of(proc_node(inode), struct pid_node, node);
 }
 
+struct path;
 // 0, or -ESRCH if the process has gone.
 typedef int pid_show_fn(struct seq_buf *s, struct pid_node *n);
+
+enum pid_where { IN_PROCESS = 1, IN_THREAD = 2, IN_BOTH = 3 };
+
+struct pid_file {
+    const char *name;
+    mode_t mode; // with the type
+    enum pid_where where;
+    bool of_memory;                                                      // who may open it: proc/access.h
+    pid_show_fn *show;                                                   // regular files
+    ssize_t (*store)(struct pid_node *n, const char *text, size_t size); // NULL: not writable
+    int (*follow)(struct pid_node *n, struct path *out);                 // links
+    const struct inode_ops *ops;                                         // directories
+    struct inode *(*make)(void); // it is another's directory: an inode of that
+    const struct file_ops *fops;
+};
+
+#define PID_INO_MAP_FILE 127
+// An inode of process p, or of its thread tid, for one of its files or, with the descriptor fd, what fd/ and fdinfo/ have of
+// it; `which`: its number among p's. ERR_PTR(-ENOMEM).
+struct inode *__must_check pid_inode_create(struct superblock *sb, struct process *p, pid_t tid, int fd,
+                                            const struct pid_file *file, unsigned int which);
+
 pid_show_fn pid_show_stat, pid_show_statm, pid_show_status, pid_show_cmdline, pid_show_environ, pid_show_comm,
     pid_show_maps, pid_show_smaps, pid_show_smaps_rollup, pid_show_limits, pid_show_auxv, pid_show_io,
     pid_show_oom_score_adj, pid_show_fdinfo;
@@ -35,6 +59,9 @@ struct file *pid_node_file(const struct pid_node *n, int fd);
 // /proc/PID/mem (procfs/pid_mem.c).
 extern const struct inode_ops pid_mem_inode_ops;
 extern const struct file_ops pid_mem_file_ops;
+// /proc/PID/map_files (procfs/pid_map_files.c).
+extern const struct inode_ops pid_map_files_ops;
+extern const struct file_ops pid_map_files_fops;
 // /proc/PID/pagemap (procfs/pid_maps.c).
 extern const struct inode_ops pid_pagemap_inode_ops;
 extern const struct file_ops pid_pagemap_file_ops;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What of a process's memory is in memory, and with whom it is shared: /proc/PID/smaps, smaps_rollup, pagemap.
+// What of a process's memory is in memory, and with whom it is shared: /proc/PID/smaps, smaps_rollup, pagemap; and of which files it
+// is: map_files.
 #include "test.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -135,6 +137,40 @@ TEST(pagemap_tells_of_each_page) {
     CHECK_ERRNO(pread(fd, all, 7, 0), EINVAL);
     CHECK(!pread(fd, all, 8, 1l << 60) && !pread(fd, all, 0, 0));
     CHECK_ERRNO(write(fd, all, 8), EBADF);
+}
+
+static int sees_and_may_not(void *name) {
+    char target[256];
+    CHECK(!setuid(1000) && !prctl(PR_SET_DUMPABLE, 1));
+    CHECK(readlink(name, target, sizeof(target)) > 0);
+    CHECK_ERRNO(open(name, O_RDONLY), EPERM);
+    CHECK_ERRNO(open("/proc/1/map_files", O_RDONLY), EACCES);
+    CHECK_ERRNO(readlink("/proc/1/map_files/1000-2000", target, sizeof(target)), EACCES);
+    return 0;
+}
+
+TEST(map_files_leads_to_the_files_that_are_mapped) {
+    char name[128], target[256] = "", text[5] = "", here[200];
+    int fd = test_make("mapped", "text"), seen = 0;
+    char *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+    CHECK(p != MAP_FAILED && getcwd(here, sizeof(here)));
+    snprintf(name, sizeof(name), "/proc/self/map_files/%lx-%lx", (long)p, (long)p + 4096);
+    CHECK(readlink(name, target, sizeof(target)) > 0 && !strcmp(target + strlen(here), "/mapped"));
+    DIR *d = opendir("/proc/self/map_files");
+    CHECK(d);
+    for (struct dirent *e; (e = readdir(d));)
+        seen += !strcmp(e->d_name, strrchr(name, '/') + 1);
+    CHECK(seen == 1 && !closedir(d));
+    CHECK(!unlink("mapped"));
+    int again = open(name, O_RDONLY); // a file without a name
+    CHECK(again >= 0 && read(again, text, 4) == 4 && !strcmp(text, "text"));
+    CHECK(test_wait_exit(test_fork(sees_and_may_not, name)) == 0);
+
+    CHECK_ERRNO(open("/proc/self/map_files/0-1000", O_RDONLY), ENOENT);
+    snprintf(target, sizeof(target), "/proc/self/map_files/0%lx-%lx", (long)p, (long)p + 4096);
+    CHECK_ERRNO(open(target, O_RDONLY), ENOENT);
+    CHECK(!munmap(p, 4096));
+    CHECK_ERRNO(open(name, O_RDONLY), ENOENT);
 }
 
 TEST_DIRECTORY(0755)
