@@ -293,3 +293,31 @@ def test_a_machine_cannot_have_results_decompressed(run, tmp_path):
     qemu.chmod(0o755)
     done = run("--qemu", qemu, "--out", "/r", "true")
     assert done.status == 125 and "gzip" in done.err and not (tmp_path / "r").exists()
+
+
+def test_a_result_goes_into_what_is_no_file(run, tmp_path):
+    """Only a file is replaced by another; a link, which /dev/stdout is one of, stays, and an open file is written where it stands."""
+    (tmp_path / "target").write_text("longer than the result is\n" * 100)
+    (tmp_path / "link").symlink_to("target")
+    (tmp_path / "nowhere").symlink_to("new")
+    (tmp_path / "out").symlink_to("/dev/stdout")
+    assert run("--out", "/r:link", "--out", "/r:nowhere", "--json", "out", "sh", "-c", "echo x >/r").status == 0
+    assert [os.path.islink(tmp_path / name) for name in ("link", "nowhere", "out")] == [True] * 3
+    assert (tmp_path / "target").read_text() == (tmp_path / "new").read_text() == "x\n"
+    for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+        subprocess.run(["sh", "-c", f"echo before; {DRUPE} run --json {name} echo program; echo behind"], cwd=tmp_path, stdout=(tmp_path / "all").open("w"),
+                       check=True)
+        text = (tmp_path / "all").read_text().splitlines()
+        assert (text[0], text[1], text[3]) == ("before", "program", "behind") and json.loads(text[2])["status"] == 0
+    assert os.path.islink("/dev/stdout")
+    done = run("--json", "/dev/fd/7", "echo", "program")
+    assert done.status == 125 and "descriptor 7 is not open" in done.err and not done.text
+
+
+def test_a_result_from_a_volume_may_be_larger_than_memory(run, tmp_path):
+    (tmp_path / "v").mkdir()
+    with (tmp_path / "v/large").open("wb") as f:
+        f.truncate(100 << 20)
+        f.write(b"start")
+    assert run("--mem", "48M", "-v", "v:/v", "--out", "/v/large:copy", "true").status == 0
+    assert (tmp_path / "copy").read_bytes() == (tmp_path / "v/large").read_bytes()

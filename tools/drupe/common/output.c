@@ -43,6 +43,21 @@ static int open_temporary(const char *name) {
     return fd;
 }
 
+int output_descriptor(const char *name) {
+    static const char *const places[] = {"/dev/fd/", "/proc/self/fd/"};
+    if (strcmp(name, "/dev/stdout") == 0)
+        return STDOUT_FILENO;
+    if (strcmp(name, "/dev/stderr") == 0)
+        return STDERR_FILENO;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        const char *digits = name + strlen(places[i]);
+        if (strncmp(name, places[i], strlen(places[i])) == 0 && *digits && strlen(digits) < 9 &&
+            strspn(digits, "0123456789") == strlen(digits))
+            return atoi(digits);
+    }
+    return -1;
+}
+
 void output_open(struct output *out, const char *name, const char *what) {
     struct stat st;
     *out = (struct output){.name = name, .fd = STDOUT_FILENO};
@@ -52,8 +67,13 @@ void output_open(struct output *out, const char *name, const char *what) {
             fail("standard output is a terminal; %s does not belong there; add: -o FILE, or | a command that "
                  "reads it",
                  what);
-    } else if (strncmp(name, "/dev/fd/", 8) == 0 || (stat(name, &st) == 0 && !S_ISREG(st.st_mode))) {
-        out->fd = open(name, O_WRONLY | O_CLOEXEC);
+    } else if (output_descriptor(name) >= 0) { // itself: opened anew, it would begin at the start again
+        out->fd = fcntl(output_descriptor(name), F_DUPFD_CLOEXEC, 3);
+        if (out->fd < 0)
+            fail("%s: %s", name, trouble(name, errno));
+    } else if (lstat(name, &st) == 0 && !S_ISREG(st.st_mode)) { // only a file makes place for another one
+        bool empties = S_ISLNK(st.st_mode) && (stat(name, &st) < 0 || S_ISREG(st.st_mode));
+        out->fd = open(name, O_WRONLY | O_CLOEXEC | (empties ? O_CREAT | O_TRUNC : 0), 0666);
         if (out->fd < 0)
             fail("%s: %s", name, trouble(name, errno));
     } else {

@@ -10,9 +10,11 @@ struct output {
     int fd;
 };
 
-// Begins a file; "-" is standard output, unless that is a terminal. What exists and is no regular file (a
-// device, a FIFO), or is an open file's name (/dev/fd/N), is written to as it stands. `what` is what the file holds, for messages. Ends the program
-// where that fails, as the other two do; the temporary file is removed then, also on a signal.
+// The number of the descriptor that the name stands for (/dev/fd/N, /dev/stdout); -1: it is a file's.
+int output_descriptor(const char *name);
+// Begins a file; "-" is standard output, unless that is a terminal. A name of an open file (/dev/fd/N, /dev/stdout) is that, where it
+// stands; what exists and is no regular file (a device, a FIFO, a symlink) is written to, and stays. `what` is what the file holds, for
+// messages. Ends the program where that fails, as the other two do; the temporary file is removed then, also on a signal.
 void output_open(struct output *out, const char *name, const char *what);
 // What is written next goes there.
 void output_seek(struct output *out, uint64_t at);

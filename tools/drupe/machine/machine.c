@@ -264,7 +264,7 @@ static void take_frames(void) {
         take_frame(type, content, n);
 }
 
-// No machine has more files than memory, but for holes in them.
+// No machine has more files than memory and what others hold for it, but for holes in them.
 static void look_for_too_much(const struct flow *f) {
     if (f->passed <= 2 * s.machine->memory_in_all)
         return;

@@ -38,7 +38,7 @@ struct machine {
     size_t start_size;
     uint64_t timeout;               // ms; 0: none
     uint64_t memory;                // bytes
-    uint64_t memory_in_all;         // and those of a whole root
+    uint64_t memory_in_all;         // and those of a whole root, and what volumes can hold
     const struct strings *troubles; // what to say when an order of the start could not be carried out
     struct results *results;        // NULL: none are wanted
     const char *log;                // a file for what firmware and kernel say, or NULL: standard error

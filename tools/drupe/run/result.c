@@ -2,6 +2,7 @@
 // What is brought out of the machine: --out, --save. It comes as archives, which are unpacked as the kernel would; a machine is not
 // believed, so they are unpacked in memory, and written from there (archive/extract.h).
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "archive/archive.h"
 #include "archive/extract.h"
 #include "archive/root.h"
+#include "common/output.h"
 #include "machine/machine.h"
 #include "run/run.h"
 
@@ -44,10 +46,16 @@ void result_check_place(const char *option, const char *path, bool may_be_direct
             fail("%s: standard output is a terminal; name a file, or add: | a command that reads it", option);
         return;
     }
-    bool exists = stat(path, &st) == 0;
-    if (exists && S_ISDIR(st.st_mode) && !may_be_directory)
+    int fd = output_descriptor(path);
+    if (fd >= 0) {
+        if (fcntl(fd, F_GETFD) < 0 || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+            fail("%s: %s: descriptor %d is not open for writing", option, path, fd);
+        return;
+    }
+    bool exists = stat(path, &st) == 0, is_file = lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+    if (exists && is_directory(path) && !may_be_directory)
         fail("%s: %s is a directory; name a file in it", option, path);
-    if (!exists || (S_ISREG(st.st_mode) && strncmp(path, "/dev/fd/", 8) != 0))
+    if (!exists || is_file)
         check_parent(option, path);
     else if (access(path, W_OK) < 0)
         fail("%s: %s: %s", option, path, trouble(path, errno));

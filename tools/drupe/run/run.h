@@ -134,6 +134,7 @@ void network_qemu(struct strings *command, const struct request *r);
 void volume_add(struct request *r, const char *argument);
 void volume_add_here(struct request *r);
 void volume_qemu(struct strings *command, const struct request *r);
+uint64_t volume_bytes(const struct request *r); // no volume holds more, but for holes in files
 
 // --out GUEST[:HOST]. Ends the command where that can come to nothing.
 void result_add(struct request *r, const char *argument);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include "common/util.h"
 #include "run/run.h"
@@ -142,4 +143,13 @@ void volume_qemu(struct strings *command, const struct request *r) {
         strings_addf(command, "virtio-9p-device,fsdev=%s,mount_tag=%s", tag, tag);
         free(path);
     }
+}
+
+uint64_t volume_bytes(const struct request *r) {
+    uint64_t bytes = 0;
+    struct statvfs st;
+    for (size_t i = 0; i < r->volumes.count; i += VOLUME_STRINGS)
+        if (statvfs(r->volumes.at[i], &st) == 0)
+            bytes += (uint64_t)st.f_blocks * st.f_frsize;
+    return bytes;
 }
