@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "boot/settings.h"
 #include "arch/riscv/cpu.h"
+#include "arch/riscv/uaccess.h"
 #include "core/cmdline.h"
 #include "core/printk.h"
 #include "lib/format.h"
@@ -53,8 +54,17 @@ static void choose_randomization(void) {
         vm_randomize = 0;
 }
 
+static void choose_uaccess(void) {
+    const char *value = cmdline_get("uaccess");
+    if (value && !strcmp(value, "open"))
+        uaccess_close = 0;
+    else if (value && strcmp(value, "closed"))
+        pr_warn("uaccess=%s: neither open nor closed", value);
+}
+
 void settings_apply(void) {
     name_idle_words();
+    choose_uaccess();
     limit_harts();
     choose_randomization();
 }

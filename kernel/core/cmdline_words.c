@@ -11,7 +11,7 @@ static const char *const own[] = {"console=",        "debug",      "earlycon",  
                                   "ignore_loglevel", "init=",      "initrd",     "lockcheck=",  "loglevel",
                                   "maxcpus",         "mem",        "norandmaps", "nosmp",       "nr_cpus",
                                   "panic",           "randomize=", "rdinit=",    "rootflags=",  "rootmem=",
-                                  "quiet",           "trace"};
+                                  "quiet",           "trace",      "uaccess="};
 
 // What Linux 6.12 takes on RISC-V, and without effect here: what Debian's kernel has asked for (its table of __setup(),
 // early_param() and core_param(), read out of the binary), and what other configurations have beside that

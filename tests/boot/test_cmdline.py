@@ -118,6 +118,11 @@ def test_randomize_boot_draws_once_a_boot(show):
     assert any("neither boot nor exec" in line for line in show("randomize=some"))
 
 
+def test_uaccess_open(show):
+    assert "2" in show("uaccess=open") and "2" in show("uaccess=open uaccess=closed")
+    assert any("neither open nor closed" in line for line in show("uaccess=some"))
+
+
 def test_hostname_names_the_machine(show):
     assert "stone" in show("hostname=stone")
 

@@ -350,7 +350,7 @@ def test_memory_for_a_large_image(run, tmp_path):
 
 
 def test_the_kernels_command_line(run):
-    assert run("--append", "mine=1", "cat", "/proc/cmdline").text == "randomize=boot rdinit=/.drupe-run quiet mine=1\n"
+    assert run("--append", "mine=1", "cat", "/proc/cmdline").text == "randomize=boot uaccess=open rdinit=/.drupe-run quiet mine=1\n"
 
 
 def test_another_kernel(run):

@@ -12,6 +12,7 @@
 #include "arch/riscv/mmu.h"
 #include "arch/riscv/sbi.h"
 #include "arch/riscv/trap.h"
+#include "arch/riscv/uaccess.h"
 #include "lib/string.h"
 #include "upcalls.h"
 #include <asm/errno.h>
@@ -95,7 +96,7 @@ void arch_thread_init(struct thread *t, void *stack_top, void (*entry)(void *), 
     a->fpu_hart = -1;
     struct trap_frame *f = arch_user_frame(t);
     memset(f, 0, sizeof(*f));
-    f->status = SSTATUS_SPIE;
+    f->status = SSTATUS_SPIE | (SSTATUS_SUM & ~uaccess_close);
     a->context = (struct switch_context){.ra = (unsigned long)thread_first,
                                          .sp = (unsigned long)f,
                                          .s = {0, (unsigned long)entry, (unsigned long)arg}};

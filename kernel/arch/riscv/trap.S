@@ -260,7 +260,7 @@ trap_from_kernel:
 	sd	t1, FRAME(STATUS)
 	sd	t2, FRAME(CAUSE)
 	sd	t3, FRAME(BADADDR)
-	li	t0, SSTATUS_SUM		/* the handler has no business in user memory */
+	ld	t0, uaccess_close	/* the handler has no business in user memory */
 	csrc	sstatus, t0
 	mv	a0, sp
 	call	trap_kernel

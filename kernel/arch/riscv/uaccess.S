@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* User memory: the only instructions of the kernel that touch it. Each routine switches SUM on for itself; a
+/* User memory: the only instructions of the kernel that touch it. Each routine switches SUM on for itself (uaccess_close tells whether off
+ * again); a
  * fault in it that cannot be mended goes on at the fix-up that uaccess_table names for its range. Routines
  * check nothing: uaccess.c does.
  *
@@ -17,9 +18,12 @@
 	csrs	sstatus, t6
 #endif
 	.endm
-	.macro	end			/* t6 as it was left by `begin` */
+	.macro	end
 #ifndef UACCESS_IN_USER_MODE
+	ld	t6, uaccess_close
+	beqz	t6, 1f
 	csrc	sstatus, t6
+1:
 #endif
 	.endm
 	.macro	range start, end, fixup

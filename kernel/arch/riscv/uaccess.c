@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // User memory, checked: see uaccess.h. The raw routines are in uaccess.S.
 #include "arch/riscv/uaccess.h"
+#include "arch/riscv/cpu.h"
 #include "arch/riscv/fault.h"
 #include <asm/errno.h>
 #include <linux/futex.h>
@@ -12,6 +13,8 @@ int user_load_u32_raw(const uint32_t *from, uint32_t *value);
 int user_store_u16_raw(uint16_t *to, uint16_t value);
 int user_cmpxchg_u32_raw(uint32_t *at, uint32_t *old, uint32_t new_value);
 extern const struct uaccess_range uaccess_table[];
+
+unsigned long uaccess_close = SSTATUS_SUM;
 
 const struct uaccess_range *uaccess_find(unsigned long pc) {
     for (const struct uaccess_range *r = uaccess_table; r->start; r++) {

@@ -7,6 +7,10 @@
 #include "arch/riscv/layout.h"
 #include "lib/types.h"
 
+// What the routines leave sstatus without: SUM, or nothing (`uaccess=open`): then the kernel may touch user memory all the time, and is only
+// held to these routines by being built so. QEMU up to 8.0 forgets all translations when SUM changes. [I] when harts are started.
+extern unsigned long uaccess_close;
+
 int __must_check copy_from_user(void *dst, const void __user *src, size_t n);
 // What goes out is bytes that were written one by one, or a whole array of numbers; an object goes by put_object().
 int __must_check copy_to_user(void __user *dst, const void *src, size_t n);
