@@ -59,6 +59,7 @@ WISHES = {
     "both-directory": lambda d: directory(d / "both"),
     "both-directory-moves": lambda d: (d / "both").rename(d / "moved"),
     "name-moves": lambda d: (d / "name").rename(d / "name2"),
+    "nth-1-and-2-go": lambda d: [(d / f"nth{i}").unlink() for i in (1, 2)],
     "grows-append": lambda d: append(d / "grows", "more"),
     "many": lambda d: many(d / "many"),
 }

@@ -169,3 +169,18 @@ def test_what_is_not_with_the_server_yet_has_a_limit(start, program):
         m.run("sync")
     assert "status 0\n" in m.run("/tmp/mapped exit 20000 f; echo status $?") and is_written(host / "f", 20000)
     assert "Dirty: 0\n" in m.run("sync; awk '/Dirty/ {print $1, $2}' /proc/meminfo")
+
+
+def test_what_cannot_become_its_maker_s_is_not_made(start):
+    m, host, server = start()
+    m.run("umask 0; chmod 777 /host; adduser -D -u 1000 guest 2>/dev/null || echo guest:x:1000:1000::/:/bin/sh >>/etc/passwd")
+    for call, error, word in (("chown", errno.EIO, "I/O error"), ("chown", errno.ENOSPC, "No space")):
+        server.fail(call, error)
+        for command in ("mkdir x", "touch x", "ln -s a x"):
+            assert word in m.run(f"su guest -c '{command}' 2>&1"), command
+            assert not os.path.lexists(host / "x"), command
+        server.answer(call)
+    server.fail("chown", errno.EINVAL)  # a user that the server's system has no number for
+    assert "0\n" in m.run("su guest -c 'mkdir x'; echo $?") and (host / "x").is_dir()
+    server.answer("chown")
+    assert "0\n" in m.run("su guest -c 'mkdir y'; echo $?") and (os.getuid() or (host / "y").stat().st_uid == 1000)

@@ -20,7 +20,7 @@ size_t p9_io_most(const struct p9_client *c);
 
 struct p9_fid {
     RB_ENTRY(p9_fid) node;    // [client->lock]
-    struct list_head link;    // [client->lock] in client->dropped
+    struct list_head link;    // its owner's; [client->lock] once nobody refers to it: in client->dropped
     struct p9_client *client; // [I]
     uint32_t number;          // [I]
     uint64_t name;            // its owner's, for the name by which it was found

@@ -10,6 +10,7 @@
 #define ON_WAY   (1 * NSEC_PER_SEC) // directories on the way are believed so long
 #define JUST_NOW (1000 * 1000)      // ns
 #define KEEP     8192u              // names
+#define OTHERS   64u                // names of one file that it is found by when others go
 
 static struct slab_cache *inodes;
 
@@ -104,12 +105,42 @@ static int ask_by(struct p9_inode *p, struct p9_fid *fid) {
     return 1;
 }
 
+// The fid has gone or goes: the newest of the others is the file's, if there is one. [m]
+static void next_fid_locked(struct p9_inode *p) {
+    ASSERT_HELD(&p9_mount_of(&p->inode)->lock);
+    p->fid = NULL;
+    if (list_empty(&p->others))
+        return;
+    p->fid = list_first_entry(&p->others, struct p9_fid, link);
+    list_del(&p->fid->link);
+    p->other_count--;
+}
+
+// The host has taken the name away by which that fid is found: true if the file has another one.
+static bool replace_fid(struct p9_inode *p, struct p9_fid *fid) {
+    struct p9_mount *m = p9_mount_of(&p->inode);
+    spin_lock(&m->lock);
+    bool replaced = p->fid == fid && !list_empty(&p->others);
+    if (replaced)
+        next_fid_locked(p);
+    spin_unlock(&m->lock);
+    if (replaced)
+        p9_fid_put(fid);
+    return replaced;
+}
+
 int p9_refresh(struct inode *inode) {
-    struct p9_fid *fid = p9_fid_of(inode);
-    if (IS_ERR(fid))
-        return PTR_ERR(fid);
-    int err = ask_by(p9_inode_of(inode), fid);
-    p9_fid_put(fid);
+    struct p9_fid *fid;
+    bool again;
+    int err;
+    do {
+        fid = p9_fid_of(inode);
+        if (IS_ERR(fid))
+            return PTR_ERR(fid);
+        err = ask_by(p9_inode_of(inode), fid);
+        again = (!err || err == -ENOENT) && replace_fid(p9_inode_of(inode), fid);
+        p9_fid_put(fid);
+    } while (again);
     return MIN(err, 0);
 }
 
@@ -243,6 +274,7 @@ static struct p9_inode *make(struct p9_mount *m, const struct p9_stat *st) {
     inode->ops = ops_of(st->mode);
     list_init(&p->kept);
     list_init(&p->dirty_link);
+    list_init(&p->others);
     mutex_init(&p->flush);
     if (S_ISREG(st->mode))
         vm_backing_init(&inode->backing, &p9_backing_ops);
@@ -268,19 +300,40 @@ static struct p9_inode *find_or_list(struct p9_mount *m, const struct p9_stat *s
     return new;
 }
 
-// The newest is the best one. The last one by another name is kept for when this name goes.
+static void put_fids(struct list_head *fids) {
+    while (!list_empty(fids)) {
+        struct p9_fid *fid = list_first_entry(fids, struct p9_fid, link);
+        list_del(&fid->link);
+        p9_fid_put(fid);
+    }
+}
+
+static void move_other_locked(struct p9_inode *p, struct p9_fid *other, struct list_head *gone) {
+    ASSERT_HELD(&p9_mount_of(&p->inode)->lock);
+    list_del(&other->link);
+    list_add_tail(&other->link, gone);
+    p->other_count--;
+}
+
+// The newest is the best one. One for each other name is kept for when this name goes.
 static void set_fid(struct p9_mount *m, struct p9_inode *p, struct p9_fid *fid) {
+    struct list_head gone = LIST_HEAD_INIT(gone);
+    struct p9_fid *other, *next;
     spin_lock(&m->lock);
     struct p9_fid *old = p->fid;
-    if (old && old->name != fid->name) {
-        struct p9_fid *older = p->other;
-        p->other = old;
-        old = older;
+    list_for_each_entry_safe (other, next, &p->others, link)
+        if (other->name == fid->name)
+            move_other_locked(p, other, &gone);
+    if (old && old->name == fid->name) {
+        list_add(&old->link, &gone);
+    } else if (old) {
+        list_add(&old->link, &p->others);
+        if (++p->other_count > OTHERS)
+            move_other_locked(p, list_entry(p->others.prev, struct p9_fid, link), &gone);
     }
     p->fid = fid;
     spin_unlock(&m->lock);
-    if (old)
-        p9_fid_put(old);
+    put_fids(&gone);
 }
 
 static bool is_type(mode_t mode) {
@@ -333,7 +386,7 @@ struct inode *p9_inode_get(struct p9_mount *m, struct p9_fid *fid) {
 void p9_inode_free(struct inode *inode) {
     struct p9_mount *m = p9_mount_of(inode);
     struct p9_inode *p = p9_inode_of(inode);
-    struct p9_fid *const fids[] = {p->fid, p->other, p->reader, p->writer, p->created};
+    struct p9_fid *const fids[] = {p->fid, p->reader, p->writer, p->created};
     spin_lock(&m->lock);
     if (p->listed)
         RB_REMOVE(p9_inode_tree, &m->inodes, p);
@@ -341,6 +394,7 @@ void p9_inode_free(struct inode *inode) {
     for (size_t i = 0; i < ARRAY_SIZE(fids); i++)
         if (fids[i])
             p9_fid_put(fids[i]);
+    put_fids(&p->others);
     if (S_ISREG(inode->mode))
         p9_cut(inode, 0);
     kfree(p->target);
@@ -493,7 +547,7 @@ static void forget_fid(struct p9_inode *p, struct p9_fid *fid) {
     spin_lock(&m->lock);
     bool is = p->fid == fid;
     if (is)
-        p->fid = NULL;
+        next_fid_locked(p);
     spin_unlock(&m->lock);
     if (is)
         p9_fid_put(fid);
@@ -514,43 +568,40 @@ static int check_fid(struct p9_inode *p) {
     return is;
 }
 
-// Takes what was found by a name that has gone, or all, out. True: what is left may be right. [m]
-static bool take_fids_locked(struct p9_inode *p, uint64_t name, bool last, struct p9_fid **gone) {
+// Takes what was found by a name that has gone, or all, out. True: the fid is another one, and may be right. [m]
+static bool take_fids_locked(struct p9_inode *p, uint64_t name, bool last, struct list_head *gone) {
     ASSERT_HELD(&p9_mount_of(&p->inode)->lock);
-    bool is_other = last || (p->other && p->other->name == name);
-    if (is_other) {
-        gone[1] = p->other;
-        p->other = NULL;
-    }
-    if (!last && p->fid && p->fid->name != name)
+    struct p9_fid *other, *next, *fid = p->fid;
+    list_for_each_entry_safe (other, next, &p->others, link)
+        if (last || other->name == name)
+            move_other_locked(p, other, gone);
+    if (!fid || (!last && fid->name != name))
         return false;
-    gone[0] = p->fid;
-    p->fid = p->other;
-    p->other = NULL;
+    next_fid_locked(p);
+    list_add(&fid->link, gone);
     return p->fid != NULL;
 }
 
 void p9_name_lost(const struct inode *dir, struct dentry *d, bool last) {
     struct p9_mount *m = p9_mount_of(dir);
     struct p9_inode *p = p9_inode_of(d->inode);
-    struct p9_fid *gone[2] = {NULL};
+    struct list_head gone = LIST_HEAD_INIT(gone);
     spin_lock(&m->lock);
-    bool other = take_fids_locked(p, name_key(dir, d->name, d->name_len), last, gone);
-    struct dentry *alias = last || gone[0] || p->alias == d ? take_alias_locked(m, p) : NULL;
+    struct p9_fid *fid = p->fid;
+    bool other = take_fids_locked(p, name_key(dir, d->name, d->name_len), last, &gone);
+    struct dentry *alias = last || p->fid != fid || p->alias == d ? take_alias_locked(m, p) : NULL;
     if (last && p->listed) { // another file may get its number
         RB_REMOVE(p9_inode_tree, &m->inodes, p);
         p->listed = false;
     }
     spin_unlock(&m->lock);
-    for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
-        if (gone[i])
-            p9_fid_put(gone[i]);
+    put_fids(&gone);
     if (alias && alias != d && !READ_ONCE(alias->mounted))
         dentry_forget(alias);
     if (alias)
         dentry_put(alias); // whoever removes d takes it out of the tree
-    if (other)
-        (void)check_fid(p);
+    while (other && !check_fid(p))
+        other = READ_ONCE(p->fid) != NULL && !cond_resched_killable();
 }
 
 void p9_name_changed(struct inode *inode, const struct inode *old_dir, const struct dentry *old,
@@ -558,11 +609,13 @@ void p9_name_changed(struct inode *inode, const struct inode *old_dir, const str
     struct p9_mount *m = p9_mount_of(inode);
     struct p9_inode *p = p9_inode_of(inode);
     uint64_t from = name_key(old_dir, old->name, old->name_len), to = name_key(dir, name, strlen(name));
+    struct p9_fid *other;
     spin_lock(&m->lock);
     if (p->fid && p->fid->name == from)
         p->fid->name = to;
-    if (p->other && p->other->name == from)
-        p->other->name = to;
+    list_for_each_entry (other, &p->others, link)
+        if (other->name == from)
+            other->name = to;
     spin_unlock(&m->lock);
 }
 

@@ -25,6 +25,8 @@ static int give_to_maker(struct inode *inode, struct p9_fid *fid, gid_t gid) {
         WRITE_ONCE(m->keeps_owners, false);
         return 0;
     }
+    if (err == -EINVAL) // the server's system does not know this user, as in a container
+        return 0;
     return err ? err : p9_refresh(inode);
 }
 
@@ -41,7 +43,8 @@ static int give_set_ids(struct inode *inode, struct p9_fid *fid, gid_t gid, mode
     return err ? err : p9_refresh(inode);
 }
 
-// Finds what was just made; the mode tells which set-id bits it is to get yet.
+// Finds what was just made; the mode tells which set-id bits it is to get yet. What cannot become its maker's is taken away again,
+// unless the maker has been killed.
 static int found(struct p9_fid *from, struct inode *dir, struct dentry *d, mode_t set_ids) {
     struct p9_fid *fid = p9_walk_name(from, dir, d->name, d->name_len);
     if (IS_ERR(fid))
@@ -54,6 +57,12 @@ static int found(struct p9_fid *from, struct inode *dir, struct dentry *d, mode_
     p9_fid_put(fid);
     if (IS_ERR(inode))
         return err;
+    if (err) {
+        if (err != -EINTR)
+            (void)!p9_unlinkat(from, d->name, d->name_len, S_ISDIR(inode->mode));
+        inode_put(inode);
+        return err;
+    }
     d->inode = inode;
     p9_name_made(d);
     return 0;

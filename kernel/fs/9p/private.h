@@ -55,7 +55,8 @@ struct p9_inode {
     struct list_head kept;        // [m]
     struct dentry *alias;         // [m] its name in the tree of dentries; referenced
     struct p9_fid *fid;           // [m] referenced; NULL: its name has gone
-    struct p9_fid *other;         // [m] found by another name, before; referenced; NULL: none is known
+    struct list_head others;      // [m] of p9_fid.link: found by other names; referenced; the newest first
+    unsigned int other_count;     // [m]
     ktime_t asked;                // [a] when the server last told about it
     struct thread *asked_by;      // [a] for whom; only compared
     unsigned long asked_switches; // [a] how often that had slept

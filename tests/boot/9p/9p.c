@@ -299,6 +299,29 @@ TEST(an_open_file_is_found_by_each_of_its_names) {
     CHECK(a.st_nlink == 0 && a.st_size == 5 && close(fd) == 0);
 }
 
+// However many it has, and whoever takes them away.
+TEST(an_open_file_with_many_names_is_found_by_the_last_of_them) {
+    char name[16];
+    struct stat a;
+    int fd = open("nth0", O_RDWR | O_CREAT | O_EXCL, 0644), other = open("nth0", O_RDONLY);
+    CHECK(fd >= 0 && other >= 0 && write(fd, "content", 7) == 7);
+    for (int i = 1; i < 8; i++) {
+        snprintf(name, sizeof(name), "nth%d", i);
+        CHECK(link("nth0", name) == 0 && stat(name, &a) == 0 && a.st_nlink == i + 1u);
+    }
+    for (int i = 7; i > 2; i--) {
+        snprintf(name, sizeof(name), "nth%d", i);
+        CHECK(unlink(name) == 0);
+    }
+    CHECK(fchmod(fd, 0640) == 0 && ftruncate(fd, 3) == 0 && fstat(other, &a) == 0 && a.st_nlink == 3 &&
+          a.st_size == 3);
+    CHECK(stat("nth1", &a) == 0 && (a.st_mode & 0777) == 0640 && a.st_size == 3);
+    host("nth-1-and-2-go");
+    CHECK(fstat(fd, &a) == 0 && a.st_nlink == 1 && fchmod(fd, 0600) == 0 && ftruncate(fd, 2) == 0);
+    CHECK(stat("nth0", &a) == 0 && (a.st_mode & 0777) == 0600 && a.st_size == 2 && unlink("nth0") == 0);
+    CHECK(close(fd) == 0 && close(other) == 0);
+}
+
 // They are the maker's if the server lets us say whose the file is.
 TEST(set_id_bits_are_those_of_the_maker) {
     CHECK(mkdir("shared-dir", 0755) == 0 && chmod("shared-dir", 0777) == 0);
