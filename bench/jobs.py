@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Whole jobs in QEMU's processor time, what people wait for: on this kernel and on Debian's Linux in turn.
+"""Whole jobs in QEMU's processor time, what people wait for: on this kernel, on Debian's Linux in turn, and what is one program also by
+qemu-riscv64, which emulates that program alone and has its system calls done by the host's kernel.
 
 usage: jobs.py BUILD-DIRECTORY [ROUNDS]
 
@@ -9,11 +10,15 @@ QEMU has used is looked at when a job begins and when it ends. Of all rounds (2)
 """
 import os
 import pathlib
+import random
 import re
+import resource
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
@@ -21,29 +26,65 @@ PACKAGES = ("bash coreutils grep sed gawk findutils tar gzip python3 gcc libc6-d
 TICK = os.sysconf("SC_CLK_TCK")
 LIMIT = 1800  # seconds: generous, nothing but a hang reaches it
 MEMORY = "3G"
+LIBRARY = "/usr/lib/python3.13"
+SQL = ("create table t(a integer primary key, b text); with recursive c(x) as (select 1 union all select x + 1 from c where x < 20000) "
+       "insert into t select x, hex(randomblob(30)) from c; create index i on t(b); select count(*) from t where b like '%A%';")
+SINGLE = {  # name: how often, the program with its arguments
+    "100 times /bin/true": (100, ["/usr/bin/true"]),
+    "python3: imports": (1, ["/usr/bin/python3", "-c", "import asyncio, decimal, email.message, http.client, json, logging, unittest, xml.dom"]),
+    "gzip: 6 MB": (1, ["/usr/bin/gzip", "-c", "/usr/bin/python3.13"]),
+    "sqlite in memory: 20,000 rows": (1, ["/usr/bin/sqlite3", ":memory:", SQL]),
+    "sort: 100,000 lines": (1, ["/usr/bin/sort", "/job/lines"]),
+    "compileall: 5 packages": (1, ["/usr/bin/python3", "-m", "compileall", "-qf", *(f"{LIBRARY}/{p}" for p in ("json", "email", "asyncio", "http", "urllib"))]),
+}
 
 
 def make_root(build):
     """BUILD/jobs/root.cpio: the packages, and what jobs.sh needs beside them."""
     out = build / "jobs"
     out.mkdir(exist_ok=True)
-    if not (out / "root.cpio").exists():
-        if not (out / "packages.cpio").exists():
-            subprocess.run([build / "drupe", "root", "trixie", *PACKAGES, "-o", out / "packages.cpio"], check=True)
-        with tempfile.TemporaryDirectory() as work:
-            top = pathlib.Path(work)
-            shutil.copytree(build / "deps/musl-source", top / "job/musl", symlinks=True)
-            shutil.copy(build / "rootfs/bin/busybox", top / "job/busybox")
-            shutil.copy(TOP / "bench/jobs.sh", top / "init")
-            (top / "init").chmod(0o755)
-            for name in ("proc", "dev", "tmp", "usr/bin"):
-                (top / name).mkdir(parents=True)
-            (top / "usr/bin/sh").symlink_to("bash")  # what packages' scripts would have made
-            (top / "usr/bin/awk").symlink_to("gawk")
-            subprocess.run([build / "drupe", "pack", "--bare", "-s", build / "sysroot", "-o", out / "own.cpio", top], check=True)
-        (out / "root.cpio.new").write_bytes((out / "packages.cpio").read_bytes() + (out / "own.cpio").read_bytes())
-        (out / "root.cpio.new").rename(out / "root.cpio")
+    if not (out / "packages.cpio").exists():
+        subprocess.run([build / "drupe", "root", "trixie", *PACKAGES, "-o", out / "packages.cpio"], check=True)
+    with tempfile.TemporaryDirectory() as work:
+        top = pathlib.Path(work)
+        shutil.copytree(build / "deps/musl-source", top / "job/musl", symlinks=True)
+        shutil.copy(TOP / "bench/jobs.sh", top / "init")
+        (top / "init").chmod(0o755)
+        draw = random.Random(1)
+        (top / "job/lines").write_text("".join(f"{draw.getrandbits(64):016x} line {i}\n" for i in range(100000)), encoding="ascii")
+        (top / "job/single.sh").write_text("".join(f"job {shlex.quote(name)} repeat {times} {shlex.join(program)}\n"
+                                                   for name, (times, program) in SINGLE.items()), encoding="ascii")
+        for name in ("proc", "dev", "tmp", "usr/bin"):
+            (top / name).mkdir(parents=True)
+        (top / "usr/bin/sh").symlink_to("bash")  # what packages' scripts would have made
+        (top / "usr/bin/awk").symlink_to("gawk")
+        console = top.parent / f"{top.name}.console"
+        console.write_text("nod /dev/console 600 0 0 c 5 1\n", encoding="ascii")
+        subprocess.run([build / "drupe", "pack", "--bare", "-m", console, "-o", out / "own.cpio", top], check=True, stderr=subprocess.DEVNULL)
+        console.unlink()
+    (out / "root.cpio.new").write_bytes((out / "packages.cpio").read_bytes() + (out / "own.cpio").read_bytes())
+    (out / "root.cpio.new").rename(out / "root.cpio")
     return out / "root.cpio"
+
+
+def measure_single(build):
+    """Seconds of qemu-riscv64's for each of SINGLE; none without it, or without bsdtar."""
+    root = build / "jobs/unpacked"
+    if not shutil.which("qemu-riscv64") or not shutil.which("bsdtar"):
+        return {}
+    root.mkdir(exist_ok=True)
+    for name in ("packages.cpio", "own.cpio"):
+        subprocess.run(["bsdtar", "-xf", build / "jobs" / name, "-C", root, "--exclude", "./dev/*"], check=True, stderr=subprocess.DEVNULL)
+    found = {}
+    for name, (times, program) in SINGLE.items():
+        program = [f"{root}{word}" if word.startswith("/") else word for word in program]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        for _ in range(times):
+            subprocess.run(["qemu-riscv64", "-L", root, *program], env={"PATH": "/usr/bin", "HOME": "/tmp", "LC_ALL": "C"}, check=True,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=LIMIT)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        found[name] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return found
 
 
 def processor_seconds(pid):
@@ -51,13 +92,14 @@ def processor_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def measure(kernel, archive):
-    """Seconds of QEMU's for each job."""
+def measure(kernel, archive, *options):
+    """Seconds of QEMU's for each job. One that has not said that it has ended within LIMIT seconds ends the command."""
     command = ["qemu-system-riscv64", "-machine", "virt", "-m", MEMORY, "-nographic", "-no-reboot", "-kernel", kernel, "-initrd", archive,
-               "-append", "quiet rdinit=/init randomize=boot uaccess=open"]
-    found, begun, name = {}, 0.0, None
-    started = time.monotonic()
+               "-append", "quiet rdinit=/init randomize=boot uaccess=open", *options]
+    found, begun, name, text = {}, 0.0, None, ""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as qemu:
+        clock = threading.Timer(LIMIT, qemu.kill)
+        clock.start()
         for line in qemu.stdout:
             text = line.decode(errors="replace").strip()
             used = processor_seconds(qemu.pid)
@@ -65,17 +107,28 @@ def measure(kernel, archive):
                 name, begun = text[4:], used
             elif re.match(r"status \d+$", text) and name:
                 if text != "status 0":
+                    clock.cancel()
+                    qemu.kill()
                     sys.exit(f"bench: {kernel}: {name}: {text}")
                 found[name], name = used - begun, None
-            if text == "end" or time.monotonic() - started > LIMIT:
+            if text == "end":
                 break
+        clock.cancel()
         qemu.kill()
+    if text != "end":
+        sys.exit(f"bench: {kernel}: no end within {LIMIT} s, in the job: {name}; last words: {text}")
     return found
 
 
-def least(kernel, archive, so_far):
-    for name, seconds in measure(kernel, archive).items():
+def least(found, so_far):
+    for name, seconds in found.items():
         so_far[name] = min(so_far.get(name, seconds), seconds)
+
+
+def columns(seconds, *others):
+    """Ours, and each of the others' with how many times ours it is."""
+    beside = "".join(f"{other:8.2f} {other / seconds:6.2f}" if other else f"{'-':>8} {'-':>6}" for other in others)
+    return f"{seconds:8.2f} {beside}"
 
 
 def main():
@@ -83,17 +136,19 @@ def main():
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 2
     archive = make_root(build)
     linux = build / "linux/vmlinux"
-    ours, theirs = {}, {}
+    ours, theirs, users = {}, {}, {}
     for _ in range(rounds):
-        least(build / "bare/Image", archive, ours)
+        least(measure(build / "bare/Image", archive, "-bios", build / "firmware/firmware.bin"), ours)
         if linux.exists():
-            least(linux, archive, theirs)
-    print(f"{'QEMU processor time, seconds':36} {'drupe':>8} {'Linux':>8} {'ratio':>6}")
+            least(measure(linux, archive), theirs)
+        least(measure_single(build), users)
+    print(f"{'QEMU processor time, seconds':36} {'drupe':>8} {'Linux':>8} {'ratio':>6}{'user':>8} {'ratio':>6}")
     for name, seconds in ours.items():
-        beside = theirs.get(name)
-        print(f"{name:36} {seconds:8.2f} " + (f"{beside:8.2f} {beside / seconds:6.1f}" if beside else f"{'-':>8} {'-':>6}"))
+        print(f"{name:36} {columns(seconds, theirs.get(name), users.get(name))}")
     if not theirs:
         print("Debian's Linux: `make linux` fetches it, then this measures it, too")
+    if not users:
+        print("user: qemu-riscv64 (Debian's package qemu-user), with bsdtar (libarchive-tools)")
     return 0
 
 

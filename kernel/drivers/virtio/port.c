@@ -11,6 +11,7 @@
 
 #define RECEIVE_SIZE   PAGE_SIZE
 #define RECEIVE_COUNT  32u
+#define RECEIVE_BATCH  16u // given back before the device is told of it, unless somebody is about to wait
 #define TRANSMIT_SIZE  (8u * PAGE_SIZE) // the host has it in one piece
 #define TRANSMIT_COUNT ARRAY_SIZE(((struct console_port *)0)->spare)
 
@@ -77,12 +78,18 @@ static void find_spare(struct console_port *p) {
     p->spare[p->spare_count++] = buffer;
 }
 
+// The device is told of all that it was given. [l]
+static void tell_of_buffers(struct console_port *p) {
+    if (virtqueue_untold(p->receive))
+        virtqueue_kick(p->receive);
+}
+
 static int give_buffer(struct console_port *p, char *buffer) {
     const struct virtio_piece piece = {virt_to_phys(buffer), RECEIVE_SIZE};
     unsigned long flags = spin_lock_irqsave(&p->lock);
     int err = virtqueue_add(p->receive, &piece, 0, 1, buffer);
-    if (!err)
-        virtqueue_kick(p->receive);
+    if (virtqueue_untold(p->receive) >= RECEIVE_BATCH)
+        tell_of_buffers(p);
     spin_unlock_irqrestore(&p->lock, flags);
     if (err)
         kfree(buffer);
@@ -104,6 +111,9 @@ int port_supply(struct console_port *p) {
         if (err)
             return err;
     }
+    flags = spin_lock_irqsave(&p->lock);
+    tell_of_buffers(p);
+    spin_unlock_irqrestore(&p->lock, flags);
     WRITE_ONCE(p->supplied, true);
     return 0;
 }
@@ -141,6 +151,7 @@ bool virtio_port_is_readable(struct virtio_port *port) {
     if (READ_ONCE(p->reading))
         return true;
     unsigned long flags = spin_lock_irqsave(&p->lock);
+    tell_of_buffers(p);
     bool ready = virtqueue_want_interrupt(p->receive);
     spin_unlock_irqrestore(&p->lock, flags);
     return ready || !virtio_port_is_connected(port);

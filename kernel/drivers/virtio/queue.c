@@ -165,6 +165,10 @@ static bool wants_to_be_told(const struct virtqueue *q) {
     return !(READ_ONCE(q->ring.used->flags) & VRING_USED_F_NO_NOTIFY);
 }
 
+unsigned int virtqueue_untold(const struct virtqueue *q) {
+    return (uint16_t)(q->added - q->told);
+}
+
 void virtqueue_kick(struct virtqueue *q) {
     __atomic_thread_fence(
         __ATOMIC_SEQ_CST); // what was added is seen before we look whether the device asks for it

@@ -67,6 +67,8 @@ bool virtqueue_is_broken(const struct virtqueue *q);
 // and is not NULL. 0, -ENOSPC (nothing has changed), -EIO: the queue is broken.
 int __must_check virtqueue_add(struct virtqueue *q, const struct virtio_piece *pieces, unsigned int out,
                                unsigned int in, void *token);
+// How many were added since the device was told last.
+unsigned int virtqueue_untold(const struct virtqueue *q);
 // Tells the device of what was added, unless it does not want to be told.
 void virtqueue_kick(struct virtqueue *q);
 // The same, whether or not the device wants to be told.
