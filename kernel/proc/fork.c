@@ -190,6 +190,7 @@ static int copy_thread(struct birth *b) {
     copy_registers(t, r);
     t->sig_blocked = current->sig_blocked;
     t->timer_slack = t->default_timer_slack = current->timer_slack;
+    t->memory_policy = current->memory_policy;
     t->too_many_threads = current->too_many_threads;
     t->cred = t->real_cred = cred_get(current->cred);
     if (r->flags & CLONE_CHILD_CLEARTID)

@@ -123,6 +123,7 @@ struct thread {
     int parent_death_signal; // prctl(PR_SET_PDEATHSIG)
     unsigned long timer_slack,
         default_timer_slack; // [o] ns, prctl(PR_SET_TIMERSLACK): kept; timers are exact
+    unsigned int memory_policy; // [o] set_mempolicy(2): mode and flags, sys/numa.c
     unsigned long min_faults;
     struct io_usage io;       // [o]
     bool exiting;             // exit has begun: no more signals

@@ -27,10 +27,6 @@
      MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_UNINITIALIZED |             \
      MAP_HUGE_2MB | MAP_HUGE_1GB)
 
-static unsigned long page_up(unsigned long n) {
-    return ALIGN_UP(n, (unsigned long)PAGE_SIZE);
-}
-
 static bool range_ok(unsigned long addr, size_t n) {
     return n <= USER_END && addr <= USER_END - page_up(n);
 }

@@ -10,10 +10,6 @@
 #include <linux/mman.h>
 #include <linux/resource.h>
 
-static unsigned long page_up(unsigned long n) {
-    return ALIGN_UP(n, (unsigned long)PAGE_SIZE);
-}
-
 // ---- taking away
 
 // Takes [start, end) away from `a`, of which it is the beginning, the end, or all.

@@ -15,6 +15,11 @@
 struct file;
 struct vmspace;
 
+// n bytes in whole pages; 0 where that is too much.
+static inline unsigned long page_up(unsigned long n) {
+    return ALIGN_UP(n, (unsigned long)PAGE_SIZE);
+}
+
 // What an area gets its pages from: the content of a file (fs), or shared anonymous memory (also a tmpfs
 // file). A page number's page never changes while it is mapped, but for vm_backing_truncate().
 struct vm_backing {
@@ -66,9 +71,11 @@ struct vm_area {
     struct vmspace *vm;         // [I]
     struct list_head backing_link; // [backing->lock]
 };
-#define VM_DONTFORK   (1u << 30)
-#define VM_WIPEONFORK (1u << 29)
-#define VM_SPECIAL    (1u << 28) // pages are not ours to free or copy (vDSO data)
+#define VM_DONTFORK     (1u << 30)
+#define VM_WIPEONFORK   (1u << 29)
+#define VM_SPECIAL      (1u << 28) // pages are not ours to free or copy (vDSO data)
+#define VM_POLICY_SHIFT 21         // five bits of mbind(2)'s: sys/numa.c
+#define VM_POLICY       (31u << VM_POLICY_SHIFT)
 
 // Below this address only who has CAP_SYS_RAWIO may map anything: what follows a null pointer of the kernel's is
 // then nobody's. In bytes, as /proc/sys/vm/mmap_min_addr has it.
