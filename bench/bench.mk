@@ -32,6 +32,11 @@ bench-linux: $(BENCH_PROGRAMS) $(B)/drupe $(LINUX) ## measure Linux in the same 
 bench-run: all ## measure how long `drupe run ./hello` takes, beside Debian's Linux (fetched by `make linux`)
 	@$(PYTHON) bench/hello.py $(B)
 
+PROGRAM ?= sh -c "ls -lR / | sort | tail -n 1"
+.PHONY: profile
+profile: all ## where a machine's instructions go, by function, and QEMU's own counts (PROGRAM='arguments of drupe run')
+	@tools/profile $(B) $(PROGRAM)
+
 .PHONY: bench-jobs
 bench-jobs: all bare-kernel ## measure whole jobs (gcc, git, python ...) in QEMU's processor time, beside Debian's Linux (make linux)
 	@$(PYTHON) bench/jobs.py $(B) $(ROUNDS)
