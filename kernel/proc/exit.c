@@ -9,6 +9,7 @@
 #include "core/panic.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
+#include "ipc/sem.h"
 #include "lib/string.h"
 #include "proc/fork.h"
 #include "proc/futex.h"
@@ -223,6 +224,7 @@ void process_exit_thread(int status) {
     if (last)
         posix_timers_exit(p);
     drop_memory(t);
+    sem_leave_undos(t);
     drop_files(t);
     if (last) {
         if (p->tty)

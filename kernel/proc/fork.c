@@ -7,6 +7,7 @@
 #include "core/panic.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
+#include "ipc/sem.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/pidfd.h"
@@ -204,6 +205,8 @@ static int copy_thread(struct birth *b) {
     int err = copy_files(t, r->flags);
     if (!err)
         err = copy_fs(t, r->flags);
+    if (!err && r->flags & CLONE_SYSVSEM)
+        err = sem_share_undos(t);
     if (!err)
         err = copy_vm(t, r->flags);
     return err;
@@ -224,6 +227,7 @@ static void undo(struct birth *b) {
         }
         if (t->files)
             files_leave(t->files);
+        sem_leave_undos(t);
         cred_put(t->real_cred);
         t->vm = NULL;
         thread_discard(t);

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 // /proc/sysvipc: what System V IPC has.
 #include "arch/riscv/layout.h"
+#include "ipc/msg.h"
+#include "ipc/object.h"
+#include "ipc/sem.h"
 #include "ipc/shm.h"
+#include "lib/number.h"
 #include "procfs/private.h"
+#include "sched/thread.h"
 
 static void show_segment(struct seq_buf *s, int id, unsigned long resident, const struct shmid64_ds *d) {
     const struct ipc64_perm *p = &d->shm_perm;
@@ -28,8 +33,81 @@ static int show_shm(struct seq_buf *s, void *arg) {
     return 0;
 }
 
+static int show_sem(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_puts(s, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
+    int highest = sem_info(&(struct seminfo){0}, true);
+    for (int i = 0; i <= highest; i++) {
+        struct semid64_ds d;
+        const struct ipc64_perm *p = &d.sem_perm;
+        int id = sem_stat(i, SEM_STAT_ANY, &d);
+        if (id >= 0)
+            seq_printf(s, "%10d %10d  %4o %10lu %5u %5u %5u %5u %10lu %10lu\n", p->key, id, p->mode,
+                       (unsigned long)d.sem_nsems, p->uid, p->gid, p->cuid, p->cgid,
+                       (unsigned long)d.sem_otime, (unsigned long)d.sem_ctime);
+        if (cond_resched_killable())
+            break;
+    }
+    return 0;
+}
+
+static int show_msg(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_puts(s, "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      "
+                "stime      "
+                "rtime      ctime\n");
+    int highest = msg_info(&(struct msginfo){0}, true);
+    for (int i = 0; i <= highest; i++) {
+        struct msqid64_ds d;
+        const struct ipc64_perm *p = &d.msg_perm;
+        int id = msg_stat(i, MSG_STAT_ANY, &d);
+        if (id >= 0)
+            seq_printf(s, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10lu %10lu %10lu\n", p->key,
+                       id, p->mode, (unsigned long)d.msg_cbytes, (unsigned long)d.msg_qnum,
+                       (unsigned int)d.msg_lspid, (unsigned int)d.msg_lrpid, p->uid, p->gid, p->cuid, p->cgid,
+                       (unsigned long)d.msg_stime, (unsigned long)d.msg_rtime, (unsigned long)d.msg_ctime);
+        if (cond_resched_killable())
+            break;
+    }
+    return 0;
+}
+
+// kernel.sem: four numbers, of which a write may store the first few.
+static int show_sem_limits(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_printf(s, "%lu\t%lu\t%lu\t%lu\n", READ_ONCE(sem_limits[0]), READ_ONCE(sem_limits[1]),
+               READ_ONCE(sem_limits[2]), READ_ONCE(sem_limits[3]));
+    return 0;
+}
+
+static ssize_t store_sem_limits(const char *text, size_t n, void *arg) {
+    static const unsigned long most[] = {INT32_MAX, INT32_MAX, SEM_AT_ONCE * 64, IPC_MOST};
+    unsigned long values[4];
+    unsigned int count = 0;
+    (void)arg;
+    for (const char *at = text; count < 4; count++) {
+        while (*at == ' ' || *at == '\t')
+            at++;
+        const char *end = number_read(at, 10, INT32_MAX, &values[count]);
+        if (end == at)
+            break;
+        if (values[count] > most[count])
+            return -EINVAL;
+        at = end;
+    }
+    for (unsigned int i = 0; i < count; i++)
+        WRITE_ONCE(sem_limits[i], values[i]);
+    return count ? (ssize_t)n : -EINVAL;
+}
+
 static const struct proc_entry entries[] = {
     {.path = "sysvipc/shm", .show = show_shm},
+    {.path = "sysvipc/sem", .show = show_sem},
+    {.path = "sysvipc/msg", .show = show_msg},
+    {.path = "sys/kernel/sem", .mode = 0644, .show = show_sem_limits, .store = store_sem_limits},
+    PROC_NUMBER("kernel/msgmax", &msg_longest, 0, INT32_MAX),
+    PROC_NUMBER("kernel/msgmnb", &msg_queue_bytes, 0, INT32_MAX),
+    PROC_NUMBER("kernel/msgmni", &msg_queues_max, 0, IPC_MOST),
 };
 
 void proc_ipc_init(void) {

@@ -90,10 +90,11 @@ struct thread {
     struct refcount refs;
 
     // What the thread acts on. NULL for kernel threads where that makes sense.
-    struct vmspace *vm;      // vm/vmspace.h
-    struct files *files;     // fs/fdtable.h
-    struct fs_context *fs;   // fs/path.h: root, cwd, umask
-    struct cred *cred;       // [o] core/cred.h: what it acts as; nobody else looks at it
+    struct vmspace *vm;          // vm/vmspace.h
+    struct files *files;         // fs/fdtable.h
+    struct sem_undos *sem_undos; // ipc/sem.h; NULL: none yet
+    struct fs_context *fs;       // fs/path.h: root, cwd, umask
+    struct cred *cred;           // [o] core/cred.h: what it acts as; nobody else looks at it
     struct cred *real_cred;  // [process_lock to look from outside] who it is; a reference. Usually the same
     struct process *process; // proc/process.h
     const struct rlimit64 *limits; // [o] its process's, RLIM_NLIMITS of them

@@ -16,6 +16,7 @@ enum user_account {
     USER_INOTIFY,       // instances
     USER_INOTIFY_WATCHES,
     USER_EVENT_BYTES, // of inotify, that nobody has read
+    USER_IPC_BYTES,   // of semaphores and messages
     USER_ACCOUNTS,
 };
 
@@ -34,7 +35,7 @@ struct limits {
     unsigned long socket_bytes_max;                 // of one user
     unsigned long mounts_max;                       // of all
     unsigned long inotify_max, inotify_watches_max; // of one user, whoever that is
-    unsigned long event_bytes_max;                  // of one user
+    unsigned long event_bytes_max, ipc_bytes_max;   // of one user
 };
 #define THREADS_MOST 32767   // as many as there are numbers
 extern struct limits limits; // [a] each number

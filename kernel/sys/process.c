@@ -5,6 +5,7 @@
 #include "core/cred.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
+#include "ipc/sem.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/exec.h"
@@ -116,6 +117,8 @@ long sys_unshare(unsigned long flags) {
         fs_context_put(old_fs);
     if (files)
         files_leave(old_files);
+    if (flags & CLONE_SYSVSEM)
+        sem_leave_undos(current);
     return 0;
 }
 

@@ -25,6 +25,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <sys/reboot.h>
@@ -337,6 +339,24 @@ static int do_watches(void) {
     return n > 0 ? 0 : error_of(n);
 }
 
+// A set of semaphores with something to undo, and a queue with a message.
+static int do_sysv(void) {
+    struct {
+        long type;
+        char text[200];
+    } m = {.type = 1};
+    struct sembuf op = {1, 1, SEM_UNDO};
+    int set = semget(0x77a1, 3, IPC_CREAT | 0600), queue = msgget(0x77a1, IPC_CREAT | 0600), err = 0;
+    if (set < 0 || queue < 0 || semop(set, &op, 1) || msgsnd(queue, &m, sizeof(m.text), IPC_NOWAIT) ||
+        msgrcv(queue, &m, sizeof(m.text), 1, IPC_NOWAIT) < 0)
+        err = errno;
+    if (set >= 0)
+        semctl(set, 0, IPC_RMID);
+    if (queue >= 0)
+        msgctl(queue, IPC_RMID, NULL);
+    return err;
+}
+
 // A segment of shared memory by a key, attached twice, inherited and removed. What stays if something fails is removed by the next.
 static int do_segment(void) {
     int id = shmget(0x77a1, 3 * 4096, IPC_CREAT | 0600), err = 0;
@@ -462,6 +482,7 @@ static const struct operation {
     {"vectors", do_vectors, false},   {"tcp", do_tcp, false},
     {"udplite", do_udplite, false},   {"signalfds", do_signalfds, false},
     {"segment", do_segment, false},   {"watches", do_watches, false},
+    {"sysv", do_sysv, false},
 };
 
 // ---- one walk

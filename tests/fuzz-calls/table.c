@@ -32,7 +32,7 @@ static const struct {
     {" uid gid r e s ", TYPE_UID},
     {" sig ", TYPE_SIGNAL},
     {" n len size old_n new_n count nlocal nremote mask_size ", TYPE_SIZE},
-    {" pos offset ", TYPE_OFFSET},
+    {" pos offset msgtype ", TYPE_OFFSET},
     {" flags prot mode ", TYPE_FLAGS},
     {" cmd op option level family protocol how which whence advice type clock policy resource options what ",
      TYPE_CHOICE},

@@ -302,8 +302,11 @@ static bool has_events(const struct inotify *i) {
 static ssize_t give(struct inotify *i, struct uio *u, struct event *e) {
     static const char zeros[sizeof(struct inotify_event)];
     size_t room = room_of_name(e), n = e->name_len;
-    struct inotify_event head = {.wd = e->wd, .mask = e->mask, .cookie = e->cookie, .len = room};
-    bool done = uio_write_to(u, &head, sizeof(head)) == sizeof(head) && uio_write_to(u, e->name, n) == n &&
+    struct {
+        int wd;
+        uint32_t mask, cookie, len;
+    } head = {.wd = e->wd, .mask = e->mask, .cookie = e->cookie, .len = room};
+    bool done = uio_put_object(u, head) && uio_write_to(u, e->name, n) == n &&
                 uio_write_to(u, zeros, room - n) == room - n;
     free_event(i, e);
     return done ? (ssize_t)(sizeof(head) + room) : -EFAULT;

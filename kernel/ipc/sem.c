@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: MIT
+// Semaphores of System V. A call changes several semaphores of a set, or none. One that cannot is put in the set's list of those that
+// wait, and made by whoever changes a value so that it can be: the waiter finds it done when it wakes. Those that wait for zero
+// come first, then those that change something, in the order in which they came (Linux's).
+//
+// What a thread has done with SEM_UNDO is kept by set (`undo`): in the set's list and in that of the thread, or of all threads that
+// share it. A set that is removed takes it away from them; the last of these that exits makes it undone. A set's mutex guards all
+// of it; a list of undos, too, has a lock, within the mutexes of sets.
+#include "ipc/sem.h"
+#include "ipc/object.h"
+#include "lib/list.h"
+#include "lib/string.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "sched/thread.h"
+#include "sched/user.h"
+#include "sched/wait.h"
+
+#define ADJUST_MAX 32767
+#define WAITS      1 // a status that no call returns
+
+struct sem {
+    int value;
+    pid_t pid; // who changed it last
+};
+
+// Key: [m] lock, [I].
+struct sem_set {
+    struct ipc_object object;
+    struct mutex lock;
+    struct user *user;        // [I] who is charged; a reference
+    struct list_head waiters; // [m] of struct waiter
+    struct list_head undos;   // [m] of struct undo, by of_set
+    bool removed;             // [m]
+    int64_t otime;            // [m]
+    unsigned int n;           // [I]
+    struct sem sems[];        // [m]
+};
+
+struct undo {
+    struct list_head of_set;     // [m] of the set
+    struct list_head of_threads; // [l] of the threads' list
+    struct sem_set *set;         // [I] not referenced: the set takes it away when it goes
+    struct sem_undos *owner;     // [I] likewise
+    short adjust[];              // [m]
+};
+
+struct sem_undos {
+    struct refcount refs; // threads
+    struct spinlock lock; // [l] within a set's
+    struct list_head list;
+};
+
+struct waiter {
+    struct list_head link;
+    struct thread *thread;
+    const struct sembuf *ops;
+    unsigned int n;
+    const struct sembuf *blocked_by; // [m] the first that could not be
+    struct undo *undo;               // NULL: none is wanted
+    bool changes;                    // else it only waits for zeros
+    int status;                      // [a] WAITS, or what the call returns; written last
+};
+
+static struct ipc_table sets;
+static unsigned long total; // [sets.lock] semaphores of all
+unsigned long sem_limits[4] = {SEM_OF_SET, (unsigned long)SEM_OF_SET *SEM_SETS, SEM_AT_ONCE, SEM_SETS};
+
+static struct sem_set *to_set(struct ipc_object *o) {
+    return container_of(o, struct sem_set, object);
+}
+
+// ---- sets
+
+static size_t set_size(size_t n) {
+    return sizeof(struct sem_set) + n * sizeof(struct sem);
+}
+
+static bool count_semaphores(long n) {
+    spin_lock(&sets.lock);
+    bool fits = n <= 0 || total + (unsigned long)n <= READ_ONCE(sem_limits[1]);
+    if (fits)
+        total += (unsigned long)n;
+    spin_unlock(&sets.lock);
+    return fits;
+}
+
+static struct ipc_object *set_make(int key, int flags, size_t n) {
+    struct user *user = current->cred->user;
+    long size = (long)set_size(n);
+    if (!n)
+        return ERR_PTR(-EINVAL);
+    if (!count_semaphores((long)n))
+        return ERR_PTR(-ENOSPC);
+    bool may =
+        !memory_is_short() && user_may_charge(user, USER_IPC_BYTES, size, READ_ONCE(limits.ipc_bytes_max));
+    struct sem_set *s = may ? kzalloc((size_t)size) : NULL;
+    if (!s) {
+        if (may)
+            user_uncharge(user, USER_IPC_BYTES, size);
+        (void)count_semaphores(-(long)n);
+        return ERR_PTR(-ENOMEM);
+    }
+    ipc_object_init(&s->object, key, flags);
+    mutex_init(&s->lock);
+    s->user = user_get(user);
+    list_init(&s->waiters);
+    list_init(&s->undos);
+    s->n = (unsigned int)n;
+    return &s->object;
+}
+
+static int set_check(const struct ipc_object *o, size_t n) {
+    return n > container_of(o, const struct sem_set, object)->n ? -EINVAL : 0;
+}
+
+static void set_free(struct ipc_object *o) {
+    struct sem_set *s = to_set(o);
+    (void)count_semaphores(-(long)s->n);
+    user_uncharge(s->user, USER_IPC_BYTES, (long)set_size(s->n));
+    user_put(s->user);
+    kfree(s);
+}
+
+static const struct ipc_kind kind = {
+    .table = &sets, .most = &sem_limits[3], .make = set_make, .check = set_check, .free = set_free};
+
+int sem_get(int key, int n, int flags) {
+    return n < 0 || (unsigned long)n > READ_ONCE(sem_limits[0]) ? -EINVAL
+                                                                : ipc_open(&kind, key, flags, (size_t)n);
+}
+
+// With its mutex, and a reference. ERR_PTR(-EINVAL, -EACCES; -EIDRM: it is being removed).
+static struct sem_set *begin(int id, unsigned int wanted) {
+    struct ipc_object *o = ipc_get(&kind, id, wanted);
+    if (IS_ERR(o))
+        return ERR_PTR(PTR_ERR(o));
+    struct sem_set *s = to_set(o);
+    mutex_lock(&s->lock);
+    if (!s->removed)
+        return s;
+    mutex_unlock(&s->lock);
+    ipc_put(&kind, o);
+    return ERR_PTR(-EIDRM);
+}
+
+static void end(struct sem_set *s) {
+    mutex_unlock(&s->lock);
+    ipc_put(&kind, &s->object);
+}
+
+// ---- one call's operations
+
+// Takes back the first `n`.
+static void roll_back_locked(struct sem_set *s, const struct sembuf *ops, unsigned int n, struct undo *undo) {
+    ASSERT_HELD(&s->lock);
+    while (n--) {
+        s->sems[ops[n].sem_num].value -= ops[n].sem_op;
+        if (ops[n].sem_flg & SEM_UNDO)
+            undo->adjust[ops[n].sem_num] = (short)(undo->adjust[ops[n].sem_num] + ops[n].sem_op);
+    }
+}
+
+// One: 0, WAITS, -ERANGE.
+static int apply_locked(struct sem_set *s, const struct sembuf *op, struct undo *undo) {
+    ASSERT_HELD(&s->lock);
+    struct sem *sem = &s->sems[op->sem_num];
+    int value = sem->value + op->sem_op;
+    if (value < 0 || (!op->sem_op && value))
+        return WAITS;
+    if (value > SEM_VALUE_MAX)
+        return -ERANGE;
+    if (op->sem_flg & SEM_UNDO) {
+        int adjust = undo->adjust[op->sem_num] - op->sem_op;
+        if (adjust < -ADJUST_MAX - 1 || adjust > ADJUST_MAX)
+            return -ERANGE;
+        undo->adjust[op->sem_num] = (short)adjust;
+    }
+    sem->value = value;
+    return 0;
+}
+
+// All or none of what w wants. 0, WAITS (blocked_by says for what), -EAGAIN, -ERANGE.
+static int try_locked(struct sem_set *s, struct waiter *w) {
+    ASSERT_HELD(&s->lock);
+    int result = 0;
+    unsigned int i = 0;
+    while (i < w->n && !(result = apply_locked(s, &w->ops[i], w->undo)))
+        i++;
+    if (result) {
+        roll_back_locked(s, w->ops, i, w->undo);
+        w->blocked_by = &w->ops[i];
+        return result == WAITS && w->ops[i].sem_flg & IPC_NOWAIT ? -EAGAIN : result;
+    }
+    for (i = 0; i < w->n; i++)
+        s->sems[w->ops[i].sem_num].pid = w->thread->pid;
+    return 0;
+}
+
+// The waiter's stack is its own again as soon as it sees the status.
+static void finish_locked(struct sem_set *s, struct waiter *w, int status) {
+    ASSERT_HELD(&s->lock);
+    struct thread *t = w->thread;
+    thread_get(t);
+    list_del(&w->link);
+    __atomic_store_n(&w->status, status, __ATOMIC_SEQ_CST);
+    thread_wake(t);
+    thread_put(t);
+}
+
+// What it waits for in the first place may be now.
+static bool may_go_on_locked(const struct sem_set *s, const struct waiter *w) {
+    ASSERT_HELD(&s->lock);
+    int value = s->sems[w->blocked_by->sem_num].value, op = w->blocked_by->sem_op;
+    return op ? value + op >= 0 : !value;
+}
+
+// The first of these waiters whose time has come, done. False: there is none.
+static bool finish_one_locked(struct sem_set *s, bool changes) {
+    ASSERT_HELD(&s->lock);
+    struct waiter *w;
+    list_for_each_entry (w, &s->waiters, link) {
+        if (w->changes != changes || !may_go_on_locked(s, w))
+            continue;
+        int result = try_locked(s, w);
+        if (result == WAITS)
+            continue;
+        s->otime = result ? s->otime : ipc_now();
+        finish_locked(s, w, result);
+        return true;
+    }
+    return false;
+}
+
+static void values_changed_locked(struct sem_set *s) {
+    ASSERT_HELD(&s->lock);
+    while (!list_empty(&s->waiters) && (finish_one_locked(s, false) || finish_one_locked(s, true)))
+        cond_resched();
+}
+
+// ---- undoing
+
+static struct undo *find_undo_locked(struct sem_set *s, const struct sem_undos *owner) {
+    ASSERT_HELD(&s->lock);
+    struct undo *u;
+    list_for_each_entry (u, &s->undos, of_set) {
+        if (u->owner == owner)
+            return u;
+    }
+    return NULL;
+}
+
+static long undo_size(const struct sem_set *s) {
+    return (long)(sizeof(struct undo) + s->n * sizeof(short));
+}
+
+static void free_undo_locked(struct sem_set *s, struct undo *u) {
+    ASSERT_HELD(&s->lock);
+    list_del(&u->of_set);
+    spin_lock(&u->owner->lock);
+    list_del(&u->of_threads);
+    spin_unlock(&u->owner->lock);
+    user_uncharge(s->user, USER_IPC_BYTES, undo_size(s));
+    kfree(u);
+}
+
+static struct sem_undos *make_undos(void) {
+    struct sem_undos *undos = kzalloc(sizeof(*undos));
+    if (!undos)
+        return NULL;
+    ref_init(&undos->refs);
+    spin_init(&undos->lock);
+    list_init(&undos->list);
+    return undos;
+}
+
+// The current thread's of that set. NULL: no memory.
+static struct undo *get_undo_locked(struct sem_set *s) {
+    ASSERT_HELD(&s->lock);
+    if (!current->sem_undos && !(current->sem_undos = make_undos()))
+        return NULL;
+    struct undo *u = find_undo_locked(s, current->sem_undos);
+    if (u)
+        return u;
+    if (!user_may_charge(s->user, USER_IPC_BYTES, undo_size(s), READ_ONCE(limits.ipc_bytes_max)) ||
+        memory_is_short() || !(u = kzalloc((size_t)undo_size(s)))) {
+        user_uncharge(s->user, USER_IPC_BYTES, undo_size(s));
+        return NULL;
+    }
+    u->set = s;
+    u->owner = current->sem_undos;
+    list_add(&u->of_set, &s->undos);
+    spin_lock(&u->owner->lock);
+    list_add(&u->of_threads, &u->owner->list);
+    spin_unlock(&u->owner->lock);
+    return u;
+}
+
+int sem_share_undos(struct thread *t) {
+    if (!current->sem_undos && !(current->sem_undos = make_undos()))
+        return -ENOMEM;
+    ref_get(&current->sem_undos->refs);
+    t->sem_undos = current->sem_undos;
+    return 0;
+}
+
+// The set of the first of them, referenced: only a set that is in the table, or is being removed, has any. NULL: there are none.
+static struct sem_set *first_set(struct sem_undos *undos) {
+    struct sem_set *s = NULL;
+    spin_lock(&undos->lock);
+    if (!list_empty(&undos->list)) {
+        s = list_first_entry(&undos->list, struct undo, of_threads)->set;
+        ref_get(&s->object.refs);
+    }
+    spin_unlock(&undos->lock);
+    return s;
+}
+
+static void make_undone_locked(struct sem_set *s, const struct undo *u, pid_t pid) {
+    ASSERT_HELD(&s->lock);
+    for (unsigned int i = 0; i < s->n; i++) {
+        if (!u->adjust[i])
+            continue;
+        int value = s->sems[i].value + u->adjust[i];
+        s->sems[i].value = value < 0 ? 0 : MIN(value, SEM_VALUE_MAX);
+        s->sems[i].pid = pid;
+    }
+    s->otime = ipc_now();
+    values_changed_locked(s);
+}
+
+void sem_leave_undos(struct thread *t) {
+    struct sem_undos *undos = t->sem_undos;
+    struct sem_set *s;
+    t->sem_undos = NULL;
+    if (!undos || !ref_put(&undos->refs))
+        return;
+    while ((s = first_set(undos))) {
+        mutex_lock(&s->lock);
+        struct undo *u = find_undo_locked(s, undos); // unless it was removed meanwhile
+        if (u) {
+            make_undone_locked(s, u, t->pid);
+            free_undo_locked(s, u);
+        }
+        end(s);
+        cond_resched();
+    }
+    kfree(undos);
+}
+
+// ---- semop
+
+// 0 or -errno: -EFBIG, -EACCES. *undoes: one of the operations is to be taken back.
+static int check_ops(const struct sem_set *s, const struct sembuf *ops, unsigned int n, struct waiter *w,
+                     bool *undoes) {
+    *undoes = false;
+    for (unsigned int i = 0; i < n; i++) {
+        if (ops[i].sem_num >= s->n)
+            return -EFBIG;
+        *undoes |= (ops[i].sem_flg & SEM_UNDO) && ops[i].sem_op;
+        w->changes |= ops[i].sem_op != 0;
+    }
+    return ipc_may(&kind, &s->object, w->changes ? IPC_WRITE : IPC_READ);
+}
+
+// Sleeps until it has been done, or is given up: -EINTR, -ETIME.
+static int sleep_until_done(struct waiter *w, ktime_t deadline) {
+    int err = 0;
+    for (;;) {
+        thread_set_state(THREAD_INTERRUPTIBLE);
+        if (__atomic_load_n(&w->status, __ATOMIC_ACQUIRE) != WAITS)
+            break;
+        if (signal_pending()) {
+            err = -EINTR;
+            break;
+        }
+        if ((err = schedule_until(deadline)))
+            break;
+    }
+    thread_set_state(THREAD_RUNNING);
+    return err;
+}
+
+static int wait_for_turn(struct sem_set *s, struct waiter *w, ktime_t deadline) {
+    int err = sleep_until_done(w, deadline), status = __atomic_load_n(&w->status, __ATOMIC_ACQUIRE);
+    if (status != WAITS)
+        return status;
+    mutex_lock(&s->lock);
+    status = w->status;
+    if (status == WAITS) {
+        list_del(&w->link);
+        status = err == -ETIME ? -EAGAIN : err;
+    }
+    mutex_unlock(&s->lock);
+    return status;
+}
+
+int sem_operate(int id, const struct sembuf *ops, unsigned int n, ktime_t deadline) {
+    struct waiter w = {.thread = current, .ops = ops, .n = n, .status = WAITS};
+    bool undoes;
+    struct sem_set *s = begin(id, 0);
+    if (IS_ERR(s))
+        return (int)PTR_ERR(s);
+    int result = check_ops(s, ops, n, &w, &undoes);
+    if (!result && undoes && !(w.undo = get_undo_locked(s)))
+        result = -ENOMEM;
+    if (!result) {
+        result = try_locked(s, &w);
+        if (!result) {
+            s->otime = ipc_now();
+            if (w.changes)
+                values_changed_locked(s);
+        }
+    }
+    if (result == WAITS)
+        list_add_tail(&w.link, &s->waiters);
+    mutex_unlock(&s->lock);
+    if (result == WAITS)
+        result = wait_for_turn(s, &w, deadline);
+    ipc_put(&kind, &s->object);
+    return result;
+}
+
+// ---- semctl
+
+int sem_stat(int id, int cmd, struct semid64_ds *out) {
+    int64_t ctime;
+    memset(out, 0, sizeof(*out));
+    struct ipc_object *o =
+        ipc_get_for_stat(&kind, id, cmd != IPC_STAT, cmd == SEM_STAT_ANY, &out->sem_perm, &ctime);
+    if (IS_ERR(o))
+        return (int)PTR_ERR(o);
+    struct sem_set *s = to_set(o);
+    mutex_lock(&s->lock);
+    out->sem_otime = s->otime;
+    out->sem_ctime = ctime;
+    out->sem_nsems = s->n;
+    int found = cmd == IPC_STAT ? 0 : o->id;
+    end(s);
+    return found;
+}
+
+int sem_set(int id, const struct semid64_ds *to) {
+    spin_lock(&sets.lock);
+    struct ipc_object *o = ipc_find_locked(&sets, id);
+    int err = o ? ipc_check_control_locked(&sets, o) : -EINVAL;
+    if (!err)
+        err = ipc_set_locked(&sets, o, &to->sem_perm);
+    spin_unlock(&sets.lock);
+    return err;
+}
+
+int sem_remove(int id) {
+    struct ipc_object *o = ipc_take_out(&kind, id);
+    if (IS_ERR(o))
+        return (int)PTR_ERR(o);
+    struct sem_set *s = to_set(o);
+    mutex_lock(&s->lock);
+    s->removed = true;
+    while (!list_empty(&s->waiters)) {
+        finish_locked(s, list_first_entry(&s->waiters, struct waiter, link), -EIDRM);
+        cond_resched();
+    }
+    while (!list_empty(&s->undos)) {
+        free_undo_locked(s, list_first_entry(&s->undos, struct undo, of_set));
+        cond_resched();
+    }
+    end(s);
+    return 0;
+}
+
+static int count_waiters_locked(const struct sem_set *s, unsigned int number, bool zero) {
+    ASSERT_HELD(&s->lock);
+    struct waiter *w;
+    int n = 0;
+    list_for_each_entry (w, &s->waiters, link) {
+        n += w->blocked_by->sem_num == number && (zero ? !w->blocked_by->sem_op : w->blocked_by->sem_op < 0);
+        cond_resched();
+    }
+    return n;
+}
+
+int sem_ask(int id, int number, int cmd) {
+    struct sem_set *s = begin(id, IPC_READ);
+    int result = -EINVAL;
+    if (IS_ERR(s))
+        return (int)PTR_ERR(s);
+    if (number < 0 || (unsigned int)number >= s->n)
+        ;
+    else if (cmd == GETVAL)
+        result = s->sems[number].value;
+    else if (cmd == GETPID)
+        result = s->sems[number].pid;
+    else
+        result = count_waiters_locked(s, (unsigned int)number, cmd == GETZCNT);
+    end(s);
+    return result;
+}
+
+// Values are set: nobody takes back what was before.
+static void set_one_locked(struct sem_set *s, unsigned int i, int value) {
+    ASSERT_HELD(&s->lock);
+    struct undo *u;
+    list_for_each_entry (u, &s->undos, of_set)
+        u->adjust[i] = 0;
+    s->sems[i].value = value;
+    s->sems[i].pid = current->pid;
+}
+
+// Values have been set.
+static void end_setting(struct sem_set *s) {
+    values_changed_locked(s);
+    spin_lock(&sets.lock);
+    s->object.ctime = ipc_now();
+    spin_unlock(&sets.lock);
+}
+
+int sem_set_value(int id, int number, int value) {
+    struct sem_set *s = begin(id, IPC_WRITE);
+    int err = 0;
+    if (IS_ERR(s))
+        return (int)PTR_ERR(s);
+    if (number < 0 || (unsigned int)number >= s->n) {
+        err = -EINVAL;
+    } else {
+        set_one_locked(s, (unsigned int)number, value);
+        end_setting(s);
+    }
+    end(s);
+    return err;
+}
+
+unsigned short *sem_values(int id, unsigned int *n) {
+    struct sem_set *s = begin(id, IPC_READ);
+    if (IS_ERR(s))
+        return ERR_PTR(PTR_ERR(s));
+    unsigned short *values = kmalloc(s->n * sizeof(*values));
+    *n = s->n;
+    for (unsigned int i = 0; values && i < s->n; i++)
+        values[i] = (unsigned short)s->sems[i].value;
+    end(s);
+    return values ? values : ERR_PTR(-ENOMEM);
+}
+
+int sem_values_wanted(int id) {
+    struct sem_set *s = begin(id, IPC_WRITE);
+    if (IS_ERR(s))
+        return (int)PTR_ERR(s);
+    int n = (int)s->n;
+    end(s);
+    return n;
+}
+
+int sem_set_values(int id, const unsigned short *values, unsigned int n) {
+    for (unsigned int i = 0; i < n; i++) {
+        if (values[i] > SEM_VALUE_MAX)
+            return -ERANGE;
+    }
+    struct sem_set *s = begin(id, IPC_WRITE);
+    if (IS_ERR(s))
+        return (int)PTR_ERR(s);
+    for (unsigned int i = 0; i < MIN(n, s->n); i++) {
+        set_one_locked(s, i, values[i]);
+        cond_resched();
+    }
+    end_setting(s);
+    end(s);
+    return 0;
+}
+
+int sem_info(struct seminfo *out, bool in_use) {
+    *out = (struct seminfo){.semmni = (int)READ_ONCE(sem_limits[3]),
+                            .semmns = (int)READ_ONCE(sem_limits[1]),
+                            .semmsl = (int)READ_ONCE(sem_limits[0]),
+                            .semopm = (int)READ_ONCE(sem_limits[2]),
+                            .semvmx = SEM_VALUE_MAX,
+                            .semmnu = (int)(SEM_OF_SET * SEM_SETS),
+                            .semmap = (int)(SEM_OF_SET * SEM_SETS),
+                            .semume = (int)SEM_AT_ONCE,
+                            .semusz = 20,
+                            .semaem = ADJUST_MAX};
+    spin_lock(&sets.lock);
+    if (in_use) {
+        out->semusz = (int)sets.used;
+        out->semaem = (int)total;
+    }
+    int highest = ipc_highest_locked(&sets);
+    spin_unlock(&sets.lock);
+    return highest;
+}
