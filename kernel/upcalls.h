@@ -16,7 +16,8 @@ void kernel_main(unsigned long hartid, paddr_t dtb, uint64_t entered) __attribut
 // come by way of entries in arch's trap.S.
 typedef long (*syscall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long,
                            unsigned long);
-extern const syscall_fn *syscall_entries;
+extern const syscall_fn *const syscall_entries_traced;
+extern const syscall_fn *syscall_entries; // for a new thread (arch_thread.syscalls)
 long syscall_clone(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
 long syscall_clone3(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
 long syscall_traced(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);

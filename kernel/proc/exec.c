@@ -21,6 +21,7 @@
 #include "proc/exit.h"
 #include "proc/fork.h"
 #include "proc/posix_timer.h"
+#include "proc/ptrace.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/mount.h>
@@ -73,7 +74,9 @@ static bool shares_place(struct exec *e) {
 
 // For the new program: may it have what the file gives? If not, it has what the old one had, at most.
 static void limit_gain(struct exec *e, const struct cred *old, struct cred *new) {
-    if (!new->no_new_privs && !shares_place(e))
+    e->gaining = true;
+    bool traced = ptrace_exec_begin();
+    if (!new->no_new_privs && !shares_place(e) && !traced)
         return;
     if (new->no_new_privs || !cred_capable(old, CAP_SETUID)) {
         new->euid = new->uid;
@@ -146,6 +149,8 @@ static int become_single(struct process *p, struct thread *t) {
 
 static void take_over_number(struct process *p, struct thread *t) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
+    if (p->leader != t)
+        ptrace_new_leader_locked(p, t);
     spin_lock(&p->sig_lock);
     if (p->leader != t) {
         struct id *id = id_find_locked(t->tid);
@@ -264,6 +269,7 @@ static const char *base_name(const char *path) {
 static void commit(struct exec *e, struct unshared *u) {
     struct thread *t = current;
     struct process *p = t->process;
+    e->old_tid = t->tid;
     // ---- The point of no return: nothing below fails.
     take_over_number(p, t);
     commit_unshare(p, u);
@@ -319,6 +325,8 @@ static int prepare(struct exec *e, int dfd, const char *path, unsigned int looku
 }
 
 static void release(struct exec *e) {
+    if (e->gaining)
+        ptrace_exec_end();
     if (e->fs)
         __atomic_fetch_sub(&e->fs->in_exec, 1, __ATOMIC_SEQ_CST);
     exec_close(&e->program);
@@ -368,5 +376,7 @@ long process_exec(int dfd, const char *path, const struct exec_strings *argv, co
         commit(&e, &u);
     release(&e);
     kfree(made_name);
+    if (!err)
+        ptrace_event_exec(e.old_tid);
     return err;
 }

@@ -34,6 +34,8 @@ struct exec {
     struct cred *cred;                      // the new credentials, a reference
     bool set_ids;                           // the file has a set-id bit that counts
     bool secure;                            // AT_SECURE
+    bool gaining;                           // ptrace_exec_begin() was called
+    pid_t old_tid;                          // of the caller, which takes over its process's number
     struct fs_context *fs;                  // where `in_exec` was raised
     struct exec_entropy {
         uint32_t stack, map, program, heap; // where things go

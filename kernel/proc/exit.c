@@ -16,6 +16,7 @@
 #include "proc/oom.h"
 #include "proc/posix_timer.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 #include "proc/signalfd.h"
 #include "proc/usage.h"
 #include "upcalls.h"
@@ -90,11 +91,12 @@ static void give_children_away(struct process *p) {
     list_for_each_entry_safe (child, next, &p->children, sibling) {
         child->parent = reaper;
         child->ppid = reaper->pid;
+        child->maker = 0;
         child->exit_signal = SIGCHLD;
         list_del(&child->sibling);
         list_add_tail(&child->sibling, &reaper->children);
         send_parent_death(child);
-        if (child->zombie)
+        if (child->zombie && !child->tracee)
             process_notify_exit_locked(child);
     }
 }
@@ -117,22 +119,16 @@ void process_notify_exit_locked(struct process *p) {
     ASSERT_HELD(&process_lock);
     struct process *parent = p->parent;
     bool reap = p->exit_signal == SIGCHLD && signal_reaps_children(parent);
-    if (p->exit_signal && !signal_ignored_by(parent, p->exit_signal)) {
+    // Though it is ignored it may be blocked and waited for (sigwait), or shown to a tracer.
+    struct thread *t = parent->leader;
+    if (p->exit_signal && (!signal_ignored_by(parent, p->exit_signal) ||
+                           (t && (ptrace_is_traced(t) || t->sig_blocked & SIGNAL_BIT(p->exit_signal))))) {
         siginfo_t info;
         exit_info(p, &info);
         (void)signal_send_process_info(parent, &info);
-    } else if (p->exit_signal) {
-        // It may still be blocked and waited for (sigwait of an ignored signal by default).
-        siginfo_t info;
-        if (parent->leader && parent->leader->sig_blocked & SIGNAL_BIT(p->exit_signal)) {
-            exit_info(p, &info);
-            (void)signal_send_process_info(parent, &info);
-        }
     }
     if (!wait_queue_empty(&parent->wait))
         wake_all(&parent->wait);
-    if (!wait_queue_empty(&p->exited))
-        wake_poll(&p->exited, POLLIN);
     if (reap)
         process_reap_locked(p, false);
 }
@@ -150,7 +146,12 @@ static void die_locked(struct process *p) {
     pgrp_check_orphans_locked(p, p->parent);
     give_children_away(p);
     p->zombie = true;
-    process_notify_exit_locked(p);
+    if (!wait_queue_empty(&p->exited))
+        wake_poll(&p->exited, POLLIN);
+    if (unlikely(p->tracee))
+        ptrace_notify_zombie_locked(p);
+    else
+        process_notify_exit_locked(p);
 }
 
 static void add_accounts(struct process *p, struct thread *t) {
@@ -172,8 +173,6 @@ static struct cred *leave_process(struct thread *t) {
     id->thread = NULL;
     struct cred *cred = t->real_cred;
     t->real_cred = NULL;
-    if (t->tid != p->pid)
-        id_release_locked(id);
     spin_lock(&p->sig_lock);
     list_del(&t->process_link);
     p->thread_count--;
@@ -189,6 +188,8 @@ static struct cred *leave_process(struct thread *t) {
     if (exec_thread && p->thread_count == 1)
         thread_wake(exec_thread);
     spin_unlock(&p->sig_lock);
+    if (!ptrace_left_locked(p, t, cred->user) && t->tid != p->pid)
+        id_release_locked(id);
     if (!p->thread_count)
         die_locked(p);
     spin_unlock_irqrestore(&process_lock, flags);
@@ -203,6 +204,7 @@ static bool begin_exit(struct process *p, struct thread *t, int status) {
     if (!p->killed)
         t->sig_pending &= ~SIGNAL_BIT(SIGKILL);
     bool last = --p->live_threads == 0;
+    t->ptrace.exit_status = p->group_exit ? p->exit_status : status;
     if (!p->group_exit && p->leader == t)
         p->exit_status = status;
     if (last)
@@ -218,11 +220,13 @@ static bool begin_exit(struct process *p, struct thread *t, int status) {
 void process_exit_thread(int status) {
     struct thread *t = current;
     struct process *p = t->process;
+    ptrace_event_exit(status);
     bool last = begin_exit(p, t, status);
     if (last && p == init_process)
         panic("Attempted to kill init! exitcode=0x%08x", p->exit_status);
     if (last)
         posix_timers_exit(p);
+    ptrace_exit_tracer();
     drop_memory(t);
     sem_leave_undos(t);
     drop_files(t);

@@ -12,6 +12,7 @@
 #include "mm/slab.h"
 #include "proc/pidfd.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 #include "upcalls.h"
 #include "vm/vmspace.h"
 #include <linux/capability.h>
@@ -33,6 +34,7 @@ struct birth {
     struct file *pidfd_file;
     int pidfd;
     bool charged; // to the user
+    int event;    // PTRACE_EVENT_* that its tracer wants to see, or 0
 };
 
 // ---- the child
@@ -288,6 +290,7 @@ static void enter_tree(struct birth *b) {
     b->id->process = p; // the number's one use, together with the leader
     p->parent = parent;
     p->ppid = parent->pid;
+    p->maker = sibling ? creator->maker : current->tid;
     list_add_tail(&p->sibling, &parent->children);
     process_set_group_locked(p, creator->group_id);
     process_set_session_locked(p, creator->session_id);
@@ -310,6 +313,8 @@ static int commit(struct birth *b) {
         if (b->process)
             enter_tree(b);
         join_process(b->thread, b->process ? b->process : creator);
+        if (b->event || b->request->flags & CLONE_PTRACE)
+            ptrace_inherit_locked(b->thread, b->thread->process);
         process_counts.forks++;
         process_counts.threads++;
     }
@@ -318,8 +323,8 @@ static int commit(struct birth *b) {
     return interrupted ? -ERESTARTNOINTR : full ? -EAGAIN : 0;
 }
 
-// The parent of a vfork sleeps until its child has left the shared address space, or it is killed.
-static void wait_for_vfork(struct thread *child) {
+// The parent of a vfork sleeps until its child has left the shared address space (true), or it is killed.
+static bool wait_for_vfork(struct thread *child) {
     for (;;) {
         thread_set_state(THREAD_KILLABLE);
         if (__atomic_load_n(&child->vfork_done, __ATOMIC_ACQUIRE) || signal_pending_fatal())
@@ -327,10 +332,19 @@ static void wait_for_vfork(struct thread *child) {
         schedule();
     }
     thread_set_state(THREAD_RUNNING);
+    return !signal_pending_fatal();
+}
+
+// What the birth is to the creator's tracer, if that wants to know.
+static int event_of(const struct clone_request *r) {
+    int event = r->flags & CLONE_VFORK      ? PTRACE_EVENT_VFORK
+                : r->exit_signal != SIGCHLD ? PTRACE_EVENT_CLONE
+                                            : PTRACE_EVENT_FORK;
+    return !(r->flags & CLONE_UNTRACED) && ptrace_wants_event(event) ? event : 0;
 }
 
 long process_clone(const struct clone_request *request) {
-    struct birth b = {.request = request, .pidfd = -1};
+    struct birth b = {.request = request, .pidfd = -1, .event = event_of(request)};
     int err = check_request(request);
     if (err)
         return err;
@@ -352,8 +366,10 @@ long process_clone(const struct clone_request *request) {
         t->vfork_parent = current;
     }
     thread_start(t);
-    if (vfork)
-        wait_for_vfork(t);
+    if (unlikely(b.event))
+        ptrace_event(b.event, tid);
+    if (vfork && wait_for_vfork(t))
+        ptrace_event(PTRACE_EVENT_VFORK_DONE, tid);
     thread_put(t);
     return tid;
 }

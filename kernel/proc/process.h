@@ -29,15 +29,17 @@ struct file;
 // Key: [I] immutable, [p] process_lock, [s] sig_lock, [ps] both to change, either to read, [a] atomic.
 struct process {
     struct refcount refs;
-    pid_t pid;                                 // [I]
-    pid_t ppid;                                // [p] the parent's; 0 for pid 1. Read without.
-    struct id *id;                             // [p]
-    struct process *parent;                    // [p]
-    struct list_head children, sibling;        // [p]
-    struct list_head threads;                  // [ps] thread.process_link
-    unsigned int thread_count;                 // [ps] of `threads`
-    unsigned int live_threads;                 // [s] those that have not begun to exit
-    struct thread *leader;                     // [ps] NULL after it has ended
+    pid_t pid;                          // [I]
+    pid_t ppid;                         // [p] the parent's; 0 for pid 1. Read without.
+    struct id *id;                      // [p]
+    struct process *parent;             // [p]
+    struct list_head children, sibling; // [p]
+    struct list_head threads;           // [ps] thread.process_link
+    unsigned int thread_count;          // [ps] of `threads`
+    unsigned int live_threads;          // [s] those that have not begun to exit
+    struct thread *leader;              // [ps] NULL after it has ended
+    struct thread *tracee; // [p] the leader while it is traced, also after its end; NULL: it is not
+    pid_t maker;           // [p] tid of the thread of `parent` that made it; 0: none does any more
     struct id *group_id, *session_id;          // [p]
     pid_t pgrp, session;                       // [p] their numbers
     struct list_head group_link, session_link; // [p]
@@ -66,6 +68,7 @@ struct process {
     int stop_signal;                   // [s]
     unsigned int stop_left;            // [s] threads that have not stopped yet
     struct thread *exec_thread;        // [s] waits to be the only thread, in execve
+    bool gaining; // [access_lock] is about to gain privileges, in execve: nobody may begin to trace it
 
     // The end.
     bool zombie;              // [p] all threads have ended, nobody has asked yet

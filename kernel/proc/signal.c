@@ -8,6 +8,7 @@
 #include "mm/slab.h"
 #include "proc/posix_timer.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 #include "proc/signalfd.h"
 #include "upcalls.h"
 #include <linux/capability.h>
@@ -67,6 +68,10 @@ bool signal_ignored_by(struct process *p, int sig) {
     if (handler == (unsigned long)SIG_IGN)
         return true;
     return handler == (unsigned long)SIG_DFL && (SIGNAL_BIT(sig) & SIGNALS_NOTHING || p->unkillable);
+}
+
+bool signal_is_set_to_ignore(struct process *p, int sig) {
+    return handler_of(p, sig) == (unsigned long)SIG_IGN;
 }
 
 bool signal_reaps_children(struct process *p) {
@@ -190,12 +195,22 @@ void signal_taken(siginfo_t *info) {
 
 // ---- choosing and waking threads
 
+static bool has_something(const struct thread *t) {
+    const struct process *p = t->process;
+    sigset_bits open = ~(t->sig_blocked & ~t->sig_wait);
+    bool stops = ptrace_is_traced(t) ? ptrace_must_trap_locked(p, t) : p->group_stop;
+    return (t->sig_pending | p->sig_pending) & open || stops || p->continue_notify;
+}
+
+void signal_look_again_locked(struct thread *t) {
+    ASSERT_HELD(&t->process->sig_lock);
+    if (has_something(t))
+        __atomic_fetch_or(&t->arch.work, WORK_SIGNAL, __ATOMIC_RELAXED);
+}
+
 void signal_recalculate_locked(struct thread *t) {
     ASSERT_HELD(&t->process->sig_lock);
-    struct process *p = t->process;
-    sigset_bits open = ~(t->sig_blocked & ~t->sig_wait);
-    bool pending = (t->sig_pending | p->sig_pending) & open || p->group_stop || p->continue_notify;
-    if (pending)
+    if (has_something(t))
         __atomic_fetch_or(&t->arch.work, WORK_SIGNAL, __ATOMIC_RELAXED);
     else if (READ_ONCE(t->arch.work) & WORK_SIGNAL)
         __atomic_fetch_and(&t->arch.work, ~WORK_SIGNAL, __ATOMIC_RELAXED);
@@ -209,7 +224,7 @@ void signal_wake_locked(struct thread *t, bool fatal) {
 }
 
 static bool wants(const struct thread *t, int sig) {
-    return !t->exiting && !(t->sig_blocked & ~t->sig_wait & SIGNAL_BIT(sig)) && !t->sig_stopped;
+    return !t->exiting && !(t->sig_blocked & ~t->sig_wait & SIGNAL_BIT(sig)) && !ptrace_rests(t);
 }
 
 // Who takes a signal to the process: the running thread, the leader, anybody. NULL: all block it.
@@ -249,29 +264,60 @@ void signal_group_exit_locked(struct process *p, int status) {
     }
 }
 
-// SIGCONT takes effect when it is sent, whether it is blocked, caught or ignored.
+bool signal_join_stop_locked(struct process *p, struct thread *t) {
+    ASSERT_HELD(&p->sig_lock);
+    if (t->sig_stopped)
+        return false;
+    t->sig_stopped = true;
+    if (!p->stop_left || --p->stop_left || p->stopped)
+        return false;
+    return p->stopped = p->stop_report = true;
+}
+
+// SIGCONT takes effect when it is sent, whether it is blocked, caught or ignored. Who is traced rests until the tracer says
+// otherwise.
 static void continue_locked(struct process *p) {
     ASSERT_HELD(&p->sig_lock);
     struct thread *t;
+    bool stops = p->group_stop;
     flush_everywhere(p, SIGNALS_STOP);
-    if (!p->group_stop)
-        return;
     if (p->stopped)
         p->continue_report = p->continue_notify = true;
     p->group_stop = p->stopped = p->stop_report = false;
     list_for_each_entry (t, &p->threads, process_link) {
-        t->sig_stopped = false;
-        if (!t->exiting)
+        t->sig_stopped = t->stop_taken = false;
+        if (t->exiting)
+            continue;
+        if (t->ptrace.seized)
+            ptrace_notice_locked(t);
+        else if (stops && !ptrace_is_traced(t))
             signal_wake_locked(t, true);
+    }
+}
+
+// The process is ending, and yet somebody kills it: threads that rest at their end for a tracer go on.
+static void kill_again_locked(struct process *p) {
+    ASSERT_HELD(&p->sig_lock);
+    struct thread *t;
+    list_for_each_entry (t, &p->threads, process_link) {
+        if (t->ptrace.stopped) {
+            t->sig_pending |= SIGNAL_BIT(SIGKILL);
+            signal_wake_locked(t, true);
+        }
     }
 }
 
 // ---- sending
 
-static bool is_blocked_for(struct process *p, struct thread *t, int sig) {
-    if (!t)
-        t = p->leader ? p->leader : list_first_entry(&p->threads, struct thread, process_link);
-    return (t->sig_blocked | t->sig_wait) & SIGNAL_BIT(sig);
+// Whose mask and tracer count for a signal to t, or (NULL) to p.
+static struct thread *main_target(struct process *p, struct thread *t) {
+    return t ? t : p->leader ? p->leader : list_first_entry(&p->threads, struct thread, process_link);
+}
+
+// A signal that p ignores is still kept for who blocks it, and for a tracer, which sees them all.
+static bool is_kept(struct process *p, struct thread *t, int sig) {
+    t = main_target(p, t);
+    return sig != SIGKILL && ((t->sig_blocked | t->sig_wait) & SIGNAL_BIT(sig) || ptrace_is_traced(t));
 }
 
 // Charged to the user of p, within RLIMIT_SIGPENDING unless it `must` be. NULL: no memory, or too many.
@@ -340,9 +386,11 @@ static int send_locked(struct process *p, struct thread *t, const siginfo_t *inf
         flush_everywhere(p, SIGNAL_BIT(SIGCONT));
     else if (sig == SIGCONT)
         continue_locked(p);
-    if (signal_ignored_by(p, sig) && (sig == SIGKILL || !is_blocked_for(p, t, sig)))
+    if (signal_ignored_by(p, sig) && !is_kept(p, t, sig))
         return 1;
     if (sig == SIGKILL) {
+        if (p->group_exit)
+            kill_again_locked(p);
         signal_group_exit_locked(p, SIGKILL);
         return 0;
     }
@@ -353,7 +401,8 @@ static int send_locked(struct process *p, struct thread *t, const siginfo_t *inf
     if (!target)
         return 0;
     bool fatal = !p->unkillable && !(SIGNAL_BIT(sig) & (SIGNALS_STOP | SIGNALS_NOTHING | SIGNALS_CORE)) &&
-                 !(target->sig_blocked & SIGNAL_BIT(sig)) && signal_has_default(p, sig);
+                 !(target->sig_blocked & SIGNAL_BIT(sig)) && signal_has_default(p, sig) &&
+                 !ptrace_is_traced(main_target(p, t));
     if (fatal)
         signal_group_exit_locked(p, sig);
     else
@@ -457,7 +506,7 @@ void signal_force(const siginfo_t *info) {
         *a = (struct signal_action){0};
         t->sig_blocked &= ~SIGNAL_BIT(sig);
     }
-    if (a->handler == (unsigned long)SIG_DFL)
+    if (a->handler == (unsigned long)SIG_DFL && !ptrace_is_traced(t))
         p->unkillable = false;
     (void)send_locked(p, t, info, NULL);
     signal_recalculate_locked(t);
@@ -565,7 +614,8 @@ bool signal_pending_fatal(void) {
 bool signal_thread_leaves_locked(struct process *p, struct thread *t) {
     ASSERT_HELD(&p->sig_lock);
     bool stops = false;
-    if (p->group_stop && !t->sig_stopped && p->stop_left && --p->stop_left == 0 && p->live_threads)
+    if (p->group_stop && !t->sig_stopped && p->stop_left && --p->stop_left == 0 && p->live_threads &&
+        !p->stopped)
         stops = p->stopped = p->stop_report = true;
     if (p->live_threads && !p->group_exit)
         pass_on(p, t, ~0ull);

@@ -107,6 +107,7 @@ void signal_group_exit_locked(struct process *p, int status);
 // may be old.
 bool signal_ignored_by(struct process *p, int sig);
 bool signal_has_default(struct process *p, int sig);
+bool signal_is_set_to_ignore(struct process *p, int sig); // SIG_IGN
 // True if SIGCHLD of its children means to p that they need no wait: SIG_IGN or SA_NOCLDWAIT.
 bool signal_reaps_children(struct process *p);
 bool signal_notifies_stops(struct process *p); // without SA_NOCLDSTOP
@@ -129,6 +130,8 @@ int __must_check signal_set_action(int sig, const struct signal_action *new_acti
 sigset_bits signal_pending_set(void); // both queues, blocked or not
 // WORK_SIGNAL anew from what is pending; sig_lock held.
 void signal_recalculate_locked(struct thread *t);
+// The same, but WORK_SIGNAL stays where it was set: a call may be waiting to be made again.
+void signal_look_again_locked(struct thread *t);
 // Back from a handler: restores the registers from the frame on the user stack. The a0 to return.
 long signal_return(struct trap_frame *frame);
 // Sets up a handler's frame (proc/signal_frame.c). 0 or -EFAULT.
@@ -151,6 +154,8 @@ void signal_flush_process(struct process *p);
 // A thread of p is about to exit with sig_lock held: its share of a group stop, and of the process's pending
 // signals, goes to the others. True if it was the last that a group stop waited for.
 bool signal_thread_leaves_locked(struct process *p, struct thread *t);
+// t takes part in the stop of all threads of p. True: it is the last; the parent is to be told. sig_lock held.
+bool signal_join_stop_locked(struct process *p, struct thread *t);
 // Tells the parent that p stopped or goes on (CLD_STOPPED, CLD_CONTINUED); process_lock held.
 void signal_notify_parent_locked(struct process *p, int code);
 

@@ -13,6 +13,7 @@
 #include "proc/posix_timer.h"
 #include "proc/oom.h"
 #include "proc/process.h"
+#include "proc/ptrace.h"
 #include "proc/signal.h"
 #include "upcalls.h"
 #include "vm/vmspace.h"
@@ -26,16 +27,23 @@
 static void begin_stop(struct process *p, int sig) {
     ASSERT_HELD(&p->sig_lock);
     struct thread *t;
-    if (p->group_stop || p->group_exit)
+    bool again = p->group_stop; // only those take part that had and whose tracers have let them go on
+    if (p->group_exit || !current->stop_taken)
         return;
+    if (!p->stopped)
+        p->stop_signal = sig;
+    if (!again)
+        p->stop_left = 0;
     p->group_stop = true;
-    p->stop_signal = sig;
-    p->stop_left = 0;
     list_for_each_entry (t, &p->threads, process_link) {
-        if (t->exiting)
+        if (t->exiting || (again && !(ptrace_is_traced(t) && t->sig_stopped)))
             continue;
+        t->sig_stopped = false;
         p->stop_left++;
-        signal_wake_locked(t, false);
+        if (t->ptrace.seized && t != current)
+            ptrace_notice_locked(t);
+        else
+            signal_wake_locked(t, false);
     }
 }
 
@@ -45,14 +53,9 @@ static void stop(struct process *p, struct thread *t) {
     bool last = false;
     unsigned long flags = spin_lock_irqsave(&process_lock);
     spin_lock(&p->sig_lock);
-    bool stopping = p->group_stop && !signal_pending_fatal();
+    bool stopping = p->group_stop && !signal_pending_fatal() && !ptrace_is_traced(t);
     if (stopping) {
-        if (!t->sig_stopped) {
-            t->sig_stopped = true;
-            last = p->stop_left && --p->stop_left == 0;
-            if (last)
-                p->stopped = p->stop_report = true;
-        }
+        last = signal_join_stop_locked(p, t);
         thread_set_state(THREAD_STOPPED);
     }
     spin_unlock(&p->sig_lock);
@@ -111,12 +114,28 @@ static bool urgent(struct process *p, struct thread *t, unsigned long flags) {
         tell_continued(p);
         return true;
     }
-    if (unlikely(p->group_stop)) {
+    bool traced = ptrace_is_traced(t);
+    if (unlikely(traced && ptrace_must_trap_locked(p, t))) {
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+        ptrace_trap();
+        return true;
+    }
+    if (unlikely(!traced && p->group_stop)) {
         spin_unlock_irqrestore(&p->sig_lock, flags);
         stop(p, t);
         return true;
     }
     return false;
+}
+
+// The tracer is shown sig, which has just been taken, and says which signal has its effect instead, or (0) none. sig_lock held;
+// given up meanwhile.
+static int ask_tracer(struct process *p, int sig, siginfo_t *info, unsigned long *flags) {
+    spin_unlock_irqrestore(&p->sig_lock, *flags);
+    signal_taken(info);
+    sig = ptrace_signal(sig, info);
+    *flags = spin_lock_irqsave(&p->sig_lock);
+    return sig;
 }
 
 // The next signal that has a handler, with the action to take; 0: none.
@@ -131,6 +150,12 @@ static int next_caught(struct process *p, struct thread *t, siginfo_t *info, str
             spin_unlock_irqrestore(&p->sig_lock, flags);
             return 0;
         }
+        bool traced = ptrace_is_traced(t);
+        t->stop_taken = traced || SIGNAL_BIT(sig) & SIGNALS_STOP;
+        if (traced && !(sig = ask_tracer(p, sig, info, &flags))) {
+            spin_unlock_irqrestore(&p->sig_lock, flags);
+            continue;
+        }
         struct signal_action *a = &p->handlers->action[sig - 1];
         spin_lock(&p->handlers->lock);
         *action = *a;
@@ -142,7 +167,8 @@ static int next_caught(struct process *p, struct thread *t, siginfo_t *info, str
             spin_unlock_irqrestore(&p->sig_lock, flags);
         else
             default_action(p, sig, flags);
-        signal_taken(info);
+        if (!traced)
+            signal_taken(info);
         if (caught && action->handler != (unsigned long)SIG_IGN)
             return sig;
     }
@@ -150,36 +176,39 @@ static int next_caught(struct process *p, struct thread *t, siginfo_t *info, str
 
 // ---- interrupted system calls
 
-static void restart_call(struct trap_frame *f) {
-    f->a0 = f->orig_a0;
-    f->pc -= ECALL_SIZE;
-}
+// A call that a signal interrupted is set to be made again before the signal is looked at, so that a tracer sees, and may
+// change, where the thread will go on; what becomes of the signal may change that once more, unless the tracer did.
+struct interrupted {
+    long result;             // of the call, 0: there is none to be made again
+    unsigned long pc, again; // behind it, and where it is made again
+};
 
-static bool wants_restart(const struct trap_frame *f) {
+static struct interrupted interrupted_call(struct trap_frame *f) {
+    struct interrupted call = {0, f->pc, f->pc - ECALL_SIZE};
     long ret = (long)f->a0;
-    return f->in_syscall && (ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND ||
-                             ret == -ERESTART_RESTARTBLOCK);
-}
-
-static void settle_call_with_handler(struct trap_frame *f, const struct signal_action *action) {
-    long ret = (long)f->a0;
-    if (wants_restart(f)) {
-        if (ret == -ERESTARTNOINTR || (ret == -ERESTARTSYS && action->flags & SA_RESTART))
-            restart_call(f);
-        else
-            f->a0 = -EINTR;
+    if (f->in_syscall && (ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND ||
+                          ret == -ERESTART_RESTARTBLOCK)) {
+        call.result = ret;
+        f->a0 = f->orig_a0;
+        f->pc = call.again;
     }
     f->in_syscall = 0;
+    return call;
 }
 
-static void settle_call_without_handler(struct trap_frame *f) {
-    if (wants_restart(f)) {
-        bool block = (long)f->a0 == -ERESTART_RESTARTBLOCK;
-        restart_call(f);
-        if (block)
-            f->a7 = __NR_restart_syscall;
+static void settle_call_with_handler(struct trap_frame *f, const struct interrupted *call,
+                                     const struct signal_action *action) {
+    bool again =
+        call->result == -ERESTARTNOINTR || (call->result == -ERESTARTSYS && action->flags & SA_RESTART);
+    if (call->result && !again && f->pc == call->again) {
+        f->a0 = -EINTR;
+        f->pc = call->pc;
     }
-    f->in_syscall = 0;
+}
+
+static void settle_call_without_handler(struct trap_frame *f, const struct interrupted *call) {
+    if (call->result == -ERESTART_RESTARTBLOCK && f->pc == call->again)
+        f->a7 = __NR_restart_syscall;
 }
 
 // ---- to user mode
@@ -189,7 +218,6 @@ static void run_handler(struct trap_frame *f, const siginfo_t *info, const struc
     sigset_bits saved = t->sig_restore ? t->sig_saved : t->sig_blocked;
     int sig = info->si_signo;
     t->sig_restore = false;
-    settle_call_with_handler(f, action);
     if (signal_push_frame(f, info, action, saved)) {
         siginfo_t fault;
         signal_info_clear(&fault);
@@ -212,11 +240,13 @@ static void deliver(struct trap_frame *f) {
     struct thread *t = current;
     struct signal_action action;
     siginfo_t info;
+    struct interrupted call = interrupted_call(f);
     if (next_caught(t->process, t, &info, &action)) {
+        settle_call_with_handler(f, &call, &action);
         run_handler(f, &info, &action);
         return;
     }
-    settle_call_without_handler(f);
+    settle_call_without_handler(f, &call);
     if (t->sig_restore)
         signal_restore_user_mask();
 }
@@ -288,7 +318,7 @@ void signal_fault(struct trap_frame *frame, int sig, int code, unsigned long add
     info.si_addr = (void *)addr;
     bool unhandled =
         signal_ignored_by(p, sig) || signal_has_default(p, sig) || current->sig_blocked & SIGNAL_BIT(sig);
-    if (unhandled && sig != SIGKILL && fault_log_allowed())
+    if (unhandled && sig != SIGKILL && !ptrace_is_traced(current) && fault_log_allowed())
         log_fault(frame, sig, code, addr);
     signal_force(&info);
 }

@@ -20,7 +20,7 @@
 
 // What is true of a process at one moment.
 struct snapshot {
-    pid_t pid, tid, ppid, pgrp, session, foreground;
+    pid_t pid, tid, ppid, tracer, pgrp, session, foreground;
     char name[16], state;
     dev_t tty;
     unsigned int threads, sig_queued;
@@ -38,7 +38,7 @@ static char state_of(const struct thread *t) {
     case THREAD_INTERRUPTIBLE:
         return 'S';
     case THREAD_STOPPED:
-        return 'T';
+        return t->ptrace.stopped ? 't' : 'T';
     case THREAD_DEAD:
         return 'X';
     default:
@@ -65,6 +65,7 @@ static void take_handlers(struct process *p, struct snapshot *s) {
 
 static void take_thread(struct thread *t, struct snapshot *s) {
     s->tid = t->tid;
+    s->tracer = t->ptrace.tracer ? t->ptrace.tracer->tid : 0;
     memcpy(s->name, t->name, sizeof(s->name));
     s->state = state_of(t);
     s->nice = t->nice;
@@ -223,6 +224,8 @@ static const char *state_name(char state) {
         return "D (disk sleep)";
     case 'T':
         return "T (stopped)";
+    case 't':
+        return "t (tracing stop)";
     case 'X':
         return "X (dead)";
     default:
@@ -311,8 +314,8 @@ int pid_show_status(struct seq_buf *s, struct pid_node *n) {
     seq_puts(s, "\n");
     if (has_fs)
         seq_printf(s, "Umask:\t%04o\n", umask);
-    seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-               state_name(x.state), x.pid, n->tid ? x.tid : x.pid, x.ppid);
+    seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+               state_name(x.state), x.pid, n->tid ? x.tid : x.pid, x.ppid, x.tracer);
     status_ids(s, cred, fd_size);
     status_numbers(s, &x, n->tid ? x.tid : x.pid);
     struct vmspace *vm = process_get_vm(p);

@@ -40,6 +40,8 @@ static void init_thread(struct thread *t, const char *name, struct user *user) {
     list_init(&t->run_link);
     list_init(&t->process_link);
     list_init(&t->sig_queue);
+    list_init(&t->ptrace.link);
+    list_init(&t->ptrace.tracees);
     list_init(&t->pi_owned);
     t->restart.fn = restart_nothing;
     t->syscall_nr = -1ul;

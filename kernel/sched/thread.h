@@ -16,6 +16,7 @@
 #include "lib/tree.h"
 #include "mm/page.h"
 #include <linux/resource.h>
+#include <asm/siginfo.h>
 
 enum thread_state {
     THREAD_RUNNING,         // running or on a run queue
@@ -50,6 +51,30 @@ static inline void io_usage_add(struct io_usage *to, const struct io_usage *from
         to->calls[i] += READ_ONCE(from->calls[i]);
     }
 }
+
+// A thread as one that is traced, and as one that traces: proc/ptrace.h. Key: [p] process_lock, [s] its process's signal
+// lock, [ps] both to change, either to read.
+struct ptrace {
+    struct thread *tracer;    // [ps] NULL: nobody
+    struct process *process;  // [p] the traced thread's, a reference while it has a tracer
+    struct list_head link;    // [p] in the tracer's `tracees`
+    struct list_head tracees; // [p] each with a reference; also those that have ended and were not waited for
+    struct user *user;        // [p] to whom one that has ended is charged, a reference
+    siginfo_t *info;          // [s] of its stop, on its stack; NULL: it has none
+    unsigned long message;    // [s] PTRACE_GETEVENTMSG
+    uint32_t options;         // [ps] PTRACE_O_*
+    int code;                 // [s] of its stop: what wait4 shows in the upper bits
+    int answer;               // [s] the signal that it is to go on with
+    int exit_status;          // [p] as wait4 gives it
+    bool seized;              // [ps] by PTRACE_SEIZE
+    bool privileged;          // [ps] the tracer had CAP_SYS_PTRACE
+    bool stopped;             // [s] it rests until its tracer says what to do
+    bool reported;            // [s] the stop was waited for
+    bool listening;           // [s] stopped, but SIGCONT and PTRACE_INTERRUPT are to show
+    bool calls;               // [s] it is to stop at system calls
+    bool trap, notice;        // [s] it is to stop: once; because a stop of all threads began or ended
+    bool dead;                // [p] it has ended; the leader's end shows when its process is a zombie
+};
 
 // Key: [I] immutable, [a] atomic, [r] lock of the run queue of arch.hart, [o] written by the thread itself,
 // [s] the process's signal lock.
@@ -106,11 +131,13 @@ struct thread {
     sigset_bits sig_saved;                // mask to restore after sigsuspend, ppoll, ...
     bool sig_restore;                     // sig_saved is to be restored on the way to user mode
     bool sig_stopped;                     // [s] has stopped in its process's group stop
+    bool stop_taken;                      // [s] has taken a signal that stops, and no SIGCONT came since
     sigset_bits sig_wait;                 // [s] blocked, but waited for in rt_sigtimedwait
     struct list_head sig_queue;
     unsigned long altstack_sp, altstack_size;
     int altstack_flags;
     struct restart_block restart; // [o]
+    struct ptrace ptrace;
 
     // Threads (clone, futex).
     struct scm_files **dying_files; // [o] net/scm.c: descriptors of messages it is letting go of

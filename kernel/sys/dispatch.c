@@ -5,7 +5,7 @@
 #include "arch/riscv/trap.h"
 #include "core/printk.h"
 #include "lib/string.h"
-#include "proc/process.h"
+#include "proc/ptrace.h"
 #include "sys/syscalls.h"
 #include "sys/trace.h"
 #include "upcalls.h"
@@ -100,6 +100,7 @@ static const syscall_fn traced_entries[SYSCALL_LIMIT + 1] = {
 #undef SYSCALL
 
 const syscall_fn *syscall_entries = entries;
+const syscall_fn *const syscall_entries_traced = traced_entries;
 
 long syscall_clone(SYSCALL_PARAMETERS) {
     return call_clone(a, b, c, d, e, f);
@@ -109,16 +110,41 @@ long syscall_clone3(SYSCALL_PARAMETERS) {
     return call_clone3(a, b, c, d, e, f);
 }
 
-long __cold syscall_traced(SYSCALL_PARAMETERS) {
-    struct trap_frame *frame = arch_user_frame(current);
-    const unsigned long args[TRACE_ARGS] = {a, b, c, d, e, f};
+static long call_by_number(unsigned long nr, const unsigned long a[TRACE_ARGS]) {
+    return functions[MIN(nr, (unsigned long)SYSCALL_LIMIT)](a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static long __cold log_call(struct trap_frame *frame) {
+    const unsigned long args[TRACE_ARGS] = {frame->orig_a0, frame->a1, frame->a2,
+                                            frame->a3,      frame->a4, frame->a5};
     struct trace_call trace;
     unsigned long nr = frame->a7;
-    frame->a0 = a;
+    if (syscall_entries != traced_entries)
+        return call_by_number(nr, args);
     trace_enter(&trace, nr, args);
-    long ret = functions[MIN(nr, (unsigned long)SYSCALL_LIMIT)](a, b, c, d, e, f);
+    long ret = call_by_number(nr, args);
     trace_exit(&trace, args, ret);
     return ret;
+}
+
+// A call of a thread that is traced: a tracer that wants to see calls does so at both ends, and may change what it sees. A
+// number below 0 makes no call; the result is what the tracer says.
+static long __cold call_for_tracer(struct trap_frame *frame) {
+    frame->a0 = -ENOSYS;
+    frame->in_syscall = 1; // but execve and rt_sigreturn, which have no result, say otherwise
+    bool killed = ptrace_wants_calls() && ptrace_call(PTRACE_EVENTMSG_SYSCALL_ENTRY);
+    if (!killed && (long)frame->a7 >= 0)
+        frame->a0 = log_call(frame);
+    if (ptrace_wants_calls())
+        (void)ptrace_call(PTRACE_EVENTMSG_SYSCALL_EXIT);
+    arch_frame_changed();
+    return (long)frame->a0;
+}
+
+long __cold syscall_traced(SYSCALL_PARAMETERS) {
+    (void)a, (void)b, (void)c, (void)d, (void)e, (void)f;
+    struct trap_frame *frame = arch_user_frame(current);
+    return ptrace_is_traced(current) ? call_for_tracer(frame) : log_call(frame);
 }
 
 void syscalls_trace(void) {

@@ -154,7 +154,7 @@ long sys_exit_group(int status) {
 
 long sys_wait4(pid_t pid, int __user *status, int options, void __user *rusage) {
     struct wait_request w = {.options = WEXITED | options};
-    if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WCLONE | __WALL) || pid == INT32_MIN)
+    if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL) || pid == INT32_MIN)
         return pid == INT32_MIN ? -ESRCH : -EINVAL;
     w.type = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID;
     w.id = pid > 0 ? pid : pid == 0 ? current->process->pgrp : -pid;
@@ -201,7 +201,7 @@ static int waitid_target(int type, pid_t id, struct wait_request *w, bool *nonbl
 long sys_waitid(int type, pid_t id, void __user *info, int options, void __user *rusage) {
     struct wait_request w = {.options = options};
     bool nonblocking = false;
-    if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WCLONE | __WALL) ||
+    if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL) ||
         !(options & (WEXITED | WSTOPPED | WCONTINUED)))
         return -EINVAL;
     int err = waitid_target(type, id, &w, &nonblocking);

@@ -37,6 +37,8 @@ struct arch_thread {
     unsigned int work;       // [a] WORK_*: what to do before going back to user mode
     int fpu_hart;            // hart whose registers hold this thread's FP state newest, or -1 (lazy restore)
     struct hart *hart;       // the hart it runs on, or ran on last
+    const void
+        *syscalls; // [a] where its calls go: syscall_entries, or the table of those whose calls are looked at
     struct switch_context context;
     struct fpu_state fpu;
 #ifdef CONFIG_DEBUG

@@ -94,6 +94,7 @@ void arch_thread_init(struct thread *t, void *stack_top, void (*entry)(void *), 
     struct arch_thread *a = arch_of(t);
     a->kernel_sp = (unsigned long)stack_top;
     a->fpu_hart = -1;
+    a->syscalls = syscall_entries;
     struct trap_frame *f = arch_user_frame(t);
     memset(f, 0, sizeof(*f));
     f->status = SSTATUS_SPIE | (SSTATUS_SUM & ~uaccess_close);

@@ -77,7 +77,7 @@ trap_entry:
 
 /* A system call: a0-a5 its arguments, a7 its number; they are still in their registers when the entry of
  * the table is called. */
-	ld	t0, syscall_entries
+	ld	t0, THREAD_SYSCALLS(tp)
 	li	t2, SYSCALL_LIMIT
 	addi	t1, t1, 4		/* go on behind the ecall */
 	sd	t1, FRAME(PC)
