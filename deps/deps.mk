@@ -58,6 +58,15 @@ $(B)/trixie-sockets.stamp: deps/trixie.sh deps/packages.sh deps/apt.sh
 	@deps/trixie.sh $(B)/trixie-sockets python3 nodejs
 	@touch $@
 
+# And for those that trace others (tests/boot/test_trace.py, tests/programs/test_gdb.py).
+$(B)/trixie-strace.stamp: deps/trixie.sh deps/packages.sh deps/apt.sh
+	@deps/trixie.sh $(B)/trixie-strace strace bash coreutils
+	@touch $@
+
+$(B)/trixie-trace.stamp: deps/trixie.sh deps/packages.sh deps/apt.sh
+	@deps/trixie.sh $(B)/trixie-trace gdb strace bash coreutils
+	@touch $@
+
 trixie: $(TRIXIE_STAMP) ## fetch Debian 13's riscv64 bash, coreutils and grep into build/trixie
 
 # Packages whose programs have many and diverse libraries, for the test that asks their loader (tests/truth).

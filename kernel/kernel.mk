@@ -134,7 +134,7 @@ $(VDSO_DIR)/%.o: kernel/arch/riscv/vdso/%.S | $(KERNEL_DEPS)
 	@mkdir -p $(@D)
 	$(call say,AS,$<) $(KERNEL_CC) $(VDSO_CFLAGS) -D__ASSEMBLER__ -c $< -o $@
 
-$(VDSO_DIR)/vdso.so: $(VDSO_DIR)/time.o $(VDSO_DIR)/sigreturn.o kernel/arch/riscv/vdso/vdso.lds
+$(VDSO_DIR)/vdso.so: $(VDSO_DIR)/time.o $(VDSO_DIR)/hwprobe.o $(VDSO_DIR)/sigreturn.o kernel/arch/riscv/vdso/vdso.lds
 	@$(CROSS)ld -shared -nostdlib -soname linux-vdso.so.1 --hash-style=both --eh-frame-hdr --build-id=none -z noexecstack \
 		-T kernel/arch/riscv/vdso/vdso.lds $(filter %.o,$^) -o $@.dbg
 	@$(CROSS)objcopy -S $@.dbg $@

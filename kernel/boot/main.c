@@ -31,6 +31,7 @@
 #include "procfs/procfs.h"
 #include "sched/clock.h"
 #include "sched/user.h"
+#include "sys/hwprobe.h"
 #include "sys/trace.h"
 #include "tty/tty.h"
 #include "upcalls.h"
@@ -61,6 +62,7 @@ static void init_thread(void *arg) {
     shm_init();
     file_set_max(memory_usable_pages() * (PAGE_SIZE / 1024) / FILES_PART);
     trace_init();
+    hwprobe_init();
     smp_wait_for_harts();
     process_start_init(init);
 }

@@ -206,19 +206,16 @@ static int unanswered(const struct ptrace *pt) {
 
 void ptrace_exit_tracer(void) {
     struct list_head *tracees = &current->ptrace.tracees;
-    for (;;) {
+    // From an empty list none can come: tracees of ours are what could get others.
+    for (; !list_empty(tracees); cond_resched()) {
         unsigned long flags = spin_lock_irqsave(&process_lock);
-        bool more = !list_empty(tracees);
-        if (more) {
+        if (!list_empty(tracees)) { // another thread may have waited for the last
             struct thread *t = list_first_entry(tracees, struct thread, ptrace.link);
             if (t->ptrace.options & PTRACE_O_EXITKILL)
                 (void)signal_send_process(t->ptrace.process, SIGKILL);
             detach_locked(t, unanswered(&t->ptrace));
         }
         spin_unlock_irqrestore(&process_lock, flags);
-        if (!more)
-            return;
-        cond_resched();
     }
 }
 

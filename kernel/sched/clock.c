@@ -54,6 +54,10 @@ paddr_t clock_vdso_data(void) {
     return virt_to_phys(&vdso);
 }
 
+struct vdso_data *clock_vdso_page(void) {
+    return &vdso.data;
+}
+
 void clock_init(void) {
     if (!timebase_frequency)
         panic("clock: the device tree has no timebase-frequency");

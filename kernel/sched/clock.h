@@ -70,3 +70,5 @@ int __must_check sleep_until_realtime(ktime_t deadline);
 void clock_init(void);
 // The vDSO's data page, which user space maps read-only (physical address).
 paddr_t clock_vdso_data(void);
+// For what else is in it: to be filled in at boot.
+struct vdso_data *clock_vdso_page(void);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 // riscv_hwprobe(2): what the processors can do, in pairs of a key and its value. libc asks at the start of
-// every program. All harts are taken to be alike: the first one's isa string speaks for all.
+// every program, usually of the vDSO. All harts are taken to be alike: the first one's isa string speaks for all.
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/layout.h"
 #include "arch/riscv/sbi.h"
 #include "arch/riscv/uaccess.h"
+#include "arch/riscv/vdso_data.h"
 #include "core/fdt.h"
 #include "lib/string.h"
 #include "sched/clock.h"
 #include "sched/thread.h"
+#include "sys/hwprobe.h"
 #include "sys/syscalls.h"
 
 // asm/hwprobe.h is younger than the oldest headers that we build with.
@@ -32,6 +34,7 @@ enum hwprobe_key {
     KEY_TIME_CSR_FREQ,
     KEY_MISALIGNED_SCALAR_PERF,
 };
+_Static_assert(KEY_MISALIGNED_SCALAR_PERF + 1 == VDSO_HWPROBE_KEYS, "the vDSO has them all");
 
 // Extensions that a program can use as they are, and their bits in KEY_IMA_EXT_0. Not here: what the kernel
 // would have to switch on (Zicboz) or to save and load (V).
@@ -71,7 +74,7 @@ static uint64_t find_extensions(void) {
     return bits;
 }
 
-static struct riscv_hwprobe probe(int64_t key) {
+static struct riscv_hwprobe find(int64_t key) {
     uint64_t value = 0;
     switch (key) {
     case KEY_MVENDORID:
@@ -103,6 +106,18 @@ static struct riscv_hwprobe probe(int64_t key) {
         key = KEY_UNKNOWN;
     }
     return (struct riscv_hwprobe){key, value};
+}
+
+// The vDSO has the values, too: few programs have to ask here.
+void hwprobe_init(void) {
+    struct vdso_data *data = clock_vdso_page();
+    for (int64_t key = 0; key < VDSO_HWPROBE_KEYS; key++)
+        data->hwprobe[key] = find(key).value;
+}
+
+static struct riscv_hwprobe probe(int64_t key) {
+    bool known = (uint64_t)key < VDSO_HWPROBE_KEYS;
+    return (struct riscv_hwprobe){known ? key : KEY_UNKNOWN, known ? clock_vdso_page()->hwprobe[key] : 0};
 }
 
 // For WHICH_CPUS: do all processors have what the pair asks for? Values that are sets need only hold it.

@@ -2,6 +2,7 @@
 // Clocks, the vDSO, scheduling calls, /proc, and calls about the whole machine.
 #include "test.h"
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/auxv.h>
@@ -189,6 +190,22 @@ TEST(proc_has_the_machines_files) {
           strstr(b, "\npswpout "));
     CHECK(strstr(slurp("/proc/self/status"), "\nMems_allowed_list:\t0\n") && strstr(b, "\nNSpid:\t"));
     CHECK(!strncmp(slurp("/proc/stat"), "cpu ", 4) && strstr(b, "btime ") && strstr(b, "ctxt "));
+}
+
+TEST(the_vdso_tells_what_the_processors_have_as_the_kernel_does) {
+    typedef long probe_fn(long *, size_t, size_t, unsigned long *, unsigned int);
+    void *vdso = dlopen("linux-gate.so.1", RTLD_NOW); // as musl calls it
+    CHECK(vdso);
+    probe_fn *probe = (probe_fn *)dlsym(vdso, "__vdso_riscv_hwprobe");
+    CHECK(probe);
+    unsigned long cpus = 1;
+    for (long key = -2; key < 200; key++) {
+        long here[2] = {key, 9}, there[2] = {key, 9};
+        CHECK(probe(here, 1, 0, NULL, 0) == 0 && syscall(258, there, 1, 0, NULL, 0) == 0);
+        CHECK(here[0] == there[0] && here[1] == there[1]);
+    }
+    long pair[2] = {3, 9};
+    CHECK(probe(pair, 1, sizeof(cpus), &cpus, 0) == 0 && probe(pair, 1, 0, NULL, 2) == -EINVAL);
 }
 
 TEST(unknown_calls_are_ENOSYS) {

@@ -6,10 +6,13 @@
 #pragma once
 #include <stdint.h>
 
+#define VDSO_HWPROBE_KEYS 10
+
 struct vdso_data {
     uint32_t sequence;
     uint32_t reserved;
     uint64_t boot_ticks;
     uint64_t mult;
     int64_t realtime_offset;
+    uint64_t hwprobe[VDSO_HWPROBE_KEYS]; // riscv_hwprobe(2)'s values of the keys from 0 on; the same for all harts
 };
