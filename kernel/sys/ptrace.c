@@ -108,7 +108,7 @@ static long get_call_info(struct tracee *x, unsigned long size, unsigned long da
         return -ESRCH;
     size_t n = fill_call_info(x, &info);
     ptrace_release(x, flags);
-    return copy_to_user((void __user *)data, &info, MIN(n, (size_t)size)) ? -EFAULT : (long)n;
+    return put_object_part((void __user *)data, info, MIN(n, (size_t)size)) ? -EFAULT : (long)n;
 }
 
 // ---- signals

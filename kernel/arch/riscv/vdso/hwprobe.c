@@ -17,15 +17,18 @@ struct pair {
     uint64_t value;
 };
 
-static long call(struct pair *pairs, unsigned long count, unsigned long size, unsigned long *cpus, unsigned int flags) {
-    register long a0 __asm__("a0") = (long)pairs, a1 __asm__("a1") = (long)count, a2 __asm__("a2") = (long)size;
-    register long a3 __asm__("a3") = (long)cpus, a4 __asm__("a4") = flags, a7 __asm__("a7") = __NR_riscv_hwprobe;
+static long call(struct pair *pairs, unsigned long count, unsigned long size, unsigned long *cpus,
+                 unsigned int flags) {
+    register long a0 __asm__("a0") = (long)pairs, a1 __asm__("a1") = (long)count,
+                     a2 __asm__("a2") = (long)size;
+    register long a3 __asm__("a3") = (long)cpus, a4 __asm__("a4") = flags,
+                     a7 __asm__("a7") = __NR_riscv_hwprobe;
     __asm__ volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a7) : "memory");
     return a0;
 }
 
-EXPORT long __vdso_riscv_hwprobe(struct pair *pairs, unsigned long count, unsigned long size, unsigned long *cpus,
-                                 unsigned int flags) {
+EXPORT long __vdso_riscv_hwprobe(struct pair *pairs, unsigned long count, unsigned long size,
+                                 unsigned long *cpus, unsigned int flags) {
     if (flags || size || cpus)
         return call(pairs, count, size, cpus, flags);
     for (; count; count--, pairs++) {
