@@ -29,7 +29,7 @@ bench-linux: $(BENCH_PROGRAMS) $(B)/drupe $(LINUX) ## measure Linux in the same 
 	@$(PYTHON) bench/run.py $(B) --linux $(LINUX)
 
 .PHONY: bench-run
-bench-run: all ## measure how long `drupe run ./hello` takes, beside Debian's Linux (fetched by `make linux`)
+bench-run: all ## what one waits for at `drupe run`: start, pipes, network, volumes; beside Debian's Linux (make linux) and qemu-riscv64
 	@$(PYTHON) bench/hello.py $(B)
 
 PROGRAM ?= sh -c "ls -lR / | sort | tail -n 1"

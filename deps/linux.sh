@@ -39,7 +39,13 @@ download() {
 extract() {
     rm -rf "$2.tmp"
     mkdir -p "$2.tmp"
-    dpkg-deb --fsys-tarfile "$1" | tar -xf - -C "$2.tmp" --wildcards './boot/vmlinu*' './boot/config-*'
+    dpkg-deb --fsys-tarfile "$1" | tar -xf - -C "$2.tmp" --wildcards './boot/vmlinu*' './boot/config-*' \
+        '*/virtio_mmio.ko*' '*/virtio_net.ko*' '*/net_failover.ko*' '*/failover.ko*' \
+        '*/9p.ko*' '*/9pnet.ko*' '*/9pnet_virtio.ko*' '*/netfs.ko*'
+    mkdir "$2.tmp/modules"
+    find "$2.tmp/usr" -name '*.ko*' -exec mv -t "$2.tmp/modules" {} +
+    find "$2.tmp/modules" -name '*.xz' -exec xz -d {} +
+    rm -r "$2.tmp/usr"
     mv "$2.tmp"/boot/vmlinu* "$2.tmp/vmlinux"
     mv "$2.tmp"/boot/config-* "$2.tmp/config"
     rmdir "$2.tmp/boot"
