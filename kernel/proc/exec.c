@@ -235,7 +235,7 @@ static void switch_memory_and_identity(struct exec *e) {
     e->cred = NULL;
     process_vfork_done();
     if (old)
-        vmspace_put(old);
+        vmspace_leave(old);
 }
 
 static void reset_thread(struct thread *t) {

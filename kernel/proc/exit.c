@@ -52,7 +52,7 @@ static void drop_memory(struct thread *t) {
     p->peak_rss = MAX(p->peak_rss, peak);
     vmspace_switch(NULL);
     spin_unlock_irqrestore(&process_lock, flags);
-    vmspace_put(vm);
+    vmspace_leave(vm);
     process_vfork_done();
 }
 

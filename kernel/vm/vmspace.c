@@ -39,7 +39,7 @@ static void let_others_run(void) {
 
 // Nobody else looks at it any more, and no hart has it loaded: neither locks nor dropping translations are
 // needed.
-void vmspace_put(struct vmspace *vm) {
+void vmspace_leave(struct vmspace *vm) {
     if (!vm || !ref_put(&vm->refs))
         return;
     DEBUG_ASSERT(!vm->table.active_harts);
@@ -48,6 +48,13 @@ void vmspace_put(struct vmspace *vm) {
     if (vm->exe_file)
         vm_file_ops->put_program(vm->exe_file);
     slab_free(vmspace_cache, vm);
+}
+
+void vmspace_put(struct vmspace *vm) {
+    bool before = current->waits_for_no_device;
+    current->waits_for_no_device = true;
+    vmspace_leave(vm);
+    current->waits_for_no_device = before;
 }
 
 // ---- when memory has run out

@@ -138,7 +138,9 @@ struct vmspace *__must_check vmspace_create(void); // ERR_PTR(-ENOMEM)
 // A copy for fork: areas duplicated, private pages shared copy-on-write.
 struct vmspace *__must_check vmspace_fork(struct vmspace *old);
 void vmspace_get(struct vmspace *vm);
-// The last reference frees everything; then no hart has it active. May sleep.
+// The last reference frees everything; then no hart has it active. May sleep. Whose program it was waits until what that wrote
+// through it is with the files' devices; others, who may hold any lock, for no device.
+void vmspace_leave(struct vmspace *vm);
 void vmspace_put(struct vmspace *vm);
 // Pages that go with it: its own and files' that it maps, its page tables, its areas. Page tables alone. Read without locks.
 unsigned long vm_footprint(const struct vmspace *vm);

@@ -75,7 +75,7 @@ static void clunk(struct p9_fid *fid) {
 }
 
 void p9_fid_put_now(struct p9_fid *fid) {
-    if (signal_pending_fatal())
+    if (current->waits_for_no_device || signal_pending_fatal())
         p9_fid_put(fid);
     else if (ref_put(&fid->refs))
         clunk(fid);

@@ -86,10 +86,16 @@ static int file_flush(struct file *f) {
     return err ? err : p9_take_write_error(f->inode);
 }
 
+// What is dirty is in the mount's list, too, for its thread.
+static void write_back_unless_others(struct file *f) {
+    if (!current->waits_for_no_device)
+        (void)p9_write_back(f->inode);
+}
+
 static void file_release(struct file *f) {
     struct p9_mount *m = p9_mount_of(f->inode);
     struct p9_inode *p = p9_inode_of(f->inode);
-    (void)p9_write_back(f->inode);
+    write_back_unless_others(f);
     spin_lock(&m->lock);
     p->opens--;
     spin_unlock(&m->lock);
@@ -281,16 +287,12 @@ static int file_fsync(struct file *f) {
     return err ? err : p9_fsync(f->private_data);
 }
 
-static void area_gone(struct file *f) {
-    (void)p9_write_back(f->inode);
-}
-
 static const struct file_ops file_ops = {.read = file_read_op,
                                          .write = file_write_op,
                                          .lseek = file_lseek_op,
                                          .fsync = file_fsync,
                                          .flush = file_flush,
-                                         .area_gone = area_gone,
+                                         .area_gone = write_back_unless_others,
                                          .release = file_release};
 
 int p9_file_open(struct inode *inode, struct file *f) {
