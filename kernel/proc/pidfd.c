@@ -3,6 +3,7 @@
 #include "proc/pidfd.h"
 #include "core/errno.h"
 #include "fs/event/poll.h"
+#include "lib/format.h"
 #include "net/identity.h"
 #include "proc/process.h"
 
@@ -12,12 +13,24 @@ static unsigned int pidfd_poll(struct file *f, struct poll_table *table) {
     return READ_ONCE(p->thread_count) ? 0 : POLLIN | POLLRDNORM;
 }
 
+// The number of a process that was waited for may be another's by now.
+static size_t pidfd_describe(struct file *f, uint64_t *at, char *line, size_t n) {
+    struct process *p = f->private_data, *found = *at ? NULL : process_find(p->pid);
+    if ((*at)++)
+        return 0;
+    pid_t pid = found == p ? p->pid : -1;
+    if (found)
+        process_put(found);
+    return (size_t)lib_snprintf(line, n, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+}
+
 static void pidfd_release(struct file *f) {
     process_put(f->private_data);
 }
 
 static const struct file_ops pidfd_ops = {
     .poll = pidfd_poll,
+    .describe = pidfd_describe,
     .release = pidfd_release,
 };
 

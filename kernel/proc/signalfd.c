@@ -11,6 +11,7 @@
 #include "core/errno.h"
 #include "core/panic.h"
 #include "fs/event/poll.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/process.h"
@@ -348,8 +349,15 @@ static void signalfd_release(struct file *f) {
     kfree(s);
 }
 
+static size_t signalfd_describe(struct file *f, uint64_t *at, char *line, size_t n) {
+    struct signalfd *s = f->private_data;
+    if ((*at)++)
+        return 0;
+    return (size_t)lib_snprintf(line, n, "sigmask:\t%016lx\n", (unsigned long)READ_ONCE(s->mask));
+}
+
 static const struct file_ops signalfd_ops = {
-    .read = signalfd_read, .poll = signalfd_poll, .release = signalfd_release};
+    .describe = signalfd_describe, .read = signalfd_read, .poll = signalfd_poll, .release = signalfd_release};
 
 struct file *signalfd_create(sigset_bits mask, int flags) {
     struct signalfd *s = kzalloc(sizeof(*s));

@@ -62,7 +62,7 @@ static struct files *node_files(const struct pid_node *n) {
     return files;
 }
 
-struct file *pid_node_file(const struct pid_node *n, int fd) {
+struct file *pid_node_descriptor(const struct pid_node *n, int fd, bool *cloexec) {
     int err = process_access_begin(n->process, ACCESS_FILE);
     if (err)
         return ERR_PTR(err);
@@ -72,6 +72,7 @@ struct file *pid_node_file(const struct pid_node *n, int fd) {
         spin_lock(&files->lock);
         if (fd >= 0 && (unsigned int)fd < files->size)
             f = files->fd[fd];
+        *cloexec = f && files->cloexec[fd / 64] >> fd % 64 & 1;
         if (f)
             file_get(f);
         spin_unlock(&files->lock);
@@ -80,6 +81,11 @@ struct file *pid_node_file(const struct pid_node *n, int fd) {
     if (files)
         files_put(files);
     return f ? f : ERR_PTR(-ENOENT);
+}
+
+struct file *pid_node_file(const struct pid_node *n, int fd) {
+    bool cloexec;
+    return pid_node_descriptor(n, fd, &cloexec);
 }
 
 static void free_node(struct proc_node *node) {

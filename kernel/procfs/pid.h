@@ -56,6 +56,8 @@ void procfs_pid_init(void);
 struct thread *pid_node_thread(const struct pid_node *n);
 // An open file of the node's process, referenced; ERR_PTR(-ENOENT): fd is not open, -EACCES: not for the caller.
 struct file *pid_node_file(const struct pid_node *n, int fd);
+// The same; and does execve(2) close it?
+struct file *pid_node_descriptor(const struct pid_node *n, int fd, bool *cloexec);
 // /proc/PID/mem (procfs/pid_mem.c).
 extern const struct inode_ops pid_mem_inode_ops;
 extern const struct file_ops pid_mem_file_ops;

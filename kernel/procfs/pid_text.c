@@ -12,6 +12,7 @@
 #include "tty/tty.h"
 #include "vm/vmspace.h"
 #include <linux/auxvec.h>
+#include <linux/fcntl.h>
 #include <linux/mman.h>
 
 #define TICK_NS   (NSEC_PER_SEC / 100) // the unit of times in stat
@@ -455,11 +456,13 @@ int pid_show_oom_score_adj(struct seq_buf *s, struct pid_node *n) {
 #define FDINFO_LINE 256
 
 int pid_show_fdinfo(struct seq_buf *s, struct pid_node *n) {
-    struct file *f = pid_node_file(n, n->fd);
+    bool cloexec;
+    struct file *f = pid_node_descriptor(n, n->fd, &cloexec);
     if (IS_ERR(f))
         return PTR_ERR(f);
-    seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos, f->flags,
-               f->path.mount ? f->path.mount->id : 0, f->inode ? (unsigned long)f->inode->ino : 0);
+    seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos,
+               f->flags | (cloexec ? O_CLOEXEC : 0), f->path.mount ? f->path.mount->id : 0,
+               f->inode ? (unsigned long)f->inode->ino : 0);
     char line[FDINFO_LINE];
     size_t len;
     for (uint64_t at = 0; f->ops->describe && (len = f->ops->describe(f, &at, line, sizeof(line)));) {

@@ -381,7 +381,7 @@ long sys_timerfd_create(int clock, int flags) {
         return -EINVAL;
     if (alarm && !capable(CAP_WAKE_ALARM))
         return -EPERM;
-    struct file *f = timerfd_create(realtime, flags & TFD_NONBLOCK);
+    struct file *f = timerfd_create(clock, flags & TFD_NONBLOCK);
     return IS_ERR(f) ? PTR_ERR(f) : fd_add(f, flags & TFD_CLOEXEC);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/syscall.h>
@@ -323,4 +324,76 @@ TEST(poll_tells_at_any_address_and_faults_where_it_may_not_write) {
     memcpy(page, &wanted, sizeof(wanted));
     CHECK(!mprotect(page, 4096, PROT_READ));
     CHECK_ERRNO(syscall(SYS_ppoll, page, 1, NULL, NULL, 8), EFAULT);
+}
+
+// ---- what /proc/PID/fdinfo tells of such files
+
+static const char *fdinfo(int fd) {
+    static char text[1024];
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+    int info = open(path, O_RDONLY);
+    ssize_t n = read(info, text, sizeof(text) - 1);
+    CHECK(info >= 0 && n > 0 && !close(info));
+    text[n] = 0;
+    return strstr(text, "ino:") ? strchr(strstr(text, "ino:"), '\n') + 1 : text;
+}
+
+static int is_cloexec(int fd) {
+    char path[64], text[256] = "";
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+    int info = open(path, O_RDONLY);
+    CHECK(read(info, text, sizeof(text) - 1) > 0 && !close(info));
+    return !!(strtol(strstr(text, "flags:") + 6, NULL, 8) & O_CLOEXEC);
+}
+
+TEST(fdinfo_tells_the_process_of_a_pidfd) {
+    char expected[64];
+    pid_t pid = fork();
+    if (!pid)
+        _exit(0);
+    int fd = syscall(SYS_pidfd_open, pid, 0);
+    siginfo_t info;
+    CHECK(fd >= 0 && !waitid(P_PID, pid, &info, WEXITED | WNOWAIT));
+    snprintf(expected, sizeof(expected), "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+    CHECK(!strcmp(fdinfo(fd), expected));
+    CHECK(test_wait_exit(pid) == 0);
+    CHECK(!strcmp(fdinfo(fd), "Pid:\t-1\nNSpid:\t-1\n"));
+}
+
+TEST(fdinfo_tells_the_count_of_an_eventfd) {
+    int fd = eventfd(0x1234, EFD_SEMAPHORE), other = eventfd(0, 0), id = -1, other_id = -1;
+    CHECK(!strncmp(fdinfo(fd), "eventfd-count:             1234\neventfd-id: ", 44));
+    CHECK(sscanf(strstr(fdinfo(fd), "id:"), "id: %d\neventfd-semaphore: 1\n", &id) == 1);
+    CHECK(sscanf(strstr(fdinfo(other), "id:"), "id: %d\neventfd-semaphore: 0\n", &other_id) == 1 &&
+          id != other_id);
+}
+
+TEST(fdinfo_tells_the_mask_of_a_signalfd) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, 64);
+    CHECK(!strcmp(fdinfo(signalfd(-1, &set, 0)), "sigmask:\t8000000000000200\n"));
+}
+
+TEST(fdinfo_tells_the_times_of_a_timerfd) {
+    struct itimerspec at = {{7, 5}, {1000, 0}};
+    int fd = timerfd_create(CLOCK_BOOTTIME, 0);
+    CHECK(!strcmp(fdinfo(fd),
+                  "clockid: 7\nticks: 0\nsettime flags: 00\nit_value: (0, 0)\nit_interval: (0, 0)\n"));
+    CHECK(!timerfd_settime(fd, 0, &at, NULL));
+    CHECK(strstr(fdinfo(fd), "settime flags: 00\nit_value: (999, "));
+    CHECK(strstr(fdinfo(fd), "it_interval: (7, 5)\n"));
+    at = (struct itimerspec){.it_value = {0, 1}};
+    CHECK(!timerfd_settime(fd, TFD_TIMER_ABSTIME, &at, NULL));
+    CHECK(poll(&(struct pollfd){fd, POLLIN, 0}, 1, -1) == 1);
+    CHECK(!strcmp(fdinfo(fd),
+                  "clockid: 7\nticks: 1\nsettime flags: 01\nit_value: (0, 0)\nit_interval: (0, 0)\n"));
+}
+
+TEST(fdinfo_tells_what_execve_closes) {
+    int fd = eventfd(0, EFD_CLOEXEC);
+    CHECK(is_cloexec(fd) && !fcntl(fd, F_SETFD, 0) && !is_cloexec(fd));
+    CHECK(dup3(0, 200, O_CLOEXEC) == 200 && is_cloexec(200) && !is_cloexec(0));
 }

@@ -3,13 +3,15 @@
 // while it is 0; a write adds and waits while the sum would be more than fits.
 #include "fs/event/eventfd.h"
 #include "fs/event/poll.h"
+#include "lib/format.h"
 #include "mm/slab.h"
 #include <linux/fcntl.h>
 
 struct eventfd {
     struct spinlock lock;
-    uint64_t count; // [lock], read without
-    bool semaphore; // [I]
+    uint64_t count;  // [lock], read without
+    bool semaphore;  // [I]
+    unsigned int id; // [I] for people
     struct wait_queue wait;
 };
 
@@ -75,20 +77,33 @@ static unsigned int eventfd_poll(struct file *f, struct poll_table *table) {
     return (count ? POLLIN | POLLRDNORM : 0) | (count < UINT64_MAX - 1 ? POLLOUT | POLLWRNORM : 0);
 }
 
+static size_t eventfd_describe(struct file *f, uint64_t *at, char *line, size_t n) {
+    struct eventfd *e = f->private_data;
+    if ((*at)++)
+        return 0;
+    return (size_t)lib_snprintf(line, n, "eventfd-count: %16lx\neventfd-id: %u\neventfd-semaphore: %d\n",
+                                (unsigned long)READ_ONCE(e->count), e->id, e->semaphore);
+}
+
 static void eventfd_release(struct file *f) {
     kfree(f->private_data);
 }
 
-static const struct file_ops eventfd_ops = {
-    .read = eventfd_read, .write = eventfd_write, .poll = eventfd_poll, .release = eventfd_release};
+static const struct file_ops eventfd_ops = {.read = eventfd_read,
+                                            .write = eventfd_write,
+                                            .poll = eventfd_poll,
+                                            .describe = eventfd_describe,
+                                            .release = eventfd_release};
 
 struct file *eventfd_create(unsigned int count, int flags) {
+    static unsigned int last_id; // [a]
     struct eventfd *e = kmalloc(sizeof(*e));
     if (!e)
         return ERR_PTR(-ENOMEM);
     spin_init(&e->lock);
     e->count = count;
     e->semaphore = flags & EVENTFD_SEMAPHORE;
+    e->id = __atomic_fetch_add(&last_id, 1, __ATOMIC_RELAXED) & INT32_MAX;
     wait_queue_init(&e->wait);
     struct file *f = file_create_anon("eventfd", &eventfd_ops, e, O_RDWR | (flags & O_NONBLOCK));
     if (IS_ERR(f))

@@ -8,8 +8,11 @@
 #include "fs/event/timerfd.h"
 #include "core/panic.h"
 #include "fs/event/poll.h"
+#include "lib/format.h"
 #include "mm/slab.h"
 #include <linux/fcntl.h>
+#include <linux/time.h>
+#include <linux/timerfd.h>
 
 struct timerfd {
     struct mutex lock; // taken by whoever sets or reads the timer; not by its callback
@@ -18,10 +21,12 @@ struct timerfd {
     ktime_t interval; // [lock] 0: once
     uint64_t ticks;   // [a] expiries not read yet
     bool expired;     // [a] it fired and is not armed again
-    unsigned int canceled; // [a] the realtime clock was set
-    bool realtime;         // [I]
-    bool relative;         // [lock] the realtime clock's changes do not matter
-    bool watching;         // [lock] `clock_set` is on its queue
+    unsigned int canceled;  // [a] the realtime clock was set
+    int clock;              // [I] as it was asked for
+    bool realtime;          // [I]
+    bool relative;          // [lock] the realtime clock's changes do not matter
+    unsigned int set_flags; // [lock] of the last timerfd_set(), for people
+    bool watching;          // [lock] `clock_set` is on its queue
     struct wait_entry clock_set;
     struct wait_queue wait;
 };
@@ -107,6 +112,23 @@ static unsigned int timerfd_poll(struct file *f, struct poll_table *table) {
     return timerfd_ready(t) ? POLLIN | POLLRDNORM : 0;
 }
 
+// What there is without a look at the clock that would arm it again.
+static size_t timerfd_describe(struct file *f, uint64_t *at, char *line, size_t n) {
+    struct timerfd *t = f->private_data;
+    if ((*at)++)
+        return 0;
+    mutex_lock(&t->lock);
+    ktime_t left = timer_is_armed(&t->timer) ? MAX(t->expires - timerfd_now(t), 1) : 0;
+    int len = lib_snprintf(
+        line, n,
+        "clockid: %d\nticks: %lu\nsettime flags: 0%o\nit_value: (%lu, %lu)\nit_interval: (%lu, %lu)\n",
+        t->clock, (unsigned long)READ_ONCE(t->ticks), t->set_flags, (unsigned long)(left / NSEC_PER_SEC),
+        (unsigned long)(left % NSEC_PER_SEC), (unsigned long)(t->interval / NSEC_PER_SEC),
+        (unsigned long)(t->interval % NSEC_PER_SEC));
+    mutex_unlock(&t->lock);
+    return (size_t)len;
+}
+
 static void watch_clock(struct timerfd *t, bool watch) {
     if (t->watching == watch)
         return;
@@ -125,15 +147,16 @@ static void timerfd_release(struct file *f) {
 }
 
 static const struct file_ops timerfd_ops = {
-    .read = timerfd_read, .poll = timerfd_poll, .release = timerfd_release};
+    .read = timerfd_read, .poll = timerfd_poll, .describe = timerfd_describe, .release = timerfd_release};
 
-struct file *timerfd_create(bool realtime, int flags) {
+struct file *timerfd_create(int clock, int flags) {
     struct timerfd *t = kzalloc(sizeof(*t));
     if (!t)
         return ERR_PTR(-ENOMEM);
     mutex_init(&t->lock);
     timer_init(&t->timer, timerfd_fired);
-    t->realtime = realtime;
+    t->clock = clock;
+    t->realtime = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM;
     t->clock_set.wake = clock_was_set_wake;
     wait_queue_init(&t->wait);
     struct file *f = file_create_anon("timerfd", &timerfd_ops, t, O_RDWR | flags);
@@ -171,6 +194,7 @@ int timerfd_set(struct file *f, const struct timer_value *new, bool absolute, bo
     WRITE_ONCE(t->expired, false);
     t->interval = new->interval;
     t->relative = !absolute;
+    t->set_flags = (absolute ? TFD_TIMER_ABSTIME : 0) | (cancel_on_set ? TFD_TIMER_CANCEL_ON_SET : 0);
     watch_clock(t, absolute && t->realtime && cancel_on_set);
     if (new->value) {
         t->expires = new->value;

@@ -4,8 +4,8 @@
 #include "fs/file.h"
 #include "sched/clock.h"
 
-// `flags`: O_NONBLOCK or 0; `realtime`: it runs on the realtime clock. ERR_PTR(-ENOMEM, -ENFILE).
-struct file *__must_check timerfd_create(bool realtime, int flags);
+// `flags`: O_NONBLOCK or 0; `clock`: one of those that timerfd_create(2) takes. ERR_PTR(-ENOMEM, -ENFILE).
+struct file *__must_check timerfd_create(int clock, int flags);
 // Is f such a file? The other calls are for those only.
 bool timerfd_is(const struct file *f);
 
