@@ -13,9 +13,18 @@ $(EXAMPLES:%=$(B)/examples/%.cpio): $(B)/examples/%.cpio: examples/make examples
 	@examples/make $(B) $*
 $(foreach e,$(EXAMPLES),$(eval $(B)/examples/$(e).cpio: $(wildcard examples/$(e)/*)))
 
-# An image with the example as its root, and a machine that runs it.
-.PHONY: $(EXAMPLES:%=example-%)
-$(EXAMPLES:%=example-%): example-%: $(B)/examples/%.cpio bare-kernel
-	@$(B)/drupe image -k $(B)/bare/Image -i $< -o $(B)/examples/$*.Image
-	@memory=$$(sed -n 's/^memory=//p' examples/$*/recipe); \
-		tools/run "$(APPEND)" $(QEMU) -machine virt -m $$memory -smp $(SMP) -nographic -no-reboot -kernel $(B)/examples/$*.Image $(QEMUFLAGS)
+$(EXAMPLES:%=$(B)/examples/%.Image): %.Image: %.cpio bare-kernel
+	@$(B)/drupe image -k $(B)/bare/Image -i $< -o $@
+
+# An image with the example as its root, and a machine that runs it. As with "make run", set-up comes before the build.
+.PHONY: $(EXAMPLES:%=example-%) example-NAME setup-example
+setup-example:
+	@tools/setup.sh build example
+
+example-NAME: ## make an image with one of the examples as its root, and boot it to a shell (SMP=2 APPEND= QEMUFLAGS=)
+	@printf 'Which one?\n'; printf '  make %s\n' $(EXAMPLES:%=example-%); false
+
+$(EXAMPLES:%=example-%): example-%: setup-example
+	@$(MAKE) --no-print-directory $(B)/examples/$*.Image
+	@tools/run "$(APPEND)" $(QEMU) -machine virt -m $$(sed -n 's/^memory=//p' examples/$*/recipe) -smp $(SMP) -nographic -no-reboot \
+		-kernel $(B)/examples/$*.Image $(QEMUFLAGS)

@@ -38,9 +38,19 @@ static void make_places(void) {
     mount_at("tmpfs", "/tmp", "mode=1777");
     mount_at("tmpfs", "/run", "mode=755");
     mkdir("/var", 0755);
+    rmdir("/var/run"); // which packages bring as a directory
     for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
         symlink(links[i][0], links[i][1]); // what is there stays
     umask(022);
+}
+
+// What pid 1 was given is the archive's /dev/console; programs look for their terminal's name in what lies over it now.
+static void reopen_console(void) {
+    int fd = open("/dev/console", O_RDWR);
+    for (int i = 0; fd >= 0 && i < 3; i++)
+        dup2(fd, i);
+    if (fd > 2)
+        close(fd);
 }
 
 // Loopback is up on Drupe from the start; on Linux somebody has to.
@@ -49,6 +59,14 @@ static void raise_loopback(void) {
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     ioctl(fd, SIOCSIFFLAGS, &r);
     close(fd);
+}
+
+// A serial line does not tell its size; tools/run hands it on from the terminal outside.
+static void set_size(void) {
+    const char *lines = getenv("LINES"), *columns = getenv("COLUMNS");
+    struct winsize size = {.ws_row = lines ? atoi(lines) : 0, .ws_col = columns ? atoi(columns) : 0};
+    if (size.ws_row && size.ws_col)
+        ioctl(0, TIOCSWINSZ, &size);
 }
 
 // A session of its own with the console as its terminal; input only for who is to read it.
@@ -85,7 +103,9 @@ int main(int argc, char **argv) {
     char *prepare[] = {"/example/start", NULL}, *shell[] = {"/bin/bash", "-l", NULL};
     setvbuf(stdout, NULL, _IOLBF, 0);
     make_places();
+    reopen_console();
     raise_loopback();
+    set_size();
     sethostname("drupe", 5);
     clearenv();
     setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);

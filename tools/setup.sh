@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# setup.sh [--check] GROUP...: sees to it that the machine has what the groups "build" (build and run) and
-# "test" need, by apt-get on Debian and its like. Quick, silent and without effect if all is there. With
+# setup.sh [--check] GROUP...: sees to it that the machine has what the groups "build" (build and run), "example" (what
+# make example-NAME needs besides) and "test" need, by apt-get on Debian and its like. Quick, silent and without effect if all is there. With
 # --check it installs nothing. Exit status 1, with a word on what to do, if something is still missing.
 # SETUP=no in the environment: does nothing at all, for machines set up by hand.
 
@@ -32,6 +32,7 @@ build xz-utils - to unpack source packages
 build python3 /usr/bin/python3 build scripts
 build qemu-system-riscv|qemu-system-misc /usr/bin/qemu-system-riscv64 QEMU, the machine to run on
 build opensbi - OpenSBI, its firmware
+example cpio /usr/bin/cpio to look into the roots of examples
 test python3-pytest - tests
 test python3-pexpect - tests on the console
 test libcmocka-dev - unit tests
@@ -127,7 +128,7 @@ if [ "${1:-}" = --check ]; then
     check_only=yes
     shift
 fi
-[ $# -gt 0 ] || { echo "usage: setup.sh [--check] build|test..." >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: setup.sh [--check] build|example|test..." >&2; exit 2; }
 [ "${SETUP:-}" != no ] || exit 0
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then

@@ -43,8 +43,13 @@ def test_the_list_for_tests_names_the_test_tools(other_machine):
     assert status == 1 and "python3-pexpect" in text
 
 
+def test_the_list_for_examples_names_what_looks_into_their_roots(other_machine):
+    status, text = run("tools/setup.sh", "build", "example", PATH=other_machine)
+    assert status == 1 and "cpio" in text and "pytest" not in text
+
+
 def test_set_up_is_silent_where_all_is_there():
-    assert run("tools/setup.sh", "--check", "build", "test") == (0, "")
+    assert run("tools/setup.sh", "--check", "build", "example", "test") == (0, "")
 
 
 def test_a_download_that_fails_says_what_failed_and_what_to_try(tmp_path):
