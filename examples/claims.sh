@@ -35,9 +35,9 @@ says() {
     return 1
 }
 
-# soon COMMAND...: the command succeeds now, or when it is tried again within a minute.
+# soon COMMAND...: the command succeeds now, or when it is tried again within ten minutes: machines are shared, and this one is emulated.
 soon() {
-    local end=$((SECONDS + 60))
+    local end=$((SECONDS + 600))
     until "$@" >/tmp/soon.out 2>&1; do
         [ $SECONDS -lt $end ] || { cat /tmp/soon.out; return 1; }
         sleep 0.1

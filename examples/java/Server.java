@@ -53,7 +53,7 @@ public class Server {
             List<CompletableFuture<HttpResponse<String>>> all = new ArrayList<>();
             for (int i = 0; i < 200; i++)
                 all.add(client.sendAsync(HttpRequest.newBuilder(URI.create(base + "/" + i)).build(), HttpResponse.BodyHandlers.ofString()));
-            for (int i = 0; i < 200; i++) check(all.get(i).get(120, TimeUnit.SECONDS).body().equals("GET /" + i + " 0"), "many requests");
+            for (int i = 0; i < 200; i++) check(all.get(i).get(600, TimeUnit.SECONDS).body().equals("GET /" + i + " 0"), "many requests");
             HttpRequest large = HttpRequest.newBuilder(URI.create(base + "/large")).build();
             check(Arrays.equals(client.send(large, HttpResponse.BodyHandlers.ofByteArray()).body(), LARGE), "a large answer");
             HttpRequest post = HttpRequest.newBuilder(URI.create(base + "/p")).POST(HttpRequest.BodyPublishers.ofByteArray(LARGE)).build();
@@ -68,7 +68,7 @@ public class Server {
         }
         server.stop(0);
         threads.shutdownNow();
-        check(threads.awaitTermination(60, TimeUnit.SECONDS), "the threads end");
+        check(threads.awaitTermination(600, TimeUnit.SECONDS), "the threads end");
         try {
             new Socket(at, server.getAddress().getPort()).close();
             check(false, "somebody still listens");

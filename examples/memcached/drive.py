@@ -40,7 +40,7 @@ with socket.create_connection(("127.0.0.1", 11211)) as s:
     assert big in recv_until(s, b"END\r\n")
 
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-    s.settimeout(30)
+    s.settimeout(300)
     s.connect(("127.0.0.1", 11211))
     s.send(struct.pack(">HHHH", 7, 0, 1, 0) + b"get c3\r\n")
     answer = s.recv(65536)

@@ -30,7 +30,7 @@ def stream_client(family, address, n):
 
 def datagram_client(family, address, n):
     with socket.socket(family, socket.SOCK_DGRAM) as s:
-        s.settimeout(60)
+        s.settimeout(600)
         if family == socket.AF_UNIX:
             s.bind("")  # a name that the kernel picks
         s.sendto(b"datagram %d" % n, address)

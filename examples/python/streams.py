@@ -68,7 +68,7 @@ async def datagrams():
     server, _ = await loop.create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
     client, protocol = await loop.create_datagram_endpoint(Ask, remote_addr=server.get_extra_info("sockname"))
     client.sendto(b"abc")
-    assert await asyncio.wait_for(protocol.answer, 60) == b"cba"
+    assert await asyncio.wait_for(protocol.answer, 600) == b"cba"
     server.close()
     client.close()
 

@@ -26,7 +26,7 @@ def make(target):
     return machine.BUILD / target
 
 
-def boot(name, harts, *arguments, linux=False, limit=900):
+def boot(name, harts, *arguments, linux=False, limit=3600):
     """Runs the check. Returns what stands on the console from the start of its program."""
     archive = make(f"examples/{name}.cpio")
     memory = re.search(r"^memory=(\S+)", (FOLDER / name / "recipe").read_text(encoding="utf-8"), re.M)[1]
