@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Runs test modules of CPython, each in a process of its own, and prints a line "RESULT MODULE TEST OUTCOME" for each test:
 passed, failed or skipped. A test that takes longer than LIMIT seconds, or takes its process along, has failed, and those behind it
-are run in a new process. What failed is told in full, behind "# "; the last line is "COMPLETE".
+are run in a new process. What failed is told in full, behind "# "; the last line is "COMPLETE". The tests' own time-outs are those
+of a slow machine.
 
-usage: modules.py [MODULE...], or modules.py --one MODULE DONE-FILE
+usage: modules.py [MODULE...], or modules.py --one MODULE DONE-FILE CONSOLE
 """
 import faulthandler
 import importlib.util
@@ -17,18 +18,21 @@ MODULES = ["test_socket", "test_selectors", "test_epoll", "test_ssl", "test_http
            "test_multiprocessing_fork", "test_multiprocessing_spawn", "test_multiprocessing_forkserver",
            "test_multiprocessing_main_handling"]
 RESOURCES = ["cpu", "network", "subprocess", "decimal", "walltime"]  # the network is loopback; no large files, no sound
-LIMIT = 300
+LIMIT = 2400
 
 
 class Result(unittest.TestResult):
-    """Writes each test's begin and end to a file that the parent reads."""
+    """Writes each test's begin and end to a file that the parent reads, and its end to the console."""
 
-    def __init__(self, log):
+    def __init__(self, module, log, console):
         super().__init__()
-        self.log = log
+        self.module, self.log, self.console = module, log, console
 
     def say(self, what, test, outcome=""):
-        print(f"{what} {test.id().removeprefix('test.')} {outcome}".strip(), file=self.log, flush=True)
+        name = test.id().removeprefix("test.")
+        print(f"{what} {name} {outcome}".strip(), file=self.log, flush=True)
+        if outcome:
+            print("RESULT", self.module, name, outcome, file=self.console, flush=True)
 
     def startTest(self, test):
         super().startTest(test)
@@ -70,15 +74,27 @@ def flatten(suite):
             yield test
 
 
-def run_one(module, log_name):
+def set_up(module):
+    """What `regrtest -u RESOURCES --timeout LIMIT` does, and the same for barriers, whose time-out is a constant of their test."""
     from test import support
     support.use_resources = RESOURCES
     support.verbose = 0
+    support.LOOPBACK_TIMEOUT = max(support.LOOPBACK_TIMEOUT, LIMIT / 120)
+    support.SHORT_TIMEOUT = max(support.SHORT_TIMEOUT, LIMIT / 40)
+    support.LONG_TIMEOUT = max(support.LONG_TIMEOUT, LIMIT / 4)
+    if module.startswith("test_multiprocessing_"):
+        from test import _test_multiprocessing as tests
+        tests._TestBarrier.defaultTimeout = support.LONG_TIMEOUT
+
+
+def run_one(module, log_name, console):
+    os.set_inheritable(int(console), False)
+    set_up(module)
     done = {line.split()[1] for line in pathlib.Path(log_name).read_text().splitlines()}
     suite = unittest.defaultTestLoader.loadTestsFromName(f"test.{module}")
     tests = [test for test in flatten(suite) if test.id().removeprefix("test.") not in done]
-    with open(log_name, "a", encoding="utf-8") as log:
-        unittest.TestSuite(tests).run(Result(log))
+    with open(log_name, "a", encoding="utf-8") as log, open(int(console), "w", encoding="utf-8") as f:
+        unittest.TestSuite(tests).run(Result(module, log, f))
         print(f"END {module}", file=log)
 
 
@@ -90,27 +106,31 @@ def submodules(module):
     return sorted(f"{module}.{file.stem}" for place in places for file in pathlib.Path(place).glob("test_*.py"))
 
 
+def tell(text):
+    for line in text.splitlines():
+        print("#", line, flush=True)
+
+
 def run(module):
     log = pathlib.Path(f"/tmp/{module}.log")
     log.touch()
+    console = os.dup(1)
     while True:
-        child = subprocess.run([sys.executable, __file__, "--one", module, str(log)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, check=False, cwd="/tmp")
+        child = subprocess.run([sys.executable, __file__, "--one", module, str(log), str(console)], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, cwd="/tmp", pass_fds=[console])
         lines = log.read_text().splitlines()
         text = child.stdout.decode("utf-8", "replace")
         if lines and lines[-1].startswith("END "):
             break
         begun = lines[-1].split()[1] if lines and lines[-1].startswith("BEGIN") else module
-        text += f"{begun}: the process ended with {child.returncode}\n"
+        print("RESULT", module, begun, "failed")
+        tell(f"{text}{begun}: the process ended with {child.returncode}\n")
         with log.open("a") as f:
             print(f"RESULT {begun} failed", file=f)
         if begun == module:  # it does not even begin
             break
-    for line in text.splitlines():
-        print("#", line)
-    for line in log.read_text().splitlines():
-        if line.startswith("RESULT "):
-            print("RESULT", module, *line.split()[1:], flush=True)
+    os.close(console)
+    tell(text)
 
 
 def main():
