@@ -21,6 +21,7 @@
 #include "fs/file.h"
 #include "fs/init.h"
 #include "initrd/initrd.h"
+#include "ipc/mqueue.h"
 #include "ipc/shm.h"
 #include "mm/slab.h"
 #include "net/socket.h"
@@ -48,6 +49,7 @@ static void init_thread(void *arg) {
     fs_start();
     virtio_init();
     socket_layer_init();
+    mqueue_init();
     process_init();
     tty_init();
     procfs_init();

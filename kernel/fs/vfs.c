@@ -118,6 +118,11 @@ int vfs_create(struct dentry *dir, const char *name, size_t len, mode_t mode, de
     return make_name(dir, name, len, make_node, &args, out);
 }
 
+int vfs_make(struct dentry *dir, const char *name, size_t len, make_fn *fn, const void *arg,
+             struct dentry **out) {
+    return make_name(dir, name, len, fn, arg, out);
+}
+
 int vfs_mkdir(struct dentry *dir, const char *name, size_t len, mode_t mode, struct dentry **out) {
     return make_name(dir, name, len, make_directory, &mode, out);
 }

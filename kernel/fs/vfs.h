@@ -13,6 +13,10 @@
 // directory has been removed), -EPERM (not possible there), -ENOSPC, -ENOMEM, -EROFS.
 int __must_check vfs_create(struct dentry *dir, const char *name, size_t len, mode_t mode, dev_t rdev,
                             struct dentry **out);
+// The same of whatever fn makes in it: 0 with d->inode set, or its error.
+int __must_check vfs_make(struct dentry *dir, const char *name, size_t len,
+                          int (*fn)(struct inode *dir, struct dentry *d, const void *arg), const void *arg,
+                          struct dentry **out);
 int __must_check vfs_mkdir(struct dentry *dir, const char *name, size_t len, mode_t mode,
                            struct dentry **out);
 int __must_check vfs_symlink(struct dentry *dir, const char *name, size_t len, const char *target,

@@ -81,6 +81,10 @@ struct netlink_info {
 void netlink_for_each(bool (*fn)(const struct netlink_info *info, void *arg), void *arg);
 
 // Boot.
+// For who is told by a socket of his own, not by name: mq_notify(2). What finds no room is lost.
+bool netlink_is(const struct file *f);
+void netlink_deliver(struct file *f, const void *data, size_t n);
+
 void netlink_init(void);
 void rtnetlink_init(void);
 void sock_diag_init(void);

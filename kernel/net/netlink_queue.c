@@ -95,6 +95,21 @@ int netlink_enqueue(struct netlink_socket *to, struct netlink_packet *p, bool lo
     return err;
 }
 
+bool netlink_is(const struct file *f) {
+    const struct socket *s = file_socket(f);
+    return s && s->family == AF_NETLINK;
+}
+
+void netlink_deliver(struct file *f, const void *data, size_t n) {
+    struct netlink_packet *p = netlink_packet_alloc(n);
+    if (!p)
+        return;
+    memcpy(p->data, data, n);
+    p->len = (uint32_t)n;
+    if (netlink_enqueue(to_netlink(file_socket(f)), p, true))
+        netlink_packet_free(p);
+}
+
 int netlink_broadcast(int protocol, const struct netlink_packet *p, const struct netlink_socket *except,
                       uint32_t except_port) {
     struct netlink_socket *n = NULL;

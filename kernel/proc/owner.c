@@ -2,6 +2,7 @@
 // Owners of files, and sending to them what happens there. An owner is a number with the serial of its use: nothing keeps it,
 // and whoever gets the number afterwards is not taken for it.
 #include "proc/owner.h"
+#include "ipc/mqueue.h"
 #include "lib/string.h"
 #include "proc/process.h"
 #include <linux/fcntl.h>
@@ -121,7 +122,20 @@ static void owner_send(const struct file_owner *owner, int reason, int fd) {
     spin_unlock_irqrestore(&process_lock, flags);
 }
 
+// From mq_notify(2): the one who caused it is the current process.
+static void send_message_signal(const struct file_owner *owner, int sig, uint64_t value) {
+    siginfo_t info;
+    signal_info_user(&info, sig, SI_MESGQ);
+    info.si_ptr = (void *)value;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct id *id = find_locked(owner);
+    if (id && id->process)
+        (void)signal_send_process_info(id->process, &info);
+    spin_unlock_irqrestore(&process_lock, flags);
+}
+
 void owner_init(void) {
     static const struct async_ops ops = {.send = owner_send};
     async_ops = &ops;
+    mqueue_signal = send_message_signal;
 }

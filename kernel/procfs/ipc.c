@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // /proc/sysvipc: what System V IPC has.
 #include "arch/riscv/layout.h"
+#include "ipc/mqueue.h"
 #include "ipc/msg.h"
 #include "ipc/object.h"
 #include "ipc/sem.h"
@@ -101,6 +102,11 @@ static ssize_t store_sem_limits(const char *text, size_t n, void *arg) {
 }
 
 static const struct proc_entry entries[] = {
+    PROC_NUMBER("fs/mqueue/queues_max", &mqueue_limits.queues, 0, INT32_MAX),
+    PROC_NUMBER("fs/mqueue/msg_max", &mqueue_limits.messages, 1, MQ_MESSAGES_MOST),
+    PROC_NUMBER("fs/mqueue/msgsize_max", &mqueue_limits.size, 128, MQ_SIZE_MOST),
+    PROC_NUMBER("fs/mqueue/msg_default", &mqueue_limits.default_messages, 1, MQ_MESSAGES_MOST),
+    PROC_NUMBER("fs/mqueue/msgsize_default", &mqueue_limits.default_size, 128, MQ_SIZE_MOST),
     {.path = "sysvipc/shm", .show = show_shm},
     {.path = "sysvipc/sem", .show = show_sem},
     {.path = "sysvipc/msg", .show = show_msg},

@@ -15,8 +15,9 @@ enum user_account {
     USER_FDS_IN_FLIGHT, // descriptors in messages of UNIX sockets: RLIMIT_NOFILE
     USER_INOTIFY,       // instances
     USER_INOTIFY_WATCHES,
-    USER_EVENT_BYTES, // of inotify, that nobody has read
-    USER_IPC_BYTES,   // of semaphores and messages
+    USER_EVENT_BYTES,  // of inotify, that nobody has read
+    USER_IPC_BYTES,    // of semaphores and messages
+    USER_MQUEUE_BYTES, // that message queues of POSIX may hold: RLIMIT_MSGQUEUE
     USER_ACCOUNTS,
 };
 

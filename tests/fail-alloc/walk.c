@@ -34,6 +34,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <linux/rtnetlink.h>
+#include <mqueue.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -357,6 +358,21 @@ static int do_sysv(void) {
     return err;
 }
 
+static int do_mqueue(void) {
+    char text[100] = "";
+    struct mq_attr attr = {.mq_maxmsg = 3, .mq_msgsize = sizeof(text)};
+    mqd_t q = mq_open("/walk", O_CREAT | O_RDWR | O_NONBLOCK, 0600, &attr);
+    if (q < 0)
+        return errno;
+    int err = mq_send(q, text, sizeof(text), 1) || mq_receive(q, text, sizeof(text), NULL) < 0 ||
+                      mq_send(q, text, 1, 1)
+                  ? errno
+                  : 0;
+    mq_close(q);
+    mq_unlink("/walk");
+    return err;
+}
+
 // A segment of shared memory by a key, attached twice, inherited and removed. What stays if something fails is removed by the next.
 static int do_segment(void) {
     int id = shmget(0x77a1, 3 * 4096, IPC_CREAT | 0600), err = 0;
@@ -482,7 +498,7 @@ static const struct operation {
     {"vectors", do_vectors, false},   {"tcp", do_tcp, false},
     {"udplite", do_udplite, false},   {"signalfds", do_signalfds, false},
     {"segment", do_segment, false},   {"watches", do_watches, false},
-    {"sysv", do_sysv, false},
+    {"sysv", do_sysv, false},         {"mqueue", do_mqueue, false},
 };
 
 // ---- one walk

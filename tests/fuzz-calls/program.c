@@ -106,6 +106,7 @@ static void open_files(void) {
     sigset_t signals;
     sigfillset(&signals);
     signalfd(-1, &signals, SFD_NONBLOCK);
+    syscall(SYS_mq_open, "fuzz", O_CREAT | O_RDWR | O_NONBLOCK, 0600, NULL);
     int watches = inotify_init1(IN_NONBLOCK);
     inotify_add_watch(watches, ".", IN_ALL_EVENTS);
     inotify_add_watch(watches, "a", IN_ALL_EVENTS);
