@@ -4,6 +4,7 @@
 // The new address space is built whole, with the new program's stack, before anything of the old program is
 // given up; so whatever goes wrong is an error that the caller sees. Then come the point of no return and
 // steps that cannot fail.
+#include "proc/rseq.h"
 #include "proc/exec.h"
 #include "fs/mount.h"
 #include "proc/exec_private.h"
@@ -240,6 +241,7 @@ static void switch_memory_and_identity(struct exec *e) {
 
 static void reset_thread(struct thread *t) {
     t->robust_list = NULL;
+    rseq_forget(t);
     t->clear_child_tid = NULL;
     t->altstack_sp = t->altstack_size = 0;
     t->altstack_flags = 0;

@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/exec_private.h"
+#include "proc/rseq.h"
 #include <linux/auxvec.h>
 #include <asm/auxvec.h>
 #include <linux/mman.h>
@@ -17,6 +18,11 @@
 #define USER_HZ     100
 #define RANDOM_SIZE 16
 #define END_ZEROS   8
+
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27
+#define AT_RSEQ_ALIGN        28
+#endif
 
 struct auxv {
     unsigned long *next, *end;
@@ -53,6 +59,8 @@ static size_t build_auxv(struct exec *e, unsigned long random, unsigned long nam
     put(&a, AT_RANDOM, random);
     put(&a, AT_HWCAP2, 0);
     put(&a, AT_EXECFN, name);
+    put(&a, AT_RSEQ_FEATURE_SIZE, RSEQ_AREA_LENGTH);
+    put(&a, AT_RSEQ_ALIGN, RSEQ_AREA_ALIGNMENT);
     put(&a, AT_NULL, 0);
     return a.next - out;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Birth of threads and processes: clone(2). First everything is checked and allocated (`struct birth`), then
 // the new thread is entered in the tables, which cannot fail.
+#include "proc/rseq.h"
 #include "proc/fork.h"
 #include "arch/riscv/trap.h"
 #include "arch/riscv/uaccess.h"
@@ -194,6 +195,8 @@ static int copy_thread(struct birth *b) {
     t->sig_blocked = current->sig_blocked;
     t->timer_slack = t->default_timer_slack = current->timer_slack;
     t->memory_policy = current->memory_policy;
+    if (!(r->flags & CLONE_VM))
+        rseq_inherit(t);
     t->too_many_threads = current->too_many_threads;
     t->cred = t->real_cred = cred_get(current->cred);
     if (r->flags & CLONE_CHILD_CLEARTID)

@@ -9,6 +9,7 @@
 #include "fs/async.h"
 #include "fs/dentry.h"
 #include "fs/file.h"
+#include "proc/rseq.h"
 #include "proc/exit.h"
 #include "proc/posix_timer.h"
 #include "proc/oom.h"
@@ -218,6 +219,7 @@ static void run_handler(struct trap_frame *f, const siginfo_t *info, const struc
     sigset_bits saved = t->sig_restore ? t->sig_saved : t->sig_blocked;
     int sig = info->si_signo;
     t->sig_restore = false;
+    rseq_interrupt(f);
     if (signal_push_frame(f, info, action, saved)) {
         siginfo_t fault;
         signal_info_clear(&fault);
@@ -253,14 +255,19 @@ static void deliver(struct trap_frame *f) {
 
 void user_return_work(struct trap_frame *frame) {
     unsigned int work;
-    const unsigned int mine = WORK_SIGNAL | WORK_RESCHED | WORK_CPU_TIMERS | WORK_MEMORY | WORK_ASYNC;
+    const unsigned int mine =
+        WORK_SIGNAL | WORK_RESCHED | WORK_CPU_TIMERS | WORK_MEMORY | WORK_ASYNC | WORK_RSEQ;
     while ((work = READ_ONCE(current->arch.work)) & mine) {
         if (work & WORK_MEMORY)
             oom_settle_call(frame);
         if (work & WORK_ASYNC)
             async_send_pending();
-        if (work & WORK_RESCHED)
+        if (work & WORK_RESCHED) {
             schedule();
+            rseq_interrupt(frame);
+        }
+        if (work & WORK_RSEQ)
+            rseq_tell_hart(frame);
         if (work & WORK_CPU_TIMERS)
             cpu_timers_run();
         if (work & WORK_SIGNAL)

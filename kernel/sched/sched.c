@@ -145,6 +145,8 @@ static void prepare_switch(struct run_queue *rq, struct thread *prev, struct thr
     else
         prev->switches_voluntary++;
     if (hart_count > 1) {
+        if (unlikely(next->rseq && next->rseq_hart != hart->id))
+            __atomic_fetch_or(&next->arch.work, WORK_RSEQ, __ATOMIC_RELAXED);
         update_idle(hart, prev, next);
         kstack_catch_up(hart);
     }

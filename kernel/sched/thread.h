@@ -143,14 +143,17 @@ struct thread {
     struct scm_files **dying_files; // [o] net/scm.c: descriptors of messages it is letting go of
     int __user *clear_child_tid;
     void __user *robust_list;
-    struct list_head pi_owned;   // [pi_mutex of proc/futex_pi.c]
-    struct pi_waiter *pi_wait;   // [pi_mutex]
-    bool pi_exited;              // [pi_mutex] owns none and will own none
-    struct thread *vfork_parent; // whom to wake at exec or exit
+    void __user *rseq;                    // [o] registered with rseq(2), NULL: nothing
+    uint32_t rseq_length, rseq_signature; // [o]
+    unsigned int rseq_hart;               // [o] that it was told of last
+    struct list_head pi_owned;            // [pi_mutex of proc/futex_pi.c]
+    struct pi_waiter *pi_wait;            // [pi_mutex]
+    bool pi_exited;                       // [pi_mutex] owns none and will own none
+    struct thread *vfork_parent;          // whom to wake at exec or exit
     bool vfork_done;
     int parent_death_signal; // prctl(PR_SET_PDEATHSIG)
     unsigned long timer_slack,
-        default_timer_slack; // [o] ns, prctl(PR_SET_TIMERSLACK): kept; timers are exact
+        default_timer_slack;    // [o] ns, prctl(PR_SET_TIMERSLACK): kept; timers are exact
     unsigned int memory_policy; // [o] set_mempolicy(2): mode and flags, sys/numa.c
     unsigned long min_faults;
     struct io_usage io;       // [o]

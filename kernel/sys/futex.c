@@ -5,6 +5,7 @@
 #include "mm/slab.h"
 #include "proc/access.h"
 #include "proc/futex.h"
+#include "proc/rseq.h"
 #include "sys/timespec.h"
 #include <linux/futex.h>
 #include <linux/time.h>
@@ -117,6 +118,10 @@ long sys_futex_waitv(const void __user *waiters, unsigned int n, unsigned int fl
         ret = futex_wait_any(items, n, &timeout);
     kfree(items);
     return ret;
+}
+
+long sys_rseq(void __user *area, uint32_t length, int flags, uint32_t signature) {
+    return rseq_call(area, length, flags, signature);
 }
 
 long sys_set_robust_list(void __user *head, size_t size) {

@@ -35,7 +35,6 @@ static const struct {
 } others[] = {
 #define OTHER(name)                                                                                          \
     { __NR_##name, #name }
-    OTHER(rseq),
     OTHER(io_uring_setup),
     OTHER(socket),
     OTHER(socketpair),
