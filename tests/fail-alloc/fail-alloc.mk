@@ -2,9 +2,9 @@
 FAIL_ALLOC := $(B)/fail-alloc
 FAIL_ALLOC_EVERY ?=
 
-$(FAIL_ALLOC)/walk: tests/fail-alloc/walk.c $(B)/deps/musl.stamp
+$(FAIL_ALLOC)/walk: tests/fail-alloc/walk.c tests/fail-alloc/devices.c tests/fail-alloc/walk.h $(B)/deps/musl.stamp
 	@mkdir -p $(@D)
-	$(call say,ROOTCC,$@) $(MUSL_GCC) -O1 -g -Wall -Wextra -o $@ $<
+	$(call say,ROOTCC,$@) $(MUSL_GCC) -O1 -g -Wall -Wextra -o $@ $(filter %.c,$^)
 
 $(FAIL_ALLOC)/root.cpio: $(FAIL_ALLOC)/walk $(B)/drupe
 	$(call say,PACK,$@) $(B)/drupe pack --bare --sysroot $(B)/sysroot -o $@ /walk=$<

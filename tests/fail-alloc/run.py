@@ -4,7 +4,7 @@
 
 usage: run.py KERNEL ARCHIVE COMPRESSED-ARCHIVE RESULT [--all]
 
-1. Calls: walk.c, with 1 and 4 harts.
+1. Calls: walk.c, with 1 and 4 harts; devices.c, in a machine with devices.
 2. A storm: one allocation in 50 fails for every program.
 3. The start: boots with the Nth allocation failing, for so many N that each part of the start is met (--all: every one). Until the
    first program runs the machine may give up, if it says that memory is what it lacks; afterwards it goes on.
@@ -14,6 +14,7 @@ import concurrent.futures
 import pathlib
 import re
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import machine  # noqa: E402
@@ -24,18 +25,35 @@ SPREAD = 40    # and of the others
 RUNS = "Run /walk as init process"
 
 
-def boot(kernel, archive, words, harts=1):
+def devices(folder):
+    """One of each that there is a driver for, and a second directory."""
+    options = ["-device", "virtio-serial-device", "-chardev", "null,id=port", "-device", "virtserialport,chardev=port,name=port,nr=1",
+               "-chardev", "null,id=console", "-device", "virtconsole,chardev=console,nr=2", "-device", "virtio-rng-device",
+               "-netdev", "user,id=net,restrict=on", "-device", "virtio-net-device,netdev=net",
+               "-drive", f"if=none,id=disk,format=raw,file={folder}/disk", "-device", "virtio-blk-device,drive=disk"]
+    (folder / "disk").write_bytes(bytes(1 << 20))
+    for tag in ("host", "other"):
+        (folder / tag).mkdir()
+        (folder / tag / "f").write_text("text")
+        options += ["-fsdev", f"local,id={tag},path={folder}/{tag},security_model=none,multidevs=remap",
+                    "-device", f"virtio-9p-device,fsdev={tag},mount_tag={tag}"]
+    return options
+
+
+def boot(kernel, archive, words, harts=1, with_devices=False):
     """The machine's status and what it said."""
     try:
-        status, text = machine.run(limit=LIMIT, kernel=kernel, initrd=archive, append="rdinit=/walk " + words, smp=harts,
-                                   memory="128M")
+        with tempfile.TemporaryDirectory() as folder:
+            extra = devices(pathlib.Path(folder)) if with_devices else ()
+            status, text = machine.run(limit=LIMIT, kernel=kernel, initrd=archive, append="rdinit=/walk " + words, smp=harts,
+                                       memory="128M", extra=extra)
     except machine.subprocess.TimeoutExpired as e:
         status, text = "none", (e.stdout or b"").decode("utf-8", "replace") + f"\n# no end within {LIMIT} s\n"
     return status, text.replace("\r", "")
 
 
-def walk(kernel, archive, harts):
-    status, text = boot(kernel, archive, "loglevel=4", harts)
+def walk(kernel, archive, harts, with_devices=False):
+    status, text = boot(kernel, archive, "loglevel=4" + (" -- devices" if with_devices else ""), harts, with_devices)
     lines = text.split("\n")
     good = sum(line.startswith("ok ") for line in lines)
     bad = [line for line in lines if line.startswith(("not ok ", "# "))]
@@ -54,9 +72,9 @@ def storm(kernel, archive, one_in):
     return 0, 1
 
 
-def start(kernel, archive, n):
+def start(kernel, archive, n, with_devices=False):
     """True: one failing allocation was told, or did no harm."""
-    status, text = boot(kernel, archive, f"loglevel=7 fail_alloc={n} -- nothing")
+    status, text = boot(kernel, archive, f"loglevel=7 fail_alloc={n} -- nothing", with_devices=with_devices)
     if RUNS in text and "exitcode=0x00007f00" in text:  # the loader of the first program could not go on
         good = "Error " in text
     elif RUNS in text:
@@ -69,8 +87,8 @@ def start(kernel, archive, n):
     return good
 
 
-def starts(kernel, archive, everything):
-    _, text = boot(kernel, archive, "loglevel=7 fail_alloc=4000000000 -- nothing")
+def starts(kernel, archive, everything, with_devices=False):
+    _, text = boot(kernel, archive, "loglevel=7 fail_alloc=4000000000 -- nothing", with_devices=with_devices)
     count = re.search(r"fail_alloc: (\d+) allocations until", text)
     if not count:
         print(f"fail-alloc: the machine does not say how many allocations its start takes:\n{text[-2000:]}")
@@ -79,8 +97,10 @@ def starts(kernel, archive, everything):
     last = total + 60  # of the first program's own, too
     numbers = list(range(1, last)) if everything else sorted(
         {*range(1, FIRST), *range(total - 10, last, 4), *(FIRST + (total - FIRST) * i // SPREAD for i in range(SPREAD))})
+    if with_devices and not everything:  # what comes with them is before the first program
+        numbers = [n for n in numbers if n > FIRST][::2]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda n: start(kernel, archive, n), numbers))
+        results = list(pool.map(lambda n: start(kernel, archive, n, with_devices), numbers))
     print(f"fail-alloc: {len(numbers)} of the {total} allocations of a start with {pathlib.Path(archive).name} failed")
     return sum(results), len(results) - sum(results)
 
@@ -94,8 +114,10 @@ def main():
     parser.add_argument("--all", action="store_true")
     o = parser.parse_args()
     totals = [walk(o.kernel, o.archive, harts) for harts in (1, 4)]
+    totals += [walk(o.kernel, o.archive, 4, with_devices=True)]
     totals += [storm(o.kernel, o.archive, one_in) for one_in in (50, 7)]
     totals += [starts(o.kernel, archive, o.all) for archive in (o.archive, o.compressed)]
+    totals += [starts(o.kernel, o.archive, o.all, with_devices=True)]
     passed, failed = (sum(column) for column in zip(*totals))
     pathlib.Path(o.result).write_text(f"{passed} {failed} 0\n", encoding="ascii")
     print(f"fail-alloc: {passed} passed, {failed} failed")

@@ -4,7 +4,7 @@
 // is success, or an error that says there is no memory; and nothing of it is left behind: as many objects of each kind are
 // in use as before (/proc/slabinfo), and as much memory is free.
 //
-// Prints "ok NAME" and "not ok NAME" as the user tests do, and "DONE". With the argument `storm` (for fail_alloc=1/N) all
+// Prints "ok NAME" and "not ok NAME" as the user tests do, and "DONE". With the argument `devices` the operations are devices.c's; with `storm` (for fail_alloc=1/N) all
 // operations are made for a while in several processes at once; that the machine goes on is what counts.
 #define _GNU_SOURCE
 #include <errno.h>
@@ -42,6 +42,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "walk.h"
 
 enum {
     DEEPEST = 4000,
@@ -55,10 +56,6 @@ enum {
 };
 
 // ---- operations: 0, or the error. All that they make is gone when their process has ended.
-
-static int error_of(long ret) {
-    return ret < 0 ? errno : 0;
-}
 
 static int wait_for(pid_t pid) {
     int status;
@@ -479,11 +476,7 @@ static int do_vectors(void) {
     return fd < 0 ? errno : error_of(writev(fd, v, 500)) ?: error_of(process_vm_readv(getpid(), v, 500, v, 500, 0));
 }
 
-static const struct operation {
-    const char *name;
-    int (*run)(void);
-    bool may_die; // behind execve's point of no return
-} operations[] = {
+static const struct operation operations[] = {
     {"fork", do_fork, false},         {"spawn", do_vfork_exec, false},
     {"exec", do_exec, true},          {"script", do_script, true},
     {"thread", do_thread, false},     {"mmap", do_mmap, false},
@@ -676,6 +669,9 @@ int main(int argc, char **argv) {
     set_up();
     if (argc > 1 && strcmp(argv[1], "storm") == 0)
         storm();
+    else if (argc > 1 && strcmp(argv[1], "devices") == 0)
+        for (size_t i = devices_set_up() ? 0 : device_operation_count; i < device_operation_count; i++)
+            test(&device_operations[i]);
     else if (argc > 1 && strcmp(argv[1], "nothing") == 0)
         ;
     else

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// What walk.c does again and again. Each operation is a process of its own, and all that it makes is gone with it.
+#pragma once
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct operation {
+    const char *name;
+    int (*run)(void); // 0 or the error
+    bool may_die;     // behind execve's point of no return
+};
+
+static inline int error_of(long ret) {
+    return ret < 0 ? errno : 0;
+}
+
+// devices.c: in a machine that has them. False, with a word about it: they are not there.
+extern const struct operation device_operations[];
+extern const size_t device_operation_count;
+bool devices_set_up(void);
