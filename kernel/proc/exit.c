@@ -11,6 +11,7 @@
 #include "fs/path.h"
 #include "ipc/sem.h"
 #include "lib/string.h"
+#include "proc/coredump.h"
 #include "proc/fork.h"
 #include "proc/futex.h"
 #include "proc/oom.h"
@@ -107,7 +108,7 @@ static void exit_info(struct process *p, siginfo_t *info) {
     signal_info_clear(info);
     int status = p->exit_status;
     info->si_signo = p->exit_signal;
-    info->si_code = status & 0x7f ? CLD_KILLED : CLD_EXITED;
+    info->si_code = status & 0x80 ? CLD_DUMPED : status & 0x7f ? CLD_KILLED : CLD_EXITED;
     info->si_status = status & 0x7f ? status & 0x7f : status >> 8 & 0xff;
     info->si_pid = p->pid;
     info->si_uid = p->cred->uid;
@@ -204,6 +205,7 @@ static bool begin_exit(struct process *p, struct thread *t, int status) {
     if (!p->killed)
         t->sig_pending &= ~SIGNAL_BIT(SIGKILL);
     bool last = --p->live_threads == 0;
+    coredump_thread_leaves_locked(p);
     t->ptrace.exit_status = p->group_exit ? p->exit_status : status;
     if (!p->group_exit && p->leader == t)
         p->exit_status = status;
@@ -220,6 +222,7 @@ static bool begin_exit(struct process *p, struct thread *t, int status) {
 void process_exit_thread(int status) {
     struct thread *t = current;
     struct process *p = t->process;
+    coredump_rest();
     ptrace_event_exit(status);
     bool last = begin_exit(p, t, status);
     if (last && p == init_process)

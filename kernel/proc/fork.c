@@ -146,6 +146,7 @@ static int copy_process(struct birth *b) {
     p->oom_score_adj_min = parent->oom_score_adj_min;
     p->personality = READ_ONCE(parent->personality);
     p->exit_signal = b->request->exit_signal;
+    p->core_filter = READ_ONCE(parent->core_filter);
     p->start_time = clock_monotonic();
     if (flags & CLONE_SIGHAND) {
         ref_get(&parent->handlers->refs);

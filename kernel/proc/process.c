@@ -8,6 +8,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/coredump.h"
 #include "proc/init.h"
 #include "proc/oom.h"
 #include "proc/owner.h"
@@ -139,6 +140,7 @@ struct process *process_alloc(void) {
     list_init(&p->late_link);
     spin_init(&p->sig_lock);
     mutex_init(&p->access_lock);
+    p->core_filter = CORE_FILTER_DEFAULT;
     wait_queue_init(&p->wait);
     wait_queue_init(&p->exited);
     return p;

@@ -68,6 +68,9 @@ struct process {
     int stop_signal;                   // [s]
     unsigned int stop_left;            // [s] threads that have not stopped yet
     struct thread *exec_thread;        // [s] waits to be the only thread, in execve
+    struct thread *core_writer;        // [s] writes a core file; the others wait (proc/coredump.h)
+    unsigned int core_resting;         // [s] how many do
+    unsigned int core_filter;          // [a] what of memory goes in
     bool gaining; // [access_lock] is about to gain privileges, in execve: nobody may begin to trace it
 
     // The end.

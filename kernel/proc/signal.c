@@ -295,12 +295,12 @@ static void continue_locked(struct process *p) {
     }
 }
 
-// The process is ending, and yet somebody kills it: threads that rest at their end for a tracer go on.
+// The process is ending, and yet somebody kills it: threads that rest at their end for a tracer, or write a core file, go on.
 static void kill_again_locked(struct process *p) {
     ASSERT_HELD(&p->sig_lock);
     struct thread *t;
     list_for_each_entry (t, &p->threads, process_link) {
-        if (t->ptrace.stopped) {
+        if (t->ptrace.stopped || t == p->core_writer) {
             t->sig_pending |= SIGNAL_BIT(SIGKILL);
             signal_wake_locked(t, true);
         }

@@ -10,6 +10,7 @@
 #include "fs/dentry.h"
 #include "fs/file.h"
 #include "proc/rseq.h"
+#include "proc/coredump.h"
 #include "proc/exit.h"
 #include "proc/posix_timer.h"
 #include "proc/oom.h"
@@ -81,7 +82,7 @@ static void tell_continued(struct process *p) {
 // ---- default actions
 
 // The default action of sig, which has just been taken. sig_lock held; returns without it.
-static void default_action(struct process *p, int sig, unsigned long flags) {
+static void default_action(struct process *p, int sig, const siginfo_t *info, unsigned long flags) {
     ASSERT_HELD(&p->sig_lock);
     if (SIGNAL_BIT(sig) & SIGNALS_NOTHING || p->unkillable) {
         spin_unlock_irqrestore(&p->sig_lock, flags);
@@ -94,6 +95,10 @@ static void default_action(struct process *p, int sig, unsigned long flags) {
         begin_stop(p, sig);
         spin_unlock_irqrestore(&p->sig_lock, flags);
     } else {
+        spin_unlock_irqrestore(&p->sig_lock, flags);
+        if (SIGNAL_BIT(sig) & SIGNALS_CORE)
+            coredump(sig, info);
+        flags = spin_lock_irqsave(&p->sig_lock);
         signal_group_exit_locked(p, sig);
         spin_unlock_irqrestore(&p->sig_lock, flags);
     }
@@ -167,7 +172,7 @@ static int next_caught(struct process *p, struct thread *t, siginfo_t *info, str
         if (caught)
             spin_unlock_irqrestore(&p->sig_lock, flags);
         else
-            default_action(p, sig, flags);
+            default_action(p, sig, info, flags);
         if (!traced)
             signal_taken(info);
         if (caught && action->handler != (unsigned long)SIG_IGN)

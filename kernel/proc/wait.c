@@ -36,7 +36,11 @@ static void report(struct process *child, struct wait_request *w, int code, int 
 
 static void report_end(struct process *child, struct wait_request *w, int status) {
     int sig = status & 0x7f;
-    report(child, w, sig ? CLD_KILLED : CLD_EXITED, sig ? sig : status >> 8 & 0xff, status);
+    report(child, w,
+           status & 0x80 ? CLD_DUMPED
+           : sig         ? CLD_KILLED
+                         : CLD_EXITED,
+           sig ? sig : status >> 8 & 0xff, status);
 }
 
 static void take_zombie(struct process *child, struct wait_request *w) {

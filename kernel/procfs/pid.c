@@ -4,6 +4,7 @@
 //
 // An inode here refers to a struct process, which stays until the last reference, though the process it stood
 // for may have been reaped (process->id is NULL then): its files are empty or say -ESRCH.
+#include "proc/coredump.h"
 #include "procfs/pid.h"
 #include "core/errno.h"
 #include "core/panic.h"
@@ -484,6 +485,22 @@ static int show_oom_score(struct seq_buf *s, struct pid_node *n) {
     return 0;
 }
 
+static int show_core_filter(struct seq_buf *s, struct pid_node *n) {
+    seq_printf(s, "%08x\n", READ_ONCE(n->process->core_filter));
+    return 0;
+}
+
+static ssize_t store_core_filter(struct pid_node *n, const char *text, size_t size) {
+    bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    const char *digits = hex ? text + 2 : text;
+    uint64_t value;
+    const char *end = number_read(digits, hex ? 16 : 10, UINT32_MAX, &value);
+    if (end == digits || (*end && *end != '\n'))
+        return -EINVAL;
+    WRITE_ONCE(n->process->core_filter, value & CORE_FILTER_ALL);
+    return (ssize_t)size;
+}
+
 static int show_personality(struct seq_buf *s, struct pid_node *n) {
     if (process_access_begin(n->process, ACCESS_FILE))
         return -EPERM;
@@ -574,6 +591,11 @@ static const struct pid_file files[] = {
     FILE_("mountinfo", 0444, show_mountinfo),
     FILE_("wchan", 0444, show_wchan),
     FILE_("oom_score", 0444, show_oom_score),
+    {.name = "coredump_filter",
+     .mode = S_IFREG | 0644,
+     .where = IN_BOTH,
+     .show = show_core_filter,
+     .store = store_core_filter},
     {.name = "oom_adj",
      .mode = S_IFREG | 0644,
      .where = IN_BOTH,

@@ -9,6 +9,7 @@
 #include "lib/format.h"
 #include "lib/number.h"
 #include "lib/string.h"
+#include "proc/coredump.h"
 #include "proc/uts.h"
 #include "ipc/shm.h"
 #include "procfs/private.h"
@@ -44,6 +45,20 @@ static ssize_t store_name(const char *text, size_t n, void *domain) {
     while (len < n && text[len] && text[len] != '\n')
         len++;
     int err = uts_set_name(domain != NULL, text, len);
+    return err ? err : (ssize_t)n;
+}
+
+static int show_core_pattern(struct seq_buf *s, void *arg) {
+    char text[CORE_PATTERN_SIZE];
+    (void)arg;
+    core_get_pattern(text);
+    seq_printf(s, "%s\n", text);
+    return 0;
+}
+
+static ssize_t store_core_pattern(const char *text, size_t n, void *arg) {
+    (void)arg;
+    int err = core_set_pattern(text, n);
     return err ? err : (ssize_t)n;
 }
 
@@ -202,6 +217,9 @@ static const struct proc_entry entries[] = {
     PROC_NUMBER("kernel/shmmni", &shm_segments_max, 0, SHM_SEGMENTS),
     {.path = "sys/kernel/hostname", .mode = 0644, .show = show_name, .store = store_name},
     {.path = "sys/kernel/domainname", .mode = 0644, .show = show_name, .store = store_name, .arg = boot_id},
+    {.path = "sys/kernel/core_pattern", .mode = 0644, .show = show_core_pattern, .store = store_core_pattern},
+    PROC_NUMBER("kernel/core_uses_pid", &core_uses_pid, 0, 1),
+    PROC_TEXT("kernel/core_pipe_limit", "0"),
     {.path = "sys/kernel/printk", .mode = 0644, .show = show_printk, .store = store_printk},
     {.path = "sys/kernel/random/boot_id", .show = show_boot_id},
     {.path = "sys/kernel/random/uuid", .show = show_uuid},

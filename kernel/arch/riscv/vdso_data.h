@@ -14,5 +14,6 @@ struct vdso_data {
     uint64_t boot_ticks;
     uint64_t mult;
     int64_t realtime_offset;
-    uint64_t hwprobe[VDSO_HWPROBE_KEYS]; // riscv_hwprobe(2)'s values of the keys from 0 on; the same for all harts
+    uint64_t
+        hwprobe[VDSO_HWPROBE_KEYS]; // riscv_hwprobe(2)'s values of the keys from 0 on; the same for all harts
 };
