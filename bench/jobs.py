@@ -72,7 +72,8 @@ def measure_single(build):
     root = build / "jobs/unpacked"
     if not shutil.which("qemu-riscv64") or not shutil.which("bsdtar"):
         return {}
-    root.mkdir(exist_ok=True)
+    shutil.rmtree(root, ignore_errors=True)  # with what programs of the last time have left for those of the next
+    root.mkdir()
     for name in ("packages.cpio", "own.cpio"):
         subprocess.run(["bsdtar", "-xf", build / "jobs" / name, "-C", root, "--exclude", "./dev/*"], check=True, stderr=subprocess.DEVNULL)
     found = {}
