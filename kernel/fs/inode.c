@@ -6,6 +6,7 @@
 #include "fs/file_lock.h"
 #include "fs/path.h"
 #include "fs/superblock.h"
+#include "fs/xattr.h"
 #include "lib/number.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -127,6 +128,8 @@ void inode_put(struct inode *inode) {
     struct superblock *sb = inode->sb;
     if (inode->locks)
         file_locks_free(inode);
+    if (unlikely(inode->xattrs))
+        xattr_free(inode);
     if (sb->type->inode_free)
         sb->type->inode_free(inode);
     kfree(inode); // of whatever cache
@@ -185,6 +188,8 @@ mode_t inode_set_ids(const struct inode *inode) {
 
 void inode_drop_set_ids(struct inode *inode) {
     ASSERT_HELD(&inode->lock);
+    if (unlikely(inode->xattrs))
+        xattr_drop_caps_locked(inode);
     if (likely(!(inode->mode & (S_ISUID | S_ISGID))) || capable(CAP_FSETID))
         return;
     spin_lock(&inode->spin);

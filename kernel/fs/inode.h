@@ -20,6 +20,7 @@ struct pipe;
 struct slab_cache;
 struct file_lock_list;
 struct watch;
+struct xattr;
 
 #define MKDEV(major, minor) (((dev_t)(major) << 20) | (minor))
 #define DEV_MAJOR(dev)      ((unsigned int)((dev) >> 20))
@@ -122,6 +123,7 @@ struct inode {
     };
     struct file_lock_list *locks; // fs/file_lock.c: POSIX and flock locks, made on demand
     struct watch *watches;        // fs/event/notify.c
+    struct xattr *xattrs;         // [lock] fs/xattr.c
 };
 
 // A cleared inode, one reference: owner root, the next number of sb, times now, nlink 1 (directory: 2). It
@@ -151,7 +153,7 @@ bool inode_is_owner(const struct inode *inode);
 mode_t inode_new_mode(const struct inode *dir, mode_t mode);
 // The set-id bits that are not the file's any more when the current credentials give it another owner.
 mode_t inode_set_ids(const struct inode *inode);
-// They go when its content is changed, unless by somebody with CAP_FSETID. inode->lock held.
+// They go when its content is changed, unless by somebody with CAP_FSETID; capabilities of the file in any case. inode->lock held.
 void inode_drop_set_ids(struct inode *inode);
 // The change of attributes that every file system makes, size apart: stores what attr holds. Also ctime. 0.
 int inode_setattr(struct inode *inode, const struct iattr *attr);

@@ -32,6 +32,7 @@ struct fs_type {
     bool nodev;
     bool fixed_names; // see vfs_has_fixed_names()
     bool shared;      // all mounts show one superblock; whether it is read-only is then each mount's own
+    bool xattrs;      // inodes keep extended attributes (fs/xattr.c)
     bool once;        // it is not laid over itself: -EBUSY
     // A root dentry (referenced) on a new or shared superblock. `options`: as the mount call's data, may be
     // NULL.

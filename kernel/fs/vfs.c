@@ -10,6 +10,7 @@
 #include "fs/dentry.h"
 #include "fs/event/notify.h"
 #include "fs/file.h"
+#include "fs/xattr.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "sched/clock.h"
@@ -473,6 +474,8 @@ int vfs_setattr(struct inode *inode, struct iattr *attr, bool now) {
     err = check_setattr(inode, attr, now);
     if (!err)
         err = inode->ops->setattr(inode, attr);
+    if (!err && attr->valid & ATTR_CHOWN && !S_ISDIR(inode->mode) && inode->xattrs)
+        xattr_drop_caps_locked(inode);
     mutex_unlock(&inode->lock);
     return err;
 }

@@ -16,6 +16,7 @@
 #include "core/printk.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
+#include "fs/xattr.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -55,6 +56,16 @@ static void apply_set_ids(struct cred *new, struct exec *e) {
         new->egid = gid;
 }
 
+// -EPERM: it has to have more than the bounding set lets it.
+static int apply_file_caps(struct cred *new, struct exec *e, bool *has_caps, bool *effective) {
+    struct file_caps caps = {0};
+    *has_caps =
+        !(e->program.file->path.mount->flags & MS_NOSUID) && file_caps_get(e->program.file->inode, &caps);
+    *effective = caps.effective;
+    new->cap_permitted = (new->cap_bounding &caps.permitted) | (new->cap_inheritable &caps.inheritable);
+    return *effective && caps.permitted & ~new->cap_permitted ? -EPERM : 0;
+}
+
 // Does a process besides this one have our root and working directory, which it could change under a program with
 // privileges? Until release() none gets them from us (`in_exec`).
 static bool shares_place(struct exec *e) {
@@ -92,15 +103,24 @@ static int compute_cred(struct exec *e) {
     if (!new)
         return -ENOMEM;
     apply_set_ids(new, e);
-    bool root = !(new->securebits &SECBIT_NOROOT);
-    bool effective = root && new->euid == 0;
-    new->cap_permitted = effective || (root && new->uid == 0) ? old->cap_inheritable | old->cap_bounding : 0;
+    bool root = !(new->securebits &SECBIT_NOROOT), has_caps, effective;
+    int err = apply_file_caps(new, e, &has_caps, &effective);
+    if (err) {
+        cred_put(new);
+        return err;
+    }
+    // A set-user-id program of root's that has capabilities of its own has those.
+    if (root && !(has_caps && new->uid != 0 && new->euid == 0)) {
+        if (new->euid == 0 || new->uid == 0)
+            new->cap_permitted = old->cap_inheritable | old->cap_bounding;
+        effective |= new->euid == 0;
+    }
     bool set_ids = new->euid != old->uid || new->egid != old->gid;
     if (set_ids || new->cap_permitted & ~old->cap_permitted)
         limit_gain(e, old, new);
     new->suid = new->fsuid = new->euid;
     new->sgid = new->fsgid = new->egid;
-    if (set_ids)
+    if (set_ids || has_caps)
         new->cap_ambient = 0;
     new->cap_permitted |= new->cap_ambient;
     new->cap_effective = effective ? new->cap_permitted : new->cap_ambient;

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Extended attributes (xattr(7)). No file system here keeps any, and archives carry none: a list of them is
-// empty, and getting, setting or removing one fails with EOPNOTSUPP, as in Linux's ramfs. What Linux checks
-// before that is checked here too, so that a program's mistakes are told as there.
+// Extended attributes (xattr(7)): what is checked before a file system is asked, in Linux's order, so that a program's mistakes are told as
+// there. tmpfs keeps attributes of users, trusted ones and those of security; there are no access control lists. On other file
+// systems a list of them is empty, and all else is EOPNOTSUPP.
 #include "arch/riscv/uaccess.h"
 #include "fs/dentry.h"
+#include "fs/event/notify.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
 #include "fs/mount.h"
+#include "fs/superblock.h"
 #include "fs/vfs.h"
+#include "fs/xattr.h"
 #include "lib/string.h"
+#include "mm/slab.h"
 #include "sched/thread.h"
 #include "sys/syscalls.h"
 #include <linux/capability.h>
@@ -79,123 +83,197 @@ static void put(struct subject *s) {
         path_put(&s->path);
 }
 
+// A value of the caller's, copied in or to be copied out; or names.
+struct buffer {
+    void *data; // kmalloc'ed; NULL: nothing is wanted but the size
+    size_t n;
+};
+
+static int buffer_make(struct buffer *b, size_t n) {
+    b->n = MIN(n, (size_t)XATTR_SIZE_MAX);
+    b->data = b->n ? kmalloc(b->n) : NULL;
+    return b->n && !b->data ? -ENOMEM : 0;
+}
+
+// What a result of that size leaves in `user`.
+static long buffer_give(struct buffer *b, void __user *user, long ret) {
+    if (ret > 0 && b->n && copy_to_user(user, b->data, (size_t)ret))
+        ret = -EFAULT;
+    kfree(b->data);
+    return ret;
+}
+
+// Does the file system keep such an attribute? 0, -EOPNOTSUPP, -EINVAL: only the prefix is given.
+static int check_kept(const struct inode *inode, const char *name) {
+    static const char *const prefixes[] = {XATTR_USER_PREFIX, XATTR_TRUSTED_PREFIX, XATTR_SECURITY_PREFIX};
+    for (size_t i = 0; inode->sb->type->xattrs && i < ARRAY_SIZE(prefixes); i++) {
+        if (has_prefix(name, prefixes[i]))
+            return name[strlen(prefixes[i])] ? 0 : -EINVAL;
+    }
+    return -EOPNOTSUPP;
+}
+
+// What Linux asks of who changes security.*.
+static int check_security(const char *name) {
+    if (!has_prefix(name, XATTR_SECURITY_PREFIX))
+        return 0;
+    return capable(strcmp(name, XATTR_NAME_CAPS) ? CAP_SYS_ADMIN : CAP_SETFCAP) ? 0 : -EPERM;
+}
+
 // These take what find() or find_fd() returned, and put the subject back.
 
-static long get(int err, struct subject *s, const char __user *user_name) {
+static long get(int err, struct subject *s, const char __user *user_name, void __user *value, size_t n) {
     char name[XATTR_NAME_MAX + 1];
+    struct buffer b = {NULL, 0};
     if (err)
         return err;
-    err = read_name(name, user_name);
-    if (!err)
-        err = check_permission(s->inode, name, READ);
+    long ret = read_name(name, user_name);
+    if (!ret)
+        ret = check_permission(s->inode, name, READ);
+    if (!ret)
+        ret = check_kept(s->inode, name);
+    if (!ret)
+        ret = buffer_make(&b, n);
+    if (!ret)
+        ret = xattr_get(s->inode, name, b.data, b.n);
     put(s);
-    return err ? err : -EOPNOTSUPP;
+    return buffer_give(&b, value, ret);
 }
 
-static long list(int err, struct subject *s) {
-    if (!err)
-        put(s);
-    return err;
+static long list(int err, struct subject *s, char __user *names, size_t n) {
+    struct buffer b = {NULL, 0};
+    if (err)
+        return err;
+    long ret = s->inode->sb->type->xattrs ? buffer_make(&b, n) : 0;
+    if (!ret && s->inode->sb->type->xattrs)
+        ret = xattr_list(s->inode, b.data, b.n, capable(CAP_SYS_ADMIN));
+    put(s);
+    if (ret == -ERANGE && n >= XATTR_LIST_MAX)
+        ret = -E2BIG;
+    return buffer_give(&b, names, ret);
 }
 
-static long change(int err, struct subject *s, const char *name) {
+// The attribute gets the buffer's value; `takes`: it goes.
+static long change(int err, struct subject *s, const char *name, const struct buffer *b, bool takes,
+                   int flags) {
     if (err)
         return err;
     if (s->path.dentry)
         err = mount_check_writable(s->path.mount);
     if (!err)
         err = check_permission(s->inode, name, WRITE);
+    if (!err && !takes && !strcmp(name, XATTR_NAME_CAPS) && !file_caps_are_valid(b->data, b->n))
+        err = -EINVAL;
+    if (!err)
+        err = check_security(name);
+    if (!err)
+        err = check_kept(s->inode, name);
+    if (!err)
+        err = xattr_set(s->inode, name, takes ? NULL : b->data ? b->data : "", takes ? 0 : b->n, flags);
+    if (!err)
+        notify_dentry(s->path.dentry, IN_ATTRIB);
     put(s);
-    return err ? err : -EOPNOTSUPP;
+    return err;
 }
 
-// The arguments of a call that sets one, which are looked at before its file.
-static int read_new(char name[XATTR_NAME_MAX + 1], const char __user *user_name, size_t n, int flags) {
+// What a call that sets one is given, which is looked at before its file.
+struct new_value {
+    char name[XATTR_NAME_MAX + 1];
+    struct buffer value;
+};
+
+static int read_new(struct new_value *v, const char __user *user_name, const void __user *value, size_t n,
+                    int flags) {
+    v->value.data = NULL;
     if (flags & ~(XATTR_CREATE | XATTR_REPLACE))
         return -EINVAL;
+    int err = read_name(v->name, user_name);
+    if (!err && n > XATTR_SIZE_MAX)
+        err = -E2BIG;
+    if (!err)
+        err = buffer_make(&v->value, n);
+    return !err && n && copy_from_user(v->value.data, value, n) ? -EFAULT : err;
+}
+
+static long set_by_name(const char __user *path, unsigned int lookup, const char __user *name,
+                        const void __user *value, size_t n, int flags) {
+    struct new_value v;
+    struct subject s;
+    long err = read_new(&v, name, value, n, flags);
+    if (!err)
+        err = change(find(&s, path, lookup), &s, v.name, &v.value, false, flags);
+    kfree(v.value.data);
+    return err;
+}
+
+static long remove_by_name(const char __user *path, unsigned int lookup, const char __user *user_name) {
+    char name[XATTR_NAME_MAX + 1];
+    struct subject s;
     int err = read_name(name, user_name);
-    return !err && n > XATTR_SIZE_MAX ? -E2BIG : err;
+    return err ? err : change(find(&s, path, lookup), &s, name, NULL, true, 0);
 }
 
 long sys_getxattr(const char __user *path, const char __user *name, void __user *value, size_t n) {
     struct subject s;
-    (void)value, (void)n;
-    return get(find(&s, path, LOOKUP_FOLLOW), &s, name);
+    return get(find(&s, path, LOOKUP_FOLLOW), &s, name, value, n);
 }
 
-long sys_setxattr(const char __user *path, const char __user *user_name, const void __user *value, size_t n,
+long sys_setxattr(const char __user *path, const char __user *name, const void __user *value, size_t n,
                   int flags) {
-    char name[XATTR_NAME_MAX + 1];
-    struct subject s;
-    int err = read_new(name, user_name, n, flags);
-    (void)value;
-    return err ? err : change(find(&s, path, LOOKUP_FOLLOW), &s, name);
+    return set_by_name(path, LOOKUP_FOLLOW, name, value, n, flags);
 }
 
 long sys_listxattr(const char __user *path, char __user *names, size_t n) {
     struct subject s;
-    (void)names, (void)n;
-    return list(find(&s, path, LOOKUP_FOLLOW), &s);
+    return list(find(&s, path, LOOKUP_FOLLOW), &s, names, n);
 }
 
-long sys_removexattr(const char __user *path, const char __user *user_name) {
-    char name[XATTR_NAME_MAX + 1];
-    struct subject s;
-    int err = read_name(name, user_name);
-    return err ? err : change(find(&s, path, LOOKUP_FOLLOW), &s, name);
+long sys_removexattr(const char __user *path, const char __user *name) {
+    return remove_by_name(path, LOOKUP_FOLLOW, name);
 }
 
 long sys_lgetxattr(const char __user *path, const char __user *name, void __user *value, size_t n) {
     struct subject s;
-    (void)value, (void)n;
-    return get(find(&s, path, 0), &s, name);
+    return get(find(&s, path, 0), &s, name, value, n);
 }
 
-long sys_lsetxattr(const char __user *path, const char __user *user_name, const void __user *value, size_t n,
+long sys_lsetxattr(const char __user *path, const char __user *name, const void __user *value, size_t n,
                    int flags) {
-    char name[XATTR_NAME_MAX + 1];
-    struct subject s;
-    int err = read_new(name, user_name, n, flags);
-    (void)value;
-    return err ? err : change(find(&s, path, 0), &s, name);
+    return set_by_name(path, 0, name, value, n, flags);
 }
 
 long sys_llistxattr(const char __user *path, char __user *names, size_t n) {
     struct subject s;
-    (void)names, (void)n;
-    return list(find(&s, path, 0), &s);
+    return list(find(&s, path, 0), &s, names, n);
 }
 
-long sys_lremovexattr(const char __user *path, const char __user *user_name) {
-    char name[XATTR_NAME_MAX + 1];
-    struct subject s;
-    int err = read_name(name, user_name);
-    return err ? err : change(find(&s, path, 0), &s, name);
+long sys_lremovexattr(const char __user *path, const char __user *name) {
+    return remove_by_name(path, 0, name);
 }
 
 long sys_fgetxattr(int fd, const char __user *name, void __user *value, size_t n) {
     struct subject s;
-    (void)value, (void)n;
-    return get(find_fd(&s, fd), &s, name);
+    return get(find_fd(&s, fd), &s, name, value, n);
 }
 
-long sys_fsetxattr(int fd, const char __user *user_name, const void __user *value, size_t n, int flags) {
-    char name[XATTR_NAME_MAX + 1];
+long sys_fsetxattr(int fd, const char __user *name, const void __user *value, size_t n, int flags) {
+    struct new_value v;
     struct subject s;
-    int err = read_new(name, user_name, n, flags);
-    (void)value;
-    return err ? err : change(find_fd(&s, fd), &s, name);
+    long err = read_new(&v, name, value, n, flags);
+    if (!err)
+        err = change(find_fd(&s, fd), &s, v.name, &v.value, false, flags);
+    kfree(v.value.data);
+    return err;
 }
 
 long sys_flistxattr(int fd, char __user *names, size_t n) {
     struct subject s;
-    (void)names, (void)n;
-    return list(find_fd(&s, fd), &s);
+    return list(find_fd(&s, fd), &s, names, n);
 }
 
 long sys_fremovexattr(int fd, const char __user *user_name) {
     char name[XATTR_NAME_MAX + 1];
     struct subject s;
     int err = read_name(name, user_name);
-    return err ? err : change(find_fd(&s, fd), &s, name);
+    return err ? err : change(find_fd(&s, fd), &s, name, NULL, true, 0);
 }

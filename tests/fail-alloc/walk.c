@@ -40,6 +40,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 #include "walk.h"
@@ -355,6 +356,22 @@ static int do_sysv(void) {
     return err;
 }
 
+static int do_attributes(void) {
+    char value[300] = "";
+    unlink("with-attributes"); // of one that failed
+    int fd = open("with-attributes", O_CREAT | O_RDWR, 0600);
+    if (fd < 0)
+        return errno;
+    int err = fsetxattr(fd, "user.a", value, sizeof(value), 0) || fsetxattr(fd, "user.a", value, 1, 0) ||
+                      fsetxattr(fd, "trusted.b", value, 20, 0) || flistxattr(fd, value, sizeof(value)) < 0 ||
+                      fgetxattr(fd, "user.a", value, sizeof(value)) < 0
+                  ? errno
+                  : 0;
+    close(fd);
+    unlink("with-attributes");
+    return err;
+}
+
 static int do_mqueue(void) {
     char text[100] = "";
     struct mq_attr attr = {.mq_maxmsg = 3, .mq_msgsize = sizeof(text)};
@@ -477,21 +494,37 @@ static int do_vectors(void) {
 }
 
 static const struct operation operations[] = {
-    {"fork", do_fork, false},         {"spawn", do_vfork_exec, false},
-    {"exec", do_exec, true},          {"script", do_script, true},
-    {"thread", do_thread, false},     {"mmap", do_mmap, false},
-    {"map_file", do_map_file, false}, {"shared", do_shared, false},
-    {"files", do_files, false},       {"names", do_names, false},
-    {"pipe", do_pipe, false},         {"sockets", do_sockets, false},
-    {"netlink", do_netlink, false},   {"datagrams", do_datagrams, false},
-    {"pty", do_pty, false},           {"epoll", do_epoll, false},
-    {"poll", do_poll, false},         {"descriptors", do_descriptors, false},
-    {"timers", do_timers, false},     {"identity", do_identity, false},
-    {"mount", do_mount, false},       {"proc", do_proc, false},
-    {"vectors", do_vectors, false},   {"tcp", do_tcp, false},
-    {"udplite", do_udplite, false},   {"signalfds", do_signalfds, false},
-    {"segment", do_segment, false},   {"watches", do_watches, false},
-    {"sysv", do_sysv, false},         {"mqueue", do_mqueue, false},
+    {"fork", do_fork, false},
+    {"spawn", do_vfork_exec, false},
+    {"exec", do_exec, true},
+    {"script", do_script, true},
+    {"thread", do_thread, false},
+    {"mmap", do_mmap, false},
+    {"map_file", do_map_file, false},
+    {"shared", do_shared, false},
+    {"files", do_files, false},
+    {"names", do_names, false},
+    {"pipe", do_pipe, false},
+    {"sockets", do_sockets, false},
+    {"netlink", do_netlink, false},
+    {"datagrams", do_datagrams, false},
+    {"pty", do_pty, false},
+    {"epoll", do_epoll, false},
+    {"poll", do_poll, false},
+    {"descriptors", do_descriptors, false},
+    {"timers", do_timers, false},
+    {"identity", do_identity, false},
+    {"mount", do_mount, false},
+    {"proc", do_proc, false},
+    {"vectors", do_vectors, false},
+    {"tcp", do_tcp, false},
+    {"udplite", do_udplite, false},
+    {"signalfds", do_signalfds, false},
+    {"segment", do_segment, false},
+    {"watches", do_watches, false},
+    {"sysv", do_sysv, false},
+    {"mqueue", do_mqueue, false},
+    {"attributes", do_attributes, false},
 };
 
 // ---- one walk

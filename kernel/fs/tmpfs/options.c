@@ -340,6 +340,7 @@ static int ramfs_remount(struct superblock *sb, const char *options) {
 
 struct fs_type tmpfs_type = {.name = "tmpfs",
                              .nodev = true,
+                             .xattrs = true,
                              .mount = tmpfs_mount,
                              .statfs = tmpfs_statfs,
                              .destroy = tmpfs_destroy,

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+// Extended attributes in memory: a list for each inode, by name (the last first, as Linux tells them), which inode->lock guards.
+#include "fs/xattr.h"
+#include "fs/superblock.h"
+#include "lib/string.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "sched/thread.h"
+#include <linux/capability.h>
+#include <linux/xattr.h>
+
+#define INODE_SIZE 1024u // so many bytes count as an inode, as in Linux
+
+struct xattr {
+    struct xattr *next;
+    size_t name_size, size; // with the NUL; of the value
+    char data[];            // name, value
+};
+
+// ---- accounts
+
+static uint64_t inodes_of(const struct xattr *x) {
+    return (sizeof(*x) + x->name_size + x->size + INODE_SIZE - 1) / INODE_SIZE;
+}
+
+static int charge(struct superblock *sb, const struct xattr *x) {
+    uint64_t used = __atomic_add_fetch(&sb->used_inodes, inodes_of(x), __ATOMIC_SEQ_CST),
+             max = READ_ONCE(sb->max_inodes);
+    if (!memory_is_short() && (!max || used <= max))
+        return 0;
+    __atomic_fetch_sub(&sb->used_inodes, inodes_of(x), __ATOMIC_RELAXED);
+    return -ENOSPC;
+}
+
+static void release(struct superblock *sb, struct xattr *x) {
+    if (!x)
+        return;
+    __atomic_fetch_sub(&sb->used_inodes, inodes_of(x), __ATOMIC_RELAXED);
+    kfree(x);
+}
+
+// ---- the list
+
+// Where it is, or is to be put.
+static struct xattr **place_locked(struct inode *inode, const char *name, bool *found) {
+    ASSERT_HELD(&inode->lock);
+    struct xattr **at = &inode->xattrs;
+    int order = 1;
+    while (*at && (order = strcmp((*at)->data, name)) > 0) {
+        at = &(*at)->next;
+        cond_resched();
+    }
+    *found = *at && !order;
+    return at;
+}
+
+ssize_t xattr_get(struct inode *inode, const char *name, void *value, size_t n) {
+    bool found;
+    ssize_t ret = mutex_lock_killable(&inode->lock);
+    if (ret)
+        return ret;
+    const struct xattr *x = *place_locked(inode, name, &found);
+    ret = !found ? -ENODATA : n && x->size > n ? -ERANGE : (ssize_t)x->size;
+    if (ret > 0 && n)
+        memcpy(value, x->data + x->name_size, x->size);
+    mutex_unlock(&inode->lock);
+    return ret;
+}
+
+static struct xattr *make(struct superblock *sb, const char *name, const void *value, size_t size) {
+    size_t name_size = strlen(name) + 1;
+    struct xattr *x = kmalloc(sizeof(*x) + name_size + size);
+    if (!x)
+        return ERR_PTR(-ENOMEM);
+    x->name_size = name_size;
+    x->size = size;
+    memcpy(x->data, name, name_size);
+    memcpy(x->data + name_size, value, size);
+    int err = charge(sb, x);
+    if (!err)
+        return x;
+    kfree(x);
+    return ERR_PTR(err);
+}
+
+int xattr_set(struct inode *inode, const char *name, const void *value, size_t size, int flags) {
+    struct xattr *new = value ? make(inode->sb, name, value, size) : NULL;
+    bool found;
+    if (IS_ERR(new))
+        return (int)PTR_ERR(new);
+    int err = mutex_lock_killable(&inode->lock);
+    if (err) {
+        release(inode->sb, new);
+        return err;
+    }
+    struct xattr **at = place_locked(inode, name, &found), *old = found ? *at : NULL;
+    if (found ? flags & XATTR_CREATE : !value || flags & XATTR_REPLACE) {
+        err = found ? -EEXIST : -ENODATA;
+        old = new;
+    } else if (new) {
+        new->next = found ? old->next : *at;
+        *at = new;
+    } else {
+        *at = old->next;
+    }
+    mutex_unlock(&inode->lock);
+    release(inode->sb, old);
+    if (!err)
+        inode_touch(inode, false);
+    return err;
+}
+
+static bool is_listed(const struct xattr *x, bool all) {
+    return all || strncmp(x->data, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN);
+}
+
+ssize_t xattr_list(struct inode *inode, char *names, size_t n, bool all) {
+    size_t len = 0;
+    ssize_t ret = mutex_lock_killable(&inode->lock);
+    if (ret)
+        return ret;
+    for (const struct xattr *x = inode->xattrs; x; x = x->next) {
+        if (!is_listed(x, all))
+            continue;
+        if (n && len + x->name_size > n) {
+            ret = -ERANGE;
+            break;
+        }
+        if (n)
+            memcpy(names + len, x->data, x->name_size);
+        len += x->name_size;
+        cond_resched();
+    }
+    mutex_unlock(&inode->lock);
+    return ret ? ret : (ssize_t)len;
+}
+
+void xattr_free(struct inode *inode) {
+    for (struct xattr *x = inode->xattrs, *next; x; x = next) {
+        next = x->next;
+        release(inode->sb, x);
+        cond_resched();
+    }
+    inode->xattrs = NULL;
+}
+
+// ---- capabilities of files
+
+bool file_caps_are_valid(const void *value, size_t size) {
+    uint32_t magic;
+    if (size < sizeof(magic))
+        return false;
+    memcpy(&magic, value, sizeof(magic));
+    if (magic & VFS_CAP_FLAGS_MASK & ~(uint32_t)VFS_CAP_FLAGS_EFFECTIVE)
+        return false;
+    magic &= VFS_CAP_REVISION_MASK;
+    return (magic == VFS_CAP_REVISION_2 && size == XATTR_CAPS_SZ_2) ||
+           (magic == VFS_CAP_REVISION_3 && size == XATTR_CAPS_SZ_3);
+}
+
+// Of version 3, those of the user namespace whose root is 0 count: there is no other.
+bool file_caps_get(struct inode *inode, struct file_caps *out) {
+    uint32_t words[FILE_CAPS_MAX / 4] = {0};
+    if (likely(!READ_ONCE(inode->xattrs)))
+        return false;
+    ssize_t n = xattr_get(inode, XATTR_NAME_CAPS, words, sizeof(words));
+    if (n <= 0 || !file_caps_are_valid(words, (size_t)n) || words[5])
+        return false;
+    *out = (struct file_caps){.permitted = words[1] | (uint64_t)words[3] << 32,
+                              .inheritable = words[2] | (uint64_t)words[4] << 32,
+                              .effective = words[0] & VFS_CAP_FLAGS_EFFECTIVE};
+    return true;
+}
+
+void xattr_drop_caps_locked(struct inode *inode) {
+    ASSERT_HELD(&inode->lock);
+    bool found;
+    struct xattr **at = place_locked(inode, XATTR_NAME_CAPS, &found), *x = *at;
+    if (!found)
+        return;
+    *at = x->next;
+    release(inode->sb, x);
+}
