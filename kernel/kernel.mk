@@ -109,6 +109,8 @@ $(LWIP_OBJ): $(LWIP_PARTS)
 	@$(CROSS)ld -r $^ -o $@
 
 $(KERNEL_OBJ_DIR)/net/inet.o $(KERNEL_OBJ_DIR)/net/inet_%.o: KERNEL_CFLAGS += $(LWIP_INCLUDE)
+# Headers of the system are not among what the compiler says that an object is made of, and these count as such.
+$(filter $(KERNEL_OBJ_DIR)/net/inet%,$(KERNEL_OBJ)): kernel/net/lwip/lwipopts.h kernel/net/lwip/hooks.h kernel/net/lwip/lwip.h
 
 # Code that runs before the page tables are on may not use absolute addresses, which jump tables are.
 $(KERNEL_OBJ_DIR)/arch/riscv/early.o: KERNEL_CFLAGS += -fno-jump-tables
