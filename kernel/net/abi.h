@@ -39,6 +39,7 @@
 #define MSG_PEEK         0x2
 #define MSG_DONTROUTE    0x4
 #define MSG_CTRUNC       0x8
+#define MSG_PROBE        0x10
 #define MSG_TRUNC        0x20
 #define MSG_DONTWAIT     0x40
 #define MSG_EOR          0x80
@@ -48,6 +49,7 @@
 #define MSG_NOSIGNAL     0x4000
 #define MSG_MORE         0x8000
 #define MSG_WAITFORONE   0x10000
+#define MSG_FASTOPEN     0x20000000
 #define MSG_CMSG_CLOEXEC 0x40000000
 #define MSG_CMSG_COMPAT  0x80000000u
 
@@ -61,6 +63,7 @@
 #define SO_PASSPIDFD 76
 #define SO_PEERPIDFD 77
 #define IP_PROTOCOL  52
+#define TCP_IS_MPTCP 43
 
 struct ucred {
     pid_t pid;

@@ -31,6 +31,7 @@ unsigned long inet_nonlocal_bind;
 unsigned long inet_tcp_rmem[3] = {4096, 131072, 6291456}, inet_tcp_wmem[3] = {4096, 16384, 4194304};
 unsigned long inet_keepalive[3] = {7200, 75, 9};
 unsigned long inet_syn_retries = 6;
+unsigned long inet_fin_timeout = 60;
 unsigned long inet_v6only_default;
 
 static struct slab_cache *sockets;

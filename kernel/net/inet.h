@@ -15,5 +15,6 @@ extern unsigned long inet_nonlocal_bind;
 extern unsigned long inet_tcp_rmem[3], inet_tcp_wmem[3]; // least, at the start, most
 extern unsigned long inet_keepalive[3];                  // time, interval, probes
 extern unsigned long inet_syn_retries;
+extern unsigned long inet_fin_timeout;    // tcp_fin_timeout, seconds
 extern unsigned long inet_v6only_default; // bindv6only
 extern unsigned long inet_ping_groups[2]; // ping_group_range: whose groups may have ping sockets, from..to

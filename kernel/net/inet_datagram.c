@@ -290,7 +290,7 @@ ssize_t inet_datagram_recv(struct socket *s, struct message *m) {
     ktime_t deadline = socket_recv_deadline(s, m);
     if (m->flags & MSG_ERRQUEUE)
         return inet_recv_error(i, m);
-    if (m->flags & MSG_OOB)
+    if (m->flags & MSG_OOB && s->ops != &inet_udp_ops) // UDP does not look at it
         return -EOPNOTSUPP;
     for (;;) {
         int err = socket_take_error(s);

@@ -38,8 +38,10 @@ struct inet_sending {
 int __must_check inet_prepare(struct inet_socket *i, const struct message *m, struct inet_sending *out);
 // The other half of sending, once all is known: the socket's own errors, the data copied in as one buffer with room for headers in
 // front, and `send_locked` with it under the stack's lock. n, or -EPIPE, -ENOBUFS, -EFAULT, a waiting error, or that of send_locked.
+typedef int (*inet_send_fn)(struct inet_socket *i, struct pbuf *p, struct inet_sending *to);
 ssize_t inet_send_whole(struct inet_socket *i, struct message *m, size_t n, struct inet_sending *to,
-                        int (*send_locked)(struct inet_socket *i, struct pbuf *p, struct inet_sending *to));
+                        inet_send_fn send_locked);
+size_t inet_datagram_most(const struct inet_sending *to); // inet_udp.c: bytes of data in one
 
 // inet_error.c
 

@@ -8,13 +8,16 @@
 #include "lib/string.h"
 #include "net/device.h"
 #include "net/inet_datagram.h"
+#include "net/inet_info.h"
 
 #define MEMBERSHIPS_MOST 20 // of a socket: Linux's net.ipv4.igmp_max_memberships
 #define SOURCES_MOST     10 // of one: igmp_max_msf
 
+struct group;
+
 struct membership {
-    struct list_head link;     // in its socket's
-    struct list_head all_link; // in `all`
+    struct list_head link; // in its socket's
+    struct group *of;
     ip_addr_t group;
     int device;         // index
     bool chosen;        // `source` are the only ones that are heard; else those that are not
@@ -22,7 +25,14 @@ struct membership {
     uint32_t source[SOURCES_MOST];
 };
 
-static struct list_head all = LIST_HEAD_INIT(all); // [n] memberships
+struct group {
+    struct list_head link; // in `groups`
+    ip_addr_t address;
+    int device;
+    unsigned int users; // memberships
+};
+
+static struct list_head groups = LIST_HEAD_INIT(groups); // [n] that somebody is a member of, the newest first
 
 // ---- questions
 
@@ -50,20 +60,55 @@ bool inet_hears_group(const struct inet_socket *i, const ip_addr_t *group, const
     return !IP_IS_V4(from) || m->chosen == (find_source(m, ip4_addr_get_u32(ip_2_ip4(from))) >= 0);
 }
 
+static struct group *find_group(const ip_addr_t *address, int device) {
+    struct group *g;
+    list_for_each_entry (g, &groups, link)
+        if (g->device == device && ip_addr_eq(&g->address, address))
+            return g;
+    return NULL;
+}
+
 bool inet_group_is_known(const ip4_addr_t *group, int device) {
     ip_addr_t wanted;
     ASSERT_HELD(&inet_mutex);
     if (group->addr == PP_HTONL(0xe0000001)) // all of this machine are in it
         return true;
-    const struct membership *m;
     ip_addr_copy_from_ip4(wanted, *group);
-    list_for_each_entry (m, &all, all_link)
-        if (m->device == device && ip_addr_eq(&m->group, &wanted))
-            return true;
-    return false;
+    return find_group(&wanted, device);
+}
+
+void inet_for_each_group(void (*each)(const struct inet_group *g, void *arg), void *arg) {
+    const struct group *g;
+    ASSERT_HELD(&inet_mutex);
+    list_for_each_entry (g, &groups, link) {
+        const ip_addr_t *a = &g->address;
+        each(&(struct inet_group){IP_IS_V4(a) ? net_address_ip4(ip4_addr_get_u32(ip_2_ip4(a)))
+                                              : net_address_of(AF_INET6, ip_2_ip6(a)->addr),
+                                  g->device, g->users},
+             arg);
+    }
 }
 
 // ---- joining and leaving
+
+static struct group *enter(const ip_addr_t *address, int device) {
+    struct group *g = find_group(address, device);
+    if (!g && (g = inet_calloc(1, sizeof(*g)))) {
+        g->address = *address;
+        g->device = device;
+        list_add(&g->link, &groups);
+    }
+    if (g)
+        g->users++;
+    return g;
+}
+
+static void quit(struct group *g) {
+    if (!--g->users) {
+        list_del(&g->link);
+        inet_free(g);
+    }
+}
 
 static int join(struct inet_socket *i, const ip_addr_t *group, int device, struct membership **out) {
     unsigned int n = 0;
@@ -73,16 +118,19 @@ static int join(struct inet_socket *i, const ip_addr_t *group, int device, struc
         n++;
     if (n >= MEMBERSHIPS_MOST || !(m = inet_malloc(sizeof(*m))))
         return -ENOBUFS;
-    *m = (struct membership){.group = *group, .device = device};
+    *m = (struct membership){.group = *group, .device = device, .of = enter(group, device)};
+    if (!m->of) {
+        inet_free(m);
+        return -ENOBUFS;
+    }
     list_add_tail(&m->link, &i->groups);
-    list_add_tail(&m->all_link, &all);
     *out = m;
     return 0;
 }
 
 static void leave(struct membership *m) {
     list_del(&m->link);
-    list_del(&m->all_link);
+    quit(m->of);
     inet_free(m);
 }
 

@@ -42,6 +42,15 @@ struct inet_counts {
 void inet_count(struct inet_counts *out);
 extern const unsigned int inet_socket_size; // bytes
 
+// Groups that sockets are members of.
+struct inet_group {
+    struct net_address address;
+    int device;         // index
+    unsigned int users; // memberships
+};
+// With the stack's lock. The newest first.
+void inet_for_each_group(void (*each)(const struct inet_group *g, void *arg), void *arg);
+
 // What packets were (RFC 4293, 4022, 4113), as far as lwIP counts them.
 struct inet_statistics {
     uint32_t ip_in, ip_header_errors, ip_address_errors, ip_unknown_protocols, ip_discarded, ip_delivered,

@@ -8,7 +8,8 @@
 #include <linux/capability.h>
 #include <linux/ipv6.h>
 
-#define MTU 65535
+#define MTU  65535
+#define MTU6 65536 // of loopback, for those who ask by IPv6
 
 // ---- on or off
 
@@ -16,6 +17,7 @@ enum rule {
     ANY,
     BOOL,       // nothing but 0 and 1
     RAW_ONLY,   // of raw sockets
+    PACKETS,    // not of streams
     PRIVILEGED, // to switch it on
     REPORTS,    // switched off it forgets what it has
 };
@@ -32,7 +34,8 @@ static const struct {
     {SOL_IP, IP_RETOPTS, IN_RETOPTS, ANY},
     {SOL_IP, IP_PASSSEC, IN_PASSSEC, ANY},
     {SOL_IP, IP_CHECKSUM, IN_CHECKSUM, ANY},
-    {SOL_IP, IP_RECVFRAGSIZE, IN_FRAGSIZE, ANY},
+    {SOL_IP, IP_RECVFRAGSIZE, IN_FRAGSIZE, PACKETS},
+    {SOL_IP, IP_BIND_ADDRESS_NO_PORT, IN_NO_PORT, ANY},
     {SOL_IP, IP_FREEBIND, IN_FREEBIND, ANY},
     {SOL_IP, IP_TRANSPARENT, IN_TRANSPARENT, PRIVILEGED},
     {SOL_IP, IP_HDRINCL, IN_HDRINCL, RAW_ONLY},
@@ -78,6 +81,10 @@ static int set_switch(struct inet_socket *i, int n, int value) {
         if (i->s.type != SOCK_RAW)
             return -ENOPROTOOPT;
         break;
+    case PACKETS:
+        if (i->s.type == SOCK_STREAM)
+            return -EINVAL;
+        break;
     case PRIVILEGED:
         if (value && !cred_capable(current->cred, CAP_NET_ADMIN) && !cred_capable(current->cred, CAP_NET_RAW))
             return -EPERM;
@@ -121,9 +128,20 @@ static int set_ip(struct inet_socket *i, int option, int n) {
         if (!err)
             i->group_ttl = n == -1 ? 1 : n;
         return err;
+    case IP_MINTTL:
+        err = check(n, 0, 255);
+        if (!err)
+            i->min_ttl = n;
+        return err;
     default:
         return -ENOPROTOOPT;
     }
+}
+
+// What a connection can carry at once.
+static int get_mtu(const struct inet_socket *i, int *out) {
+    *out = IP_IS_V6(&i->remote) ? MTU6 : MTU;
+    return READ_ONCE(i->s.state) == SOCKET_CONNECTED ? 0 : -ENOTCONN;
 }
 
 static int get_ip(const struct inet_socket *i, int option, int *out) {
@@ -138,16 +156,18 @@ static int get_ip(const struct inet_socket *i, int option, int *out) {
         *out = i->mtu_discover[0];
         return 0;
     case IP_MTU:
-        *out = MTU;
-        return READ_ONCE(i->s.state) == SOCKET_CONNECTED ? 0 : -ENOTCONN;
+        return get_mtu(i, out);
+    case IP_MINTTL:
+        *out = i->min_ttl;
+        return 0;
     case IP_MULTICAST_TTL:
         *out = i->group_ttl;
         return 0;
     case IP_MULTICAST_IF:
         *out = (int)i->group_address;
         return 0;
-    case IP_PROTOCOL:
-        *out = i->s.protocol;
+    case IP_PROTOCOL: // so Linux has it: of others than raw sockets it is their port
+        *out = i->s.type == SOCK_RAW ? i->s.protocol : i->local_port;
         return 0;
     default:
         return -ENOPROTOOPT;
@@ -181,7 +201,7 @@ static int set_ipv6(struct inet_socket *i, int option, int n) {
         return err;
     case IPV6_TCLASS:
         if (!(err = check(n, -1, 255)))
-            i->tclass = n == -1 ? 0 : n;
+            i->tclass = n == -1 ? 0 : i->s.type == SOCK_STREAM ? (n & ~3) | (i->tclass & 3) : n;
         return err;
     case IPV6_MULTICAST_HOPS:
         err = i->s.type == SOCK_STREAM ? -ENOPROTOOPT : check(n, -1, 255);
@@ -195,6 +215,10 @@ static int set_ipv6(struct inet_socket *i, int option, int n) {
         return err;
     case IPV6_MTU_DISCOVER:
         return set_mtu_discover(i, 1, n);
+    case IPV6_MINHOPCOUNT:
+        if (!(err = check(n, 0, 255)))
+            i->min_hops = n;
+        return err;
     default:
         return -ENOPROTOOPT;
     }
@@ -221,8 +245,10 @@ static int get_ipv6(const struct inet_socket *i, int option, int *out) {
         *out = i->mtu_discover[1];
         return 0;
     case IPV6_MTU:
-        *out = MTU;
-        return READ_ONCE(i->s.state) == SOCKET_CONNECTED ? 0 : -ENOTCONN;
+        return get_mtu(i, out);
+    case IPV6_MINHOPCOUNT:
+        *out = i->min_hops;
+        return 0;
     default:
         return -ENOPROTOOPT;
     }

@@ -15,6 +15,7 @@
 #include <asm/socket.h>
 #include <linux/capability.h>
 #include <linux/sockios.h>
+#include <linux/udp.h>
 
 #define IFNAMSIZ NET_NAME_SIZE
 
@@ -157,11 +158,18 @@ int inet_set_option(struct socket *s, int level, int option, const void __user *
         return err;
     case SOL_TCP:
         return s->type == SOCK_STREAM ? inet_tcp_set_option(i, option, value, len) : -ENOPROTOOPT;
+    case SOL_UDP:
+        return s->ops == &inet_udp_ops ? inet_udp_set_option(i, option, value, len) : -ENOPROTOOPT;
     case IPPROTO_UDPLITE:
         return s->protocol == IPPROTO_UDPLITE ? inet_lite_set_option(i, option, value, len) : -ENOPROTOOPT;
     default:
         return -ENOPROTOOPT;
     }
+}
+
+// An option of a level that it has not.
+static int not_its_level(const struct socket *s, int level) {
+    return s->family == AF_INET6 || level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
 }
 
 int inet_get_option(struct socket *s, int level, int option, void __user *value, int __user *len) {
@@ -174,25 +182,34 @@ int inet_get_option(struct socket *s, int level, int option, void __user *value,
     switch (level) {
     case SOL_IP:
     case SOL_IPV6:
-        if (level == SOL_IPV6 && s->family != AF_INET6)
-            return -ENOPROTOOPT;
-        return inet_ip_get_option(i, level, option, value, len);
+        if (level == SOL_IP || s->family == AF_INET6)
+            return inet_ip_get_option(i, level, option, value, len);
+        break;
     case SOL_TCP:
-        return s->type == SOCK_STREAM ? inet_tcp_get_option(i, option, value, len) : -ENOPROTOOPT;
+        if (s->type == SOCK_STREAM)
+            return inet_tcp_get_option(i, option, value, len);
+        break;
+    case SOL_UDP:
+        if (s->ops != &inet_udp_ops)
+            break;
+        return option == UDP_CORK ? inet_write_number(inet_switch_is_on(i, IN_CORK), value, len)
+                                  : -ENOPROTOOPT;
     case IPPROTO_UDPLITE:
-        return s->protocol == IPPROTO_UDPLITE ? inet_lite_get_option(i, option, value, len) : -ENOPROTOOPT;
-    default:
-        return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
+        if (s->protocol == IPPROTO_UDPLITE)
+            return inet_lite_get_option(i, option, value, len);
+        break;
     }
+    return not_its_level(s, level);
 }
 
 // ---- ioctl
 
-static long bytes_to_send(struct inet_socket *i) {
+// SIOCOUTQ: what has not been acknowledged; or of that what has not even been sent.
+static long bytes_to_send(struct inet_socket *i, bool unsent) {
     long n = 0;
     inet_lock();
     if (i->s.type == SOCK_STREAM && i->tcp)
-        n = i->tcp->snd_lbb - i->tcp->lastack;
+        n = i->tcp->snd_lbb - (unsent ? i->tcp->snd_nxt : i->tcp->lastack);
     inet_unlock();
     return n;
 }
@@ -207,7 +224,11 @@ long inet_ioctl(struct socket *s, unsigned int cmd, unsigned long arg) {
         return put_user((int)(s->type == SOCK_STREAM ? inet_tcp_readable(i) : inet_first_datagram(i)),
                         (int __user *)arg);
     case SIOCOUTQ:
-        return listening ? -EINVAL : put_user((int)bytes_to_send(i), (int __user *)arg);
+        return listening ? -EINVAL : put_user((int)bytes_to_send(i, false), (int __user *)arg);
+    case SIOCOUTQNSD:
+        if (s->type != SOCK_STREAM)
+            return -ENOTTY;
+        return listening ? -EINVAL : put_user((int)bytes_to_send(i, true), (int __user *)arg);
     case SIOCATMARK:
         return s->type == SOCK_STREAM ? put_user(!inet_tcp_until_mark(i), (int __user *)arg) : -ENOTTY;
     default:

@@ -18,6 +18,7 @@ struct tcp_options {                          // [n]
     int keep_idle, keep_interval, keep_count; // seconds, seconds, probes
     bool nodelay, cork, quickack, inq;
     int max_segment, syn_count, defer; // 0: not said; bytes, tries, tries
+    int linger2;                       // seconds, 0: not said, -1: none
     unsigned int user_timeout;         // ms, 0: none
     unsigned int unsent_low;           // TCP_NOTSENT_LOWAT, 0: none
 };
@@ -34,17 +35,19 @@ struct inet_socket {
     uint16_t local_port, remote_port; // [n] host byte order
     bool v6only;                      // [n]
     bool explicit_port;               // [n] bound by bind(2) to a port of the caller's choice
-    uint8_t tos, ttl;                 // [n] ttl 0: the default
-    uint8_t mtu_discover[2];          // [n] IPv4's, IPv6's
-    uint8_t hops;                     // [n] IPV6_UNICAST_HOPS, 0: the default
-    uint8_t tclass;                   // [n]
-    uint64_t switches;                // [a] 1 << IN_*
-    int device;                       // [a] SO_BINDTODEVICE: its number; 0: none
-    uint8_t group_ttl;                // [n] IP_MULTICAST_TTL
-    uint8_t group_hops;               // [n] IPV6_MULTICAST_HOPS
-    int group_device, group_device6;  // [n] where packets to groups go; 0: not said
-    uint32_t group_address;           // [n] the same as an address
-    struct list_head groups;          // [n] memberships: inet_group.c
+    bool bound_address;        // [n] bound by bind(2) to an address without a port (IP_BIND_ADDRESS_NO_PORT)
+    uint8_t tos, ttl;          // [n] ttl 0: the default
+    uint8_t min_ttl, min_hops; // [n] IP_MINTTL, IPV6_MINHOPCOUNT: what comes with less is not heard (TCP)
+    uint8_t mtu_discover[2];   // [n] IPv4's, IPv6's
+    uint8_t hops;              // [n] IPV6_UNICAST_HOPS, 0: the default
+    uint8_t tclass;            // [n]
+    uint64_t switches;         // [a] 1 << IN_*
+    int device;                // [a] SO_BINDTODEVICE: its number; 0: none
+    uint8_t group_ttl;         // [n] IP_MULTICAST_TTL
+    uint8_t group_hops;        // [n] IPV6_MULTICAST_HOPS
+    int group_device, group_device6; // [n] where packets to groups go; 0: not said
+    uint32_t group_address;          // [n] the same as an address
+    struct list_head groups;         // [n] memberships: inet_group.c
     // Bytes or datagrams that have come in.
     unsigned long rx_bytes; // [a] readable
     // TCP
@@ -54,9 +57,10 @@ struct inet_socket {
     struct mutex write_mutex;            // one writer at a time, before vmspace.lock
     bool writable;                       // [a] there is room to send
     bool done;                           // [n] it was connected once
-    struct list_head accept_queue;       // [n] connections nobody has accepted
-    struct list_head accept_link;        // [n] in it
-    unsigned int accept_count;           // [n] read without
+    bool crossed;                  // [n] the other end's SYN came while it waited for an answer to its own
+    struct list_head accept_queue; // [n] connections nobody has accepted
+    struct list_head accept_link;  // [n] in it
+    unsigned int accept_count;     // [n] read without
     struct tcp_options tcp_options;
     struct list_head
         deferred_queue; // [n] of a listener: connections that nothing has come on yet, by accept_link
@@ -77,6 +81,7 @@ struct inet_socket {
     uint32_t last_ack;       // [n] TCP_USER_TIMEOUT: what had been acknowledged,
     ktime_t ack_time;        // [n] and since when no more; 0: nothing is underway
     // UDP, raw and ping sockets
+    struct inet_cork *cork;     // [write_mutex] read without: a datagram that is not complete
     struct list_head datagrams; // [l]
     struct list_head errors;    // [l] IP_RECVERR
     unsigned long error_bytes;  // [l] read without
@@ -101,6 +106,8 @@ enum inet_switch {
     IN_ORIGDST6,
     IN_RECVERR,
     IN_RECVERR6,
+    IN_CORK,     // UDP_CORK
+    IN_NO_PORT,  // IP_BIND_ADDRESS_NO_PORT
     IN_FREEBIND, // addresses that are not this machine's can be bound to
     IN_TRANSPARENT,
     IN_FREEBIND6,
@@ -207,4 +214,6 @@ int __must_check inet_tcp_create(struct inet_socket *i);
 int __must_check inet_udp_create(struct inet_socket *i);
 // Of UDP-Lite: how much of a datagram its checksum is over (udplite(7)).
 int __must_check inet_lite_set_option(struct inet_socket *i, int option, const void __user *value, int len);
+// Level SOL_UDP.
+int __must_check inet_udp_set_option(struct inet_socket *i, int option, const void __user *value, int len);
 int __must_check inet_lite_get_option(struct inet_socket *i, int option, void __user *value, int __user *len);

@@ -167,12 +167,14 @@ static struct pbuf *copy_in(struct message *m, size_t n) {
 }
 
 ssize_t inet_send_whole(struct inet_socket *i, struct message *m, size_t n, struct inet_sending *to,
-                        int (*send_locked)(struct inet_socket *i, struct pbuf *p, struct inet_sending *to)) {
+                        inet_send_fn send_locked) {
     int err = socket_take_error(&i->s);
     if (!err && READ_ONCE(i->s.shutdown) & SEND_SHUTDOWN)
         err = -EPIPE;
     if (err)
         return err;
+    if (unlikely(m->flags & MSG_PROBE)) // all but the packet
+        return n;
     struct pbuf *p = copy_in(m, n);
     if (IS_ERR(p))
         return PTR_ERR(p);

@@ -603,6 +603,7 @@ static int start_lwip(void) {
     inet_parts_start();
     lwip_init();
     (void)tcp_ext_arg_alloc_id(); // 0, inet_bind.c's
+    (void)tcp_ext_arg_alloc_id(); // 1, inet_tcp_ends.c's
     for (d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
         struct netif *netif = d->stack ? NULL : inet_calloc(1, sizeof(*netif));
         if (!netif && !d->stack)

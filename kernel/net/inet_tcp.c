@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TCP: connecting, listening, accepting, ends. Data is inet_tcp_data.c's.
+// TCP: connecting, listening, accepting. Data is inet_tcp_data.c's, ends are inet_tcp_ends.c's.
 //
 // lwIP tells that a connection has ended by its error callback, when the pcb has gone already; or by a FIN. Once both sides
 // have sent theirs the pcb is left to lwIP, which frees it after TIME_WAIT without a word.
@@ -13,7 +13,6 @@
 #include <linux/poll.h>
 
 static void attach(struct inet_socket *i);
-static void stop_deferring(struct inet_socket *i);
 
 // ---- life
 
@@ -62,8 +61,7 @@ static void end(struct inet_socket *i, unsigned int how) {
     socket_changed(s);
 }
 
-// The connection is over for the socket; lwIP may go on with the pcb for a while.
-static void leave(struct inet_socket *i) {
+void inet_tcp_leave(struct inet_socket *i) {
     struct tcp_pcb *p = i->tcp;
     i->tcp = NULL;
     tcp_arg(p, NULL);
@@ -101,7 +99,8 @@ void inet_tcp_fail(struct tcp_pcb *p, int err) {
     ASSERT_HELD(&inet_mutex);
     if (!i || i->tcp != p)
         return;
-    leave(i);
+    inet_tcp_leave(i);
+    inet_part_of(p);
     tcp_abandon(p, 0);
     WRITE_ONCE(i->writable, false);
     socket_connected(&i->s, -err);
@@ -110,14 +109,14 @@ void inet_tcp_fail(struct tcp_pcb *p, int err) {
 static err_t on_receive(void *arg, struct tcp_pcb *p, struct pbuf *data, err_t err) {
     struct inet_socket *i = arg;
     (void)err;
-    stop_deferring(i);
+    inet_tcp_stop_deferring(i);
     if (data) {
         inet_tcp_arrived(i, data);
         return ERR_OK;
     }
     bool over = p->state == TIME_WAIT || p->state == CLOSING;
     if (over)
-        leave(i);
+        inet_tcp_leave(i);
     end(i, over ? BOTH_SHUTDOWN : RCV_SHUTDOWN);
     return ERR_OK;
 }
@@ -181,8 +180,18 @@ static int bind_locked(struct inet_socket *i, const ip_addr_t *ip, uint16_t port
     return err ? err : inet_bind_locked(i, ip, port);
 }
 
+// An address alone waits for the port that goes with it until it is known what it is for.
+static int bind_by_user(struct inet_socket *i, const ip_addr_t *ip, uint16_t port) {
+    bool alone = !port && !ip_addr_isany(ip) && inet_switch_is_on(i, IN_NO_PORT);
+    if (!alone || i->local_port || READ_ONCE(i->s.state) != SOCKET_UNCONNECTED)
+        return bind_locked(i, ip, port);
+    i->local = *ip;
+    i->bound_address = true;
+    return 0;
+}
+
 static int tcp_socket_bind(struct socket *s, const struct socket_address *a) {
-    return inet_bind(to_inet(s), a, bind_locked);
+    return inet_bind(to_inet(s), a, bind_by_user);
 }
 
 // ---- listening and accepting
@@ -240,6 +249,14 @@ static bool is_idle_talk(struct tcp_pcb *pcb, const struct tcp_hdr *header) {
            (is_echo(pcb, header) || is_odd_one_too_many(pcb, header));
 }
 
+// IP_MINTTL, IPV6_MINHOPCOUNT
+static bool is_from_too_far(const struct inet_socket *i) {
+    if (likely(!(i->min_ttl | i->min_hops)))
+        return false;
+    return ip_current_is_v6() ? IP6H_HOPLIM(ip6_current_header()) < i->min_hops
+                              : IPH_TTL(ip4_current_header()) < i->min_ttl;
+}
+
 // lwIP shows each segment, of `length` in the space of its numbers. A SYN for a listener whose queue is full is not heard: its
 // sender tries again.
 int inet_drops_segment(struct tcp_pcb *pcb, const struct tcp_hdr *header, unsigned int length) {
@@ -248,9 +265,13 @@ int inet_drops_segment(struct tcp_pcb *pcb, const struct tcp_hdr *header, unsign
         return true;
     if (unlikely(!i))
         return false;
+    if (unlikely(is_from_too_far(i)))
+        return true;
     if (likely(pcb->state != LISTEN)) {
         if (unlikely(TCPH_FLAGS(header) & TCP_URG) && i->tcp == pcb)
             inet_tcp_hear_urgent(i, header);
+        if (unlikely(pcb->state == SYN_SENT))
+            inet_tcp_hear_crossing(i, header);
         return false;
     }
     if (!(TCPH_FLAGS(header) & TCP_SYN))
@@ -265,8 +286,7 @@ static void queue_connection(struct inet_socket *listener, struct inet_socket *i
     socket_readable(&listener->s);
 }
 
-// TCP_DEFER_ACCEPT: something has come, an end perhaps, or it has taken too long.
-static void stop_deferring(struct inet_socket *i) {
+void inet_tcp_stop_deferring(struct inet_socket *i) {
     struct inet_socket *listener = i->deferred_by;
     if (likely(!listener))
         return;
@@ -292,6 +312,8 @@ static void inherit(struct inet_socket *i, const struct inet_socket *listener) {
     i->switches = listener->switches;
     i->device = listener->device;
     i->ttl = listener->ttl;
+    i->min_ttl = listener->min_ttl;
+    i->min_hops = listener->min_hops;
 }
 
 static err_t on_accept(void *arg, struct tcp_pcb *p, err_t err) {
@@ -330,12 +352,12 @@ static int listen_locked(struct inet_socket *i, int backlog) {
     i->s.backlog = backlog;
     if (READ_ONCE(s->state) == SOCKET_LISTENING)
         return 0;
-    if (READ_ONCE(s->state) != SOCKET_UNCONNECTED || (i->done && i->tcp))
+    if (READ_ONCE(s->state) != SOCKET_UNCONNECTED || i->done)
         return -EINVAL;
     int err = renew(i);
-    ip_addr_t any = inet_any(i);
+    ip_addr_t ip = i->bound_address ? i->local : inet_any(i);
     if (!err && !i->local_port)
-        err = bind_locked(i, &any, 0);
+        err = bind_locked(i, &ip, 0);
     inet_apply_options(i);
     if (!err && inet_listener_conflicts(i, &i->local, i->local_port))
         err = -EADDRINUSE;
@@ -402,7 +424,9 @@ static void dissolve(struct inet_socket *i) {
         inet_tcp_stop_listening(i);
     } else if (i->tcp) {
         struct tcp_pcb *p = i->tcp;
-        leave(i);
+        if (READ_ONCE(s->state) != SOCKET_UNCONNECTED)
+            WRITE_ONCE(s->error, ECONNRESET);
+        inet_tcp_leave(i);
         inet_part_of(p);
         tcp_abort(p);
     }
@@ -420,8 +444,8 @@ static void dissolve(struct inet_socket *i) {
 static int told(struct inet_socket *i) {
     struct socket *s = &i->s;
     enum socket_state state = READ_ONCE(s->state);
-    if (state == SOCKET_LISTENING || (state == SOCKET_CONNECTED && s->told))
-        return -EISCONN;
+    if (state == SOCKET_LISTENING || ((state == SOCKET_CONNECTED || i->done) && s->told))
+        return -EISCONN; // even if the connection is over
     if (state == SOCKET_CONNECTING)
         return -EALREADY;
     if (s->told || (state != SOCKET_CONNECTED && !i->remote_port))
@@ -429,6 +453,7 @@ static int told(struct inet_socket *i) {
     WRITE_ONCE(s->told, true);
     if (state == SOCKET_CONNECTED)
         return 0;
+    i->done = false;
     int err = socket_take_error(s);
     return err ? err : -ECONNABORTED;
 }
@@ -460,7 +485,7 @@ static int send_first(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
 // The pcb and the port that was picked for it: the next attempt has others.
 static void give_back_port(struct inet_socket *i) {
     struct tcp_pcb *p = i->tcp;
-    leave(i);
+    inet_tcp_leave(i);
     inet_part_of(p);
     tcp_close(p);
 }
@@ -476,10 +501,11 @@ static int begin(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
         return err;
     inet_apply_options(i);
     if (picks) {
-        ip_addr_t any = *ip;
-        ip_addr_set_any(IP_IS_V6(ip), &any);
-        uint16_t mine = inet_pick_port(i, &any);
-        err = mine ? inet_tcp_bind_pcb(i->tcp, &any, mine) : -EADDRNOTAVAIL;
+        ip_addr_t from = i->bound_address ? i->local : *ip;
+        if (!i->bound_address || IP_IS_V6(&from) != IP_IS_V6(ip))
+            ip_addr_set_any_val(IP_IS_V6(ip), from);
+        uint16_t mine = inet_pick_port(i, &from);
+        err = mine ? inet_tcp_bind_pcb(i->tcp, &from, mine) : -EADDRNOTAVAIL;
         if (err)
             return err;
     }
@@ -495,6 +521,7 @@ static int begin(struct inet_socket *i, ip_addr_t *ip, uint16_t port) {
         return err;
     WRITE_ONCE(s->state, SOCKET_CONNECTING);
     WRITE_ONCE(s->told, false);
+    i->crossed = false;
     i->local = i->tcp->local_ip;
     i->local_port = i->tcp->local_port;
     i->remote = *ip;
@@ -523,161 +550,6 @@ static int tcp_socket_connect(struct socket *s, const struct socket_address *a, 
     return err;
 }
 
-// ---- ends
-
-static int tcp_socket_shutdown(struct socket *s, unsigned int how) {
-    struct inet_socket *i = to_inet(s);
-    int err = 0;
-    inet_lock();
-    enum socket_state state = READ_ONCE(s->state);
-    if (state == SOCKET_LISTENING && how & RCV_SHUTDOWN) {
-        inet_tcp_stop_listening(i);
-        state = SOCKET_UNCONNECTED;
-    } else if (state == SOCKET_CONNECTED) {
-        spin_lock(&s->lock);
-        WRITE_ONCE(s->shutdown, s->shutdown | how);
-        spin_unlock(&s->lock);
-        if (how & SEND_SHUTDOWN && i->tcp) {
-            inet_part_of(i->tcp);
-            (void)tcp_shutdown(i->tcp, 0, 1); // without memory lwIP tries again by itself
-        }
-    } else if (state != SOCKET_LISTENING) {
-        err = -ENOTCONN;
-    }
-    inet_unlock();
-    if (!err)
-        socket_changed(s);
-    return err;
-}
-
-static void drop_connections(struct list_head *queue) {
-    while (!list_empty(queue)) {
-        struct inet_socket *c = list_first_entry(queue, struct inet_socket, accept_link);
-        list_del(&c->accept_link);
-        c->deferred_by = NULL;
-        if (c->tcp) {
-            struct tcp_pcb *p = c->tcp;
-            leave(c);
-            inet_part_of(p);
-            tcp_abort(p);
-        }
-        inet_tcp_drop(c);
-        socket_put(&c->s);
-    }
-}
-
-// Half-open connections: lwIP ends them when their answer comes, if it finds no listener. tcp_close() sees only those of a part.
-static void forget_listener(struct inet_socket *i) {
-    struct tcp_pcb *p;
-    unsigned int n;
-    inet_for_each_connection (p, n) {
-        if (p->listener != (struct tcp_pcb_listen *)i->tcp)
-            continue;
-        p->listener = NULL;
-        if (p->callback_arg == i)
-            tcp_arg(p, NULL);
-    }
-}
-
-void inet_tcp_stop_listening(struct inet_socket *i) {
-    struct socket *s = &i->s;
-    drop_connections(&i->accept_queue);
-    drop_connections(&i->deferred_queue);
-    i->deferred_count = 0;
-    WRITE_ONCE(i->accept_count, 0);
-    if (i->tcp) {
-        forget_listener(i);
-        tcp_arg(i->tcp, NULL);
-        tcp_close(i->tcp);
-        i->tcp = NULL;
-    }
-    i->done = false;
-    if (!i->explicit_port)
-        i->local_port = 0;
-    WRITE_ONCE(s->state, SOCKET_UNCONNECTED);
-}
-
-// SO_LINGER: until what was sent has been acknowledged, or for as long as it says.
-static void linger(struct inet_socket *i) {
-    struct socket *s = &i->s;
-    int seconds = READ_ONCE(s->linger);
-    if (!socket_has(s, SOCKET_LINGER) || seconds <= 0)
-        return;
-    ktime_t deadline = clock_monotonic() + seconds * NSEC_PER_SEC;
-    for (;;) {
-        inet_lock();
-        bool underway = i->tcp && (i->tcp->unsent || i->tcp->unacked);
-        WRITE_ONCE(i->writable, !underway); // whose change on_sent tells
-        inet_unlock();
-        if (!underway || socket_wait(&s->write_wait, READ_ONCE(i->writable), deadline, false))
-            return;
-    }
-}
-
-static void tcp_socket_release(struct socket *s) {
-    struct inet_socket *i = to_inet(s);
-    bool reset = READ_ONCE(i->rx_bytes) || (socket_has(s, SOCKET_LINGER) && !READ_ONCE(s->linger));
-    if (!reset && READ_ONCE(s->state) == SOCKET_CONNECTED)
-        linger(i);
-    inet_lock();
-    if (READ_ONCE(s->state) == SOCKET_LISTENING)
-        inet_tcp_stop_listening(i);
-    if (i->tcp) {
-        struct tcp_pcb *p = i->tcp;
-        leave(i);
-        if (!reset)
-            p->rcv_wnd =
-                TCP_WND_MAX(p); // all was read; lwIP would take what SO_RCVBUF cut off for unread data
-        inet_part_of(p);
-        if (reset || tcp_close(p) != ERR_OK)
-            tcp_abort(p);
-    }
-    inet_unlock();
-    inet_tcp_drop(i);
-}
-
-// ---- what lwIP has no timers for
-
-// Has nothing of what is underway been acknowledged for too long?
-static bool is_stuck(struct inet_socket *i, ktime_t now) {
-    const struct tcp_pcb *p = i->tcp;
-    bool underway = p->unacked || p->unsent;
-    if (!underway || !i->ack_time || i->last_ack != p->lastack) {
-        i->ack_time = underway ? now : 0;
-        i->last_ack = p->lastack;
-        return false;
-    }
-    return now - i->ack_time > (ktime_t)i->tcp_options.user_timeout * NSEC_PER_USEC * 1000;
-}
-
-static bool is_overdue(struct inet_socket *i, ktime_t now) {
-    int tries = i->tcp_options.syn_count ?: (int)READ_ONCE(inet_syn_retries);
-    if (i->tcp->state == SYN_SENT)
-        return i->tcp->nrtx > tries;
-    return i->tcp_options.user_timeout && is_stuck(i, now);
-}
-
-static void watch_part(ktime_t now) {
-    for (struct tcp_pcb *p = tcp_active_pcbs, *next; p; p = next) {
-        struct inet_socket *i = p->callback_arg;
-        next = p->next;
-        if (!i || i->tcp != p)
-            continue;
-        if (unlikely(i->deferred_by) && now >= i->deferred_until)
-            stop_deferring(i);
-        if (unlikely(is_overdue(i, now)))
-            tcp_abort(p); // which tells the socket, and takes away nobody else
-    }
-}
-
-void inet_tcp_watch(void) {
-    ktime_t now = clock_monotonic();
-    for (unsigned int n = 0; n < INET_PARTS; n++) {
-        inet_part(n);
-        watch_part(now);
-    }
-}
-
 const struct socket_ops inet_tcp_ops = {
     .bind = tcp_socket_bind,
     .listen = tcp_socket_listen,
@@ -687,11 +559,11 @@ const struct socket_ops inet_tcp_ops = {
     .send = inet_tcp_send,
     .recv = inet_tcp_recv,
     .poll = inet_tcp_poll,
-    .shutdown = tcp_socket_shutdown,
+    .shutdown = inet_tcp_shutdown,
     .set_option = inet_set_option,
     .get_option = inet_get_option,
     .option_changed = inet_option_changed,
     .ioctl = inet_ioctl,
-    .release = tcp_socket_release,
+    .release = inet_tcp_release,
     .free = inet_free_socket,
 };

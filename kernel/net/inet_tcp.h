@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TCP's two files' common half.
+// What TCP's files have of each other.
 #pragma once
 #include "net/inet_private.h"
 
@@ -26,6 +26,12 @@ void inet_tcp_watch(void);                        // now and then: time-outs tha
 void inet_tcp_size_window(struct inet_socket *i); // to SO_RCVBUF
 void inet_tcp_fail(struct tcp_pcb *p, int err);   // a connection that is being made: ICMP says why not
 void inet_tcp_stop_listening(struct inet_socket *i);
+void inet_tcp_leave(
+    struct inet_socket *i); // the connection is over for the socket; lwIP may go on with the pcb for a while
+void inet_tcp_stop_deferring(
+    struct inet_socket *i); // TCP_DEFER_ACCEPT: something has come, an end perhaps, or it has taken too long
+// A segment for one that waits for the answer to its SYN: perhaps the other's own SYN.
+void inet_tcp_hear_crossing(struct inet_socket *i, const struct tcp_hdr *header);
 // Drops what has not been read, of one that nobody reads from any more.
 void inet_tcp_drop(struct inet_socket *i);
 
@@ -34,3 +40,5 @@ long inet_tcp_defer_seconds(int tries); // TCP_DEFER_ACCEPT as it is told
 ssize_t inet_tcp_send(struct socket *s, struct message *m);
 ssize_t inet_tcp_recv(struct socket *s, struct message *m);
 unsigned int inet_tcp_poll(struct socket *s);
+int inet_tcp_shutdown(struct socket *s, unsigned int how);
+void inet_tcp_release(struct socket *s);

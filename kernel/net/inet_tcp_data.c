@@ -155,6 +155,8 @@ static void refill(struct inet_socket *i, size_t read) {
         if (i->tcp->flags & TF_ACK_DELAY) {
             tcp_ack_now(i->tcp);
             tcp_output(i->tcp);
+            if (i->tcp->flags & TF_ACK_NOW) // it hangs behind data that waits for an acknowledgement itself
+                tcp_send_empty_ack(i->tcp);
         }
     }
     inet_unlock();
@@ -280,9 +282,11 @@ static int check_reading(struct inet_socket *i, const struct message *m) {
     struct socket *s = &i->s;
     if (READ_ONCE(s->state) == SOCKET_LISTENING)
         return -ENOTCONN;
-    if (READ_ONCE(s->state) == SOCKET_UNCONNECTED && !i->done)
-        return READ_ONCE(s->error) ? socket_take_error(s) : -ENOTCONN;
-    return 0;
+    if (READ_ONCE(s->state) != SOCKET_UNCONNECTED || i->done || m->flags & MSG_OOB)
+        return 0;
+    if (READ_ONCE(s->error))
+        return socket_take_error(s);
+    return READ_ONCE(s->shutdown) & RCV_SHUTDOWN ? 0 : -ENOTCONN;
 }
 
 // A read of a connection that is being made waits for it.
@@ -448,6 +452,8 @@ static ssize_t send_all(struct inet_socket *i, struct message *m, char *buf, kti
 ssize_t inet_tcp_send(struct socket *s, struct message *m) {
     struct inet_socket *i = to_inet(s);
     ktime_t deadline = socket_send_deadline(s, m);
+    if (unlikely(m->flags & MSG_FASTOPEN)) // as in a Linux whose net.ipv4.tcp_fastopen is 0
+        return -EOPNOTSUPP;
     int err = wait_connected(s, deadline);
     if (err)
         return err;

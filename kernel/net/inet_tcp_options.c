@@ -14,6 +14,7 @@
 #define NAME_SIZE      16 // of a way to find the speed, or of a protocol above
 #define DEFER_TRIES    255
 #define DEFER_LONGEST  120 // seconds between two tries
+#define LINGER_LONGEST 120 // seconds (TCP_LINGER2)
 
 // ---- TCP_DEFER_ACCEPT: seconds, in which an answer would be sent again so many times
 
@@ -56,7 +57,7 @@ static int set_number(struct inet_socket *i, int option, int n) {
         o->cork = n;
         return 0;
     case TCP_QUICKACK:
-        o->quickack = n & 1;
+        o->quickack = n;
         return 0;
     case TCP_KEEPIDLE:
         return set_up_to(&o->keep_idle, n, KEEP_TIME_MAX);
@@ -78,6 +79,9 @@ static int set_number(struct inet_socket *i, int option, int n) {
         return 0;
     case TCP_DEFER_ACCEPT:
         o->defer = defer_tries(n);
+        return 0;
+    case TCP_LINGER2:
+        o->linger2 = n < 0 ? -1 : MIN(n, LINGER_LONGEST);
         return 0;
     case TCP_NOTSENT_LOWAT:
         o->unsent_low = n;
@@ -171,8 +175,12 @@ static int get_number(struct inet_socket *i, int option, int *out) {
     case TCP_INQ:
         *out = o->inq;
         return 0;
+    case TCP_LINGER2:
+        *out = o->linger2 ?: (int)READ_ONCE(inet_fin_timeout);
+        return 0;
     case TCP_FASTOPEN:
     case TCP_FASTOPEN_CONNECT:
+    case TCP_IS_MPTCP:
         *out = 0;
         return 0;
     default:
@@ -189,6 +197,8 @@ static uint8_t state_number(const struct inet_socket *i) {
         [FIN_WAIT_2] = TCP_FIN_WAIT2, [CLOSE_WAIT] = TCP_CLOSE_WAIT,   [CLOSING] = TCP_CLOSING,
         [LAST_ACK] = TCP_LAST_ACK,    [TIME_WAIT] = TCP_TIME_WAIT,
     };
+    if (i->tcp && i->tcp->state == SYN_SENT && i->crossed)
+        return TCP_SYN_RECV;
     return i->tcp ? states[i->tcp->state] : TCP_CLOSE;
 }
 

@@ -2,7 +2,7 @@
 // UDP (udp(7)): life, names, sending. What comes in is inet_datagram.c's.
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
-#include "net/inet_datagram.h"
+#include "net/inet_cork.h"
 
 #define DATAGRAM_MAX  65507u
 #define DATAGRAM_MAX6 65487u // what a frame of 65,535 bytes has room for
@@ -212,18 +212,28 @@ static int send_locked(struct inet_socket *i, struct pbuf *p, struct inet_sendin
     return inet_errno(udp_sendto_if_src(i->udp, p, &to->to, to->port, to->netif, &to->from));
 }
 
+size_t inet_datagram_most(const struct inet_sending *to) {
+    return IP_IS_V6(&to->to) ? DATAGRAM_MAX6 : DATAGRAM_MAX;
+}
+
+int inet_udp_set_option(struct inet_socket *i, int option, const void __user *value, int len) {
+    return inet_cork_set_option(i, option, value, len, send_locked);
+}
+
 static ssize_t udp_socket_send(struct socket *s, struct message *m) {
     struct inet_socket *i = to_inet(s);
     size_t n = m->uio->resid;
     struct inet_sending to;
-    if (m->flags & MSG_OOB)
+    if (m->flags & MSG_OOB && s->family == AF_INET) // IPv6's does not look at it
         return -EOPNOTSUPP;
     if (n > DATAGRAM_MAX)
         return -EMSGSIZE;
+    if (unlikely(inet_is_corked(i, m->flags)))
+        return inet_cork_send(i, m, send_locked);
     int err = inet_prepare(i, m, &to);
     if (!err && !to.port)
         err = -EINVAL;
-    if (!err && IP_IS_V6(&to.to) && n > DATAGRAM_MAX6)
+    if (!err && n > inet_datagram_most(&to))
         err = -EMSGSIZE;
     return err ? err : inet_send_whole(i, m, n, &to, send_locked);
 }
@@ -236,6 +246,7 @@ static void udp_socket_release(struct socket *s) {
     inet_leave_groups(i);
     inet_unlock();
     inet_datagrams_drop(i);
+    inet_cork_drop(i);
 }
 
 const struct socket_ops inet_udp_ops = {

@@ -2,6 +2,7 @@
 // NETLINK_ROUTE (rtnetlink(7)): links, addresses, routes, neighbours and rules, asked and changed by messages.
 //
 //   rtnetlink_link, _address, _route, _neighbour   one kind each: reading a request, writing what is told of one
+//   rtnetlink_netconf                          what holds for all of a device's packets
 //   device, interface, route, neighbour            what they stand for
 //
 // A request is read and checked without locks and done with the stack's lock; those who listen are told with that lock held, so in the order in
@@ -117,6 +118,8 @@ static int rt_request(struct netlink_request *r) {
         return rt_neighbour_request(r);
     case KIND_OF(RTM_NEWRULE):
         return rule_request(r);
+    case KIND_OF(RTM_NEWNETCONF):
+        return rt_netconf_request(r);
     default:
         return -EOPNOTSUPP;
     }

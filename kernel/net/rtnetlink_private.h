@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // NETLINK_ROUTE among its files (rtnetlink.c tells more).
 #pragma once
+#include "net/device.h"
 #include "net/inet_lock.h"
 #include "net/netlink.h"
 #include "net/rtnetlink.h"
@@ -36,4 +37,5 @@ void rt_tell(unsigned int group,
 int rt_link_request(struct netlink_request *r);
 int rt_address_request(struct netlink_request *r);
 int rt_route_request(struct netlink_request *r);
+int rt_netconf_request(struct netlink_request *r);
 int rt_neighbour_request(struct netlink_request *r);

@@ -2,6 +2,7 @@
 // /proc/net: devices, addresses, routes and neighbours, in Linux's columns. Each text is made under the stack's lock, of tables that are
 // bounded; nothing is copied to a user meanwhile.
 #include "lib/format.h"
+#include "net/inet_info.h"
 #include "net/inet_lock.h"
 #include "net/interface.h"
 #include "net/neighbour.h"
@@ -173,11 +174,68 @@ static int show_text(struct seq_buf *s, void *arg) {
     return 0;
 }
 
+// ---- groups: those that sockets are members of, and those that every device with addresses is in
+
+struct group_view {
+    struct seq_buf *s; // NULL: they are only counted
+    int family, device, count;
+    const char *name;
+};
+
+static void show_group(const struct inet_group *g, void *arg) {
+    struct group_view *l = arg;
+    if (g->device != l->device || g->address.family != l->family)
+        return;
+    l->count++;
+    if (l->s && l->family == AF_INET)
+        seq_printf(l->s, "\t\t\t\t%08X %5u 0:00000000\t\t0\n", g->address.word[0], g->users);
+    if (!l->s || l->family == AF_INET)
+        return;
+    seq_printf(l->s, "%-4d %-15s ", l->device, l->name);
+    show_bytes(l->s, &g->address);
+    seq_printf(l->s, " %5u 00000004 0\n", g->users);
+}
+
+static int show_groups4(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_puts(s, "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n");
+    inet_lock();
+    for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
+        struct group_view l = {NULL, AF_INET, d->index, 0, d->name};
+        if (!net_device_is_up(d))
+            continue;
+        inet_for_each_group(show_group, &l);
+        seq_printf(s, "%d\t%-10s: %5d %7s\n", d->index, d->name, l.count + 1, "V3");
+        l.s = s;
+        inet_for_each_group(show_group, &l);
+        seq_puts(s, "\t\t\t\t010000E0     1 0:00000000\t\t0\n");
+    }
+    inet_unlock();
+    return 0;
+}
+
+static int show_groups6(struct seq_buf *s, void *arg) {
+    (void)arg;
+    inet_lock();
+    for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
+        struct group_view l = {s, AF_INET6, d->index, 0, d->name};
+        if (!net_device_is_up(d))
+            continue;
+        inet_for_each_group(show_group, &l);
+        seq_printf(s, "%-4d %-15s ff020000000000000000000000000001     1 0000000C 0\n", d->index, d->name);
+        seq_printf(s, "%-4d %-15s ff010000000000000000000000000001     1 00000008 0\n", d->index, d->name);
+    }
+    inet_unlock();
+    return 0;
+}
+
 static const struct proc_entry entries[] = {
     {.path = "arp", .show = show_arp},
     {.path = "dev", .show = show_devices},
     {.path = "dev_mcast", .show = show_text, .arg = ""},
     {.path = "if_inet6", .show = show_addresses6},
+    {.path = "igmp", .show = show_groups4},
+    {.path = "igmp6", .show = show_groups6},
     {.path = "ipv6_route", .show = show_routes6},
     {.path = "packet",
      .show = show_text,

@@ -75,6 +75,13 @@ static ssize_t store_congestion_control(const char *text, size_t n, void *arg) {
     return same ? (ssize_t)n : -ENOENT;
 }
 
+// ---- what is so for every device
+
+#define OF_EACH(family_, name_, text_)                                                                       \
+    PROC_TEXT("net/" family_ "/conf/all/" name_, text_),                                                     \
+        PROC_TEXT("net/" family_ "/conf/default/" name_, text_),                                             \
+        PROC_TEXT("net/" family_ "/conf/lo/" name_, text_)
+
 static const struct proc_entry entries[] = {
     PROC_NUMBER("net/core/somaxconn", &socket_somaxconn, 0, INT32_MAX),
     PROC_NUMBER("net/core/wmem_max", &socket_wmem_max, 4608, INT32_MAX),
@@ -104,8 +111,10 @@ static const struct proc_entry entries[] = {
     PROC_NUMBER("net/ipv4/tcp_keepalive_intvl", &inet_keepalive[1], 1, 32767),
     PROC_NUMBER("net/ipv4/tcp_keepalive_probes", &inet_keepalive[2], 1, 127),
     PROC_NUMBER("net/ipv4/tcp_syn_retries", &inet_syn_retries, 1, 12),
-    PROC_TEXT("net/ipv4/tcp_fin_timeout", "60"),
+    PROC_NUMBER("net/ipv4/tcp_fin_timeout", &inet_fin_timeout, 1, 120),
     PROC_TEXT("net/ipv4/tcp_fastopen", "0"),
+    PROC_TEXT("net/ipv4/tcp_dsack", "0"),
+    PROC_TEXT("net/ipv4/tcp_ecn", "0"),
     PROC_TEXT("net/ipv4/tcp_sack", "1"),
     PROC_TEXT("net/ipv4/tcp_window_scaling", "1"),
     PROC_TEXT("net/ipv4/tcp_timestamps", "0"),
@@ -118,9 +127,29 @@ static const struct proc_entry entries[] = {
      .store = store_congestion_control,
      .arg = INET_CONGESTION_CONTROL},
     PROC_NUMBER("net/ipv6/bindv6only", &inet_v6only_default, 0, 1),
-    PROC_TEXT("net/ipv6/conf/all/disable_ipv6", "0"),
-    PROC_TEXT("net/ipv6/conf/default/disable_ipv6", "0"),
-    PROC_TEXT("net/ipv6/conf/lo/disable_ipv6", "0"),
+    OF_EACH("ipv4", "accept_redirects", "0"),
+    OF_EACH("ipv4", "accept_source_route", "0"),
+    OF_EACH("ipv4", "arp_announce", "0"),
+    OF_EACH("ipv4", "arp_ignore", "0"),
+    OF_EACH("ipv4", "bc_forwarding", "0"),
+    OF_EACH("ipv4", "forwarding", "0"),
+    OF_EACH("ipv4", "log_martians", "0"),
+    OF_EACH("ipv4", "mc_forwarding", "0"),
+    OF_EACH("ipv4", "proxy_arp", "0"),
+    OF_EACH("ipv4", "route_localnet", "0"),
+    OF_EACH("ipv4", "rp_filter", "0"),
+    OF_EACH("ipv4", "send_redirects", "0"),
+    OF_EACH("ipv6", "accept_dad", "0"),
+    OF_EACH("ipv6", "accept_ra", "1"),
+    OF_EACH("ipv6", "accept_redirects", "0"),
+    OF_EACH("ipv6", "accept_source_route", "0"),
+    OF_EACH("ipv6", "autoconf", "1"),
+    OF_EACH("ipv6", "disable_ipv6", "0"),
+    OF_EACH("ipv6", "forwarding", "0"),
+    OF_EACH("ipv6", "hop_limit", "64"),
+    OF_EACH("ipv6", "mc_forwarding", "0"),
+    OF_EACH("ipv6", "proxy_ndp", "0"),
+    OF_EACH("ipv6", "use_tempaddr", "0"),
 };
 
 void proc_sys_net_init(void) {

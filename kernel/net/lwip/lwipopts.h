@@ -100,14 +100,13 @@
 #define TCP_SND_QUEUELEN               2048
 #define TCP_OVERSIZE                   256
 #define TCP_MSL                        30000UL // TIME_WAIT is a minute, as in Linux
-#define TCP_FIN_WAIT_TIMEOUT           60000
 #define TCP_SYNMAXRTX                  12 // inet_tcp.c counts before that (TCP_SYNCNT)
 #define TCP_MAXRTX                     12
 #define TCP_QUEUE_OOSEQ                1
 #define LWIP_TCP_RTO_TIME              1000 // before the time of a round trip is known, as in Linux
 #define LWIP_TCP_SACK_OUT              1
 #define LWIP_TCP_KEEPALIVE             1
-#define LWIP_TCP_PCB_NUM_EXT_ARGS      1 // the port, as inet_bind.c counts it
+#define LWIP_TCP_PCB_NUM_EXT_ARGS      2 // the port, as inet_bind.c counts it; how long to wait for a FIN
 #define TCP_LISTEN_BACKLOG             0 // that is ours: it may be longer than 255
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1
 
