@@ -15,6 +15,12 @@ static inline int error_of(long ret) {
     return ret < 0 ? errno : 0;
 }
 
+// ipc.c
+int do_watches(void);
+int do_sysv(void);
+int do_attributes(void);
+int do_mqueue(void);
+
 // devices.c: in a machine that has them. False, with a word about it: they are not there.
 extern const struct operation device_operations[];
 extern const size_t device_operation_count;

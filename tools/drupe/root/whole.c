@@ -156,8 +156,8 @@ static void make_of_cpio(struct piece file, const char *name, struct made *m) {
 
 static void tell_of_attributes(const char *name, const struct made *m) {
     if (m->attributed)
-        note("%s: %" PRIu64 " files have extended attributes or ACLs; neither Linux's archives nor this "
-             "kernel's files have such; they are left out",
+        note("%s: %" PRIu64 " files have extended attributes or ACLs; Linux's archives have no "
+             "place for such; they are left out",
              name, m->attributed);
 }
 

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Operations of walk.c with watches, System V IPC, message queues and attributes of files.
+#define _GNU_SOURCE
+#include "walk.h"
+#include <fcntl.h>
+#include <mqueue.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+// Watches, and events with names. An event that there was no memory for is told to be lost.
+int do_watches(void) {
+    char buf[4096];
+    unlink("watched/file"), unlink("watched/other"), rmdir("watched"); // of one that failed
+    int i = inotify_init1(IN_NONBLOCK), fd;
+    if (i < 0 || mkdir("watched", 0700) || inotify_add_watch(i, "watched", IN_ALL_EVENTS) < 0)
+        return errno;
+    fd = open("watched/file", O_CREAT | O_RDWR, 0600);
+    if (fd < 0 || inotify_add_watch(i, "watched/file", IN_ALL_EVENTS) < 0)
+        return errno;
+    if (write(fd, buf, 100) < 0 || rename("watched/file", "watched/other") || unlink("watched/other") ||
+        rmdir("watched"))
+        return errno;
+    close(fd);
+    ssize_t n = read(i, buf, sizeof(buf));
+    return n > 0 ? 0 : error_of(n);
+}
+
+// A set of semaphores with something to undo, and a queue with a message.
+int do_sysv(void) {
+    struct {
+        long type;
+        char text[200];
+    } m = {.type = 1};
+    struct sembuf op = {1, 1, SEM_UNDO};
+    int set = semget(0x77a1, 3, IPC_CREAT | 0600), queue = msgget(0x77a1, IPC_CREAT | 0600), err = 0;
+    if (set < 0 || queue < 0 || semop(set, &op, 1) || msgsnd(queue, &m, sizeof(m.text), IPC_NOWAIT) ||
+        msgrcv(queue, &m, sizeof(m.text), 1, IPC_NOWAIT) < 0)
+        err = errno;
+    if (set >= 0)
+        semctl(set, 0, IPC_RMID);
+    if (queue >= 0)
+        msgctl(queue, IPC_RMID, NULL);
+    return err;
+}
+
+int do_attributes(void) {
+    char value[300] = "";
+    unlink("with-attributes"); // of one that failed
+    int fd = open("with-attributes", O_CREAT | O_RDWR, 0600);
+    if (fd < 0)
+        return errno;
+    int err = fsetxattr(fd, "user.a", value, sizeof(value), 0) || fsetxattr(fd, "user.a", value, 1, 0) ||
+                      fsetxattr(fd, "trusted.b", value, 20, 0) || flistxattr(fd, value, sizeof(value)) < 0 ||
+                      fgetxattr(fd, "user.a", value, sizeof(value)) < 0
+                  ? errno
+                  : 0;
+    close(fd);
+    unlink("with-attributes");
+    return err;
+}
+
+int do_mqueue(void) {
+    char text[100] = "";
+    struct mq_attr attr = {.mq_maxmsg = 3, .mq_msgsize = sizeof(text)};
+    mqd_t q = mq_open("/walk", O_CREAT | O_RDWR | O_NONBLOCK, 0600, &attr);
+    if (q < 0)
+        return errno;
+    int err = mq_send(q, text, sizeof(text), 1) || mq_receive(q, text, sizeof(text), NULL) < 0 ||
+                      mq_send(q, text, 1, 1)
+                  ? errno
+                  : 0;
+    mq_close(q);
+    mq_unlink("/walk");
+    return err;
+}
