@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
-// What sockets, waiting for many descriptors, and the larger files of /proc cost (bench.h tells how it is counted).
+// What sockets, waiting for many descriptors, tracing, and the larger files of /proc cost (bench.h tells how it is counted).
 #define _GNU_SOURCE
 #include "bench.h"
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 enum { BLOCKS = 500 }; // of 64 KiB
 
@@ -216,6 +219,24 @@ static void raise_loopback(void) {
     close(s);
 }
 
+// A traced child that does nothing but system calls: from one end of one to the next stop.
+static void bench_tracing(void) {
+    pid_t child = fork();
+    if (!child) {
+        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        raise(SIGSTOP);
+        for (;;)
+            syscall(SYS_getppid);
+    }
+    waitpid(child, NULL, 0);
+    MEASURE("stop of a traced process at a system call, round trip", ROUNDS, {
+        ptrace(PTRACE_SYSCALL, child, NULL, NULL);
+        waitpid(child, NULL, 0);
+    });
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 int main(void) {
     if (getpid() == 1)
         set_up_as_init();
@@ -226,6 +247,7 @@ int main(void) {
     bench_sockets();
     bench_epoll();
     bench_inet();
+    bench_tracing();
     printf("end\n");
     fflush(stdout);
     if (getpid() == 1)

@@ -111,6 +111,21 @@ static long get_call_info(struct tracee *x, unsigned long size, unsigned long da
     return put_object_part((void __user *)data, info, MIN(n, (size_t)size)) ? -EFAULT : (long)n;
 }
 
+// Where it registered for rseq(2).
+static long get_rseq(struct tracee *x, unsigned long size, unsigned long data) {
+    struct ptrace_rseq_configuration conf;
+    unsigned long flags;
+    memset(&conf, 0, sizeof(conf));
+    if (!ptrace_hold(x, &flags))
+        return -ESRCH;
+    conf.rseq_abi_pointer = (unsigned long)x->thread->rseq;
+    conf.rseq_abi_size = x->thread->rseq_length;
+    conf.signature = x->thread->rseq_signature;
+    ptrace_release(x, flags);
+    long err = put_object_part((void __user *)data, conf, MIN(size, sizeof(conf)));
+    return err ? err : (long)sizeof(conf);
+}
+
 // ---- signals
 
 static long get_siginfo(struct tracee *x, unsigned long data) {
@@ -290,6 +305,8 @@ static long ask(long request, struct tracee *x, unsigned long addr, unsigned lon
         return copy_regset(x, addr, data, request == PTRACE_SETREGSET);
     case PTRACE_GET_SYSCALL_INFO:
         return get_call_info(x, addr, data);
+    case PTRACE_GET_RSEQ_CONFIGURATION:
+        return get_rseq(x, addr, data);
     case PTRACE_GETSIGINFO:
         return get_siginfo(x, data);
     case PTRACE_SETSIGINFO:

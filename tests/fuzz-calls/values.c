@@ -532,11 +532,20 @@ static void tame_clone(unsigned long a[]) {
     a[1] = 0;
 }
 
+// What there is to ask for; and, as what stops a worker stops the whole, of nobody but the program's own.
+static void tame_ptrace(unsigned long a[], bool root) {
+    a[0] = one_in(2) ? 0x4200 + random_below(18) : random_below(35);
+    if (root && one_in(2))
+        a[1] = (unsigned long)getpid();
+}
+
 static void tame(const struct call *call, unsigned long a[CALL_PARAMETERS], bool root) {
     if (is(call, "clone"))
         tame_clone(a);
     if (is(call, "clone3"))
         a[1] = a[1] & ~63ul ? 24 : a[1]; // too small: its structure's flags are as random
+    if (is(call, "ptrace"))
+        tame_ptrace(a, root);
     bool kills = is(call, "kill") || is(call, "tkill") || is(call, "tgkill") || is(call, "rt_sigqueueinfo") ||
                  is(call, "rt_tgsigqueueinfo") || is(call, "process_vm_writev") || is(call, "prlimit64") ||
                  is(call, "setpriority") || !strncmp(call->name, "sched_set", 9);

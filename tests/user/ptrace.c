@@ -146,6 +146,28 @@ TEST(a_call_is_made_where_the_tracer_says) {
     end(pid);
 }
 
+static int registers_for_rseq(void) {
+    static struct { uint32_t words[8]; } area __attribute__((aligned(32)));
+    syscall(SYS_rseq, &area, sizeof(area), 0, 0x1234567);
+    raise(SIGUSR1);
+    return 0;
+}
+
+TEST(where_it_registered_for_rseq_is_told) {
+    struct {
+        uint64_t pointer;
+        uint32_t size, signature, flags, pad;
+    } conf;
+    pid_t pid = traced_child(registers_for_rseq, 0);
+    CHECK(trace(0x420f, pid, sizeof(conf), (unsigned long)&conf) == sizeof(conf) && !conf.pointer);
+    CHECK(trace(0x420f, pid, 0, 0) == sizeof(conf));
+    go(pid, 0);
+    CHECK(wait_stop(pid) == SIGUSR1);
+    CHECK(trace(0x420f, pid, sizeof(conf), (unsigned long)&conf) == sizeof(conf));
+    CHECK(conf.pointer && conf.size == 32 && conf.signature == 0x1234567 && !conf.flags);
+    end(pid);
+}
+
 // ---- memory
 
 static int shows_its_text(void) {
