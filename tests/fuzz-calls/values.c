@@ -532,10 +532,10 @@ static void tame_clone(unsigned long a[]) {
     a[1] = 0;
 }
 
-// What there is to ask for; and, as what stops a worker stops the whole, of nobody but the program's own.
+// What there is to ask for. Root's programs trace nobody: a worker that one of them stops waits for ever.
 static void tame_ptrace(unsigned long a[], bool root) {
     a[0] = one_in(2) ? 0x4200 + random_below(18) : random_below(35);
-    if (root && one_in(2))
+    if (root)
         a[1] = (unsigned long)getpid();
 }
 
