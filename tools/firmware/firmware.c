@@ -16,7 +16,7 @@ static struct hart {
 
 // One fence at a time. The lock is its asker's until all that were asked have done it.
 static struct {
-    int lock;     // [a]
+    int lock;      // [a]
     uint32_t left; // [a] that were asked and have not done it
     struct fence what;
 } fencing __attribute__((section(".data"))) = {0};
@@ -155,8 +155,10 @@ void hart_stop(void) {
 
 // ---- beginning and traps
 
-void __attribute__((noreturn)) firmware_start(unsigned long id, unsigned long tree, const struct next_stage *next);
-void __attribute__((noreturn)) firmware_start(unsigned long id, unsigned long tree, const struct next_stage *next) {
+void __attribute__((noreturn))
+firmware_start(unsigned long id, unsigned long tree, const struct next_stage *next);
+void __attribute__((noreturn))
+firmware_start(unsigned long id, unsigned long tree, const struct next_stage *next) {
     csr_write(pmpaddr0, ~0ul);
     csr_write(pmpcfg0, PMP_ALL);
     csr_write(medeleg, ~(1ul << S_ECALL));

@@ -4,7 +4,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { BASE = 0x10, TIME = 0x54494d45, IPI = 0x735049, RFENCE = 0x52464e43, HSM = 0x48534d, SRST = 0x53525354, DBCN = 0x4442434e };
+enum {
+    BASE = 0x10,
+    TIME = 0x54494d45,
+    IPI = 0x735049,
+    RFENCE = 0x52464e43,
+    HSM = 0x48534d,
+    SRST = 0x53525354,
+    DBCN = 0x4442434e
+};
 enum { NOT_SUPPORTED = -2, INVALID_PARAM = -3, ALREADY_AVAILABLE = -6 };
 #define SSIP (1ul << 1)
 #define STIP (1ul << 5)
@@ -22,9 +30,10 @@ __asm__(".section .head, \"ax\"\n"
         "bnez a0, 1f\n j first_main\n1: j second_main\n.text\n");
 void second(void);
 
-static struct result call(long ext, long fn, unsigned long a, unsigned long b, unsigned long c, unsigned long d, unsigned long e) {
-    register unsigned long a0 __asm__("a0") = a, a1 __asm__("a1") = b, a2 __asm__("a2") = c, a3 __asm__("a3") = d,
-                           a4 __asm__("a4") = e;
+static struct result call(long ext, long fn, unsigned long a, unsigned long b, unsigned long c,
+                          unsigned long d, unsigned long e) {
+    register unsigned long a0 __asm__("a0") = a, a1 __asm__("a1") = b, a2 __asm__("a2") = c,
+                              a3 __asm__("a3") = d, a4 __asm__("a4") = e;
     register long a6 __asm__("a6") = fn, a7 __asm__("a7") = ext;
     __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a3), "r"(a4), "r"(a6), "r"(a7) : "memory");
     return (struct result){(long)a0, (long)a1};

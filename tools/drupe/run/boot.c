@@ -40,7 +40,7 @@ static void check_request(const struct request *r, const struct view *v) {
         misuse("run",
                "an image has its own root and init; with it go --mem, --smp, --timeout, --append, --network, "
                "--publish, "
-               "--qemu, --gdb and "
+               "--qemu, --firmware, --gdb and "
                "--dry-run. A program on its kernel: --kernel IMAGE PROGRAM");
 }
 
@@ -81,6 +81,10 @@ static char **make_command(struct request *r, int argc, char **argv) {
     if (*line) {
         strings_add(&command, "-append");
         strings_add(&command, line);
+    }
+    if (r->firmware) {
+        strings_add(&command, "-bios");
+        strings_add(&command, r->firmware);
     }
     network_qemu(&command, r);
     if (r->gdb) {

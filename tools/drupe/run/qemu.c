@@ -6,8 +6,9 @@
 #include "tools/guest/frames.h"
 
 char *run_command_line(const struct request *r) {
-    return xasprintf("randomize=boot uaccess=open rdinit=/" RUN_INIT "%s%s%s%s", r->root ? run_root_words(r) : "",
-                     r->verbose || r->log ? "" : " quiet", r->append ? " " : "", r->append ? r->append : "");
+    return xasprintf("randomize=boot uaccess=open rdinit=/" RUN_INIT "%s%s%s%s",
+                     r->root ? run_root_words(r) : "", r->verbose || r->log ? "" : " quiet",
+                     r->append ? " " : "", r->append ? r->append : "");
 }
 
 // An option of two words.
