@@ -67,6 +67,11 @@ $(B)/trixie-trace.stamp: deps/trixie.sh deps/packages.sh deps/apt.sh
 	@deps/trixie.sh $(B)/trixie-trace gdb strace bash coreutils
 	@touch $@
 
+# And for a compiler and a server (tests/run/test_debian.py).
+$(B)/trixie-build.stamp: deps/trixie.sh deps/packages.sh deps/apt.sh
+	@deps/trixie.sh $(B)/trixie-build gcc make dash libc-bin libc6-dev redis-server
+	@touch $@
+
 trixie: $(TRIXIE_STAMP) ## fetch Debian 13's riscv64 bash, coreutils and grep into build/trixie
 
 # Packages whose programs have many and diverse libraries, for the test that asks their loader (tests/truth).

@@ -53,6 +53,7 @@ struct frame_start {
     uint32_t terminals; // bit n: file descriptor n is a terminal
     uint32_t orders;
     uint32_t results;
+    uint32_t seconds, nanoseconds; // this side's clock: QEMU gives its machine whole seconds
 };
 #define ORDER_STRINGS 4
 
@@ -73,6 +74,6 @@ struct frame_result {
     uint32_t is_directory; // its content is the archive's; else it is the one file in there, RESULT_FILE
     uint32_t zero;
 };
-_Static_assert(sizeof(struct frame_start) == 20 && sizeof(struct frame_exit) == 88 &&
+_Static_assert(sizeof(struct frame_start) == 28 && sizeof(struct frame_exit) == 88 &&
                    sizeof(struct frame_result) == 24,
                "the same on both sides");

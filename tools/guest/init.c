@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -100,6 +101,7 @@ static void read_start(void *content, size_t size) {
     start_strings.results = list_of(&at, limit, head->results);
     start_strings.arguments = list_of(&at, limit, head->arguments);
     start_strings.variables = list_of(&at, limit, SIZE_MAX);
+    (void)clock_settime(CLOCK_REALTIME, &(struct timespec){head->seconds, head->nanoseconds});
     start = head;
 }
 

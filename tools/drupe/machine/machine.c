@@ -215,6 +215,16 @@ static void take_result(const struct frame_result *result) {
     results->each[results->came++] = *result;
 }
 
+// Files of volumes have this side's times: what make(1) compares them with is to be the same clock.
+static void send_start(void) {
+    struct frame_start *start = s.machine->start;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    start->seconds = (uint32_t)now.tv_sec;
+    start->nanoseconds = (uint32_t)now.tv_nsec;
+    channel_send(s.channel, FRAME_START, s.machine->start, s.machine->start_size);
+}
+
 static void take_frame(uint32_t type, const void *content, size_t n) {
     switch (type) {
     case FRAME_HELLO:
@@ -224,7 +234,7 @@ static void take_frame(uint32_t type, const void *content, size_t n) {
         take_text_so_far();
         text_init_runs();
         terminal_pass_signals(); // not before: until now Ctrl-C was for us
-        channel_send(s.channel, FRAME_START, s.machine->start, s.machine->start_size);
+        send_start();
         break;
     case FRAME_WANTED:
         if (s.input_wanted)
