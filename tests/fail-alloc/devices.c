@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What programs do with virtio devices: a port, a console, entropy, a disk, two directories of the host, a network card.
-#include <arpa/inet.h>
+// What programs do with virtio devices: a port, a console, entropy, a disk, two directories of the host.
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +10,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <termios.h>
@@ -103,48 +100,18 @@ static int do_mount_directory(void) {
     return err;
 }
 
-static int do_card(void) {
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = inet_addr("10.0.2.2")};
-    int s = socket(AF_INET, SOCK_DGRAM, 0), err = 0;
-    for (int i = 0; i < 4 && s >= 0 && !err; i++)
-        err = error_of(sendto(s, text, 1000 + 1000 * (size_t)i, 0, (void *)&to, sizeof(to)));
-    usleep(5000); // the next one gives back what the card is done with
-    if (s >= 0 && !err)
-        err = error_of(sendto(s, text, 1, 0, (void *)&to, sizeof(to)));
-    return s < 0 ? errno : err;
-}
-
 const struct operation device_operations[] = {
     {"a_port", do_port, false},           {"a_console", do_console, false},
     {"entropy", do_entropy, false},       {"a_disk", do_disk, false},
     {"a_directory", do_directory, false}, {"a_directorys_mount", do_mount_directory, false},
-    {"a_network_card", do_card, false},
 };
 const size_t device_operation_count = sizeof(device_operations) / sizeof(*device_operations);
 
-static bool set_up_card(void) {
-    struct ifreq r = {.ifr_name = "eth0"};
-    struct sockaddr_in *a = (void *)&r.ifr_addr;
-    int s = socket(AF_INET, SOCK_DGRAM, 0);
-    a->sin_family = AF_INET;
-    a->sin_addr.s_addr = inet_addr("10.0.2.15");
-    if (ioctl(s, SIOCSIFADDR, &r))
-        return false;
-    a->sin_addr.s_addr = inet_addr("255.255.255.0");
-    if (ioctl(s, SIOCSIFNETMASK, &r))
-        return false;
-    r.ifr_flags = IFF_UP;
-    bool up = ioctl(s, SIOCSIFFLAGS, &r) == 0;
-    close(s);
-    return up;
-}
-
 bool devices_set_up(void) {
     mkdir("/host", 0700), mkdir("/other", 0700);
-    bool good = mount("host", "/host", "9p", 0, "trans=virtio") == 0 && set_up_card() &&
-                access("/dev/vda", F_OK) == 0 && access("/dev/hwrng", F_OK) == 0 &&
-                access("/dev/hvc0", F_OK) == 0 && access("/dev/vport0p1", F_OK) == 0;
+    bool good = mount("host", "/host", "9p", 0, "trans=virtio") == 0 && access("/dev/vda", F_OK) == 0 &&
+                access("/dev/hwrng", F_OK) == 0 && access("/dev/hvc0", F_OK) == 0 &&
+                access("/dev/vport0p1", F_OK) == 0;
     if (!good)
         printf("# no devices: %s\n", strerror(errno));
     return good;

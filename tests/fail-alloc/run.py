@@ -29,7 +29,7 @@ def devices(folder):
     """One of each that there is a driver for, and a second directory."""
     options = ["-device", "virtio-serial-device", "-chardev", "null,id=port", "-device", "virtserialport,chardev=port,name=port,nr=1",
                "-chardev", "null,id=console", "-device", "virtconsole,chardev=console,nr=2", "-device", "virtio-rng-device",
-               "-netdev", "user,id=net,restrict=on", "-device", "virtio-net-device,netdev=net",
+               "-netdev", "hubport,id=net,hubid=0", "-device", "virtio-net-device,netdev=net",
                "-drive", f"if=none,id=disk,format=raw,file={folder}/disk", "-device", "virtio-blk-device,drive=disk"]
     (folder / "disk").write_bytes(bytes(1 << 20))
     for tag in ("host", "other"):
