@@ -151,12 +151,17 @@ static void end(struct sem_set *s) {
 
 // ---- one call's operations
 
+// Who waits for zero has nothing to undo, whatever he says.
+static bool undoes(const struct sembuf *op) {
+    return op->sem_flg & SEM_UNDO && op->sem_op;
+}
+
 // Takes back the first `n`.
 static void roll_back_locked(struct sem_set *s, const struct sembuf *ops, unsigned int n, struct undo *undo) {
     ASSERT_HELD(&s->lock);
     while (n--) {
         s->sems[ops[n].sem_num].value -= ops[n].sem_op;
-        if (ops[n].sem_flg & SEM_UNDO)
+        if (undoes(&ops[n]))
             undo->adjust[ops[n].sem_num] = (short)(undo->adjust[ops[n].sem_num] + ops[n].sem_op);
     }
 }
@@ -170,7 +175,7 @@ static int apply_locked(struct sem_set *s, const struct sembuf *op, struct undo 
         return WAITS;
     if (value > SEM_VALUE_MAX)
         return -ERANGE;
-    if (op->sem_flg & SEM_UNDO) {
+    if (undoes(op)) {
         int adjust = undo->adjust[op->sem_num] - op->sem_op;
         if (adjust < -ADJUST_MAX - 1 || adjust > ADJUST_MAX)
             return -ERANGE;
@@ -350,14 +355,14 @@ void sem_leave_undos(struct thread *t) {
 
 // ---- semop
 
-// 0 or -errno: -EFBIG, -EACCES. *undoes: one of the operations is to be taken back.
+// 0 or -errno: -EFBIG, -EACCES. *undo: one of the operations is to be taken back.
 static int check_ops(const struct sem_set *s, const struct sembuf *ops, unsigned int n, struct waiter *w,
-                     bool *undoes) {
-    *undoes = false;
+                     bool *undo) {
+    *undo = false;
     for (unsigned int i = 0; i < n; i++) {
         if (ops[i].sem_num >= s->n)
             return -EFBIG;
-        *undoes |= (ops[i].sem_flg & SEM_UNDO) && ops[i].sem_op;
+        *undo |= undoes(&ops[i]);
         w->changes |= ops[i].sem_op != 0;
     }
     return ipc_may(&kind, &s->object, w->changes ? IPC_WRITE : IPC_READ);
@@ -397,12 +402,12 @@ static int wait_for_turn(struct sem_set *s, struct waiter *w, ktime_t deadline) 
 
 int sem_operate(int id, const struct sembuf *ops, unsigned int n, ktime_t deadline) {
     struct waiter w = {.thread = current, .ops = ops, .n = n, .status = WAITS};
-    bool undoes;
+    bool undo;
     struct sem_set *s = begin(id, 0);
     if (IS_ERR(s))
         return (int)PTR_ERR(s);
-    int result = check_ops(s, ops, n, &w, &undoes);
-    if (!result && undoes && !(w.undo = get_undo_locked(s)))
+    int result = check_ops(s, ops, n, &w, &undo);
+    if (!result && undo && !(w.undo = get_undo_locked(s)))
         result = -ENOMEM;
     if (!result) {
         result = try_locked(s, &w);

@@ -121,6 +121,15 @@ static int wait_zero(void *n) {
     return op(id_of_test, 0, 0, 0) ? errno : 0;
 }
 
+TEST(waiting_for_zero_has_nothing_to_undo) {
+    int id = make(2);
+    CHECK(op(id, 0, 0, SEM_UNDO) == 0 && op(id, 1, 1, 0) == 0);
+    CHECK_ERRNO(op(id, 1, 0, SEM_UNDO | IPC_NOWAIT), EAGAIN);
+    struct sembuf both[] = {{0, 0, SEM_UNDO}, {1, -2, IPC_NOWAIT}};
+    CHECK_ERRNO(semop(id, both, 2), EAGAIN); // the first is taken back
+    CHECK(ctl(id, 0, IPC_RMID, 0) == 0);
+}
+
 TEST(semop_waits_and_is_woken_in_order) {
     int id = id_of_test = make(1);
     pid_t two = test_fork(wait_down, (void *)2);
