@@ -152,7 +152,7 @@ static unsigned long locked_part(const struct vm_area *a, const struct vm_area_u
 static bool show_area_usage(const struct vm_area *a, void *arg) {
     struct maps_state *m = arg;
     struct vm_area_usage u = {0};
-    if (!vm_area_usage(a, &u))
+    if (m->s->failed || !vm_area_usage(a, &u))
         return false;
     show_area(a, m);
     smaps_line(m->s, "Size", (a->end - a->start) / 1024);

@@ -233,25 +233,32 @@ static void rewrite_entries(struct gather *g, const struct vm_area *a, unsigned 
     }
 }
 
-// Private pages that become writable count, as those do that are mapped so. (RLIMIT_DATA: of each area by itself.)
-static bool may_write_more(struct vmspace *vm, const struct vm_area *a, unsigned long pages) {
+// Private pages that become writable count, as those do that are mapped so: these of an area, and `before` of other areas that the
+// same call has found. The heuristic looks at each area by itself, as Linux's.
+static bool may_write_more(struct vmspace *vm, const struct vm_area *a, unsigned long pages,
+                           unsigned long before) {
     uint64_t limit = current_rlimit(RLIMIT_DATA);
-    if (vm_overcommits(pages, a->flags))
+    bool strict = READ_ONCE(vm_overcommit) == VM_COMMIT_STRICT;
+    if (vm_overcommits(strict ? before + pages : pages, a->flags))
         return false;
     return a->flags & MAP_GROWSDOWN || limit == RLIM64_INFINITY ||
-           vm->data_pages + pages <= limit >> PAGE_SHIFT;
+           vm->data_pages + before + pages <= limit >> PAGE_SHIFT;
 }
 
 static int check_protect(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int prot) {
+    unsigned long more = 0;
     for (unsigned long at = addr; at < end;) {
         struct vm_area *a = area_first_from(vm, at);
         if (!a || a->start > at)
             return -ENOMEM;
         if (prot & ~a->max_prot)
             return -EACCES;
-        if (prot & ~a->prot & PROT_WRITE && area_is_private(a) &&
-            !may_write_more(vm, a, (MIN(a->end, end) - at) >> PAGE_SHIFT))
-            return -ENOMEM;
+        if (prot & ~a->prot & PROT_WRITE && area_is_private(a)) {
+            unsigned long pages = (MIN(a->end, end) - at) >> PAGE_SHIFT;
+            if (!may_write_more(vm, a, pages, more))
+                return -ENOMEM;
+            more += a->flags & MAP_GROWSDOWN ? 0 : pages;
+        }
         at = a->end;
     }
     return 0;

@@ -426,6 +426,11 @@ static const char *strictly(void) {
     char *q = mmap(NULL, left / 2 & -PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (q == MAP_FAILED || !mprotect(q, left / 2 & -PAGE, PROT_READ | PROT_WRITE))
         return "what may only be read costs nothing until it may be written";
+    for (int i = 1; i < 3; i++) // areas of their own, each of which would fit
+        if (mprotect(q + (left / 6 * i & -PAGE), PAGE, PROT_NONE))
+            return "an area is cut";
+    if (!mprotect(q, left / 2 & -PAGE, PROT_READ | PROT_WRITE))
+        return "the areas of one mprotect count together";
     if (munmap(p, left * 3 / 4 & -PAGE) || ask(left / 2 & -PAGE, 0) == MAP_FAILED)
         return "what is unmapped can be had again";
     return NULL;
