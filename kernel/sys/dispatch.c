@@ -148,5 +148,5 @@ long __cold syscall_traced(SYSCALL_PARAMETERS) {
 }
 
 void syscalls_trace(void) {
-    syscall_entries = traced_entries;
+    current->arch.syscalls = syscall_entries = traced_entries;
 }

@@ -9,5 +9,5 @@
 #include "sys/syscalls.def"
 #undef SYSCALL
 
-// From now on every call of every program goes by way of trace_enter() and trace_exit() (sys/trace.h).
+// From now on every call of the running thread and of those to come goes by way of trace_enter() and trace_exit() (sys/trace.h).
 void syscalls_trace(void);
