@@ -17,10 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -189,6 +191,36 @@ static void run_worker(const struct options *o, unsigned int worker, unsigned in
     _exit(0);
 }
 
+// Objects that stay until somebody removes them: System V's, and message queues.
+static void remove_lasting(void) {
+    static const struct {
+        const char *list;
+        long call;
+    } kinds[] = {{"/proc/sysvipc/msg", SYS_msgctl},
+                 {"/proc/sysvipc/sem", SYS_semctl},
+                 {"/proc/sysvipc/shm", SYS_shmctl}};
+    char line[1000];
+    int id;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        FILE *f = fopen(kinds[i].list, "r");
+        while (f && fgets(line, sizeof(line), f)) {
+            if (sscanf(line, "%*d %d", &id) != 1)
+                continue;
+            if (kinds[i].call == SYS_semctl)
+                syscall(kinds[i].call, id, 0, IPC_RMID, NULL);
+            else
+                syscall(kinds[i].call, id, IPC_RMID, NULL);
+        }
+        if (f)
+            fclose(f);
+    }
+    mkdir("/queues", 0755);
+    if (mount("mqueue", "/queues", "mqueue", 0, NULL) == 0) {
+        nftw("/queues", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        umount("/queues");
+    }
+}
+
 static void run_workers(const struct options *o, unsigned int from, unsigned int to) {
     for (unsigned int w = 0; w < o->workers; w++) {
         if (fork() == 0)
@@ -196,6 +228,7 @@ static void run_workers(const struct options *o, unsigned int from, unsigned int
     }
     while (wait(NULL) > 0 || errno == EINTR)
         ;
+    remove_lasting();
 }
 
 // ---- the run
