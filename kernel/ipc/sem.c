@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Semaphores of System V. A call changes several semaphores of a set, or none. One that cannot is put in the set's list of those that
 // wait, and made by whoever changes a value so that it can be: the waiter finds it done when it wakes. Those that wait for zero
-// come first, then those that change something, in the order in which they came (Linux's).
+// come first, then those that change something, in the order in which they came (Linux's). Who is killed meanwhile leaves it to
+// the first of those that wait, or to whoever comes before (`behind`).
 //
 // What a thread has done with SEM_UNDO is kept by set (`undo`): in the set's list and in that of the thread, or of all threads that
 // share it. A set that is removed takes it away from them; the last of these that exits makes it undone. A set's mutex guards all
@@ -32,6 +33,7 @@ struct sem_set {
     struct list_head waiters; // [m] of struct waiter
     struct list_head undos;   // [m] of struct undo, by of_set
     bool removed;             // [m]
+    bool behind;              // [m], read without: waiters have not been looked at since a value changed
     int64_t otime;            // [m]
     unsigned int n;           // [I]
     struct sem sems[];        // [m]
@@ -42,6 +44,7 @@ struct undo {
     struct list_head of_threads; // [l] of the threads' list
     struct sem_set *set;         // [I] not referenced: the set takes it away when it goes
     struct sem_undos *owner;     // [I] likewise
+    struct user *user;           // [I] who is charged; a reference
     short adjust[];              // [m]
 };
 
@@ -130,25 +133,6 @@ int sem_get(int key, int n, int flags) {
                                                                 : ipc_open(&kind, key, flags, (size_t)n);
 }
 
-// With its mutex, and a reference. ERR_PTR(-EINVAL, -EACCES; -EIDRM: it is being removed).
-static struct sem_set *begin(int id, unsigned int wanted) {
-    struct ipc_object *o = ipc_get(&kind, id, wanted);
-    if (IS_ERR(o))
-        return ERR_PTR(PTR_ERR(o));
-    struct sem_set *s = to_set(o);
-    mutex_lock(&s->lock);
-    if (!s->removed)
-        return s;
-    mutex_unlock(&s->lock);
-    ipc_put(&kind, o);
-    return ERR_PTR(-EIDRM);
-}
-
-static void end(struct sem_set *s) {
-    mutex_unlock(&s->lock);
-    ipc_put(&kind, &s->object);
-}
-
 // ---- one call's operations
 
 // Who waits for zero has nothing to undo, whatever he says.
@@ -213,34 +197,89 @@ static void finish_locked(struct sem_set *s, struct waiter *w, int status) {
     thread_put(t);
 }
 
-// What it waits for in the first place may be now.
-static bool may_go_on_locked(const struct sem_set *s, const struct waiter *w) {
+// Does what w wants if it can be done now, which it is not worth trying while the first operation is what it waits for. 0, WAITS,
+// or the error that has been told to it; unless it is WAITS there is no w any more.
+static int finish_if_possible_locked(struct sem_set *s, struct waiter *w) {
     ASSERT_HELD(&s->lock);
-    int value = s->sems[w->blocked_by->sem_num].value, op = w->blocked_by->sem_op;
-    return op ? value + op >= 0 : !value;
+    if (w->blocked_by == w->ops) {
+        int value = s->sems[w->ops->sem_num].value, op = w->ops->sem_op;
+        if (op ? value + op < 0 : value)
+            return WAITS;
+    }
+    int result = try_locked(s, w);
+    if (result == WAITS)
+        return WAITS;
+    s->otime = result ? s->otime : ipc_now();
+    finish_locked(s, w, result);
+    return result;
 }
 
-// The first of these waiters whose time has come, done. False: there is none.
-static bool finish_one_locked(struct sem_set *s, bool changes) {
+// Those that only wait for zeros, whose time has come. 0 or -EINTR.
+static int finish_zeros_locked(struct sem_set *s) {
     ASSERT_HELD(&s->lock);
-    struct waiter *w;
-    list_for_each_entry (w, &s->waiters, link) {
-        if (w->changes != changes || !may_go_on_locked(s, w))
-            continue;
-        int result = try_locked(s, w);
-        if (result == WAITS)
-            continue;
-        s->otime = result ? s->otime : ipc_now();
-        finish_locked(s, w, result);
-        return true;
+    struct waiter *w, *next;
+    list_for_each_entry_safe (w, next, &s->waiters, link) {
+        if (cond_resched_killable())
+            return -EINTR;
+        if (!w->changes)
+            (void)finish_if_possible_locked(s, w);
     }
-    return false;
+    return 0;
+}
+
+// The others. 0; 1: it has to be begun anew, for those before may go on now; -EINTR. One that waited with a single operation has made a
+// value less: of those before it that helps only who waits for zero, among other operations or alone.
+static int finish_changers_locked(struct sem_set *s) {
+    ASSERT_HELD(&s->lock);
+    struct waiter *w, *next;
+    bool manifold = false; // one of those before
+    list_for_each_entry_safe (w, next, &s->waiters, link) {
+        if (cond_resched_killable())
+            return -EINTR;
+        if (!w->changes)
+            continue;
+        manifold |= w->n > 1;
+        const struct sem *first = &s->sems[w->ops->sem_num];
+        if (!finish_if_possible_locked(s, w) && (manifold || !first->value))
+            return 1;
+    }
+    return 0;
 }
 
 static void values_changed_locked(struct sem_set *s) {
     ASSERT_HELD(&s->lock);
-    while (!list_empty(&s->waiters) && (finish_one_locked(s, false) || finish_one_locked(s, true)))
-        cond_resched();
+    int again = 1;
+    while (again > 0) {
+        again = finish_zeros_locked(s);
+        if (!again)
+            again = finish_changers_locked(s);
+    }
+    WRITE_ONCE(s->behind, again < 0);
+    if (again < 0)
+        thread_wake(list_first_entry(&s->waiters, struct waiter, link)->thread);
+}
+
+// With its mutex, and a reference. ERR_PTR(-EINVAL, -EACCES, -EINTR; -EIDRM: it is being removed).
+static struct sem_set *begin(int id, unsigned int wanted) {
+    struct ipc_object *o = ipc_get(&kind, id, wanted);
+    if (IS_ERR(o))
+        return ERR_PTR(PTR_ERR(o));
+    struct sem_set *s = to_set(o);
+    int err = mutex_lock_killable(&s->lock);
+    if (!err && !s->removed) {
+        if (s->behind)
+            values_changed_locked(s);
+        return s;
+    }
+    if (!err)
+        mutex_unlock(&s->lock);
+    ipc_put(&kind, o);
+    return ERR_PTR(err ? err : -EIDRM);
+}
+
+static void end(struct sem_set *s) {
+    mutex_unlock(&s->lock);
+    ipc_put(&kind, &s->object);
 }
 
 // ---- undoing
@@ -265,7 +304,8 @@ static void free_undo_locked(struct sem_set *s, struct undo *u) {
     spin_lock(&u->owner->lock);
     list_del(&u->of_threads);
     spin_unlock(&u->owner->lock);
-    user_uncharge(s->user, USER_IPC_BYTES, undo_size(s));
+    user_uncharge(u->user, USER_IPC_BYTES, undo_size(s));
+    user_put(u->user);
     kfree(u);
 }
 
@@ -279,19 +319,28 @@ static struct sem_undos *make_undos(void) {
     return undos;
 }
 
+// Charged to who makes it: the set's owner has no say in how many do.
+static struct undo *make_undo(const struct sem_set *s) {
+    struct user *user = current->cred->user;
+    if (memory_is_short() ||
+        !user_may_charge(user, USER_IPC_BYTES, undo_size(s), READ_ONCE(limits.ipc_bytes_max)))
+        return NULL;
+    struct undo *u = kzalloc((size_t)undo_size(s));
+    if (u)
+        u->user = user_get(user);
+    else
+        user_uncharge(user, USER_IPC_BYTES, undo_size(s));
+    return u;
+}
+
 // The current thread's of that set. NULL: no memory.
 static struct undo *get_undo_locked(struct sem_set *s) {
     ASSERT_HELD(&s->lock);
     if (!current->sem_undos && !(current->sem_undos = make_undos()))
         return NULL;
     struct undo *u = find_undo_locked(s, current->sem_undos);
-    if (u)
+    if (u || !(u = make_undo(s)))
         return u;
-    if (!user_may_charge(s->user, USER_IPC_BYTES, undo_size(s), READ_ONCE(limits.ipc_bytes_max)) ||
-        memory_is_short() || !(u = kzalloc((size_t)undo_size(s)))) {
-        user_uncharge(s->user, USER_IPC_BYTES, undo_size(s));
-        return NULL;
-    }
     u->set = s;
     u->owner = current->sem_undos;
     list_add(&u->of_set, &s->undos);
@@ -368,12 +417,12 @@ static int check_ops(const struct sem_set *s, const struct sembuf *ops, unsigned
     return ipc_may(&kind, &s->object, w->changes ? IPC_WRITE : IPC_READ);
 }
 
-// Sleeps until it has been done, or is given up: -EINTR, -ETIME.
-static int sleep_until_done(struct waiter *w, ktime_t deadline) {
+// Sleeps until it has been done, or is given up: -EINTR, -ETIME; or the others are to be looked at: 0.
+static int sleep_until_done(const struct sem_set *s, struct waiter *w, ktime_t deadline) {
     int err = 0;
     for (;;) {
         thread_set_state(THREAD_INTERRUPTIBLE);
-        if (__atomic_load_n(&w->status, __ATOMIC_ACQUIRE) != WAITS)
+        if (__atomic_load_n(&w->status, __ATOMIC_ACQUIRE) != WAITS || READ_ONCE(s->behind))
             break;
         if (signal_pending()) {
             err = -EINTR;
@@ -387,16 +436,22 @@ static int sleep_until_done(struct waiter *w, ktime_t deadline) {
 }
 
 static int wait_for_turn(struct sem_set *s, struct waiter *w, ktime_t deadline) {
-    int err = sleep_until_done(w, deadline), status = __atomic_load_n(&w->status, __ATOMIC_ACQUIRE);
-    if (status != WAITS)
-        return status;
-    mutex_lock(&s->lock);
-    status = w->status;
-    if (status == WAITS) {
-        list_del(&w->link);
-        status = err == -ETIME ? -EAGAIN : err;
+    int status = WAITS;
+    while (status == WAITS) {
+        int err = sleep_until_done(s, w, deadline);
+        status = __atomic_load_n(&w->status, __ATOMIC_ACQUIRE);
+        if (status != WAITS)
+            break;
+        mutex_lock(&s->lock);
+        status = w->status;
+        if (status == WAITS && err) {
+            list_del(&w->link);
+            status = err == -ETIME ? -EAGAIN : err;
+        }
+        if (s->behind)
+            values_changed_locked(s);
+        mutex_unlock(&s->lock);
     }
-    mutex_unlock(&s->lock);
     return status;
 }
 

@@ -151,6 +151,107 @@ TEST(semop_waits_and_is_woken_in_order) {
     CHECK(ctl(id, 0, IPC_RMID, 0) == 0 && test_wait_exit(one) == EIDRM);
 }
 
+static int wait_pair(void *arg) {
+    return semop(id_of_test, arg, 2) ? errno : 0;
+}
+
+TEST(what_waits_counts_its_own_operations) {
+    int id = id_of_test = make(2);
+    struct sembuf up_down[] = {{0, 1, 0}, {0, -3, 0}}, down_zero[] = {{0, -1, 0}, {0, 0, 0}};
+    pid_t pid = test_fork(wait_pair, up_down);
+    wait_for(id, 0, GETNCNT, 1);
+    CHECK(ctl(id, 0, SETVAL, 2) == 0 && test_wait_exit(pid) == 0 && ctl(id, 0, GETVAL, 0) == 0);
+    CHECK(ctl(id, 0, SETVAL, 2) == 0);
+    pid = test_fork(wait_pair, down_zero);
+    wait_for(id, 0, GETZCNT, 1);
+    CHECK(ctl(id, 0, SETVAL, 1) == 0 && test_wait_exit(pid) == 0 && ctl(id, 0, GETVAL, 0) == 0);
+    // An earlier one that cannot be any more ends it.
+    struct sembuf now_later[] = {{0, -1, IPC_NOWAIT}, {1, -1, 0}};
+    CHECK(ctl(id, 0, SETVAL, 1) == 0);
+    pid = test_fork(wait_pair, now_later);
+    wait_for(id, 1, GETNCNT, 1);
+    CHECK(ctl(id, 0, SETVAL, 0) == 0 && test_wait_exit(pid) == EAGAIN);
+    // One that goes on lets those before it go on.
+    struct sembuf both[] = {{0, -1, 0}, {1, 0, 0}};
+    CHECK(ctl(id, 1, SETVAL, 1) == 0);
+    pid = test_fork(wait_pair, both);
+    wait_for(id, 0, GETNCNT, 1);
+    CHECK(ctl(id, 0, SETVAL, 1) == 0);
+    wait_for(id, 1, GETZCNT, 1);
+    CHECK(op(id, 1, -1, 0) == 0 && test_wait_exit(pid) == 0 && ctl(id, 0, GETVAL, 0) == 0);
+    CHECK(ctl(id, 0, IPC_RMID, 0) == 0);
+}
+
+// With something to undo; its death is what lets the others go on.
+static int hold(void *go) {
+    CHECK(op(id_of_test, 0, -1, SEM_UNDO) == 0 && write(((int *)go)[1], "x", 1) == 1);
+    return pause();
+}
+
+TEST(one_who_is_killed_lets_all_go_on) {
+    int id = id_of_test = make(1), go[2];
+    char c;
+    pid_t pids[8];
+    for (int round = 0; round < 5; round++) {
+        CHECK(ctl(id, 0, SETVAL, 1) == 0 && pipe(go) == 0);
+        pid_t holder = test_fork(hold, go);
+        CHECK(read(go[0], &c, 1) == 1);
+        struct sembuf pass[] = {{0, -1, 0}, {0, 1, 0}};
+        for (int i = 0; i < 8; i++)
+            pids[i] = test_fork(wait_pair, pass);
+        wait_for(id, 0, GETNCNT, 8);
+        CHECK(kill(pids[0], SIGKILL) == 0 && kill(holder, SIGKILL) == 0);
+        CHECK(waitpid(holder, NULL, 0) == holder && waitpid(pids[0], NULL, 0) == pids[0]);
+        for (int i = 1; i < 8; i++)
+            CHECK(test_wait_exit(pids[i]) == 0);
+        CHECK(ctl(id, 0, GETVAL, 0) == 1 && ctl(id, 0, GETNCNT, 0) == 0);
+    }
+    CHECK(ctl(id, 0, IPC_RMID, 0) == 0);
+}
+
+static void become(uid_t uid) {
+    CHECK(setgid(uid) == 0 && setuid(uid) == 0);
+}
+
+#define LARGE   64 // sets, of 256 KiB
+#define UNDOERS 5  // of 64 KiB for each of them
+
+static int large[LARGE];
+static int undo_all(void *go) {
+    int err = 0;
+    become(4712);
+    for (int i = 0; i < LARGE && !err; i++)
+        err = op(large[i], 0, 1, SEM_UNDO);
+    CHECK(write(((int *)go)[1], err ? "n" : "y", 1) == 1);
+    return pause();
+}
+
+static int make_large(void *large_too) {
+    become(4711);
+    for (int i = 0; large_too && i < LARGE; i++)
+        CHECK((large[i] = semget(0x5e400 + i, 32000, IPC_CREAT | 0666)) >= 0);
+    int id = make(32000); // there is room for it whatever others do
+    return ctl(id, 0, IPC_RMID, 0);
+}
+
+TEST(undos_are_charged_to_who_makes_them) {
+    int go[2];
+    pid_t pids[UNDOERS];
+    char c;
+    CHECK(pipe(go) == 0 && test_wait_exit(test_fork(make_large, go)) == 0);
+    for (int i = 0; i < LARGE; i++)
+        CHECK((large[i] = semget(0x5e400 + i, 0, 0)) >= 0);
+    for (int i = 0; i < UNDOERS; i++) {
+        pids[i] = test_fork(undo_all, go);
+        CHECK(read(go[0], &c, 1) == 1 && c == 'y');
+    }
+    CHECK(test_wait_exit(test_fork(make_large, NULL)) == 0);
+    for (int i = 0; i < UNDOERS; i++)
+        CHECK(kill(pids[i], SIGKILL) == 0 && waitpid(pids[i], NULL, 0) == pids[i]);
+    for (int i = 0; i < LARGE; i++)
+        CHECK(ctl(large[i], 0, GETVAL, 0) == 0 && ctl(large[i], 0, IPC_RMID, 0) == 0);
+}
+
 static void nothing(int sig) {
     (void)sig;
 }
