@@ -130,8 +130,9 @@ static bool step(struct riscv *r, uint32_t code) {
         r->x[rd] = (uint64_t)(int64_t)(int32_t)(a + immediate_i(code));
         ok = kind == 0 || unknown(r);
         break;
-    case 0x37:
-        r->x[rd] = (uint64_t)(int64_t)(int32_t)(code & 0xfffff000);
+    case 0x17: // auipc
+    case 0x37: // lui
+        r->x[rd] = (uint64_t)(int64_t)(int32_t)(code & 0xfffff000) + (code & 0x20 ? 0 : pc);
         break;
     default:
         return unknown(r);

@@ -9,10 +9,10 @@ BUILT_FOR_TESTS += $(UNIT_DIR)/unpack-to-text $(B)/host/asan/drupe
 
 $(eval $(call unit_rules,$(UNIT_DIR),$(HOSTCC),$(UNIT_SANITIZE),$(HOST_OUTSIDE_OBJ)))
 
-# The kernel's loops over user memory, for the processor that the test brings along.
+# The kernel's loops over user memory, for the processor that the test brings along; what lies at uaccess_close is the test's to say.
 $(UNIT_DIR)/uaccess.elf: kernel/arch/riscv/uaccess.S
 	@mkdir -p $(@D)
-	$(call say,AS,$<) $(CROSS)gcc -march=rv64ima_zicsr -mabi=lp64 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-e,0 -Wl,-Ttext=0x20000 -o $@ $<
+	$(call say,AS,$<) $(CROSS)gcc -march=rv64ima_zicsr -mabi=lp64 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-e,0 -Wl,-Ttext=0x20000 -Wl,--defsym,uaccess_close=0x30000 -o $@ $<
 
 $(UNIT_DIR)/test_uaccess: tests/unit/test_uaccess.c tests/unit/riscv.c tests/unit/riscv.h tests/unit/unit.h $(UNIT_DIR)/uaccess.elf
 	$(call say,HOSTCC,$@) $(HOSTCC) $(HOST_WARNINGS) -g $(UNIT_SANITIZE) -I. -Itests/unit -DUACCESS_ELF='"$(abspath $(UNIT_DIR)/uaccess.elf)"' \
