@@ -100,7 +100,7 @@
 #define TCP_SND_QUEUELEN               2048
 #define TCP_OVERSIZE                   256
 #define TCP_MSL                        30000UL // TIME_WAIT is a minute, as in Linux
-#define TCP_SYNMAXRTX                  12 // inet_tcp.c counts before that (TCP_SYNCNT)
+#define TCP_SYNMAXRTX                  12      // inet_tcp.c counts before that (TCP_SYNCNT)
 #define TCP_MAXRTX                     12
 #define TCP_QUEUE_OOSEQ                1
 #define LWIP_TCP_RTO_TIME              1000 // before the time of a round trip is known, as in Linux
