@@ -64,13 +64,12 @@ $(FUZZ_DIR)/fuzz_extract: tests/fuzz/fuzz_extract.c tests/fuzz/packer.c $(PACKER
 
 # Whole roots: tars and images, with libarchive as it is.
 ROOT_OBJ := $(patsubst %,$(FUZZ_DIR)/packer/tools/drupe/root/%.o,layers oci tar)
-ROOT_INSTEAD := $(foreach f,new free,-Darchive_read_$(f)=fuzz_archive_read_$(f))
 $(ROOT_OBJ): $(FUZZ_DIR)/packer/%.o: %.c
 	@mkdir -p $(@D)
-	$(call say,FUZZCC,$<) $(FUZZ_CC) $(PACKER_FLAGS) -isystem $(ZLIB_DIR) -fsanitize=fuzzer-no-link,address,undefined $(PACKER_INSTEAD) $(ROOT_INSTEAD) -MMD -MP -c $< -o $@
+	$(call say,FUZZCC,$<) $(FUZZ_CC) $(PACKER_FLAGS) -isystem $(ZLIB_DIR) -fsanitize=fuzzer-no-link,address,undefined $(PACKER_INSTEAD) -MMD -MP -c $< -o $@
 
 $(FUZZ_DIR)/fuzz_root: tests/fuzz/fuzz_root.c tests/fuzz/packer.c $(PACKER_OBJ) $(ROOT_OBJ) tests/fuzz/packer.h $(wildcard tools/drupe/*/*.h)
-	$(call say,FUZZCC,$@) $(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.c %.o,$^) $(DRUPE_LIBS) -lz -o $@
+	$(call say,FUZZCC,$@) $(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer,address,undefined $(filter %.c %.o,$^) $(DRUPE_LIBS) -larchive -lz -o $@
 
 -include $(PACKER_OBJ:.o=.d) $(ROOT_OBJ:.o=.d)
 

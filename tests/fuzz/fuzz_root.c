@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Whole roots from any tar or OCI image: laid over layers, and put into a tree whose names and bytes are where they should be.
 #include "packer.h"
-#include <archive.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 #include "lib/path.h"
 #include "tools/drupe/common/util.h"
+#include "tools/drupe/root/libarchive.h"
 #include "tools/drupe/root/oci.h"
 #include "tools/drupe/root/tar.h"
 
@@ -62,24 +62,36 @@ void spool_map(struct spool *s) {
         }
 }
 
-struct archive *fuzz_archive_read_new(void) {
+static struct archive *read_new(void) {
     for (size_t i = 0; i < sizeof(open_archives) / sizeof(open_archives[0]); i++)
         if (!open_archives[i])
             return open_archives[i] = archive_read_new();
     abort();
 }
 
-int fuzz_archive_read_free(struct archive *a) {
+static int read_free(struct archive *a) {
     for (size_t i = 0; i < sizeof(open_archives) / sizeof(open_archives[0]); i++)
         if (open_archives[i] == a)
             open_archives[i] = NULL;
     return archive_read_free(a);
 }
 
+// libarchive.h, with libarchive linked in.
+const struct libarchive *libarchive(void) {
+#define MEMBER(name) .name = archive_##name,
+    static const struct libarchive linked = {LIBARCHIVE_CALLS(MEMBER)};
+#undef MEMBER
+    static struct libarchive watched;
+    watched = linked;
+    watched.read_new = read_new;
+    watched.read_free = read_free;
+    return &watched;
+}
+
 static void clean(void) {
     for (size_t i = 0; i < sizeof(open_archives) / sizeof(open_archives[0]); i++)
         if (open_archives[i])
-            fuzz_archive_read_free(open_archives[i]);
+            read_free(open_archives[i]);
     for (unsigned int i = 0; i < FILES; i++) {
         if (files[i].map)
             munmap(files[i].map, files[i].mapped);
