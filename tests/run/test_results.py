@@ -321,3 +321,16 @@ def test_a_result_from_a_volume_may_be_larger_than_memory(run, tmp_path):
         f.write(b"start")
     assert run("--mem", "48M", "-v", "v:/v", "--out", "/v/large:copy", "true").status == 0
     assert (tmp_path / "copy").read_bytes() == (tmp_path / "v/large").read_bytes()
+
+
+def test_results_take_no_more_than_half_of_the_hosts_memory(tmp_path):
+    """Whatever a machine sends: here, of a system that says that it has 16 MiB left."""
+    if subprocess.run(["unshare", "-rm", "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        pytest.skip("no mount namespaces here")
+    (tmp_path / "meminfo").write_text("MemTotal: 1048576 kB\nMemAvailable:   16384 kB\n")
+    command = f"mount --bind meminfo /proc/meminfo && exec {DRUPE} run --out /r:r sh -c"
+    for mib, status in ((7, 0), (9, 125)):
+        done = subprocess.run(["unshare", "-rm", "sh", "-c", f"{command} 'dd if=/dev/zero of=/r bs=1M count={mib} 2>/dev/null'"], cwd=tmp_path, stderr=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL, timeout=LIMIT, check=False)
+        assert done.returncode == status, done.stderr
+    assert b"more than 8 MiB, half of the memory" in done.stderr and (tmp_path / "r").stat().st_size == 7 << 20

@@ -274,13 +274,12 @@ static void take_frames(void) {
         take_frame(type, content, n);
 }
 
-// No machine has more files than memory and what others hold for it, but for holes in them.
 static void look_for_too_much(const struct flow *f) {
-    if (f->passed <= 2 * s.machine->memory_in_all)
+    const struct results *results = s.machine->results;
+    if (f->passed <= results->most)
         return;
-    TELL("what is to be brought out is more than twice the machine's memory; bring out less of it, or give "
-         "more: "
-         "--mem SIZE");
+    TELL("what is to be brought out is more than %llu MiB, %s", (unsigned long long)(results->most >> 20),
+         results->most_is);
     end(MACHINE_ERROR);
 }
 

@@ -21,6 +21,8 @@ struct results {
     size_t count; // wanted
     size_t came;
     struct frame_result *each; // of those that came
+    uint64_t most;             // bytes of all of them
+    const char *most_is;       // why no more, for a message
 };
 
 // How it ended.
@@ -38,7 +40,6 @@ struct machine {
     size_t start_size;
     uint64_t timeout;               // ms; 0: none
     uint64_t memory;                // bytes
-    uint64_t memory_in_all;         // and those of a whole root, and what volumes can hold
     const struct strings *troubles; // what to say when an order of the start could not be carried out
     struct results *results;        // NULL: none are wanted
     const char *log;                // a file for what firmware and kernel say, or NULL: standard error

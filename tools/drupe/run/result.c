@@ -100,6 +100,32 @@ void result_paths(const struct request *r, struct strings *paths) {
         strings_add(paths, KERNEL_LOG);
 }
 
+// Bytes of memory that this system can give without taking any from its programs.
+static uint64_t memory_available(void) {
+    unsigned long long kib = 0;
+    char line[128];
+    FILE *f = fopen("/proc/meminfo", "re");
+    while (f && fgets(line, sizeof(line), f))
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return kib ? kib << 10 : (uint64_t)sysconf(_SC_AVPHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+// Results are in memory until the machine has ended. No machine has more files than memory and what others hold for it, but for
+// holes in them, and none is believed further than half of what there is.
+static void set_most(struct results *results, const struct request *r) {
+    uint64_t machines = 2 * (r->memory + r->kept.size + volume_bytes(r)), ours = memory_available() / 2;
+    bool is_ours = ours < machines;
+    results->most = is_ours ? ours : machines;
+    results->most_is =
+        is_ours ? "half of the memory that was free here; bring out less of it, or have the program write "
+                  "it to a directory of this side: --volume DIR:GUEST"
+                : "twice what the machine's memory and its volumes hold; bring out less of it, or give more: "
+                  "--mem SIZE";
+}
+
 struct results *result_open(const struct request *r) {
     size_t count = r->outs.count + (r->save ? 1 : 0) + (r->json ? 1 : 0);
     if (!count)
@@ -110,6 +136,7 @@ struct results *result_open(const struct request *r) {
     results->fd = memfd_create("results", MFD_CLOEXEC);
     if (results->fd < 0)
         fail("memory for the results: %s", trouble("results", errno));
+    set_most(results, r);
     return results;
 }
 

@@ -129,7 +129,6 @@ int command_run(int argc, char **argv) {
     m.troubles = &r.troubles;
     m.timeout = r.timeout;
     m.memory = r.memory;
-    m.memory_in_all = r.memory + r.kept.size + volume_bytes(&r);
     m.log = r.log;
     m.verbose = r.verbose;
     m.no_stdin = r.no_stdin;
