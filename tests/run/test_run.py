@@ -456,3 +456,21 @@ def test_a_script_may_start_its_machine(tmp_path, interpreter, text):
     done = subprocess.run(["./script", "one"], cwd=tmp_path, env={**os.environ, "PATH": f"{machine.BUILD}:{os.environ['PATH']}"},
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=LIMIT, check=False)
     assert done.returncode == 5 and done.stdout == b"one /script\n"
+
+
+def test_a_kernel_with_a_root_as_large_as_to_where_qemu_loads_archives(run, tmp_path):
+    """The program's own archive goes elsewhere then."""
+    drupe, kernel = machine.BUILD / "drupe", machine.BUILD / "Image"
+    with open(tmp_path / "large", "wb") as f:
+        f.truncate(33 << 20)
+    subprocess.run([drupe, "pack", "--bare", "-o", "large.cpio", "large"], cwd=tmp_path, check=True)
+    subprocess.run([drupe, "image", "-k", kernel, "-x", "-o", "root.cpio"], cwd=tmp_path, check=True)
+    subprocess.run([drupe, "image", "-k", kernel, "-i", "root.cpio", "-i", "large.cpio", "-o", "Image"], cwd=tmp_path, check=True)
+    done = run("-k", "Image", "-m", "68M", "sh", "-c", "wc -c </large")
+    assert (done.status, done.text) == (0, f"{33 << 20}\n"), done.err
+
+
+def test_a_kernel_from_a_pipe(tmp_path):
+    done = subprocess.run(["bash", "-c", f"exec {machine.BUILD}/drupe run -k <(sleep 0.2; exec cat {machine.BUILD}/Image) echo hello"], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, b"hello\n")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "closure/base.h"
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,8 +9,11 @@
 // A kernel is mapped: most of it is only passed on. What writes one (output.h, make) puts another file in its place.
 static uint8_t *bytes_of(const char *path, size_t *size) {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     void *at = MAP_FAILED;
+    int fd = -1;
+    // Nothing else is opened here: the writer of a FIFO sees one reader.
+    if (strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
         at = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
     if (fd >= 0)

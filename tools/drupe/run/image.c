@@ -15,6 +15,7 @@
 #define MIB          (1ull << 20)
 #define BESIDE_MOST  (16 * MIB)  // bytes of an archive beside the kernel, and in a machine of
 #define BESIDE_LEAST (64 * MIB)  // that much memory: QEMU puts it into the middle
+#define LOADERS_MOST (128 * MIB) // or there, in a large machine
 #define MEMORY_FREE  (128 * MIB) // left beside a large image, if the request does not say how much memory
 #define MEMORY_LEAST (16 * MIB)  // beside any, for something to run
 
@@ -84,6 +85,11 @@ static char *make_image(struct base *base, const char *over, uint64_t over_size,
     return path;
 }
 
+// Where QEMU puts an archive, from the kernel's first byte: it does not look how far the kernel reaches.
+static uint64_t loaders_place(uint64_t memory) {
+    return memory / 2 < LOADERS_MOST ? memory / 2 : LOADERS_MOST;
+}
+
 void run_image(struct view *v, struct request *r, struct base *base, const char *command_line,
                struct payload *payload) {
     struct archive_options archive = {.keep_mtime = true};
@@ -102,6 +108,7 @@ void run_image(struct view *v, struct request *r, struct base *base, const char 
                image_memory_size(&base->image, below_size + totals.bytes) + base->root.summary.decompressed);
     bool beside = below_size == base->image.descriptor.archive_size && !base->image.is_elf &&
                   totals.bytes <= BESIDE_MOST && r->memory >= BESIDE_LEAST &&
+                  image_memory_size(&base->image, below_size) <= loaders_place(r->memory) &&
                   strlen(command_line) < base->image.descriptor.cmdline_size && is_regular(r->kernel);
     if (beside) {
         *payload = (struct payload){.kernel = r->kernel, .archive = path, .command_line = command_line};
