@@ -276,7 +276,7 @@ static void take_frames(void) {
 
 static void look_for_too_much(const struct flow *f) {
     const struct results *results = s.machine->results;
-    if (f->passed <= results->most)
+    if (!results || f->passed <= results->most)
         return;
     TELL("what is to be brought out is more than %llu MiB, %s", (unsigned long long)(results->most >> 20),
          results->most_is);
