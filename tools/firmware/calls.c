@@ -80,7 +80,7 @@ static long hsm_call(const struct frame *f, unsigned long *value) {
         hart_stop();
     if (f->a[6] > 2)
         return NOT_SUPPORTED;
-    if (f->a[0] >= FIRMWARE_HARTS)
+    if (!hart_is_present(f->a[0]))
         return INVALID_PARAM;
     if (f->a[6] == 2) {
         *value = (unsigned long)hart_state(f->a[0]);

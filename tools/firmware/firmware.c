@@ -14,6 +14,9 @@ static struct hart {
     unsigned long entry, opaque;
 } harts[FIRMWARE_HARTS] __attribute__((section(".data"))) = {[1 ... FIRMWARE_HARTS - 1] = {.state = STOPPED}};
 
+static uint32_t present __attribute__((section(".data"))) =
+    1; // by their numbers; written before the kernel is there
+
 // One fence at a time. The lock is its asker's until all that were asked have done it.
 static struct {
     int lock;      // [a]
@@ -35,14 +38,14 @@ void put(char c) {
 
 static void do_fence(const struct fence *f) {
     unsigned long end = f->start + f->size;
-    bool all = f->size == ~0ul || f->size > 64 << 12 || end < f->start;
+    bool all = (!f->start && !f->size) || f->size == ~0ul || f->size > 64 << 12 || end < f->start;
     if (f->function == 0)
         __asm__ volatile("fence.i" ::: "memory");
     else if (all && f->function == 1)
         __asm__ volatile("sfence.vma" ::: "memory");
     else if (all)
         __asm__ volatile("sfence.vma zero, %0" ::"r"(f->asid) : "memory");
-    for (unsigned long at = f->start; f->function && !all && at < end; at += 4096)
+    for (unsigned long at = f->start & ~0xffful; f->function && !all && at < end; at += 4096)
         if (f->function == 1)
             __asm__ volatile("sfence.vma %0" ::"r"(at) : "memory");
         else
@@ -91,7 +94,7 @@ static bool is_in(unsigned long id, unsigned long mask, unsigned long base) {
 }
 
 bool ask_harts(unsigned long mask, unsigned long base, uint32_t request, const struct fence *fence) {
-    if (base != ~0ul && (base >= FIRMWARE_HARTS || (base && mask >> (FIRMWARE_HARTS - base))))
+    if (base != ~0ul && (base >= FIRMWARE_HARTS || mask & ~((unsigned long)present >> base)))
         return false;
     if (fence) {
         fence_lock();
@@ -112,6 +115,19 @@ bool ask_harts(unsigned long mask, unsigned long base, uint32_t request, const s
 }
 
 // ---- harts
+
+// A hart that is none has no register to compare the time with.
+static void look_for_harts(void) {
+    for (unsigned long id = 0; id < FIRMWARE_HARTS; id++) {
+        *MTIMECMP(id) = ~0ul;
+        if (*MTIMECMP(id) == ~0ul)
+            present |= 1u << id;
+    }
+}
+
+bool hart_is_present(unsigned long id) {
+    return id < FIRMWARE_HARTS && present >> id & 1;
+}
 
 int hart_state(unsigned long id) {
     int state = __atomic_load_n(&harts[id].state, __ATOMIC_ACQUIRE);
@@ -169,6 +185,7 @@ firmware_start(unsigned long id, unsigned long tree, const struct next_stage *ne
     csr_write(mie, MIP_MSIP);
     if (id)
         wait_for_start(id);
+    look_for_harts();
     enter(id, tree, next->address);
 }
 

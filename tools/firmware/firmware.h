@@ -61,6 +61,7 @@ struct fence {
 // firmware.c
 // Asks harts of an SBI mask for something. False: a hart in it is none.
 bool ask_harts(unsigned long mask, unsigned long base, uint32_t request, const struct fence *fence);
+bool hart_is_present(unsigned long id);
 int hart_state(unsigned long id);
 bool hart_start(unsigned long id, unsigned long entry, unsigned long opaque);
 void __attribute__((noreturn)) hart_stop(void);

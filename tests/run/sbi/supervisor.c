@@ -23,6 +23,9 @@ struct result {
 static volatile unsigned long opaque_seen, rounds;
 static volatile bool stop;
 char stacks[2][4096] __attribute__((aligned(16)));
+static volatile unsigned long top[512] __attribute__((aligned(4096))),
+    below[512] __attribute__((aligned(4096))), lowest[512] __attribute__((aligned(4096))),
+    pages[2][512] __attribute__((aligned(4096)));
 
 __asm__(".section .head, \"ax\"\n"
         "mv a1, zero\n"
@@ -101,6 +104,8 @@ static void check_harts(void) {
     CHECK(GIVES(0, 0, HSM, 2, 0, 0, 0, 0, 0));
     CHECK(GIVES(0, 1, HSM, 2, 1, 0, 0, 0, 0));
     CHECK(GIVES(INVALID_PARAM, 0, HSM, 2, 64, 0, 0, 0, 0));
+    CHECK(GIVES(INVALID_PARAM, 0, HSM, 2, 2, 0, 0, 0, 0)); // this machine has two
+    CHECK(GIVES(INVALID_PARAM, 0, HSM, 0, 2, (unsigned long)second, 0, 0, 0));
     CHECK(GIVES(INVALID_PARAM, 0, HSM, 0, 1ul << 60, 0, 0, 0, 0));
     CHECK(GIVES(ALREADY_AVAILABLE, 0, HSM, 0, 0, 0, 0, 0, 0));
     CHECK(GIVES(NOT_SUPPORTED, 0, HSM, 3, 0, 0, 0, 0, 0));
@@ -116,6 +121,10 @@ static void check_others(void) {
     __asm__ volatile("csrc sip, %0" ::"r"(SSIP) : "memory");
     CHECK(GIVES(INVALID_PARAM, 0, IPI, 0, 1, 64, 0, 0, 0));
     CHECK(GIVES(INVALID_PARAM, 0, IPI, 0, ~0ul, 1, 0, 0, 0));
+    CHECK(GIVES(INVALID_PARAM, 0, IPI, 0, 4, 0, 0, 0, 0));
+    CHECK(GIVES(INVALID_PARAM, 0, IPI, 0, 2, 1, 0, 0, 0));
+    CHECK(GIVES(INVALID_PARAM, 0, IPI, 0, 1ul << 8, 0, 0, 0, 0));
+    CHECK(GIVES(INVALID_PARAM, 0, RFENCE, 1, 1ul << 63 | 1, 0, 0, ~0ul, 0) && !(pending() & SSIP));
     for (unsigned long i = 1; i <= 60; i++) {
         CHECK(GIVES(0, 0, IPI, 0, i % 2 ? 2 : 1, i % 2 ? 0 : 1, 0, 0, 0));
         CHECK(GIVES(0, 0, RFENCE, i % 3, i % 4 ? 3 : 0, i % 4 ? 0 : ~0ul, 0x1000, i % 5 ? 0x2000 : ~0ul, 0));
@@ -123,6 +132,33 @@ static void check_others(void) {
             ;
     }
     CHECK(GIVES(NOT_SUPPORTED, 0, RFENCE, 6, 1, 0, 0, 0, 0));
+}
+
+// Whether a translation that was used is forgotten by a fence on this hart.
+static bool is_forgotten(unsigned long function, unsigned long start, unsigned long size) {
+    volatile unsigned long *seen = (volatile unsigned long *)0x2000;
+    top[0] = (unsigned long)below >> 2 | 1;
+    top[2] = 0x80000000 >> 2 | 0xcf; // all of memory, where it is
+    below[0] = (unsigned long)lowest >> 2 | 1;
+    lowest[2] = (unsigned long)pages[0] >> 2 | 0xcf;
+    pages[0][0] = 1;
+    pages[1][0] = 2;
+    __asm__ volatile("csrw satp, %0\n sfence.vma" ::"r"(8ul << 60 | (unsigned long)top >> 12) : "memory");
+    CHECK(*seen == 1);
+    lowest[2] = (unsigned long)pages[1] >> 2 | 0xcf;
+    CHECK(GIVES(0, 0, RFENCE, function, 1, 0, start, size, 0));
+    bool forgotten = *seen == 2;
+    __asm__ volatile("csrw satp, zero\n sfence.vma" ::: "memory");
+    return forgotten;
+}
+
+static void check_fences(void) {
+    for (unsigned long function = 1; function <= 2; function++) {
+        CHECK(is_forgotten(function, 0, 0)); // everything
+        CHECK(is_forgotten(function, 0, ~0ul));
+        CHECK(is_forgotten(function, 0x2000, 0x1000));
+        CHECK(is_forgotten(function, 0x1ff0, 0x20));
+    }
 }
 
 static void check_time(void) {
@@ -149,6 +185,7 @@ void first_main(void) {
     check_base();
     check_harts();
     check_others();
+    check_fences();
     check_time();
     check_restart();
     say("all asked\n");
