@@ -60,7 +60,7 @@ struct mqueue {
 };
 
 struct mqueue_limits mqueue_limits = {256, 10, 8192, 10, 8192};
-void (*mqueue_signal)(const struct file_owner *owner, int sig, uint64_t value);
+const struct mqueue_owner_ops *mqueue_ops;
 static struct superblock *mqueue_sb;
 static struct dentry *mqueue_root;
 static struct mount *mqueue_mount;
@@ -181,13 +181,6 @@ static int mqueue_unlink_op(struct inode *dir, struct dentry *d) {
     return 0;
 }
 
-static void mqueue_inode_free(struct inode *inode) {
-    if (!S_ISREG(inode->mode))
-        return;
-    free_queue(queue_of(inode));
-    __atomic_fetch_sub(&queue_count, 1, __ATOMIC_RELAXED);
-}
-
 // ---- notification
 
 static void tell_socket(struct mq_notification *n, char what) {
@@ -203,7 +196,7 @@ static void end_notification(struct mq_notification *n, char what) {
     if (n->netlink)
         tell_socket(n, what);
     else if (n->sig && what == NOTIFY_WOKENUP)
-        mqueue_signal(&n->owner, n->sig, n->value);
+        mqueue_ops->send(&n->owner, n->sig, n->value);
 }
 
 static void take_notification_locked(struct mqueue *q, struct mq_notification *out) {
@@ -214,11 +207,15 @@ static void take_notification_locked(struct mqueue *q, struct mq_notification *o
 
 int mqueue_notify(struct file *f, const struct mq_notification *n) {
     struct mqueue *q = queue_of(f->inode);
+    struct mq_notification old = {.owner.nr = 0};
     mutex_lock(&q->lock);
-    int err = q->notify.owner.nr ? -EBUSY : 0;
-    if (!err)
+    int err = q->notify.owner.nr && mqueue_ops->is_there(&q->notify.owner) ? -EBUSY : 0;
+    if (!err) {
+        take_notification_locked(q, &old); // of one who has gone
         q->notify = *n;
+    }
     mutex_unlock(&q->lock);
+    end_notification(&old, NOTIFY_REMOVED);
     return err;
 }
 
@@ -230,6 +227,15 @@ void mqueue_notify_no_more(struct file *f) {
         take_notification_locked(q, &n);
     mutex_unlock(&q->lock);
     end_notification(&n, NOTIFY_REMOVED);
+}
+
+static void mqueue_inode_free(struct inode *inode) {
+    if (!S_ISREG(inode->mode))
+        return;
+    // A registration may have come when its process had closed the file already, or never closed it.
+    end_notification(&queue_of(inode)->notify, NOTIFY_REMOVED);
+    free_queue(queue_of(inode));
+    __atomic_fetch_sub(&queue_count, 1, __ATOMIC_RELAXED);
 }
 
 // ---- messages

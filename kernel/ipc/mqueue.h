@@ -15,9 +15,12 @@ extern struct mqueue_limits mqueue_limits; // [a] fs.mqueue.*
 #define MQ_MESSAGES_MOST 65536ul           // whoever asks
 #define MQ_SIZE_MOST     (16ul << 20)
 
-struct siginfo;
-// Above there are processes: sends the signal to who asked to be told.
-extern void (*mqueue_signal)(const struct file_owner *owner, int sig, uint64_t value); // [I] after the start
+// Above there are processes.
+struct mqueue_owner_ops {
+    void (*send)(const struct file_owner *owner, int sig, uint64_t value); // to who asked to be told
+    bool (*is_there)(const struct file_owner *owner);
+};
+extern const struct mqueue_owner_ops *mqueue_ops; // [I] after the start
 
 // mq_open(2), mq_unlink(2). `attr`: NULL, or of a new queue. ERR_PTR.
 struct file *__must_check mqueue_open(const char *name, int flags, mode_t mode, const struct mq_attr *attr);

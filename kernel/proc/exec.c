@@ -249,6 +249,7 @@ static void switch_memory_and_identity(struct exec *e) {
     mutex_lock(&p->access_lock);
     unsigned long flags = spin_lock_irqsave(&process_lock);
     vmspace_switch(e->vm);
+    WRITE_ONCE(p->execs, p->execs + 1);
     spin_unlock_irqrestore(&process_lock, flags);
     thread_set_cred(e->cred);
     mutex_unlock(&p->access_lock);
@@ -304,7 +305,6 @@ static void commit(struct exec *e, struct unshared *u) {
         t->parent_death_signal = 0;
         p->limits[RLIMIT_STACK].rlim_cur = MIN(p->limits[RLIMIT_STACK].rlim_cur, SECURE_STACK_LIMIT);
     }
-    p->execed = true;
     switch_memory_and_identity(e);
     reset_thread(t);
     thread_set_name(t, base_name(e->name));

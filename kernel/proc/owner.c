@@ -23,8 +23,10 @@ int owner_find(struct file_owner *owner, int type, int nr) {
         return 0;
     unsigned long flags = spin_lock_irqsave(&process_lock);
     struct id *id = id_find_locked(nr);
-    if (id)
+    if (id) {
         owner->serial = id->serial;
+        owner->execs = id->process ? id->process->execs : 0;
+    }
     spin_unlock_irqrestore(&process_lock, flags);
     return id ? 0 : -ESRCH;
 }
@@ -122,20 +124,22 @@ static void owner_send(const struct file_owner *owner, int reason, int fd) {
     spin_unlock_irqrestore(&process_lock, flags);
 }
 
-// From mq_notify(2): the one who caused it is the current process.
+// From mq_notify(2): the one who caused it is the current process, which needs no right to send signals, for they were asked for; but
+// by the program that ran then: another one, which may have more rights, did not.
 static void send_message_signal(const struct file_owner *owner, int sig, uint64_t value) {
     siginfo_t info;
     signal_info_user(&info, sig, SI_MESGQ);
     info.si_ptr = (void *)value;
     unsigned long flags = spin_lock_irqsave(&process_lock);
     struct id *id = find_locked(owner);
-    if (id && id->process)
+    if (id && id->process && id->process->execs == owner->execs)
         (void)signal_send_process_info(id->process, &info);
     spin_unlock_irqrestore(&process_lock, flags);
 }
 
 void owner_init(void) {
     static const struct async_ops ops = {.send = owner_send};
+    static const struct mqueue_owner_ops mqueue = {.send = send_message_signal, .is_there = owner_is_there};
     async_ops = &ops;
-    mqueue_signal = send_message_signal;
+    mqueue_ops = &mqueue;
 }

@@ -89,7 +89,8 @@ struct process {
     struct io_usage dead_io;                       // [p] and the children's
     long peak_rss, child_peak_rss;                 // [p] pages
 
-    bool child_subreaper, execed;         // [a]
+    uint64_t execs;                       // [p] how often it has become another program; read without
+    bool child_subreaper;                 // [a]
     int oom_score_adj, oom_score_adj_min; // [a] proc/oom.h; what it may be lowered to without privilege
     bool oom_skip;                        // [oom_lock] it was killed for memory and did not end
     unsigned int personality;             // [a] personality(2); only ADDR_NO_RANDOMIZE has an effect

@@ -274,7 +274,7 @@ static int set_group_locked(struct process *p, pid_t pgrp) {
         return -ESRCH;
     if (p != me && p->session != me->session)
         return -EPERM;
-    if (p != me && p->execed)
+    if (p != me && READ_ONCE(p->execs))
         return -EACCES;
     if (p->session == p->pid)
         return -EPERM;

@@ -3,13 +3,17 @@
 #include "test.h"
 #include <fcntl.h>
 #include <mqueue.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -152,6 +156,68 @@ TEST(mq_notify_sends_a_signal_once) {
     e.sigev_notify = SIGEV_NONE;
     CHECK(mq_notify(q, &e) == 0 && mq_close(dup(q)) == 0); // any close of the process ends it
     CHECK(mq_notify(q, &e) == 0 && mq_unlink("/mq-n") == 0);
+}
+
+// Shares its parent's descriptors, and so closes none when it ends.
+static int register_only(void *arg) {
+    struct sigevent e = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+    return mq_notify(*(mqd_t *)arg, &e) ? errno : 0;
+}
+
+static int register_with_socket(void *arg) {
+    static char cookie[32];
+    struct sigevent e = {
+        .sigev_notify = SIGEV_THREAD, .sigev_signo = ((int *)arg)[1], .sigev_value.sival_ptr = cookie};
+    return syscall(SYS_mq_notify, *(mqd_t *)arg, &e) ? errno : 0;
+}
+
+static void run_sharing_files(int (*fn)(void *), void *arg) {
+    static char stack[16384] __attribute__((aligned(16)));
+    CHECK(test_wait_exit(clone(fn, stack + sizeof(stack), CLONE_FILES | CLONE_VM | SIGCHLD, arg)) == 0);
+}
+
+static long open_files(void) {
+    long n = -1;
+    FILE *f = fopen("/proc/sys/fs/file-nr", "r");
+    CHECK(f && fscanf(f, "%ld", &n) == 1);
+    fclose(f);
+    return n;
+}
+
+TEST(mq_notify_forgets_who_has_gone) {
+    mqd_t q = make("/mq-gone", 0, 3, 100);
+    struct utsname u;
+    run_sharing_files(register_only, &q);
+    CHECK(!uname(&u));
+    if (strstr(u.release, "drupe")) // Linux keeps it busy
+        CHECK(register_only(&q) == 0 && register_only(&q) == EBUSY);
+    CHECK(mq_close(q) == 0 && mq_unlink("/mq-gone") == 0);
+    long before = open_files();
+    for (int i = 0; i < 300; i++) {
+        int both[2] = {make("/mq-gone", 0, 3, 100), socket(AF_NETLINK, SOCK_RAW, 0)};
+        run_sharing_files(register_with_socket, both);
+        CHECK(close(both[1]) == 0 && mq_unlink("/mq-gone") == 0);
+        CHECK(syscall(SYS_close, both[0]) == 0);
+    }
+    CHECK(open_files() < before + 200);
+}
+
+// Another program that the process becomes did not ask for it.
+TEST(mq_notify_is_for_the_program_that_asked) {
+    mqd_t q = make("/mq-exec", 0, 3, 100);
+    int go[2], back[2];
+    char c;
+    CHECK(pipe(go) == 0 && pipe(back) == 0);
+    pid_t pid = fork();
+    if (!pid) {
+        struct sigevent e = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+        CHECK(fcntl(q, F_SETFD, 0) == 0 && mq_notify(q, &e) == 0);
+        CHECK(dup2(go[0], 0) == 0 && dup2(back[1], 1) == 1);
+        execl("/bin/sh", "sh", "-c", "echo; read line; exit 7", NULL);
+        _exit(1);
+    }
+    CHECK(read(back[0], &c, 1) == 1 && mq_send(q, "x", 1, 0) == 0);
+    CHECK(write(go[1], "\n", 1) == 1 && test_wait_exit(pid) == 7 && mq_unlink("/mq-exec") == 0);
 }
 
 static int told[2];
