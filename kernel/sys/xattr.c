@@ -170,7 +170,7 @@ static long change(int err, struct subject *s, const char *name, const struct bu
         err = check_kept(s->inode, name);
     if (!err)
         err = xattr_set(s->inode, name, takes ? NULL : b->data ? b->data : "", takes ? 0 : b->n, flags);
-    if (!err)
+    if (!err && s->path.dentry)
         notify_dentry(s->path.dentry, IN_ATTRIB);
     put(s);
     return err;
