@@ -88,6 +88,7 @@ $(KERNEL_OBJ_DIR)/lib/%.o: lib/%.c | $(KERNEL_DEPS)
 	$(call say,CC,$<) $(KERNEL_CC) $(KERNEL_CFLAGS) $(KERNEL_SANITIZE) $(KERNEL_WARNINGS) $(WERROR) -c $< -o $@
 
 $(eval $(call outside_rule,$(KERNEL_OBJ_DIR),$(KERNEL_CC) $(KERNEL_CFLAGS) -ffunction-sections -fdata-sections -Ikernel/core/shim))
+$(call outside_obj,$(KERNEL_OBJ_DIR)): | $(KERNEL_INCLUDE_STAMP)
 $(KERNEL_OBJ_DIR)/outside.o: $(call outside_obj,$(KERNEL_OBJ_DIR)) # what of it is used
 	@$(CROSS)ld -r --gc-sections $(OUTSIDE_API:%=-u %) $^ -o $@
 

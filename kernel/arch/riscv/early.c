@@ -57,6 +57,8 @@ unsigned long early_page_tables(paddr_t base, paddr_t dtb) {
     }
     direct_l1[(base - gib) / MIB2] = pte_make((paddr_t)direct_l0, TABLE);
     image_l1[0] = pte_make((paddr_t)image_l0, TABLE);
+    for (unsigned long i = 1; i * MIB2 < (unsigned long)__bss_end - (unsigned long)_start; i++)
+        image_l1[i] = pte_make(base + i * MIB2, KERNEL_RW); // data alone
     root_set(root_index(KERNEL_BASE), pte_make((paddr_t)image_l1, TABLE));
     root_set(root_index(STACKS_BASE), pte_make((paddr_t)stacks_l1, TABLE));
     root_set(root_index(IO_BASE), pte_make((paddr_t)io_l1, TABLE));
