@@ -191,32 +191,31 @@ void p9_patch_pages(struct inode *inode, uint64_t at, struct page **pages, size_
     }
 }
 
-// Drops pages of the tree from *at on, as many as others can wait for, and moves *at behind them; PAGECACHE_NONE: there are no
-// more. How many. [s]
-static unsigned int drop_step(struct pagecache *c, unsigned long *at) {
+// Drops pages from *at on, as many as others can wait for, and moves *at behind them; PAGECACHE_NONE: there are no more. How many;
+// *dirty: how many of them were. Both go at once: what is dirty is in the cache, and the same page. [s]
+static unsigned int drop_step(struct p9_inode *p, unsigned long *at, unsigned int *dirty) {
     unsigned int gone = 0, borrowed = 0;
-    unsigned long first = pagecache_next(c, *at), last = first + STEP - 1;
-    if (first != PAGECACHE_NONE)
-        gone = pagecache_cut(c, first, last, &borrowed);
+    unsigned long first = pagecache_next(&p->cache, *at), last = first + STEP - 1;
+    *dirty = 0;
+    if (first != PAGECACHE_NONE) {
+        *dirty = pagecache_cut(&p->dirty, first, last, &borrowed);
+        gone = pagecache_cut(&p->cache, first, last, &borrowed);
+    }
     *at = first == PAGECACHE_NONE ? first : last + 1;
     return gone;
 }
 
-// All from `first` on; what is in no cache any more does not become dirty.
+// All from `first` on. The file may grow meanwhile: what was asked for before each step comes too late.
 static void drop_range(struct inode *inode, unsigned long first) {
     struct p9_inode *p = p9_inode_of(inode);
+    unsigned int dirty;
     for (unsigned long at = first; at != PAGECACHE_NONE; cond_resched()) {
         spin_lock(&inode->spin);
-        p->changes += at == first;
-        unsigned int gone = drop_step(&p->cache, &at);
+        p->changes++;
+        unsigned int gone = drop_step(p, &at, &dirty);
         spin_unlock(&inode->spin);
         memory_account(MEM_CACHE, -(long)gone);
-    }
-    for (unsigned long at = first; at != PAGECACHE_NONE; cond_resched()) {
-        spin_lock(&inode->spin);
-        unsigned int gone = drop_step(&p->dirty, &at);
-        spin_unlock(&inode->spin);
-        count_dirty(inode, -(int)gone);
+        count_dirty(inode, -(int)dirty);
     }
 }
 
@@ -257,7 +256,7 @@ static unsigned int drop_clean(struct inode *inode, unsigned long *at, bool all)
     unsigned int gone = 0, borrowed = 0;
     spin_lock(&inode->spin);
     if (all && !p->dirty.root && !p->writing) {
-        gone = drop_step(&p->cache, at);
+        gone = drop_step(p, at, &(unsigned int){0});
     } else {
         unsigned long i = *at;
         for (unsigned int n = 0; n < STEP && (i = pagecache_next(&p->cache, i)) != PAGECACHE_NONE; n++, i++)
@@ -283,9 +282,9 @@ void p9_invalidate(struct inode *inode) {
         vm_backing_truncate(&inode->backing, 0, PAGECACHE_NONE >> PAGE_SHIFT);
 }
 
-// The first file from `hand` on that has pages, referenced, if it is among the next STEP. NULL: hand->ino is where to go on, or
-// 0 behind the last.
-static struct p9_inode *find_cached(struct p9_mount *m, struct p9_hand *hand) {
+// The first file from `hand` on that has pages, referenced, if it is among the next STEP. NULL: `hand` is where to go on, or, behind
+// the last, the beginning again: then *more is false.
+static struct p9_inode *find_cached(struct p9_mount *m, struct p9_hand *hand, bool *more) {
     struct p9_inode key = {.inode.ino = hand->ino}, *p, *found = NULL;
     unsigned int n = 0;
     spin_lock(&m->lock);
@@ -298,21 +297,25 @@ static struct p9_inode *find_cached(struct p9_mount *m, struct p9_hand *hand) {
     }
     ino_t at = p ? p->inode.ino : 0;
     spin_unlock(&m->lock);
-    if (at != hand->ino)
+    *more = p != NULL;
+    if (!p || at != hand->ino)
         *hand = (struct p9_hand){at, 0};
     return found;
 }
 
 // Gives back pages that nobody uses, from `hand` on, as many as others can wait for. False: that was the last of them.
 static bool trim_step(struct p9_mount *m, struct p9_hand *hand) {
-    struct p9_inode *p = find_cached(m, hand);
+    bool more;
+    struct p9_inode *p = find_cached(m, hand, &more);
     if (!p)
-        return hand->ino != 0;
+        return more;
     (void)drop_clean(&p->inode, &hand->index, false);
-    if (hand->index == PAGECACHE_NONE)
+    if (hand->index == PAGECACHE_NONE) {
+        more = p->inode.ino + 1 != 0; // any number may be a file's
         *hand = (struct p9_hand){p->inode.ino + 1, 0};
+    }
     inode_put(&p->inode);
-    return hand->ino != 0;
+    return more;
 }
 
 void p9_trim(struct p9_mount *m) {
