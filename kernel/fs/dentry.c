@@ -297,13 +297,15 @@ static struct dentry *next_from(struct dentry *dir, uint64_t key) {
     return d;
 }
 
-void dentry_for_each_child(struct dentry *dir, void (*fn)(struct inode *dir, struct inode *child)) {
+int dentry_for_each_child(struct dentry *dir, void (*fn)(struct inode *dir, struct inode *child)) {
     struct dentry *d;
-    for (uint64_t next = 0; (d = next_from(dir, next)); cond_resched()) {
+    int err = 0;
+    for (uint64_t next = 0; !err && (d = next_from(dir, next)); err = cond_resched_killable()) {
         next = d->key + 1;
         fn(dir->inode, d->inode);
         dentry_put(d);
     }
+    return err;
 }
 
 int dentry_readdir(struct file *f, struct dir_context *ctx) {

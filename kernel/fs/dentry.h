@@ -72,7 +72,9 @@ size_t dentry_copy_name(struct dentry *d, char buf[256]);
 // The parent, referenced, and the name in it, of one moment.
 struct dentry *dentry_copy_place(struct dentry *d, char buf[256], size_t *len);
 // Calls fn with the inodes of dir and of each child that is in the tree from beginning to end, and maybe of others. May sleep.
-void dentry_for_each_child(struct dentry *dir, void (*fn)(struct inode *dir, struct inode *child));
+// 0 or -EINTR: killed.
+int __must_check dentry_for_each_child(struct dentry *dir,
+                                       void (*fn)(struct inode *dir, struct inode *child));
 // The child of that name in the tree, referenced, or NULL.
 struct dentry *dentry_find(struct dentry *parent, const char *name, size_t len);
 // The parent with a reference.

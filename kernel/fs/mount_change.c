@@ -108,19 +108,29 @@ static int settle_place(struct place *p) {
     return -ENOENT;
 }
 
+// Nothing is going to be mounted there, though it was settled.
+static void give_up_place(struct place *p) {
+    mutex_lock(&mount_mutex);
+    unsettle(p->at.dentry);
+    mutex_unlock(&mount_mutex);
+}
+
 // Takes the place where a mount on `at` would go, and the topology's mutex. The directory's lock comes first: its holder may
 // wait for a server, however long, and then only who wants that place waits, too, and can be killed. 0, -ENOENT (it has been
 // removed, or is not in the tree of mounts), -ENOMEM, -EINTR.
 static int place_lock(struct place *p, const struct path *at) {
-    int err;
+    int err = 0;
     p->at = *at;
     path_get(&p->at);
     do {
         mount_cross_down(&p->at);
         p->names = names_of(p->at.dentry);
+        bool settled = err == -EAGAIN;
         err = mutex_lock_killable(&p->names->lock);
         if (err) {
             inode_put(p->names);
+            if (settled)
+                give_up_place(p);
             break;
         }
         mutex_lock(&mount_mutex);

@@ -352,7 +352,7 @@ static long inotify_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
 }
 
 static size_t inotify_describe(struct file *f, uint64_t *at, char *line, size_t n) {
-    struct inotify_watch *iw = watch_from(f->private_data, (int)*at);
+    struct inotify_watch *iw = *at > INT32_MAX ? NULL : watch_from(f->private_data, (int)*at);
     if (!iw)
         return 0;
     const struct inode *inode = iw->watch.inode;

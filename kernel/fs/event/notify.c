@@ -64,9 +64,18 @@ static void end(struct watch *w) {
     watch_put(w);
 }
 
-static void visit_children(struct dentry *d) {
-    if (READ_ONCE(d->inode->notify) & NOTIFY_CHILDREN)
-        dentry_for_each_child(d, notify_new_child);
+void watch_remove(struct watch *w) {
+    spin_lock(lock_of(w->inode));
+    bool was = unlist_locked(w);
+    spin_unlock(lock_of(w->inode));
+    if (was)
+        end(w);
+}
+
+// One who is killed meanwhile leaves no watch: not all of the children would be heard of.
+static void visit_children(struct watch *w, struct dentry *d) {
+    if (READ_ONCE(d->inode->notify) & NOTIFY_CHILDREN && dentry_for_each_child(d, notify_new_child))
+        watch_remove(w);
 }
 
 void watch_init(struct watch *w, struct inode *inode, const struct watch_ops *ops, uint32_t mask,
@@ -90,8 +99,10 @@ void watch_add(struct watch *w, struct dentry *d) {
         w->next->link = &w->next;
     inode->watches = w;
     note_interest_locked(inode);
+    ref_get(&w->refs); // it may go at once
     spin_unlock(lock_of(inode));
-    visit_children(d);
+    visit_children(w, d);
+    watch_put(w);
 }
 
 void watch_change(struct watch *w, struct dentry *d, uint32_t mask, uint32_t flags) {
@@ -100,15 +111,7 @@ void watch_change(struct watch *w, struct dentry *d, uint32_t mask, uint32_t fla
     w->flags = flags;
     note_interest_locked(w->inode);
     spin_unlock(lock_of(w->inode));
-    visit_children(d);
-}
-
-void watch_remove(struct watch *w) {
-    spin_lock(lock_of(w->inode));
-    bool was = unlist_locked(w);
-    spin_unlock(lock_of(w->inode));
-    if (was)
-        end(w);
+    visit_children(w, d);
 }
 
 void watch_put(struct watch *w) {
