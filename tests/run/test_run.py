@@ -365,6 +365,7 @@ def test_dry_run_says_what_would_be_run(run, compiled):
     lines = done.text.splitlines()
     assert done.status == 0 and f"/program  {program}" in lines and "/lib/ld-musl-riscv64.so.1 -> libc.so" in lines
     assert lines[-1].startswith("qemu-system-riscv64 -machine virt -m 65536K -smp 1 ")
+    assert "-bios" not in lines[-1] and " -bios /x " in run("--dry-run", "--firmware", "/x", program).text
 
 
 def test_gdb_can_connect_before_the_kernel_starts():

@@ -41,7 +41,8 @@ void run_qemu(struct strings *command, const struct request *r, const struct pay
     ADD(command, "-smp", "%s", r->harts);
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         strings_add(command, fixed[i]);
-    ADD(command, "-bios", "%s", run_firmware_path(r));
+    if (r->firmware || !r->dry_run) // of what is only told, ours would be gone; QEMU's own does
+        ADD(command, "-bios", "%s", run_firmware_path(r));
     ADD(command, "-kernel", "%s", payload->kernel);
     if (payload->archive)
         ADD(command, "-initrd", "%s", payload->archive);
