@@ -356,7 +356,7 @@ char *read_file(const char *path, size_t *size) {
     if (fd < 0 || fstat(fd, &st) < 0)
         fail("%s: %s", path, trouble(path, errno));
     if (fd != STDIN_FILENO)
-        fcntl(fd, F_SETFL, 0); // that was for a FIFO that nobody writes to; one that has a writer is waited for
+        fcntl(fd, F_SETFL, 0); // a FIFO that nobody writes to is empty; one that has a writer is waited for
     size_t room = S_ISREG(st.st_mode) ? (size_t)st.st_size + 1 : 65536, used = 0;
     char *bytes = xrealloc(NULL, room + 1);
     for (;;) {
