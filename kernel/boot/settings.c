@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "boot/settings.h"
 #include "arch/riscv/cpu.h"
+#include "arch/riscv/sbi.h"
 #include "arch/riscv/uaccess.h"
 #include "core/cmdline.h"
 #include "core/printk.h"
@@ -54,12 +55,26 @@ static void choose_randomization(void) {
         vm_randomize = 0;
 }
 
+#define QEMU_SUM_IS_CHEAP 0x80100 // its version, 8.1.0, as its processors have it; those before 7.1 have 0
+
+// Whether opening and closing costs so much that leaving user memory open is worth it; and nothing is to be found by closing it.
+static bool may_stay_open(void) {
+#ifdef CONFIG_DEBUG
+    return false;
+#else
+    return !sbi_machine_id(SBI_MVENDORID) && (unsigned long)sbi_machine_id(SBI_MIMPID) < QEMU_SUM_IS_CHEAP;
+#endif
+}
+
 static void choose_uaccess(void) {
     const char *value = cmdline_get("uaccess");
-    if (value && !strcmp(value, "open"))
-        uaccess_close = 0;
-    else if (value && strcmp(value, "closed"))
+    if (value && !strcmp(value, "open")) {
+        if (may_stay_open())
+            uaccess_close = 0;
+        pr_info("user memory: %s", uaccess_close ? "closed all the same" : "open");
+    } else if (value && strcmp(value, "closed")) {
         pr_warn("uaccess=%s: neither open nor closed", value);
+    }
 }
 
 void settings_apply(void) {

@@ -123,6 +123,13 @@ def test_uaccess_open(show):
     assert any("neither open nor closed" in line for line in show("uaccess=some"))
 
 
+@pytest.mark.parametrize("processor, said", [("mimpid=0x70216", "open"), ("mimpid=0x800ff", "open"), ("mimpid=0x80100", "closed all the same"),
+                                             ("mimpid=0x70216,mvendorid=1", "closed all the same")])
+def test_uaccess_open_is_for_qemus_that_need_it(show, processor, said):
+    lines = show("uaccess=open loglevel=8", extra=["-cpu", f"rv64,{processor}"])
+    assert any(line.endswith(f"user memory: {said}") for line in lines), lines
+
+
 def test_hostname_names_the_machine(show):
     assert "stone" in show("hostname=stone")
 
