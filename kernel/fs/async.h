@@ -14,7 +14,7 @@ struct file_owner {
     int type; // F_OWNER_*
     int nr;   // 0: nobody
     uint64_t serial;
-    uint64_t execs; // how many programs the process had been before, if it is one
+    uint64_t execs;  // how many programs the process had been before, if it is one
     uid_t uid, euid; // of who named the owner
     int sig;         // F_SETSIG; 0: SIGIO, which tells nothing else
 };
