@@ -43,21 +43,25 @@ struct prpsinfo {
 };
 _Static_assert(sizeof(struct prstatus) == 376 && sizeof(struct prpsinfo) == 136, "as Linux has them");
 
+static void reserve(struct core_notes *notes, size_t n) {
+    if (notes->failed || notes->size + n <= notes->room)
+        return;
+    size_t room = MAX(notes->room * 2, notes->size + n + PAGE_SIZE);
+    char *more = kmalloc(room);
+    if (!more) {
+        notes->failed = true;
+        return;
+    }
+    memcpy(more, notes->data, notes->size);
+    kfree(notes->data);
+    notes->data = more;
+    notes->room = room;
+}
+
 void core_append(struct core_notes *notes, const void *data, size_t n) {
+    reserve(notes, n);
     if (notes->failed)
         return;
-    if (notes->size + n > notes->room) {
-        size_t room = MAX(notes->room * 2, notes->size + n + PAGE_SIZE);
-        char *more = kmalloc(room);
-        if (!more) {
-            notes->failed = true;
-            return;
-        }
-        memcpy(more, notes->data, notes->size);
-        kfree(notes->data);
-        notes->data = more;
-        notes->room = room;
-    }
     memcpy(notes->data + notes->size, data, n);
     notes->size += n;
 }
@@ -159,6 +163,10 @@ static void note_files(struct core *c) {
     pad(&c->notes);
 }
 
+static size_t note_size(size_t size) {
+    return sizeof(struct elf64_note) + ALIGN_UP(sizeof(NAME), 4) + ALIGN_UP(size, 4);
+}
+
 // Of another thread, which rests.
 static void note_thread(struct core *c, struct thread *t) {
     note_status(c, t);
@@ -193,6 +201,9 @@ int core_make_notes(struct core *c) {
     note_auxv(c);
     note_files(c);
     note_fp(c, current);
+    // It has got no threads since its end began.
+    reserve(&c->notes, READ_ONCE(p->thread_count) *
+                           (note_size(sizeof(struct prstatus)) + note_size(regset_size(NT_PRFPREG))));
     unsigned long flags = spin_lock_irqsave(&process_lock);
     list_for_each_entry (t, &p->threads, process_link) {
         if (t != current && !t->exiting)

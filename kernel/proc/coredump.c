@@ -235,7 +235,8 @@ static bool add_area(const struct vm_area *a, void *arg) {
         return false;
     struct core_area *out = &c->areas[c->count++];
     *out = (struct core_area){
-        a->start, a->end, a->pgoff, a->prot, size_of(c, a, current->process->core_filter), false};
+        a->start, a->end,     a->pgoff, a->prot, size_of(c, a, current->process->core_filter),
+        false,    !a->backing};
     if (!a->file || !a->file->path.dentry || c->files.size > FILES_MAX)
         return true;
     char *buf = kmalloc(PATH_MAX);
@@ -299,8 +300,17 @@ static int put_headers(struct output *o, const struct core *c, off_t data) {
 
 // Memory that nobody has touched is a hole.
 static int put_area(struct output *o, const struct core_area *a, char *page) {
+    const off_t from = o->pos;
+    const unsigned long end = a->start + a->size;
     int err = 0;
-    for (unsigned long at = a->start; !err && at < a->start + a->size; at += PAGE_SIZE) {
+    for (unsigned long at = a->start; !err && at < end; at += PAGE_SIZE) {
+        if (a->own)
+            at = vm_next_mapped(current->vm, at, end);
+        o->pos = from + (off_t)(at - a->start);
+        if (at == end)
+            break;
+        if ((uint64_t)o->pos > o->limit)
+            return -EFBIG;
         bool there = a->of_file || vm_is_present(current->vm, at) == 1;
         if (there && vm_access_forced(current->vm, at, page, PAGE_SIZE, false) == PAGE_SIZE)
             err = put(o, page, PAGE_SIZE);

@@ -10,6 +10,7 @@ struct core_area {
     unsigned int prot;
     unsigned long size; // bytes from its start that are in the file
     bool of_file;
+    bool own; // it has no pages but those of the page table
 };
 
 struct core_notes {

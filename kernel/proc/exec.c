@@ -88,7 +88,8 @@ static bool shares_place(struct exec *e) {
 static void limit_gain(struct exec *e, const struct cred *old, struct cred *new) {
     e->gaining = true;
     bool traced = ptrace_exec_begin();
-    if (!new->no_new_privs && !shares_place(e) && !traced)
+    e->gains = !new->no_new_privs && !shares_place(e) && !traced;
+    if (e->gains)
         return;
     if (new->no_new_privs || !cred_capable(old, CAP_SETUID)) {
         new->euid = new->uid;
@@ -390,6 +391,8 @@ long process_exec(int dfd, const char *path, const struct exec_strings *argv, co
     int err = prepare(&e, dfd, path, lookup, argv, envp);
     if (!err)
         err = become_single(p, current);
+    if (!err && e.gains && ptrace_exec_limits())
+        err = -EPERM; // the last word: nothing changes who traces us any more
     if (!err)
         err = prepare_unshare(p, &u);
     if (err)

@@ -35,6 +35,7 @@ struct exec {
     bool set_ids;                           // the file has a set-id bit that counts
     bool secure;                            // AT_SECURE
     bool gaining;                           // ptrace_exec_begin() was called
+    bool gains;                             // and `cred` has more than the old ones
     pid_t old_tid;                          // of the caller, which takes over its process's number
     struct fs_context *fs;                  // where `in_exec` was raised
     struct exec_entropy {

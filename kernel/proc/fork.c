@@ -319,6 +319,8 @@ static int commit(struct birth *b) {
         join_process(b->thread, b->process ? b->process : creator);
         if (b->event || b->request->flags & CLONE_PTRACE)
             ptrace_inherit_locked(b->thread, b->thread->process);
+        if (!b->process)
+            signal_new_thread_locked(creator, b->thread);
         process_counts.forks++;
         process_counts.threads++;
     }

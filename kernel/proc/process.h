@@ -39,6 +39,7 @@ struct process {
     unsigned int live_threads;          // [s] those that have not begun to exit
     struct thread *leader;              // [ps] NULL after it has ended
     struct thread *tracee; // [p] the leader while it is traced, also after its end; NULL: it is not
+    unsigned int tracees;  // [p] how many our threads trace
     pid_t maker;           // [p] tid of the thread of `parent` that made it; 0: none does any more
     struct id *group_id, *session_id;          // [p]
     pid_t pgrp, session;                       // [p] their numbers
@@ -71,7 +72,8 @@ struct process {
     struct thread *core_writer;        // [s] writes a core file; the others wait (proc/coredump.h)
     unsigned int core_resting;         // [s] how many do
     unsigned int core_filter;          // [a] what of memory goes in
-    bool gaining; // [access_lock] is about to gain privileges, in execve: nobody may begin to trace it
+    unsigned int
+        gaining; // [access_lock] threads whose execve may gain privileges: nobody may begin to trace them
 
     // The end.
     bool zombie;              // [p] all threads have ended, nobody has asked yet

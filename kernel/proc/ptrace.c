@@ -28,6 +28,7 @@ static void link_locked(struct thread *t, struct process *p, struct thread *trac
     process_get(p);
     thread_get(t);
     list_add_tail(&pt->link, &tracer->ptrace.tracees);
+    tracer->process->tracees++;
     if (t->tid == p->pid)
         p->tracee = t;
     look_at_calls(t, true);
@@ -148,21 +149,32 @@ static void forget_dead_locked(struct thread *t) {
     id_release_locked(id_find_locked(t->tid));
 }
 
-// t is its own master again; if it was stopped it goes on, with signal `sig`.
+#define UNANSWERED (-1)
+
+// What the stop of a tracee whose tracer ends without an answer is about: a signal that nobody waited for has its effect.
+static int signal_of_stop_locked(const struct ptrace *pt) {
+    ASSERT_HELD(&pt->process->sig_lock);
+    bool signal = pt->stopped && !pt->reported && pt->info && pt->code == pt->info->si_signo &&
+                  pt->info->si_code != pt->code;
+    return signal ? pt->code : 0;
+}
+
+// t is its own master again; if it was stopped it goes on, with signal `sig`, or as UNANSWERED.
 static void unlink_locked(struct thread *t, int sig) {
     ASSERT_HELD(&process_lock);
     struct ptrace *pt = &t->ptrace;
     struct process *p = pt->process;
     spin_lock(&p->sig_lock);
     bool rested = pt->stopped;
+    pt->answer = sig == UNANSWERED ? signal_of_stop_locked(pt) : sig;
     list_del(&pt->link);
+    pt->tracer->process->tracees--;
     pt->tracer = NULL;
     pt->options = 0;
     pt->seized = pt->privileged = pt->calls = pt->trap = pt->notice = pt->stopped = pt->listening = false;
-    pt->answer = sig;
     look_at_calls(t, false);
-    if (!pt->dead)
-        signal_wake_locked(t, rested); // a stop of all threads may be waiting for it
+    if (!pt->dead && (rested || p->group_stop)) // which may be waiting for it
+        signal_wake_locked(t, rested);
     spin_unlock(&p->sig_lock);
     if (p->tracee == t)
         p->tracee = NULL;
@@ -180,9 +192,10 @@ static void detach_locked(struct thread *t, int sig) {
     unlink_locked(t, sig);
     if (zombie && !by_parent) {
         process_notify_exit_locked(p);
-    } else if (zombie && signal_reaps_children(tracer)) {
-        process_reap_locked(p, false);
-        wake_all(&tracer->wait);
+    } else if (zombie) {
+        if (signal_reaps_children(tracer))
+            process_reap_locked(p, false);
+        wake_all(&tracer->wait); // who did not see it, as another thread's tracee
     }
 }
 
@@ -197,13 +210,6 @@ void ptrace_reap_locked(struct thread *t) {
         process_notify_exit_locked(p);
 }
 
-// What the stop of a tracee whose tracer ends without an answer is about: a signal that nobody waited for has its effect.
-static int unanswered(const struct ptrace *pt) {
-    bool signal = pt->stopped && !pt->reported && pt->info && pt->code == pt->info->si_signo &&
-                  pt->info->si_code != pt->code;
-    return signal ? pt->code : 0;
-}
-
 void ptrace_exit_tracer(void) {
     struct list_head *tracees = &current->ptrace.tracees;
     // From an empty list none can come: tracees of ours are what could get others.
@@ -213,7 +219,7 @@ void ptrace_exit_tracer(void) {
             struct thread *t = list_first_entry(tracees, struct thread, ptrace.link);
             if (t->ptrace.options & PTRACE_O_EXITKILL)
                 (void)signal_send_process(t->ptrace.process, SIGKILL);
-            detach_locked(t, unanswered(&t->ptrace));
+            detach_locked(t, UNANSWERED);
         }
         spin_unlock_irqrestore(&process_lock, flags);
     }
@@ -319,18 +325,22 @@ int ptrace_interrupt(struct tracee *x) {
 bool ptrace_exec_begin(void) {
     struct process *p = current->process;
     mutex_lock(&p->access_lock);
-    p->gaining = true;
+    p->gaining++;
+    mutex_unlock(&p->access_lock);
+    return ptrace_exec_limits();
+}
+
+bool ptrace_exec_limits(void) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     bool limits = current->ptrace.tracer && !current->ptrace.privileged;
     spin_unlock_irqrestore(&process_lock, flags);
-    mutex_unlock(&p->access_lock);
     return limits;
 }
 
 void ptrace_exec_end(void) {
     struct process *p = current->process;
     mutex_lock(&p->access_lock);
-    p->gaining = false;
+    p->gaining--;
     mutex_unlock(&p->access_lock);
     wake_all(&exec_done);
 }

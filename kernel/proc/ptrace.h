@@ -90,6 +90,7 @@ bool ptrace_left_locked(struct process *p, struct thread *t, struct user *user);
 // p, whose leader is traced, has become a zombie: the tracer is told; process_lock held.
 void ptrace_notify_zombie_locked(struct process *p);
 // execve is about to give the current process privileges: until ptrace_exec_end() nobody begins to trace it. True: it is traced
-// by somebody who may not trace what it becomes.
+// by somebody who may not trace what it becomes. Other threads of it may be at that, too.
 bool ptrace_exec_begin(void);
+bool ptrace_exec_limits(void); // the answer again
 void ptrace_exec_end(void);

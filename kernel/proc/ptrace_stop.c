@@ -65,6 +65,7 @@ struct stop {
     unsigned long message; // PTRACE_GETEVENTMSG
     siginfo_t *info;       // NULL: a stop of all threads, for who did not seize
     int unanswered;        // the answer if nobody traces any more
+    sigset_bits *spared;   // a SIGKILL that came before the stop goes there; NULL: there is no stop after one
 };
 
 static bool begin_locked(struct process *p, struct thread *t, const struct stop *s) {
@@ -108,7 +109,12 @@ static int stop(const struct stop *s) {
     struct process *p = t->process;
     unsigned long flags = spin_lock_irqsave(&process_lock);
     spin_lock(&p->sig_lock);
-    bool stops = t->ptrace.tracer && !(t->sig_pending & SIGNAL_BIT(SIGKILL));
+    sigset_bits killed = t->sig_pending & SIGNAL_BIT(SIGKILL);
+    bool stops = t->ptrace.tracer && (!killed || s->spared);
+    if (stops && s->spared) {
+        *s->spared = killed;
+        t->sig_pending &= ~killed;
+    }
     bool last = stops && begin_locked(p, t, s);
     spin_unlock(&p->sig_lock);
     if (stops) {
@@ -125,14 +131,15 @@ static int stop(const struct stop *s) {
 }
 
 // A stop with a siginfo that tells of nothing but itself.
-static int report(int sig, int code, int why, unsigned long message) {
+static int report(int sig, int code, int why, unsigned long message, sigset_bits *spared) {
     siginfo_t info;
     signal_info_clear(&info);
     info.si_signo = sig;
     info.si_code = code;
     info.si_pid = current->tid;
     info.si_uid = current->cred->uid;
-    return stop(&(struct stop){.code = code, .why = why, .message = message, .info = &info});
+    return stop(
+        &(struct stop){.code = code, .why = why, .message = message, .info = &info, .spared = spared});
 }
 
 // ---- signals
@@ -182,7 +189,7 @@ void ptrace_trap(void) {
     int sig = seized && !p->group_stop ? SIGTRAP : p->stop_signal;
     spin_unlock_irqrestore(&p->sig_lock, flags);
     if (seized)
-        (void)report(sig, sig | PTRACE_EVENT_STOP << 8, CLD_STOPPED, 0);
+        (void)report(sig, sig | PTRACE_EVENT_STOP << 8, CLD_STOPPED, 0, NULL);
     else
         (void)stop(&(struct stop){.code = sig, .why = CLD_STOPPED});
 }
@@ -191,21 +198,18 @@ void ptrace_trap(void) {
 
 void ptrace_event(int event, unsigned long message) {
     if (ptrace_wants_event(event))
-        (void)report(SIGTRAP, SIGTRAP | event << 8, CLD_TRAPPED, message);
+        (void)report(SIGTRAP, SIGTRAP | event << 8, CLD_TRAPPED, message, NULL);
 }
 
 // Who is being killed stops here all the same, until it is killed again.
 void ptrace_event_exit(int status) {
     struct thread *t = current;
     struct process *p = t->process;
+    sigset_bits killed = 0;
     if (!ptrace_wants_event(PTRACE_EVENT_EXIT))
         return;
+    (void)report(SIGTRAP, SIGTRAP | PTRACE_EVENT_EXIT << 8, CLD_TRAPPED, status, &killed);
     unsigned long flags = spin_lock_irqsave(&p->sig_lock);
-    sigset_bits killed = t->sig_pending & SIGNAL_BIT(SIGKILL);
-    t->sig_pending &= ~killed;
-    spin_unlock_irqrestore(&p->sig_lock, flags);
-    ptrace_event(PTRACE_EVENT_EXIT, status);
-    flags = spin_lock_irqsave(&p->sig_lock);
     t->sig_pending |= killed;
     spin_unlock_irqrestore(&p->sig_lock, flags);
 }
@@ -222,7 +226,7 @@ void ptrace_event_exec(pid_t old_tid) {
 
 bool ptrace_call(unsigned long message) {
     int good = current->ptrace.options & PTRACE_O_TRACESYSGOOD ? 0x80 : 0;
-    int answer = report(SIGTRAP, SIGTRAP | good, CLD_TRAPPED, message);
+    int answer = report(SIGTRAP, SIGTRAP | good, CLD_TRAPPED, message, NULL);
     if (answer)
         signal_send_thread(current, answer);
     return signal_pending_fatal();

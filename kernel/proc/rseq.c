@@ -107,9 +107,14 @@ void rseq_interrupt(struct trap_frame *frame) {
         give_up();
 }
 
-void rseq_tell_hart(struct trap_frame *frame) {
+void rseq_switched(struct trap_frame *frame) {
     __atomic_fetch_and(&current->arch.work, ~WORK_RSEQ, __ATOMIC_RELAXED);
-    if (current->rseq && (abort_sequence(frame) || tell_hart()))
+    if (!current->rseq)
+        return;
+    int err = abort_sequence(frame);
+    if (!err && current->rseq_hart != READ_ONCE(current->arch.hart)->id)
+        err = tell_hart();
+    if (err)
         give_up();
 }
 

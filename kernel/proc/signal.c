@@ -219,8 +219,8 @@ void signal_recalculate_locked(struct thread *t) {
 void signal_wake_locked(struct thread *t, bool fatal) {
     ASSERT_HELD(&t->process->sig_lock);
     __atomic_fetch_or(&t->arch.work, WORK_SIGNAL, __ATOMIC_RELAXED);
-    if (t != current)
-        thread_wake_for_signal(t, fatal);
+    thread_wake_for_signal(
+        t, fatal); // also the current thread: an interrupt may send it, and it be about to sleep
 }
 
 static bool wants(const struct thread *t, int sig) {
@@ -272,6 +272,14 @@ bool signal_join_stop_locked(struct process *p, struct thread *t) {
     if (!p->stop_left || --p->stop_left || p->stopped)
         return false;
     return p->stopped = p->stop_report = true;
+}
+
+void signal_new_thread_locked(struct process *p, struct thread *t) {
+    ASSERT_HELD(&p->sig_lock);
+    if (likely(!p->group_stop))
+        return;
+    p->stop_left += !p->stopped;
+    __atomic_fetch_or(&t->arch.work, WORK_SIGNAL, __ATOMIC_RELAXED);
 }
 
 // SIGCONT takes effect when it is sent, whether it is blocked, caught or ignored. Who is traced rests until the tracer says

@@ -156,6 +156,8 @@ void signal_flush_process(struct process *p);
 bool signal_thread_leaves_locked(struct process *p, struct thread *t);
 // t takes part in the stop of all threads of p. True: it is the last; the parent is to be told. sig_lock held.
 bool signal_join_stop_locked(struct process *p, struct thread *t);
+// t is a new thread of p, which nobody has seen yet: it takes part in a stop, which its maker's tracer let that one go on in.
+void signal_new_thread_locked(struct process *p, struct thread *t);
 // Tells the parent that p stopped or goes on (CLD_STOPPED, CLD_CONTINUED); process_lock held.
 void signal_notify_parent_locked(struct process *p, int code);
 

@@ -260,6 +260,7 @@ static void deliver(struct trap_frame *f) {
 
 void user_return_work(struct trap_frame *frame) {
     unsigned int work;
+    unsigned long switches = thread_switches(current);
     const unsigned int mine =
         WORK_SIGNAL | WORK_RESCHED | WORK_CPU_TIMERS | WORK_MEMORY | WORK_ASYNC | WORK_RSEQ;
     while ((work = READ_ONCE(current->arch.work)) & mine) {
@@ -267,16 +268,16 @@ void user_return_work(struct trap_frame *frame) {
             oom_settle_call(frame);
         if (work & WORK_ASYNC)
             async_send_pending();
-        if (work & WORK_RESCHED) {
+        if (work & WORK_RESCHED)
             schedule();
-            rseq_interrupt(frame);
-        }
-        if (work & WORK_RSEQ)
-            rseq_tell_hart(frame);
         if (work & WORK_CPU_TIMERS)
             cpu_timers_run();
         if (work & WORK_SIGNAL)
             deliver(frame);
+        if (work & WORK_RSEQ || thread_switches(current) != switches) {
+            switches = thread_switches(current);
+            rseq_switched(frame);
+        }
     }
 }
 

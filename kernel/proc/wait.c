@@ -145,6 +145,8 @@ static enum outcome look_at_all_tracees(struct process *me, struct wait_request 
     ASSERT_HELD(&process_lock);
     struct thread *t;
     enum outcome outcome = NO_CHILD;
+    if (!me->tracees)
+        return NO_CHILD;
     if (w->options & __WNOTHREAD)
         return look_at_tracees(current, w);
     list_for_each_entry (t, &me->threads, process_link) {

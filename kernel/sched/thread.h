@@ -179,6 +179,10 @@ void thread_start(struct thread *thread);
 int __must_check kthread_run(const char *name, void (*entry)(void *), void *arg);
 // Ends the current thread. Everything it held must have been released.
 void thread_exit(void) __noreturn;
+// How often others ran after it.
+static inline unsigned long thread_switches(const struct thread *thread) {
+    return thread->switches_voluntary + thread->switches_involuntary;
+}
 static inline void thread_get(struct thread *thread) {
     ref_get(&thread->refs);
 }

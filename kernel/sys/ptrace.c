@@ -24,9 +24,13 @@ static bool signal_is_valid(unsigned long sig) {
 
 // ---- memory
 
+// NULL too if it runs a program that its tracer may not read, since it has come to trace it.
 static struct vmspace *memory_of(struct tracee *x) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct vmspace *vm = x->thread->vm;
+    const struct ptrace *pt = &x->thread->ptrace;
+    struct vmspace *vm = pt->tracer == current ? x->thread->vm : NULL;
+    if (vm && !vm->dumpable && !pt->privileged)
+        vm = NULL;
     if (vm)
         vmspace_get(vm);
     spin_unlock_irqrestore(&process_lock, flags);

@@ -364,11 +364,16 @@ int vm_fault(unsigned long addr, int access) {
     struct vmspace *vm = current->vm;
     if (unlikely(!vm))
         return -EFAULT;
+    unsigned long switches = thread_switches(current);
     current->min_faults++;
     mutex_lock(&vm->lock);
     int fault = vm_fault_locked(vm, addr, access, NULL);
     mutex_unlock(&vm->lock);
-    return unlikely(vm_fault_may_wait(fault)) ? fault_slowly(vm, addr, access, fault) : fault;
+    if (unlikely(vm_fault_may_wait(fault)))
+        fault = fault_slowly(vm, addr, access, fault);
+    if (unlikely(thread_switches(current) != switches)) // what faulted may be a sequence of rseq(2)
+        __atomic_fetch_or(&current->arch.work, WORK_RSEQ, __ATOMIC_RELAXED);
+    return fault;
 }
 
 // ---- other ways to a page
@@ -495,4 +500,14 @@ int vm_is_present(struct vmspace *vm, unsigned long addr) {
     }
     mutex_unlock(&vm->lock);
     return there;
+}
+
+unsigned long vm_next_mapped(struct vmspace *vm, unsigned long addr, unsigned long end) {
+    struct pt_run run;
+    mutex_lock(&vm->lock);
+    pt_run_init(&run, vm->table.root, addr, end);
+    const pte_t *pte = pt_run_next(&run);
+    unsigned long next = pte ? pt_run_va(&run, pte) : end;
+    mutex_unlock(&vm->lock);
+    return next;
 }

@@ -244,6 +244,8 @@ struct vm_page_state {
 void vm_page_states(struct vmspace *vm, unsigned long addr, struct vm_page_state *out, unsigned int n);
 // 1 if the page of addr is in memory, 0 if not, -ENOMEM where nothing is mapped.
 int vm_is_present(struct vmspace *vm, unsigned long addr);
+// The first page of [addr, end) that the page table leads to; `end`: none.
+unsigned long vm_next_mapped(struct vmspace *vm, unsigned long addr, unsigned long end);
 // Access to another (or this) address space without its page table: for /proc/PID/cmdline, environ,
 // exec's stack, process_vm_readv. Bytes done, or -EFAULT if there were none.
 ssize_t __must_check vm_access(struct vmspace *vm, unsigned long addr, void *buf, size_t n, bool write);

@@ -177,3 +177,20 @@ TEST(many_that_crash_at_once_with_threads_all_end) {
     }
     unlink("core");
 }
+
+static void has_much_that_nobody_touched(void) {
+    const size_t much = 100ul << 30;
+    memory = mmap(NULL, much, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(memory != MAP_FAILED);
+    memory[much / 2] = 1;
+    abort();
+}
+
+TEST(what_nobody_touched_takes_no_time) {
+    struct stat st;
+    limit_core(RLIM_INFINITY);
+    int status = status_of(has_much_that_nobody_touched);
+    CHECK(WTERMSIG(status) == SIGABRT && WCOREDUMP(status));
+    CHECK(stat("core", &st) == 0 && st.st_size > 100l << 30 && st.st_blocks < 1 << 15);
+    CHECK(unlink("core") == 0);
+}

@@ -134,6 +134,27 @@ TEST(who_is_preempted_in_a_sequence_begins_anew) {
     CHECK(!pthread_join(t, NULL));
 }
 
+TEST(who_was_stopped_in_a_sequence_begins_anew) {
+    int status;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(0, &set);
+    CHECK(!sched_setaffinity(0, sizeof(set), &set));
+    pid_t pid = fork();
+    if (pid == 0) {
+        CPU_ZERO(&set);
+        CPU_SET(sysconf(_SC_NPROCESSORS_ONLN) - 1, &set); // where it is alone
+        alarm(20);
+        _exit(sched_setaffinity(0, sizeof(set), &set) || call(&area, 32, 0, SIGNATURE) ||
+              (stay_in_sequence(&area), area.sequence));
+    }
+    usleep(50000);
+    CHECK(kill(pid, SIGSTOP) == 0 && waitpid(pid, &status, WUNTRACED) == pid);
+    if (WIFSTOPPED(status))
+        CHECK(kill(pid, SIGCONT) == 0 && waitpid(pid, &status, 0) == pid);
+    CHECK(status == 0);
+}
+
 // Interrupted with a sequence that is none: how the process ended.
 static int end_with(uint64_t sequence) {
     pid_t pid = fork();

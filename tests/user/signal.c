@@ -323,3 +323,22 @@ TEST(SIGCHLD_tells_how_the_child_ended) {
     CHECK(test_wait_exit(pid) == 5);
     CHECK(hits == 1 && last.si_code == CLD_EXITED && last.si_status == 5 && last.si_pid == pid);
 }
+
+static void does_nothing(int sig) {
+    (void)sig;
+}
+
+// The timer's interrupt comes at any moment of going to sleep, on the sleeper's own hart.
+TEST(an_alarm_in_the_moment_of_going_to_sleep_wakes) {
+    sigset_t alarm_set, none;
+    sigemptyset(&none);
+    sigemptyset(&alarm_set);
+    sigaddset(&alarm_set, SIGALRM);
+    signal(SIGALRM, does_nothing);
+    CHECK(sigprocmask(SIG_BLOCK, &alarm_set, NULL) == 0);
+    for (int i = 0; i < 4000; i++) {
+        struct itimerval soon = {.it_value = {.tv_usec = 1 + i % 40}};
+        CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+        CHECK(sigsuspend(&none) == -1 && errno == EINTR);
+    }
+}

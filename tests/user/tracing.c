@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -465,4 +466,97 @@ TEST(a_set_id_program_gains_nothing_from_a_tracer_without_privileges) {
     }
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
     unlink("/tmp/tracing-setid");
+}
+
+static int executes_what_it_may_not_read(void) {
+    return execute("/tmp/tracing-unread", "TRACING_NOTHING=1");
+}
+
+TEST(a_program_that_may_not_be_read_is_not_shown_to_its_tracer) {
+    copy_program();
+    CHECK(rename("/tmp/tracing-setid", "/tmp/tracing-unread") == 0 &&
+          chmod("/tmp/tracing-unread", 0711) == 0);
+    pid_t pid = fork();
+    if (!pid) {
+        unsigned long word;
+        CHECK(setgid(1000) == 0 && setuid(1000) == 0);
+        pid_t child = traced_child(executes_what_it_may_not_read, PTRACE_O_TRACEEXEC);
+        go(child, 0);
+        CHECK(wait_stop(child) == EVENT(PTRACE_EVENT_EXEC));
+        struct registers r = get_registers(child);
+        CHECK_ERRNO(trace(PTRACE_PEEKDATA, child, r.sp & -8, (unsigned long)&word), EIO);
+        CHECK_ERRNO(trace(PTRACE_POKEDATA, child, r.sp & -8, 0), EIO);
+        go(child, 0);
+        CHECK(wait_end(child) == 5 << 8);
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    unlink("/tmp/tracing-unread");
+}
+
+// ---- what was not quite right
+
+static void *sets(void *flag) {
+    __atomic_store_n((int *)flag, 1, __ATOMIC_RELAXED);
+    return NULL;
+}
+
+static int makes_a_thread_in_a_stop(void) {
+    static int ran;
+    pthread_t t;
+    raise(SIGSTOP);
+    if (pthread_create(&t, NULL, sets, &ran))
+        return 7;
+    usleep(50000);
+    return __atomic_load_n(&ran, __ATOMIC_RELAXED);
+}
+
+TEST(a_new_thread_takes_part_in_a_stop_of_all_threads) {
+    pid_t pid = traced_child(makes_a_thread_in_a_stop, 0);
+    go(pid, 0);
+    CHECK(wait_stop(pid) == SIGSTOP);
+    go(pid, SIGSTOP);
+    CHECK(wait_stop(pid) == SIGSTOP); // all threads'
+    go(pid, 0);                       // this one goes on in it
+    CHECK(wait_end(pid) == 0);
+}
+
+TEST(who_is_let_go_of_while_it_waits_goes_on_waiting) {
+    int status;
+    pid_t pid = fork();
+    if (!pid) {
+        struct epoll_event e;
+        int ep = epoll_create1(0);
+        _exit(epoll_wait(ep, &e, 1, 200) == 0 ? 0 : errno);
+    }
+    wait_state(pid, 'S');
+    pid_t tracer = fork();
+    if (!tracer) {
+        seize(pid, 0);
+        _exit(0);
+    }
+    CHECK(waitpid(tracer, &status, 0) == tracer && status == 0);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+// Traces the child of another thread to its end, and ends without having waited for it.
+static void *traces_to_the_end(void *child) {
+    pid_t pid = *(pid_t *)child;
+    seize(pid, 0);
+    kill(pid, SIGKILL);
+    usleep(50000); // the parent has been woken and has not seen it
+    return NULL;
+}
+
+TEST(a_zombie_is_seen_by_its_parent_when_its_tracer_is_gone) {
+    pthread_t t;
+    int status;
+    struct utsname u;
+    if (uname(&u) || !strstr(u.release, "drupe")) // on Linux it sleeps on
+        return;
+    pid_t pid = sleeping_child();
+    CHECK(!pthread_create(&t, NULL, traces_to_the_end, &pid));
+    CHECK(waitpid(pid, &status, __WNOTHREAD) == pid && status == SIGKILL);
+    CHECK(!pthread_join(t, NULL));
 }

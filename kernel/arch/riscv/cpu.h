@@ -17,7 +17,7 @@ struct thread;
 #define WORK_CPU_TIMERS (1u << 4) // CPU-time timers or limits may be due
 #define WORK_MEMORY     (1u << 5) // an allocation failed: memory has run out
 #define WORK_ASYNC      (1u << 6) // it caused signals of files (fs/async.c)
-#define WORK_RSEQ       (1u << 7) // it is to be told which hart it is on (proc/rseq.h)
+#define WORK_RSEQ       (1u << 7) // it is on another hart, or slept in a fault (proc/rseq.h)
 
 // Floating-point registers as ptrace and signal frames have them (f0-f31, fcsr).
 struct fpu_state {
