@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/stat.h>
+#include <mqueue.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -15,12 +16,18 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
 #include <sys/socket.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -192,6 +199,57 @@ TEST(events_go_out_clean) {
     look("pselect6", area, sizeof(area));
     OUT(ioctl(p[0], FIONREAD, part(0)));
     SYS(read, p[0], part(0), 4096);
+}
+
+static void look_at_text(const char *path) {
+    int fd = open(path, O_RDONLY);
+    CHECK(fd >= 0);
+    SYS(read, fd, part(0), 4096);
+    close(fd);
+}
+
+TEST(objects_of_system_v_go_out_clean) {
+    int set = semget(IPC_PRIVATE, 3, 0600), queue = msgget(IPC_PRIVATE, 0600),
+        memory = shmget(IPC_PRIVATE, 100, 0600);
+    struct {
+        long type;
+        char text[3];
+    } m = {1, "abc"};
+    CHECK(set >= 0 && queue >= 0 && memory >= 0 && msgsnd(queue, &m, 3, 0) == 0);
+    SYS(semctl, set, 0, IPC_STAT, part(0));
+    SYS(semctl, 0, 0, IPC_INFO, part(0));
+    SYS(semctl, 0, 0, SEM_INFO, part(0));
+    SYS(semctl, set & 0x7fff, 0, SEM_STAT, part(0));
+    SYS(semctl, set, 0, GETALL, part(0));
+    SYS(msgctl, queue, IPC_STAT, part(0));
+    SYS(msgctl, 0, IPC_INFO, part(0));
+    SYS(msgctl, 0, MSG_INFO, part(0));
+    SYS(msgctl, queue & 0x7fff, MSG_STAT, part(0));
+    SYS(msgrcv, queue, part(0), 4096, 0L, 0);
+    SYS(shmctl, memory, IPC_STAT, part(0));
+    SYS(shmctl, 0, SHM_INFO, part(0));
+    SYS(shmctl, memory & 0x7fff, SHM_STAT, part(0));
+    look_at_text("/proc/sysvipc/sem");
+    look_at_text("/proc/sysvipc/msg");
+    look_at_text("/proc/sysvipc/shm");
+    CHECK(semctl(set, 0, IPC_RMID) == 0 && msgctl(queue, IPC_RMID, NULL) == 0);
+    CHECK(shmctl(memory, IPC_RMID, NULL) == 0);
+}
+
+TEST(message_queues_and_watches_go_out_clean) {
+    mqd_t q = mq_open("/clean", O_CREAT | O_RDWR, 0600, NULL);
+    char path[64];
+    CHECK(q >= 0 && mq_send(q, "abc", 3, 1) == 0);
+    SYS(mq_getsetattr, q, NULL, part(0));
+    SYS(read, q, part(0), 4096);
+    SYS(mq_timedreceive, q, part(0), 8192, part(4), NULL);
+    CHECK(mq_unlink("/clean") == 0);
+    int fd = inotify_init1(IN_NONBLOCK);
+    CHECK(fd >= 0 && inotify_add_watch(fd, ".", IN_ALL_EVENTS) == 1 && mkdir("name", 0700) == 0);
+    CHECK(rmdir("name") == 0);
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+    look_at_text(path);
+    SYS(read, fd, part(0), 4096);
 }
 
 // Names, options, control data, errors: what they do not tell is not told.

@@ -216,7 +216,7 @@ TEST(mq_notify_is_for_the_program_that_asked) {
         execl("/bin/sh", "sh", "-c", "echo; read line; exit 7", NULL);
         _exit(1);
     }
-    CHECK(read(back[0], &c, 1) == 1 && mq_send(q, "x", 1, 0) == 0);
+    CHECK(close(back[1]) == 0 && read(back[0], &c, 1) == 1 && mq_send(q, "x", 1, 0) == 0);
     CHECK(write(go[1], "\n", 1) == 1 && test_wait_exit(pid) == 7 && mq_unlink("/mq-exec") == 0);
 }
 
