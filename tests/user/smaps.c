@@ -98,7 +98,11 @@ TEST(a_librarys_text_is_shared_between_processes) {
 }
 
 TEST(smaps_rollup_is_the_sum) {
-    struct usage all = usage_of("/proc/self/smaps", NULL), sum = usage_of("/proc/self/smaps_rollup", NULL);
+    struct usage all, sum;
+    for (int i = 0; i < 3; i++) { // what reading itself touches is there by the last
+        all = usage_of("/proc/self/smaps", NULL);
+        sum = usage_of("/proc/self/smaps_rollup", NULL);
+    }
     CHECK(sum.rss && labs((long)(all.rss - sum.rss)) <= 64 &&
           labs((long)(all.private_ - sum.private_)) <= 64);
     CHECK(labs((long)(all.pss - sum.pss)) <= 64 + 32); // each of smaps's lines is rounded
