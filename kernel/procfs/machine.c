@@ -26,11 +26,6 @@
 
 // ---- memory
 
-static void meminfo_line(struct seq_buf *s, const char *name, uint64_t pages) {
-    size_t pad = strlen(name) < 15 ? 15 - strlen(name) : 0;
-    seq_printf(s, "%s:%*s%8lu kB\n", name, (int)pad, "", (unsigned long)pages * (PAGE_SIZE / 1024));
-}
-
 static int show_meminfo(struct seq_buf *s, void *arg) {
     struct memory_stats m;
     (void)arg;
@@ -76,7 +71,7 @@ static int show_meminfo(struct seq_buf *s, void *arg) {
         {"ArchiveReleased", m.released},
     };
     for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
-        meminfo_line(s, lines[i].name, lines[i].pages);
+        seq_memory(s, lines[i].name, lines[i].pages);
     return 0;
 }
 

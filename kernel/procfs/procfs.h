@@ -26,6 +26,8 @@ static inline void seq_char(struct seq_buf *s, char c) {
 // "%0*lx" and "%lu", for texts of many numbers.
 void seq_hex(struct seq_buf *s, unsigned long value, unsigned int least_digits);
 void seq_number(struct seq_buf *s, unsigned long value);
+// "MemFree:         123 kB", as in /proc/meminfo.
+void seq_memory(struct seq_buf *s, const char *name, uint64_t pages);
 // The harts of a mask, "0-3,5"; and in hexadecimal, in words of 32 bits, for all harts there are.
 void seq_harts(struct seq_buf *s, uint64_t mask);
 void seq_hart_mask(struct seq_buf *s, uint64_t mask);

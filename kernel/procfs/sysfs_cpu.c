@@ -120,9 +120,10 @@ static int show_node_memory(struct seq_buf *s, void *arg) {
                  {"KernelStack", m.kernel_stacks},
                  {"PageTables", m.page_tables},
                  {"Slab", m.slab}};
-    for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
-        seq_printf(s, "Node 0 %s:%*s%8lu kB\n", lines[i].name, (int)(15 - __builtin_strlen(lines[i].name)),
-                   "", (unsigned long)lines[i].pages * (PAGE_SIZE / 1024));
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+        seq_puts(s, "Node 0 ");
+        seq_memory(s, lines[i].name, lines[i].pages);
+    }
     return 0;
 }
 

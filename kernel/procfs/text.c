@@ -83,6 +83,11 @@ void seq_number(struct seq_buf *s, unsigned long value) {
     put_digits(s, value, 10, n);
 }
 
+void seq_memory(struct seq_buf *s, const char *name, uint64_t pages) {
+    size_t pad = strlen(name) < 15 ? 15 - strlen(name) : 0;
+    seq_printf(s, "%s:%*s%8lu kB\n", name, (int)pad, "", (unsigned long)pages * (PAGE_SIZE / 1024));
+}
+
 void seq_harts(struct seq_buf *s, uint64_t mask) {
     const char *comma = "";
     for (unsigned int first = 0, last; mask; mask &= ~0ull << last << 1, comma = ",") {
