@@ -294,18 +294,12 @@ static void finish_locked(struct mqueue *q, struct mq_waiter *w, struct mq_messa
 // Puts w, whose mutex is held and is released meanwhile, in the list until it has been done. 0, -ETIMEDOUT, -ERESTARTSYS.
 static int wait_turn_locked(struct mqueue *q, struct list_head *list, struct mq_waiter *w, ktime_t deadline) {
     ASSERT_HELD(&q->lock);
-    int err = 0;
     w->thread = current;
     w->status = WAITS;
     list_add_tail(&w->link, list);
     mutex_unlock(&q->lock);
-    while (!err) {
-        thread_set_state(THREAD_INTERRUPTIBLE);
-        if (!__atomic_load_n(&w->status, __ATOMIC_ACQUIRE))
-            break;
-        err = signal_pending() ? -ERESTARTSYS : schedule_until_realtime(deadline);
-    }
-    thread_set_state(THREAD_RUNNING);
+    int err = wait_until_woken(!__atomic_load_n(&w->status, __ATOMIC_ACQUIRE), -ERESTARTSYS,
+                               schedule_until_realtime(deadline));
     mutex_lock(&q->lock);
     if (!w->status)
         return 0;

@@ -201,23 +201,6 @@ static void answer_all_locked(struct msg_queue *q, int err) {
     }
 }
 
-#define SLEEP_UNTIL(done)                                                                                    \
-    ({                                                                                                       \
-        int err_ = 0;                                                                                        \
-        for (;;) {                                                                                           \
-            thread_set_state(THREAD_INTERRUPTIBLE);                                                          \
-            if (done)                                                                                        \
-                break;                                                                                       \
-            if (signal_pending()) {                                                                          \
-                err_ = -ERESTARTNOHAND;                                                                      \
-                break;                                                                                       \
-            }                                                                                                \
-            schedule();                                                                                      \
-        }                                                                                                    \
-        thread_set_state(THREAD_RUNNING);                                                                    \
-        err_;                                                                                                \
-    })
-
 // ---- sending
 
 static bool is_wanted(const struct message *m, const struct wanted *w) {
@@ -274,7 +257,7 @@ static int wait_for_room(struct msg_queue *q) {
     struct sender s = {.thread = current};
     list_add_tail(&s.link, &q->senders);
     mutex_unlock(&q->lock);
-    int err = SLEEP_UNTIL(__atomic_load_n(&s.woken, __ATOMIC_ACQUIRE));
+    int err = wait_until_woken(__atomic_load_n(&s.woken, __ATOMIC_ACQUIRE), -ERESTARTNOHAND, (schedule(), 0));
     mutex_lock(&q->lock);
     if (!s.woken)
         list_del(&s.link);
@@ -366,7 +349,8 @@ static struct message *wait_for_message(struct msg_queue *q, const struct wanted
     struct receiver r = {.thread = current, .wanted = *w};
     list_add_tail(&r.link, &q->receivers);
     mutex_unlock(&q->lock);
-    int err = SLEEP_UNTIL(__atomic_load_n(&r.message, __ATOMIC_ACQUIRE));
+    int err =
+        wait_until_woken(__atomic_load_n(&r.message, __ATOMIC_ACQUIRE), -ERESTARTNOHAND, (schedule(), 0));
     struct message *m = __atomic_load_n(&r.message, __ATOMIC_ACQUIRE);
     if (m)
         return m;

@@ -419,20 +419,8 @@ static int check_ops(const struct sem_set *s, const struct sembuf *ops, unsigned
 
 // Sleeps until it has been done, or is given up: -EINTR, -ETIME; or the others are to be looked at: 0.
 static int sleep_until_done(const struct sem_set *s, struct waiter *w, ktime_t deadline) {
-    int err = 0;
-    for (;;) {
-        thread_set_state(THREAD_INTERRUPTIBLE);
-        if (__atomic_load_n(&w->status, __ATOMIC_ACQUIRE) != WAITS || READ_ONCE(s->behind))
-            break;
-        if (signal_pending()) {
-            err = -EINTR;
-            break;
-        }
-        if ((err = schedule_until(deadline)))
-            break;
-    }
-    thread_set_state(THREAD_RUNNING);
-    return err;
+    return wait_until_woken(__atomic_load_n(&w->status, __ATOMIC_ACQUIRE) != WAITS || READ_ONCE(s->behind),
+                            -EINTR, schedule_until(deadline));
 }
 
 static int wait_for_turn(struct sem_set *s, struct waiter *w, ktime_t deadline) {

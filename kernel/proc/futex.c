@@ -131,24 +131,7 @@ static bool any_woken(const struct waiter *w, unsigned int n) {
 
 // 0 one of n was woken, -EINTR, -ETIME.
 static int sleep_until_any_woken(struct waiter *w, unsigned int n, const struct futex_timeout *timeout) {
-    int err = 0;
-    for (;;) {
-        thread_set_state(THREAD_INTERRUPTIBLE);
-        if (any_woken(w, n))
-            break;
-        if (signal_pending()) {
-            err = -EINTR;
-            break;
-        }
-        if (timeout->realtime)
-            err = schedule_until_realtime(timeout->deadline);
-        else
-            err = schedule_until(timeout->deadline);
-        if (err)
-            break;
-    }
-    WRITE_ONCE(current->state, THREAD_RUNNING);
-    return err;
+    return wait_until_woken(any_woken(w, n), -EINTR, futex_schedule(timeout));
 }
 
 static long restart_wait(struct restart_block *r) {

@@ -3,6 +3,7 @@
 #pragma once
 #include "sched/clock.h"
 #include "sched/thread.h"
+#include "sched/wait.h"
 
 // Every call may sleep in page faults; addresses are checked. `shared`: the word may be in memory shared with
 // other processes. Alignment is the caller's to check.
@@ -10,6 +11,10 @@ struct futex_timeout {
     ktime_t deadline; // ns, KTIME_NEVER: none
     bool realtime;    // of CLOCK_REALTIME, else monotonic
 };
+// schedule_until() for it.
+static inline int futex_schedule(const struct futex_timeout *t) {
+    return t->realtime ? schedule_until_realtime(t->deadline) : schedule_until(t->deadline);
+}
 // 0 woken, -EAGAIN the word is not `value`, -ETIMEDOUT, -EFAULT, -ERESTARTSYS or -ERESTART_RESTARTBLOCK.
 int futex_wait(uint32_t __user *addr, bool shared, uint32_t value, const struct futex_timeout *timeout,
                uint32_t bitset);

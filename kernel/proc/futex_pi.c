@@ -177,24 +177,9 @@ static int claim_word(uint32_t __user *addr) {
 
 // Waits with pi_mutex released. 0, -ETIMEDOUT or -ERESTARTNOINTR.
 static int wait_for_grant(struct pi_waiter *w, const struct futex_timeout *timeout) {
-    int err = 0;
     mutex_unlock(&pi_mutex);
-    for (;;) {
-        thread_set_state(THREAD_INTERRUPTIBLE);
-        if (__atomic_load_n(&w->granted, __ATOMIC_ACQUIRE))
-            break;
-        if (signal_pending()) {
-            err = -ERESTARTNOINTR;
-            break;
-        }
-        if (timeout->realtime)
-            err = schedule_until_realtime(timeout->deadline);
-        else
-            err = schedule_until(timeout->deadline);
-        if (err)
-            break;
-    }
-    WRITE_ONCE(current->state, THREAD_RUNNING);
+    int err = wait_until_woken(__atomic_load_n(&w->granted, __ATOMIC_ACQUIRE), -ERESTARTNOINTR,
+                               futex_schedule(timeout));
     mutex_lock(&pi_mutex);
     return w->granted ? 0 : err == -ETIME ? -ETIMEDOUT : err;
 }

@@ -97,6 +97,25 @@ static inline bool wait_queue_empty(struct wait_queue *q) {
         }                                                                                                    \
         ret_;                                                                                                \
     })
+// Without a queue: whoever makes `cond` true wakes the thread itself. `sleep` is schedule_until() or its like. 0, `interrupted` if
+// a signal came first, or what `sleep` gave.
+#define wait_until_woken(cond, interrupted, sleep)                                                           \
+    ({                                                                                                       \
+        int ret_ = 0;                                                                                        \
+        for (;;) {                                                                                           \
+            thread_set_state(THREAD_INTERRUPTIBLE);                                                          \
+            if (cond)                                                                                        \
+                break;                                                                                       \
+            if (signal_pending()) {                                                                          \
+                ret_ = interrupted;                                                                          \
+                break;                                                                                       \
+            }                                                                                                \
+            if ((ret_ = (sleep)))                                                                            \
+                break;                                                                                       \
+        }                                                                                                    \
+        WRITE_ONCE(current->state, THREAD_RUNNING);                                                          \
+        ret_;                                                                                                \
+    })
 // -ERESTARTSYS if a signal ends sleep in this state, else 0.
 int wait_interrupted(enum thread_state state);
 // schedule() with a wake-up at `deadline` (ns; KTIME_NEVER: none): -ETIME if it has passed, 0 if woken

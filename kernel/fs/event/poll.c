@@ -75,18 +75,6 @@ void poll_waiter_end(struct poll_waiter *w) {
 }
 
 int poll_waiter_sleep(struct poll_waiter *w, ktime_t deadline) {
-    int err = 0;
-    for (;;) {
-        thread_set_state(THREAD_INTERRUPTIBLE);
-        if (__atomic_exchange_n(&w->woken, 0, __ATOMIC_ACQUIRE))
-            break;
-        if (signal_pending()) {
-            err = -EINTR;
-            break;
-        }
-        if ((err = schedule_until(deadline)))
-            break;
-    }
-    thread_set_state(THREAD_RUNNING);
-    return err;
+    return wait_until_woken(__atomic_exchange_n(&w->woken, 0, __ATOMIC_ACQUIRE), -EINTR,
+                            schedule_until(deadline));
 }
