@@ -29,6 +29,7 @@
 
 struct mutex inet_mutex;
 static struct wait_queue thread_wait;
+static bool initialized;    // [inet_mutex] lwip_init() has been called: it can be once only
 static bool started;        // [inet_mutex]
 static bool timers_wanted;  // [inet_mutex], read without
 static bool kicked;         // [a] net_device_tell_carriers() has something to tell, or times have changed
@@ -595,15 +596,19 @@ bool inet_has_device(int index) {
 
 // ---- start
 
+// Goes on where it had to give up: each step that was taken is known, and is not taken again.
 static int start_lwip(void) {
     struct net_device *d;
     int err = inet_bind_start();
     if (err)
         return err;
-    inet_parts_start();
-    lwip_init();
-    (void)tcp_ext_arg_alloc_id(); // 0, inet_bind.c's
-    (void)tcp_ext_arg_alloc_id(); // 1, inet_tcp_ends.c's
+    if (!initialized) {
+        inet_parts_start();
+        lwip_init();
+        (void)tcp_ext_arg_alloc_id(); // 0, inet_bind.c's
+        (void)tcp_ext_arg_alloc_id(); // 1, inet_tcp_ends.c's
+        initialized = true;
+    }
     for (d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
         struct netif *netif = d->stack ? NULL : inet_calloc(1, sizeof(*netif));
         if (!netif && !d->stack)

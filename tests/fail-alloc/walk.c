@@ -232,6 +232,11 @@ static int do_netlink(void) {
     return err;
 }
 
+// The machine's first one starts lwIP, and each failure leaves a start to be gone on with.
+static int do_first_socket(void) {
+    return error_of(socket(AF_INET, SOCK_DGRAM, 0));
+}
+
 // Datagrams to oneself, with control data, in a group; a raw socket that hears one; signals of a file. One that finds no memory on its
 // way is lost, as any may be.
 static int do_datagrams(void) {
@@ -435,6 +440,7 @@ static const struct operation operations[] = {
     {"pipe", do_pipe, false},
     {"sockets", do_sockets, false},
     {"netlink", do_netlink, false},
+    {"first_socket", do_first_socket, false},
     {"datagrams", do_datagrams, false},
     {"pty", do_pty, false},
     {"epoll", do_epoll, false},
