@@ -11,6 +11,7 @@ void inet_init(void);
 extern unsigned long inet_port_range[2];     // ip_local_port_range
 extern unsigned long inet_unprivileged_port; // ip_unprivileged_port_start
 extern unsigned long inet_default_ttl;
+extern unsigned long inet_fragment_time, inet_fragment_time6; // seconds that a packet has to become whole
 extern unsigned long inet_nonlocal_bind;
 extern unsigned long inet_tcp_rmem[3], inet_tcp_wmem[3]; // least, at the start, most
 extern unsigned long inet_keepalive[3];                  // time, interval, probes

@@ -38,14 +38,11 @@ void inet_part_for(const ip_addr_t *remote, uint16_t remote_port, uint16_t local
 }
 
 // Both ports stand at the start of a header, in the order of the network.
-static inline bool part_for_packet4(const struct pbuf *p) {
+static inline void part_for_packet4(const struct pbuf *p) {
     const struct ip_hdr *h = p->payload;
     unsigned int len = IPH_HL_BYTES(h);
-    if (unlikely(IPH_OFFSET(h) & PP_HTONS(IP_OFFMASK | IP_MF))) // what it is part of may be whole with it
-        return IPH_PROTO(h) == IP_PROTO_TCP;
     if (IPH_PROTO(h) == IP_PROTO_TCP && p->len >= len + TCP_PORTS_LEN)
         inet_part(part_of_words(net_word_at(&h->src), net_word_at((const uint8_t *)h + len)));
-    return false;
 }
 
 static bool part_for_packet6(const struct pbuf *p) {
@@ -63,7 +60,9 @@ static bool part_for_packet6(const struct pbuf *p) {
 
 bool inet_part_for_packet(const struct pbuf *p, bool six) {
     ASSERT_HELD(&inet_mutex);
-    bool any = six ? part_for_packet6(p) : part_for_packet4(p);
+    bool any = six && part_for_packet6(p);
+    if (!six)
+        part_for_packet4(p);
     if (unlikely(any))
         inet_parts_join();
     return any;

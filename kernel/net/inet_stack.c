@@ -11,6 +11,7 @@
 #include "net/device.h"
 #include "net/ethernet.h"
 #include "net/inet_datagram.h"
+#include "net/inet_fragment.h"
 #include "net/inet_link.h"
 #include "net/inet_parts.h"
 #include "net/inet_tcp.h"
@@ -21,9 +22,6 @@
 #include <linux/rtnetlink.h>
 
 #define TIMER_STEP (TCP_TMR_INTERVAL * 1000 * NSEC_PER_USEC)
-
-#define FRAGMENT_STEP (IP_TMR_INTERVAL * 1000 * NSEC_PER_USEC)
-#define FRAGMENT_TIME (75 * FRAGMENT_STEP) // lwIP keeps those of IPv6 for a minute
 
 #define TIME_WAIT_MOST 1024 // between two steps there may be more
 
@@ -208,27 +206,10 @@ static void frame_done(struct pbuf *p) {
     net_frame_free((struct net_frame *)((char *)p - offsetof(struct net_frame, stack)));
 }
 
-// Fragments wait for the rest of their packets, not for ever.
-static ktime_t fragments_until; // [n]
-
-static void expect_rest(void) {
-    ktime_t now = clock_monotonic();
-    if (fragments_until <= now)
-        inet_stack_kick();
-    fragments_until = now + FRAGMENT_TIME;
-}
-
-static ktime_t run_fragments(void) {
-    static ktime_t next; // [n]
-    ktime_t now = clock_monotonic();
-    if (fragments_until <= now)
-        return KTIME_NEVER;
-    if (next <= now || next > now + FRAGMENT_STEP) {
-        next = now + FRAGMENT_STEP;
-        ip_reass_tmr();
-        ip6_reass_tmr();
-    }
-    return next;
+struct pbuf *inet_frame_pbuf(struct net_frame *f) {
+    struct pbuf_custom *custom = (struct pbuf_custom *)f->stack;
+    custom->custom_free_function = frame_done;
+    return pbuf_alloced_custom(PBUF_RAW, f->len, PBUF_REF, custom, f->data, f->len);
 }
 
 // An address that stands for all of a network: to lwIP the interface is in that network.
@@ -248,8 +229,6 @@ static void give4(struct pbuf *p, struct netif *netif) {
     ip4_addr_t own = *netif_ip4_addr(netif), called = {net_word_at(&h->dest)};
     struct net_address to = net_address_ip4(called.addr);
     struct net_way way;
-    if (unlikely(IPH_OFFSET(h) & PP_HTONS(IP_OFFMASK | IP_MF)))
-        expect_rest();
     if (ip4_addr_ismulticast(&called) &&
         !inet_group_is_known(&called, ((struct net_device *)netif->state)->index)) {
         pbuf_free(p);
@@ -272,8 +251,6 @@ static void give4(struct pbuf *p, struct netif *netif) {
 static void give6(struct pbuf *p, struct netif *netif) {
     const struct ip6_hdr *h = p->payload;
     struct net_address to = net_address_of(AF_INET6, &h->dest);
-    if (unlikely(IP6H_NEXTH(h) == IP6_NEXTH_FRAGMENT))
-        expect_rest();
     if (!net_address_is_loopback(&to) && net_route_is_local_locked(&to)) {
         IP_ADDR6(&netif->ip6_addr[CALLED6], to.word[0], to.word[1], to.word[2], to.word[3]);
         netif->ip6_addr_state[CALLED6] = IP6_ADDR_VALID;
@@ -313,10 +290,9 @@ static void give(struct pbuf *p, struct net_device *device) {
 
 void net_receive_locked(struct net_frame *f) {
     ASSERT_HELD(&inet_mutex);
-    struct pbuf_custom *custom = (struct pbuf_custom *)f->stack;
-    custom->custom_free_function = frame_done;
-    struct pbuf *p = pbuf_alloced_custom(PBUF_RAW, f->len, PBUF_REF, custom, f->data, f->len);
-    give(p, f->device);
+    f = inet_fragment_receive_locked(f);
+    if (likely(f))
+        give(inet_frame_pbuf(f), f->device);
 }
 
 #define DRAIN_MOST 4096u // frames, before others get the lock
@@ -393,7 +369,7 @@ static ktime_t look_around(void) {
     net_device_tell_carriers();
     ktime_t next = net_neighbour_run_locked();
     next = MIN(next, autoconf_run_locked());
-    next = MIN(next, run_fragments());
+    next = MIN(next, inet_fragments_expire_locked());
     inet_unlock();
     return next;
 }

@@ -34,6 +34,9 @@ bool inet_is_plain_loopback(const ip4_addr_t *ip);
 int __must_check inet_bind_start(void);
 // [n] Is anybody a member of this group on this device (inet_group.c)?
 bool inet_group_is_known(const ip4_addr_t *group, int device);
+// A frame that has come in as lwIP has it: pbuf_free() frees the frame.
+struct net_frame;
+struct pbuf *inet_frame_pbuf(struct net_frame *f);
 // lwIP's error as -errno.
 int inet_errno(err_t err);
 // What a user may have in packets is used up for now.

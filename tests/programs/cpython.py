@@ -3,9 +3,10 @@
 """Runs CPython's own tests of what lives by sockets (examples/cpython) on Drupe and on Debian's Linux, and writes their rows of the table
 in docs/programs.md; those of other modules stay.
 
-usage: cpython.py [--harts N,...] [--keep FOLDER] RESULT [MODULE...]
+usage: cpython.py [--harts N,...] [--keep FOLDER] [--limit SECONDS] RESULT [MODULE...]
 
-Linux has as many harts as the first N says, 4 if none does; only the row of 4 and 1 goes into the table. The consoles are kept in
+Linux has as many harts as the first N says, 4 if none does. With 4 or 4,1 a module's whole row goes into the table; with 1 the cells of
+one hart do, if the row is there. A machine has SECONDS until it is given up. The consoles are kept in
 FOLDER, one for each module (or each part of one that starts processes by the hundred) and kernel; what is there already is not run again. RESULT gets
 "passed failed skipped": a module counts as passed if Drupe passes 99 % of what Linux does. Exit status 1: one does not.
 """
@@ -24,7 +25,6 @@ MODULES = re.findall(r'"(test_\w+)"', re.search(r"^MODULES = \[(.*?)\]", (exampl
                                                re.S | re.M)[1])
 PARTS = ["manager", "misc", "processes", "threads"]  # of each that is named for a way to start processes
 HEAD = ["| module | Linux passes | Drupe passes | of Linux's | with 1 hart | of Linux's |", "|---|---:|---:|---:|---:|---:|"]
-LIMIT = 7200
 WANTED = 0.99
 
 
@@ -34,10 +34,10 @@ def parts(module):
     return [f"{module}.test_{part}" for part in PARTS] if by_way else [module]
 
 
-def console_of(part, harts, linux, folder):
-    kept = folder / f"{part}.{'linux' if linux else 'drupe'}.{harts}"
+def console_of(part, harts, linux, options):
+    kept = options.keep / f"{part}.{'linux' if linux else 'drupe'}.{harts}"
     if not kept.exists():
-        kept.write_text(example.boot("cpython", harts, part, linux=linux, limit=LIMIT), encoding="utf-8")
+        kept.write_text(example.boot("cpython", harts, part, linux=linux, limit=options.limit), encoding="utf-8")
     return kept.read_text(encoding="utf-8", errors="replace")
 
 
@@ -47,8 +47,8 @@ def outcomes(console):
     return dict(line.split()[2:4] for line in console.splitlines() if re.match(r"RESULT \S+ \S+ \w+$", line))
 
 
-def outcomes_of(module, harts, linux, folder):
-    return {test: outcome for part in parts(module) for test, outcome in outcomes(console_of(part, harts, linux, folder)).items()}
+def outcomes_of(module, harts, linux, options):
+    return {test: outcome for part in parts(module) for test, outcome in outcomes(console_of(part, harts, linux, options)).items()}
 
 
 def compare(drupe, linux):
@@ -60,24 +60,34 @@ def compare(drupe, linux):
 
 
 def row(module, options):
-    """(the module's row of the table, are all shares as they should be?)"""
-    linux = outcomes_of(module, options.harts[0], True, options.keep)
+    """(the cells of the module's row, are all shares as they should be?)"""
+    linux = outcomes_of(module, options.harts[0], True, options)
     cells, good = [module, str(collections.Counter(linux.values())["passed"])], True
     for harts in options.harts:
-        drupe = outcomes_of(module, harts, False, options.keep)
+        drupe = outcomes_of(module, harts, False, options)
         more, lost, share = compare(drupe, linux)
         cells += more
         good &= share >= WANTED
         for test in lost:
             print(f"{harts} harts: {drupe.get(test, 'not run')}: {test}")
-    return f"| {' | '.join(cells)} |", good
+    return cells, good
 
 
-def write(rows):
-    """Puts the rows into the table, in MODULES' order."""
+def merged(old, new, harts):
+    """The cells of a module's row: those that were counted now, and the others as they stand there (a dash: not counted)."""
+    if harts == [1]:
+        return [*old[:4], *new[2:]] if old else None
+    return new if harts == [4, 1] else [*new, *(old[4:] if old else ["–", "–"])]
+
+
+def write(module, cells, harts):
+    """Puts a row into the table, in MODULES' order."""
     text = DOC.read_text(encoding="utf-8")
     table = re.search(r"<!-- cpython -->\n(.*?)<!-- end -->", text, re.S)
-    rows = {name: line for line, name in re.findall(r"^(\| (test_\w+) .*)$", table[1], re.M)} | rows
+    rows = {name: line for line, name in re.findall(r"^(\| (test_\w+) .*)$", table[1], re.M)}
+    cells = merged(rows[module].strip("| ").split(" | ") if module in rows else None, cells, harts)
+    if cells:
+        rows[module] = f"| {' | '.join(cells)} |"
     lines = [*HEAD, *(rows[m] for m in MODULES if m in rows)]
     DOC.write_text(text[:table.start(1)] + "\n".join(lines) + "\n" + text[table.end(1):], encoding="utf-8")
 
@@ -86,21 +96,22 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--harts", type=lambda text: [int(n) for n in text.split(",")], default=[4, 1])
     parser.add_argument("--keep", type=pathlib.Path, default=machine.BUILD / "test/cpython")
+    parser.add_argument("--limit", type=int, default=7200)
     parser.add_argument("result", type=pathlib.Path)
     parser.add_argument("modules", nargs="*")
     options = parser.parse_args()
     options.keep.mkdir(parents=True, exist_ok=True)
-    rows, good, modules = {}, 0, options.modules or MODULES
+    good, modules = 0, options.modules or MODULES
     for module in modules:
         try:
-            rows[module], passed = row(module, options)
+            cells, passed = row(module, options)
         except AssertionError as e:  # of a machine that did not come to its end
             print(f"{module}: {e}", flush=True)
             continue
         good += passed
-        print(rows[module], flush=True)
-    if options.harts == [4, 1]:
-        write(rows)
+        print(" | ".join(cells), flush=True)
+        if options.harts in ([4], [4, 1], [1]):
+            write(module, cells, options.harts)
     options.result.write_text(f"{good} {len(modules) - good} 0\n", encoding="ascii")
     return good != len(modules)
 

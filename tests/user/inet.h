@@ -3,6 +3,7 @@
 #pragma once
 #include "test.h"
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -18,6 +19,11 @@ __attribute__((constructor)) static inline void bring_up_loopback(void) {
         ioctl(s, SIOCSIFFLAGS, &r);
     }
     close(s);
+}
+
+static inline void write_text(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY);
+    CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && close(fd) == 0);
 }
 
 static inline short poll_now(int fd) {

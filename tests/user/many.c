@@ -13,11 +13,6 @@
 #define ALONE "127.0.7.7" // no other test leaves connections behind at it
 #define RANGE "/proc/sys/net/ipv4/ip_local_port_range"
 
-static void write_text(const char *path, const char *text) {
-    int fd = open(path, O_WRONLY);
-    CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && close(fd) == 0);
-}
-
 static void allow_files(rlim_t n) {
     struct rlimit limit = {n, n};
     CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);

@@ -64,11 +64,10 @@
 
 #define LWIP_ND6_TCP_REACHABILITY_HINTS 0
 
-#define IP_REASSEMBLY             1
-#define IP_REASS_MAX_PBUFS        256 // fragments underway: several packets of 65,535 bytes
-#define MEMP_NUM_REASSDATA        32
+#define IP_REASSEMBLY                                                                                        \
+    1 // is ours (net/inet_fragment.h); but lwIP has the message that it took too long only with its own
 #define IP_FRAG                   1
-#define LWIP_IPV6_REASS           1
+#define LWIP_IPV6_REASS           0
 #define LWIP_IPV6_FRAG            1
 #define IPV6_FRAG_COPYHEADER      1
 #define LWIP_HAVE_LOOPIF          0
