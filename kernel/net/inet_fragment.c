@@ -65,7 +65,7 @@ static unsigned long bytes_of(const struct net_frame *f) {
 
 static int read4(const struct net_frame *f, struct fragment *x) {
     const struct ip_hdr *h = (const struct ip_hdr *)f->data;
-    if (f->len < IP_HLEN || !(IPH_OFFSET(h) & PP_HTONS(IP_OFFMASK | IP_MF)))
+    if (f->len < IP_HLEN || IPH_V(h) != 4 || !(IPH_OFFSET(h) & PP_HTONS(IP_OFFMASK | IP_MF)))
         return 0;
     uint32_t len = IPH_HL_BYTES(h), all = lwip_ntohs(IPH_LEN(h)), offset = lwip_ntohs(IPH_OFFSET(h));
     if (len < IP_HLEN || all < len || all > f->len ||

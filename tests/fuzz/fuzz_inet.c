@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "net/inet.h"
 #include "net/device.h"
+#include "net/inet_fragment.h"
 #include "net/inet_parts.h"
 #include "net/inet_private.h"
 #include "net/interface.h"
@@ -74,7 +75,7 @@ static void make_sockets(void) {
     sockets[PING] = make(AF_INET, SOCK_DGRAM, IPPROTO_ICMP, 77);
 }
 
-// lwIP's own: connections that nobody has any more, and TIME_WAIT.
+// What nobody has any more: connections, TIME_WAIT, fragments without a rest.
 static void end_connections(void) {
     inet_lock();
     inet_parts_join();
@@ -83,6 +84,8 @@ static void end_connections(void) {
     inet_parts_divide();
     while (tcp_tw_pcbs)
         tcp_abort(tcp_tw_pcbs);
+    host_ticks += 61000000000ull; // more than a minute
+    check(inet_fragments_expire_locked() == KTIME_NEVER);
     inet_unlock();
 }
 
@@ -201,6 +204,7 @@ static void pass_time(struct input *in) {
     inet_parts_join();
     tcp_tmr();
     inet_parts_divide();
+    (void)inet_fragments_expire_locked();
     inet_unlock();
 }
 

@@ -213,6 +213,12 @@ TEST(segment_in_fragments) {
     id--;
     put(s, IPPROTO_TCP, 24, n, false);
     CHECK(recv(d, buffer, 500, MSG_WAITALL) == 500 && !memcmp(buffer, data, 500));
+    h.seq = htonl(ntohl(h.seq) + 500); // the header itself in two
+    n = make_segment(s, &h, 700);
+    id += 2;
+    put(s, IPPROTO_TCP, 16, n, false);
+    put(s, IPPROTO_TCP, 0, 16, true);
+    CHECK(recv(d, buffer, 700, MSG_WAITALL) == 700 && !memcmp(buffer, data, 700));
     CHECK(send(d, "back", 4, 0) == 4);
 }
 
