@@ -1,7 +1,7 @@
 # Real programs with sockets: what examples/ claims, and CPython's own tests beside Linux's. Not part of `make test`: it fetches packages
 # and a kernel, and takes hours.
 .PHONY: test-programs test-programs-quick
-test-programs: bare-kernel $(B)/drupe ## what examples/ claim of Debian's programs, with 1 and 4 harts; CPython's tests beside Linux's
+test-programs: bare-kernel $(B)/drupe $(B)/Image $(B)/tests/strength.cpio ## what examples/ claim of Debian's programs, with 1 and 4 harts; CPython's tests beside Linux's
 	@mkdir -p $(B)/test
 	@rm -rf $(B)/test/cpython
 	@export DRUPE_BUILD=$(abspath $(B)); status=0; \

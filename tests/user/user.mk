@@ -1,5 +1,5 @@
 # User tests: small C programs for musl, run inside Drupe by /test-init; see run.py.
-USER_TESTS := $(filter-out init test late badline,$(patsubst tests/user/%.c,%,$(sort $(wildcard tests/user/*.c))))
+USER_TESTS := $(filter-out init test late badline crowd minute,$(patsubst tests/user/%.c,%,$(sort $(wildcard tests/user/*.c))))
 USER_TEST_BINARIES := $(USER_TESTS:%=$(B)/tests/user/%)
 MUSL_GCC := $(B)/sysroot/bin/musl-gcc
 
@@ -41,6 +41,11 @@ test-clean: sanitized-kernel $(B)/tests/user.cpio ## nothing that lay about goes
 # late, and its line that can be made a bad one, have tests of their own.
 $(B)/tests/late.cpio: $(B)/tests/user/late $(B)/tests/user/badline $(B)/drupe
 	$(call say,PACK,$@) $(B)/drupe pack --bare --sysroot $(B)/sysroot -o $@ /tests/late=$< /tests/badline=$(B)/tests/user/badline
+
+# Those who are many, for machines of their own (tests/boot/test_strength.py, tests/programs/test_endurance.py).
+$(B)/tests/strength.cpio: $(B)/tests/user/crowd $(B)/tests/user/minute $(B)/tests/user/init $(B)/drupe
+	$(call say,PACK,$@) $(B)/drupe pack --bare --sysroot $(B)/sysroot -o $@ /test-init=$(B)/tests/user/init /tests/crowd=$< \
+		/tests/minute=$(B)/tests/user/minute
 
 $(B)/tests/user-debug.cpio: $(B)/root.cpio $(B)/tests/user.cpio $(B)/tests/late.cpio
 	@cat $^ >$@
