@@ -16,6 +16,8 @@
 #define ELF_PHDRS_MAX   64
 #define ELF_PAGE_SIZE   4096
 #define ELF_USER_TOP    (1ull << 47) // no segment reaches above this; the caller has its own, lower limit
+#define ELF_PROGRAM                                                                                          \
+    0x2aaaaaa000ull // where the kernel has what may go anywhere if addresses are not random: gdb is told
 
 enum elf_problem {
     ELF_OK,

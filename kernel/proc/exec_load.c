@@ -18,9 +18,11 @@
 #define RANDOM_PAGES      (1ul << 18) // of the mmap area and of programs
 #define RANDOM_STACK      (1ul << 18) // pages
 #define RANDOM_HEAP_PAGES 4096
-#define PROGRAM_BASE      ALIGN_DOWN(USER_END / 3 * 2, (unsigned long)PAGE_SIZE)
+#define PROGRAM_BASE      (USER_END / 3 * 2 & ~(PAGE_SIZE - 1ul))
 #define GAP_MIN           (128ul << 20) // below the stack's top, for it to grow
 #define GAP_MAX           ((unsigned long)USER_END / 6 * 5)
+
+_Static_assert(PROGRAM_BASE == ELF_PROGRAM, "gdb is told where programs are");
 
 static unsigned long pages(uint32_t random, unsigned long range) {
     return random % range << PAGE_SHIFT;

@@ -334,3 +334,8 @@ def test_results_take_no_more_than_half_of_the_hosts_memory(tmp_path):
                               stdin=subprocess.DEVNULL, timeout=LIMIT, check=False)
         assert done.returncode == status, done.stderr
     assert b"more than 8 MiB, half of the memory" in done.stderr and (tmp_path / "r").stat().st_size == 7 << 20
+
+
+def test_names_with_a_colon_come_out(run, tmp_path):
+    done = run("--out", "/a:b:./c:d", "--out", "/a:e:f", "sh", "-c", "echo 1 >/a:b; echo 2 >/a")
+    assert done.status == 0 and (tmp_path / "c:d").read_text() == "1\n" and (tmp_path / "e:f").read_text() == "2\n"

@@ -4,6 +4,7 @@ import os
 import pathlib
 import random
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -162,10 +163,22 @@ def test_a_script_without_its_interpreter(run, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--mem", "x", "x"], ["--mem", "0", "x"], ["--smp", "0", "x"], ["--timeout", "0", "x"],
-                                       ["--nonsense"], ["--file", "a:b", "x"]])
-def test_misuse(run, arguments):
+                                       ["--nonsense"], ["--file", "a:b", "x"], ["-Z"], ["-m"], ["--mem"], ["-bm"], ["--here=x"], ["--n", "x"],
+                                       ["--mem", "1.", "x"], ["--timeout", ".", "x"]])
+def test_misuse_is_told_in_one_line(run, arguments):
     done = run(*arguments)
-    assert done.status == 125 and "Try `drupe run --help`." in done.err
+    assert done.status == 125 and done.err.startswith("drupe: ") and done.err.endswith(" (see drupe run --help)\n") and done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["pack", "ls", "diff", "check", "deps", "root", "cache", "image", "nonsense"])
+def test_misuse_of_the_other_commands_is_told_in_one_line(command):
+    done = subprocess.run([DRUPE, command, "--nonsense"], capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.returncode == 2 and "--help)" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("size, kibibytes", [("512", 512 << 10), ("1GB", 1 << 20), ("0.5G", 512 << 10), ("1.5G", 1536 << 10)])
+def test_sizes_as_people_type_them(run, size, kibibytes):
+    assert f" -m {kibibytes}K " in run("--dry-run", "--mem", size, "true").text
 
 
 # ---- how it ends ----
@@ -381,6 +394,41 @@ def test_gdb_can_connect_before_the_kernel_starts():
             process.kill()
 
 
+COUNT = """
+#include <stdio.h>
+#include <stdlib.h>
+static int __attribute__((noinline)) sum(const int *values, int count) {
+    int total = 0;
+    for (int i = 0; i < count; i++)
+        total += values[i];
+    return total;
+}
+int main(int argc, char **argv) {
+    int values[8] = {0}, count = 0;
+    for (int i = 1; i < argc && i <= 8; i++)
+        values[count++] = atoi(argv[i]);
+    printf("%d\\n", sum(values, count));
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("flag", ["-pie", "-static"])
+def test_gdb_on_ones_own_program(compiled, flag):
+    """The session of docs/run.md, by the command that is told."""
+    program = compiled(COUNT, "-g", "-O0", flag, compiler="riscv64-linux-gnu-gcc")
+    with subprocess.Popen([DRUPE, "run", "--gdb", program, "1", "2", "39"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            command = shlex.split(process.stderr.readline().decode().partition("waiting: ")[2])
+            for step in ("break sum", "continue", "backtrace", "finish", "delete", "detach"):
+                command += ["-ex", step]
+            done = subprocess.run([*command, "-batch"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
+            assert b"in main (argc=4" in done.stdout and b"Value returned is $1 = 42" in done.stdout, done.stdout.decode()
+            assert process.stdout.read() == b"42\n" and process.wait(LIMIT) == 0
+        finally:
+            process.kill()
+
+
 def test_hello_is_there_before_one_would_wait(run, compiled):
     """0.3 s is the aim on an idle machine; `make bench` measures. Here: that nothing waits on a clock."""
     program = compiled(HELLO)
@@ -408,8 +456,9 @@ def test_variables_of_a_file(run, tmp_path):
     (tmp_path / "variables").write_text("# what follows is for the program\nA=b c\n\nHERE\n")
     done = run("--env-file", "variables", "env", env={**os.environ, "HERE": "yes"})
     assert {"A=b c", "HERE=yes", "LANG=C.UTF-8", "HOME=/root"} <= set(done.text.splitlines())
-    (tmp_path / "variables").write_text("=x\n")
-    assert run("--env-file", "variables", "true").status == 125
+    for line in ("=x", "export A=b"):
+        (tmp_path / "variables").write_text(line + "\n")
+        assert run("--env-file", "variables", "true").status == 125
 
 
 @pytest.mark.parametrize("options", [("-e", "=x"), ("-e", ""), ("-m", "99999999G"), ("-m", "1X"), ("-m", "0"), ("-t", "0"), ("-t", "2y"), ("-t", "-1"),

@@ -180,7 +180,7 @@ def test_diff_reads_images_and_tells_of_what_it_cannot_read(tmp_path, out):
     assert "nowhere: No such file or directory" in diff(out, "nowhere", status=2)[1]
 
 
-@pytest.mark.parametrize("arguments, message", [([], "two archives or images are needed"), (["a"], "two archives"), (["-x", "a", "b"], "unknown option")])
+@pytest.mark.parametrize("arguments, message", [([], "two archives or images are needed"), (["a"], "two archives"), (["-x", "a", "b"], "there is no option -x")])
 def test_diff_tells_of_misuse(arguments, message):
     assert message in drupe("diff", *arguments, status=2)[1]
     assert drupe("diff", "--help")[0].startswith(b"Usage: drupe diff")

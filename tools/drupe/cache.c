@@ -64,7 +64,7 @@ int command_cache(int argc, char **argv) {
             fputs(help, stdout);
             return EXIT_SUCCESS;
         } else {
-            misuse("cache", "unknown or incomplete option");
+            misuse_option("cache", options, argv);
         }
     }
     const char *what = optind < argc ? argv[optind++] : "";

@@ -162,7 +162,7 @@ static const char *parse(int argc, char **argv, struct check *c, struct view *v)
             fputs(help, stdout);
             exit(EXIT_SUCCESS);
         default:
-            misuse("check", "unknown or incomplete option");
+            misuse_option("check", options, argv);
         }
     }
     if (c->root && optind != argc)

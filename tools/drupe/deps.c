@@ -243,7 +243,7 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
             fputs(help, stdout);
             exit(EXIT_SUCCESS);
         } else {
-            misuse("deps", "unknown or incomplete option");
+            misuse_option("deps", options, argv);
         }
     }
     if (optind == argc)

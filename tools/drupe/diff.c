@@ -190,7 +190,7 @@ int command_diff(int argc, char **argv) {
             fputs(help, stdout);
             return EXIT_SUCCESS;
         } else {
-            misuse("diff", "unknown option");
+            misuse_option("diff", options, argv);
         }
     }
     if (optind + 2 != argc)

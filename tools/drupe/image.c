@@ -124,7 +124,7 @@ static void parse(int argc, char **argv, struct request *r) {
             fputs(help, stdout);
             exit(EXIT_SUCCESS);
         default:
-            misuse("image", "unknown or incomplete option");
+            misuse_option("image", options, argv);
         }
     }
     check_request(r, argc - optind);

@@ -165,7 +165,7 @@ int command_ls(int argc, char **argv) {
             fputs(help, stdout);
             return EXIT_SUCCESS;
         } else {
-            misuse("ls", "unknown option");
+            misuse_option("ls", options, argv);
         }
     }
     if (optind + 1 != argc)

@@ -4,6 +4,7 @@
 // files before they are packed, into tree.c; archive/ reads and writes archives; image/, kernels with archives;
 // root/ makes whole roots;
 // machine/, QEMU.
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ static void print_help(void) {
 }
 
 int main(int argc, char **argv) {
+    opterr = 0;
     if (argc < 2)
         misuse("", "which command?");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {

@@ -163,7 +163,7 @@ static void parse(int argc, char **argv, struct view *v, struct request *r) {
             fputs(help, stdout);
             exit(EXIT_SUCCESS);
         default:
-            misuse("pack", "unknown or incomplete option");
+            misuse_option("pack", options, argv);
         }
     }
     if (!r->options.output)

@@ -70,7 +70,7 @@ static void parse(int argc, char **argv, struct request *r) {
             fputs(help, stdout);
             exit(EXIT_SUCCESS);
         default:
-            misuse("root", "unknown or incomplete option");
+            misuse_option("root", options, argv);
         }
     }
     if (argc - optind < 2)

@@ -2,6 +2,7 @@
 #include "common/util.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <ctype.h>
@@ -75,9 +76,32 @@ void give_up(void) {
 }
 
 void misuse(const char *command, const char *format, ...) {
-    SAY("drupe: ", format);
-    fprintf(stderr, "Try `drupe %s%s--help`.\n", command, *command ? " " : "");
-    exit(misuse_status);
+    va_list args;
+    va_start(args, format);
+    char *text = format_text(format, args);
+    va_end(args);
+    error_status = misuse_status;
+    fail("%s (see drupe %s%s--help)", text, command, *command ? " " : "");
+}
+
+// optopt is 0 where a long name is unknown or begins several, else an unknown letter, or the value of a known option.
+void misuse_option(const char *command, const struct option *options, char **argv) {
+    const char *word = argv[optind - 1];
+    int length = (int)strcspn(word, "=");
+    const struct option *known = options;
+    while (known->name &&
+           (optopt ? known->val != optopt : strncmp(known->name, word + 2, (size_t)length - 2) != 0))
+        known++;
+    if (!optopt)
+        misuse(command, known->name ? "more than one option begins with %.*s" : "there is no option %.*s",
+               length, word);
+    if (!known->name)
+        misuse(command, "there is no option -%c", optopt);
+    if (known->has_arg == no_argument)
+        misuse(command, "%.*s takes no value", length, word);
+    if (strncmp(word, "--", 2) == 0)
+        misuse(command, "%s needs a value", word);
+    misuse(command, "-%c needs a value", optopt);
 }
 
 void complain(const char *format, ...) {
@@ -168,13 +192,17 @@ uint64_t parse_size(const char *text) {
     char *end;
     errno = 0;
     unsigned long long n = strtoull(text, &end, 10);
+    double fraction = 0, place = 1;
+    if (*end == '.' && end[1] >= '0' && end[1] <= '9')
+        for (end++; *end >= '0' && *end <= '9'; end++)
+            fraction += (*end - '0') * (place /= 10);
     const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
     unsigned int shift = unit ? 10 * (unsigned int)(unit - units + 1) : 0;
     const char *rest = unit ? end + 1 : end;
     bool is_whole = !*rest || strcasecmp(rest, "B") == 0 || (unit && strcasecmp(rest, "iB") == 0);
     if (*text < '0' || *text > '9' || !is_whole || errno || n > UINT64_MAX >> shift)
         return 0;
-    return n << shift;
+    return (n << shift) + (uint64_t)(fraction * (double)(1ull << shift));
 }
 
 char *hex(const void *bytes, size_t count) {

@@ -24,6 +24,10 @@ void give_up(void) __attribute__((noreturn));
 // command before it writes anything, so that a person sees all that is wrong at once.
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void misuse(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
+
+// As misuse(), of what getopt_long(3) has just given '?' for; it is to say nothing of its own (opterr).
+struct option;
+void misuse_option(const char *command, const struct option *options, char **argv) __attribute__((noreturn));
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 unsigned int complaints(void);

@@ -93,7 +93,7 @@ static unsigned int parse_count(const char *text, unsigned int max, const char *
 
 // As QEMU has it, a mere number is MiB, and as all the others do, 1G, 1GB and 1GiB are the same.
 static uint64_t parse_memory(const char *text) {
-    size_t digits = strspn(text, "0123456789");
+    size_t digits = strspn(text, "0123456789.");
     char *mebibytes = xasprintf("%sM", text);
     uint64_t size = parse_size(text[digits] ? text : mebibytes);
     free(mebibytes);
@@ -105,14 +105,15 @@ static uint64_t parse_memory(const char *text) {
     return size;
 }
 
-// As timeout(1) has it; ms.
+// As timeout(1) has it, and ms; gives ms.
 static uint64_t parse_duration(const char *text) {
     static const struct {
         const char *name;
-        unsigned int seconds;
-    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+        double seconds;
+    } units[] = {{"", 1}, {"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
     char *end;
-    double n = *text >= '0' && *text <= '9' ? strtod(text, &end) : 0;
+    const char *first = text + (*text == '.');
+    double n = *first >= '0' && *first <= '9' ? strtod(text, &end) : 0;
     for (size_t i = 0; n > 0 && n < 1e9 && i < sizeof(units) / sizeof(units[0]); i++)
         if (strcmp(end, units[i].name) == 0)
             return (uint64_t)(n * units[i].seconds * 1000) + 1;
@@ -133,6 +134,8 @@ static void read_env_file(struct request *r, const char *path) {
         fail("%s: %s", path, trouble(path, errno));
     while (getline(&line, &size, f) > 0) {
         line[strcspn(line, "\n")] = '\0';
+        if (*line && *line != '#' && line[strcspn(line, "= \t")] != '=' && strpbrk(line, " \t"))
+            misuse("run", "%s: a variable's name has no blanks: NAME=VALUE, not \"%s\"", path, line);
         if (*line && *line != '#')
             add_variable(r, line, path);
     }
@@ -293,7 +296,7 @@ void run_parse(int argc, char **argv, struct view *v, struct request *r) {
             fputs(help, stdout);
             exit(EXIT_SUCCESS);
         default:
-            misuse("run", "unknown or incomplete option");
+            misuse_option("run", options, argv);
         }
     }
     if (r->root && (v->sysroots.count || r->globs.count))

@@ -6,7 +6,7 @@
 #include "tools/guest/frames.h"
 
 char *run_command_line(const struct request *r) {
-    return xasprintf("randomize=boot uaccess=open rdinit=/" RUN_INIT "%s%s%s%s",
+    return xasprintf("%s uaccess=open rdinit=/" RUN_INIT "%s%s%s%s", r->gdb ? "norandmaps" : "randomize=boot",
                      r->root ? run_root_words(r) : "", r->verbose || r->log ? "" : " quiet",
                      r->append ? " " : "", r->append ? r->append : "");
 }

@@ -61,8 +61,16 @@ void result_check_place(const char *option, const char *path, bool may_be_direct
         fail("%s: %s: %s", option, path, trouble(path, errno));
 }
 
+// Where HOST begins: a path with a colon in its name is followed by one that begins with /, ./ or ../, else the first colon ends GUEST.
+static const char *find_host(const char *argument) {
+    for (const char *colon = strchr(argument, ':'); colon; colon = strchr(colon + 1, ':'))
+        if (colon[1 + strspn(colon + 1, ".")] == '/' && strspn(colon + 1, ".") <= 2)
+            return colon;
+    return strchr(argument, ':');
+}
+
 void result_add(struct request *r, const char *argument) {
-    const char *colon = strchr(argument, ':');
+    const char *colon = find_host(argument);
     char *guest = xstrndup(argument, colon ? (size_t)(colon - argument) : strlen(argument));
     for (size_t n = strlen(guest); n > 1 && guest[n - 1] == '/';)
         guest[--n] = '\0';

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "archive/archive.h"
@@ -19,6 +20,7 @@
 #include "closure/closure.h"
 #include "commands.h"
 #include "closure/input.h"
+#include "lib/elf.h"
 #include "machine/machine.h"
 #include "run/run.h"
 #include "tools/guest/frames.h"
@@ -71,11 +73,34 @@ static unsigned int free_port(void) {
     fail("no port from %u to %u is free for gdb; who has them: ss -ltnp", GDB_PORT, GDB_PORT + 99);
 }
 
-static void tell_of_gdb(const struct request *r) {
+// The program's file here, and where it will be; NULL: it is none of ours, or no ELF file.
+static const char *program_file(struct view *v, const char *path, uint64_t *at) {
+    uint8_t head[ELF_HEADER_SIZE];
+    struct elf_image elf;
+    struct entry *e = *path == '/' ? tree_find(&v->tree, path + 1) : NULL;
+    if (!e || !S_ISREG(e->mode) || !e->host || e->bytes || strpbrk(e->host, "'\"\\"))
+        return NULL;
+    FILE *f = fopen(e->host, "re");
+    size_t n = f ? fread(head, 1, sizeof(head), f) : 0;
+    if (f)
+        fclose(f);
+    if (elf_parse_header(head, n, &elf) != 0)
+        return NULL;
+    *at = elf.dynamic ? ELF_PROGRAM : 0;
+    return e->host;
+}
+
+static void tell_of_gdb(const struct request *r, struct view *v, const char *path) {
     size_t length = strlen(r->kernel);
+    uint64_t at;
     bool flat = length >= 5 && strcmp(r->kernel + length - 5, "Image") == 0;
-    note("waiting: gdb-multiarch -ex 'target remote 127.0.0.1:%u' %.*s%s", r->gdb_port,
-         (int)(flat ? length - 5 : length), r->kernel, flat ? "drupe.elf" : "");
+    const char *file = program_file(v, path, &at);
+    if (file)
+        note("waiting: gdb-multiarch -ex 'target remote 127.0.0.1:%u' -ex 'symbol-file -o 0x%llx \"%s\"'",
+             r->gdb_port, (unsigned long long)at, file);
+    else
+        note("waiting: gdb-multiarch -ex 'target remote 127.0.0.1:%u' %.*s%s", r->gdb_port,
+             (int)(flat ? length - 5 : length), r->kernel, flat ? "drupe.elf" : "");
 }
 
 // Descriptors 0 to 2 are open, whatever we were given: others must not get these numbers.
@@ -136,7 +161,7 @@ int command_run(int argc, char **argv) {
     m.results = result_open(&r);
     network_tell(&r);
     if (r.gdb)
-        tell_of_gdb(&r);
+        tell_of_gdb(&r, &v, path);
     struct ending ending;
     int status = machine_run(&m, &ending);
     set_exit_statuses(status ? status : MACHINE_ERROR, MACHINE_ERROR);
