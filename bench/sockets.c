@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -36,6 +37,17 @@ static void drain(int fd, int other) {
         _exit(0);
     }
     close(fd);
+}
+
+// To one who drains it.
+static void send_file(const char *name, int to) {
+    int file = memfd_create("file", 0);
+    must(write(file, buffer, BLOCK) == BLOCK, "write");
+    MEASURE(name, BLOCKS, {
+        off_t at = 0;
+        must(sendfile(to, file, &at, BLOCK) == BLOCK, "sendfile");
+    });
+    close(file);
 }
 
 static void send_descriptor(int s, int fd) {
@@ -111,6 +123,7 @@ static void bench_inet(void) {
     wait(NULL);
     drain(pair[1], pair[0]);
     MEASURE("TCP, 64 KiB to another process", BLOCKS, must(write(pair[0], buffer, BLOCK) == BLOCK, "write"));
+    send_file("TCP, sendfile of 64 KiB", pair[0]);
     close(pair[0]);
     wait(NULL);
     inet_pair(SOCK_DGRAM, pair);
@@ -189,6 +202,7 @@ static void bench_sockets(void) {
     drain(pair[1], pair[0]);
     MEASURE("UNIX stream, 64 KiB to another process", BLOCKS,
             must(write(pair[0], buffer, BLOCK) == BLOCK, "write"));
+    send_file("UNIX stream, sendfile of 64 KiB", pair[0]);
     close(pair[0]);
     wait(NULL);
     must(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0, "socketpair");

@@ -74,7 +74,12 @@ struct file_ops {
     ssize_t (*read)(struct file *f, struct uio *u, off_t *pos);
     ssize_t (*write)(struct file *f, struct uio *u, off_t *pos);
     off_t (*lseek)(struct file *f, off_t offset, int whence); // NULL: -ESPIPE
-    int (*readdir)(struct file *f, struct dir_context *ctx);  // NULL: -ENOTDIR
+    // sendfile(2) without a copy, both optional. Pages, each with a reference, at most `most`, that hold what stands from `pos` on: how many; and in
+    // *n, which says how much is wanted, how many bytes of it. 0: read() is to be asked. They may change, as the file does.
+    unsigned int (*lend_pages)(struct file *f, off_t pos, size_t *n, struct page **pages, unsigned int most);
+    // As `write` of n bytes from `offset` of the first of `count` pages on; those that it keeps it takes references to. 0: write() is to be asked.
+    ssize_t (*write_pages)(struct file *f, struct page **pages, unsigned int count, size_t offset, size_t n);
+    int (*readdir)(struct file *f, struct dir_context *ctx); // NULL: -ENOTDIR
     // Events ready now (POLLIN...); registers the waiter in the table's queues through poll_wait() first.
     unsigned int (*poll)(struct file *f, struct poll_table *table);     // NULL: always readable and writable
     long (*ioctl)(struct file *f, unsigned int cmd, unsigned long arg); // NULL: -ENOTTY

@@ -386,9 +386,31 @@ static size_t hand_over(struct inet_socket *i, const char *buf, size_t n, bool m
     return done;
 }
 
+// One piece of the kernel's own memory (sendfile(2), splice(2)), which needs no buffer. As send_piece().
+static ssize_t send_own_piece(struct inet_socket *i, struct message *m) {
+    struct uio *u = m->uio;
+    for (; u->nseg > 1 && u->offset == u->seg->len; u->nseg--, u->seg++)
+        u->offset = 0;
+    inet_lock();
+    size_t n = MIN(MIN(u->seg->len - u->offset, (size_t)SEND_PIECE), room(i)), sent = 0;
+    bool more = m->flags & MSG_MORE || i->tcp_options.cork || u->resid > n;
+    if (n)
+        sent = hand_over(i, (char *)u->seg->kernel + u->offset, n, more, false);
+    if (unlikely(sent < n))
+        starved = true;
+    if (unlikely(!n || sent < n))
+        WRITE_ONCE(i->writable, false);
+    inet_unlock();
+    u->offset += sent;
+    u->resid -= sent;
+    return sent;
+}
+
 // One piece with write_mutex held. Its bytes; 0: there is no room, or no memory; -EFAULT.
 static ssize_t send_piece(struct inet_socket *i, struct message *m, char *buf) {
     struct uio before = *m->uio;
+    if (m->uio->kernel)
+        return send_own_piece(i, m);
     inet_lock();
     size_t n = MIN(MIN(m->uio->resid, (size_t)SEND_PIECE), room(i));
     if (!n)
@@ -460,7 +482,7 @@ ssize_t inet_tcp_send(struct socket *s, struct message *m) {
     if (!may_write(s))
         return broken(s, m);
     size_t n = MIN(m->uio->resid, (size_t)SEND_PIECE);
-    char small[512], *buf = n <= sizeof(small) ? small : kmalloc(n);
+    char small[512], *buf = n <= sizeof(small) || m->uio->kernel ? small : kmalloc(n);
     if (!buf)
         return -ENOBUFS;
     ssize_t ret = send_all(i, m, buf, deadline);

@@ -114,6 +114,7 @@ static inline void packet_clear(struct packet *p, size_t len) {
     p->len = len;
     p->done = 0;
     p->shift = 0;
+    p->skip = 0;
     p->from = (struct credentials){.uid = -1, .gid = -1};
     p->files = NULL;
     p->stamp = 0;
@@ -140,13 +141,25 @@ static struct packet *packet_alloc(struct socket *s, size_t len) {
     return p;
 }
 
+// 0, or why nothing can be sent.
+static inline int packet_may_be_made(struct socket *s, ktime_t deadline) {
+    if (likely(may_send(s) && !READ_ONCE(s->error) && !(READ_ONCE(s->shutdown) & SEND_SHUTDOWN)))
+        return 0;
+    return wait_for_room(s, deadline);
+}
+
+static inline void packet_count(struct packet *p, struct socket *s, bool stream) {
+    p->sender = s;
+    p->charge = packet_charge(p->len, stream);
+    unsigned long used = __atomic_add_fetch(&s->wmem, p->charge, __ATOMIC_RELAXED);
+    if (unlikely(reserve_is_off(s, used)))
+        socket_settle(s);
+}
+
 struct packet *packet_create(struct socket *s, size_t len, bool stream, ktime_t deadline) {
-    int err;
-    if (unlikely(!may_send(s) || READ_ONCE(s->error) || READ_ONCE(s->shutdown) & SEND_SHUTDOWN)) {
-        err = wait_for_room(s, deadline);
-        if (err)
-            return ERR_PTR(err);
-    }
+    int err = packet_may_be_made(s, deadline);
+    if (unlikely(err))
+        return ERR_PTR(err);
     if (unlikely(len > PACKET_SQUEEZED) && socket_is_squeezed(s)) {
         if (!stream)
             return ERR_PTR(-ENOBUFS);
@@ -155,11 +168,45 @@ struct packet *packet_create(struct socket *s, size_t len, bool stream, ktime_t 
     struct packet *p = packet_alloc(s, len);
     if (!p)
         return ERR_PTR(-ENOBUFS);
-    p->sender = s;
-    p->charge = packet_charge(len, stream);
-    unsigned long used = __atomic_add_fetch(&s->wmem, p->charge, __ATOMIC_RELAXED);
-    if (unlikely(reserve_is_off(s, used)))
-        socket_settle(s);
+    packet_count(p, s, stream);
+    return p;
+}
+
+// Takes references to the pages of u's next p->len bytes, which lie behind each other but for where one segment ends and the next begins.
+static void take_pages(struct packet *p, struct uio *u) {
+    size_t at = 0;
+    for (unsigned int n = 0; at < p->len; n++) {
+        char *from = (char *)u->seg->kernel + u->offset;
+        size_t skip = (unsigned long)from & PAGE_MASK;
+        size_t part = MIN(MIN(PAGE_SIZE - skip, u->seg->len - u->offset), p->len - at);
+        p->block[n] = from - skip;
+        page_get(phys_to_page(virt_to_phys(p->block[n])));
+        at += part;
+        u->offset += part;
+        u->resid -= part;
+        if (u->nseg > 1 && u->offset == u->seg->len) {
+            u->seg++;
+            u->nseg--;
+            u->offset = 0;
+        }
+    }
+}
+
+struct packet *packet_create_of_pages(struct socket *s, struct uio *u, size_t len, ktime_t deadline) {
+    int err = packet_may_be_made(s, deadline);
+    if (err)
+        return ERR_PTR(err);
+    if (unlikely(len > PACKET_SQUEEZED) && socket_is_squeezed(s))
+        len = PACKET_SQUEEZED;
+    size_t skip = ((unsigned long)u->seg->kernel + u->offset) & PAGE_MASK;
+    struct packet *p = packet_memory(s, ((skip + len + PAGE_SIZE - 1) >> PAGE_SHIFT) * sizeof(char *));
+    if (!p)
+        return ERR_PTR(-ENOBUFS);
+    packet_clear(p, len);
+    p->shift = PAGE_SHIFT;
+    p->skip = (uint16_t)skip;
+    take_pages(p, u);
+    packet_count(p, s, true);
     return p;
 }
 
@@ -183,7 +230,7 @@ static bool becomes_spare(struct packet *p) {
 
 void packet_free(struct packet *p) {
     struct socket *s = p->sender;
-    unsigned int n = p->shift ? (p->len + (1u << p->shift) - 1) >> p->shift : 0;
+    unsigned int n = p->shift ? (p->skip + p->len + (1u << p->shift) - 1) >> p->shift : 0;
     uint32_t charge = p->charge;
     for (unsigned int i = 0; i < n; i++)
         page_put(phys_to_page(virt_to_phys(p->block[i])));
@@ -212,6 +259,7 @@ int packet_fill(struct packet *p, struct uio *u) {
 int packet_copy_out(const struct packet *p, size_t offset, struct uio *u, size_t n) {
     if (likely(!p->shift))
         return uio_write_to(u, p->data + offset, n) == n ? 0 : -EFAULT;
+    offset += p->skip;
     for (size_t part; n; offset += part, n -= part) {
         size_t at = offset & (((size_t)1 << p->shift) - 1);
         part = MIN(n, ((size_t)1 << p->shift) - at);

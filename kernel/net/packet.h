@@ -39,6 +39,7 @@ struct packet {
     uint32_t len;            // [I] bytes of data
     uint32_t done;           // [the reader's] bytes that have been read
     uint8_t shift;           // [I] log2 of the size of its blocks; 0: the data is inside
+    uint16_t skip;           // [I] bytes of the first block that are not its
     struct credentials from; // [I] once queued
     struct scm_files *files; // [queue's lock] descriptors in flight, or NULL
     ktime_t stamp;           // realtime when it was queued, 0: not noted
@@ -51,6 +52,10 @@ struct packet {
 // Room in the send buffer: waits for it. A packet for `len` bytes with its charge; `len` may be cut for a user who is
 // squeezed if `may_cut`. -EAGAIN, -EPIPE (SEND_SHUTDOWN), -ENOBUFS, -ENOMEM, signals, the socket's error, as ERR_PTR.
 struct packet *__must_check packet_create(struct socket *s, size_t len, bool stream, ktime_t deadline);
+// A piece of a stream, of at most `len` bytes and at least a page, that is not copied: the pages in which the next bytes of `u` lie, which moves on, are
+// referenced (message.pages). They count as if they were the packet's own. Errors as above.
+struct packet *__must_check packet_create_of_pages(struct socket *s, struct uio *u, size_t len,
+                                                   ktime_t deadline);
 // Copies all of its data in. 0 or -EFAULT.
 int __must_check packet_fill(struct packet *p, struct uio *u);
 // Copies n bytes from `offset` on out. 0 or -EFAULT.

@@ -186,6 +186,29 @@ static ssize_t socket_write(struct file *f, struct uio *u, off_t *pos) {
     return likely(n) ? n : write_message(f, u);
 }
 
+#define PAGES_MOST 32u // of one message
+
+// In as few segments as they lie in. What is not a stream gets its messages by write().
+static ssize_t socket_write_pages(struct file *f, struct page **pages, unsigned int count, size_t offset,
+                                  size_t n) {
+    struct uio_segment segments[PAGES_MOST], *last = NULL;
+    struct uio u = {.seg = segments, .kernel = true};
+    struct socket *s = f->private_data;
+    if (s->type != SOCK_STREAM)
+        return 0;
+    for (unsigned int i = 0; i < MIN(count, PAGES_MOST) && u.resid < n; i++, offset = 0) {
+        char *at = (char *)page_address(pages[i]) + offset;
+        size_t part = MIN(PAGE_SIZE - offset, n - u.resid);
+        if (last && (char *)last->kernel + last->len == at)
+            last->len += part;
+        else
+            *(last = &segments[u.nseg++]) = (struct uio_segment){.kernel = at, .len = part};
+        u.resid += part;
+    }
+    struct message m = {.uio = &u, .pages = true};
+    return socket_send(f, s, &m);
+}
+
 static unsigned int socket_poll(struct file *f, struct poll_table *table) {
     struct socket *s = f->private_data;
     poll_wait(f, &s->read_wait, table);
@@ -203,6 +226,7 @@ static long socket_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
 static const struct file_ops socket_file_ops = {
     .read = socket_read,
     .write = socket_write,
+    .write_pages = socket_write_pages,
     .poll = socket_poll,
     .ioctl = socket_ioctl,
     .closed = unix_gc,

@@ -49,6 +49,7 @@ struct message {
     // send: kernel memory. recv: user memory that is left; moves on as message_put_control() fills it.
     void *control;
     size_t control_len;
+    bool pages; // send: the data are whole or parts of pages of a file; who keeps them takes references
 };
 
 struct socket_ops {

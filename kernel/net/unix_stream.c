@@ -35,16 +35,27 @@ static inline bool deliver(struct unix_socket *peer, struct packet *p) {
     return true;
 }
 
+// A packet with the next bytes in it. ERR_PTR.
+static struct packet *make_piece(struct unix_socket *u, struct message *m, ktime_t deadline) {
+    size_t len = next_size(&u->s, m->uio->resid);
+    if (unlikely(m->pages) && len >= PAGE_SIZE)
+        return packet_create_of_pages(&u->s, m->uio, len, deadline);
+    struct packet *p = packet_create(&u->s, len, true, deadline);
+    if (!IS_ERR(p) && unlikely(packet_fill(p, m->uio))) {
+        packet_free(p);
+        return ERR_PTR(-EFAULT);
+    }
+    return p;
+}
+
 // One packet. Its bytes or an error.
 static ssize_t send_piece(struct unix_socket *u, struct unix_socket *peer, struct message *m, struct scm *scm,
                           ktime_t deadline, bool first) {
-    struct packet *p = packet_create(&u->s, next_size(&u->s, m->uio->resid), true, deadline);
+    struct packet *p = make_piece(u, m, deadline);
     if (IS_ERR(p))
         return PTR_ERR(p);
     ssize_t len = p->len;
     int err = unlikely(scm != NULL) ? unix_attach(p, scm, first) : 0;
-    if (!err)
-        err = packet_fill(p, m->uio);
     if (!err) {
         unix_note_sender(p, u, peer);
         if (likely(deliver(peer, p)))

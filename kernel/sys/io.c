@@ -8,6 +8,7 @@
 #include "fs/mount.h"
 #include "fs/path.h"
 #include "fs/vfs.h"
+#include "mm/page.h"
 #include "mm/slab.h"
 #include "proc/process.h"
 #include "upcalls.h"
@@ -243,28 +244,64 @@ static void step_back(const struct end *in, ssize_t n) {
     mutex_unlock(&in->file->pos_lock);
 }
 
+#define LENT_MOST 32u // pages
+
+// Hands pages of `in` to `out` as they are. Bytes; 0: there are none to be had; or an error. *wanted: how many bytes there were.
+static ssize_t lend(const struct end *in, const struct end *out, size_t n, size_t *wanted) {
+    struct file *f = in->file;
+    struct page *pages[LENT_MOST];
+    ssize_t ret = in->pos ? 0 : mutex_lock_killable(&f->pos_lock);
+    if (ret)
+        return ret;
+    off_t at = in->pos ? *in->pos : f->pos;
+    unsigned int count = f->ops->lend_pages(f, at, &n, pages, LENT_MOST);
+    if (!in->pos) {
+        f->pos += count ? n : 0;
+        mutex_unlock(&f->pos_lock);
+    }
+    if (!count)
+        return 0;
+    *wanted = n;
+    ret = out->file->ops->write_pages(out->file, pages, count, at & PAGE_MASK, n);
+    for (unsigned int i = 0; i < count; i++)
+        page_put(pages[i]);
+    advance(in, MAX(ret, 0));
+    if (ret < (ssize_t)n)
+        step_back(in, n - MAX(ret, 0));
+    return ret;
+}
+
+// The same through a buffer, which is made the first time.
+static ssize_t copy_chunk(const struct end *in, const struct end *out, size_t n, size_t *wanted, char **buf) {
+    if (!*buf && !(*buf = kmalloc(MIN(n, (size_t)COPY_SIZE))))
+        return -ENOMEM;
+    ssize_t got = move_chunk(in, *buf, MIN(n, (size_t)COPY_SIZE), false);
+    if (got <= 0)
+        return got;
+    *wanted = got;
+    ssize_t ret = move_chunk(out, *buf, got, true), put = MAX(ret, 0);
+    advance(in, put);
+    advance(out, put);
+    if (put < got)
+        step_back(in, got - put);
+    return ret;
+}
+
 // Bytes copied, or the error if there were none.
 static ssize_t copy(const struct end *in, const struct end *out, size_t n) {
-    size_t done = 0;
+    bool lends = in->file->ops->lend_pages && out->file->ops->write_pages;
+    size_t done = 0, wanted = 0;
     ssize_t ret = 0;
-    char *buf = kmalloc(MIN(n, (size_t)COPY_SIZE));
-    if (!buf)
-        return -ENOMEM;
+    char *buf = NULL;
     n = MIN(n, IO_MAX);
     while (done < n) {
-        ssize_t got = ret = move_chunk(in, buf, MIN(n - done, (size_t)COPY_SIZE), false);
-        if (got <= 0)
+        ret = lends ? lend(in, out, n - done, &wanted) : 0;
+        if (!ret)
+            ret = copy_chunk(in, out, n - done, &wanted, &buf);
+        if (ret <= 0)
             break;
-        ret = move_chunk(out, buf, got, true);
-        ssize_t put = MAX(ret, 0);
-        advance(in, put);
-        advance(out, put);
-        done += put;
-        if (put < got) {
-            step_back(in, got - put);
-            break;
-        }
-        if (signal_pending())
+        done += ret;
+        if ((size_t)ret < wanted || signal_pending())
             break;
         cond_resched();
     }

@@ -208,6 +208,16 @@ static size_t read_part(struct inode *inode, struct uio *u, uint64_t at, size_t 
     return copied;
 }
 
+// Somebody has read.
+static void touch(struct file *f) {
+    struct inode *inode = f->inode;
+    if (!(f->flags & O_NOATIME) && f->path.mount && !(f->path.mount->flags & MS_NOATIME) &&
+        filetime(inode->atime, inode->far.atime) <= filetime(inode->mtime, inode->far.mtime)) {
+        inode->atime = clock_realtime();
+        inode->far.atime = 0;
+    }
+}
+
 static ssize_t file_read_op(struct file *f, struct uio *u, off_t *pos) {
     struct inode *inode = f->inode;
     size_t done = 0;
@@ -224,13 +234,26 @@ static ssize_t file_read_op(struct file *f, struct uio *u, off_t *pos) {
         if (cond_resched_killable())
             break;
     }
-    if (done && !(f->flags & O_NOATIME) && f->path.mount && !(f->path.mount->flags & MS_NOATIME) &&
-        filetime(inode->atime, inode->far.atime) <= filetime(inode->mtime, inode->far.mtime)) {
-        inode->atime = clock_realtime();
-        inode->far.atime = 0;
-    }
+    if (done)
+        touch(f);
     *pos = at;
     return done;
+}
+
+static unsigned int file_lend_pages(struct file *f, off_t pos, size_t *n, struct page **pages,
+                                    unsigned int most) {
+    struct inode *inode = f->inode;
+    uint64_t size = READ_ONCE(inode->size), at = pos;
+    size_t offset = at & PAGE_MASK;
+    if (at >= size)
+        return 0;
+    *n = MIN(*n, size - at);
+    unsigned int wanted = (unsigned int)MIN((offset + *n + PAGE_SIZE - 1) >> PAGE_SHIFT, (size_t)most);
+    unsigned int count = inode->backing.ops->get_present(&inode->backing, at >> PAGE_SHIFT, pages, wanted);
+    *n = MIN(*n, count * PAGE_SIZE - MIN(offset, count * PAGE_SIZE));
+    if (count)
+        touch(f);
+    return count;
 }
 
 static int check_seals(struct inode *inode, uint64_t end) {
@@ -386,6 +409,7 @@ static int tmpfs_open(struct inode *inode, struct file *f) {
 const struct file_ops tmpfs_file_ops = {.read = file_read_op,
                                         .write = file_write_op,
                                         .lseek = file_lseek_op,
+                                        .lend_pages = file_lend_pages,
                                         .mmap = file_mmap_op,
                                         .fsync = no_fsync,
                                         .fallocate = file_fallocate_op};
