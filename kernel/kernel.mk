@@ -18,7 +18,7 @@ KERNEL_OBJ_DIR := $(KOUT)/kernel
 KERNEL_INCLUDE := $(KOUT)/include
 
 KERNEL_SRC := $(sort $(filter-out kernel/arch/riscv/vdso/%,$(wildcard kernel/*/*.c kernel/*/*/*.c kernel/arch/riscv/*.S)))
-KERNEL_LIB := $(LIB_SRC) lib/format.c lib/intrinsics.c lib/netlink.c lib/number.c lib/string.c
+KERNEL_LIB := $(LIB_SRC) lib/bpf.c lib/format.c lib/intrinsics.c lib/netlink.c lib/number.c lib/string.c
 KERNEL_OBJ := $(patsubst kernel/%.c,$(KERNEL_OBJ_DIR)/%.o,$(filter %.c,$(KERNEL_SRC))) \
 	$(patsubst kernel/%.S,$(KERNEL_OBJ_DIR)/%.S.o,$(filter %.S,$(KERNEL_SRC))) \
 	$(patsubst lib/%.c,$(KERNEL_OBJ_DIR)/lib/%.o,$(KERNEL_LIB))

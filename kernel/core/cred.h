@@ -19,7 +19,6 @@ struct cred {
     gid_t gid, egid, sgid, fsgid;                                                      // [I]
     uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient; // [I]
     unsigned int securebits;   // [I] SECBIT_*, linux/securebits.h
-    bool no_new_privs;         // [I]
     struct group_list *groups; // [I] NULL: none
     struct user *user;         // [I] the account of uid (sched/user.h), a reference
 };

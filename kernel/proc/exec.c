@@ -41,7 +41,7 @@
 // The mode and the owner are read together: chown(2) changes them in one moment.
 static void apply_set_ids(struct cred *new, struct exec *e) {
     struct inode *inode = e->program.file->inode;
-    if (new->no_new_privs || e->program.file->path.mount->flags & MS_NOSUID)
+    if (READ_ONCE(current->no_new_privs) || e->program.file->path.mount->flags & MS_NOSUID)
         return;
     spin_lock(&inode->spin);
     mode_t mode = inode->mode;
@@ -88,10 +88,11 @@ static bool shares_place(struct exec *e) {
 static void limit_gain(struct exec *e, const struct cred *old, struct cred *new) {
     e->gaining = true;
     bool traced = ptrace_exec_begin();
-    e->gains = !new->no_new_privs && !shares_place(e) && !traced;
+    bool never = READ_ONCE(current->no_new_privs); // from here on no other thread changes it (seccomp_add())
+    e->gains = !never && !shares_place(e) && !traced;
     if (e->gains)
         return;
-    if (new->no_new_privs || !cred_capable(old, CAP_SETUID)) {
+    if (never || !cred_capable(old, CAP_SETUID)) {
         new->euid = new->uid;
         new->egid = new->gid;
     }

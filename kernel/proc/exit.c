@@ -18,6 +18,7 @@
 #include "proc/posix_timer.h"
 #include "proc/process.h"
 #include "proc/ptrace.h"
+#include "proc/seccomp.h"
 #include "proc/signalfd.h"
 #include "proc/usage.h"
 #include "upcalls.h"
@@ -233,6 +234,7 @@ void process_exit_thread(int status) {
     drop_memory(t);
     sem_leave_undos(t);
     drop_files(t);
+    seccomp_exit();
     if (last) {
         if (p->tty)
             process_leave_tty();

@@ -14,6 +14,7 @@
 #include "proc/pidfd.h"
 #include "proc/process.h"
 #include "proc/ptrace.h"
+#include "proc/seccomp.h"
 #include "upcalls.h"
 #include "vm/vmspace.h"
 #include <linux/capability.h>
@@ -314,6 +315,7 @@ static int commit(struct birth *b) {
     bool full = too_many_threads();
     if (!interrupted && !full) {
         b->id->thread = b->thread;
+        seccomp_inherit_locked(b->thread);
         if (b->process)
             enter_tree(b);
         join_process(b->thread, b->process ? b->process : creator);

@@ -14,8 +14,9 @@ static struct wait_queue exec_done = WAIT_QUEUE_INIT(exec_done);
 // ---- beginning
 
 // Both tables of entries, made by sys/dispatch.c.
-static void look_at_calls(struct thread *t, bool traced) {
-    __atomic_store_n(&t->arch.syscalls, traced ? syscall_entries_traced : syscall_entries, __ATOMIC_RELAXED);
+void thread_look_at_calls(struct thread *t) {
+    bool looks = t->ptrace.tracer || t->seccomp;
+    __atomic_store_n(&t->arch.syscalls, looks ? syscall_entries_traced : syscall_entries, __ATOMIC_RELAXED);
 }
 
 // Nobody has seen t yet, or sig_lock is held, too.
@@ -31,7 +32,7 @@ static void link_locked(struct thread *t, struct process *p, struct thread *trac
     tracer->process->tracees++;
     if (t->tid == p->pid)
         p->tracee = t;
-    look_at_calls(t, true);
+    thread_look_at_calls(t);
 }
 
 // Process_lock held. *settles: it rests in a stop of all threads, and has to come over into one for its tracer.
@@ -172,7 +173,7 @@ static void unlink_locked(struct thread *t, int sig) {
     pt->tracer = NULL;
     pt->options = 0;
     pt->seized = pt->privileged = pt->calls = pt->trap = pt->notice = pt->stopped = pt->listening = false;
-    look_at_calls(t, false);
+    thread_look_at_calls(t);
     if (!pt->dead && (rested || p->group_stop)) // which may be waiting for it
         signal_wake_locked(t, rested);
     spin_unlock(&p->sig_lock);
@@ -321,6 +322,22 @@ int ptrace_interrupt(struct tracee *x) {
 }
 
 // ---- execve
+
+int ptrace_exec_hold(void) {
+    struct process *p = current->process;
+    for (;;) {
+        mutex_lock(&p->access_lock);
+        if (!p->gaining)
+            return 0;
+        mutex_unlock(&p->access_lock);
+        if (wait_event_interruptible(&exec_done, !READ_ONCE(p->gaining)))
+            return -ERESTARTNOINTR;
+    }
+}
+
+void ptrace_exec_release(void) {
+    mutex_unlock(&current->process->access_lock);
+}
 
 bool ptrace_exec_begin(void) {
     struct process *p = current->process;

@@ -94,3 +94,8 @@ void ptrace_notify_zombie_locked(struct process *p);
 bool ptrace_exec_begin(void);
 bool ptrace_exec_limits(void); // the answer again
 void ptrace_exec_end(void);
+// Until ptrace_exec_release() no thread of the current process is at that: waits for those that are. 0 or -ERESTARTNOINTR.
+int __must_check ptrace_exec_hold(void);
+void ptrace_exec_release(void);
+// t's calls go the way that suits it, after its tracer or its seccomp mode changed with sig_lock held.
+void thread_look_at_calls(struct thread *t);

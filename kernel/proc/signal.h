@@ -140,6 +140,9 @@ int __must_check signal_push_frame(struct trap_frame *frame, const siginfo_t *in
 // A stack pointer on the thread's alternate stack?
 bool signal_on_altstack(const struct thread *t, unsigned long sp);
 
+// May one more line about what a program did wrong go to the log?
+bool signal_log_allowed(void);
+
 // ---- birth, exec, death
 
 struct signal_handlers *__must_check signal_handlers_copy(struct signal_handlers *old,

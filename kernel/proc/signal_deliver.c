@@ -287,7 +287,7 @@ void user_return_work(struct trap_frame *frame) {
 #define FAULT_LOG_PERIOD (5 * NSEC_PER_SEC)
 
 // At most ten lines in five seconds.
-static bool fault_log_allowed(void) {
+bool signal_log_allowed(void) {
     static ktime_t period_start;
     static unsigned int lines;
     ktime_t now = clock_monotonic();
@@ -331,7 +331,7 @@ void signal_fault(struct trap_frame *frame, int sig, int code, unsigned long add
     info.si_addr = (void *)addr;
     bool unhandled =
         signal_ignored_by(p, sig) || signal_has_default(p, sig) || current->sig_blocked & SIGNAL_BIT(sig);
-    if (unhandled && sig != SIGKILL && !ptrace_is_traced(current) && fault_log_allowed())
+    if (unhandled && sig != SIGKILL && !ptrace_is_traced(current) && signal_log_allowed())
         log_fault(frame, sig, code, addr);
     signal_force(&info);
 }

@@ -7,6 +7,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/seccomp.h"
 #include "proc/usage.h"
 #include "procfs/pid.h"
 #include "tty/tty.h"
@@ -30,6 +31,8 @@ struct snapshot {
     int nice, rt_priority, policy, hart, exit_signal, exit_status;
     uint64_t pending, shared_pending, blocked, ignored, caught, affinity;
     struct rlimit64 sigpending;
+    unsigned int seccomp, filters;
+    bool no_new_privs;
 };
 
 static char state_of(const struct thread *t) {
@@ -76,6 +79,9 @@ static void take_thread(struct thread *t, struct snapshot *s) {
     s->pending = t->sig_pending;
     s->blocked = t->sig_blocked;
     s->affinity = t->affinity & sched_online_mask();
+    s->no_new_privs = t->no_new_privs;
+    s->seccomp = t->seccomp;
+    s->filters = seccomp_count(t);
 }
 
 static void take_locked(struct process *p, struct thread *t, bool thread_only, struct snapshot *s) {
@@ -276,10 +282,10 @@ static void status_numbers(struct seq_buf *s, const struct snapshot *x, pid_t nu
 static void status_caps(struct seq_buf *s, const struct cred *c) {
     seq_printf(s,
                "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%"
-               "016lx\nNoNewPrivs:\t%d\n",
+               "016lx\n",
                (unsigned long)c->cap_inheritable, (unsigned long)c->cap_permitted,
-               (unsigned long)c->cap_effective, (unsigned long)c->cap_bounding, (unsigned long)c->cap_ambient,
-               c->no_new_privs);
+               (unsigned long)c->cap_effective, (unsigned long)c->cap_bounding,
+               (unsigned long)c->cap_ambient);
 }
 
 // A name may hold anything; the lines stay whole.
@@ -326,7 +332,8 @@ int pid_show_status(struct seq_buf *s, struct pid_node *n) {
     }
     status_signals(s, &x);
     status_caps(s, cred);
-    seq_puts(s, "Seccomp:\t0\nCpus_allowed:\t");
+    seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\nCpus_allowed:\t", x.no_new_privs,
+               x.seccomp, x.filters);
     seq_hart_mask(s, x.affinity);
     seq_puts(s, "\nCpus_allowed_list:\t");
     seq_harts(s, x.affinity);

@@ -225,6 +225,7 @@ static const struct proc_entry entries[] = {
     {.path = "sys/kernel/random/uuid", .show = show_uuid},
     PROC_TEXT("kernel/random/entropy_avail", "256"),
     PROC_TEXT("kernel/random/poolsize", "256"),
+    PROC_TEXT("kernel/seccomp/actions_avail", "kill_process kill_thread trap errno trace log allow"),
     PROC_NUMBER("vm/overcommit_memory", &vm_overcommit, VM_COMMIT_HEURISTIC, VM_COMMIT_STRICT),
     {.path = "sys/vm/overcommit_ratio",
      .mode = 0644,

@@ -136,7 +136,10 @@ struct thread {
     struct list_head sig_queue;
     unsigned long altstack_sp, altstack_size;
     int altstack_flags;
-    struct restart_block restart; // [o]
+    struct restart_block restart;   // [o]
+    struct seccomp_filter *filters; // [s] proc/seccomp.h; the newest, a reference
+    uint8_t seccomp;                // [s] SECCOMP_MODE_*
+    bool no_new_privs;              // [a] execve gives no privileges; never false again
     struct ptrace ptrace;
 
     // Threads (clone, futex).

@@ -24,6 +24,7 @@
 #define INODES_MOST    1048576ul
 #define EVENTS_PART    32
 #define IPC_PART       16
+#define FILTERS_PART   16
 #define LOCK_SIZE      64ul
 #define PIPE_SOFT_MOST 16384ul // Linux's number
 #define PIPE_SOFT_PART 16
@@ -40,7 +41,8 @@ struct limits limits = {.threads_max = THREADS_MOST,
                         .inotify_max = INOTIFY_MAX,
                         .inotify_watches_max = INODES_LEAST,
                         .event_bytes_max = ~0ul >> 1,
-                        .ipc_bytes_max = ~0ul >> 1};
+                        .ipc_bytes_max = ~0ul >> 1,
+                        .filter_bytes_max = ~0ul >> 1};
 struct user root_user = {.refs = {1}};
 struct user kernel_user = {.uid = (uid_t)-1, .refs = {1}};
 static struct user unknown_user = {.uid = (uid_t)-1, .refs = {1}}; // for whom there was no memory
@@ -115,5 +117,6 @@ void limits_init(void) {
         .inotify_watches_max = MIN(MAX(bytes / INODES_PART / INODE_SIZE, INODES_LEAST), INODES_MOST),
         .event_bytes_max = bytes / EVENTS_PART,
         .ipc_bytes_max = bytes / IPC_PART,
+        .filter_bytes_max = bytes / FILTERS_PART,
     };
 }

@@ -18,6 +18,7 @@ enum user_account {
     USER_EVENT_BYTES,  // of inotify, that nobody has read
     USER_IPC_BYTES,    // of semaphores and messages
     USER_MQUEUE_BYTES, // that message queues of POSIX may hold: RLIMIT_MSGQUEUE
+    USER_FILTER_BYTES, // of seccomp
     USER_ACCOUNTS,
 };
 
@@ -37,6 +38,7 @@ struct limits {
     unsigned long mounts_max;                       // of all
     unsigned long inotify_max, inotify_watches_max; // of one user, whoever that is
     unsigned long event_bytes_max, ipc_bytes_max;   // of one user
+    unsigned long filter_bytes_max;                 // of one user
 };
 #define THREADS_MOST 32767   // as many as there are numbers
 extern struct limits limits; // [a] each number

@@ -6,6 +6,7 @@
 #include "core/printk.h"
 #include "lib/string.h"
 #include "proc/ptrace.h"
+#include "proc/seccomp.h"
 #include "sys/syscalls.h"
 #include "sys/trace.h"
 #include "upcalls.h"
@@ -127,13 +128,15 @@ static long __cold log_call(struct trap_frame *frame) {
     return ret;
 }
 
-// A call of a thread that is traced: a tracer that wants to see calls does so at both ends, and may change what it sees. A
-// number below 0 makes no call; the result is what the tracer says.
-static long __cold call_for_tracer(struct trap_frame *frame) {
+// A call of a thread that is traced or filtered: a tracer that wants to see calls does so at both ends, and may change what it
+// sees; filters look at what is left. A number below 0 makes no call; the result is what the tracer says.
+static long call_looked_at(struct trap_frame *frame) {
     frame->a0 = -ENOSYS;
     frame->in_syscall = 1; // but execve and rt_sigreturn, which have no result, say otherwise
-    bool killed = ptrace_wants_calls() && ptrace_call(PTRACE_EVENTMSG_SYSCALL_ENTRY);
-    if (!killed && (long)frame->a7 >= 0)
+    bool none = ptrace_wants_calls() && ptrace_call(PTRACE_EVENTMSG_SYSCALL_ENTRY);
+    if (!none && READ_ONCE(current->seccomp))
+        none = seccomp_refuses(frame);
+    if (!none && (long)frame->a7 >= 0)
         frame->a0 = log_call(frame);
     if (ptrace_wants_calls())
         (void)ptrace_call(PTRACE_EVENTMSG_SYSCALL_EXIT);
@@ -144,7 +147,8 @@ static long __cold call_for_tracer(struct trap_frame *frame) {
 long __cold syscall_traced(SYSCALL_PARAMETERS) {
     (void)a, (void)b, (void)c, (void)d, (void)e, (void)f;
     struct trap_frame *frame = arch_user_frame(current);
-    return ptrace_is_traced(current) ? call_for_tracer(frame) : log_call(frame);
+    bool looked_at = ptrace_is_traced(current) || READ_ONCE(current->seccomp);
+    return looked_at ? call_looked_at(frame) : log_call(frame);
 }
 
 void syscalls_trace(void) {

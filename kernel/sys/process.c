@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Birth, death and identity of processes: arguments and checks. The work is in proc/.
+#include "sys/seccomp.h"
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
 #include "core/cred.h"
@@ -455,17 +456,6 @@ static long set_name(const char __user *user) {
     return 0;
 }
 
-static long set_no_new_privs(void) {
-    if (current->cred->no_new_privs)
-        return 0;
-    struct cred *new = cred_copy(current->cred);
-    if (!new)
-        return -ENOMEM;
-    new->no_new_privs = true;
-    thread_set_cred(new);
-    return 0;
-}
-
 long sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
     struct process *p = current->process;
     switch (option) {
@@ -488,9 +478,16 @@ long sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c, un
     case PR_GET_DUMPABLE:
         return current->vm->dumpable;
     case PR_SET_NO_NEW_PRIVS:
-        return a != 1 || b || c || d ? -EINVAL : set_no_new_privs();
+        if (a != 1 || b || c || d)
+            return -EINVAL;
+        WRITE_ONCE(current->no_new_privs, true);
+        return 0;
     case PR_GET_NO_NEW_PRIVS:
-        return a || b || c || d ? -EINVAL : current->cred->no_new_privs;
+        return a || b || c || d ? -EINVAL : current->no_new_privs;
+    case PR_SET_SECCOMP:
+        return seccomp_prctl(a, b);
+    case PR_GET_SECCOMP:
+        return current->seccomp;
     case PR_SET_CHILD_SUBREAPER:
         p->child_subreaper = a != 0;
         return 0;

@@ -8,6 +8,8 @@
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
 #include "proc/ptrace.h"
+#include "proc/seccomp.h"
+#include "sys/seccomp.h"
 #include "sys/syscalls.h"
 #include "vm/vmspace.h"
 #include <linux/audit.h>
@@ -15,8 +17,7 @@
 #include <linux/ptrace.h>
 #include <linux/uio.h>
 
-#define OPTIONS_ALL   (0xffu | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP)
-#define OPTIONS_KNOWN (OPTIONS_ALL & ~PTRACE_O_SUSPEND_SECCOMP) // there is no seccomp to suspend
+#define OPTIONS_ALL (0xffu | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP)
 
 static bool signal_is_valid(unsigned long sig) {
     return sig <= SIGNAL_COUNT;
@@ -79,6 +80,14 @@ static long copy_regset(struct tracee *x, unsigned long type, unsigned long data
     return put_user(n, &user->iov_len);
 }
 
+// At the beginning of a call; what there is of it at a stop for seccomp lies in the same places.
+static void fill_entry(struct ptrace_syscall_info *info, const struct trap_frame *f) {
+    const unsigned long args[] = {f->orig_a0, f->a1, f->a2, f->a3, f->a4, f->a5};
+    info->entry.nr = (int)f->a7;
+    for (unsigned int i = 0; i < ARRAY_SIZE(args); i++)
+        info->entry.args[i] = args[i];
+}
+
 static size_t fill_call_info(struct tracee *x, struct ptrace_syscall_info *info) {
     const struct trap_frame *f = arch_user_frame(x->thread);
     const struct ptrace *pt = &x->thread->ptrace;
@@ -87,18 +96,21 @@ static size_t fill_call_info(struct tracee *x, struct ptrace_syscall_info *info)
     info->instruction_pointer = f->pc;
     info->stack_pointer = f->sp;
     if (call && pt->message == PTRACE_EVENTMSG_SYSCALL_ENTRY) {
-        const unsigned long args[] = {f->orig_a0, f->a1, f->a2, f->a3, f->a4, f->a5};
         info->op = PTRACE_SYSCALL_INFO_ENTRY;
-        info->entry.nr = (int)f->a7;
-        for (unsigned int i = 0; i < 6; i++)
-            info->entry.args[i] = args[i];
-        return offsetof(struct ptrace_syscall_info, entry.args) + sizeof(args);
+        fill_entry(info, f);
+        return offsetof(struct ptrace_syscall_info, entry.args) + sizeof(info->entry.args);
     }
     if (call && pt->message == PTRACE_EVENTMSG_SYSCALL_EXIT) {
         info->op = PTRACE_SYSCALL_INFO_EXIT;
         info->exit.rval = (long)f->a0;
         info->exit.is_error = (long)f->a0 < 0 && (long)f->a0 >= -4095;
         return offsetof(struct ptrace_syscall_info, exit.is_error) + 1;
+    }
+    if (pt->info && pt->info->si_code == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8)) {
+        info->op = PTRACE_SYSCALL_INFO_SECCOMP;
+        fill_entry(info, f);
+        info->seccomp.ret_data = (uint32_t)pt->message;
+        return offsetof(struct ptrace_syscall_info, seccomp.ret_data) + sizeof(info->seccomp.ret_data);
     }
     info->op = PTRACE_SYSCALL_INFO_NONE;
     return offsetof(struct ptrace_syscall_info, entry);
@@ -254,10 +266,22 @@ static long listen(struct tracee *x) {
     return can ? 0 : -EIO;
 }
 
+// Who may suspend the filters of others has none himself.
+static long check_options(unsigned long options) {
+    if (options & ~(unsigned long)OPTIONS_ALL)
+        return -EINVAL;
+    bool suspends = options & PTRACE_O_SUSPEND_SECCOMP;
+    return suspends && (!capable(CAP_SYS_ADMIN) || current->seccomp != SECCOMP_MODE_DISABLED ||
+                        current->ptrace.options & PTRACE_O_SUSPEND_SECCOMP)
+               ? -EPERM
+               : 0;
+}
+
 static long set_options(struct tracee *x, unsigned long options) {
     unsigned long flags;
-    if (options & ~(unsigned long)OPTIONS_KNOWN)
-        return -EINVAL;
+    long err = check_options(options);
+    if (err)
+        return err;
     if (!ptrace_hold(x, &flags))
         return -ESRCH;
     x->thread->ptrace.options = (uint32_t)options;
@@ -281,7 +305,8 @@ static long attach(long request, pid_t tid, unsigned long addr, unsigned long op
         return ptrace_attach(tid, false, 0);
     if (addr || options & ~(unsigned long)OPTIONS_ALL)
         return -EIO;
-    return options & ~(unsigned long)OPTIONS_KNOWN ? -EINVAL : ptrace_attach(tid, true, (uint32_t)options);
+    long err = check_options(options);
+    return err ? err : ptrace_attach(tid, true, (uint32_t)options);
 }
 
 // A tracee that is stopped.
@@ -322,9 +347,10 @@ static long ask(long request, struct tracee *x, unsigned long addr, unsigned lon
     case PTRACE_SETSIGMASK:
         return set_mask(x, addr, data);
     case PTRACE_SECCOMP_GET_FILTER:
+        return seccomp_get_filter(x, addr, data);
     case PTRACE_SECCOMP_GET_METADATA:
-        return -EINVAL; // there is no seccomp
-    default:            // PTRACE_SINGLESTEP too: harts cannot step
+        return seccomp_get_metadata(x, addr, data);
+    default: // PTRACE_SINGLESTEP too: harts cannot step
         return -EIO;
     }
 }

@@ -78,7 +78,6 @@ static const struct {
     OTHER(migrate_pages),
     OTHER(move_pages),
     OTHER(pidfd_getfd),
-    OTHER(seccomp),
     OTHER(bpf),
     OTHER(perf_event_open),
     OTHER(landlock_create_ruleset),

@@ -458,6 +458,7 @@ static const struct operation operations[] = {
     {"watches", do_watches, false},
     {"sysv", do_sysv, false},
     {"mqueue", do_mqueue, false},
+    {"filters", do_filters, false},
     {"attributes", do_attributes, false},
 };
 

@@ -20,6 +20,7 @@ int do_watches(void);
 int do_sysv(void);
 int do_attributes(void);
 int do_mqueue(void);
+int do_filters(void);
 
 // devices.c: in a machine that has them. False, with a word about it: they are not there.
 extern const struct operation device_operations[];

@@ -5,6 +5,7 @@
 #include "tests/fuzz-calls/calls.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
@@ -475,6 +476,25 @@ static void socket_arguments(const char *name, unsigned long a[]) {
     }
 }
 
+// A filter that mostly lets calls be made, behind instructions of all kinds, known or not.
+static unsigned long filter(void) {
+    static const unsigned short codes[] = {0x20, 0x00, 0x01, 0x60, 0x61, 0x02, 0x03, 0x04,
+                                           0x14, 0x2c, 0x34, 0x5c, 0x6c, 0x84, 0x05, 0x15,
+                                           0x25, 0x3d, 0x45, 0x07, 0x87, 0x80, 0x28, 0x94};
+    static struct sock_filter code[6];
+    static struct sock_fprog program;
+    unsigned int n = random_below(sizeof(code) / sizeof(code[0]));
+    for (unsigned int i = 0; i < n; i++)
+        code[i] = (struct sock_filter){ONE_OF(codes), random_below(3), random_below(3),
+                                       random_below(one_in(4) ? 90 : 16) & ~3u};
+    code[n] = (struct sock_filter){6, 0, 0,
+                                   one_in(200)  ? (unsigned int)number()
+                                   : one_in(30) ? 0x7ffc0000
+                                                : 0x7fff0000};
+    program = (struct sock_fprog){(unsigned short)(n + 1), code};
+    return one_in(8) ? buffer(64) : (unsigned long)&program;
+}
+
 static void special(const char *name, unsigned long a[]) {
     socket_arguments(name, a);
     if (!strcmp(name, "mmap"))
@@ -496,6 +516,9 @@ static void special(const char *name, unsigned long a[]) {
         a[3] = one_in(2) ? 0777 : bits();
     else if (!strcmp(name, "madvise"))
         a[2] = random_below(30);
+    else if (!strcmp(name, "seccomp")) // not strict: that ends the program
+        a[0] = one_in(8) ? number() | 1 : 1 + random_below(3), a[1] = one_in(2) ? 0 : random_below(64),
+        a[2] = filter();
     else if (!strcmp(name, "mount"))
         a[2] = path(), a[3] = one_in(2) ? bits() : one_in(2) ? 4096 : 32;
 }
