@@ -38,6 +38,7 @@ struct ifreq {
         int16_t flags;
         char new_name[NET_NAME_SIZE];
         uint64_t map[3];
+        void __user *data;
     };
 };
 
@@ -384,6 +385,57 @@ static long do_request(unsigned int cmd, void __user *user, bool v4) {
     return err || is_setting(cmd) ? err : put_object((struct ifreq __user *)user, r);
 }
 
+// ---- ethtool(8)
+
+// ETHTOOL_*, whose header wants a C library.
+#define GET_LINK    0x0au
+#define GET_RX_SUMS 0x14u
+#define GET_TX_SUMS 0x16u
+#define GET_SG      0x18u
+#define GET_TSO     0x1eu
+#define GET_UFO     0x21u
+#define GET_GSO     0x23u
+#define GET_FLAGS   0x25u
+#define GET_GRO     0x2bu
+
+// A device does nothing of what the stack does, but that loopback needs no sums. -EOPNOTSUPP: it is not known, or cannot be set.
+static int ask_ethtool_locked(const struct net_device *d, unsigned int cmd) {
+    ASSERT_HELD(&inet_mutex);
+    switch (cmd) {
+    case GET_LINK:
+        return net_device_is_up(d) && net_device_has_carrier(d);
+    case GET_RX_SUMS:
+    case GET_TX_SUMS:
+        return !!(d->flags & NET_LOOPBACK);
+    case GET_SG:
+    case GET_TSO:
+    case GET_UFO:
+    case GET_GSO:
+    case GET_FLAGS:
+    case GET_GRO:
+        return 0;
+    default:
+        return -EOPNOTSUPP;
+    }
+}
+
+// Of a structure of its own, which begins with what is asked and, for what is known here, ends with the answer.
+static long do_ethtool(unsigned int cmd, void __user *user) {
+    uint32_t asked = 0;
+    struct ifreq r;
+    int err = copy_from_user(&r, user, sizeof(r));
+    if (!err && cmd == SIOCETHTOOL)
+        err = get_user(asked, (const uint32_t __user *)r.data);
+    if (err)
+        return err;
+    r.name[NET_NAME_SIZE - 1] = '\0';
+    inet_lock();
+    const struct net_device *d = find_device(r.name);
+    int answer = !d ? -ENODEV : ask_ethtool_locked(d, asked);
+    inet_unlock();
+    return answer < 0 ? answer : put_user((uint32_t)answer, (uint32_t __user *)r.data + 1);
+}
+
 // ---- routes
 
 static int read_route(const struct rtentry *e, const char *device, bool add, struct net_route *r) {
@@ -555,6 +607,8 @@ long net_device_ioctl(struct socket *s, unsigned int cmd, unsigned long arg) {
         return do_route(user, cmd == SIOCADDRT);
     if (v4 && (cmd == SIOCGARP || cmd == SIOCSARP || cmd == SIOCDARP))
         return do_arp(cmd, user);
+    if (cmd == SIOCETHTOOL || cmd == SIOCGMIIPHY || cmd == SIOCGMIIREG)
+        return do_ethtool(cmd, user);
     if (is_address_cmd(cmd) ? v4 : is_setting(cmd) || is_getting(cmd))
         return do_request(cmd, user, v4);
     return -ENOTTY;

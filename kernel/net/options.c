@@ -35,6 +35,7 @@ static const struct {
     {SO_LOCK_FILTER, SOCKET_LOCK_FILTER},
     {SO_SELECT_ERR_QUEUE, SOCKET_SELECT_ERR_QUEUE},
     {SO_RCVMARK, SOCKET_RCVMARK},
+    {SO_PREFER_BUSY_POLL, SOCKET_PREFER_BUSY_POLL},
 };
 
 // Of an option, or -1.
@@ -58,6 +59,8 @@ static int check_switch(struct socket *s, int flag, bool on) {
         return 0;
     case SOCKET_RCVMARK:
         return capable(CAP_NET_RAW) || capable(CAP_NET_ADMIN) ? 0 : -EPERM;
+    case SOCKET_PREFER_BUSY_POLL:
+        return on && !capable(CAP_NET_ADMIN) ? -EPERM : 0;
     case SOCKET_LOCK_FILTER:
         return socket_has(s, SOCKET_LOCK_FILTER) && !on ? -EPERM : 0;
     default:
@@ -156,6 +159,23 @@ static int set_mark(struct socket *s, int value) {
     return 0;
 }
 
+// As in Linux, where only a device that can be polled makes a difference.
+static int set_busy_poll(struct socket *s, int value) {
+    if (value < 0)
+        return -EINVAL;
+    WRITE_ONCE(s->busy_poll, value);
+    return 0;
+}
+
+static int set_busy_budget(struct socket *s, int value) {
+    if (value > READ_ONCE(s->busy_budget) && !capable(CAP_NET_ADMIN))
+        return -EPERM;
+    if (value < 0 || value > UINT16_MAX)
+        return -EINVAL;
+    WRITE_ONCE(s->busy_budget, value);
+    return 0;
+}
+
 // A number. -ENOPROTOOPT: not an option that can be set.
 static int set_number(struct socket *s, int option, int value) {
     switch (option) {
@@ -179,6 +199,10 @@ static int set_number(struct socket *s, int option, int value) {
         return 0;
     case SO_PEEK_OFF:
         return set_peek_offset(s, value);
+    case SO_BUSY_POLL:
+        return set_busy_poll(s, value);
+    case SO_BUSY_POLL_BUDGET:
+        return set_busy_budget(s, value);
     case SO_BUF_LOCK:
         if (value & ~SOCK_BUF_LOCK_MASK)
             return -EINVAL;
@@ -323,9 +347,10 @@ static int get_number(struct socket *s, int option, int *out) {
     case SO_INCOMING_CPU:
         *out = -1;
         break;
-    case SO_BSDCOMPAT: // what is never so
     case SO_BUSY_POLL:
-    case SO_PREFER_BUSY_POLL:
+        *out = READ_ONCE(s->busy_poll);
+        break;
+    case SO_BSDCOMPAT: // what is never so
     case SO_INCOMING_NAPI_ID:
     case SO_ZEROCOPY:
     case SO_BINDTOIFINDEX:

@@ -109,6 +109,7 @@ enum socket_flag {
     SOCKET_SELECT_ERR_QUEUE,
     SOCKET_WIFI_STATUS,
     SOCKET_RCVMARK,
+    SOCKET_PREFER_BUSY_POLL,
     SOCKET_DEAD, // its file has gone, or is about to
 };
 
@@ -129,10 +130,12 @@ struct socket {
     int rcvlowat;                     // [a] at least 1
     int linger;                       // [a] seconds
     int priority;                     // [a]
-    int mark;                         // [a]
-    int peek_offset;                  // [l] SO_PEEK_OFF; -1: off
-    unsigned int backlog;             // [l] listen(2)'s
-    bool told;                        // [a] connect(2) has told how its attempt ended
+    int busy_poll,
+        busy_budget; // [a] SO_BUSY_POLL, SO_BUSY_POLL_BUDGET: kept; no device here is polled by its readers
+    int mark;        // [a]
+    int peek_offset; // [l] SO_PEEK_OFF; -1: off
+    unsigned int backlog; // [l] listen(2)'s
+    bool told;            // [a] connect(2) has told how its attempt ended
     unsigned long
         wmem; // [a] 1 for the object, and the charges of what it sent that has not been received: packet.h
     unsigned long reserved;         // [l] bytes of these that the user's account has been charged with

@@ -12,6 +12,10 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
+
+#define PREFER_BUSY_POLL 69 // SO_..., which not every header has
+#define BUSY_POLL_BUDGET 70
 
 #ifndef MSG_PROBE
 #define MSG_PROBE 0x10
@@ -341,4 +345,58 @@ TEST(devices_are_asked_how_they_treat_packets) {
     CHECK(ask_netconf(AF_INET, 1, false) == 1 && ask_netconf(AF_INET6, NETCONFA_IFINDEX_ALL, false) == 1);
     CHECK(ask_netconf(AF_INET, 4711, false) == -ENODEV || ask_netconf(AF_INET, 4711, false) == -EINVAL);
     CHECK(ask_netconf(AF_UNIX, 1, false) == -EOPNOTSUPP);
+}
+
+static int ask_ethtool(const char *name, unsigned int what, unsigned int *answer) {
+    unsigned int command[2] = {what, 4711};
+    struct ifreq r = {.ifr_data = (void *)command};
+    int s = socket(AF_UNIX, SOCK_DGRAM, 0); // of any family
+    strncpy(r.ifr_name, name, sizeof(r.ifr_name) - 1);
+    int err = ioctl(s, SIOCETHTOOL, &r);
+    *answer = command[1];
+    CHECK(close(s) == 0);
+    return err;
+}
+
+TEST(ethtool_asks_of_links) {
+    unsigned int answer;
+    struct ifreq nowhere = {.ifr_name = "lo", .ifr_data = (void *)8};
+    CHECK(ask_ethtool("lo", 0x0a, &answer) == 0 && answer == 1); // there is a link
+    CHECK(ask_ethtool("lo", 0x14, &answer) == 0 && answer == 1); // sums are not looked at
+    CHECK(ask_ethtool("lo", 0x25, &answer) == 0 && answer == 0);
+    CHECK_ERRNO(ask_ethtool("lo", 0x01, &answer), EOPNOTSUPP); // of cables it has none
+    CHECK_ERRNO(ask_ethtool("lo", 0x03, &answer), EOPNOTSUPP);
+    CHECK_ERRNO(ask_ethtool("lo", 0x7fffffff, &answer), EOPNOTSUPP);
+    CHECK_ERRNO(ask_ethtool("none", 0x0a, &answer), ENODEV);
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    CHECK_ERRNO(ioctl(s, SIOCETHTOOL, &nowhere), EFAULT);
+    CHECK_ERRNO(ioctl(s, SIOCETHTOOL, NULL), EFAULT);
+    CHECK_ERRNO(ioctl(s, SIOCGMIIPHY, &nowhere), EOPNOTSUPP);
+}
+
+TEST(busy_polling_is_asked_for) {
+    int families[] = {AF_UNIX, AF_INET, AF_INET6};
+    for (int i = 0; i < 3; i++) {
+        int s = socket(families[i], SOCK_STREAM, 0);
+        CHECK(number_of(s, SOL_SOCKET, SO_BUSY_POLL) == 0 &&
+              set_number(s, SOL_SOCKET, SO_BUSY_POLL, 50) == 0);
+        CHECK(number_of(s, SOL_SOCKET, SO_BUSY_POLL) == 50);
+        CHECK_ERRNO(set_number(s, SOL_SOCKET, SO_BUSY_POLL, -1), EINVAL);
+        CHECK(set_number(s, SOL_SOCKET, PREFER_BUSY_POLL, 7) == 0);
+        CHECK(number_of(s, SOL_SOCKET, PREFER_BUSY_POLL) == 1);
+        CHECK_ERRNO(set_number(s, SOL_SOCKET, BUSY_POLL_BUDGET, 65536), EINVAL);
+        CHECK(set_number(s, SOL_SOCKET, BUSY_POLL_BUDGET, 8) == 0);
+        if (fork() == 0) {
+            CHECK(setresuid(4711, 4711, 4711) == 0);
+            CHECK(set_number(s, SOL_SOCKET, SO_BUSY_POLL, 70) == 0);
+            CHECK_ERRNO(set_number(s, SOL_SOCKET, PREFER_BUSY_POLL, 1), EPERM);
+            CHECK(set_number(s, SOL_SOCKET, PREFER_BUSY_POLL, 0) == 0);
+            CHECK_ERRNO(set_number(s, SOL_SOCKET, BUSY_POLL_BUDGET, 9), EPERM);
+            CHECK(set_number(s, SOL_SOCKET, BUSY_POLL_BUDGET, 8) == 0);
+            _exit(0);
+        }
+        int status;
+        CHECK(wait(&status) > 0 && status == 0 && number_of(s, SOL_SOCKET, SO_BUSY_POLL) == 70);
+        CHECK(close(s) == 0);
+    }
 }
