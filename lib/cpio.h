@@ -16,12 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CPIO_HEADER_SIZE  110
-#define CPIO_FIELDS       13
-#define CPIO_FIELD_PAIRS  7
-#define CPIO_HEADER_WORDS 28   // of 4 bytes; the last one reaches two bytes behind it
-#define CPIO_PATH_MAX     4096 // largest name field, NUL and padding included
-#define CPIO_TRAILER_NAME "TRAILER!!!"
+#define CPIO_HEADER_SIZE   110
+#define CPIO_FIELDS        13
+#define CPIO_FIELD_PAIRS   7
+#define CPIO_HEADER_WORDS  28   // of 4 bytes; the last one reaches two bytes behind it
+#define CPIO_PATH_MAX      4096 // largest name field, NUL and padding included
+#define CPIO_TRAILER_NAME  "TRAILER!!!"
+#define CPIO_METADATA_NAME "METADATA!!!" // extended attributes of the entry before it (unpack_attr.c)
 
 #define CPIO_NAME_ALIGNMENT                                                                                  \
     (CPIO_HEADER_SIZE & 3) // what an address of a name is, modulo 4, behind an aligned header

@@ -12,7 +12,6 @@
 
 #define LINK_TARGET_MAX 4095
 #define FOLLOW_MAX      40 // symlinks on one way, as in Linux
-#define SKIPPED         1  // the entry was reported and is done with
 
 struct unpack_link {
     RB_ENTRY(unpack_link) tree;
@@ -27,19 +26,7 @@ struct unpack_chunk {
     struct unpack_link links[LINKS_PER_CHUNK];
 };
 
-struct unpack_time {
-    struct unpack_node *node; // held
-    int64_t mtime;
-};
-
-#define TIMES_PER_CHUNK ((UNPACK_ALLOC_MAX - 16) / sizeof(struct unpack_time))
-struct unpack_times {
-    struct unpack_times *next;
-    size_t used;
-    struct unpack_time times[TIMES_PER_CHUNK];
-};
 _Static_assert(sizeof(struct unpack_chunk) <= UNPACK_ALLOC_MAX, "one allocation");
-_Static_assert(sizeof(struct unpack_times) <= UNPACK_ALLOC_MAX, "one allocation");
 
 // What an entry's name means: a name in a directory; length 0: the directory itself.
 struct place {
@@ -113,40 +100,6 @@ void unpack_links_forget(struct unpack *u) {
     }
 }
 
-// ---- mtimes of directories, set when nothing changes in them any more ----
-
-static int time_add(struct unpack *u, struct unpack_node *node, int64_t mtime) {
-    struct unpack_times *chunk = u->times_last;
-    if (!chunk || chunk->used == TIMES_PER_CHUNK) {
-        chunk = u->sink->alloc(u->ctx, sizeof(*chunk));
-        if (!chunk)
-            return -ENOMEM;
-        chunk->next = NULL;
-        chunk->used = 0;
-        if (u->times_last)
-            u->times_last->next = chunk;
-        else
-            u->times = chunk;
-        u->times_last = chunk;
-    }
-    chunk->times[chunk->used++] = (struct unpack_time){.node = node, .mtime = mtime};
-    u->sink->hold(u->ctx, node);
-    return 0;
-}
-
-static void times_set(struct unpack *u) {
-    while (u->times) {
-        struct unpack_times *chunk = u->times;
-        for (size_t i = 0; i < chunk->used; i++) {
-            u->sink->set_mtime(u->ctx, chunk->times[i].node, chunk->times[i].mtime);
-            u->sink->drop(u->ctx, chunk->times[i].node);
-        }
-        u->times = chunk->next;
-        u->sink->free(u->ctx, chunk, sizeof(*chunk));
-    }
-    u->times_last = NULL;
-}
-
 // ---- reports ----
 
 void unpack_report(struct unpack *u, enum unpack_severity severity, const char *sentence) {
@@ -172,9 +125,9 @@ static void report_entry(struct unpack *u, enum unpack_severity severity, const 
     unpack_report(u, severity, u->text);
 }
 
-static int skip(struct unpack *u, const struct cpio_entry *e, const char *why) {
+int unpack_skip(struct unpack *u, const struct cpio_entry *e, const char *why) {
     report_entry(u, UNPACK_WARNING, e, why, "; left out");
-    return SKIPPED;
+    return UNPACK_SKIPPED;
 }
 
 static void report_no_room(struct unpack *u, const struct cpio_entry *e) {
@@ -199,29 +152,29 @@ void unpack_report_error(struct unpack *u, enum unpack_severity severity, const 
 static int settle(struct unpack *u, const struct cpio_entry *e, int err) {
     switch (-err) {
     case 0:
-    case -SKIPPED:
+    case -UNPACK_SKIPPED:
         return 0;
     case ENOMEM:
     case ENOSPC:
         report_no_room(u, e);
         return err;
     case EXDEV:
-        skip(u, e, "the name climbs out of the root");
+        unpack_skip(u, e, "the name climbs out of the root");
         return 0;
     case ENOTDIR:
-        skip(u, e, "something on its way is not a directory");
+        unpack_skip(u, e, "something on its way is not a directory");
         return 0;
     case EISDIR:
-        skip(u, e, "the name is that of a directory");
+        unpack_skip(u, e, "the name is that of a directory");
         return 0;
     case ELOOP:
-        skip(u, e, "more than 40 symlinks on its way");
+        unpack_skip(u, e, "more than 40 symlinks on its way");
         return 0;
     case ENAMETOOLONG:
-        skip(u, e, "a part of its name, or a way through symlinks, is too long");
+        unpack_skip(u, e, "a part of its name, or a way through symlinks, is too long");
         return 0;
     case ENOTEMPTY:
-        skip(u, e, "a directory that is not empty is in the way");
+        unpack_skip(u, e, "a directory that is not empty is in the way");
         return 0;
     default:
         break;
@@ -231,7 +184,7 @@ static int settle(struct unpack *u, const struct cpio_entry *e, int err) {
     text_begin(&t, why, sizeof(why));
     text_add(&t, "the file system refuses it, error ");
     text_add_number(&t, (uint64_t)-err);
-    skip(u, e, why);
+    unpack_skip(u, e, why);
     return 0;
 }
 
@@ -526,7 +479,8 @@ static __attribute__((noinline)) int make_over(struct unpack *u, struct coming *
     switch (action) {
     case REWRITE:
         c->node = there;
-        return rewrite(u, there, c->attr, c->span);
+        err = u->sink->set_xattr(u->ctx, there, NULL, NULL, 0);
+        return err ? err : rewrite(u, there, c->attr, c->span);
     case FOLLOW:
         there = p->dir;
         err = step(u, &there, p->name, p->length, c->e->mtime);
@@ -586,12 +540,13 @@ static int make_file(struct unpack *u, const struct cpio_entry *e, const struct 
         return -EISDIR;
     const struct unpack_attr attr = attr_of(e);
     struct unpack_span span = {.data = e->data, .size = e->data_size, .offset = e->data_offset};
-    struct unpack_node *node;
-    int err = may_be_linked(e) ? -EEXIST : create(u, place, &attr, &span, &node);
+    int err = may_be_linked(e) ? -EEXIST : create(u, place, &attr, &span, &u->last);
     if (err != -EEXIST)
         return err;
     struct coming c = {.e = e, .place = place, .attr = &attr, .span = &span};
-    return make_other_file(u, &c);
+    err = make_other_file(u, &c);
+    u->last = err ? NULL : c.node;
+    return err;
 }
 
 static int make_directory(struct unpack *u, const struct cpio_entry *e, const struct place *place) {
@@ -605,7 +560,8 @@ static int make_directory(struct unpack *u, const struct cpio_entry *e, const st
         c.node = place->dir;
         err = u->sink->set_attr(u->ctx, c.node, &attr);
     }
-    return err ? err : time_add(u, c.node, attr.mtime);
+    u->last = err ? NULL : c.node;
+    return err ? err : unpack_time_add(u, c.node, attr.mtime);
 }
 
 static int make_symlink(struct unpack *u, const struct cpio_entry *e, const struct place *place) {
@@ -614,9 +570,9 @@ static int make_symlink(struct unpack *u, const struct cpio_entry *e, const stru
     while (length < e->data_size && target[length])
         length++;
     if (!length)
-        return skip(u, e, "a symlink without a target");
+        return unpack_skip(u, e, "a symlink without a target");
     if (length > LINK_TARGET_MAX)
-        return skip(u, e, "the symlink's target is longer than 4095 bytes");
+        return unpack_skip(u, e, "the symlink's target is longer than 4095 bytes");
     if (!place->length)
         return -EISDIR;
     const struct unpack_attr attr = attr_of(e);
@@ -630,11 +586,12 @@ static int make_symlink(struct unpack *u, const struct cpio_entry *e, const stru
 
 static int make_entry(struct unpack *u, const struct cpio_entry *e) {
     uint32_t type = e->mode & CPIO_IFMT;
+    u->last = NULL;
     if (!e->name_length)
-        return skip(u, e, "it has no name");
+        return unpack_skip(u, e, "it has no name");
     bool has_body = type == CPIO_IFREG || type == CPIO_IFLNK;
     if (e->data_size && !has_body)
-        return skip(u, e, "data, but neither a file nor a symlink");
+        return unpack_skip(u, e, "data, but neither a file nor a symlink");
     struct place place;
     int err;
     switch (type) {
@@ -652,7 +609,7 @@ static int make_entry(struct unpack *u, const struct cpio_entry *e) {
         err = find_place(u, e, &place);
         return err ? err : make_symlink(u, e, &place);
     default:
-        return skip(u, e, "its type is none that Linux knows");
+        return unpack_skip(u, e, "its type is none that Linux knows");
     }
 }
 
@@ -679,12 +636,12 @@ int unpack_entry(struct unpack *u, const struct cpio_entry *e) {
         unpack_report_error(u, UNPACK_ERROR, &error);
         return -EINVAL;
     }
-    int err = make_entry(u, e);
+    int err = unpack_is_xattrs(e) ? unpack_xattrs(u, e) : make_entry(u, e);
     return err ? settle(u, e, err) : 0;
 }
 
 void unpack_end(struct unpack *u) {
-    times_set(u);
+    unpack_times_set(u);
     unpack_links_forget(u);
     char *pages[] = {u->names, u->walk[0], u->walk[1]};
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)

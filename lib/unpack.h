@@ -16,6 +16,8 @@
 //   removed.
 // - Only a symlink does take the place of a directory that is not empty, if an earlier archive made that: what lies in it
 //   goes along to where the symlink points (unpack_carry()). So a root with `bin -> usr/bin` goes over one with `bin`.
+// - The entry METADATA!!! is the extended attributes of the entry before it (unpack_attr.c). A file that an earlier archive made loses its own
+//   when it is rewritten.
 // - Attributes are the entry's; mtimes of directories are set at the end.
 //
 // A bad entry is reported and skipped; an error that makes the rest unreadable, and want of memory, end the
@@ -98,6 +100,9 @@ struct unpack_sink {
     int (*set_data)(void *ctx, struct unpack_node *node, struct unpack_span *span);
     // Sets owner, permissions (the type is the node's own already) and mtime.
     int (*set_attr)(void *ctx, struct unpack_node *node, const struct unpack_attr *attr);
+    // Gives it an extended attribute (xattr(7)), in the place of one of that name; `name` ends with a NUL, the value is copied. NULL: takes all
+    // away that it has.
+    int (*set_xattr)(void *ctx, struct unpack_node *node, const char *name, const void *value, size_t size);
     int (*set_mtime)(void *ctx, struct unpack_node *node, int64_t mtime);
     // A held node stays valid without its name until it is dropped as often as it was held.
     void (*hold)(void *ctx, struct unpack_node *node);
@@ -156,6 +161,7 @@ struct unpack {
     char *text;                              // for reports
     uint64_t archives;                       // of this buffer so far
     uint64_t first_serial;                   // of what the archive at hand makes
+    struct unpack_node *last; // what the last entry made, or is; NULL: it was left out, or is a symlink
 };
 
 // Starts unpacking into the tree at `root`. -ENOMEM. On success unpack_end() must follow.

@@ -114,9 +114,11 @@ static int walk(struct unpack *u, const uint8_t *bytes, uint64_t size, uint64_t 
             break;
         case CPIO_TRAILER:
             unpack_links_forget(u);
+            u->last = NULL;
             u->first_serial = u->sink->serial(u->ctx, NULL);
             break;
         case CPIO_SKIPPED:
+            u->last = NULL;
             unpack_report_error(u, UNPACK_WARNING, &reader.error);
             break;
         case CPIO_ERROR:
@@ -146,6 +148,7 @@ int unpack_buffer(struct unpack *u, const void *buffer, uint64_t size) {
     uint64_t position = 0;
     int err = 0;
     u->archives = 0;
+    u->last = NULL;
     u->first_serial = u->sink->serial(u->ctx, NULL);
     if (!size)
         return 0; // the buffer may be NULL

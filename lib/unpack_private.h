@@ -18,5 +18,24 @@ int unpack_walk_target(struct unpack *u, struct unpack_node **dir, const char *t
 // stays, and what came with that name goes; of two directories the content is joined. mtime: of directories implied.
 int unpack_carry(struct unpack *u, struct unpack_node *top, struct unpack_node *target, int64_t mtime);
 
+// ---- unpack_attr.c
+
+// The mtime of a directory, to be set when nothing changes in it any more; and now they are.
+int unpack_time_add(struct unpack *u, struct unpack_node *node, int64_t mtime);
+void unpack_times_set(struct unpack *u);
+
+// Whether the entry holds extended attributes of the one before it, every byte of it as it should be; and sets them. An attribute that the
+// sink does not want ends that: -errno.
+bool unpack_are_xattrs(const struct cpio_entry *e);
+int unpack_xattrs(struct unpack *u, const struct cpio_entry *e);
+
+static inline bool unpack_is_xattrs(const struct cpio_entry *e) {
+    return __builtin_expect(e->name_length == sizeof(CPIO_METADATA_NAME) - 1, 0) && unpack_are_xattrs(e);
+}
+
+// ---- reports
+
+#define UNPACK_SKIPPED 1 // the entry was reported and is done with: unpack_skip() gives it
+int unpack_skip(struct unpack *u, const struct cpio_entry *e, const char *why);
 void unpack_report(struct unpack *u, enum unpack_severity severity, const char *sentence);
 void unpack_report_error(struct unpack *u, enum unpack_severity severity, const struct cpio_error *error);

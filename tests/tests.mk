@@ -4,7 +4,7 @@
 PYTHON ?= /usr/bin/python3
 
 # The unit tests in C, in tests/unit.
-UNIT_TESTS := cpio unpack refusal decompress elf path
+UNIT_TESTS := attributes cpio unpack refusal decompress elf path
 
 # $(call unit_rules,DIR,COMPILER,FLAGS,OUTSIDE): how the unit tests, unpack-to-text and the fuzz targets (run on files instead of
 # by libFuzzer) are made under DIR, with objects OUTSIDE of the compressors' libraries.

@@ -12,6 +12,7 @@
 #include "fs/mount.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "fs/vfs.h"
+#include "fs/xattr.h"
 #include "initrd/inits.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -21,6 +22,7 @@
 #include "sched/clock.h"
 #include <linux/fs.h>
 #include <linux/stat.h>
+#include <linux/xattr.h>
 
 // The sink's ctx.
 struct archive {
@@ -60,6 +62,29 @@ static int set_mtime(void *ctx, struct unpack_node *node, int64_t mtime) {
     (void)ctx;
     struct iattr a = {.valid = ATTR_MTIME, .mtime = (filetime_t)mtime * NSEC_PER_SEC};
     return inode_setattr(dentry_of(node)->inode, &a);
+}
+
+static bool has_prefix(const char *name, const char *prefix) {
+    size_t length = strlen(prefix);
+    return !strncmp(name, prefix, length) && name[length];
+}
+
+// What tmpfs keeps, as the calls have it (sys/xattr.c).
+static int set_xattr(void *ctx, struct unpack_node *node, const char *name, const void *value, size_t size) {
+    (void)ctx;
+    struct inode *inode = dentry_of(node)->inode;
+    bool is_users = name && has_prefix(name, XATTR_USER_PREFIX);
+    if (!name) {
+        xattr_free(inode); // nobody else is there yet
+        return 0;
+    }
+    if (!is_users && !has_prefix(name, XATTR_TRUSTED_PREFIX) && !has_prefix(name, XATTR_SECURITY_PREFIX))
+        return -EOPNOTSUPP;
+    if (is_users && !S_ISREG(inode->mode) && !S_ISDIR(inode->mode))
+        return -EPERM;
+    if (!strcmp(name, XATTR_NAME_CAPS) && (!S_ISREG(inode->mode) || !file_caps_are_valid(value, size)))
+        return -EINVAL;
+    return xattr_set(inode, name, value, size, 0);
 }
 
 static int set_data(void *ctx, struct unpack_node *node, struct unpack_span *span) {
@@ -244,6 +269,7 @@ static const struct unpack_sink sink = {
     .readlink = read_link,
     .set_data = set_data,
     .set_attr = set_attr,
+    .set_xattr = set_xattr,
     .set_mtime = set_mtime,
     .hold = hold,
     .drop = drop,

@@ -63,7 +63,7 @@ $(FUZZ_DIR)/fuzz_extract: tests/fuzz/fuzz_extract.c tests/fuzz/packer.c $(PACKER
 		$(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_extract.c tests/fuzz/packer.c $@.parts/*.o $(filter %.o,$^) -lelf -o $@
 
 # Whole roots: tars and images, with libarchive as it is.
-ROOT_OBJ := $(patsubst %,$(FUZZ_DIR)/packer/tools/drupe/root/%.o,layers oci tar)
+ROOT_OBJ := $(patsubst %,$(FUZZ_DIR)/packer/tools/drupe/root/%.o,layers oci tar xattrs)
 $(ROOT_OBJ): $(FUZZ_DIR)/packer/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$<) $(FUZZ_CC) $(PACKER_FLAGS) -isystem $(ZLIB_DIR) -fsanitize=fuzzer-no-link,address,undefined $(PACKER_INSTEAD) -MMD -MP -c $< -o $@

@@ -123,6 +123,13 @@ case("archive_at_any_offset", archive(file("a", "12345")) + zeros(3) + archive(f
 
 case("garbage_behind_an_archive", archive(file("a")) + b"garbage." * 20, "f 0644 0:0 7 a = ", "error: no cpio header")
 
+case("metadata_is_attributes_of_the_entry_before", archive(file("a", "1"), file("METADATA!!!", "00000012\1\1user.b\0" + "1"), file("b")), """
+    f 0644 0:0 7 a = 1
+    f 0644 0:0 7 b = """, linux="""
+    f 0644 0:0 7 METADATA!!! = 18 bytes, FNV d1cbee7c
+    f 0644 0:0 7 a = 1
+    f 0644 0:0 7 b = """, why="Linux has no place for extended attributes in its archives")
+
 case("trailer_in_a_directory_is_a_file", archive(directory("d"), file("d/TRAILER!!!", "x"), file("e")), """
     d 0755 0:0 9 d
     f 0644 0:0 7 d/TRAILER!!! = x

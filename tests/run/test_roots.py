@@ -188,3 +188,32 @@ def test_a_built_image_and_what_goes_with_it(run, tmp_path):
     cut = tmp_path / "cut"
     cut.write_bytes(image.read_bytes()[:100000])
     assert run(cut).status == 125
+
+
+CAPABLE = """
+#include <stdio.h>
+#include <string.h>
+#include <sys/xattr.h>
+int main(void) {
+    char line[256];
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof(line), f))
+        if (!strncmp(line, "CapEff:", 7))
+            printf("%s", line + 8);
+    printf("%zd %zd\\n", getxattr("/data", "user.note", line, sizeof(line)), getxattr("/dir", "user.d", line, sizeof(line)));
+    return 0;
+}"""
+BIND_TO_ALL_PORTS = "\1\0\0\2" + "\0\4\0\0" + "\0" * 12
+
+
+def test_capabilities_of_a_file_go_through(run, compiled, tmp_path):
+    """From a tar into a machine, by another name of the file as well; out of it by --save, and in again."""
+    binary = compiled(CAPABLE, "-static", name="capable").read_bytes()
+    (tmp_path / "root.tar").write_bytes(tar(
+        ("capable", program(binary, pax_headers={"SCHILY.xattr.security.capability": BIND_TO_ALL_PORTS})), ("other", {"kind": "link", "to": "capable"}),
+        ("plain", program(binary)), ("data", {"pax_headers": {"SCHILY.xattr.user.note": "hello"}}), ("dir/", {"pax_headers": {"SCHILY.xattr.user.d": ""}})))
+    capable = "0000000000000400\n5 0\n"
+    assert run("--root", "root.tar", "-u", "1000", "--save", "saved.cpio", "/capable").text == capable
+    for root in "root.tar", "saved.cpio":
+        assert run("--root", root, "-u", "1000", "/other").text == capable
+        assert run("--root", root, "-u", "1000", "/plain").text == "0000000000000000\n5 0\n"

@@ -20,6 +20,7 @@ struct object {
     const char *data; // borrowed, or `copy`
     char *copy;
     size_t size;
+    char *xattrs; // of the dump; NULL: none
 };
 
 RB_HEAD(children, unpack_node);
@@ -69,6 +70,7 @@ static void put_node(struct unpack_node *node) {
         free(object->target);
         free(object->first);
         free(object->copy);
+        free(object->xattrs);
         free(object);
     }
     free(node);
@@ -290,6 +292,21 @@ static int model_set_attr(void *ctx, struct unpack_node *node, const struct unpa
     return 0;
 }
 
+static int model_set_xattr(void *ctx, struct unpack_node *node, const char *name, const void *value,
+                           size_t size) {
+    struct object *o = node->object;
+    int err = count_call(ctx);
+    if (err)
+        return err;
+    char *old = o->xattrs;
+    o->xattrs = NULL;
+    if (name &&
+        asprintf(&o->xattrs, "%s {%s=%.*s}", old ? old : "", name, (int)size, (const char *)value) < 0)
+        abort();
+    free(old);
+    return 0;
+}
+
 static int model_set_mtime(void *ctx, struct unpack_node *node, int64_t mtime) {
     (void)ctx;
     node->object->attr.mtime = mtime;
@@ -390,6 +407,7 @@ const struct unpack_sink model_sink = {
     .readlink = model_readlink,
     .set_data = model_set_data,
     .set_attr = model_set_attr,
+    .set_xattr = model_set_xattr,
     .set_mtime = model_set_mtime,
     .hold = model_hold,
     .drop = model_drop,
@@ -454,7 +472,7 @@ static void dump_content(FILE *f, const struct object *o) {
         fprintf(f, " = %zu bytes, FNV %08x", o->size, hash);
 }
 
-static void dump_line(FILE *f, struct unpack_node *node, const char *name) {
+static void dump_line(const struct model *m, FILE *f, struct unpack_node *node, const char *name) {
     const struct object *o = node->object;
     uint32_t type = o->attr.mode & CPIO_IFMT;
     char letter = type == CPIO_IFREG   ? 'f'
@@ -475,11 +493,13 @@ static void dump_line(FILE *f, struct unpack_node *node, const char *name) {
         fprintf(f, " %u:%u", o->attr.rdev_major, o->attr.rdev_minor);
     if (o->links > 1)
         fprintf(f, o->first ? " (%u links, as %s)" : " (%u links)", o->links, o->first);
+    if (m->attributes && o->xattrs)
+        fputs(o->xattrs, f);
     fputc('\n', f);
 }
 
 static void dump_tree(const struct model *m, FILE *f, struct unpack_node *node, const char *name) {
-    dump_line(f, node, *name ? name : ".");
+    dump_line(m, f, node, *name ? name : ".");
     if (m->groups && node->object->links > 1 && !node->object->first)
         node->object->first = strdup(name);
     struct unpack_node *child;
@@ -514,7 +534,7 @@ char *model_line(struct model *m, const char *name) {
     char *text;
     size_t size;
     FILE *f = open_memstream(&text, &size);
-    dump_line(f, node, name);
+    dump_line(m, f, node, name);
     fclose(f);
     text[size - 1] = '\0';
     return text;

@@ -34,6 +34,7 @@ struct model {
     int refuse;          // what operations that make something or look it up give, where it is not 0
     bool copy;           // copies data instead of borrowing
     bool groups;         // model_dump() says which names are one file's: `(n links, as FIRST)`
+    bool attributes;     // and what extended attributes there are: `{NAME=VALUE}` for each
     size_t room_size;    // of the memory for decompressed archives, 256 MiB at first; 0: there is none
     size_t released;     // bytes
     struct model_reader readers[2];

@@ -179,10 +179,11 @@ def test_a_hard_link_to_a_file_that_gets_another_name(put, out):
     assert tree["a"]["links"] == tree["b"]["links"] == 1
 
 
-def test_extended_attributes_are_told_of(put, out):
-    data = tar(("a", {"body": b"x", "pax_headers": {"SCHILY.xattr.security.capability": "value"}}))
+def test_attributes_that_no_machine_has_are_told_of(put, out):
+    data = tar(("a", {"body": b"x", "pax_headers": {"SCHILY.xattr.security.selinux": "value"}}), ("b", {"pax_headers": {"SCHILY.xattr.user.b": "value"}}))
     error = drupe("pack", "--root", put(data), "-o", out)[1]
-    assert "1 files have extended attributes" in error and "left out" in error
+    assert "1 files have ACLs, labels" in error and "left out" in error
+    assert out.read_bytes().count(b"METADATA!!!\0") == 1 and b"00000016\x01\x01user.b\0value" in out.read_bytes()
 
 
 # ---- tars that are hostile

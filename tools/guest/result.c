@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include "lib/cpio.h"
 #include "tools/guest/guest.h"
@@ -39,6 +41,7 @@ static struct {
     size_t used;
     uint64_t sent; // through the port, with what was sent of earlier results
     uint32_t number;
+    uint64_t headers; // entries
     struct linked *linked[1024];
     dev_t device;
     bool one_device;
@@ -92,6 +95,7 @@ static void put_header(const char *name, const struct stat *st, uint32_t number,
     put(header, CPIO_HEADER_SIZE);
     put(name, strlen(name) + 1);
     pad();
+    p.headers++;
 }
 
 // Exactly `size` bytes, whatever can be read.
@@ -199,7 +203,7 @@ static void put_link(const char *name, const struct stat *st) {
     pad();
 }
 
-static void put_entry(const char *name, const struct stat *st) {
+static void put_thing(const char *name, const struct stat *st) {
     switch (st->st_mode & S_IFMT) {
     case S_IFREG:
         put_file(name, st);
@@ -212,6 +216,59 @@ static void put_entry(const char *name, const struct stat *st) {
     default:
         put_header(name, st, ++p.number, S_ISDIR(st->st_mode) ? 2 : 1, 0);
     }
+}
+
+#define RECORD_HEAD 10 // of a record of METADATA!!! (lib/unpack_attr.c)
+
+// The records of all extended attributes of what is at p.path, allocated; NULL: it has none, or *err.
+static char *read_xattrs(size_t *size, int *err) {
+    static char names[XATTR_LIST_MAX], value[XATTR_SIZE_MAX];
+    char *records = NULL;
+    const char *path = *p.path ? p.path : "/";
+    ssize_t count = llistxattr(path, names, sizeof(names));
+    *size = 0;
+    *err = count < 0 && errno != EOPNOTSUPP ? errno : 0;
+    for (ssize_t at = 0; at < count && !*err;) {
+        size_t name_size = strlen(names + at) + 1;
+        ssize_t n = lgetxattr(path, names + at, value, sizeof(value));
+        size_t more = RECORD_HEAD + name_size + (n < 0 ? 0 : (size_t)n);
+        char *longer = n < 0 ? NULL : realloc(records, *size + more + 1);
+        *err = n < 0 ? errno : longer ? 0 : ENOMEM;
+        if (*err)
+            break;
+        records = longer;
+        char *to = records + *size;
+        snprintf(to, RECORD_HEAD + 1, "%08X%c%c", (uint32_t)more, 1, 1);
+        memcpy(to + RECORD_HEAD, names + at, name_size);
+        memcpy(to + RECORD_HEAD + name_size, value, (size_t)n);
+        *size += more;
+        at += (ssize_t)name_size;
+    }
+    return records;
+}
+
+static void put_xattrs(const struct stat *st) {
+    size_t size;
+    int err;
+    char *records = read_xattrs(&size, &err);
+    struct stat metadata = {.st_mode = S_IFREG, .st_mtim = st->st_mtim};
+    if (err)
+        leave_out(err);
+    if (size) {
+        put_header(CPIO_METADATA_NAME, &metadata, ++p.number, 1, size);
+        put(records, size);
+        pad();
+    }
+    free(records);
+}
+
+static void put_entry(const char *name, const struct stat *st) {
+    uint64_t before = p.headers;
+    if (strcmp(name, CPIO_METADATA_NAME) == 0)
+        name = "./" CPIO_METADATA_NAME;
+    put_thing(name, st);
+    if (p.headers != before && !S_ISLNK(st->st_mode))
+        put_xattrs(st);
 }
 
 // ---- directories

@@ -123,8 +123,32 @@ static void put_header(struct writer *w, const struct entry *e, const char *name
     pad_to(w, 4);
 }
 
+#define RECORD_HEAD 10 // of a record of METADATA!!! (lib/unpack_attr.c)
+
+static void put_xattrs(struct writer *w, const struct entry *e) {
+    uint64_t size = 0;
+    char head[RECORD_HEAD + 1];
+    for (const struct xattr *x = e->xattrs; x; x = x->next)
+        size += RECORD_HEAD + strlen(x->name) + 1 + x->size;
+    if (size > UINT32_MAX)
+        fail("/%s: its extended attributes have %llu bytes; the format's limit is 4294967295", e->path,
+             (unsigned long long)size);
+    struct entry metadata = {.number = e->number, .names = 1, .mode = S_IFREG, .mtime = e->mtime};
+    put_header(w, &metadata, CPIO_METADATA_NAME, size);
+    for (const struct xattr *x = e->xattrs; x; x = x->next) {
+        size_t name_size = strlen(x->name) + 1;
+        snprintf(head, sizeof(head), "%08X%c%c", (uint32_t)(RECORD_HEAD + name_size + x->size), 1, 1);
+        put(w, head, RECORD_HEAD);
+        put(w, x->name, name_size);
+        put(w, x->value, x->size);
+    }
+    pad_to(w, 4);
+}
+
 static void put_entry(struct writer *w, const struct entry *e) {
-    const char *name = *e->path ? e->path : ".";
+    const char *name = strcmp(e->path, CPIO_METADATA_NAME) == 0 ? "./" CPIO_METADATA_NAME
+                       : *e->path                               ? e->path
+                                                                : ".";
     uint64_t size = 0;
     if (S_ISLNK(e->mode))
         size = strlen(e->target);
@@ -138,6 +162,8 @@ static void put_entry(struct writer *w, const struct entry *e) {
     else if (size)
         put_file(w, e);
     pad_to(w, 4);
+    if (e->xattrs && !S_ISLNK(e->mode))
+        put_xattrs(w, e);
 }
 
 // ---- numbers ----

@@ -177,6 +177,23 @@ static int set_attr(void *ctx, struct unpack_node *node, const struct unpack_att
     return 0;
 }
 
+// The value stays where the archive is, as files' data do.
+static int set_xattr(void *ctx, struct unpack_node *node, const char *name, const void *value, size_t size) {
+    (void)ctx;
+    const struct xattr **list = &node->object->xattrs, *old = NULL;
+    if (!name) {
+        *list = NULL;
+        return 0;
+    }
+    for (const struct xattr *x = *list; x && !old; x = x->next)
+        old = strcmp(x->name, name) == 0 ? x : NULL;
+    struct xattr *new = old ? (struct xattr *)old : xcalloc(1, sizeof(*new));
+    *new = (struct xattr){old ? old->next : *list, name, value, size};
+    if (!old)
+        *list = new;
+    return 0;
+}
+
 static int set_mtime(void *ctx, struct unpack_node *node, int64_t mtime) {
     (void)ctx;
     node->object->attr.mtime = mtime;
@@ -234,6 +251,7 @@ static const struct unpack_sink sink = {
     .readlink = read_target,
     .set_data = set_data,
     .set_attr = set_attr,
+    .set_xattr = set_xattr,
     .set_mtime = set_mtime,
     .hold = hold,
     .drop = drop,
@@ -295,6 +313,7 @@ static void add_to_tree(const struct unpack_node *node, const char *path, const 
                       .mtime = o->attr.mtime,
                       .rdev_major = o->attr.rdev_major,
                       .rdev_minor = o->attr.rdev_minor,
+                      .xattrs = o->xattrs,
                       .target = o->target,
                       .size = o->size,
                       .group = GROUPS + (unsigned int)o->serial,

@@ -10,6 +10,7 @@ struct root_object {
     unsigned int names, held;
     uint64_t serial; // 1 is the first made
     struct unpack_attr attr;
+    const struct xattr *xattrs;
     char *target;        // symlink
     const uint8_t *data; // regular file, in the archive or decompressed
     uint64_t size;

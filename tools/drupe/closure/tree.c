@@ -85,6 +85,7 @@ static struct entry *merge(struct entry *old, const struct entry *proto) {
             old->uid = proto->uid;
             old->gid = proto->gid;
             old->mtime = proto->mtime;
+            old->xattrs = proto->xattrs;
             old->implied = false;
         }
         return old;

@@ -8,12 +8,21 @@
 #include <sys/stat.h>
 #include "lib/tree.h"
 
+// An extended attribute. Lists of them are never freed: entries and objects share them.
+struct xattr {
+    const struct xattr *next;
+    const char *name;
+    const void *value;
+    size_t size;
+};
+
 struct entry {
     RB_ENTRY(entry) tree;
     char *path; // "" is the root
     uint32_t mode, uid, gid;
     int64_t mtime; // of the source; what is written is the writer's choice
     uint32_t rdev_major, rdev_minor;
+    const struct xattr *xattrs;
     char *target; // symlink
     char *host;   // regular file: where its bytes are; a name for messages where `bytes` has them
     const void *bytes;

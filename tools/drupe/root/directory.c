@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 #include "closure/view.h"
 #include "common/util.h"
 #include "lib/path.h"
+#include "root/xattrs.h"
 
 struct walk {
     struct tree *tree;
@@ -67,7 +67,11 @@ static void add_one(struct walk *w, const char *host, const char *path, const st
         e.rdev_minor = minor(st->st_rdev);
     }
     add_looks(w, &e, st);
-    w->attributed += !S_ISLNK(st->st_mode) && llistxattr(host, NULL, 0) > 0;
+    if (!S_ISLNK(st->st_mode)) {
+        bool left_out;
+        e.xattrs = xattrs_of_host(host, &left_out);
+        w->attributed += left_out;
+    }
     tree_add(w->tree, &e);
     progress("looking at files", w->tree->count, 0);
 }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "common/util.h"
 
-#define MAGIC "drupe root 1\n\0\0"
+#define MAGIC "drupe root 2\n\0\0"
 
 // Behind it strings, each with a NUL: what it was made of, user, directory, and the two lists.
 struct header {

@@ -334,6 +334,7 @@ static void add_to_tree(struct layers *l, const struct layers_node *n, const cha
                       .mtime = o->mtime,
                       .rdev_major = o->rdev_major,
                       .rdev_minor = o->rdev_minor,
+                      .xattrs = o->xattrs,
                       .target = o->target,
                       .size = o->size,
                       .dev = DEVICE,

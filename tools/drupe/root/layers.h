@@ -22,6 +22,7 @@ struct layers_object {
     unsigned int names;
     uint32_t serial, mode, uid, gid, rdev_major, rdev_minor;
     int64_t mtime;
+    const struct xattr *xattrs;
     char *target;      // symlink
     uint64_t at, size; // regular file: in the spool
 };

@@ -17,7 +17,8 @@
     X(entry_size)                                                                                            \
     X(entry_symlink)                                                                                         \
     X(entry_uid)                                                                                             \
-    X(entry_xattr_count)                                                                                     \
+    X(entry_xattr_next)                                                                                      \
+    X(entry_xattr_reset)                                                                                     \
     X(error_string)                                                                                          \
     X(filter_count)                                                                                          \
     X(read_data_block)                                                                                       \

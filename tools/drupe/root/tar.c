@@ -11,6 +11,7 @@
 #include "common/util.h"
 #include "lib/path.h"
 #include "root/libarchive.h"
+#include "root/xattrs.h"
 
 #define BUFFER      (256 * 1024)
 #define GZIP_WINDOW (16 + 15) // inflateInit2(): with gzip's header and trailer
@@ -200,9 +201,30 @@ static void take_attributes(struct reader *r, struct layers_object *o) {
         o->target = (char *)target;
 }
 
+// libarchive knows SCHILY.xattr, LIBARCHIVE.xattr and star's.
+static const struct xattr *take_xattrs(struct reader *r) {
+    const struct xattr *list = NULL;
+    const char *name;
+    const void *value;
+    size_t size, names = 0;
+    bool left_out = libarchive()->entry_acl_types(r->entry) != 0;
+    libarchive()->entry_xattr_reset(r->entry);
+    while (libarchive()->entry_xattr_next(r->entry, &name, &value, &size) == ARCHIVE_OK) {
+        bool kept = name && xattrs_are_kept(name, size) && names + strlen(name) + 1 <= XATTRS_NAMES;
+        if (kept) {
+            xattrs_add(&list, name, value, size);
+            names += strlen(name) + 1;
+        }
+        left_out |= !kept;
+    }
+    r->attributed += left_out;
+    return list;
+}
+
 static const char *take_file(struct reader *r, const char *name) {
     struct layers_object o;
     take_attributes(r, &o);
+    o.xattrs = S_ISLNK(o.mode) ? NULL : take_xattrs(r);
     if (S_ISREG(o.mode))
         take_data(r, &o);
     else if (!S_ISDIR(o.mode) && !S_ISLNK(o.mode) && !S_ISCHR(o.mode) && !S_ISBLK(o.mode) &&
@@ -226,8 +248,6 @@ static void take_entry(struct reader *r) {
         problem = take_file(r, name);
     if (problem)
         refuse(r, problem);
-    r->attributed +=
-        libarchive()->entry_xattr_count(r->entry) > 0 || libarchive()->entry_acl_types(r->entry) != 0;
     progress("reading", r->index, r->layers->spool.size);
 }
 

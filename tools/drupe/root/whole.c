@@ -148,16 +148,19 @@ static void make_of_cpio(struct piece file, const char *name, struct made *m) {
         give_up(); // half a root is none
     free(path);
     const struct unpack_attr *top = &root.top->object->attr;
-    tree_add(&m->tree,
-             &(struct entry){
-                 .path = "", .mode = top->mode, .uid = top->uid, .gid = top->gid, .mtime = top->mtime});
+    tree_add(&m->tree, &(struct entry){.path = "",
+                                       .xattrs = root.top->object->xattrs,
+                                       .mode = top->mode,
+                                       .uid = top->uid,
+                                       .gid = top->gid,
+                                       .mtime = top->mtime});
     root_to_tree(&root, name, &m->tree);
 }
 
 static void tell_of_attributes(const char *name, const struct made *m) {
     if (m->attributed)
-        note("%s: %" PRIu64 " files have extended attributes or ACLs; Linux's archives have no "
-             "place for such; they are left out",
+        note("%s: %" PRIu64 " files have ACLs, labels or other attributes that no file of a machine has; "
+             "these are left out",
              name, m->attributed);
 }
 
