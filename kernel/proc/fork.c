@@ -182,8 +182,7 @@ static void copy_registers(struct thread *t, const struct clone_request *r) {
     if (r->flags & CLONE_SETTLS)
         frame->tp = r->tls;
     fpu_save(current);
-    t->arch.fpu = current->arch.fpu;
-    fpu_discard(t);
+    fpu_set(t, &current->arch.fpu);
 }
 
 static int copy_thread(struct birth *b) {

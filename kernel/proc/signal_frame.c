@@ -125,9 +125,11 @@ static void restore_altstack(struct thread *t, const stack_t *stack) {
     }
 }
 
-// Into the thread's registers at once: if it faults, the thread gets a SIGSEGV with what there is.
+// Into the thread's registers at once: if it faults, the thread gets a SIGSEGV with what there is. Its FP registers it has in any case, and
+// a switch in the middle would store them: theirs are put together apart.
 static int read_frame(const struct rt_sigframe __user *user, struct trap_frame *f,
                       struct ucontext_head *head) {
+    struct fpu_state fpu;
     const struct sigcontext __user *sc = &user->uc.uc_mcontext;
     uint32_t end[END_SIZE / sizeof(uint32_t)];
     int err = copy_from_user(head, &user->uc, sizeof(*head));
@@ -136,7 +138,9 @@ static int read_frame(const struct rt_sigframe __user *user, struct trap_frame *
     if (!err && (end[0] || end[1] || end[2]))
         err = -EINVAL;
     if (!err)
-        err = copy_from_user(&current->arch.fpu, &sc->sc_fpregs, FP_REGS);
+        err = copy_from_user(&fpu, &sc->sc_fpregs, FP_REGS);
+    if (!err)
+        fpu_set(current, &fpu);
     return err ? err : copy_from_user(f, &sc->sc_regs, USER_REGS);
 }
 
@@ -147,7 +151,6 @@ long signal_return(struct trap_frame *f) {
     t->restart.fn = restart_nothing;
     int err = sp % STACK_ALIGN ? -EFAULT : read_frame((const struct rt_sigframe __user *)sp, f, &head);
     f->in_syscall = 0;
-    fpu_discard(t);
     arch_frame_changed();
     if (err) {
         signal_fault(f, SIGSEGV, SI_KERNEL, 0);

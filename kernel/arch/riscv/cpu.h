@@ -36,7 +36,7 @@ struct arch_thread {
     unsigned long kernel_sp; // top of the kernel stack, where a trap from user mode starts
     unsigned long user_sp;   // scratch of the trap entry
     unsigned int work;       // [a] WORK_*: what to do before going back to user mode
-    int fpu_hart;            // hart whose registers hold this thread's FP state newest, or -1 (lazy restore)
+    int fpu_hart;            // the registers of that hart still are this thread's, if it is their owner; or -1
     struct hart *hart;       // the hart it runs on, or ran on last
     const void
         *syscalls; // [a] where its calls go: syscall_entries, or the table of those whose calls are looked at
@@ -57,7 +57,7 @@ struct hart {
     struct run_queue *queue;       // [I] sched/runqueue.h
     unsigned int ipi_defer;        // >0: interrupts to other harts wait (sched_defer_interrupts())
     uint64_t ipi_pending;          // those that wait: bit = dense index
-    struct thread *fpu_owner;      // whose FP state the registers hold
+    struct thread *fpu_owner;      // who had the FP registers last
     struct user_table *user_table; // whose page table satp holds, NULL: kernel's (mm/user_table.h)
     unsigned int irq_depth;        // >0 inside an interrupt handler
     bool online;                   // [a]
@@ -97,8 +97,6 @@ register struct thread *tp_thread __asm__("tp");
 #define SSTATUS_SPIE     (1ul << 5)
 #define SSTATUS_SPP      (1ul << 8)
 #define SSTATUS_FS       (3ul << 13)
-#define SSTATUS_FS_CLEAN (2ul << 13)
-#define SSTATUS_FS_DIRTY (3ul << 13)
 #define SSTATUS_SUM      (1ul << 18)
 
 static inline unsigned long irq_save(void) {
@@ -166,12 +164,11 @@ void arch_enable_interrupts(void);
 // Has the firmware start hart `id`, which goes to hart_main() on the stack of harts[id].idle. 0 or -EIO.
 int __must_check arch_start_hart(unsigned int id);
 
-// FP state of a thread, brought to memory first where registers hold it newest (only for current or a thread
-// that does not run).
-void fpu_save(struct thread *thread); // registers -> thread's fpu, if they are newer
-void fpu_discard(
-    struct thread *thread); // thread's memory copy is the truth from now on (after writing arch_thread.fpu)
-// A fresh state (all zero) for the current thread, after execve.
+// The floating-point state of a thread that runs is in the registers, of another in arch_thread.fpu. `thread` is the current one, or does
+// not run meanwhile.
+void fpu_save(struct thread *thread); // arch_thread.fpu is it now
+void fpu_set(struct thread *thread, const struct fpu_state *state);
+// A fresh state (all zero) for the current thread, which gets the registers with it: execve.
 void fpu_reset(void);
 
 // The ISA letters of the device tree, for AT_HWCAP ('a'..'z' -> bits 0..25).

@@ -9,7 +9,3 @@ struct uaccess_range {
 };
 // The range that holds pc, or NULL.
 const struct uaccess_range *uaccess_find(unsigned long pc);
-
-// An illegal instruction of a user program: true if it was its first use of floating point since it runs on
-// this hart, whose registers have been loaded now.
-bool fpu_first_use(struct trap_frame *f);

@@ -39,45 +39,42 @@ struct trap_frame *arch_user_frame(struct thread *t) {
 
 // ---- floating point
 
-static void set_fs(struct trap_frame *f, unsigned long fs) {
-    f->status = (f->status & ~SSTATUS_FS) | fs;
+// sstatus.FS is dirty in programs and in the kernel, always: an emulator that translates code for one value of it translates it once, a
+// switch does not write sstatus, and no program can run while the registers are another's. So they are stored at each switch. In a kernel
+// thread's frame, and in all where there are no such registers, FS is off.
+static bool has_fpu(struct thread *t) {
+    return arch_user_frame(t)->status & SSTATUS_FS;
+}
+
+// The registers of t's hart are t's from now on.
+static void own_registers(struct thread *t) {
+    struct hart *hart = arch_of(t)->hart;
+    hart->fpu_owner = t;
+    arch_of(t)->fpu_hart = (int)hart->id;
 }
 
 void fpu_save(struct thread *t) {
-    struct trap_frame *f = arch_user_frame(t);
-    if (t != current || (f->status & SSTATUS_FS) != SSTATUS_FS_DIRTY)
-        return;
-    unsigned long flags = irq_save();
-    csr_set(sstatus, SSTATUS_FS);
-    fpu_store(&arch_of(t)->fpu);
-    csr_clear(sstatus, SSTATUS_FS);
-    set_fs(f, SSTATUS_FS_CLEAN);
-    irq_restore(flags);
+    if (t == current && has_fpu(t))
+        fpu_store(&arch_of(t)->fpu);
 }
 
-void fpu_discard(struct thread *t) {
-    arch_of(t)->fpu_hart = -1;
-    set_fs(arch_user_frame(t), 0);
+void fpu_set(struct thread *t, const struct fpu_state *state) {
+    if (t != current) {
+        arch_of(t)->fpu = *state;
+        arch_of(t)->fpu_hart = -1;
+    } else if (has_fpu(t)) {
+        fpu_load(state); // a switch in the middle keeps what is loaded
+    }
 }
 
 void fpu_reset(void) {
-    memset(&arch_of(current)->fpu, 0, sizeof(struct fpu_state));
-    fpu_discard(current);
-}
-
-bool fpu_first_use(struct trap_frame *f) {
-    if (f->status & SSTATUS_FS || !(arch_hwcap & HWCAP_D))
-        return false;
+    static const struct fpu_state zero;
     unsigned long flags = irq_save();
-    struct hart *hart = this_hart();
-    csr_set(sstatus, SSTATUS_FS);
-    fpu_load(&arch_of(current)->fpu);
-    csr_clear(sstatus, SSTATUS_FS);
-    hart->fpu_owner = current;
-    arch_of(current)->fpu_hart = hart->id;
-    set_fs(f, SSTATUS_FS_CLEAN);
+    if (arch_hwcap & HWCAP_D)
+        arch_user_frame(current)->status |= SSTATUS_FS;
+    own_registers(current);
     irq_restore(flags);
-    return true;
+    fpu_set(current, &zero);
 }
 
 // ---- switching
@@ -85,8 +82,10 @@ bool fpu_first_use(struct trap_frame *f) {
 struct thread *arch_switch(struct thread *from, struct thread *to) {
     struct arch_thread *next = arch_of(to);
     fpu_save(from);
-    if (next->fpu_hart != -1 && (next->hart->fpu_owner != to || next->fpu_hart != (int)next->hart->id))
-        fpu_discard(to);
+    if (has_fpu(to) && (next->hart->fpu_owner != to || next->fpu_hart != (int)next->hart->id)) {
+        fpu_load(&next->fpu);
+        own_registers(to);
+    }
     return switch_registers(from, to);
 }
 

@@ -28,8 +28,8 @@ start:
 	rdtime	s2
 	csrw	sie, zero
 	csrw	sscratch, zero		/* 0: in the kernel */
-	li	t0, 3 << 13		/* floating point off */
-	csrc	sstatus, t0
+	li	t0, 3 << 13		/* floating point is on wherever it is: hart.c */
+	csrs	sstatus, t0
 	la	t0, boot_claimed	/* some firmware lets a second hart through, rarely: the first one boots */
 	li	t1, 1
 	amoadd.w t0, t1, (t0)
@@ -89,7 +89,7 @@ secondary_start:
 	csrw	sie, zero
 	csrw	sscratch, zero
 	li	t0, 3 << 13
-	csrc	sstatus, t0
+	csrs	sstatus, t0
 	mv	s1, a1
 	la	t0, kernel_satp
 	ld	a0, 0(t0)

@@ -41,6 +41,7 @@ void regset_set(struct thread *t, unsigned int type, const void *buf, size_t n) 
         return;
     }
     fpu_save(t);
-    memcpy(fpu_of(t), buf, MIN(n, FP_USED));
-    fpu_discard(t);
+    struct fpu_state state = *fpu_of(t);
+    memcpy(&state, buf, MIN(n, FP_USED));
+    fpu_set(t, &state);
 }

@@ -93,8 +93,6 @@ static void exception(struct trap_frame *f) {
         page_fault(f);
         break;
     case ILLEGAL:
-        if (fpu_first_use(f))
-            break;
         signal_fault(f, SIGILL, ILL_ILLOPC, f->pc);
         break;
     case BREAKPOINT:
