@@ -2,6 +2,7 @@
 // The whole start in order, on the hart that the firmware chose; docs/boot.md tells more.
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/mmu.h"
+#include "arch/riscv/shootdown.h"
 #include "boot/image.h"
 #include "boot/lockcheck_proof.h"
 #include "boot/ram.h"
@@ -94,6 +95,7 @@ void kernel_main(unsigned long hartid, paddr_t dtb, uint64_t entered) {
     if (!plic_init() && !aplic_init())
         pr_warn("no interrupt controller is known here; devices cannot interrupt");
     sched_init();
+    shootdown_init();
     clock_init();
     clock_set_realtime(rtc_read_ns());
     vm_init();

@@ -254,20 +254,43 @@ static int fault_shared_write(struct vmspace *vm, struct vm_area *a, unsigned lo
     }
     page_rewritten(page);
     set_entry(a, pte, page, true);
-    local_sfence_page(addr);
     page_put(old); // the entry's reference is get_page()'s now
     return 0;
 }
 
+// An entry's page that is a private copy and nobody else's: a program's that forked, when its child has gone its own way.
+static struct page *own_page(pte_t pte) {
+    struct page *page = !(pte & PTE_V) || pte & PTE_SPECIAL ? NULL : phys_to_page(pte_phys(pte));
+    bool own = page && page->flags & PAGE_ANON && __atomic_load_n(&page->refs, __ATOMIC_ACQUIRE) == 1;
+    return own ? page : NULL;
+}
+
+// Lets the area write to all such pages in the aligned stretch of AROUND pages that addr lies in.
+static void own_around(struct vm_area *a, unsigned long addr, pte_t *pte) {
+    unsigned long stretch = ALIGN_DOWN(addr, (unsigned long)AROUND * PAGE_SIZE);
+    unsigned long first = MAX(stretch, a->start), end = MIN(stretch + AROUND * PAGE_SIZE, a->end);
+    pte_t *at = pte - ((addr - first) >> PAGE_SHIFT);
+    for (pte_t *last = at + ((end - first) >> PAGE_SHIFT); at < last; at++) {
+        struct page *page = *at & PTE_W ? NULL : own_page(*at);
+        if (page) {
+            page_rewritten(page);
+            *at |= PTE_W | PTE_D;
+        }
+    }
+}
+
+// An entry with more rights than a hart remembers need not be told to it: it looks again, or faults again, and then forgets (fault_in()).
 static int fault_private_write(struct vmspace *vm, struct vm_area *a, unsigned long addr, pte_t *pte) {
-    bool zeros = *pte & PTE_SPECIAL;
-    struct page *old = zeros ? NULL : phys_to_page(pte_phys(*pte));
-    if (old && old->flags & PAGE_ANON && __atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1) {
-        page_rewritten(old);
-        set_entry(a, pte, old, a->prot & PROT_WRITE);
-        local_sfence_page(addr);
+    struct page *own = own_page(*pte);
+    if (own) {
+        page_rewritten(own);
+        set_entry(a, pte, own, a->prot & PROT_WRITE);
+        if ((a->prot & (PROT_WRITE | PROT_EXEC)) == PROT_WRITE)
+            own_around(a, addr, pte);
         return 0;
     }
+    bool zeros = *pte & PTE_SPECIAL;
+    struct page *old = zeros ? NULL : phys_to_page(pte_phys(*pte));
     struct page *page = private_copy(a, old);
     if (!page)
         return -ENOMEM;

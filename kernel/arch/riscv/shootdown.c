@@ -10,7 +10,6 @@
 #include "arch/riscv/layout.h"
 #include "arch/riscv/sbi.h"
 
-#define FLUSH_ALL   16 // pages: from so many on, all translations are dropped
 #define SPIN_MICROS 20
 
 static struct request {
@@ -19,8 +18,16 @@ static struct request {
     bool waits;                // [a] the asker wants an interrupt when `left` has become 0
 } requests[MAX_HARTS] __aligned_to(64);
 
+static unsigned int flush_all = 16; // pages: from so many on, all translations are dropped
+
+void shootdown_init(void) {
+    bool emulated = !sbi_machine_id(SBI_MVENDORID) && sbi_machine_id(SBI_MIMPID) > 0;
+    if (emulated) // QEMU drops all whatever it is asked for, and what it remembers of code with it
+        flush_all = 2;
+}
+
 void shootdown_local(unsigned long start, unsigned long size) {
-    if (size >> PAGE_SHIFT >= FLUSH_ALL) {
+    if (size >> PAGE_SHIFT >= flush_all) {
         local_sfence_all();
         return;
     }

@@ -3,6 +3,7 @@
 #pragma once
 #include "lib/types.h"
 
+void shootdown_init(void);
 // Of [start, start + size), page-aligned; of everything if that is long.
 void shootdown_local(unsigned long start, unsigned long size);
 // On the harts of `mask` (bit = dense index), this one not among them; returns when they have. No spinlock is held:
