@@ -27,7 +27,7 @@ def test_all_harts_come_up(run):
 
 
 def test_a_processor_without_a_timer_of_the_supervisors(run, tmp_path):
-    (tmp_path / "qemu").write_text('#!/bin/sh\nexec qemu-system-riscv64 -cpu rv64,sstc=off "$@"\n')
+    (tmp_path / "qemu").write_text('#!/bin/sh\nexec qemu-system-riscv64 "$@" -cpu rv64,sstc=off\n')
     (tmp_path / "qemu").chmod(0o755)
     done = run("--qemu", tmp_path / "qemu", "--smp", "2", "sh", "-c", "sleep 0.1; grep -c sstc /proc/cpuinfo; nproc")
     assert done.text == "0\n2\n"
