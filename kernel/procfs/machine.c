@@ -250,9 +250,12 @@ static int show_devices(struct seq_buf *s, void *arg) {
 }
 
 static bool partition_line(struct chrdev *c, void *arg) {
-    if (c->block)
-        seq_printf(arg, "%4u  %7u %10lu %s\n", DEV_MAJOR(c->dev), DEV_MINOR(c->dev),
-                   (unsigned long)disk_kilobytes(c), c->name);
+    struct disk_info d;
+    if (c->block) {
+        disk_tell(c, &d);
+        seq_printf(arg, "%4u  %7u %10lu %s\n", DEV_MAJOR(d.dev), DEV_MINOR(d.dev),
+                   (unsigned long)d.sectors / 2, d.name);
+    }
     return true;
 }
 
@@ -260,6 +263,22 @@ static int show_partitions(struct seq_buf *s, void *arg) {
     (void)arg;
     seq_puts(s, "major minor  #blocks  name\n\n");
     chrdev_for_each(partition_line, s);
+    return 0;
+}
+
+static bool diskstats_line(struct chrdev *c, void *arg) {
+    struct disk_info d;
+    if (c->block) {
+        disk_tell(c, &d);
+        seq_printf(arg, "%4u %7u %s ", DEV_MAJOR(d.dev), DEV_MINOR(d.dev), d.name);
+        proc_disk_counts(arg, d.counts);
+    }
+    return true;
+}
+
+static int show_diskstats(struct seq_buf *s, void *arg) {
+    (void)arg;
+    chrdev_for_each(diskstats_line, s);
     return 0;
 }
 
@@ -429,6 +448,7 @@ static const struct proc_entry entries[] = {
     {.path = "interrupts", .show = show_interrupts},
     {.path = "devices", .show = show_devices},
     {.path = "partitions", .show = show_partitions},
+    {.path = "diskstats", .show = show_diskstats},
     {.path = "filesystems", .show = show_filesystems},
     {.path = "kmsg", .mode = 0400, .fops = &kmsg_ops},
 };

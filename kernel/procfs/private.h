@@ -52,9 +52,14 @@ void proc_sys_init(void);
 extern struct proc_tree proc_tree;
 void proc_net_init(void);
 void proc_ipc_init(void);
-// Harts and memory, and network devices, in sysfs's tree. -ENOMEM.
+// Harts and memory, network devices, in sysfs's tree. -ENOMEM.
 int __must_check sysfs_cpu_fill(struct proc_tree *tree);
 int __must_check sysfs_net_fill(struct proc_tree *tree);
+// Disks and partitions, and the ports of virtio console devices. -ENOMEM.
+int __must_check sysfs_devices_fill(struct proc_tree *tree);
+// The 17 numbers and the end of a line of diskstats.
+struct disk_counts;
+void proc_disk_counts(struct seq_buf *s, const struct disk_counts *counts);
 void proc_net_add(const struct proc_entry *entries, size_t n); // as proc_register_all(), in /proc/PID/net
 void proc_net_devices_init(void);
 void proc_net_inet_init(void);

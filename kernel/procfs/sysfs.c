@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // sysfs: what programs look for under /sys, as far as there is such a thing here: which terminal the console is, and
-// the processors and memory (sysfs_cpu.c), network devices (sysfs_net.c). A tree of fixed entries (tree.c), made when it is first mounted.
+// the processors and memory (sysfs_cpu.c), network devices (sysfs_net.c), disks and ports (sysfs_devices.c). A tree of fixed entries (tree.c), made when it is first mounted.
 #include "fs/superblock.h"
 #include "lib/format.h"
 #include "procfs/private.h"
@@ -54,7 +54,9 @@ static int fill_tree(const struct fs_type *type) {
         err = proc_tree_add(&tree, entries[i].path, &entries[i]);
     if (!err)
         err = sysfs_cpu_fill(&tree);
-    return err ? err : sysfs_net_fill(&tree);
+    if (!err)
+        err = sysfs_net_fill(&tree);
+    return err ? err : sysfs_devices_fill(&tree);
 }
 
 // There are no options.

@@ -64,9 +64,9 @@ static long has_action(const void __user *user) {
 }
 
 static long get_sizes(void __user *user) {
-    const struct seccomp_notif_sizes sizes = {sizeof(struct seccomp_notif), sizeof(struct seccomp_notif_resp),
-                                              sizeof(struct seccomp_data)};
-    return copy_to_user(user, &sizes, sizeof(sizes));
+    struct seccomp_notif_sizes sizes = {sizeof(struct seccomp_notif), sizeof(struct seccomp_notif_resp),
+                                        sizeof(struct seccomp_data)};
+    return put_object((struct seccomp_notif_sizes __user *)user, sizes);
 }
 
 long sys_seccomp(unsigned int op, unsigned int flags, void __user *args) {

@@ -75,6 +75,37 @@ def test_partitions_are_found(disks):
     assert "brw-------" in disks.machine.run("ls -l /dev/vda")
 
 
+def test_sysfs_tells_of_them(disks):
+    run, m = disks.machine.run, disks.letter[0]
+    run("mkdir -p /sys; mount -t sysfs sysfs /sys")
+    for name, kilobytes in disks.names.items():
+        assert int(run(f"cat /sys/class/block/{name}/size")) // 2 == kilobytes
+        number = run(f"cat /sys/class/block/{name}/dev").strip()
+        assert f"DEVNAME={name}\n" in run(f"cat /sys/dev/block/{number}/uevent").replace("\r", "")
+    assert run("echo /sys/block/*").replace("/sys/block/", "").split() == ["vda", "vdb", "vdc"]
+    assert run(f"cd /sys/block/vd{m}/vd{m}5; cat partition start ro").split() == ["5", "2010", "0"]
+    assert run(f"cat /sys/block/vd{disks.letter[2]}/ro /sys/block/vd{m}/queue/logical_block_size").split() == ["1", "512"]
+    assert run(f"cd /sys/class/block/vd{m}5/subsystem/vd{m} && pwd; cd /").strip() == f"/sys/class/block/vd{m}5/subsystem/vd{m}"
+
+
+def test_transfers_are_counted(disks):
+    run, m = disks.machine.run, disks.letter[0]
+
+    def counts():
+        lines = [line.split() for line in run("cat /proc/diskstats").splitlines()]
+        return {line[2]: [int(n) for n in line[3:]] for line in lines if len(line) == 20 and line[0] == "254"}
+
+    before = counts()
+    assert set(before) == set(disks.names)
+    run(f"dd if=/dev/vd{m}1 of=/tmp/x bs=64k count=2; dd if=/tmp/x of=/dev/vd{m}1 bs=64k conv=fsync")
+    after = counts()
+    for name, flushes in ((f"vd{m}1", 0), (f"vd{m}", 1)):
+        changed = [a - b for a, b in zip(after[name], before[name])]
+        assert [changed[i] for i in (0, 1, 2, 4, 5, 6, 15)] == [2, 0, 256, 2, 0, 256, flushes]
+    assert after[f"vd{m}5"] == before[f"vd{m}5"]
+    assert run(f"cat /sys/block/vd{m}/stat").split() == [str(n) for n in after[f"vd{m}"]]
+
+
 def test_bytes_from_anywhere(disks):
     m, content = disks.letter[0], disks.content[0]
     part = content[100 * SECTOR:1100 * SECTOR]

@@ -36,8 +36,8 @@ struct arch_thread {
     unsigned long kernel_sp; // top of the kernel stack, where a trap from user mode starts
     unsigned long user_sp;   // scratch of the trap entry
     unsigned int work;       // [a] WORK_*: what to do before going back to user mode
-    int fpu_hart;            // the registers of that hart still are this thread's, if it is their owner; or -1
-    struct hart *hart;       // the hart it runs on, or ran on last
+    int fpu_hart;      // the registers of that hart still are this thread's, if it is their owner; or -1
+    struct hart *hart; // the hart it runs on, or ran on last
     const void
         *syscalls; // [a] where its calls go: syscall_entries, or the table of those whose calls are looked at
     struct switch_context context;
@@ -93,11 +93,11 @@ register struct thread *tp_thread __asm__("tp");
 #define csr_set(csr, v)   __asm__ volatile("csrs " #csr ", %0" ::"rK"((unsigned long)(v)) : "memory")
 #define csr_clear(csr, v) __asm__ volatile("csrc " #csr ", %0" ::"rK"((unsigned long)(v)) : "memory")
 
-#define SSTATUS_SIE      (1ul << 1)
-#define SSTATUS_SPIE     (1ul << 5)
-#define SSTATUS_SPP      (1ul << 8)
-#define SSTATUS_FS       (3ul << 13)
-#define SSTATUS_SUM      (1ul << 18)
+#define SSTATUS_SIE  (1ul << 1)
+#define SSTATUS_SPIE (1ul << 5)
+#define SSTATUS_SPP  (1ul << 8)
+#define SSTATUS_FS   (3ul << 13)
+#define SSTATUS_SUM  (1ul << 18)
 
 static inline unsigned long irq_save(void) {
     unsigned long v;

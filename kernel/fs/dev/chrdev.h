@@ -26,6 +26,8 @@ void chrdev_for_each(bool (*fn)(struct chrdev *c, void *arg), void *arg);
 void memdev_init(void); // null, zero, full, random, urandom
 void kmsg_init(void);
 void vport_init(void); // /dev/vport0p1 and on, as the host has them
+// What the host calls such a port, "" until it says so; NULL: it is none.
+const char *vport_label(const struct chrdev *c);
 void disk_init(void);  // /dev/vda, /dev/vda1 and on
 void hwrng_init(void); // /dev/hwrng, if there is an entropy device
 #ifdef CONFIG_DEBUG

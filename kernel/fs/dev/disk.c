@@ -11,6 +11,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "sched/clock.h"
 #include "sched/thread.h"
 #include "sched/wait.h"
 #include <linux/capability.h>
@@ -24,7 +25,8 @@ struct part {
     struct chrdev device;
     char name[8];
     struct disk *disk;
-    uint64_t start, sectors; // of the disk
+    uint64_t start, sectors;   // of the disk
+    struct disk_counts counts; // [disk->mutex] the disk's own: also of its partitions
 };
 
 struct disk {
@@ -46,6 +48,25 @@ static uint64_t bytes_of(const struct part *p) {
     return p->sectors * DISK_SECTOR;
 }
 
+static void count(struct disk_count *c, size_t n, uint64_t ns) {
+    WRITE_ONCE(c->requests, c->requests + 1);
+    WRITE_ONCE(c->sectors, c->sectors + n / DISK_SECTOR);
+    WRITE_ONCE(c->ns, c->ns + ns);
+}
+
+// virtio_disk_transfer(), counted.
+static int request(struct part *p, bool write, uint64_t sector, size_t n) {
+    struct disk *k = p->disk;
+    ktime_t begun = clock_monotonic();
+    int err = virtio_disk_transfer(k->disk, write, sector, n);
+    uint64_t ns = (uint64_t)(clock_monotonic() - begun);
+    for (struct part *of = p;; of = k->parts) {
+        count(write ? &of->counts.write : &of->counts.read, n, ns);
+        if (of == k->parts)
+            return err;
+    }
+}
+
 // Moves what is in one transfer's reach. Bytes, not 0, or -errno.
 static ssize_t move(const struct span *s) {
     struct virtio_disk *d = s->part->disk->disk;
@@ -56,7 +77,7 @@ static ssize_t move(const struct span *s) {
     int err;
     char *buffer = virtio_disk_buffer(d, &err);
     if (buffer && (!s->write || skip || whole != n))
-        err = virtio_disk_transfer(d, false, sector, whole);
+        err = request(s->part, false, sector, whole);
     if (err)
         return err;
     size_t copied = s->write ? uio_read_from(s->u, buffer + skip, n) : uio_write_to(s->u, buffer + skip, n);
@@ -65,7 +86,7 @@ static ssize_t move(const struct span *s) {
     if (s->write) // what could not be copied is as it was, if it was read; else only whole blocks go
         whole = copied == n || skip || whole != n ? whole : copied & ~(block - 1);
     if (s->write && whole)
-        err = virtio_disk_transfer(d, true, sector, whole);
+        err = request(s->part, true, sector, whole);
     return err ? err : s->write && !whole ? -EFAULT : (ssize_t)MIN(copied, whole);
 }
 
@@ -129,7 +150,11 @@ static int disk_fsync(struct file *f) {
     int err = mutex_lock_killable(&p->disk->mutex);
     if (err)
         return err;
-    err = p->disk->disk->read_only ? 0 : virtio_disk_flush(p->disk->disk);
+    if (!p->disk->disk->read_only) {
+        ktime_t begun = clock_monotonic();
+        err = virtio_disk_flush(p->disk->disk);
+        count(&p->disk->parts[0].counts.flush, 0, (uint64_t)(clock_monotonic() - begun));
+    }
     mutex_unlock(&p->disk->mutex);
     return err;
 }
@@ -195,7 +220,7 @@ static const char *read_sector(void *disk, uint64_t sector) {
     if (sector >= k->disk->sectors)
         return NULL;
     const char *buffer = virtio_disk_buffer(k->disk, &err);
-    if (!buffer || virtio_disk_transfer(k->disk, false, first, k->disk->block_size))
+    if (!buffer || request(&k->parts[0], false, first, k->disk->block_size))
         return NULL;
     return buffer + (sector - first) * DISK_SECTOR;
 }
@@ -218,8 +243,17 @@ static void add(struct virtio_disk *disk) {
             show(k, i, found[i].start, found[i].sectors);
 }
 
-uint64_t disk_kilobytes(const struct chrdev *c) {
-    return container_of(c, const struct part, device)->sectors / 2;
+void disk_tell(const struct chrdev *c, struct disk_info *out) {
+    const struct part *p = container_of(c, const struct part, device), *whole = p->disk->parts;
+    *out = (struct disk_info){.name = p->name,
+                              .dev = c->dev,
+                              .whole = p == whole ? NULL : whole->name,
+                              .number = (unsigned int)(p - whole),
+                              .start = p->start,
+                              .sectors = p->sectors,
+                              .block_size = p->disk->disk->block_size,
+                              .read_only = p->disk->disk->read_only,
+                              .counts = &p->counts};
 }
 
 void disk_init(void) {

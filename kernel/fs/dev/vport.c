@@ -154,6 +154,14 @@ static void add(struct virtio_port *port) {
     chrdev_register(&v->chrdev);
 }
 
+const char *vport_label(const struct chrdev *c) {
+    if (c->open != vport_open)
+        return NULL;
+    const char *label =
+        __atomic_load_n(&container_of(c, const struct vport, chrdev)->port->label, __ATOMIC_ACQUIRE);
+    return label ? label : "";
+}
+
 void vport_init(void) {
     virtio_port_found = add;
 }

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+// /sys/block, /sys/class/block and /sys/dev/block: a link for each disk or partition to its directory below /sys/devices/virtual/block, and what is
+// in that, as lsblk and iostat read it; /sys/class/virtio-ports. The devices are those that there are when sysfs is first mounted.
+#include "core/errno.h"
+#include "fs/dev/chrdev.h"
+#include "fs/dev/disk.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "procfs/private.h"
+#include "sched/clock.h"
+
+#define DISKS  "devices/virtual/block/"
+#define PORTS  "devices/virtual/virtio-ports/"
+#define PLACES 96 // bytes of a path, which has a device's name in it twice at most
+_Static_assert(sizeof(PORTS) + 40 < PLACES, "the longest path");
+
+// A file or link of one device. Kept for good.
+struct device_file {
+    struct proc_entry entry;
+    struct chrdev *device;
+    void (*show)(struct seq_buf *s, struct chrdev *c);
+    char path[PLACES], target[PLACES];
+};
+
+// ---- disks: texts
+
+static unsigned long milliseconds(uint64_t ns) {
+    return ns / (NSEC_PER_USEC * 1000);
+}
+
+// One request is with the device at a time, so none is merged, and its time is that of all of them. Nothing is discarded.
+void proc_disk_counts(struct seq_buf *s, const struct disk_counts *counts) {
+    const struct disk_count *r = &counts->read, *w = &counts->write, *f = &counts->flush;
+    uint64_t busy = READ_ONCE(r->ns) + READ_ONCE(w->ns) + READ_ONCE(f->ns);
+    seq_printf(s, "%lu 0 %lu %lu ", READ_ONCE(r->requests), READ_ONCE(r->sectors),
+               milliseconds(READ_ONCE(r->ns)));
+    seq_printf(s, "%lu 0 %lu %lu ", READ_ONCE(w->requests), READ_ONCE(w->sectors),
+               milliseconds(READ_ONCE(w->ns)));
+    seq_printf(s, "0 %lu %lu 0 0 0 0 ", milliseconds(busy), milliseconds(busy));
+    seq_printf(s, "%lu %lu\n", READ_ONCE(f->requests), milliseconds(READ_ONCE(f->ns)));
+}
+
+static void show_stat(struct seq_buf *s, struct chrdev *c) {
+    struct disk_info d;
+    disk_tell(c, &d);
+    proc_disk_counts(s, d.counts);
+}
+
+static void show_disk_event(struct seq_buf *s, struct chrdev *c) {
+    struct disk_info d;
+    disk_tell(c, &d);
+    seq_printf(s, "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\nDEVTYPE=%s\n", DEV_MAJOR(d.dev), DEV_MINOR(d.dev), d.name,
+               d.whole ? "partition" : "disk");
+    if (d.whole)
+        seq_printf(s, "PARTN=%u\n", d.number);
+}
+
+#define SHOW_OF_DISK(name_, value_)                                                                          \
+    static void show_##name_(struct seq_buf *s, struct chrdev *c) {                                          \
+        struct disk_info d;                                                                                  \
+        disk_tell(c, &d);                                                                                    \
+        seq_printf(s, "%lu\n", (unsigned long)(value_));                                                     \
+    }
+SHOW_OF_DISK(size, d.sectors)
+SHOW_OF_DISK(start, d.start)
+SHOW_OF_DISK(partition, d.number)
+SHOW_OF_DISK(ro, d.read_only)
+SHOW_OF_DISK(block_size, d.block_size)
+
+static void show_dev(struct seq_buf *s, struct chrdev *c) {
+    seq_printf(s, "%u:%u\n", DEV_MAJOR(c->dev), DEV_MINOR(c->dev));
+}
+
+static void show_zero(struct seq_buf *s, struct chrdev *c) {
+    (void)c;
+    seq_puts(s, "0\n");
+}
+
+static void show_one(struct seq_buf *s, struct chrdev *c) {
+    (void)c;
+    seq_puts(s, "1\n");
+}
+
+static void show_inflight(struct seq_buf *s, struct chrdev *c) {
+    (void)c;
+    seq_puts(s, "       0        0\n");
+}
+
+static void show_scheduler(struct seq_buf *s, struct chrdev *c) {
+    (void)c;
+    seq_puts(s, "[none]\n");
+}
+
+// What a transfer holds.
+static void show_kilobytes(struct seq_buf *s, struct chrdev *c) {
+    (void)c;
+    seq_puts(s, "64\n");
+}
+
+static void show_cache(struct seq_buf *s, struct chrdev *c) {
+    (void)c;
+    seq_puts(s, "write through\n");
+}
+
+static void show_label(struct seq_buf *s, struct chrdev *c) {
+    seq_printf(s, "%s\n", vport_label(c));
+}
+
+static void show_port_event(struct seq_buf *s, struct chrdev *c) {
+    seq_printf(s, "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\n", DEV_MAJOR(c->dev), DEV_MINOR(c->dev), c->name);
+}
+
+// ---- files
+
+struct attribute {
+    const char *name;
+    void (*show)(struct seq_buf *s, struct chrdev *c);
+};
+
+static const struct attribute of_each[] = {
+    {"alignment_offset", show_zero},
+    {"dev", show_dev},
+    {"discard_alignment", show_zero},
+    {"inflight", show_inflight},
+    {"ro", show_ro},
+    {"size", show_size},
+    {"stat", show_stat},
+    {"uevent", show_disk_event},
+};
+static const struct attribute of_disks[] = {
+    {"hidden", show_zero},
+    {"removable", show_zero},
+    {"queue/add_random", show_zero},
+    {"queue/discard_granularity", show_zero},
+    {"queue/discard_max_bytes", show_zero},
+    {"queue/discard_zeroes_data", show_zero},
+    {"queue/hw_sector_size", show_block_size},
+    {"queue/logical_block_size", show_block_size},
+    {"queue/max_hw_sectors_kb", show_kilobytes},
+    {"queue/max_sectors_kb", show_kilobytes},
+    {"queue/minimum_io_size", show_block_size},
+    {"queue/nr_requests", show_one},
+    {"queue/optimal_io_size", show_zero},
+    {"queue/physical_block_size", show_block_size},
+    {"queue/read_ahead_kb", show_zero},
+    {"queue/rotational", show_one}, // virtio does not say
+    {"queue/scheduler", show_scheduler},
+    {"queue/write_cache", show_cache},
+};
+static const struct attribute of_partitions[] = {{"partition", show_partition}, {"start", show_start}};
+static const struct attribute of_ports[] = {
+    {"dev", show_dev}, {"name", show_label}, {"uevent", show_port_event}};
+
+static int show(struct seq_buf *s, void *arg) {
+    const struct device_file *f = arg;
+    f->show(s, f->device);
+    return 0;
+}
+
+static const char *target(char *buf, size_t n, void *arg) {
+    lib_snprintf(buf, n, "%s", ((const struct device_file *)arg)->target);
+    return buf;
+}
+
+struct filling {
+    struct proc_tree *tree;
+    int err; // once set, nothing more is added
+};
+
+static struct device_file *make_file(struct filling *t, struct chrdev *c) {
+    struct device_file *f = t->err ? NULL : kzalloc(sizeof(*f));
+    if (!f) {
+        t->err = t->err ? t->err : -ENOMEM;
+        return NULL;
+    }
+    f->device = c;
+    f->entry.path = f->path;
+    f->entry.arg = f;
+    return f;
+}
+
+// Each at directory/name.
+static void add_attributes(struct filling *t, struct chrdev *c, const char *directory,
+                           const struct attribute *a, size_t n) {
+    for (; n--; a++) {
+        struct device_file *f = make_file(t, c);
+        if (!f)
+            return;
+        lib_snprintf(f->path, PLACES, "%s/%s", directory, a->name);
+        f->show = a->show;
+        f->entry.show = show;
+        f->entry.mode = 0444;
+        t->err = proc_tree_add(t->tree, f->path, &f->entry);
+    }
+}
+
+static void __printf(5, 6)
+    add_link(struct filling *t, struct chrdev *c, const char *up, const char *to, const char *path, ...) {
+    struct device_file *f = make_file(t, c);
+    va_list args;
+    if (!f)
+        return;
+    va_start(args, path);
+    lib_vsnprintf(f->path, PLACES, path, args);
+    va_end(args);
+    lib_snprintf(f->target, PLACES, "%s%s", up, to);
+    f->entry.link = target;
+    t->err = proc_tree_add(t->tree, f->path, &f->entry);
+}
+
+static void add_disk(struct filling *t, struct chrdev *c) {
+    struct disk_info d;
+    char directory[PLACES];
+    disk_tell(c, &d);
+    lib_snprintf(directory, sizeof(directory), d.whole ? DISKS "%s/%s" : DISKS "%s",
+                 d.whole ? d.whole : d.name, d.name);
+    add_attributes(t, c, directory, of_each, ARRAY_SIZE(of_each));
+    if (d.whole) {
+        add_attributes(t, c, directory, of_partitions, ARRAY_SIZE(of_partitions));
+    } else {
+        add_attributes(t, c, directory, of_disks, ARRAY_SIZE(of_disks));
+        add_link(t, c, "../", directory, "block/%s", d.name);
+    }
+    add_link(t, c, "../../", directory, "class/block/%s", d.name);
+    add_link(t, c, "../../", directory, "dev/block/%u:%u", DEV_MAJOR(d.dev), DEV_MINOR(d.dev));
+    add_link(t, c, d.whole ? "../../../../../" : "../../../../", "class/block", "%s/subsystem", directory);
+}
+
+static void add_port(struct filling *t, struct chrdev *c) {
+    char directory[PLACES];
+    lib_snprintf(directory, sizeof(directory), PORTS "%s", c->name);
+    add_attributes(t, c, directory, of_ports, ARRAY_SIZE(of_ports));
+    add_link(t, c, "../../", directory, "class/virtio-ports/%s", c->name);
+    add_link(t, c, "../../", directory, "dev/char/%u:%u", DEV_MAJOR(c->dev), DEV_MINOR(c->dev));
+    add_link(t, c, "../../../../", "class/virtio-ports", "%s/subsystem", directory);
+}
+
+static bool add_device(struct chrdev *c, void *arg) {
+    struct filling *t = arg;
+    if (c->block)
+        add_disk(t, c);
+    else if (vport_label(c))
+        add_port(t, c);
+    return !t->err;
+}
+
+int sysfs_devices_fill(struct proc_tree *tree) {
+    struct filling t = {.tree = tree};
+    static const char *const always[] = {"block", "class/block", "dev/block"};
+    for (size_t i = 0; !t.err && i < ARRAY_SIZE(always); i++)
+        t.err = proc_tree_add(tree, always[i], NULL);
+    chrdev_for_each(add_device, &t);
+    return t.err;
+}
