@@ -605,3 +605,39 @@ TEST(a_datagram_socket_finds_and_loses_its_peer) {
     run_race(
         &(struct race){make_datagrams, {connect_and_send, disconnect_and_send, end_datagrams}, close_sender});
 }
+
+// ---- what a write has not filled yet
+
+// A reader takes a file's size once and its pages later. When a truncation and a write that begins anew come between, the
+// pages that the write is still filling are not there for it: they hold what was there before, of other places or others.
+enum { UNFILLED_PAGES = 200, UNFILLED_PAGE = 4096, UNFILLED = UNFILLED_PAGES * UNFILLED_PAGE };
+static unsigned char written[UNFILLED], seen[UNFILLED];
+static int unfilled = -1;
+
+static void make_unfilled(void) {
+    if (unfilled >= 0)
+        return;
+    CHECK((unfilled = memfd_create("unfilled", 0)) >= 0);
+    for (int i = 0; i < UNFILLED; i++)
+        written[i] = (unsigned char)(i / UNFILLED_PAGE + 1);
+    CHECK(pwrite(unfilled, written, UNFILLED, 0) == UNFILLED);
+}
+
+static void read_unfilled(void) {
+    for (int i = 0; i < 8; i++) {
+        ssize_t n = pread(unfilled, seen, UNFILLED, 0);
+        for (ssize_t at = UNFILLED_PAGE - 1; at < n; at += UNFILLED_PAGE)
+            CHECK(!seen[at] || seen[at] == written[at]);
+    }
+}
+
+static void write_anew(void) {
+    for (int i = 0; i < 8; i++)
+        CHECK(ftruncate(unfilled, 0) == 0 && pwrite(unfilled, written, UNFILLED, 0) == UNFILLED);
+}
+
+TEST(a_reader_does_not_see_a_page_before_its_write_has_filled_it) {
+    CHECK(run_race(&(struct race){make_unfilled, {read_unfilled, write_anew}, NULL}) > 0);
+    CHECK(!close(unfilled));
+    unfilled = -1;
+}

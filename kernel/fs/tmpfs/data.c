@@ -77,9 +77,16 @@ struct page *tmpfs_find_page(struct inode *inode, unsigned long index) {
     return p;
 }
 
+static unsigned long pages_in(const struct inode *inode) {
+    return pages_of(READ_ONCE(inode->size));
+}
+
+// The size is looked at with [s] held: after a truncation a write may be making the pages anew.
 unsigned int tmpfs_find_pages(struct inode *inode, unsigned long index, struct page **pages, unsigned int n) {
     spin_lock(&inode->spin);
-    unsigned int found = pagecache_get_run(&tmpfs_data(inode)->cache, index, pages, n);
+    unsigned long end = pages_in(inode);
+    unsigned int most = index < end ? (unsigned int)MIN(n, end - index) : 0;
+    unsigned int found = pagecache_get_run(&tmpfs_data(inode)->cache, index, pages, most);
     spin_unlock(&inode->spin);
     return found;
 }
@@ -120,10 +127,6 @@ static struct page *add_page(struct inode *inode, unsigned long index, unsigned 
     pagecache_fill(&t->cache, place, p);
     memory_account(MEM_CACHE, 1);
     return p;
-}
-
-static unsigned long pages_in(const struct inode *inode) {
-    return pages_of(READ_ONCE(inode->size));
 }
 
 // Who makes a file smaller changes its size first, and takes pages out with [s] held then: no mapping brings a page
@@ -291,8 +294,7 @@ static struct page *backing_get_page(struct vm_backing *b, unsigned long index, 
     return PTR_ERR(p) == -ENOSPC ? ERR_PTR(-EFAULT) : p;
 }
 
-// Adopting is as good as being there. Behind the file's end there may be pages that a write has not filled
-// yet.
+// Adopting is as good as being there.
 static unsigned int backing_get_present(struct vm_backing *b, unsigned long index, struct page **pages,
                                         unsigned int n) {
     struct inode *inode = container_of(b, struct inode, backing);
@@ -303,15 +305,13 @@ static unsigned int backing_get_present(struct vm_backing *b, unsigned long inde
     n = MIN(n, end - index);
     unsigned int i = tmpfs_find_pages(inode, index, pages, n);
     for (; i < n; i++) {
-        struct page *p = tmpfs_find_page(inode, index + i);
-        if (!p && loan_has_page(&t->loan, index + i)) {
-            p = tmpfs_make_page(inode, index + i, TMPFS_MAPPED);
-            if (IS_ERR(p))
-                break;
-        }
-        if (!p)
+        if (tmpfs_find_pages(inode, index + i, &pages[i], 1))
+            continue;
+        if (!loan_has_page(&t->loan, index + i))
             break;
-        pages[i] = p;
+        pages[i] = tmpfs_make_page(inode, index + i, TMPFS_MAPPED);
+        if (IS_ERR(pages[i]))
+            break;
     }
     return i;
 }

@@ -33,8 +33,8 @@ struct inode *__must_check tmpfs_inode(struct superblock *sb, mode_t mode);
 
 // The page with a reference, NULL if it is none (borrowed or zeros).
 struct page *tmpfs_find_page(struct inode *inode, unsigned long index);
-// The pages index, index + 1, ... as far as they are there without a gap, at most n, each with a reference.
-// How many.
+// The pages index, index + 1, ... as far as they are there without a gap, at most n, each with a reference. How many. None
+// behind the file's end: a write may not have filled those yet, and they hold what lay in memory (TMPFS_OVERWRITE).
 unsigned int tmpfs_find_pages(struct inode *inode, unsigned long index, struct page **pages, unsigned int n);
 // The borrowed bytes from offset `at` on, *n or fewer (then *n says how many), which stay there until
 // tmpfs_borrow_end(). NULL: byte `at` is in a page, or nowhere.
