@@ -16,6 +16,7 @@
 #include "sched/thread.h"
 #include "sched/user.h"
 #include "sched/wait.h"
+#include "upcalls.h"
 
 #define ADJUST_MAX 32767
 #define WAITS      1 // a status that no call returns
@@ -417,10 +418,15 @@ static int check_ops(const struct sem_set *s, const struct sembuf *ops, unsigned
     return ipc_may(&kind, &s->object, w->changes ? IPC_WRITE : IPC_READ);
 }
 
+// Who is killed cannot look at the others: it has to leave the list, so that the one behind it is woken for that.
+static bool is_to_look(const struct sem_set *s) {
+    return READ_ONCE(s->behind) && !signal_pending_fatal();
+}
+
 // Sleeps until it has been done, or is given up: -EINTR, -ETIME; or the others are to be looked at: 0.
 static int sleep_until_done(const struct sem_set *s, struct waiter *w, ktime_t deadline) {
-    return wait_until_woken(__atomic_load_n(&w->status, __ATOMIC_ACQUIRE) != WAITS || READ_ONCE(s->behind),
-                            -EINTR, schedule_until(deadline));
+    return wait_until_woken(__atomic_load_n(&w->status, __ATOMIC_ACQUIRE) != WAITS || is_to_look(s), -EINTR,
+                            schedule_until(deadline));
 }
 
 static int wait_for_turn(struct sem_set *s, struct waiter *w, ktime_t deadline) {

@@ -209,6 +209,31 @@ TEST(one_who_is_killed_lets_all_go_on) {
     CHECK(ctl(id, 0, IPC_RMID, 0) == 0);
 }
 
+// The holder exits before the first of those that wait can run, and finds it in the list: killed, too, and on the same hart.
+TEST(one_who_is_killed_hands_on_to_one_who_lives) {
+    int id = id_of_test = make(1), go[2];
+    struct sembuf pass[] = {{0, -1, 0}, {0, 1, 0}};
+    cpu_set_t one;
+    char c;
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+    CHECK(ctl(id, 0, SETVAL, 1) == 0 && pipe(go) == 0);
+    pid_t holder = test_fork(hold, go), first, second;
+    CHECK(read(go[0], &c, 1) == 1);
+    first = test_fork(wait_pair, pass);
+    wait_for(id, 0, GETNCNT, 1);
+    second = test_fork(wait_pair, pass);
+    wait_for(id, 0, GETNCNT, 2);
+    struct sched_param soon = {.sched_priority = 10}, at_once = {.sched_priority = 20};
+    CHECK(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &at_once) == 0);
+    CHECK(syscall(SYS_sched_setscheduler, holder, SCHED_FIFO, &soon) == 0);
+    CHECK(kill(first, SIGKILL) == 0 && kill(holder, SIGKILL) == 0);
+    CHECK(waitpid(holder, NULL, 0) == holder && waitpid(first, NULL, 0) == first);
+    CHECK(test_wait_exit(second) == 0 && ctl(id, 0, GETVAL, 0) == 1);
+    CHECK(ctl(id, 0, IPC_RMID, 0) == 0);
+}
+
 static void become(uid_t uid) {
     CHECK(setgid(uid) == 0 && setuid(uid) == 0);
 }
