@@ -110,9 +110,11 @@ static inline void update_price(struct thread *t) {
         price = MAX(price, PRICE_ONE) * SCHED_WEIGHT_NICE_0 / t->weight;
     t->price = price;
 }
-// Where t, which runs since its last account, would be if it were charged now.
+// Where t, which runs since its last account, would be if it were charged now. An interrupt, or another hart, may have charged it after
+// `now` was read: then it is there already.
 static inline uint64_t vruntime_at(const struct thread *t, uint64_t now) {
-    return t->vruntime + ((now - t->last_account) * t->price >> PRICE_SHIFT);
+    int64_t since = (int64_t)(now - READ_ONCE(t->last_account));
+    return t->vruntime + ((uint64_t)MAX(since, 0) * t->price >> PRICE_SHIFT);
 }
 
 // sched/timer.c: this hart's timer interrupt comes at `ticks` or before. Interrupts disabled. Asking for what
