@@ -93,10 +93,10 @@ TEST(sysfs_tells_how_processors_stand_to_each_other) {
 TEST(sysfs_looks_as_in_linux) {
     struct stat st;
     struct statfs sf;
-    CHECK(!strcmp(names_in("/sys"), " class devices kernel") &&
+    CHECK(!strcmp(names_in("/sys"), " block class dev devices kernel") &&
           !strcmp(names_in("/sys/kernel"), " address_bits cpu_byteorder"));
     CHECK(statfs(ACTIVE, &sf) == 0 && sf.f_type == 0x62656572 && sf.f_bsize == 4096 && !sf.f_blocks);
-    CHECK(stat("/sys", &st) == 0 && st.st_mode == (S_IFDIR | 0555) && st.st_nlink == 5 && st.st_ino == 1);
+    CHECK(stat("/sys", &st) == 0 && st.st_mode == (S_IFDIR | 0555) && st.st_nlink == 7 && st.st_ino == 1);
     CHECK(stat("/sys/kernel", &st) == 0 && st.st_mode == (S_IFDIR | 0755) && st.st_nlink == 2);
     CHECK(stat(ACTIVE, &st) == 0 && st.st_mode == (S_IFREG | 0444) && st.st_size == 4096 && !st.st_uid);
     CHECK(lstat("/sys/class/tty/console", &st) == 0 && st.st_mode == (S_IFLNK | 0777));
