@@ -106,6 +106,13 @@ static bool parse_header(struct cpio_reader *r, const uint8_t *header) {
     return bad == 0; // if not, the walk ends here
 }
 
+bool cpio_read_hex8(const void *digits, uint32_t *value) {
+    uint64_t eight, bad = 0;
+    __builtin_memcpy(&eight, digits, 8);
+    *value = hex8(eight, &bad);
+    return bad == 0;
+}
+
 static bool is_hex(uint8_t c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }

@@ -16,13 +16,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CPIO_HEADER_SIZE   110
-#define CPIO_FIELDS        13
-#define CPIO_FIELD_PAIRS   7
-#define CPIO_HEADER_WORDS  28   // of 4 bytes; the last one reaches two bytes behind it
-#define CPIO_PATH_MAX      4096 // largest name field, NUL and padding included
-#define CPIO_TRAILER_NAME  "TRAILER!!!"
-#define CPIO_METADATA_NAME "METADATA!!!" // extended attributes of the entry before it (unpack_attr.c)
+#define CPIO_HEADER_SIZE  110
+#define CPIO_FIELDS       13
+#define CPIO_FIELD_PAIRS  7
+#define CPIO_HEADER_WORDS 28   // of 4 bytes; the last one reaches two bytes behind it
+#define CPIO_PATH_MAX     4096 // largest name field, NUL and padding included
+#define CPIO_TRAILER_NAME "TRAILER!!!"
+
+// The entry METADATA!!! holds extended attributes of the entry before it (unpack_attr.c), as records: a head, the name with a NUL, the value.
+#define CPIO_METADATA_NAME "METADATA!!!"
+#define CPIO_RECORD_HEAD   10             // bytes: the record's size, the version and the kind of record
+#define CPIO_RECORD_FORMAT "%08X\001\001" // of such a head
+#define CPIO_XATTR_NAME    255            // bytes of an attribute's name, without the NUL,
+#define CPIO_XATTR_VALUE   65536          // of its value,
+#define CPIO_XATTR_NAMES   65536 // and of the names of all that a file has, with their NULs; as in Linux
 
 #define CPIO_NAME_ALIGNMENT                                                                                  \
     (CPIO_HEADER_SIZE & 3) // what an address of a name is, modulo 4, behind an aligned header
@@ -130,6 +137,9 @@ void cpio_open(struct cpio_reader *r, const void *buffer, uint64_t size);
 
 // The next entry. At CPIO_END, r->in_archive tells that the last archive had no trailer.
 enum cpio_result cpio_next(struct cpio_reader *r, struct cpio_entry *entry);
+
+// Reads eight hex digits. False: some are none.
+bool cpio_read_hex8(const void *digits, uint32_t *value);
 
 // Compares the sum of a crc entry's data with its header. False, with *error filled in, where they differ;
 // true for newc, for anything but regular files, and where there are no data. Reads all the data.

@@ -8,13 +8,8 @@
 #include "lib/unpack_private.h"
 #include "lib/errno.h"
 
-#define METADATA       CPIO_METADATA_NAME
-#define RECORD_HEAD    10
 #define RECORD_VERSION 1
 #define RECORD_XATTR   1
-#define NAME_MOST      255   // of an attribute, without the NUL; as in Linux,
-#define VALUE_MOST     65536 // its value,
-#define NAMES_MOST     65536 // and the names of all that a file has, with their NULs
 
 struct unpack_time {
     struct unpack_node *node; // held
@@ -73,45 +68,33 @@ struct record {
     uint64_t size; // of it all
 };
 
-static int hex_value(uint8_t c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static bool read_record(const uint8_t *bytes, uint64_t left, struct record *r) {
-    uint64_t size = 0;
+    uint32_t size;
     size_t n = 0;
-    if (left < RECORD_HEAD)
+    if (left < CPIO_RECORD_HEAD || !cpio_read_hex8(bytes, &size))
         return false;
-    for (int i = 0; i < 8; i++) {
-        int digit = hex_value(bytes[i]);
-        if (digit < 0)
-            return false;
-        size = size << 4 | (unsigned int)digit;
-    }
-    if (size <= RECORD_HEAD || size > left || bytes[8] != RECORD_VERSION || bytes[9] != RECORD_XATTR)
+    if (size <= CPIO_RECORD_HEAD || size > left || bytes[8] != RECORD_VERSION || bytes[9] != RECORD_XATTR)
         return false;
-    const char *name = (const char *)bytes + RECORD_HEAD;
-    size_t most = size - RECORD_HEAD;
-    while (n < most && n <= NAME_MOST && name[n])
+    const char *name = (const char *)bytes + CPIO_RECORD_HEAD;
+    size_t most = size - CPIO_RECORD_HEAD;
+    while (n < most && n <= CPIO_XATTR_NAME && name[n])
         n++;
-    if (!n || n > NAME_MOST || n == most)
+    if (!n || n > CPIO_XATTR_NAME || n == most)
         return false;
-    *r = (struct record){name, n + 1, bytes + RECORD_HEAD + n + 1, most - n - 1, size};
-    return r->value_size <= VALUE_MOST;
+    *r = (struct record){name, n + 1, bytes + CPIO_RECORD_HEAD + n + 1, most - n - 1, size};
+    return r->value_size <= CPIO_XATTR_VALUE;
 }
 
 bool unpack_are_xattrs(const struct cpio_entry *e) {
     struct record r;
     uint64_t at = 0, names = 0;
-    if ((e->mode & CPIO_IFMT) != CPIO_IFREG || __builtin_memcmp(e->name, METADATA, sizeof(METADATA) - 1) != 0)
+    if ((e->mode & CPIO_IFMT) != CPIO_IFREG ||
+        __builtin_memcmp(e->name, CPIO_METADATA_NAME, sizeof(CPIO_METADATA_NAME) - 1) != 0)
         return false;
     for (; at < e->data_size; at += r.size, names += r.name_size)
-        if (names > NAMES_MOST || !read_record(e->data + at, e->data_size - at, &r))
+        if (names > CPIO_XATTR_NAMES || !read_record(e->data + at, e->data_size - at, &r))
             return false;
-    return at && names <= NAMES_MOST;
+    return at && names <= CPIO_XATTR_NAMES;
 }
 
 int unpack_xattrs(struct unpack *u, const struct cpio_entry *e) {

@@ -218,8 +218,6 @@ static void put_thing(const char *name, const struct stat *st) {
     }
 }
 
-#define RECORD_HEAD 10 // of a record of METADATA!!! (lib/unpack_attr.c)
-
 // The records of all extended attributes of what is at p.path, allocated; NULL: it has none, or *err.
 static char *read_xattrs(size_t *size, int *err) {
     static char names[XATTR_LIST_MAX], value[XATTR_SIZE_MAX];
@@ -231,16 +229,16 @@ static char *read_xattrs(size_t *size, int *err) {
     for (ssize_t at = 0; at < count && !*err;) {
         size_t name_size = strlen(names + at) + 1;
         ssize_t n = lgetxattr(path, names + at, value, sizeof(value));
-        size_t more = RECORD_HEAD + name_size + (n < 0 ? 0 : (size_t)n);
+        size_t more = CPIO_RECORD_HEAD + name_size + (n < 0 ? 0 : (size_t)n);
         char *longer = n < 0 ? NULL : realloc(records, *size + more + 1);
         *err = n < 0 ? errno : longer ? 0 : ENOMEM;
         if (*err)
             break;
         records = longer;
         char *to = records + *size;
-        snprintf(to, RECORD_HEAD + 1, "%08X%c%c", (uint32_t)more, 1, 1);
-        memcpy(to + RECORD_HEAD, names + at, name_size);
-        memcpy(to + RECORD_HEAD + name_size, value, (size_t)n);
+        snprintf(to, CPIO_RECORD_HEAD + 1, CPIO_RECORD_FORMAT, (uint32_t)more);
+        memcpy(to + CPIO_RECORD_HEAD, names + at, name_size);
+        memcpy(to + CPIO_RECORD_HEAD + name_size, value, (size_t)n);
         *size += more;
         at += (ssize_t)name_size;
     }

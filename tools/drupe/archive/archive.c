@@ -123,13 +123,11 @@ static void put_header(struct writer *w, const struct entry *e, const char *name
     pad_to(w, 4);
 }
 
-#define RECORD_HEAD 10 // of a record of METADATA!!! (lib/unpack_attr.c)
-
 static void put_xattrs(struct writer *w, const struct entry *e) {
     uint64_t size = 0;
-    char head[RECORD_HEAD + 1];
+    char head[CPIO_RECORD_HEAD + 1];
     for (const struct xattr *x = e->xattrs; x; x = x->next)
-        size += RECORD_HEAD + strlen(x->name) + 1 + x->size;
+        size += CPIO_RECORD_HEAD + strlen(x->name) + 1 + x->size;
     if (size > UINT32_MAX)
         fail("/%s: its extended attributes have %llu bytes; the format's limit is 4294967295", e->path,
              (unsigned long long)size);
@@ -137,8 +135,8 @@ static void put_xattrs(struct writer *w, const struct entry *e) {
     put_header(w, &metadata, CPIO_METADATA_NAME, size);
     for (const struct xattr *x = e->xattrs; x; x = x->next) {
         size_t name_size = strlen(x->name) + 1;
-        snprintf(head, sizeof(head), "%08X%c%c", (uint32_t)(RECORD_HEAD + name_size + x->size), 1, 1);
-        put(w, head, RECORD_HEAD);
+        snprintf(head, sizeof(head), CPIO_RECORD_FORMAT, (uint32_t)(CPIO_RECORD_HEAD + name_size + x->size));
+        put(w, head, CPIO_RECORD_HEAD);
         put(w, x->name, name_size);
         put(w, x->value, x->size);
     }

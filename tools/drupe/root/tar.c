@@ -210,7 +210,7 @@ static const struct xattr *take_xattrs(struct reader *r) {
     bool left_out = libarchive()->entry_acl_types(r->entry) != 0;
     libarchive()->entry_xattr_reset(r->entry);
     while (libarchive()->entry_xattr_next(r->entry, &name, &value, &size) == ARCHIVE_OK) {
-        bool kept = name && xattrs_are_kept(name, size) && names + strlen(name) + 1 <= XATTRS_NAMES;
+        bool kept = name && xattrs_are_kept(name, size) && names + strlen(name) + 1 <= CPIO_XATTR_NAMES;
         if (kept) {
             xattrs_add(&list, name, value, size);
             names += strlen(name) + 1;

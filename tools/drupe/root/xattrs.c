@@ -16,7 +16,7 @@ bool xattrs_are_kept(const char *name, size_t size) {
     for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
         if (strcmp(name, labels[i]) == 0)
             return false;
-    return strlen(name) <= XATTRS_NAME && size <= XATTRS_VALUE &&
+    return strlen(name) <= CPIO_XATTR_NAME && size <= CPIO_XATTR_VALUE &&
            (has_prefix(name, "user.") || has_prefix(name, "trusted.") || has_prefix(name, "security."));
 }
 
@@ -30,7 +30,7 @@ void xattrs_add(const struct xattr **list, const char *name, const void *value, 
 }
 
 const struct xattr *xattrs_of_host(const char *path, bool *left_out) {
-    static char names[XATTRS_NAMES], value[XATTRS_VALUE];
+    static char names[CPIO_XATTR_NAMES], value[CPIO_XATTR_VALUE];
     const struct xattr *list = NULL;
     ssize_t count = llistxattr(path, names, sizeof(names));
     *left_out = false;

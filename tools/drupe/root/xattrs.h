@@ -2,10 +2,7 @@
 // Extended attributes that go into a root: those that the machine's tmpfs keeps.
 #pragma once
 #include "closure/tree.h"
-
-#define XATTRS_NAME  255   // of a name, without its NUL
-#define XATTRS_VALUE 65536 // of a value
-#define XATTRS_NAMES 65536 // of all names of a file, with their NULs
+#include "lib/cpio.h"
 
 // Whether an attribute of that name and size is kept: of users, trusted, and of security, but for labels, which are this side's.
 bool xattrs_are_kept(const char *name, size_t size);
