@@ -17,6 +17,16 @@ struct xattr {
     char data[];            // name, value
 };
 
+int xattr_check_name(const struct inode *inode, const char *name) {
+    static const char *const prefixes[] = {XATTR_USER_PREFIX, XATTR_TRUSTED_PREFIX, XATTR_SECURITY_PREFIX};
+    for (size_t i = 0; inode->sb->type->xattrs && i < ARRAY_SIZE(prefixes); i++) {
+        size_t length = strlen(prefixes[i]);
+        if (!strncmp(name, prefixes[i], length))
+            return name[length] ? 0 : -EINVAL;
+    }
+    return -EOPNOTSUPP;
+}
+
 // ---- accounts
 
 static uint64_t inodes_of(const struct xattr *x) {

@@ -5,6 +5,8 @@
 #include "core/errno.h"
 #include "fs/inode.h"
 
+// Whether there is such an attribute on its file system. 0; -EOPNOTSUPP; -EINVAL: `name` is a prefix alone.
+int __must_check xattr_check_name(const struct inode *inode, const char *name);
 // Its size, and the value if `n` is not 0; -ENODATA, -ERANGE; -EINTR.
 ssize_t __must_check xattr_get(struct inode *inode, const char *name, void *value, size_t n);
 // `value` NULL: takes it away. `flags`: XATTR_CREATE, XATTR_REPLACE. 0; -EEXIST, -ENODATA, -ENOSPC, -ENOMEM, -EINTR.

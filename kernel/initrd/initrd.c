@@ -64,23 +64,18 @@ static int set_mtime(void *ctx, struct unpack_node *node, int64_t mtime) {
     return inode_setattr(dentry_of(node)->inode, &a);
 }
 
-static bool has_prefix(const char *name, const char *prefix) {
-    size_t length = strlen(prefix);
-    return !strncmp(name, prefix, length) && name[length];
-}
-
 // What tmpfs keeps, as the calls have it (sys/xattr.c).
 static int set_xattr(void *ctx, struct unpack_node *node, const char *name, const void *value, size_t size) {
     (void)ctx;
     struct inode *inode = dentry_of(node)->inode;
-    bool is_users = name && has_prefix(name, XATTR_USER_PREFIX);
     if (!name) {
         xattr_free(inode); // nobody else is there yet
         return 0;
     }
-    if (!is_users && !has_prefix(name, XATTR_TRUSTED_PREFIX) && !has_prefix(name, XATTR_SECURITY_PREFIX))
+    if (xattr_check_name(inode, name))
         return -EOPNOTSUPP;
-    if (is_users && !S_ISREG(inode->mode) && !S_ISDIR(inode->mode))
+    if (!strncmp(name, XATTR_USER_PREFIX, strlen(XATTR_USER_PREFIX)) && !S_ISREG(inode->mode) &&
+        !S_ISDIR(inode->mode))
         return -EPERM;
     if (!strcmp(name, XATTR_NAME_CAPS) && (!S_ISREG(inode->mode) || !file_caps_are_valid(value, size)))
         return -EINVAL;

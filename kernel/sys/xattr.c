@@ -103,16 +103,6 @@ static long buffer_give(struct buffer *b, void __user *user, long ret) {
     return ret;
 }
 
-// Does the file system keep such an attribute? 0, -EOPNOTSUPP, -EINVAL: only the prefix is given.
-static int check_kept(const struct inode *inode, const char *name) {
-    static const char *const prefixes[] = {XATTR_USER_PREFIX, XATTR_TRUSTED_PREFIX, XATTR_SECURITY_PREFIX};
-    for (size_t i = 0; inode->sb->type->xattrs && i < ARRAY_SIZE(prefixes); i++) {
-        if (has_prefix(name, prefixes[i]))
-            return name[strlen(prefixes[i])] ? 0 : -EINVAL;
-    }
-    return -EOPNOTSUPP;
-}
-
 // What Linux asks of who changes security.*.
 static int check_security(const char *name) {
     if (!has_prefix(name, XATTR_SECURITY_PREFIX))
@@ -131,7 +121,7 @@ static long get(int err, struct subject *s, const char __user *user_name, void _
     if (!ret)
         ret = check_permission(s->inode, name, READ);
     if (!ret)
-        ret = check_kept(s->inode, name);
+        ret = xattr_check_name(s->inode, name);
     if (!ret)
         ret = buffer_make(&b, n);
     if (!ret)
@@ -167,7 +157,7 @@ static long change(int err, struct subject *s, const char *name, const struct bu
     if (!err)
         err = check_security(name);
     if (!err)
-        err = check_kept(s->inode, name);
+        err = xattr_check_name(s->inode, name);
     if (!err)
         err = xattr_set(s->inode, name, takes ? NULL : b->data ? b->data : "", takes ? 0 : b->n, flags);
     if (!err && s->path.dentry)
