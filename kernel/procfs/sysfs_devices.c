@@ -10,9 +10,10 @@
 #include "procfs/private.h"
 #include "sched/clock.h"
 
-#define DISKS  "devices/virtual/block/"
-#define PORTS  "devices/virtual/virtio-ports/"
-#define PLACES 96 // bytes of a path, which has a device's name in it twice at most
+#define DISKS       "devices/virtual/block/"
+#define PORTS       "devices/virtual/virtio-ports/"
+#define TRANSFER_KB "64" // what a transfer holds, DISK_BUFFER
+#define PLACES      96   // bytes of a path, which has a device's name in it twice at most
 _Static_assert(sizeof(PORTS) + 40 < PLACES, "the longest path");
 
 // A file or link of one device. Kept for good.
@@ -72,37 +73,6 @@ static void show_dev(struct seq_buf *s, struct chrdev *c) {
     seq_printf(s, "%u:%u\n", DEV_MAJOR(c->dev), DEV_MINOR(c->dev));
 }
 
-static void show_zero(struct seq_buf *s, struct chrdev *c) {
-    (void)c;
-    seq_puts(s, "0\n");
-}
-
-static void show_one(struct seq_buf *s, struct chrdev *c) {
-    (void)c;
-    seq_puts(s, "1\n");
-}
-
-static void show_inflight(struct seq_buf *s, struct chrdev *c) {
-    (void)c;
-    seq_puts(s, "       0        0\n");
-}
-
-static void show_scheduler(struct seq_buf *s, struct chrdev *c) {
-    (void)c;
-    seq_puts(s, "[none]\n");
-}
-
-// What a transfer holds.
-static void show_kilobytes(struct seq_buf *s, struct chrdev *c) {
-    (void)c;
-    seq_puts(s, "64\n");
-}
-
-static void show_cache(struct seq_buf *s, struct chrdev *c) {
-    (void)c;
-    seq_puts(s, "write through\n");
-}
-
 static void show_label(struct seq_buf *s, struct chrdev *c) {
     seq_printf(s, "%s\n", vport_label(c));
 }
@@ -115,42 +85,44 @@ static void show_port_event(struct seq_buf *s, struct chrdev *c) {
 
 struct attribute {
     const char *name;
-    void (*show)(struct seq_buf *s, struct chrdev *c);
+    void (*show)(struct seq_buf *s, struct chrdev *c); // NULL: it is always `text`
+    const char *text;
 };
 
 static const struct attribute of_each[] = {
-    {"alignment_offset", show_zero},
-    {"dev", show_dev},
-    {"discard_alignment", show_zero},
-    {"inflight", show_inflight},
-    {"ro", show_ro},
-    {"size", show_size},
-    {"stat", show_stat},
-    {"uevent", show_disk_event},
+    {"alignment_offset", .text = "0"},
+    {"dev", .show = show_dev},
+    {"discard_alignment", .text = "0"},
+    {"inflight", .text = "       0        0"},
+    {"ro", .show = show_ro},
+    {"size", .show = show_size},
+    {"stat", .show = show_stat},
+    {"uevent", .show = show_disk_event},
 };
 static const struct attribute of_disks[] = {
-    {"hidden", show_zero},
-    {"removable", show_zero},
-    {"queue/add_random", show_zero},
-    {"queue/discard_granularity", show_zero},
-    {"queue/discard_max_bytes", show_zero},
-    {"queue/discard_zeroes_data", show_zero},
-    {"queue/hw_sector_size", show_block_size},
-    {"queue/logical_block_size", show_block_size},
-    {"queue/max_hw_sectors_kb", show_kilobytes},
-    {"queue/max_sectors_kb", show_kilobytes},
-    {"queue/minimum_io_size", show_block_size},
-    {"queue/nr_requests", show_one},
-    {"queue/optimal_io_size", show_zero},
-    {"queue/physical_block_size", show_block_size},
-    {"queue/read_ahead_kb", show_zero},
-    {"queue/rotational", show_one}, // virtio does not say
-    {"queue/scheduler", show_scheduler},
-    {"queue/write_cache", show_cache},
+    {"hidden", .text = "0"},
+    {"removable", .text = "0"},
+    {"queue/add_random", .text = "0"},
+    {"queue/discard_granularity", .text = "0"},
+    {"queue/discard_max_bytes", .text = "0"},
+    {"queue/discard_zeroes_data", .text = "0"},
+    {"queue/hw_sector_size", .show = show_block_size},
+    {"queue/logical_block_size", .show = show_block_size},
+    {"queue/max_hw_sectors_kb", .text = TRANSFER_KB},
+    {"queue/max_sectors_kb", .text = TRANSFER_KB},
+    {"queue/minimum_io_size", .show = show_block_size},
+    {"queue/nr_requests", .text = "1"},
+    {"queue/optimal_io_size", .text = "0"},
+    {"queue/physical_block_size", .show = show_block_size},
+    {"queue/read_ahead_kb", .text = "0"},
+    {"queue/rotational", .text = "1"}, // virtio does not say
+    {"queue/scheduler", .text = "[none]"},
+    {"queue/write_cache", .text = "write through"},
 };
-static const struct attribute of_partitions[] = {{"partition", show_partition}, {"start", show_start}};
+static const struct attribute of_partitions[] = {{"partition", .show = show_partition},
+                                                 {"start", .show = show_start}};
 static const struct attribute of_ports[] = {
-    {"dev", show_dev}, {"name", show_label}, {"uevent", show_port_event}};
+    {"dev", .show = show_dev}, {"name", .show = show_label}, {"uevent", .show = show_port_event}};
 
 static int show(struct seq_buf *s, void *arg) {
     const struct device_file *f = arg;
@@ -189,7 +161,8 @@ static void add_attributes(struct filling *t, struct chrdev *c, const char *dire
             return;
         lib_snprintf(f->path, PLACES, "%s/%s", directory, a->name);
         f->show = a->show;
-        f->entry.show = show;
+        f->entry.show = a->show ? show : proc_show_text;
+        f->entry.arg = a->show ? (void *)f : (void *)a->text;
         f->entry.mode = 0444;
         t->err = proc_tree_add(t->tree, f->path, &f->entry);
     }

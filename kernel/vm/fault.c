@@ -203,10 +203,16 @@ static void map_present(struct vmspace *vm, struct vm_area *a, unsigned long add
     vm->rss_file += mapped;
 }
 
-// Maps the neighbours that the file has ready, within the area and an aligned stretch of AROUND pages.
-static void map_around(struct vmspace *vm, struct vm_area *a, unsigned long addr) {
+// The part of the area in the aligned stretch of AROUND pages that addr lies in: where it begins, and ends.
+static inline unsigned long around(const struct vm_area *a, unsigned long addr, unsigned long *end) {
     unsigned long stretch = ALIGN_DOWN(addr, (unsigned long)AROUND * PAGE_SIZE);
-    unsigned long first = MAX(stretch, a->start), end = MIN(stretch + AROUND * PAGE_SIZE, a->end);
+    *end = MIN(stretch + AROUND * PAGE_SIZE, a->end);
+    return MAX(stretch, a->start);
+}
+
+// Maps the neighbours that the file has ready.
+static void map_around(struct vmspace *vm, struct vm_area *a, unsigned long addr) {
+    unsigned long end, first = around(a, addr, &end);
     unsigned long next = addr + PAGE_SIZE;
     if (next < end)
         map_present(vm, a, next,
@@ -265,10 +271,9 @@ static struct page *own_page(pte_t pte) {
     return own ? page : NULL;
 }
 
-// Lets the area write to all such pages in the aligned stretch of AROUND pages that addr lies in.
-static void own_around(struct vm_area *a, unsigned long addr, pte_t *pte) {
-    unsigned long stretch = ALIGN_DOWN(addr, (unsigned long)AROUND * PAGE_SIZE);
-    unsigned long first = MAX(stretch, a->start), end = MIN(stretch + AROUND * PAGE_SIZE, a->end);
+// Lets the area write to all such pages around addr.
+static void own_around(const struct vm_area *a, unsigned long addr, pte_t *pte) {
+    unsigned long end, first = around(a, addr, &end);
     pte_t *at = pte - ((addr - first) >> PAGE_SHIFT);
     for (pte_t *last = at + ((end - first) >> PAGE_SHIFT); at < last; at++) {
         struct page *page = *at & PTE_W ? NULL : own_page(*at);
