@@ -17,15 +17,8 @@ static void allow_files(void) {
 }
 
 // How many sockets of TCP have a file.
-static int sockets_in_use(void) {
-    char text[1000], *at;
-    int fd = open("/proc/net/sockstat", O_RDONLY);
-    ssize_t n = read(fd, text, sizeof(text) - 1);
-    CHECK(n > 0 && close(fd) == 0);
-    text[n] = 0;
-    at = strstr(text, "TCP: inuse ");
-    CHECK(at);
-    return atoi(at + strlen("TCP: inuse "));
+static long sockets_in_use(void) {
+    return test_number_in("/proc/net/sockstat", "TCP: inuse ");
 }
 
 static void connect_all(void) {
@@ -67,7 +60,7 @@ static void talk(void) {
 
 TEST(ten_thousand_connections_at_once) {
     allow_files();
-    int before = sockets_in_use();
+    long before = sockets_in_use();
     connect_all();
     CHECK(sockets_in_use() == before + 2 * COUNT);
     talk();

@@ -146,7 +146,7 @@ TEST(ramfs_has_no_limits_and_ignores_options) {
 }
 
 static long free_pages(void) {
-    return strtol(strstr(slurp("/proc/meminfo"), "MemFree:") + 8, NULL, 10) / 4;
+    return test_number_in("/proc/meminfo", "MemFree:") / 4;
 }
 
 TEST(memory_of_a_tmpfs_comes_back_when_it_is_unmounted) {

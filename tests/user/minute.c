@@ -17,14 +17,7 @@ static long now(void) {
 }
 
 static long free_kb(void) {
-    char text[200], *at;
-    int fd = open("/proc/meminfo", O_RDONLY);
-    ssize_t n = read(fd, text, sizeof(text) - 1);
-    CHECK(n > 0 && close(fd) == 0);
-    text[n] = 0;
-    at = strstr(text, "MemFree:");
-    CHECK(at);
-    return atol(at + strlen("MemFree:"));
+    return test_number_in("/proc/meminfo", "MemFree:");
 }
 
 static void connect_once(int l, int port) {

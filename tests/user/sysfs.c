@@ -40,7 +40,7 @@ static int harts(void) {
 }
 
 static long free_kib(void) {
-    return strtol(strstr(slurp("/proc/meminfo"), "MemFree:") + 8, NULL, 10);
+    return test_number_in("/proc/meminfo", "MemFree:");
 }
 
 static int as_user(void *claim) {

@@ -35,6 +35,17 @@ int test_make(const char *path, const char *text) {
     return fd;
 }
 
+long test_number_in(const char *path, const char *key) {
+    char text[4096], *at;
+    int fd = open(path, O_RDONLY);
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    CHECK(n > 0 && close(fd) == 0);
+    text[n] = '\0';
+    at = strstr(text, key);
+    CHECK(at);
+    return strtol(at + strlen(key), NULL, 10);
+}
+
 void test_fail(const char *file, int line, const char *claim) {
     const char *why = strerror(errno);
     const char *base = strrchr(file, '/');

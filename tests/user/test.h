@@ -49,6 +49,9 @@ void test_enter_directory(const char *file, mode_t mode);
 // Makes a file with this text; its descriptor, behind the text.
 int test_make(const char *path, const char *text);
 
+// The number behind `key` in the file, as /proc has them; the key has to be there.
+long test_number_in(const char *path, const char *key);
+
 // Waits for the child and gives its exit status; fails the test if it was killed.
 int test_wait_exit(pid_t pid);
 // Makes a child that runs fn(arg) and exits with its result.
