@@ -184,6 +184,15 @@ void files_leave(struct files *files) {
     files_put(files);
 }
 
+struct file *files_get_file(struct files *files, unsigned int fd) {
+    spin_lock(&files->lock);
+    struct file *f = fd < files->size ? files->fd[fd] : NULL;
+    if (f)
+        file_get(f);
+    spin_unlock(&files->lock);
+    return f;
+}
+
 void files_put(struct files *files) {
     if (!ref_put(&files->refs))
         return;

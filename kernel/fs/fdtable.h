@@ -20,6 +20,8 @@ void files_leave(struct files *files);      // the last thread closes all
 bool files_are_shared(struct files *files); // by other threads than the current
 void files_put(struct files *files);
 void files_close_on_exec(struct files *files);
+// The file of fd with a reference, NULL if not open.
+struct file *files_get_file(struct files *files, unsigned int fd);
 
 // All about the current thread's table.
 // The file of fd with a reference, NULL if not open (O_PATH ones included: callers that read, write, ... use

@@ -44,6 +44,14 @@ unsigned long pagecache_next(const struct pagecache *c, unsigned long index) {
     return next_in(c->root, c->height, 0, index);
 }
 
+unsigned int pagecache_count(const struct pagecache *c, unsigned long *index, unsigned long last,
+                             unsigned int most) {
+    unsigned int n = 0;
+    while (n < most && *index <= last && (*index = pagecache_next(c, *index)) <= last)
+        n++, ++*index;
+    return n;
+}
+
 struct page **pagecache_place(struct pagecache *c, unsigned long index) {
     while (index >= pagecache_limit(c->height)) {
         if (c->root) {

@@ -33,6 +33,10 @@ unsigned int pagecache_get_run(const struct pagecache *c, unsigned long index, s
                                unsigned int n);
 // The first page's number >= index, PAGECACHE_NONE if there is none.
 unsigned long pagecache_next(const struct pagecache *c, unsigned long index);
+// How many pages from *index to `last` are there, *index moved on behind those that were looked at: behind `last` when all were.
+// `most` are counted at once.
+unsigned int pagecache_count(const struct pagecache *c, unsigned long *index, unsigned long last,
+                             unsigned int most);
 // The place of page `index`, which is not there, made if need be; NULL: no memory. Then pagecache_fill() puts a page there,
 // whose reference becomes the tree's, before anything else is done with the tree.
 struct page **__must_check pagecache_place(struct pagecache *c, unsigned long index);

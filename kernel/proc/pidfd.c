@@ -3,6 +3,7 @@
 #include "proc/pidfd.h"
 #include "core/errno.h"
 #include "fs/event/poll.h"
+#include "fs/fdtable.h"
 #include "lib/format.h"
 #include "net/identity.h"
 #include "proc/process.h"
@@ -47,6 +48,15 @@ struct process *pidfd_process(struct file *f) {
         return ERR_PTR(-EBADF);
     process_get(f->private_data);
     return f->private_data;
+}
+
+struct process *pidfd_find(int fd) {
+    struct file *f = fd_get(fd);
+    if (!f)
+        return ERR_PTR(-EBADF);
+    struct process *p = pidfd_process(f);
+    file_put(f);
+    return p;
 }
 
 // ---- for sockets, which know the process at the other end (net/identity.h)

@@ -71,6 +71,7 @@ static void thread_main(void *arg) {
 
 static void inherit(struct thread *t, const struct thread *creator) {
     t->affinity = creator->affinity;
+    t->io_priority = READ_ONCE(creator->io_priority);
     if (creator->reset_on_fork) {
         t->nice = MAX(creator->nice, 0);
     } else {

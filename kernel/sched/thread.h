@@ -157,6 +157,7 @@ struct thread {
     int parent_death_signal; // prctl(PR_SET_PDEATHSIG)
     unsigned long timer_slack,
         default_timer_slack;    // [o] ns, prctl(PR_SET_TIMERSLACK): kept; timers are exact
+    uint16_t io_priority;       // [a] ioprio_set(2): class and level; 0: never set
     unsigned int memory_policy; // [o] set_mempolicy(2): mode and flags, sys/numa.c
     unsigned long min_faults;
     struct io_usage io;       // [o]

@@ -519,6 +519,54 @@ long sys_fallocate(int fd, int mode, off_t offset, off_t len) {
     return ret;
 }
 
+// cachestat(2): what of a file is in memory. The headers that we build with may be older than it.
+struct cache_range {
+    uint64_t offset, length; // 0: to the end
+};
+struct cache_counts {
+    uint64_t cached, dirty, writeback, evicted, recently_evicted;
+};
+
+// They are the business of those who could write it.
+static bool may_count_cached(const struct file *f) {
+    return is_writable(f) || !f->inode || inode_is_owner(f->inode) || !inode_permission(f->inode, 2);
+}
+
+static int count_cached(struct file *f, const struct cache_range *r, struct cache_counts *c) {
+    const struct vm_backing_ops *ops = f->backing ? f->backing->ops : NULL;
+    unsigned long index = r->offset >> PAGE_SHIFT, dirty = 0;
+    unsigned long last = (r->offset + r->length - 1) >> PAGE_SHIFT;
+    if (!r->length)
+        last = UINT64_MAX >> PAGE_SHIFT;
+    while (ops && ops->count && index <= last) {
+        c->cached += ops->count(f->backing, &index, last, &dirty);
+        int err = cond_resched_killable();
+        if (err)
+            return err;
+    }
+    c->dirty = dirty;
+    return 0;
+}
+
+long sys_cachestat(unsigned int fd, const void __user *range, void __user *counts, unsigned int flags) {
+    struct cache_range r;
+    struct cache_counts c = {0};
+    struct file *f = fd_get_io((int)fd);
+    if (!f)
+        return -EBADF;
+    long ret = copy_from_user(&r, range, sizeof(r));
+    if (!ret && !may_count_cached(f))
+        ret = -EPERM;
+    if (!ret && flags)
+        ret = -EINVAL;
+    if (!ret)
+        ret = count_cached(f, &r, &c);
+    if (!ret)
+        ret = put_object(counts, c);
+    file_put(f);
+    return ret;
+}
+
 // Growing past RLIMIT_FSIZE is a signal and an error.
 static int check_size(const struct inode *inode, off_t size) {
     if ((uint64_t)size <= inode->size || (uint64_t)size <= current_rlimit(RLIMIT_FSIZE))

@@ -191,6 +191,61 @@ long sys_mremap(unsigned long addr, size_t old_n, size_t new_n, int flags, unsig
     return vm_remap(current->vm, addr, old_n, new_n, flags, new_addr);
 }
 
+// ---- remap_file_pages: what is mapped there becomes another part of its file
+
+struct part {
+    struct file *file; // referenced
+    unsigned long next;
+    unsigned int prot, flags;
+};
+
+// All of the range is one shared mapping, whatever parts it has been cut into.
+static int find_part(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
+                     void *arg) {
+    struct part *p = arg;
+    (void)vm;
+    if (!(a->flags & MAP_SHARED) || !a->file || !a->backing)
+        return -EINVAL;
+    if (p->file && (start != p->next || a->file != p->file || a->prot != p->prot || a->flags != p->flags))
+        return -EINVAL;
+    if (!p->file) {
+        vm_file_ops->hold(a->file);
+        p->file = a->file;
+        p->prot = a->prot;
+        p->flags = a->flags;
+    }
+    p->next = end;
+    return 0;
+}
+
+static long remap_part(const struct part *p, unsigned long addr, size_t n, unsigned long page,
+                       unsigned int flags) {
+    struct vm_map_args m = {.addr = addr,
+                            .length = n,
+                            .prot = p->prot,
+                            .flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE | flags | (p->flags & MAP_LOCKED),
+                            .pgoff = page};
+    long result = check_map(&m, 0);
+    if (!result)
+        result = map_file(&m, p->file);
+    return result > 0 ? 0 : result;
+}
+
+long sys_remap_file_pages(unsigned long addr, size_t n, unsigned long prot, unsigned long page,
+                          unsigned long flags) {
+    struct part p = {0};
+    addr = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE);
+    n = ALIGN_DOWN(n, (size_t)PAGE_SIZE);
+    if (prot || !n || addr + n <= addr || page + (n >> PAGE_SHIFT) < page || !range_ok(addr, n))
+        return -EINVAL;
+    long result = vm_for_range(current->vm, addr, addr + n, find_part, &p) ? -EINVAL : 0;
+    if (!result)
+        result = remap_part(&p, addr, n, page, flags & MAP_NONBLOCK);
+    if (p.file)
+        vm_file_ops->drop(p.file);
+    return result;
+}
+
 // ---- madvise, msync, mincore
 
 static int touch_nothing(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
@@ -293,10 +348,14 @@ static long advise(struct vmspace *vm, unsigned long addr, unsigned long end, in
     return -EINVAL; // huge pages, merging: as a Linux built without them
 }
 
-long sys_madvise(unsigned long addr, size_t n, int advice) {
+long memory_advise(struct vmspace *vm, unsigned long addr, size_t n, int advice) {
     if ((addr & PAGE_MASK) || !range_ok(addr, n))
         return -EINVAL;
-    return advise(current->vm, addr, addr + page_up(n), advice);
+    return advise(vm, addr, addr + page_up(n), advice);
+}
+
+long sys_madvise(unsigned long addr, size_t n, int advice) {
+    return memory_advise(current->vm, addr, n, advice);
 }
 
 // For most files memory is where they are.

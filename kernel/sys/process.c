@@ -16,6 +16,7 @@
 #include "proc/process.h"
 #include "proc/wait.h"
 #include "procfs/pid.h"
+#include "tty/tty.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
@@ -316,6 +317,13 @@ long sys_setsid(void) {
     spin_unlock_irqrestore(&process_lock, flags);
     process_drop_tty(tty);
     return leads ? -EPERM : p->pid;
+}
+
+long sys_vhangup(void) {
+    if (!capable(CAP_SYS_TTY_CONFIG))
+        return -EPERM;
+    tty_hangup_own();
+    return 0;
 }
 
 // ---- pidfds

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
-// process_vm_readv(2), process_vm_writev(2): copying between the caller's memory and another process's.
+// process_vm_readv(2), process_vm_writev(2): copying between the caller's memory and another process's. process_madvise(2).
 #include "arch/riscv/uaccess.h"
 #include "fs/file.h"
 #include "mm/slab.h"
 #include "proc/access.h"
+#include "proc/pidfd.h"
+#include "sys/memory.h"
 #include "sys/syscalls.h"
 #include "vm/vmspace.h"
+#include <asm/mman.h>
+#include <linux/capability.h>
 #include <linux/uio.h>
 
 struct transfer {
@@ -111,4 +115,60 @@ long sys_process_vm_writev(pid_t pid, const void __user *local, unsigned long nl
                            const void __user *remote, unsigned long nremote, unsigned long flags) {
     struct transfer t = {.local_count = nlocal, .remote_count = nremote, .write = true};
     return process_vm(&t, pid, local, remote, flags);
+}
+
+// ---- process_madvise(2)
+
+// What one process may advise for another.
+static bool changes_nothing(int advice) {
+    return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED;
+}
+
+// Bytes advised, up to the first stretch that was refused; the error if that is the first one of all.
+static long advise_all(struct vmspace *vm, const struct uio_segment *s, size_t n, int advice) {
+    size_t done = 0;
+    for (; n; s++, n--) {
+        long err = memory_advise(vm, (unsigned long)s->user, s->len, advice);
+        if (!err)
+            err = cond_resched_killable();
+        if (err)
+            return done ? (long)done : err;
+        done += s->len;
+    }
+    return (long)done;
+}
+
+// The address space of a pidfd's process, referenced. ERR_PTR(-EBADF, -ESRCH, -EACCES, -EPERM).
+static struct vmspace *advised_vm(int pidfd) {
+    struct process *p = pidfd_find(pidfd);
+    if (IS_ERR(p))
+        return ERR_PTR(PTR_ERR(p));
+    struct vmspace *vm = process_access_vm(p, ACCESS_FILE);
+    process_put(p);
+    if (!vm)
+        return ERR_PTR(-ESRCH);
+    if (!IS_ERR(vm) && !capable(CAP_SYS_NICE)) {
+        vmspace_put(vm);
+        return ERR_PTR(-EPERM);
+    }
+    return vm;
+}
+
+long sys_process_madvise(int pidfd, const void __user *iov, size_t count, int advice, unsigned int flags) {
+    struct uio_segment *segments;
+    size_t total;
+    if (flags)
+        return -EINVAL;
+    long result = copy_vectors(iov, count, &segments);
+    if (!result)
+        result = uio_limit(segments, count, IO_MAX, &total);
+    struct vmspace *vm = result ? NULL : advised_vm(pidfd);
+    if (IS_ERR(vm)) {
+        result = PTR_ERR(vm);
+    } else if (vm) {
+        result = changes_nothing(advice) ? advise_all(vm, segments, count, advice) : -EINVAL;
+        vmspace_put(vm);
+    }
+    kfree(segments);
+    return result;
 }

@@ -132,6 +132,13 @@ void tty_hangup(struct tty *tty) {
     tty_wake_all(tty);
 }
 
+void tty_hangup_own(void) {
+    struct tty *tty = process_tty();
+    if (tty)
+        tty_hangup(tty);
+    tty_put(tty);
+}
+
 static void session_leader_exit(struct tty *tty, pid_t session) {
     if (READ_ONCE(tty->session) != session)
         return;

@@ -44,6 +44,10 @@ struct vm_backing_ops {
     // Returns how many were put into `pages` (stops at the first that is not there; each with a reference).
     unsigned int (*get_present)(struct vm_backing *b, unsigned long index, struct page **pages,
                                 unsigned int n);
+    // Optional: how many pages from *index to `last` are in memory, *dirty grown by those of them that a
+    // device is yet to get. Not all at once: *index is moved on behind what was looked at, at the end behind `last`.
+    unsigned long (*count)(struct vm_backing *b, unsigned long *index, unsigned long last,
+                           unsigned long *dirty);
 };
 // Before any use of b. Does not allocate.
 static inline void vm_backing_init(struct vm_backing *b, const struct vm_backing_ops *ops) {

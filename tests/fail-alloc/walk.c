@@ -460,6 +460,8 @@ static const struct operation operations[] = {
     {"mqueue", do_mqueue, false},
     {"filters", do_filters, false},
     {"attributes", do_attributes, false},
+    {"others", do_others, false},
+    {"remap", do_remap, false},
 };
 
 // ---- one walk

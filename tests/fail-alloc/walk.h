@@ -22,6 +22,10 @@ int do_attributes(void);
 int do_mqueue(void);
 int do_filters(void);
 
+// others.c
+int do_others(void);
+int do_remap(void);
+
 // devices.c: in a machine that has them. False, with a word about it: they are not there.
 extern const struct operation device_operations[];
 extern const size_t device_operation_count;

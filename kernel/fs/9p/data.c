@@ -560,5 +560,19 @@ static unsigned int get_present(struct vm_backing *b, unsigned long index, struc
     return index < end ? get_run(inode, index, pages, (unsigned int)MIN((unsigned long)n, end - index)) : 0;
 }
 
+#define COUNT_AT_ONCE 512 // pages
+
+static unsigned long count(struct vm_backing *b, unsigned long *index, unsigned long last,
+                           unsigned long *dirty) {
+    struct inode *inode = container_of(b, struct inode, backing);
+    struct p9_inode *p = p9_inode_of(inode);
+    unsigned long start = *index;
+    spin_lock(&inode->spin);
+    unsigned int n = pagecache_count(&p->cache, index, last, COUNT_AT_ONCE);
+    *dirty += pagecache_count(&p->dirty, &start, MIN(*index - 1, last), COUNT_AT_ONCE);
+    spin_unlock(&inode->spin);
+    return n;
+}
+
 const struct vm_backing_ops p9_backing_ops = {
-    .get_page = get_page, .get_present = get_present, .waits = true};
+    .get_page = get_page, .get_present = get_present, .count = count, .waits = true};

@@ -417,6 +417,27 @@ struct file *epoll_create(void) {
     return f;
 }
 
+const struct file *epoll_target(struct file *f, int fd, unsigned long nth) {
+    struct epoll *set = epoll_of(f);
+    const struct file *found = ERR_PTR(-ENOENT);
+    struct epoll_item *item;
+    if (!set)
+        return ERR_PTR(-EINVAL);
+    mutex_lock(&set->mutex);
+    RB_FOREACH (item, epoll_tree, &set->items) {
+        if (item->fd == fd && !nth--) {
+            found = item->file;
+            break;
+        }
+        if (cond_resched_killable()) {
+            found = ERR_PTR(-EINTR);
+            break;
+        }
+    }
+    mutex_unlock(&set->mutex);
+    return found;
+}
+
 // The set of the first item of `f` with a reference, NULL if there is none. An item that is in the list keeps
 // its set: epoll_release() takes it out first, under the same lock.
 static struct epoll *epoll_first_set(struct file *f) {

@@ -316,5 +316,16 @@ static unsigned int backing_get_present(struct vm_backing *b, unsigned long inde
     return i;
 }
 
-const struct vm_backing_ops tmpfs_backing_ops = {.get_page = backing_get_page,
-                                                 .get_present = backing_get_present};
+#define COUNT_AT_ONCE 512 // pages
+
+static unsigned long backing_count(struct vm_backing *b, unsigned long *index, unsigned long last,
+                                   unsigned long *dirty) {
+    struct inode *inode = container_of(b, struct inode, backing);
+    (void)dirty; // there is no device
+    unsigned long start = tmpfs_seek(inode, *index, last + 1, true);
+    *index = tmpfs_seek(inode, start, MIN(start + COUNT_AT_ONCE, last + 1), false);
+    return *index - start;
+}
+
+const struct vm_backing_ops tmpfs_backing_ops = {
+    .get_page = backing_get_page, .get_present = backing_get_present, .count = backing_count};
