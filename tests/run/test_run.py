@@ -6,6 +6,7 @@ import random
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import time
 
@@ -524,3 +525,11 @@ def test_a_kernel_from_a_pipe(tmp_path):
     done = subprocess.run(["bash", "-c", f"exec {machine.BUILD}/drupe run -k <(sleep 0.2; exec cat {machine.BUILD}/Image) echo hello"], cwd=tmp_path, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, b"hello\n")
+
+
+def test_a_message_is_one_write():
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, its:
+        subprocess.run([DRUPE, "run", "./not-there"], stdin=subprocess.DEVNULL, stderr=its, timeout=LIMIT, check=False)
+        said = ours.recv(65536)
+    assert said.startswith(b"drupe: ./not-there") and said.endswith(b"\n")

@@ -321,12 +321,15 @@ void progress(const char *what, uint64_t count, uint64_t bytes) {
     last = now;
     fprintf(stderr, "\r%s: %llu, %llu MiB\033[K", what, (unsigned long long)count,
             (unsigned long long)bytes >> 20);
+    fflush(stderr);
     progress_shown = true;
 }
 
 void progress_end(void) {
-    if (progress_shown)
+    if (progress_shown) {
         fputs("\r\033[K", stderr);
+        fflush(stderr);
+    }
     progress_shown = false;
 }
 
