@@ -17,6 +17,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/device.h"
+#include "net/inet_memory.h"
 #include "net/inet_private.h"
 #include "net/inet_raw.h"
 #include "net/route.h"

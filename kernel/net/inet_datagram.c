@@ -40,6 +40,12 @@ static void note_header(struct datagram *d) {
     }
 }
 
+static void count_drop(struct inet_socket *i) {
+    spin_lock(&i->s.lock);
+    i->drops++;
+    spin_unlock(&i->s.lock);
+}
+
 // Puts it into a queue that has room. False: it had none.
 static bool put(struct inet_socket *i, struct list_head *queue, struct datagram *d) {
     struct socket *s = &i->s;
@@ -74,7 +80,10 @@ void inet_datagram_arrived(struct inet_socket *i, struct pbuf *data, const ip_ad
     d->device = ((const struct net_device *)ip_current_input_netif()->state)->index;
     if (socket_has(s, SOCKET_TIMESTAMP))
         d->stamp = clock_realtime();
-    if (put(i, &i->datagrams, d))
+    bool taken = inet_take_over(data, s->user, !READ_ONCE(i->rx_bytes));
+    if (!taken)
+        count_drop(i);
+    if (taken && put(i, &i->datagrams, d))
         socket_readable(s);
     else
         datagram_free(d);

@@ -3,18 +3,27 @@
 // the bytes from the first to the last one's end are there, they are copied into one new frame.
 //
 // As in Linux: what is there already is dropped; of what overlaps, or contradicts itself about where the end is, all is dropped (RFC 5722); what has
-// not become whole in time is, too, and who sent the first of it is told. All groups together are bounded: the oldest goes.
-// A piece is on the account of the one who sent it (inet_malloc()).
+// not become whole in time is, too, and who sent the first of it is told.
+//
+// What waits is on the kernel's account, whoever's packet it is and whoever brings it here, and bounded. Its *holder* is who sent it: a user of
+// this machine, or an address on a network (of IPv6 its first half: all of the rest is one host's to choose). Where there are too many, the oldest
+// group of the holder that has most goes, if that is more than a fair part; else the oldest of all, so that many who have little, under names that
+// may be made up, do not drive out one who sends something longer.
 //
 // All of this belongs to the one who holds the stack's lock.
 #include "net/inet_fragment.h"
 #include "net/checksum.h"
 #include "net/device.h"
 #include "net/inet.h"
+#include "net/inet_memory.h"
 #include "net/inet_stack.h"
+#include "sched/user.h"
 
-#define GROUPS_BYTES  (4ul << 20) // that all pieces take
+#define GROUPS_BYTES                                                                                         \
+    (4ul << 20) // that all pieces take at most, and no more than a quarter of what the kernel may have
 #define PIECES_MOST   1024u
+#define FAIR_PART     8u // of the bytes, or of the pieces
+#define BUCKETS       64u
 #define PACKET_MOST   65535u                  // bytes, as lwIP counts them
 #define NESTED_MOST   4u                      // whole packets that are fragments of others
 #define PP_INCOMPLETE ((enum icmp6_pp_code)3) // RFC 7112
@@ -30,8 +39,19 @@ struct fragment {
     uint32_t before, header; // IPv6: where the kind of its header, and that, stand
 };
 
+struct holder {
+    struct list_head link;   // of `holders`
+    struct list_head groups; // the oldest first
+    struct user *user;       // referenced; the kernel: it came from a network
+    struct net_address from; // that it came from then
+    unsigned int pieces;
+    unsigned long bytes;
+};
+
 struct group {
-    struct list_head link; // of `groups`, the oldest first
+    struct list_head link, own; // of `groups` and the holder's, the oldest first
+    struct group *next;         // in its bucket
+    struct holder *holder;
     struct list_head pieces;
     struct net_device *device;
     struct fragment first; // that came: what all of them say
@@ -48,7 +68,8 @@ _Static_assert(sizeof(struct piece) <= sizeof(((struct net_frame *)0)->stack), "
 
 unsigned long inet_fragment_time = 30, inet_fragment_time6 = 60;
 
-static struct list_head groups = LIST_HEAD_INIT(groups);
+static struct list_head groups = LIST_HEAD_INIT(groups), holders = LIST_HEAD_INIT(holders);
+static struct group *buckets[BUCKETS];
 static ktime_t next_look = KTIME_NEVER; // of the thread that ends what has not become whole
 static unsigned int pieces;
 static unsigned long pieces_bytes;
@@ -156,6 +177,18 @@ static bool refuse6(struct net_frame *f, const struct fragment *x) {
     return true;
 }
 
+static void count(struct group *g, const struct net_frame *f, int n) {
+    pieces += n;
+    pieces_bytes += n * bytes_of(f);
+    g->holder->pieces += n;
+    g->holder->bytes += n * bytes_of(f);
+}
+
+static void take_out(struct group *g, struct net_frame *f) {
+    list_del(&f->link);
+    count(g, f, -1);
+}
+
 // The first piece goes back to where it came from; as on Linux not to 127.0.0.0/8.
 static void tell_sender(struct group *g) {
     struct net_frame *f = list_first_entry(&g->pieces, struct net_frame, link);
@@ -164,9 +197,7 @@ static void tell_sender(struct group *g) {
         net_address_is_multicast(&g->first.to) || (!g->first.six && net_address_is_loopback(&g->first.from));
     if (silent || list_empty(&g->pieces) || piece_of(f)->start)
         return;
-    list_del(&f->link);
-    pieces--;
-    pieces_bytes -= bytes_of(f);
+    take_out(g, f);
     struct pbuf *p = inet_frame_pbuf(f);
     if (g->first.six) {
         memcpy(from.addr, g->first.from.bytes, sizeof(from.addr));
@@ -178,11 +209,64 @@ static void tell_sender(struct group *g) {
     pbuf_free(p);
 }
 
+// ---- holders
+
+// What of an address is one host's.
+static struct net_address host_of(const struct net_address *a) {
+    struct net_address host = *a;
+    if (a->family == AF_INET6)
+        memset(host.bytes + 8, 0, 8);
+    return host;
+}
+
+static struct holder *find_holder(struct user *user, const struct net_address *from) {
+    struct holder *h;
+    list_for_each_entry (h, &holders, link)
+        if (h->user == user && net_address_eq(&h->from, from))
+            return h;
+    return NULL;
+}
+
+// Of what is in this frame; made if there is none. NULL: no memory.
+static struct holder *holder_of(struct net_frame *f, const struct fragment *x) {
+    struct user *user = inet_payer(f);
+    struct net_address from = user == &kernel_user ? host_of(&x->from) : (struct net_address){0};
+    struct holder *h = find_holder(user, &from);
+    if (h || !(h = inet_malloc_for(&kernel_user, sizeof(*h))))
+        return h;
+    *h = (struct holder){.user = user_get(user), .from = from};
+    list_init(&h->groups);
+    list_add_tail(&h->link, &holders);
+    return h;
+}
+
+static void holder_leave(struct holder *h) {
+    if (!list_empty(&h->groups))
+        return;
+    list_del(&h->link);
+    user_put(h->user);
+    inet_free(h);
+}
+
+// What it has, in 1,024ths of what all may have together.
+static unsigned long part_of(const struct holder *h, unsigned long most) {
+    return MAX(h->bytes * 1024 / most, h->pieces * 1024ul / PIECES_MOST);
+}
+
 // ---- groups
 
+static struct group **bucket_of(const struct fragment *x) {
+    ip_addr_t from;
+    const uint32_t *w = x->from.word;
+    if (x->six)
+        IP_ADDR6(&from, w[0], w[1], w[2], w[3]);
+    else
+        ip_addr_set_ip4_u32_val(from, w[0]);
+    return &buckets[inet_hash(&from, (uint16_t)(x->id ^ x->id >> 16)) % BUCKETS];
+}
+
 static struct group *find(const struct net_device *device, const struct fragment *x) {
-    struct group *g;
-    list_for_each_entry (g, &groups, link)
+    for (struct group *g = *bucket_of(x); g; g = g->next)
         if (g->first.id == x->id && g->device == device && g->first.protocol == x->protocol &&
             g->first.six == x->six && net_address_eq(&g->first.from, &x->from) &&
             net_address_eq(&g->first.to, &x->to))
@@ -190,36 +274,56 @@ static struct group *find(const struct net_device *device, const struct fragment
     return NULL;
 }
 
-static struct group *begin(struct net_device *device, const struct fragment *x) {
-    struct group *g = inet_malloc(sizeof(*g));
-    if (!g)
+static struct group *begin(struct net_frame *f, const struct fragment *x) {
+    struct holder *h = holder_of(f, x);
+    struct group *g = h ? inet_malloc_for(&kernel_user, sizeof(*g)) : NULL;
+    if (!g) {
+        if (h)
+            holder_leave(h);
         return NULL;
+    }
     unsigned long seconds = x->six ? READ_ONCE(inet_fragment_time6) : READ_ONCE(inet_fragment_time);
     ktime_t until = clock_monotonic() + (ktime_t)seconds * NSEC_PER_SEC;
-    *g = (struct group){.device = device, .first = *x, .until = until};
+    struct group **bucket = bucket_of(x);
+    *g = (struct group){.device = f->device, .first = *x, .until = until, .holder = h, .next = *bucket};
+    *bucket = g;
     list_init(&g->pieces);
+    list_add_tail(&g->link, &groups);
+    list_add_tail(&g->own, &h->groups);
     if (until < next_look) {
         next_look = until;
         inet_stack_kick();
     }
-    list_add_tail(&g->link, &groups);
     return g;
 }
 
 static void end(struct group *g) {
     struct net_frame *f, *next;
     list_for_each_entry_safe (f, next, &g->pieces, link) {
-        pieces--;
-        pieces_bytes -= bytes_of(f);
+        take_out(g, f);
         net_frame_free(f);
     }
+    struct group **at = bucket_of(&g->first);
+    while (*at != g)
+        at = &(*at)->next;
+    *at = g->next;
     list_del(&g->link);
+    list_del(&g->own);
+    holder_leave(g->holder);
     inet_free(g);
 }
 
 static void make_room(void) {
-    while (pieces > PIECES_MOST || pieces_bytes > GROUPS_BYTES)
-        end(list_first_entry(&groups, struct group, link));
+    unsigned long most = MIN(GROUPS_BYTES, READ_ONCE(limits.socket_bytes_max) / 4);
+    while (pieces > PIECES_MOST || pieces_bytes > most) {
+        struct holder *h, *largest = list_first_entry(&holders, struct holder, link);
+        list_for_each_entry (h, &holders, link)
+            if (part_of(h, most) > part_of(largest, most))
+                largest = h;
+        bool unfair = part_of(largest, most) > 1024 / FAIR_PART;
+        end(unfair ? list_first_entry(&largest->groups, struct group, own)
+                   : list_first_entry(&groups, struct group, link));
+    }
 }
 
 // Is the end of the packet where others said? Notes where it is.
@@ -258,8 +362,8 @@ static enum place place(struct group *g, struct net_frame *f, const struct fragm
     *piece_of(f) = (struct piece){x->start, x->end, x->at, x->before};
     list_add(&f->link, l);
     g->have += x->end - x->start;
-    pieces++;
-    pieces_bytes += bytes_of(f);
+    inet_recharge(f, &kernel_user);
+    count(g, f, 1);
     return PLACED;
 }
 
@@ -285,7 +389,8 @@ static void finish6(struct net_frame *whole, const struct net_frame *first) {
 static struct net_frame *join(struct group *g) {
     struct net_frame *first = list_first_entry(&g->pieces, struct net_frame, link), *f;
     uint32_t head = piece_of(first)->at - (g->first.six ? sizeof(struct ip6_frag_hdr) : 0);
-    struct net_frame *whole = head + g->end > PACKET_MOST ? NULL : net_frame_create(g->device, head + g->end);
+    struct net_frame *whole =
+        head + g->end > PACKET_MOST ? NULL : inet_frame_create_received(g->device, head + g->end);
     if (whole) {
         memcpy(whole->data, first->data, head);
         list_for_each_entry (f, &g->pieces, link) {
@@ -304,7 +409,7 @@ static struct net_frame *join(struct group *g) {
 static struct net_frame *add(struct net_frame *f, const struct fragment *x) {
     struct group *g = find(f->device, x);
     if (!g)
-        g = begin(f->device, x);
+        g = begin(f, x);
     enum place how = !g ? THERE_ALREADY : end_fits(g, x) ? place(g, f, x) : OVERLAPS;
     if (how != PLACED)
         net_frame_free(f);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The lock, memory, time and devices under lwIP (inet_stack.h).
+// The lock, time, frames and devices under lwIP (inet_stack.h).
 #include "net/inet_stack.h"
 #include "arch/riscv/cpu.h"
 #include "core/panic.h"
@@ -13,6 +13,7 @@
 #include "net/inet_datagram.h"
 #include "net/inet_fragment.h"
 #include "net/inet_link.h"
+#include "net/inet_memory.h"
 #include "net/inet_parts.h"
 #include "net/inet_tcp.h"
 #include "net/interface.h"
@@ -27,78 +28,14 @@
 
 struct mutex inet_mutex;
 static struct wait_queue thread_wait;
-static bool initialized;    // [inet_mutex] lwip_init() has been called: it can be once only
-static bool started;        // [inet_mutex]
-static bool timers_wanted;  // [inet_mutex], read without
-static bool kicked;         // [a] net_device_tell_carriers() has something to tell, or times have changed
-static bool polled;         // [a] a network card has something
-static unsigned long bytes; // [a] that lwIP and frames have
+static bool initialized;   // [inet_mutex] lwip_init() has been called: it can be once only
+static bool started;       // [inet_mutex]
+static bool timers_wanted; // [inet_mutex], read without
+static bool kicked;        // [a] net_device_tell_carriers() has something to tell, or times have changed
+static bool polled;        // [a] a network card has something
 
 static struct spinlock inbox_lock = SPINLOCK_INIT;
 static struct list_head inbox = LIST_HEAD_INIT(inbox);
-
-// ---- memory: each piece has in front of it how long it is, and who pays
-
-// Who is running pays: a sender for what it sends, a reader for what its reading sets in motion, one who connects for what that
-// makes at the other end. What the kernel's own thread sends again is nobody's, and kept within the bound for one user.
-struct block {
-    struct user *user; // referenced
-    size_t size;
-};
-_Static_assert(sizeof(struct block) % MEM_ALIGNMENT == 0, "what lies behind it is aligned");
-
-// When data has taken all, connections still get a quarter more, and headers, which give memory back, half.
-#define SMALL 512u
-#define TINY  192u
-_Static_assert(sizeof(struct tcp_pcb) > TINY && sizeof(struct tcp_pcb) <= SMALL,
-               "a connection is small, not tiny");
-#define FEW (128ul * 1024) // that each user may have whatever others do
-
-bool inet_user_is_full(const struct user *user) {
-    unsigned long most = READ_ONCE(limits.socket_bytes_max), used = READ_ONCE(user->used[USER_SOCKET_BYTES]);
-    return used > most || (used > FEW && (READ_ONCE(bytes) > 2 * most || memory_is_short()));
-}
-
-static bool may_have(const struct user *user, size_t size) {
-    unsigned long most = READ_ONCE(limits.socket_bytes_max);
-    unsigned long more = size <= TINY ? most / 2 : size <= SMALL ? most / 4 : 0;
-    if (user == &kernel_user)
-        return READ_ONCE(bytes) <= most + more;
-    if (likely(!inet_user_is_full(user)))
-        return true;
-    return (unsigned long)READ_ONCE(user->used[USER_SOCKET_BYTES]) <= most + more && size <= SMALL;
-}
-
-void *inet_malloc(size_t size) {
-    struct user *user = current->cred ? current->cred->user : &kernel_user;
-    if (!may_have(user, size))
-        return NULL;
-    struct block *b = kmalloc(sizeof(*b) + size);
-    if (!b)
-        return NULL;
-    *b = (struct block){.user = user_get(user), .size = size};
-    __atomic_fetch_add(&bytes, size, __ATOMIC_RELAXED);
-    user_charge(user, USER_SOCKET_BYTES, (long)size);
-    return b + 1;
-}
-
-void *inet_calloc(size_t n, size_t size) {
-    size_t all;
-    void *p = __builtin_mul_overflow(n, size, &all) ? NULL : inet_malloc(all);
-    if (p)
-        memset(p, 0, all);
-    return p;
-}
-
-void inet_free(void *memory) {
-    if (!memory)
-        return;
-    struct block *b = (struct block *)memory - 1;
-    __atomic_fetch_sub(&bytes, b->size, __ATOMIC_RELAXED);
-    user_uncharge(b->user, USER_SOCKET_BYTES, (long)b->size);
-    user_put(b->user);
-    kfree(b);
-}
 
 // ---- what lwIP asks for
 
@@ -164,14 +101,22 @@ int inet_errno(err_t err) {
 // lwIP reads the length of a TCP option whose kind is the last byte of the header.
 #define FRAME_TAIL 1u
 
-struct net_frame *net_frame_create(struct net_device *device, size_t len) {
-    struct net_frame *f = inet_malloc(sizeof(*f) + len + FRAME_TAIL);
+static struct net_frame *frame_create(struct net_device *device, size_t len, struct user *user) {
+    struct net_frame *f = inet_malloc_for(user, sizeof(*f) + len + FRAME_TAIL);
     if (f) {
         f->device = device;
         f->len = len;
         f->data[len] = 0;
     }
     return f;
+}
+
+struct net_frame *net_frame_create(struct net_device *device, size_t len) {
+    return frame_create(device, len, inet_current_user());
+}
+
+struct net_frame *inet_frame_create_received(struct net_device *device, size_t len) {
+    return frame_create(device, len, &kernel_user);
 }
 
 void net_frame_free(struct net_frame *frame) {
@@ -202,14 +147,29 @@ static struct net_frame *next_frame(void) {
 _Static_assert(sizeof(struct pbuf_custom) <= sizeof(((struct net_frame *)0)->stack),
                "a frame has room for it");
 
+static struct net_frame *frame_of(struct pbuf *p) {
+    return (struct net_frame *)((char *)p - offsetof(struct net_frame, stack));
+}
+
 static void frame_done(struct pbuf *p) {
-    net_frame_free((struct net_frame *)((char *)p - offsetof(struct net_frame, stack)));
+    net_frame_free(frame_of(p));
 }
 
 struct pbuf *inet_frame_pbuf(struct net_frame *f) {
     struct pbuf_custom *custom = (struct pbuf_custom *)f->stack;
     custom->custom_free_function = frame_done;
     return pbuf_alloced_custom(PBUF_RAW, f->len, PBUF_REF, custom, f->data, f->len);
+}
+
+bool inet_take_over(struct pbuf *data, struct user *user, bool even_if_full) {
+    for (struct pbuf *p = data; p; p = p->next) {
+        if (!(p->flags & PBUF_FLAG_IS_CUSTOM) || inet_payer(frame_of(p)) != &kernel_user)
+            continue;
+        if (!even_if_full && inet_user_is_full(user))
+            return false;
+        inet_recharge(frame_of(p), user);
+    }
+    return true;
 }
 
 // An address that stands for all of a network: to lwIP the interface is in that network.

@@ -39,8 +39,11 @@ struct net_frame;
 struct pbuf *inet_frame_pbuf(struct net_frame *f);
 // lwIP's error as -errno.
 int inet_errno(err_t err);
-// What a user may have in packets is used up for now.
+// [n] A frame that is made here of others that have come in: on the kernel's account. NULL: no memory.
+struct net_device;
+struct net_frame *inet_frame_create_received(struct net_device *device, size_t len);
+// [n] A socket keeps what has come in: what of it is on the kernel's account goes on its user's. False: his is full.
 struct user;
-bool inet_user_is_full(const struct user *user);
+bool inet_take_over(struct pbuf *data, struct user *user, bool even_if_full);
 // Boot.
 void inet_stack_init(void);

@@ -7,6 +7,7 @@
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
 #include "net/inet.h"
+#include "net/inet_memory.h"
 #include "net/inet_parts.h"
 #include "sched/user.h"
 #include <asm/socket.h>
@@ -111,6 +112,8 @@ static err_t on_receive(void *arg, struct tcp_pcb *p, struct pbuf *data, err_t e
     (void)err;
     inet_tcp_stop_deferring(i);
     if (data) {
+        if (!inet_take_over(data, i->s.user, !READ_ONCE(i->rx_bytes)))
+            return ERR_MEM; // lwIP keeps it, and asks again
         inet_tcp_arrived(i, data);
         return ERR_OK;
     }

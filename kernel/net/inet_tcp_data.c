@@ -8,6 +8,7 @@
 #include "net/inet_tcp_urgent.h"
 #include "fs/event/poll.h"
 #include "mm/slab.h"
+#include "net/inet_memory.h"
 #include "net/inet_parts.h"
 #include "upcalls.h"
 #include <asm/signal.h>

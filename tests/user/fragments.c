@@ -8,6 +8,8 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <stdbool.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
 
 #define MORE 0x2000 // fragments come behind this one
 
@@ -274,4 +276,34 @@ TEST(fragments_without_end) {
     CHECK(sendto(d, data, 100, 0,
                  (void *)&(struct sockaddr_in){AF_INET, htons(port), {htonl(0x7f000001)}, {0}}, 16) == 100);
     arrives(100);
+}
+
+static void flood_as_other(const char *p) {
+    int status;
+    pid_t other = fork();
+    if (!other) {
+        CHECK(setuid(1000) == 0);
+        id++;
+        begin_many(p, 3000);
+        _exit(0);
+    }
+    CHECK(waitpid(other, &status, 0) == other && status == 0);
+}
+
+// Of one user who begins many none of another's go.
+TEST(fragments_without_end_of_somebody_else) {
+    static char p[1 << 16];
+    struct utsname u;
+    if (uname(&u) || !strstr(u.release, "drupe")) // Linux has one pool
+        return;
+    open_udp();
+    int n = make_datagram(p, 30000);
+    flood_as_other(p);
+    for (int i = 0; i < 3; i++) {
+        put(p, IPPROTO_UDP, 0, 12000, true);
+        flood_as_other(p);
+        put(p, IPPROTO_UDP, 12000, n, false);
+        arrives(30000);
+        id++;
+    }
 }
