@@ -20,6 +20,7 @@
 #include "mm/slab.h"
 #include "proc/signal.h"
 #include "proc/usage.h"
+#include "sched/discipline.h"
 #include "sched/wait.h"
 #include <asm/siginfo.h>
 #include <asm/signal.h>
@@ -385,10 +386,15 @@ static struct process_timers *lock_timer(int id, struct posix_timer **t) {
     return timers;
 }
 
+// Of realtime.
+static ktime_t ahead(const struct posix_timer *t) {
+    return t->clock == CLOCK_TAI ? discipline_tai() * NSEC_PER_SEC : 0;
+}
+
 static ktime_t timer_now(const struct posix_timer *t) {
     ktime_t user = 0, system = 0;
     if (!is_cpu(t))
-        return is_realtime(t) ? clock_realtime() : clock_monotonic();
+        return is_realtime(t) ? clock_realtime() + ahead(t) : clock_monotonic();
     if (!t->cpu.thread)
         process_cpu_time(t->process, &user, &system);
     return cpu_timer_now(&t->cpu, user, system);
@@ -409,7 +415,7 @@ static void arm(struct process_timers *timers, struct posix_timer *t) {
     if (is_cpu(t))
         cpu_timer_set(timers, &t->cpu, t->expires, t->interval);
     else if (is_realtime(t))
-        timer_arm_realtime(&t->timer, t->expires);
+        timer_arm_realtime(&t->timer, t->expires - ahead(t));
     else
         timer_arm(&t->timer, t->expires);
 }

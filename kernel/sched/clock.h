@@ -23,12 +23,19 @@ uint64_t clock_ns_to_ticks(ktime_t ns); // rounded up; ~0 where it does not fit
 static inline ktime_t clock_monotonic(void) {
     return clock_ticks_to_ns(rdtime() - clock_boot_ticks);
 }
-// Since 1970; starts there, until a driver that finds an RTC calls clock_set_realtime().
+// Since 1970; starts there, until a driver that finds an RTC calls clock_set_realtime(). It passes as monotonic time does, but
+// while it is being adjusted (sched/discipline.h).
 ktime_t clock_realtime(void);
 // Timers on the realtime clock follow. Any context.
 void clock_set_realtime(ktime_t now);
+// By how much: what was adjusted before stays as it is.
+void clock_step_realtime(ktime_t delta);
 // How far realtime is ahead of monotonic.
 ktime_t clock_realtime_offset(void);
+// Realtime passes faster from now on by `rate` ns in 2^32 seconds. Timers on it follow. Any context.
+void clock_set_realtime_rate(int64_t rate);
+// When, on the monotonic clock, realtime will be `when`: never too late, and a little too early where it has another rate.
+ktime_t clock_realtime_to_monotonic(ktime_t when);
 // Woken each time the realtime clock was set.
 extern struct wait_queue clock_was_set;
 

@@ -94,18 +94,11 @@ void timer_arm(struct timer *t, ktime_t expires) {
     irq_restore(flags);
 }
 
-static ktime_t realtime_to_monotonic(ktime_t when) {
-    ktime_t monotonic;
-    if (__builtin_sub_overflow(when, clock_realtime_offset(), &monotonic))
-        return when < 0 ? 0 : KTIME_NEVER;
-    return monotonic;
-}
-
 void timer_arm_realtime(struct timer *t, ktime_t expires) {
     unsigned long flags = spin_lock_irqsave(&realtime_lock);
     t->realtime = true;
     t->real_expires = expires;
-    arm(t, realtime_to_monotonic(expires));
+    arm(t, clock_realtime_to_monotonic(expires));
     spin_unlock_irqrestore(&realtime_lock, flags);
 }
 
@@ -132,7 +125,7 @@ static void move_realtime_timers(struct timer_queue *q) {
     struct timer *t, *next;
     for (t = q->first; t; t = next) {
         next = RB_NEXT(timer_tree, &q->tree, t);
-        ktime_t expires = t->realtime ? realtime_to_monotonic(t->real_expires) : t->expires;
+        ktime_t expires = t->realtime ? clock_realtime_to_monotonic(t->real_expires) : t->expires;
         if (expires == t->expires)
             continue;
         take_out(q, t);
@@ -178,6 +171,11 @@ static ktime_t run_due_timers(struct timer_queue *q) {
             break;
         }
         take_out(q, t);
+        if (t->realtime && unlikely(clock_realtime() < t->real_expires)) {
+            t->expires = clock_realtime_to_monotonic(t->real_expires) + 1;
+            insert(q, t);
+            continue;
+        }
         __atomic_store_n(&t->running, true, __ATOMIC_RELAXED);
         __atomic_store_n(&t->hart, NULL, __ATOMIC_RELEASE);
         spin_unlock(&q->lock);

@@ -10,11 +10,13 @@
 #include "proc/process.h"
 #include "proc/usage.h"
 #include "sched/clock.h"
+#include "sched/discipline.h"
 #include "sys/timespec.h"
 #include <linux/capability.h>
 #include <linux/time.h>
 #include <linux/timerfd.h>
 #include <linux/times.h>
+#include <linux/timex.h>
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 
@@ -30,8 +32,10 @@ static int clock_read(int clock, ktime_t *now) {
     switch (clock) {
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
-    case CLOCK_TAI:
         *now = clock_realtime();
+        return 0;
+    case CLOCK_TAI:
+        *now = clock_realtime() + discipline_tai() * NSEC_PER_SEC;
         return 0;
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
@@ -124,6 +128,86 @@ long sys_settimeofday(const void __user *tv, const void __user *tz) {
     if (tv)
         clock_set_realtime(t);
     return 0;
+}
+
+// ---- adjtimex(2)
+
+#define ADJTIME          0x8000u // the bits of ADJ_OFFSET_SINGLESHOT, which goes alone, and of ADJ_OFFSET_SS_READ
+#define ADJTIME_READONLY 0x2000u
+
+static int check_step(const struct __kernel_timex *tx) {
+    long long below = tx->modes & ADJ_NANO ? NSEC_PER_SEC : NSEC_PER_SEC / NSEC_PER_USEC;
+    return tx->time.tv_usec < 0 || tx->time.tv_usec >= below ? -EINVAL : 0;
+}
+
+static int check_adjustment(const struct __kernel_timex *tx) {
+    const long long ppm_scale = (NSEC_PER_SEC / 1000000) << 16; // Linux's own unit
+    bool may = capable(CAP_SYS_TIME);
+    if (tx->modes & ADJTIME) {
+        if (!(tx->modes & ADJ_OFFSET))
+            return -EINVAL;
+        if (!(tx->modes & ADJTIME_READONLY) && !may)
+            return -EPERM;
+    } else {
+        if (tx->modes && !may)
+            return -EPERM;
+        if (tx->modes & ADJ_TICK && (tx->tick < 9000 || tx->tick > 11000))
+            return -EINVAL;
+        if (tx->modes & ADJ_STATUS && tx->status & (STA_INS | STA_DEL))
+            return -EOPNOTSUPP;
+    }
+    if (tx->modes & ADJ_SETOFFSET && !may)
+        return -EPERM;
+    if (tx->modes & ADJ_FREQUENCY && (tx->freq < INT64_MIN / ppm_scale || tx->freq > INT64_MAX / ppm_scale))
+        return -EINVAL;
+    return tx->modes & ADJ_SETOFFSET ? check_step(tx) : 0;
+}
+
+static int step_clock(const struct __kernel_timex *tx) {
+    struct __kernel_timespec ts = {0, tx->time.tv_usec * (tx->modes & ADJ_NANO ? 1 : NSEC_PER_USEC)};
+    ktime_t delta, now;
+    if (tx->time.tv_sec >= SETTIME_LIMIT / NSEC_PER_SEC || tx->time.tv_sec <= -SETTIME_LIMIT / NSEC_PER_SEC)
+        return -EINVAL;
+    delta = tx->time.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+    if (__builtin_add_overflow(clock_realtime(), delta, &now))
+        return -EINVAL;
+    int err = check_new_time(now);
+    if (!err)
+        clock_step_realtime(delta);
+    return err;
+}
+
+static long adjust(struct __kernel_timex *tx) {
+    int err = check_adjustment(tx);
+    if (!err && tx->modes & ADJ_SETOFFSET)
+        err = step_clock(tx);
+    return err ? err : discipline_adjust(tx);
+}
+
+long sys_adjtimex(void __user *user) {
+    struct __kernel_timex tx;
+    int err = copy_from_user(&tx, user, sizeof(tx));
+    if (err)
+        return err;
+    long result = adjust(&tx);
+    err = put_object(user, tx);
+    return err ? err : result;
+}
+
+long sys_clock_adjtime(int clock, void __user *user) {
+    struct __kernel_timex tx;
+    ktime_t now;
+    int err = clock_read(clock, &now);
+    if (!err && clock != CLOCK_REALTIME)
+        err = -EOPNOTSUPP;
+    if (!err)
+        err = copy_from_user(&tx, user, sizeof(tx));
+    if (err)
+        return err;
+    long result = adjust(&tx);
+    if (result >= 0)
+        err = put_object(user, tx);
+    return err ? err : result;
 }
 
 static __kernel_clock_t to_user_hz(ktime_t t) {
@@ -253,6 +337,8 @@ long sys_clock_nanosleep(int clock, int flags, const void __user *request, void 
         return cpu_clock_sleep(clock, flags & TIMER_ABSTIME, t, remain);
     if (!(flags & TIMER_ABSTIME))
         return sleep_relative(ktime_add(clock_monotonic(), t), remain);
+    if (clock == CLOCK_TAI)
+        t = t - discipline_tai() * NSEC_PER_SEC;
     err = realtime ? sleep_until_realtime(t) : sleep_until(t);
     return err == -EINTR ? -ERESTARTNOHAND : err;
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -57,4 +58,31 @@ static void end_child(void) {
 
 TEST(what_is_taken_from_one_that_ends_is_whole_or_not_there) {
     CHECK(run_race(&(struct race){make_child, {kill_child, take_files, ask_and_advise}, end_child}) > 0);
+}
+
+// ---- a clock that is made faster and slower never goes back
+
+static void change_rate(void) {
+    for (int i = 0; i < 20; i++)
+        CHECK(syscall(SYS_adjtimex, &(struct timex){.modes = ADJ_TICK, .tick = i % 2 ? 9000 : 11000}) >= 0);
+}
+
+static void read_clock(int by_call) {
+    struct timespec last = {0}, now;
+    for (int i = 0; i < 500; i++, last = now) {
+        CHECK(!(by_call ? syscall(SYS_clock_gettime, CLOCK_REALTIME, &now)
+                        : clock_gettime(CLOCK_REALTIME, &now)));
+        CHECK(now.tv_sec > last.tv_sec || (now.tv_sec == last.tv_sec && now.tv_nsec >= last.tv_nsec));
+    }
+}
+static void read_by_call(void) {
+    read_clock(1);
+}
+static void read_by_vdso(void) {
+    read_clock(0);
+}
+
+TEST(a_clock_whose_rate_changes_does_not_go_back) {
+    CHECK(run_race(&(struct race){NULL, {change_rate, read_by_call, read_by_vdso}, NULL}) > 0);
+    CHECK(syscall(SYS_adjtimex, &(struct timex){.modes = ADJ_TICK, .tick = 10000}) >= 0);
 }

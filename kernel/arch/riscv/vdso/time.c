@@ -34,9 +34,10 @@ static uint64_t realtime(void) {
     for (;;) {
         uint32_t before = __atomic_load_n(&vdso_data.sequence, __ATOMIC_ACQUIRE);
         int64_t offset = vdso_data.realtime_offset;
+        uint64_t mult = vdso_data.realtime_mult, ticks = rdtime() - vdso_data.boot_ticks;
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (!(before & 1) && vdso_data.sequence == before)
-            return monotonic() + offset;
+            return ((unsigned __int128)ticks * mult >> 32) + offset;
     }
 }
 
