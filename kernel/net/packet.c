@@ -148,9 +148,10 @@ static inline int packet_may_be_made(struct socket *s, ktime_t deadline) {
     return wait_for_room(s, deadline);
 }
 
-static inline void packet_count(struct packet *p, struct socket *s, bool stream) {
+// `memory`: what its data takes of it, as far as that is known here.
+static inline void packet_count(struct packet *p, struct socket *s, size_t memory, bool stream) {
     p->sender = s;
-    p->charge = packet_charge(p->len, stream);
+    p->charge = packet_charge((uint32_t)memory, stream);
     unsigned long used = __atomic_add_fetch(&s->wmem, p->charge, __ATOMIC_RELAXED);
     if (unlikely(reserve_is_off(s, used)))
         socket_settle(s);
@@ -168,7 +169,7 @@ struct packet *packet_create(struct socket *s, size_t len, bool stream, ktime_t 
     struct packet *p = packet_alloc(s, len);
     if (!p)
         return ERR_PTR(-ENOBUFS);
-    packet_count(p, s, stream);
+    packet_count(p, s, p->len, stream);
     return p;
 }
 
@@ -199,14 +200,15 @@ struct packet *packet_create_of_pages(struct socket *s, struct uio *u, size_t le
     if (unlikely(len > PACKET_SQUEEZED) && socket_is_squeezed(s))
         len = PACKET_SQUEEZED;
     size_t skip = ((unsigned long)u->seg->kernel + u->offset) & PAGE_MASK;
-    struct packet *p = packet_memory(s, ((skip + len + PAGE_SIZE - 1) >> PAGE_SHIFT) * sizeof(char *));
+    size_t pages = (skip + len + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    struct packet *p = packet_memory(s, pages * sizeof(char *));
     if (!p)
         return ERR_PTR(-ENOBUFS);
     packet_clear(p, len);
     p->shift = PAGE_SHIFT;
     p->skip = (uint16_t)skip;
     take_pages(p, u);
-    packet_count(p, s, true);
+    packet_count(p, s, pages << PAGE_SHIFT, true);
     return p;
 }
 

@@ -53,7 +53,7 @@ struct packet {
 // squeezed if `may_cut`. -EAGAIN, -EPIPE (SEND_SHUTDOWN), -ENOBUFS, -ENOMEM, signals, the socket's error, as ERR_PTR.
 struct packet *__must_check packet_create(struct socket *s, size_t len, bool stream, ktime_t deadline);
 // A piece of a stream, of at most `len` bytes and at least a page, that is not copied: the pages in which the next bytes of `u` lie, which moves on, are
-// referenced (message.pages). They count as if they were the packet's own. Errors as above.
+// referenced (message.pages). They count as if they were the packet's own, whole, however little of the first and the last is its. Errors as above.
 struct packet *__must_check packet_create_of_pages(struct socket *s, struct uio *u, size_t len,
                                                    ktime_t deadline);
 // Copies all of its data in. 0 or -EFAULT.

@@ -5,8 +5,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <linux/sockios.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #define SIZE (1 << 20)
@@ -224,4 +226,75 @@ TEST(a_file_that_changes_all_the_time) {
     CHECK(done == sent);
     for (size_t i = 0; i < done; i++)
         CHECK(got[i] == 'a' || got[i] == 0);
+}
+
+// Of a page of which a byte is sent all is kept, and so all counts (on Linux the bytes do).
+TEST(pages_count_whole) {
+    struct utsname u;
+    int n = 0, pieces = 0;
+    make_file(0);
+    connect_unix();
+    CHECK(fcntl(end[0], F_SETFL, O_NONBLOCK) == 0 && uname(&u) == 0);
+    for (off_t at = 4095; sendfile(end[0], f, &at, 4098) == 4098; at = 4095)
+        pieces++;
+    CHECK(errno == EAGAIN && pieces > 0 && ioctl(end[0], SIOCOUTQ, &n) == 0);
+    CHECK(n >= pieces * (strstr(u.release, "drupe") ? 3 * 4096 : 4098));
+    CHECK(n <= number_of(end[0], SOL_SOCKET, SO_SNDBUF) + 5 * 4096);
+    for (; pieces; pieces--)
+        CHECK(recv(end[1], got, 4098, MSG_WAITALL) == 4098 && !memcmp(got, expected + 4095, 4098));
+    CHECK(ioctl(end[0], SIOCOUTQ, &n) == 0 && n == 0);
+}
+
+// ---- a sender that is killed, a file that is cut by one who becomes another program, and one who has it mapped and ends
+
+enum { PIECE = 60000 };
+
+static pid_t sender(void) {
+    pid_t pid = fork();
+    if (pid)
+        return pid;
+    for (int i = 0; i < 4; i++)
+        sendfile(end[0], f, &(off_t){i * 1000}, PIECE);
+    _exit(0);
+}
+
+static pid_t cutter(void) {
+    pid_t pid = fork();
+    if (pid)
+        return pid;
+    CHECK(ftruncate(f, 5000) == 0 && pwrite(f, expected, PIECE, 0) == PIECE);
+    CHECK(dup2(open("/dev/null", O_WRONLY), 1) == 1);
+    execl("/proc/self/exe", "sendfile", "no-such-test", (char *)NULL);
+    _exit(1);
+}
+
+static pid_t mapper(void) {
+    pid_t pid = fork();
+    if (pid)
+        return pid;
+    char *m = mmap(NULL, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE, f, 0);
+    CHECK(m != MAP_FAILED);
+    m[0] = m[10000] = 'b'; // its own copies, or SIGBUS
+    _exit(0);
+}
+
+TEST(ends_of_all_kinds_while_pages_are_lent) {
+    f = memfd_create("file", 0);
+    memset(expected, 'a', PIECE);
+    for (int round = 0; round < 40; round++) {
+        CHECK(pwrite(f, expected, PIECE, 0) == PIECE);
+        connect_unix();
+        pid_t pids[] = {sender(), cutter(), mapper()};
+        CHECK(close(end[0]) == 0);
+        if (round % 2) {
+            CHECK(poll_for(end[1], POLLIN));
+            kill(pids[0], SIGKILL);
+        }
+        for (ssize_t n; (n = read(end[1], got, SIZE)) > 0;)
+            for (ssize_t i = 0; i < n; i++)
+                CHECK(got[i] == 'a' || got[i] == 0);
+        for (int i = 0; i < 3; i++)
+            CHECK(waitpid(pids[i], NULL, 0) == pids[i]);
+        CHECK(close(end[1]) == 0);
+    }
 }
