@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sockets: socket(2), bind(2), ..., with addresses, vectors and control data copied in and out.
 #include "arch/riscv/uaccess.h"
+#include "core/printk.h"
 #include "fs/fdtable.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -53,9 +54,32 @@ static unsigned int file_flags(int type) {
 
 // ---- making
 
+// A family that Linux has and we do not is named once in the log.
+static void note_family(int family) {
+    static const char *const names[] = {
+        [3] = "AF_AX25",        [4] = "AF_IPX",      [5] = "AF_APPLETALK",  [6] = "AF_NETROM",
+        [9] = "AF_X25",         [15] = "AF_KEY",     [17] = "AF_PACKET",    [21] = "AF_RDS",
+        [24] = "AF_PPPOX",      [26] = "AF_LLC",     [27] = "AF_IB",        [28] = "AF_MPLS",
+        [29] = "AF_CAN",        [30] = "AF_TIPC",    [31] = "AF_BLUETOOTH", [33] = "AF_RXRPC",
+        [36] = "AF_IEEE802154", [38] = "AF_ALG",     [39] = "AF_NFC",       [40] = "AF_VSOCK",
+        [41] = "AF_KCM",        [42] = "AF_QIPCRTR", [43] = "AF_SMC",       [44] = "AF_XDP",
+        [45] = "AF_MCTP"};
+    static uint64_t named; // [a]
+    if (family < 0 || (size_t)family >= ARRAY_SIZE(names) || !names[family])
+        return;
+    uint64_t bit = 1ull << family;
+    if (__atomic_fetch_or(&named, bit, __ATOMIC_RELAXED) & bit)
+        return;
+    char who[64];
+    process_describe(who, sizeof(who));
+    printk(LOG_DEBUG, "socket family %d (%s) is not implemented, used by %s", family, names[family], who);
+}
+
 // A new socket and its file, or ERR_PTR.
 static struct file *open_socket(int family, int type, int protocol) {
     struct socket *s = socket_create(family, type & SOCK_TYPE_MASK, protocol);
+    if (PTR_ERR(s) == -EAFNOSUPPORT)
+        note_family(family);
     if (IS_ERR(s))
         return ERR_PTR(PTR_ERR(s));
     struct file *f = socket_file_create(file_flags(type));

@@ -231,6 +231,27 @@ def test_a_report_tells_what_became_of_the_run(run, compiled, tmp_path):
     assert told["memory"] == 256 << 20 and 0 < told["user_seconds"] + told["system_seconds"] < told["seconds"]
 
 
+def test_an_error_after_something_missing_is_explained_by_one_line(run, compiled):
+    program = compiled(USES_MISSING)
+    told = run(program, "1")
+    assert told.status == 1 and told.err.splitlines()[-1] == f"drupe: note: {program} used io_uring_setup, socket(AF_VSOCK): not in this kernel"
+    assert "not in this kernel" not in run("-q", program, "1").err
+    assert "not in this kernel" not in run(program, "0").err
+
+
+USES_MISSING = """
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    syscall(425, 0, 0);
+    socket(40, SOCK_STREAM, 0);
+    socket(10000, SOCK_STREAM, 0);
+    return argc > 1 ? atoi(argv[1]) : 0;
+}
+"""
+
 ASKS_FOR_MISSING = """
 #define _GNU_SOURCE
 #include <unistd.h>

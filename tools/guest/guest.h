@@ -6,6 +6,7 @@
 //   network.c  the address of the network card
 //   volume.c   directories of the host
 //   result.c   what is brought out when it has ended
+//   missing.c  what programs asked the kernel for in vain
 //   channel.c  what goes to the host and comes from it
 #pragma once
 #include <stdbool.h>
@@ -52,6 +53,10 @@ int network_start(char *const *arguments);
 
 // volume.c
 int volume_mount(char *const *arguments); // an order
+
+// missing.c
+// Tells of what programs have asked for that is not in the kernel.
+void missing_send(void);
 
 // result.c
 // Sends what is at an absolute path, or the whole root for "", and tells what became of it.

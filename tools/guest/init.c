@@ -387,6 +387,8 @@ static void end(int status, const struct rusage *used) {
     }
     tcdrain(STDIN_FILENO); // what was said on the console
     sync();                // and what was written to the host's directories
+    if (status)
+        missing_send();
     channel_send(FRAME_EXIT, &end, sizeof(end));
     if (start->results)
         send_results();

@@ -2,6 +2,7 @@
 // One loop waits for the ports, the serial line, standard input, signals and the time limit. Nothing in it blocks, so that
 // signals are heard while nobody reads the program's output.
 #include "machine/machine.h"
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -50,6 +51,7 @@ static struct {
     bool stopped;          // the time limit was over before the program had ended
     bool results_deadline; // the deadline is that of the results
     uint64_t came_before;  // of the results, when it was set
+    struct strings missing;
 } s;
 
 static int64_t now_ms(void) {
@@ -225,6 +227,20 @@ static void send_start(void) {
     channel_send(s.channel, FRAME_START, s.machine->start, s.machine->start_size);
 }
 
+#define MISSING_MOST 32 // things that are told
+
+// A machine is not believed: of what it says only words are shown.
+static void take_missing(const char *text, size_t n) {
+    char word[FRAME_MAX + 1];
+    size_t used = 0;
+    for (size_t i = 0; i < n && i < FRAME_MAX; i++)
+        if (isalnum((unsigned char)text[i]) || strchr("_() ", text[i] ? text[i] : '!'))
+            word[used++] = text[i];
+    word[used] = '\0';
+    if (used && s.missing.count < MISSING_MOST)
+        strings_add(&s.missing, word);
+}
+
 static void take_frame(uint32_t type, const void *content, size_t n) {
     switch (type) {
     case FRAME_HELLO:
@@ -255,6 +271,9 @@ static void take_frame(uint32_t type, const void *content, size_t n) {
         s.state = EXITED;
         s.exited = true;
         s.status = s.stopped ? MACHINE_TIMED_OUT : status_of(s.exit.status);
+        break;
+    case FRAME_MISSING:
+        take_missing(content, n);
         break;
     case FRAME_RESULT:
         if (n == sizeof(struct frame_result))
@@ -523,6 +542,7 @@ int machine_run(const struct machine *m, struct ending *ending) {
                               .timed_out = s.status == MACHINE_TIMED_OUT && (s.stopped || !s.exited),
                               .panicked = s.panicked || (text_findings()->panicked && !s.exited),
                               .exit = s.exit,
+                              .missing = s.missing,
                               .seconds = (double)(now_ms() - begun) / 1000};
     return s.status;
 }

@@ -30,6 +30,8 @@ struct ending {
     bool exited, timed_out, panicked; // exited: the rest is known
     struct frame_exit exit;
     double seconds; // from QEMU's start to its end
+    struct strings
+        missing; // what programs asked the kernel for that it does not have, if the program ended with an error
 };
 
 struct machine {

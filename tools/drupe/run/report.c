@@ -35,6 +35,18 @@ void report_promise(const struct request *r) {
     atexit(remove_old);
 }
 
+void report_missing(const char *program, const struct strings *missing) {
+    char *all = NULL;
+    for (size_t i = 0; i < missing->count; i++) {
+        char *longer = xasprintf("%s%s%s", all ? all : "", all ? ", " : "", missing->at[i]);
+        free(all);
+        all = longer;
+    }
+    if (all)
+        note("%s used %s: not in this kernel", program, all);
+    free(all);
+}
+
 // The names of the missing calls, or their numbers.
 static void find_calls(char *log, struct strings *calls) {
     char *more;

@@ -165,6 +165,9 @@ int command_run(int argc, char **argv) {
     struct ending ending;
     int status = machine_run(&m, &ending);
     set_exit_statuses(status ? status : MACHINE_ERROR, MACHINE_ERROR);
+    if (ending.exited && ending.exit.status && !r.quiet)
+        report_missing(argv[0], &ending.missing);
+    strings_free(&ending.missing);
     if (m.results && !result_finish(&r, m.results) && status == EXIT_SUCCESS)
         status = MACHINE_ERROR;
     if (r.json)

@@ -148,6 +148,8 @@ bool result_finish(const struct request *r, const struct results *results);
 // The kernel's log, as it came for --json, with a NUL behind; NULL where it did not come. Allocated.
 char *result_log(const struct request *r, const struct results *results);
 
+// One line: which things that the program used are not in the kernel.
+void report_missing(const char *program, const struct strings *missing);
 // Writes what --json asks for.
 void report_set_file(struct request *r, const char *path);
 // From here on the command does not end with an earlier run's report in the file, which might be taken for this one's.
