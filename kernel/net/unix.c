@@ -154,6 +154,7 @@ void unix_drop_queue(struct unix_socket *u) {
     spin_lock(&u->s.lock);
     list_splice_tail(&u->queue, &dead);
     WRITE_ONCE(u->queued, 0);
+    WRITE_ONCE(u->urgent, NULL);
     spin_unlock(&u->s.lock);
     unix_packets_free(&dead);
 }
@@ -453,6 +454,8 @@ unsigned int unix_poll_reading(struct unix_socket *u) {
         events |= POLLRDHUP | POLLIN | POLLRDNORM;
     if (unix_has_packet(u) || READ_ONCE(u->waiting_count))
         events |= POLLIN | POLLRDNORM;
+    if (READ_ONCE(u->urgent))
+        events |= POLLPRI;
     if (unix_is_connection(u) && READ_ONCE(u->s.state) == SOCKET_UNCONNECTED)
         events |= POLLHUP;
     return events;
@@ -513,6 +516,8 @@ long unix_ioctl(struct socket *s, unsigned int cmd, unsigned long arg) {
         return listening ? -EINVAL : put_user((int)unix_bytes_to_read(u), (int __user *)arg);
     case SIOCOUTQ:
         return listening ? -EINVAL : put_user((int)socket_bytes_underway(s), (int __user *)arg);
+    case SIOCATMARK:
+        return put_user((int)unix_is_at_mark(u), (int __user *)arg);
     case SIOCUNIXFILE:
         return open_name(u);
     default:

@@ -132,6 +132,8 @@ static void empty_queue(struct unix_socket *u, struct list_head *dead) {
         if (!p->files)
             continue;
         unix_dequeue(u, p);
+        if (p == u->urgent)
+            WRITE_ONCE(u->urgent, NULL);
         list_add_tail(&p->link, dead);
     }
 }

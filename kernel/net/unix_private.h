@@ -29,6 +29,7 @@ struct unix_socket {
     struct unix_socket *next_name, **name_link; // [n] in its bucket
     struct list_head queue;                     // [l] packets to read, taken out with read_mutex as well
     unsigned int queued;                        // [l] [a] how many
+    struct packet *urgent;                      // [l] [a] one of these, NULL: none (unix_urgent.c)
     struct list_head waiting;                   // [l] listener: connections to accept, by waiting_link
     unsigned int waiting_count;                 // [l] [a]
     struct list_head waiting_link;
@@ -95,6 +96,16 @@ int __must_check unix_check_address(const struct socket_address *a);
 // Referenced. -ECONNREFUSED, -EPROTOTYPE, those of path_lookup(), as ERR_PTR.
 struct unix_socket *__must_check unix_find(const struct socket_address *a, int type);
 void unix_address_put(struct unix_address *a);
+
+// unix_urgent.c
+
+// [l] A read has come to p, which is urgent or was: where it goes on, NULL: nowhere. `any`: it has got something already. What is dropped goes to
+// `gone`.
+struct packet *unix_pass_mark_locked(struct unix_socket *u, struct packet *p, bool any, bool peek,
+                                     struct list_head *gone);
+bool unix_deliver_urgent(struct unix_socket *peer, struct packet *p); // false: it hears nothing any more
+ssize_t unix_recv_urgent(struct unix_socket *u, struct message *m);   // 1, -EINVAL: there is none, -EFAULT
+bool unix_is_at_mark(struct unix_socket *u);                          // SIOCATMARK
 
 // unix_stream.c, unix_dgram.c
 extern const struct socket_ops unix_stream_ops, unix_dgram_ops, unix_seqpacket_ops;

@@ -3,7 +3,7 @@
 //
 // What one call of send writes goes as one packet, or several if it is long; descriptors travel with the first. A reader takes
 // bytes out of as many packets as it has room for, but a packet with descriptors ends what one call gets, and where credentials are
-// wanted so does one from another sender.
+// wanted so does one from another sender, and an urgent byte (unix_urgent.c).
 #include "net/unix_private.h"
 #include "fs/event/poll.h"
 #include "upcalls.h"
@@ -48,9 +48,10 @@ static struct packet *make_piece(struct unix_socket *u, struct message *m, ktime
     return p;
 }
 
-// One packet. Its bytes or an error.
-static ssize_t send_piece(struct unix_socket *u, struct unix_socket *peer, struct message *m, struct scm *scm,
-                          ktime_t deadline, bool first) {
+// One packet. Its bytes or an error. `deliver`: how it is queued.
+static inline ssize_t send_piece(struct unix_socket *u, struct unix_socket *peer, struct message *m,
+                                 struct scm *scm, ktime_t deadline, bool first,
+                                 bool (*queue)(struct unix_socket *peer, struct packet *p)) {
     struct packet *p = make_piece(u, m, deadline);
     if (IS_ERR(p))
         return PTR_ERR(p);
@@ -58,7 +59,7 @@ static ssize_t send_piece(struct unix_socket *u, struct unix_socket *peer, struc
     int err = unlikely(scm != NULL) ? unix_attach(p, scm, first) : 0;
     if (!err) {
         unix_note_sender(p, u, peer);
-        if (likely(deliver(peer, p)))
+        if (likely(queue(peer, p)))
             return len;
         err = -EPIPE;
     }
@@ -77,7 +78,7 @@ static ssize_t send_all(struct unix_socket *u, struct message *m, struct scm *sc
     if (unlikely(READ_ONCE(u->s.shutdown) & SEND_SHUTDOWN))
         return broken(m->flags);
     while (m->uio->resid) {
-        n = send_piece(u, peer, m, scm, deadline, !done);
+        n = send_piece(u, peer, m, scm, deadline, !done, deliver);
         if (n < 0)
             break;
         done += n;
@@ -87,6 +88,25 @@ static ssize_t send_all(struct unix_socket *u, struct message *m, struct scm *sc
     if (done)
         return done;
     return n == -EPIPE ? broken(m->flags) : n;
+}
+
+// The last byte as urgent data, behind the others.
+static ssize_t send_urgent(struct unix_socket *u, struct message *m, struct scm *scm) {
+    size_t before = m->uio->resid - 1;
+    if (!m->uio->resid)
+        return -EOPNOTSUPP;
+    m->uio->resid = before;
+    ssize_t n = send_all(u, m, scm);
+    if (n < 0 || (size_t)n < before)
+        return n;
+    m->uio->resid = 1;
+    struct unix_socket *peer = READ_ONCE(u->peer);
+    ssize_t last = send_piece(u, peer, m, scm, socket_send_deadline(&u->s, m), !before, unix_deliver_urgent);
+    return last > 0 ? n + last : n ?: last;
+}
+
+static ssize_t send_any(struct unix_socket *u, struct message *m, struct scm *scm) {
+    return unlikely(m->flags & MSG_OOB) ? send_urgent(u, m, scm) : send_all(u, m, scm);
 }
 
 // The common case: a few bytes and nothing else, to somebody who listens. 0: send_all() does it. -EPIPE without a signal.
@@ -116,15 +136,13 @@ static ssize_t stream_send(struct socket *s, struct message *m) {
         if (likely(n))
             return n == -EPIPE ? broken(m->flags) : n;
     }
-    if (unlikely(m->flags & MSG_OOB))
-        return -EOPNOTSUPP;
     if (likely(!m->control_len))
-        return send_all(to_unix(s), m, NULL);
+        return send_any(to_unix(s), m, NULL);
     struct scm scm;
     scm_init(&scm);
     ssize_t ret = scm_import(s, m, &scm);
     if (!ret)
-        ret = send_all(to_unix(s), m, &scm);
+        ret = send_any(to_unix(s), m, &scm);
     scm_end(&scm);
     return ret;
 }
@@ -141,6 +159,8 @@ struct reading {
     ssize_t done;
     bool credentials; // of scm.from are those of all that is read
     bool stop;        // nothing more goes into this call
+    bool
+        skipped; // the packet before was one to skip: the next is not asked whether it is urgent, as on Linux
 };
 
 // Why a read that finds no (further) packet ends: 0, or the socket's error; or 1: it may wait for more. [l]
@@ -157,13 +177,21 @@ static int why_none(struct reading *r) {
 static struct packet *next_packet(struct reading *r, struct packet *last, int *why) {
     struct unix_socket *u = r->u;
     struct packet *p = NULL;
+    struct list_head gone = LIST_HEAD_INIT(gone);
+    bool mark = false;
     spin_lock(&u->s.lock);
     struct list_head *next = last ? last->link.next : u->queue.next;
     if (likely(next != &u->queue))
         p = list_entry(next, struct packet, link);
-    else
-        *why = why_none(r);
+    if (unlikely(p && (p == u->urgent || p->done == p->len)) && !r->skipped) {
+        p = unix_pass_mark_locked(u, p, r->done, r->m->flags & MSG_PEEK, &gone);
+        mark = !p && r->done;
+    }
+    if (!p)
+        *why = mark ? 0 : why_none(r);
     spin_unlock(&u->s.lock);
+    if (unlikely(!list_empty(&gone)))
+        unix_packets_free(&gone);
     return p;
 }
 
@@ -232,13 +260,16 @@ static int read_some(struct reading *r) {
     bool peek = r->m->flags & MSG_PEEK;
     struct packet *p, *last = NULL;
     int why = 0;
+    r->skipped = false;
     r->skip = peek && READ_ONCE(r->u->s.peek_offset) > 0 ? r->u->s.peek_offset : 0;
     while ((p = next_packet(r, last, &why))) {
         if (unlikely(r->skip >= p->len - p->done)) {
             r->skip -= p->len - p->done;
+            r->skipped = peek;
             last = p;
             continue;
         }
+        r->skipped = false;
         if (!same_sender(r, p))
             return 0;
         int err = read_packet(r, p, peek);
@@ -260,8 +291,9 @@ static inline ssize_t recv_small(struct unix_socket *u, struct uio *uio) {
     bool any = __atomic_load_n(&u->queued, __ATOMIC_ACQUIRE);
     struct packet *p = any ? list_entry(READ_ONCE(u->queue.next), struct packet, link) : NULL;
     size_t left = p ? p->len - p->done : 0;
-    if (likely(p && p->len <= PACKET_SMALL && !p->files && credentials_unknown(&p->from) &&
-               left <= uio->resid && (READ_ONCE(u->queued) == 1 || left == uio->resid))) {
+    if (likely(p && p != READ_ONCE(u->urgent) && p->len <= PACKET_SMALL && !p->files &&
+               credentials_unknown(&p->from) && left <= uio->resid &&
+               (READ_ONCE(u->queued) == 1 || left == uio->resid))) {
         len = likely(uio_write_to(uio, p->data + p->done, left) == left) ? (ssize_t)left : -EFAULT;
         if (likely(len > 0)) {
             spin_lock(&s->lock);
@@ -297,7 +329,7 @@ static __attribute__((noinline)) ssize_t stream_recv_any(struct socket *s, struc
     if (unlikely(READ_ONCE(s->state) != SOCKET_CONNECTED))
         return -EINVAL;
     if (unlikely(m->flags & MSG_OOB))
-        return -EOPNOTSUPP;
+        return unix_recv_urgent(r.u, m);
     scm_init(&r.scm);
     size_t target =
         m->flags & MSG_WAITALL ? m->uio->resid : MIN((size_t)READ_ONCE(s->rcvlowat), m->uio->resid);
