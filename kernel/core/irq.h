@@ -5,11 +5,14 @@
 
 #define IRQ_COUNT 1024
 
+#define IRQ_LINES 64 // that may be registered
+
 // `handler` runs with interrupts disabled, on one hart at a time. -EBUSY if the number is taken, -EINVAL if
-// there is none such.
+// there is none such, -ENOSPC if there are too many.
 int __must_check irq_register(unsigned int irq, void (*handler)(void *), void *arg);
-// For /proc/interrupts.
-uint64_t irq_count(unsigned int irq);
+// For /proc/interrupts: whether somebody has registered for it; how many there were at a hart.
+bool irq_is_used(unsigned int irq);
+uint64_t irq_count(unsigned int irq, unsigned int hart);
 
 struct irq_controller {
     void (*enable_line)(unsigned int irq); // lets it through

@@ -11,6 +11,7 @@
 // list's waiters are as good as awake: nobody is in their way until they have looked.
 #include "fs/file_lock.h"
 #include "core/panic.h"
+#include "fs/superblock.h"
 #include "mm/slab.h"
 #include "sched/user.h"
 #include <linux/fs.h>
@@ -23,13 +24,15 @@ struct file_lock {
     struct list_head link;
     enum lock_kind kind;
     const void *owner; // struct file, or of POSIX locks the struct files
-    pid_t pid;         // POSIX: who set it
+    pid_t pid;         // who set it
     short type;        // F_RDLCK, F_WRLCK
     off_t first, last; // inclusive
     struct user *user; // to whom it is charged, a reference
 };
 
 struct file_lock_list {
+    struct list_head link;     // [lists_lock]
+    const struct inode *inode; // [I] it goes with this
     struct spinlock lock;
     struct list_head locks; // [lock]
     struct wait_queue released;
@@ -45,6 +48,8 @@ struct lock_waiter {
 
 #define MAX_CHAIN 10 // owners that a deadlock may go through to be found, as in Linux
 
+static struct spinlock lists_lock = SPINLOCK_INIT; // a list's lock is taken within it
+static struct list_head lists = LIST_HEAD_INIT(lists);
 static struct spinlock waiters_lock = SPINLOCK_INIT; // taken within a list's lock
 static struct list_head waiters = LIST_HEAD_INIT(waiters);
 
@@ -58,7 +63,14 @@ static struct file_lock_list *get_list(struct inode *inode) {
     spin_init(&list->lock);
     list_init(&list->locks);
     wait_queue_init(&list->released);
-    if (__atomic_compare_exchange_n(&inode->locks, &other, list, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+    list->inode = inode;
+    spin_lock(&lists_lock);
+    bool first =
+        __atomic_compare_exchange_n(&inode->locks, &other, list, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    if (first)
+        list_add_tail(&list->link, &lists);
+    spin_unlock(&lists_lock);
+    if (first)
         return list;
     kfree(list); // another thread was faster
     return other;
@@ -314,6 +326,7 @@ int file_flock(struct file *f, unsigned int op) {
     struct file_lock wanted = {
         .kind = KIND_FLOCK,
         .owner = f,
+        .pid = current->pid,
         .type = what == LOCK_SH   ? F_RDLCK
                 : what == LOCK_EX ? F_WRLCK
                                   : F_UNLCK,
@@ -409,6 +422,105 @@ void file_locks_release(struct file *f) {
 }
 
 void file_locks_free(struct inode *inode) {
-    kfree(inode->locks);
+    struct file_lock_list *list = inode->locks;
+    if (list) {
+        spin_lock(&lists_lock);
+        list_del(&list->link);
+        spin_unlock(&lists_lock);
+    }
+    kfree(list);
     inode->locks = NULL;
+}
+
+// ---- for /proc
+
+static struct file_lock_info info_of(const struct file_lock_list *list, const struct file_lock *l) {
+    static const char *const kinds[] = {
+        [KIND_FLOCK] = "FLOCK ", [KIND_POSIX] = "POSIX ", [KIND_OFD] = "OFDLCK"};
+    return (struct file_lock_info){.kind = kinds[l->kind],
+                                   .type = l->type,
+                                   .pid = l->kind == KIND_OFD ? -1 : l->pid,
+                                   .dev = list->inode->sb ? list->inode->sb->dev : 0,
+                                   .ino = list->inode->ino,
+                                   .first = l->first,
+                                   .last = l->last == END_OF_FILE ? -1 : l->last};
+}
+
+// Skips *at locks that are an owner's (NULL: anybody's), then takes up to n.
+static unsigned int take_infos(struct file_lock_list *list, const void *file, const void *files,
+                               unsigned long *at, struct file_lock_info *out, unsigned int n) {
+    struct file_lock *l;
+    unsigned int taken = 0;
+    spin_lock(&list->lock);
+    list_for_each_entry (l, &list->locks, link) {
+        if (taken == n)
+            break;
+        if (file && l->owner != (l->kind == KIND_POSIX ? files : file))
+            continue;
+        if (*at)
+            --*at;
+        else
+            out[taken++] = info_of(list, l);
+    }
+    spin_unlock(&list->lock);
+    return taken;
+}
+
+// Where somebody who goes through the lists is: a mark in `lists`, which is no list.
+struct walk {
+    struct file_lock_list mark;
+    const struct file_lock_list *list; // of which `done` locks have been taken
+    unsigned long done;
+};
+
+static struct file_lock_list *next_list_locked(struct walk *w) {
+    ASSERT_HELD(&lists_lock);
+    struct list_head *at = w->mark.link.next;
+    while (at != &lists && !list_entry(at, struct file_lock_list, link)->inode)
+        at = at->next;
+    return at == &lists ? NULL : list_entry(at, struct file_lock_list, link);
+}
+
+// Up to n of the next list's locks. How many; -1: that was the last list.
+static int walk_on(struct walk *w, struct file_lock_info *out, unsigned int n) {
+    spin_lock(&lists_lock);
+    struct file_lock_list *list = next_list_locked(w);
+    unsigned long skip = list == w->list ? w->done : 0;
+    int taken = -1;
+    if (list) {
+        w->done = skip + n;
+        w->list = list;
+        taken = (int)take_infos(list, NULL, NULL, &skip, out, n);
+    }
+    if (taken >= 0 && (unsigned int)taken < n) {
+        list_del(&w->mark.link);
+        list_add(&w->mark.link, &list->link);
+        w->list = NULL;
+    }
+    spin_unlock(&lists_lock);
+    return taken;
+}
+
+int file_locks_for_each(void (*fn)(const struct file_lock_info *l, void *arg), void *arg) {
+    struct file_lock_info locks[16];
+    struct walk w = {0};
+    int err = 0, n;
+    spin_lock(&lists_lock);
+    list_add(&w.mark.link, &lists);
+    spin_unlock(&lists_lock);
+    while (!err && (n = walk_on(&w, locks, ARRAY_SIZE(locks))) >= 0) {
+        for (int i = 0; i < n; i++)
+            fn(&locks[i], arg);
+        err = cond_resched_killable();
+    }
+    spin_lock(&lists_lock);
+    list_del(&w.mark.link);
+    spin_unlock(&lists_lock);
+    return err;
+}
+
+unsigned int file_locks_get_of(struct file *f, const void *files, unsigned long at,
+                               struct file_lock_info *out, unsigned int n) {
+    struct file_lock_list *list = f->inode ? __atomic_load_n(&f->inode->locks, __ATOMIC_ACQUIRE) : NULL;
+    return list ? take_infos(list, f, files, &at, out, n) : 0;
 }

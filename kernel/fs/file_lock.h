@@ -14,5 +14,20 @@ int __must_check file_fcntl_lock(struct file *f, unsigned int cmd, struct flock 
 void file_locks_close(struct file *f, const void *files);
 // The last reference to f goes: its own locks go.
 void file_locks_release(struct file *f);
+// What /proc tells of a lock.
+struct file_lock_info {
+    const char *kind; // "POSIX ", "FLOCK ", "OFDLCK"
+    short type;       // F_RDLCK, F_WRLCK
+    pid_t pid;        // who set it; -1: an open file's
+    dev_t dev;
+    ino_t ino;
+    off_t first, last; // last -1: to the end
+};
+// Calls fn for each lock that there is from beginning to end, and maybe for others. May sleep. 0, or -EINTR: killed.
+int __must_check file_locks_for_each(void (*fn)(const struct file_lock_info *l, void *arg), void *arg);
+// Up to n of those that an open file, or a process with this table of files, has on f's inode, from number `at` on (0 is the first).
+// How many.
+unsigned int file_locks_get_of(struct file *f, const void *files, unsigned long at,
+                               struct file_lock_info *out, unsigned int n);
 // The inode goes, without locks on it.
 void file_locks_free(struct inode *inode);

@@ -42,6 +42,7 @@ void fs_start(void) {
     vport_init();
     disk_init();
     hwrng_init();
+    rtc_init();
     devtmpfs_init();
     pipe_init();
     p9_init();

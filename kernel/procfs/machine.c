@@ -163,7 +163,8 @@ static void stat_cpu(struct seq_buf *s, const struct hart_times *t) {
 static unsigned long irq_total(void) {
     unsigned long sum = 0;
     for (unsigned int i = 0; i < IRQ_COUNT; i++)
-        sum += irq_count(i);
+        for (unsigned int hart = 0; hart < hart_count && irq_is_used(i); hart++)
+            sum += irq_count(i, hart);
     return sum;
 }
 
@@ -215,16 +216,6 @@ static int show_version(struct seq_buf *s, void *arg) {
 static int show_cmdline(struct seq_buf *s, void *arg) {
     (void)arg;
     seq_printf(s, "%s\n", cmdline_text());
-    return 0;
-}
-
-// Counted over all harts.
-static int show_interrupts(struct seq_buf *s, void *arg) {
-    (void)arg;
-    seq_puts(s, "          count\n");
-    for (unsigned int i = 0; i < IRQ_COUNT; i++)
-        if (irq_count(i))
-            seq_printf(s, "%4u: %9lu\n", i, (unsigned long)irq_count(i));
     return 0;
 }
 
@@ -445,7 +436,6 @@ static const struct proc_entry entries[] = {
     {.path = "cpuinfo", .show = show_cpuinfo},
     {.path = "version", .show = show_version},
     {.path = "cmdline", .show = show_cmdline},
-    {.path = "interrupts", .show = show_interrupts},
     {.path = "devices", .show = show_devices},
     {.path = "partitions", .show = show_partitions},
     {.path = "diskstats", .show = show_diskstats},
@@ -455,6 +445,7 @@ static const struct proc_entry entries[] = {
 
 void proc_files_init(void) {
     proc_register_all(entries, ARRAY_SIZE(entries));
+    proc_events_init();
     proc_sys_init();
     proc_sys_net_init();
     proc_net_init();

@@ -49,8 +49,7 @@ struct thread *pid_node_thread(const struct pid_node *n) {
     return t;
 }
 
-// The table of open files of the node's process, referenced, or NULL.
-static struct files *node_files(const struct pid_node *n) {
+struct files *pid_node_files(const struct pid_node *n) {
     struct thread *t = pid_node_thread(n);
     if (!t)
         return NULL;
@@ -67,7 +66,7 @@ struct file *pid_node_descriptor(const struct pid_node *n, int fd, bool *cloexec
     int err = process_access_begin(n->process, ACCESS_FILE);
     if (err)
         return ERR_PTR(err);
-    struct files *files = node_files(n);
+    struct files *files = pid_node_files(n);
     struct file *f = NULL;
     if (files) {
         spin_lock(&files->lock);
@@ -329,7 +328,7 @@ static int fd_readdir(struct file *file, struct dir_context *ctx) {
     int err = process_access_begin(dir->process, ACCESS_FILE);
     if (err)
         return err;
-    struct files *files = node_files(dir);
+    struct files *files = pid_node_files(dir);
     process_access_end(dir->process);
     char name[16];
     if (!files)
@@ -591,6 +590,11 @@ static const struct pid_file files[] = {
     FILE_("mountinfo", 0444, show_mountinfo),
     FILE_("wchan", 0444, show_wchan),
     FILE_("oom_score", 0444, show_oom_score),
+    {.name = "timerslack_ns",
+     .mode = S_IFREG | 0666,
+     .where = IN_PROCESS,
+     .show = pid_show_timer_slack,
+     .store = pid_store_timer_slack},
     {.name = "coredump_filter",
      .mode = S_IFREG | 0644,
      .where = IN_BOTH,

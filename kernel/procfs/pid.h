@@ -44,7 +44,8 @@ struct inode *__must_check pid_inode_create(struct superblock *sb, struct proces
 
 pid_show_fn pid_show_stat, pid_show_statm, pid_show_status, pid_show_cmdline, pid_show_environ, pid_show_comm,
     pid_show_maps, pid_show_smaps, pid_show_smaps_rollup, pid_show_limits, pid_show_auxv, pid_show_io,
-    pid_show_oom_score_adj, pid_show_fdinfo;
+    pid_show_oom_score_adj, pid_show_fdinfo, pid_show_timer_slack;
+ssize_t pid_store_timer_slack(struct pid_node *n, const char *text, size_t size);
 
 // The process of an open directory /proc/PID with a reference; ERR_PTR(-EBADF).
 struct process *__must_check pid_dir_process(struct file *f);
@@ -54,6 +55,8 @@ void procfs_pid_init(void);
 // The thread that the node stands for, or the leader (another if that has ended), referenced; NULL if all
 // have gone.
 struct thread *pid_node_thread(const struct pid_node *n);
+// The table of open files of the node's process, referenced, or NULL.
+struct files *pid_node_files(const struct pid_node *n);
 // An open file of the node's process, referenced; ERR_PTR(-ENOENT): fd is not open, -EACCES: not for the caller.
 struct file *pid_node_file(const struct pid_node *n, int fd);
 // The same; and does execve(2) close it?

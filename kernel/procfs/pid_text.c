@@ -3,6 +3,7 @@
 #include "arch/riscv/trap.h"
 #include "core/errno.h"
 #include "fs/fdtable.h"
+#include "fs/file_lock.h"
 #include "fs/mount.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -10,9 +11,11 @@
 #include "proc/seccomp.h"
 #include "proc/usage.h"
 #include "procfs/pid.h"
+#include "procfs/private.h"
 #include "tty/tty.h"
 #include "vm/vmspace.h"
 #include <linux/auxvec.h>
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 
@@ -462,6 +465,27 @@ int pid_show_oom_score_adj(struct seq_buf *s, struct pid_node *n) {
 
 #define FDINFO_LINE 256
 
+#define LOCKS_AT_ONCE 16
+
+// Those that the process has on f by this file or, POSIX ones, by all its files.
+static void put_locks(struct seq_buf *s, struct pid_node *n, struct file *f) {
+    struct file_lock_info locks[LOCKS_AT_ONCE];
+    unsigned long at = 0;
+    if (!f->inode || !READ_ONCE(f->inode->locks))
+        return;
+    struct files *files = pid_node_files(n);
+    for (unsigned int got; (got = file_locks_get_of(f, files, at, locks, LOCKS_AT_ONCE)); at += got) {
+        for (unsigned int i = 0; i < got; i++) {
+            seq_puts(s, "lock:\t");
+            file_lock_show(s, at + i + 1, &locks[i]);
+        }
+        if (cond_resched_killable())
+            break;
+    }
+    if (files)
+        files_put(files);
+}
+
 int pid_show_fdinfo(struct seq_buf *s, struct pid_node *n) {
     bool cloexec;
     struct file *f = pid_node_descriptor(n, n->fd, &cloexec);
@@ -477,6 +501,32 @@ int pid_show_fdinfo(struct seq_buf *s, struct pid_node *n) {
         if (cond_resched_killable())
             break;
     }
+    put_locks(s, n, f);
     file_put(f);
     return 0;
+}
+
+// Set for all threads of a process; of others' by who may change how they run.
+int pid_show_timer_slack(struct seq_buf *s, struct pid_node *n) {
+    struct thread *t = pid_node_thread(n);
+    if (!t)
+        return -ESRCH;
+    bool may = t->process == current->process || capable(CAP_SYS_NICE);
+    if (may)
+        seq_printf(s, "%lu\n", READ_ONCE(t->timer_slack));
+    thread_put(t);
+    return may ? 0 : -EPERM;
+}
+
+ssize_t pid_store_timer_slack(struct pid_node *n, const char *text, size_t size) {
+    unsigned long value;
+    long err = proc_parse_number(text, &value);
+    struct thread *t = err < 0 ? NULL : pid_node_thread(n);
+    if (!t)
+        return err < 0 ? err : -ESRCH;
+    bool may = t->process == current->process || capable(CAP_SYS_NICE);
+    if (may)
+        WRITE_ONCE(t->timer_slack, value ? value : t->default_timer_slack);
+    thread_put(t);
+    return may ? (ssize_t)size : -EPERM;
 }

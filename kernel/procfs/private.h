@@ -48,6 +48,7 @@ void proc_register_all(const struct proc_entry *entries, size_t n);
 struct proc_counts proc_get_counts(void);
 void proc_files_init(void);
 void proc_sys_init(void);
+void proc_events_init(void);
 // procfs's own, once it has been made.
 extern struct proc_tree proc_tree;
 void proc_net_init(void);
@@ -64,6 +65,10 @@ void proc_net_add(const struct proc_entry *entries, size_t n); // as proc_regist
 void proc_net_devices_init(void);
 void proc_net_inet_init(void);
 void proc_sys_net_init(void);
+
+// A line of /proc/locks.
+struct file_lock_info;
+void file_lock_show(struct seq_buf *s, unsigned long number, const struct file_lock_info *l);
 
 // ---- /proc/sys: fixed text, and numbers that can be stored (sysctl.c)
 

@@ -154,6 +154,8 @@ static int apply_attr(struct thread *t, const struct sched_attr *attr) {
     if (fair && !keep && nice < t->nice && !capable(CAP_SYS_NICE) &&
         (uint64_t)(20 - nice) > current_rlimit(RLIMIT_NICE))
         return -EPERM;
+    if (attr->sched_flags & SCHED_FLAG_UTIL_CLAMP)
+        return -EOPNOTSUPP; // harts have one speed
     int err = sched_set_policy(t, policy, priority);
     if (err)
         return err;
@@ -165,7 +167,7 @@ static int apply_attr(struct thread *t, const struct sched_attr *attr) {
 
 long sys_sched_setattr(pid_t tid, void __user *user, unsigned int flags) {
     struct sched_attr attr;
-    const uint64_t known = SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_ALL;
+    const uint64_t known = SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_ALL | SCHED_FLAG_UTIL_CLAMP;
     if (!user || tid < 0 || flags)
         return -EINVAL;
     int err = read_attr(user, &attr);

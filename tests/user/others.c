@@ -323,3 +323,19 @@ TEST(vhangup_takes_the_terminal_from_all_who_have_it) {
     CHECK(test_wait_exit(test_fork(unprivileged_hangup, NULL)) == 0);
     CHECK(test_wait_exit(test_fork(hangs_up, NULL)) == 0);
 }
+
+// ---- sched_setattr
+
+TEST(what_a_machine_of_one_speed_does_not_have_is_not_supported) {
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t times[3];
+        uint32_t clamps[2];
+    } attr = {.size = 56, .flags = 0x20 | 0x08 | 0x10, .clamps = {10, 20}};
+    CHECK_ERRNO(syscall(SYS_sched_setattr, 0, &attr, 0), EOPNOTSUPP);
+    attr.flags = 0x1000;
+    CHECK_ERRNO(syscall(SYS_sched_setattr, 0, &attr, 0), EINVAL);
+}

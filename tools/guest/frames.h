@@ -22,7 +22,7 @@ enum {
     FRAME_WANTED,    // the program reads its standard input, or may: it is to be sent
     FRAME_EXIT,      // struct frame_exit: it ended; the results follow. The machine is the host's to end
     FRAME_RESULT,    // struct frame_result: one more of the results has been sent
-    FRAME_MISSING,   // text: of what is not in the kernel, that a program asked for; before FRAME_EXIT, if that tells of an error
+    FRAME_MISSING, // text: of what is not in the kernel, that a program asked for; before FRAME_EXIT, if that tells of an error
 };
 
 // To the guest.

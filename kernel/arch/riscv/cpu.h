@@ -62,6 +62,8 @@ struct hart {
     unsigned int irq_depth;        // >0 inside an interrupt handler
     bool online;                   // [a]
     uint64_t asked_by;             // [a] harts that want translations dropped (shootdown.c)
+    uint64_t timer_interrupts;     // that it has had
+    uint64_t hart_interrupts;      // and from other harts
     unsigned int kstack_epoch;     // what it has caught up with (kstack_catch_up())
 };
 

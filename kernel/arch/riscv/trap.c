@@ -37,11 +37,13 @@ static void interrupt(unsigned long cause) {
     switch (cause & ~CAUSE_INTERRUPT) {
     case IRQ_SOFTWARE:
         csr_clear(sip, 1ul << IRQ_SOFTWARE);
+        this_hart()->hart_interrupts++;
         panic_check_stop();
         shootdown_answer();
         ipi_interrupt();
         break;
     case IRQ_TIMER:
+        this_hart()->timer_interrupts++;
         timer_interrupt();
         break;
     case IRQ_EXTERNAL:

@@ -29,6 +29,7 @@ void vport_init(void); // /dev/vport0p1 and on, as the host has them
 // What the host calls such a port, "" until it says so; NULL: it is none.
 const char *vport_label(const struct chrdev *c);
 void disk_init(void);  // /dev/vda, /dev/vda1 and on
+void rtc_init(void);   // /dev/rtc0, if there is a clock
 void hwrng_init(void); // /dev/hwrng, if there is an entropy device
 #ifdef CONFIG_DEBUG
 void late_init(void);
