@@ -208,6 +208,10 @@ static int open_special(struct inode *inode, struct file *f) {
     return f->ops ? 0 : -ENXIO;
 }
 
+bool file_can_be_direct(const struct file *f) {
+    return f->backing || (f->inode && S_ISBLK(f->inode->mode));
+}
+
 // Makes f, which is new, the file at `path`; it is put where that fails.
 static struct file *become(struct file *f, const struct path *path, int flags) {
     struct inode *inode = path->dentry->inode;
@@ -231,8 +235,7 @@ static struct file *become(struct file *f, const struct path *path, int flags) {
     if (!err && (err = open_special(inode, f)))
         f->ops = NULL;
     f->flags &= ~O_NOCTTY;
-    if (!err && (flags & O_DIRECT) && !f->backing &&
-        !S_ISBLK(inode->mode)) // only content in pages is had directly
+    if (!err && (flags & O_DIRECT) && !file_can_be_direct(f))
         err = -EINVAL;
     if (!err) {
         notify_file(f, IN_OPEN);

@@ -38,6 +38,8 @@ void uio_init_kernel(struct uio *u, struct uio_segment *seg, void *buf, size_t n
 size_t uio_write_to(struct uio *u, const void *buf, size_t n); // kernel -> the reader's memory
 size_t uio_read_from(struct uio *u, void *buf, size_t n);      // the writer's memory -> kernel
 size_t uio_zero(struct uio *u, size_t n);
+// Whether each segment of the next n bytes begins at an address, if it is a program's, and has a length without a bit of the masks.
+bool uio_is_aligned(const struct uio *u, size_t n, size_t address, size_t length);
 // The same of n bytes from `offset` of `count` pages on, those that lie in a row at once. Gives the pages back. Bytes copied.
 size_t uio_write_pages(struct uio *u, struct page **pages, unsigned int count, size_t offset, size_t n);
 // An object, without what is between its members. False: not all of it could be copied. (arch/riscv/uaccess.h)
@@ -102,6 +104,8 @@ void file_set_max(unsigned long max);
 unsigned long file_get_max(void);
 unsigned long file_get_count(void);
 
+// Whether O_DIRECT says something of it: content in pages, and disks. (A pipe's packets are another thing.)
+bool file_can_be_direct(const struct file *f);
 struct file *__must_check file_alloc(const struct file_ops *ops, unsigned int flags); // ERR_PTR; refs 1
 static inline void file_get(struct file *f) {
     ref_get(&f->refs);

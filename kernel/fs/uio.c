@@ -132,3 +132,17 @@ size_t uio_write_pages(struct uio *u, struct page **pages, unsigned int count, s
 size_t uio_zero(struct uio *u, size_t n) {
     return uio_copy(u, NULL, n, ZERO);
 }
+
+bool uio_is_aligned(const struct uio *u, size_t n, size_t address, size_t length) {
+    const struct uio_segment *seg = u->seg;
+    size_t offset = u->offset;
+    bool aligned = true;
+    for (unsigned int left = u->nseg; n && left; left--, seg++) {
+        size_t part = MIN(n, seg->len - offset);
+        aligned &=
+            !(part & length) && (!part || u->kernel || !(((unsigned long)seg->user + offset) & address));
+        n -= part;
+        offset = 0;
+    }
+    return aligned;
+}

@@ -25,7 +25,8 @@ struct proc_tree {
 };
 // Makes the superblock and the root (0555) of a tree whose other fields are set. -ENOMEM.
 int __must_check proc_tree_create(struct proc_tree *tree, const struct fs_type *type);
-// The entry e, or a directory (NULL), at `path` and the directories above it. What is there stays. `e` is kept. -ENOMEM.
+// The entry e, or a directory (NULL), at `path` and the directories above it. `e` is kept. -ENOMEM; -EEXIST: what is there, another
+// entry, stays.
 int __must_check proc_tree_add(struct proc_tree *tree, const char *path, const struct proc_entry *e);
 // A directory that is in none of the tree's, with entries of its own: what is added to `tree` is. -ENOMEM.
 int __must_check proc_tree_branch(struct proc_tree *tree, const struct proc_tree *of);

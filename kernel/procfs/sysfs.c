@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // sysfs: what programs look for under /sys, as far as there is such a thing here: which terminal the console is, and
-// the processors and memory (sysfs_cpu.c), network devices (sysfs_net.c), disks and ports (sysfs_devices.c). A tree of fixed entries (tree.c), made when it is first mounted.
+// the processors and memory (sysfs_cpu.c), network devices (sysfs_net.c), disks and ports (sysfs_devices.c), both of sysfs_file.c. A tree of fixed entries (tree.c), made when it is first mounted.
 #include "fs/superblock.h"
 #include "lib/format.h"
 #include "procfs/private.h"

@@ -5,24 +5,13 @@
 #include "fs/dev/chrdev.h"
 #include "fs/dev/disk.h"
 #include "lib/format.h"
-#include "lib/string.h"
-#include "mm/slab.h"
-#include "procfs/private.h"
+#include "procfs/sysfs_file.h"
 #include "sched/clock.h"
 
 #define DISKS       "devices/virtual/block/"
 #define PORTS       "devices/virtual/virtio-ports/"
 #define TRANSFER_KB "64" // what a transfer holds, DISK_BUFFER
-#define PLACES      96   // bytes of a path, which has a device's name in it twice at most
-_Static_assert(sizeof(PORTS) + 40 < PLACES, "the longest path");
-
-// A file or link of one device. Kept for good.
-struct device_file {
-    struct proc_entry entry;
-    struct chrdev *device;
-    void (*show)(struct seq_buf *s, struct chrdev *c);
-    char path[PLACES], target[PLACES];
-};
+_Static_assert(sizeof(PORTS) + 40 < SYSFS_PATH, "the longest path has a device's name in it twice at most");
 
 // ---- disks: texts
 
@@ -68,6 +57,13 @@ SHOW_OF_DISK(start, d.start)
 SHOW_OF_DISK(partition, d.number)
 SHOW_OF_DISK(ro, d.read_only)
 SHOW_OF_DISK(block_size, d.block_size)
+
+// Whether what was written is on the medium only after a flush.
+static void show_write_cache(struct seq_buf *s, struct chrdev *c) {
+    struct disk_info d;
+    disk_tell(c, &d);
+    seq_puts(s, d.write_back ? "write back\n" : "write through\n");
+}
 
 static void show_dev(struct seq_buf *s, struct chrdev *c) {
     seq_printf(s, "%u:%u\n", DEV_MAJOR(c->dev), DEV_MINOR(c->dev));
@@ -117,74 +113,32 @@ static const struct attribute of_disks[] = {
     {"queue/read_ahead_kb", .text = "0"},
     {"queue/rotational", .text = "1"}, // virtio does not say
     {"queue/scheduler", .text = "[none]"},
-    {"queue/write_cache", .text = "write through"},
+    {"queue/write_cache", .show = show_write_cache},
 };
 static const struct attribute of_partitions[] = {{"partition", .show = show_partition},
                                                  {"start", .show = show_start}};
 static const struct attribute of_ports[] = {
     {"dev", .show = show_dev}, {"name", .show = show_label}, {"uevent", .show = show_port_event}};
 
-static int show(struct seq_buf *s, void *arg) {
-    const struct device_file *f = arg;
-    f->show(s, f->device);
+static int show(struct seq_buf *s, void *file) {
+    const struct sysfs_file *f = file;
+    const struct attribute *a = f->attribute;
+    a->show(s, f->device);
     return 0;
 }
 
-static const char *target(char *buf, size_t n, void *arg) {
-    lib_snprintf(buf, n, "%s", ((const struct device_file *)arg)->target);
-    return buf;
-}
-
-struct filling {
-    struct proc_tree *tree;
-    int err; // once set, nothing more is added
-};
-
-static struct device_file *make_file(struct filling *t, struct chrdev *c) {
-    struct device_file *f = t->err ? NULL : kzalloc(sizeof(*f));
-    if (!f) {
-        t->err = t->err ? t->err : -ENOMEM;
-        return NULL;
-    }
-    f->device = c;
-    f->entry.path = f->path;
-    f->entry.arg = f;
-    return f;
-}
-
-// Each at directory/name.
-static void add_attributes(struct filling *t, struct chrdev *c, const char *directory,
+static void add_attributes(struct sysfs_filling *t, struct chrdev *c, const char *directory,
                            const struct attribute *a, size_t n) {
-    for (; n--; a++) {
-        struct device_file *f = make_file(t, c);
-        if (!f)
-            return;
-        lib_snprintf(f->path, PLACES, "%s/%s", directory, a->name);
-        f->show = a->show;
-        f->entry.show = a->show ? show : proc_show_text;
-        f->entry.arg = a->show ? (void *)f : (void *)a->text;
-        f->entry.mode = 0444;
-        t->err = proc_tree_add(t->tree, f->path, &f->entry);
-    }
+    for (; n--; a++)
+        if (a->show)
+            sysfs_add_file(t, directory, a->name, show, NULL, c, a);
+        else
+            sysfs_add_text(t, directory, a->name, a->text);
 }
 
-static void __printf(5, 6)
-    add_link(struct filling *t, struct chrdev *c, const char *up, const char *to, const char *path, ...) {
-    struct device_file *f = make_file(t, c);
-    va_list args;
-    if (!f)
-        return;
-    va_start(args, path);
-    lib_vsnprintf(f->path, PLACES, path, args);
-    va_end(args);
-    lib_snprintf(f->target, PLACES, "%s%s", up, to);
-    f->entry.link = target;
-    t->err = proc_tree_add(t->tree, f->path, &f->entry);
-}
-
-static void add_disk(struct filling *t, struct chrdev *c) {
+static void add_disk(struct sysfs_filling *t, struct chrdev *c) {
     struct disk_info d;
-    char directory[PLACES];
+    char directory[SYSFS_PATH];
     disk_tell(c, &d);
     lib_snprintf(directory, sizeof(directory), d.whole ? DISKS "%s/%s" : DISKS "%s",
                  d.whole ? d.whole : d.name, d.name);
@@ -193,24 +147,24 @@ static void add_disk(struct filling *t, struct chrdev *c) {
         add_attributes(t, c, directory, of_partitions, ARRAY_SIZE(of_partitions));
     } else {
         add_attributes(t, c, directory, of_disks, ARRAY_SIZE(of_disks));
-        add_link(t, c, "../", directory, "block/%s", d.name);
+        sysfs_add_link(t, "../", directory, "block/%s", d.name);
     }
-    add_link(t, c, "../../", directory, "class/block/%s", d.name);
-    add_link(t, c, "../../", directory, "dev/block/%u:%u", DEV_MAJOR(d.dev), DEV_MINOR(d.dev));
-    add_link(t, c, d.whole ? "../../../../../" : "../../../../", "class/block", "%s/subsystem", directory);
+    sysfs_add_link(t, "../../", directory, "class/block/%s", d.name);
+    sysfs_add_link(t, "../../", directory, "dev/block/%u:%u", DEV_MAJOR(d.dev), DEV_MINOR(d.dev));
+    sysfs_add_link(t, d.whole ? "../../../../../" : "../../../../", "class/block", "%s/subsystem", directory);
 }
 
-static void add_port(struct filling *t, struct chrdev *c) {
-    char directory[PLACES];
+static void add_port(struct sysfs_filling *t, struct chrdev *c) {
+    char directory[SYSFS_PATH];
     lib_snprintf(directory, sizeof(directory), PORTS "%s", c->name);
     add_attributes(t, c, directory, of_ports, ARRAY_SIZE(of_ports));
-    add_link(t, c, "../../", directory, "class/virtio-ports/%s", c->name);
-    add_link(t, c, "../../", directory, "dev/char/%u:%u", DEV_MAJOR(c->dev), DEV_MINOR(c->dev));
-    add_link(t, c, "../../../../", "class/virtio-ports", "%s/subsystem", directory);
+    sysfs_add_link(t, "../../", directory, "class/virtio-ports/%s", c->name);
+    sysfs_add_link(t, "../../", directory, "dev/char/%u:%u", DEV_MAJOR(c->dev), DEV_MINOR(c->dev));
+    sysfs_add_link(t, "../../../../", "class/virtio-ports", "%s/subsystem", directory);
 }
 
 static bool add_device(struct chrdev *c, void *arg) {
-    struct filling *t = arg;
+    struct sysfs_filling *t = arg;
     if (c->block)
         add_disk(t, c);
     else if (vport_label(c))
@@ -219,7 +173,7 @@ static bool add_device(struct chrdev *c, void *arg) {
 }
 
 int sysfs_devices_fill(struct proc_tree *tree) {
-    struct filling t = {.tree = tree};
+    struct sysfs_filling t = {.tree = tree};
     static const char *const always[] = {"block", "class/block", "dev/block"};
     for (size_t i = 0; !t.err && i < ARRAY_SIZE(always); i++)
         t.err = proc_tree_add(tree, always[i], NULL);

@@ -6,15 +6,13 @@
 #include "lib/format.h"
 #include "lib/number.h"
 #include "lib/string.h"
-#include "mm/slab.h"
 #include "net/inet_lock.h"
 #include "net/device.h"
-#include "procfs/private.h"
+#include "procfs/sysfs_file.h"
 #include "sched/thread.h"
 #include <linux/capability.h>
 
 #define DIRECTORY "devices/virtual/net/"
-#define CLASS     "class/net/"
 
 struct attribute {
     const char *name;
@@ -22,14 +20,6 @@ struct attribute {
     int (*show)(struct seq_buf *s, const struct net_device *d);
     int (*store)(struct net_device *d, const char *text, size_t n); // NULL: not writable. The same
     size_t counter; // instead of `show`: the offset of an unsigned long
-};
-
-// An attribute of one device. Kept for good.
-struct attribute_file {
-    struct proc_entry entry;
-    const struct attribute *what;
-    struct net_device *device;
-    char path[];
 };
 
 // ---- texts
@@ -232,87 +222,47 @@ static const struct attribute attributes[] = {
     ZERO("tx_window_errors"),
 };
 
-static int show(struct seq_buf *s, void *arg) {
-    const struct attribute_file *f = arg;
-    const char *device = (const char *)f->device;
+static int show(struct seq_buf *s, void *file) {
+    const struct sysfs_file *f = file;
+    const struct attribute *a = f->attribute;
+    const char *device = f->device;
     int err = 0;
     inet_lock();
-    if (f->what->show)
-        err = f->what->show(s, f->device);
+    if (a->show)
+        err = a->show(s, f->device);
     else
-        seq_printf(s, "%lu\n", READ_ONCE(*(const unsigned long *)(device + f->what->counter)));
+        seq_printf(s, "%lu\n", READ_ONCE(*(const unsigned long *)(device + a->counter)));
     inet_unlock();
     return err;
 }
 
-static ssize_t store(const char *text, size_t n, void *arg) {
-    const struct attribute_file *f = arg;
+static ssize_t store(const char *text, size_t n, void *file) {
+    const struct sysfs_file *f = file;
+    const struct attribute *a = f->attribute;
     if (!capable(CAP_NET_ADMIN))
         return -EPERM;
     inet_lock();
-    int err = f->what->store(f->device, text, n);
+    int err = a->store(f->device, text, n);
     inet_unlock();
     return err ? err : (ssize_t)n;
 }
 
-static const char *link_to_device(char *buf, size_t n, void *arg) {
-    const struct attribute_file *f = arg;
-    lib_snprintf(buf, n, "../../" DIRECTORY "%s", f->path + sizeof(CLASS) - 1);
-    return buf;
-}
-
-static const char *link_to_class(char *buf, size_t n, void *arg) {
-    (void)buf, (void)n, (void)arg;
-    return "../../../../class/net";
-}
-
-// A file of a device's, at where/NAME/name; `name` may be "".
-static struct attribute_file *make_file(struct net_device *d, const char *where, const char *name) {
-    size_t size = strlen(where) + sizeof(d->name) + strlen(name) + 2;
-    struct attribute_file *f = kzalloc(sizeof(*f) + size);
-    if (!f)
-        return NULL;
-    lib_snprintf(f->path, size, name[0] ? "%s%s/%s" : "%s%s", where, d->name, name);
-    f->device = d;
-    f->entry.path = f->path;
-    f->entry.arg = f;
-    return f;
-}
-
-static int add_link(struct proc_tree *tree, struct net_device *d, const char *where, const char *name,
-                    const char *(*link)(char *buf, size_t n, void *arg)) {
-    struct attribute_file *f = make_file(d, where, name);
-    if (!f)
-        return -ENOMEM;
-    f->entry.link = link;
-    return proc_tree_add(tree, f->path, &f->entry);
-}
-
-static int add_attribute(struct proc_tree *tree, struct net_device *d, const struct attribute *a) {
-    struct attribute_file *f = make_file(d, DIRECTORY, a->name);
-    if (!f)
-        return -ENOMEM;
-    f->what = a;
-    f->entry.show = show;
-    f->entry.store = a->store ? store : NULL;
-    f->entry.mode = a->store ? 0644 : 0444;
-    return proc_tree_add(tree, f->path, &f->entry);
-}
-
-static int add_device(struct proc_tree *tree, struct net_device *d) {
-    int err = add_link(tree, d, CLASS, "", link_to_device);
-    if (!err)
-        err = add_link(tree, d, DIRECTORY, "subsystem", link_to_class);
-    for (size_t i = 0; !err && i < ARRAY_SIZE(attributes); i++)
-        err = add_attribute(tree, d, &attributes[i]);
-    return err;
+static void add_device(struct sysfs_filling *t, struct net_device *d) {
+    char directory[SYSFS_PATH];
+    lib_snprintf(directory, sizeof(directory), DIRECTORY "%s", d->name);
+    sysfs_add_link(t, "../../", directory, "class/net/%s", d->name);
+    sysfs_add_link(t, "../../../../", "class/net", "%s/subsystem", directory);
+    for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
+        const struct attribute *a = &attributes[i];
+        sysfs_add_file(t, directory, a->name, show, a->store ? store : NULL, d, a);
+    }
 }
 
 int sysfs_net_fill(struct proc_tree *tree) {
-    int err = 0;
+    struct sysfs_filling t = {.tree = tree};
     inet_lock();
-    for (struct net_device *d = net_device_next_locked(0); d && !err; d = net_device_next_locked(d->index))
-        err = add_device(tree, d);
+    for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index))
+        add_device(&t, d);
     inet_unlock();
-    return err;
+    return t.err;
 }

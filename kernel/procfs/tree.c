@@ -121,7 +121,7 @@ int proc_tree_add(struct proc_tree *tree, const char *path, const struct proc_en
         if (!dir)
             return -ENOMEM;
         if (last)
-            return 0;
+            return dir->entry == e ? 0 : -EEXIST;
         name += len + 1;
     }
 }

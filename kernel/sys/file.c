@@ -138,7 +138,7 @@ long sys_dup3(int old_fd, int new_fd, int flags) {
 static long set_status_flags(struct file *f, int fd, unsigned int flags) {
     if (flags & O_NOATIME && !(f->flags & O_NOATIME) && f->inode && !inode_is_owner(f->inode))
         return -EPERM;
-    if ((flags & O_DIRECT) && !f->backing && !file_is_pipe(f)) // a pipe's are packets
+    if ((flags & O_DIRECT) && !file_can_be_direct(f) && !file_is_pipe(f)) // a pipe's are packets
         return -EINVAL;
     int err = async_switch(f, fd, flags & FASYNC);
     if (err && err != -ENOTTY) // what cannot signal just does not have the flag

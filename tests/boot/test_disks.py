@@ -88,6 +88,10 @@ def test_sysfs_tells_of_them(disks):
     assert run(f"cd /sys/class/block/vd{m}5/subsystem/vd{m} && pwd; cd /").strip() == f"/sys/class/block/vd{m}5/subsystem/vd{m}"
 
 
+def test_a_disk_with_a_cache_is_said_to_write_back(disks):
+    assert disks.machine.run("cat /sys/block/vda/queue/write_cache").strip() == "write back"
+
+
 def test_transfers_are_counted(disks):
     run, m = disks.machine.run, disks.letter[0]
 

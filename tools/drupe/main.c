@@ -43,7 +43,7 @@ static void print_help(void) {
 
 int main(int argc, char **argv) {
     opterr = 0;
-    setvbuf(stderr, NULL, _IOLBF, 0); // a message is one write(), whole beside those of commands that run at the same time
+    setvbuf(stderr, NULL, _IOLBF, 0); // a message is one write(), whole beside other commands' messages
     if (argc < 2)
         misuse("", "which command?");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {

@@ -91,7 +91,7 @@ int virtio_disk_transfer(struct virtio_disk *disk, bool write, uint64_t sector, 
 // Without the feature what was written is on the medium at once.
 int virtio_disk_flush(struct virtio_disk *disk) {
     struct disk *d = of(disk);
-    return virtio_has(d->device, VIRTIO_BLK_F_FLUSH) ? perform(d, VIRTIO_BLK_T_FLUSH, 0, 0) : settle(d);
+    return disk->write_back ? perform(d, VIRTIO_BLK_T_FLUSH, 0, 0) : settle(d);
 }
 
 // ---- finding it
@@ -107,6 +107,7 @@ static void read_config(struct disk *d) {
     d->public.block_size = size;
     d->public.sectors = MIN(sectors, (uint64_t)INT64_MAX / DISK_SECTOR) & ~(uint64_t)(size / DISK_SECTOR - 1);
     d->public.read_only = virtio_has(d->device, VIRTIO_BLK_F_RO);
+    d->public.write_back = virtio_has(d->device, VIRTIO_BLK_F_FLUSH);
     d->public.index = d->device->index;
 }
 

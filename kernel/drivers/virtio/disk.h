@@ -11,7 +11,8 @@ struct virtio_disk {
     uint64_t sectors;   // [I]
     uint32_t
         block_size; // [I] what the device transfers at least: a power of 2, DISK_SECTOR or more, at most a page
-    bool read_only; // [I]
+    bool read_only;  // [I]
+    bool write_back; // [I] the device has a cache, and flushes it
 };
 
 // Called with each disk, which stays for good; thread context.

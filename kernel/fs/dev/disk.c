@@ -95,10 +95,11 @@ static ssize_t transfer(struct file *f, struct uio *u, off_t *pos, bool write) {
     uint64_t end = bytes_of(p), at = (uint64_t)*pos;
     ssize_t done = 0, n = 0;
     uint64_t wanted = at < end ? MIN((uint64_t)u->resid, end - at) : 0;
-    if (f->flags & O_DIRECT && (at | u->resid) & (p->disk->disk->block_size - 1))
-        return -EINVAL;
+    size_t mask = p->disk->disk->block_size - 1;
     if (write && u->resid && !wanted)
         return -ENOSPC;
+    if (f->flags & O_DIRECT && wanted && (at & mask || !uio_is_aligned(u, wanted, DISK_SECTOR - 1, mask)))
+        return -EINVAL;
     while ((uint64_t)done < wanted) {
         struct span s = {p, u, at + (uint64_t)done, wanted - (uint64_t)done, write};
         n = mutex_lock_killable(&p->disk->mutex);
@@ -253,6 +254,7 @@ void disk_tell(const struct chrdev *c, struct disk_info *out) {
                               .sectors = p->sectors,
                               .block_size = p->disk->disk->block_size,
                               .read_only = p->disk->disk->read_only,
+                              .write_back = p->disk->disk->write_back,
                               .counts = &p->counts};
 }
 

@@ -19,6 +19,7 @@ struct disk_info {
     uint64_t start, sectors; // of 512 bytes
     unsigned int block_size; // bytes
     bool read_only;
+    bool write_back; // what was written is on the medium after a flush, not before
     const struct disk_counts *counts;
 };
 
