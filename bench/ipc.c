@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What watches on files, and semaphores and messages of System V cost (bench.h tells how it is counted).
+// What watches on files, semaphores and messages of System V and POSIX, and a look at all processes cost (bench.h tells how it is counted).
 #define _GNU_SOURCE
 #include "bench.h"
+#include <dirent.h>
+#include <mqueue.h>
+#include <signal.h>
 #include <sys/inotify.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
@@ -48,6 +51,65 @@ static void bench_sysv(void) {
     must(!semctl(set, 0, IPC_RMID) && !msgctl(queue, IPC_RMID, NULL), "IPC_RMID");
 }
 
+static void bench_mqueue(void) {
+    struct mq_attr attr = {.mq_maxmsg = 4, .mq_msgsize = 64};
+    mqd_t there = mq_open("/there", O_CREAT | O_RDWR, 0600, &attr),
+          back = mq_open("/back", O_CREAT | O_RDWR, 0600, &attr);
+    must(there >= 0 && back >= 0, "mq_open");
+    if (fork() == 0) {
+        for (int i = 0; i < ROUNDS; i++)
+            must(mq_receive(there, buffer, 64, NULL) == 64 && !mq_send(back, buffer, 64, 0),
+                 "child's message");
+        _exit(0);
+    }
+    MEASURE("POSIX message of 64 B, two processes, round trip", ROUNDS,
+            must(!mq_send(there, buffer, 64, 0) && mq_receive(back, buffer, 64, NULL) == 64, "message"));
+    wait(NULL);
+    must(!mq_unlink("/there") && !mq_unlink("/back") && !mq_close(there) && !mq_close(back), "mq_unlink");
+}
+
+static void read_in(const char *pid, const char *name) {
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%s/%s", pid, name);
+    int fd = open(path, O_RDONLY);
+    must(fd >= 0 && read(fd, buffer, 1024) >= 0 && !close(fd), path);
+}
+
+// What ps(1) reads of each process.
+static void look_at_processes(void) {
+    struct dirent *e;
+    struct stat st;
+    char path[300];
+    DIR *d = opendir("/proc");
+    must(d != NULL, "/proc");
+    while ((e = readdir(d))) {
+        if (*e->d_name < '0' || *e->d_name > '9')
+            continue;
+        snprintf(path, sizeof(path), "/proc/%s", e->d_name);
+        must(!stat(path, &st), path);
+        read_in(e->d_name, "stat");
+        read_in(e->d_name, "status");
+        read_in(e->d_name, "cmdline");
+    }
+    closedir(d);
+}
+
+enum { PROCESSES = 100, LOOKS = 20 };
+
+static void bench_ps(void) {
+    pid_t pids[PROCESSES];
+    for (int i = 0; i < PROCESSES; i++) {
+        must((pids[i] = fork()) >= 0, "fork");
+        if (!pids[i])
+            for (;;)
+                pause();
+    }
+    look_at_processes();
+    MEASURE("stat, status and cmdline of 100 processes, as ps reads them", LOOKS, look_at_processes());
+    for (int i = 0; i < PROCESSES; i++)
+        must(!kill(pids[i], SIGKILL) && waitpid(pids[i], NULL, 0) == pids[i], "kill");
+}
+
 int main(void) {
     if (getpid() == 1)
         set_up_as_init();
@@ -56,6 +118,8 @@ int main(void) {
     sleep(5); // a kernel's own start-up work shall be over
     bench_inotify();
     bench_sysv();
+    bench_mqueue();
+    bench_ps();
     printf("end\n");
     fflush(stdout);
     if (getpid() == 1)
