@@ -62,6 +62,8 @@ struct inet_socket *inet_alloc(int family, int type, int protocol, const struct 
     list_init(&i->raw_link);
     i->v6only = family == AF_INET6 && READ_ONCE(inet_v6only_default);
     i->group_ttl = i->group_hops = 1;
+    i->stamp = INET_NO_STAMP;
+    socket_put_flag(&i->s, SOCKET_REUSEADDR, type == SOCK_RAW || protocol == IPPROTO_ICMP);
     i->mtu_discover[0] = i->mtu_discover[1] = IP_PMTUDISC_WANT;
     i->switches = 1ull << IN_MULTICAST_ALL | 1ull << IN_MULTICAST_ALL6 | 1ull << IN_MULTICAST_LOOP |
                   1ull << IN_MULTICAST_LOOP6;

@@ -5,6 +5,7 @@
 // A datagram is one buffer of lwIP's with what was in its header. Nobody waits to send: one that finds the receiver's buffer full
 // is gone, as on Linux. What a message of ICMP tells waits in a queue of its own, if the socket wants to know all of it.
 #include "net/inet_datagram.h"
+#include "arch/riscv/cpu.h"
 #include "fs/event/poll.h"
 #include "lib/string.h"
 #include "net/device.h"
@@ -23,6 +24,9 @@ struct datagram {
     ktime_t stamp;
     struct inet_error error; // of one in the queue of errors
 };
+
+// Flags of a socket that wants to know when its datagrams came.
+#define STAMPS (1u << SOCKET_TIMESTAMP | 1u << SOCKET_STAMPED | 1u << SOCKET_STAMP_KEPT)
 
 static size_t charge(size_t len) {
     return DATAGRAM_EXTRA + ALIGN_UP(len, 64ul);
@@ -78,8 +82,9 @@ void inet_datagram_arrived(struct inet_socket *i, struct pbuf *data, const ip_ad
     *d = (struct datagram){.data = data, .from = *from, .to = *ip_current_dest_addr(), .port = port};
     note_header(d);
     d->device = ((const struct net_device *)ip_current_input_netif()->state)->index;
-    if (socket_has(s, SOCKET_TIMESTAMP))
+    if (unlikely(READ_ONCE(s->flags) & STAMPS))
         d->stamp = clock_realtime();
+    WRITE_ONCE(s->incoming_cpu, (int)this_hart_id());
     bool taken = inet_take_over(data, s->user, !READ_ONCE(i->rx_bytes));
     if (!taken)
         count_drop(i);
@@ -202,7 +207,7 @@ static void put_control(struct inet_socket *i, struct message *m, const struct d
     uint32_t drops = i->drops;
     if (socket_has(&i->s, SOCKET_RXQ_OVFL) && drops)
         message_put_control(m, SOL_SOCKET, SO_RXQ_OVFL, &drops, sizeof(drops));
-    if (socket_has(&i->s, SOCKET_TIMESTAMP))
+    if (unlikely(READ_ONCE(i->s.flags) & STAMPS))
         message_put_timestamp(&i->s, m, d->stamp);
     if (IP_IS_V4(&d->from))
         put_control4(i, m, d);
@@ -224,6 +229,14 @@ static ssize_t deliver(struct message *m, const struct datagram *d) {
     return m->flags & MSG_TRUNC ? len : n;
 }
 
+// What SIOCGSTAMP tells: of the last datagram that was read, if it was stamped.
+static void note_stamp(struct inet_socket *i, const struct datagram *d) {
+    if (unlikely(socket_has(&i->s, SOCKET_STAMP_KEPT)))
+        WRITE_ONCE(i->stamp, d->stamp);
+    else if (unlikely(READ_ONCE(i->stamp) == INET_NO_STAMP))
+        WRITE_ONCE(i->stamp, 0);
+}
+
 // With read_mutex. -EAGAIN: there is none.
 static ssize_t receive(struct inet_socket *i, struct message *m) {
     bool peek = m->flags & MSG_PEEK;
@@ -231,6 +244,7 @@ static ssize_t receive(struct inet_socket *i, struct message *m) {
     if (!d)
         return -EAGAIN;
     ssize_t n = deliver(m, d);
+    note_stamp(i, d);
     if (n >= 0 && m->address)
         inet_write_address(i, &d->from, d->port, m->address);
     if (n >= 0 && m->control)

@@ -262,17 +262,26 @@ int inet_ip_set_option(struct inet_socket *i, int level, int option, const void 
         return err;
     if (level == SOL_IP && option == IP_OPTIONS) // none at all is what is had
         return len ? -ENOPROTOOPT : 0;
-    err = inet_read_number(&n, value, len, level == SOL_IP);
+    int which = find_switch(level, option);
+    bool known =
+        which >= 0 || (level == SOL_IP ? get_ip(i, option, &n) : get_ipv6(i, option, &n)) != -ENOPROTOOPT;
+    if (!known && (level == SOL_IP || len < (int)sizeof(n))) // IPv6's is read first
+        return -ENOPROTOOPT;
+    n = 0;
+    err = level == SOL_IP && !len ? 0 : inet_read_number(&n, value, len, level == SOL_IP);
     if (err)
         return err;
-    int which = find_switch(level, option);
     if (which >= 0)
         return set_switch(i, which, n);
     return level == SOL_IP ? set_ip(i, option, n) : set_ipv6(i, option, n);
 }
 
 int inet_ip_get_option(struct inet_socket *i, int level, int option, void __user *value, int __user *len) {
-    int n = 0, which = find_switch(level, option), err = 0;
+    int n = 0, which = find_switch(level, option), err = 0, asked;
+    if (get_user(asked, len))
+        return -EFAULT;
+    if (level == SOL_IP && asked < 0)
+        return -EINVAL;
     if (level == SOL_IP && option == IP_OPTIONS)
         return put_user(0, len);
     if (which >= 0)

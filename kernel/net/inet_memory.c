@@ -23,34 +23,39 @@ _Static_assert(sizeof(struct tcp_pcb) > TINY && sizeof(struct tcp_pcb) <= SMALL,
 
 static unsigned long bytes; // [a] that all users but the kernel have
 
-static struct block *block_of(const void *memory) {
+static inline struct block *block_of(const void *memory) {
     return (struct block *)memory - 1;
 }
 
-bool inet_user_is_full(const struct user *user) {
+static inline bool is_full(const struct user *user) {
     unsigned long most = READ_ONCE(limits.socket_bytes_max), used = READ_ONCE(user->used[USER_SOCKET_BYTES]);
     return used > most || (used > FEW && (READ_ONCE(bytes) > 2 * most || memory_is_short()));
 }
 
-static bool may_have(const struct user *user, size_t size) {
-    unsigned long most = READ_ONCE(limits.socket_bytes_max);
-    unsigned long more = size <= TINY ? most / 2 : size <= SMALL ? most / 4 : 0;
-    unsigned long used = READ_ONCE(user->used[USER_SOCKET_BYTES]);
-    if (user == &kernel_user)
-        return used <= most + more;
-    if (likely(!inet_user_is_full(user)))
-        return true;
-    return used <= most + more && size <= SMALL;
+bool inet_user_is_full(const struct user *user) {
+    return is_full(user);
 }
 
-static void charge(struct block *b, struct user *user) {
+static __attribute__((noinline)) bool may_have_all_the_same(const struct user *user, size_t size) {
+    unsigned long most = READ_ONCE(limits.socket_bytes_max);
+    unsigned long more = size <= TINY ? most / 2 : size <= SMALL ? most / 4 : 0;
+    if ((unsigned long)READ_ONCE(user->used[USER_SOCKET_BYTES]) > most + more)
+        return false;
+    return user == &kernel_user || size <= SMALL;
+}
+
+static inline bool may_have(const struct user *user, size_t size) {
+    return likely(user != &kernel_user && !is_full(user)) || may_have_all_the_same(user, size);
+}
+
+static inline void charge(struct block *b, struct user *user) {
     b->user = user_get(user);
     user_charge(user, USER_SOCKET_BYTES, (long)b->size);
     if (user != &kernel_user)
         __atomic_fetch_add(&bytes, b->size, __ATOMIC_RELAXED);
 }
 
-static void uncharge(struct block *b) {
+static inline void uncharge(struct block *b) {
     if (b->user != &kernel_user)
         __atomic_fetch_sub(&bytes, b->size, __ATOMIC_RELAXED);
     user_uncharge(b->user, USER_SOCKET_BYTES, (long)b->size);
@@ -61,7 +66,7 @@ struct user *inet_current_user(void) {
     return current->cred ? current->cred->user : &kernel_user;
 }
 
-void *inet_malloc_for(struct user *user, size_t size) {
+static inline void *allocate(struct user *user, size_t size) {
     if (!may_have(user, size))
         return NULL;
     struct block *b = kmalloc(sizeof(*b) + size);
@@ -72,8 +77,12 @@ void *inet_malloc_for(struct user *user, size_t size) {
     return b + 1;
 }
 
+void *inet_malloc_for(struct user *user, size_t size) {
+    return allocate(user, size);
+}
+
 void *inet_malloc(size_t size) {
-    return inet_malloc_for(inet_current_user(), size);
+    return allocate(inet_current_user(), size);
 }
 
 void *inet_calloc(size_t n, size_t size) {

@@ -15,6 +15,7 @@
 #include <asm/socket.h>
 #include <linux/capability.h>
 #include <linux/sockios.h>
+#include <linux/time_types.h>
 #include <linux/udp.h>
 
 #define IFNAMSIZ NET_NAME_SIZE
@@ -50,7 +51,10 @@ void inet_apply_options(struct inet_socket *i) {
 }
 
 void inet_option_changed(struct socket *s, int option) {
-    (void)option;
+    if (option == SO_RCVLOWAT && s->type == SOCK_STREAM) { // there must be room for so much
+        int most = READ_ONCE(s->buf_lock) & SOCK_RCVBUF_LOCK ? (int)(READ_ONCE(s->rcvbuf) / 2) : TCP_WND / 2;
+        WRITE_ONCE(s->rcvlowat, MIN(READ_ONCE(s->rcvlowat), most));
+    }
     inet_lock();
     inet_apply_options(to_inet(s));
     inet_unlock();
@@ -140,6 +144,11 @@ static bool is_device(int level, int option) {
     return level == SOL_SOCKET && (option == SO_BINDTODEVICE || option == SO_BINDTOIFINDEX);
 }
 
+// Sockets of IPv6 have both of these levels, but for raw ones.
+static bool has_level(const struct socket *s, int level) {
+    return level == SOL_IPV6 ? s->family == AF_INET6 : s->family == AF_INET || s->type != SOCK_RAW;
+}
+
 int inet_set_option(struct socket *s, int level, int option, const void __user *value, int len) {
     struct inet_socket *i = to_inet(s);
     int err;
@@ -150,7 +159,7 @@ int inet_set_option(struct socket *s, int level, int option, const void __user *
     switch (level) {
     case SOL_IP:
     case SOL_IPV6:
-        if (level == SOL_IPV6 && s->family != AF_INET6)
+        if (!has_level(s, level))
             return -ENOPROTOOPT;
         err = inet_ip_set_option(i, level, option, value, len);
         if (!err)
@@ -182,7 +191,7 @@ int inet_get_option(struct socket *s, int level, int option, void __user *value,
     switch (level) {
     case SOL_IP:
     case SOL_IPV6:
-        if (level == SOL_IP || s->family == AF_INET6)
+        if (has_level(s, level))
             return inet_ip_get_option(i, level, option, value, len);
         break;
     case SOL_TCP:
@@ -214,6 +223,22 @@ static long bytes_to_send(struct inet_socket *i, bool unsent) {
     return n;
 }
 
+// SIOCGSTAMP, SIOCGSTAMPNS: when the last datagram that was read came; from the first question on they are stamped, and the first may be told a time that
+// is none.
+static long tell_stamp(struct inet_socket *i, bool ns, void __user *out) {
+    ktime_t stamp = READ_ONCE(i->stamp);
+    socket_put_flag(&i->s, SOCKET_STAMP_KEPT, true);
+    if (stamp == INET_NO_STAMP)
+        return -ENOENT;
+    if (!stamp) {
+        stamp = clock_realtime();
+        WRITE_ONCE(i->stamp, stamp);
+    }
+    long part = stamp % NSEC_PER_SEC;
+    struct __kernel_timespec t = {stamp / NSEC_PER_SEC, ns ? part : part / NSEC_PER_USEC};
+    return put_object((struct __kernel_timespec __user *)out, t);
+}
+
 long inet_ioctl(struct socket *s, unsigned int cmd, unsigned long arg) {
     struct inet_socket *i = to_inet(s);
     bool listening = READ_ONCE(s->state) == SOCKET_LISTENING;
@@ -229,6 +254,12 @@ long inet_ioctl(struct socket *s, unsigned int cmd, unsigned long arg) {
         if (s->type != SOCK_STREAM)
             return -ENOTTY;
         return listening ? -EINVAL : put_user((int)bytes_to_send(i, true), (int __user *)arg);
+    case SIOCGSTAMP_OLD: // both have the same members on 64 bits
+    case SIOCGSTAMP_NEW:
+        return tell_stamp(i, false, (void __user *)arg);
+    case SIOCGSTAMPNS_OLD:
+    case SIOCGSTAMPNS_NEW:
+        return tell_stamp(i, true, (void __user *)arg);
     case SIOCATMARK:
         return s->type == SOCK_STREAM ? put_user(!inet_tcp_until_mark(i), (int __user *)arg) : -ENOTTY;
     default:

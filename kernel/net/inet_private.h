@@ -86,11 +86,13 @@ struct inet_socket {
     struct list_head errors;    // [l] IP_RECVERR
     unsigned long error_bytes;  // [l] read without
     unsigned int drops;         // [l] SO_RXQ_OVFL
+    ktime_t stamp;              // [a] SIOCGSTAMP: of the last datagram that was read; 0: it was not stamped
     struct list_head raw_link;  // [n] in all raw and ping sockets
     uint32_t icmp_filter[8];    // [n]
 };
 
-#define LO_INDEX 1 // of the loopback device
+#define LO_INDEX      1      // of the loopback device
+#define INET_NO_STAMP (-1ll) // inet_socket.stamp: none has been read
 
 // What is on or off of levels IP and IPv6.
 enum inet_switch {

@@ -101,8 +101,8 @@ int inet_errno(err_t err) {
 // lwIP reads the length of a TCP option whose kind is the last byte of the header.
 #define FRAME_TAIL 1u
 
-static struct net_frame *frame_create(struct net_device *device, size_t len, struct user *user) {
-    struct net_frame *f = inet_malloc_for(user, sizeof(*f) + len + FRAME_TAIL);
+static inline struct net_frame *frame_in(void *memory, struct net_device *device, size_t len) {
+    struct net_frame *f = memory;
     if (f) {
         f->device = device;
         f->len = len;
@@ -112,11 +112,11 @@ static struct net_frame *frame_create(struct net_device *device, size_t len, str
 }
 
 struct net_frame *net_frame_create(struct net_device *device, size_t len) {
-    return frame_create(device, len, inet_current_user());
+    return frame_in(inet_malloc(sizeof(struct net_frame) + len + FRAME_TAIL), device, len);
 }
 
 struct net_frame *inet_frame_create_received(struct net_device *device, size_t len) {
-    return frame_create(device, len, &kernel_user);
+    return frame_in(inet_malloc_for(&kernel_user, sizeof(struct net_frame) + len + FRAME_TAIL), device, len);
 }
 
 void net_frame_free(struct net_frame *frame) {

@@ -6,6 +6,7 @@
 // its own, as much as there is room for, with its write_mutex alone, and then hands that to lwIP. The chains' tot_len, which
 // has 16 bits, is not used; nor is tcp_sndbuf(), which has as many.
 #include "net/inet_tcp_urgent.h"
+#include "arch/riscv/cpu.h"
 #include "fs/event/poll.h"
 #include "mm/slab.h"
 #include "net/inet_memory.h"
@@ -29,6 +30,7 @@ void inet_tcp_arrived(struct inet_socket *i, struct pbuf *data) {
     if (unlikely(i->urgent.state))
         inet_tcp_look_for_urgent(i, data, n);
     i->rx_seq += n;
+    WRITE_ONCE(i->s.incoming_cpu, (int)this_hart_id());
     i->bytes_received += n;
     if (i->arrived)
         i->arrived_last->next = data;

@@ -5,6 +5,7 @@
 #include "net/socket.h"
 #include "sched/clock.h"
 #include <asm/socket.h>
+#include <linux/net_tstamp.h>
 #include <linux/time.h>
 #include <linux/time_types.h>
 
@@ -30,7 +31,7 @@ void message_put_control(struct message *m, int level, int type, const void *dat
 
 void message_put_timestamp(struct socket *s, struct message *m, ktime_t realtime) {
     bool new = socket_has(s, SOCKET_TIMESTAMP_NEW);
-    if (!realtime)
+    if (!realtime && socket_has(s, SOCKET_TIMESTAMP))
         realtime = clock_realtime();
     if (socket_has(s, SOCKET_TIMESTAMP_NS)) {
         struct __kernel_timespec ts = {realtime / NSEC_PER_SEC, realtime % NSEC_PER_SEC};
@@ -38,6 +39,11 @@ void message_put_timestamp(struct socket *s, struct message *m, ktime_t realtime
     } else if (socket_has(s, SOCKET_TIMESTAMP)) {
         struct __kernel_old_timeval tv = {realtime / NSEC_PER_SEC, realtime % NSEC_PER_SEC / NSEC_PER_USEC};
         message_put_control(m, SOL_SOCKET, new ? SO_TIMESTAMP_NEW : SO_TIMESTAMP_OLD, &tv, sizeof(tv));
+    }
+    if (READ_ONCE(s->timestamping) & SOF_TIMESTAMPING_SOFTWARE &&
+        realtime) { // then there are two places for a device's
+        struct __kernel_timespec ts[3] = {{realtime / NSEC_PER_SEC, realtime % NSEC_PER_SEC}};
+        message_put_control(m, SOL_SOCKET, new ? SO_TIMESTAMPING_NEW : SO_TIMESTAMPING_OLD, ts, sizeof(ts));
     }
 }
 

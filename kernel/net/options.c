@@ -9,9 +9,11 @@
 #include "net/socket.h"
 #include <asm/socket.h>
 #include <linux/capability.h>
+#include <linux/net_tstamp.h>
 #include <linux/time_types.h>
 
-#define RCVBUF_MIN 2304u
+#define RCVBUF_MIN        2304u
+#define TIMESTAMPING_MASK 0x3ffff // Linux 6.12's; some distributions' headers know fewer
 
 // ---- on or off
 
@@ -78,6 +80,29 @@ static void set_timestamp(struct socket *s, int option, bool on) {
     socket_put_flag(s, SOCKET_TIMESTAMP_NEW, on && new);
 }
 
+// SO_TIMESTAMPING: what is received is stamped. No device here stamps anything itself, so what is said of that never comes, as on Linux; stamps of
+// what is sent are not made.
+static int set_timestamping(struct socket *s, int option, int value, const void __user *user, int len) {
+    struct so_timestamping t = {.flags = value};
+    int err = len == sizeof(t) ? copy_from_user(&t, user, sizeof(t)) : 0;
+    if (err)
+        return err;
+    if (t.flags & ~TIMESTAMPING_MASK)
+        return -EINVAL;
+    if (t.flags & (SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_ACK |
+                   SOF_TIMESTAMPING_BIND_PHC))
+        return -EOPNOTSUPP;
+    WRITE_ONCE(s->timestamping, (unsigned int)t.flags);
+    socket_put_flag(s, SOCKET_TIMESTAMP_NEW, option == SO_TIMESTAMPING_NEW);
+    socket_put_flag(s, SOCKET_STAMPED, t.flags & SOF_TIMESTAMPING_RX_SOFTWARE);
+    return 0;
+}
+
+static struct so_timestamping get_timestamping(const struct socket *s, int option) {
+    bool all = option == SO_TIMESTAMPING_OLD || socket_has(s, SOCKET_TIMESTAMP_NEW);
+    return (struct so_timestamping){.flags = all ? (int)READ_ONCE(s->timestamping) : 0};
+}
+
 static int set_buffer(struct socket *s, int option, int value) {
     bool send = option == SO_SNDBUF || option == SO_SNDBUFFORCE;
     bool force = option == SO_SNDBUFFORCE || option == SO_RCVBUFFORCE;
@@ -95,6 +120,18 @@ static int set_buffer(struct socket *s, int option, int value) {
     } else {
         WRITE_ONCE(s->rcvbuf, MAX(asked * 2, RCVBUF_MIN));
     }
+    return 0;
+}
+
+// What TCP and queues of packets would be slowed down to, which nothing here does: kept and told.
+static int set_pacing(struct socket *s, int value, const void __user *user, int len) {
+    unsigned long rate = value == -1 ? ~0ul : (unsigned int)value;
+    if (len >= (int)sizeof(rate)) {
+        int err = get_user(rate, (const unsigned long __user *)user);
+        if (err)
+            return err;
+    }
+    WRITE_ONCE(s->pacing, rate);
     return 0;
 }
 
@@ -134,8 +171,12 @@ static int set_linger(struct socket *s, const void __user *user, int len) {
     return 0;
 }
 
+static bool has_peek_offset(const struct socket *s) {
+    return s->family == AF_UNIX || ((s->family == AF_INET || s->family == AF_INET6) && s->type != SOCK_RAW);
+}
+
 static int set_peek_offset(struct socket *s, int value) {
-    if (s->family != AF_UNIX && s->family != AF_INET && s->family != AF_INET6)
+    if (!has_peek_offset(s))
         return -EOPNOTSUPP;
     if (value < -1)
         return -EINVAL;
@@ -208,7 +249,11 @@ static int set_number(struct socket *s, int option, int value) {
             return -EINVAL;
         WRITE_ONCE(s->buf_lock, value);
         return 0;
+    case SO_INCOMING_CPU:
+        WRITE_ONCE(s->incoming_cpu, value);
+        return 0;
     case SO_BSDCOMPAT:
+    case SO_CNX_ADVICE: // ways are looked for anew anyway
         return 0;
     case SO_DETACH_FILTER:
         return -ENOENT;
@@ -221,6 +266,11 @@ static int set_number(struct socket *s, int option, int value) {
 
 static int set_generic(struct socket *s, int option, const void __user *user, int len) {
     int value, flag = switch_of(option);
+    if (len < (int)sizeof(int))
+        return -EINVAL;
+    int err = get_user(value, (const int __user *)user);
+    if (err)
+        return err;
     switch (option) {
     case SO_LINGER:
         return set_linger(s, user, len);
@@ -229,12 +279,12 @@ static int set_generic(struct socket *s, int option, const void __user *user, in
     case SO_SNDTIMEO_OLD:
     case SO_SNDTIMEO_NEW:
         return set_timeout(s, option, user, len);
+    case SO_TIMESTAMPING_OLD:
+    case SO_TIMESTAMPING_NEW:
+        return set_timestamping(s, option, value, user, len);
+    case SO_MAX_PACING_RATE:
+        return set_pacing(s, value, user, len);
     }
-    if (len < (int)sizeof(int))
-        return -EINVAL;
-    int err = get_user(value, (const int __user *)user);
-    if (err)
-        return err;
     if (flag < 0)
         return set_number(s, option, value);
     err = check_switch(s, flag, value);
@@ -264,6 +314,8 @@ union option_value {
     int linger[2];
     uint64_t cookie;
     struct __kernel_sock_timeval timeout;
+    struct so_timestamping timestamping;
+    unsigned long pacing;
     struct ucred peer;
     uint32_t meminfo[9];
 };
@@ -337,7 +389,7 @@ static int get_number(struct socket *s, int option, int *out) {
         *out = 1;
         break;
     case SO_PEEK_OFF:
-        if (s->family != AF_UNIX && s->family != AF_INET && s->family != AF_INET6)
+        if (!has_peek_offset(s))
             return -EOPNOTSUPP;
         *out = READ_ONCE(s->peek_offset);
         break;
@@ -345,7 +397,7 @@ static int get_number(struct socket *s, int option, int *out) {
         *out = READ_ONCE(s->buf_lock);
         break;
     case SO_INCOMING_CPU:
-        *out = -1;
+        *out = READ_ONCE(s->incoming_cpu);
         break;
     case SO_BUSY_POLL:
         *out = READ_ONCE(s->busy_poll);
@@ -371,8 +423,8 @@ static bool get_timestamp(const struct socket *s, int option) {
            socket_has(s, SOCKET_TIMESTAMP_NEW) == new;
 }
 
-// The size of what is now in *v, or -errno.
-static int get_value(struct socket *s, int option, union option_value *v) {
+// The size of what is now in *v, or -errno. `len`: how much is asked for.
+static int get_value(struct socket *s, int option, int len, union option_value *v) {
     int flag = switch_of(option);
     if (flag >= 0) {
         v->number = socket_has(s, flag);
@@ -384,6 +436,16 @@ static int get_value(struct socket *s, int option, union option_value *v) {
     case SO_TIMESTAMPNS_OLD:
     case SO_TIMESTAMPNS_NEW:
         v->number = get_timestamp(s, option);
+        return sizeof(v->number);
+    case SO_TIMESTAMPING_OLD:
+    case SO_TIMESTAMPING_NEW:
+        v->timestamping = get_timestamping(s, option);
+        return sizeof(v->timestamping);
+    case SO_MAX_PACING_RATE:
+        v->pacing = READ_ONCE(s->pacing);
+        if (len >= (int)sizeof(v->pacing))
+            return sizeof(v->pacing);
+        v->number = (int)MIN(v->pacing, (unsigned long)UINT32_MAX);
         return sizeof(v->number);
     case SO_LINGER:
         v->linger[0] = socket_has(s, SOCKET_LINGER);
@@ -460,7 +522,7 @@ int socket_get_option(struct socket *s, int level, int option, void __user *user
         size = s->ops->get_option ? s->ops->get_option(s, level, option, user, user_len) : -ENOPROTOOPT;
         if (size != -ENOPROTOOPT)
             return size;
-        size = get_value(s, option, &v);
+        size = get_value(s, option, len, &v);
     }
     if (size < 0)
         return size;

@@ -54,6 +54,8 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
     s->protocol = protocol;
     spin_init(&s->lock);
     s->sndbuf = READ_ONCE(socket_wmem_default);
+    s->incoming_cpu = -1;
+    s->pacing = ~0ul;
     s->rcvbuf = READ_ONCE(socket_rmem_default);
     s->snd_timeout = s->rcv_timeout = KTIME_NEVER;
     s->rcvlowat = 1;

@@ -103,6 +103,8 @@ enum socket_flag {
     SOCKET_TIMESTAMP,    // SO_TIMESTAMP
     SOCKET_TIMESTAMP_NS, // SO_TIMESTAMPNS
     SOCKET_TIMESTAMP_NEW,
+    SOCKET_STAMPED,    // SO_TIMESTAMPING wants what comes in stamped
+    SOCKET_STAMP_KEPT, // SIOCGSTAMP has been asked for
     SOCKET_RXQ_OVFL,
     SOCKET_NOFCS,
     SOCKET_LOCK_FILTER,
@@ -131,11 +133,14 @@ struct socket {
     int linger;                       // [a] seconds
     int priority;                     // [a]
     int busy_poll,
-        busy_budget; // [a] SO_BUSY_POLL, SO_BUSY_POLL_BUDGET: kept; no device here is polled by its readers
-    int mark;        // [a]
-    int peek_offset; // [l] SO_PEEK_OFF; -1: off
-    unsigned int backlog; // [l] listen(2)'s
-    bool told;            // [a] connect(2) has told how its attempt ended
+        busy_budget;  // [a] SO_BUSY_POLL, SO_BUSY_POLL_BUDGET: kept; no device here is polled by its readers
+    int mark;         // [a]
+    int incoming_cpu; // [a] SO_INCOMING_CPU: where the last packet came in; -1: none has
+    unsigned int timestamping; // [a] SO_TIMESTAMPING
+    unsigned long pacing;      // [a] SO_MAX_PACING_RATE, bytes a second
+    int peek_offset;           // [l] SO_PEEK_OFF; -1: off
+    unsigned int backlog;      // [l] listen(2)'s
+    bool told;                 // [a] connect(2) has told how its attempt ended
     unsigned long
         wmem; // [a] 1 for the object, and the charges of what it sent that has not been received: packet.h
     unsigned long reserved;         // [l] bytes of these that the user's account has been charged with
@@ -265,7 +270,7 @@ struct identity *socket_get_peer_identity(struct socket *s);
 
 // Appends a control message to what recvmsg(2) gives back; what does not fit is cut off, with MSG_CTRUNC.
 void message_put_control(struct message *m, int level, int type, const void *data, size_t len);
-// The stamp of SO_TIMESTAMP or SO_TIMESTAMPNS, if one is wanted.
+// The stamps of SO_TIMESTAMP or SO_TIMESTAMPNS and of SO_TIMESTAMPING, if they are wanted. 0: it was not noted.
 void message_put_timestamp(struct socket *s, struct message *m, ktime_t realtime);
 // Goes through the control data of a message to send: *at is NULL at first. 1: *at is the next; 0: no more; -EINVAL.
 int message_next_control(const struct message *m, struct cmsghdr **at);

@@ -7,7 +7,9 @@
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
+#include <stdbool.h>
 #include <sys/wait.h>
+#include <time.h>
 
 static char buffer[1 << 17];
 static char control[512] __attribute__((aligned(8)));
@@ -562,4 +564,94 @@ TEST(families_that_are_not_there_say_so) {
     CHECK_ERRNO(socket(45 /* the last */, SOCK_DGRAM, 0), EAFNOSUPPORT);
     CHECK_ERRNO(socket(46, SOCK_DGRAM, 0), EAFNOSUPPORT);
     CHECK_ERRNO(socket(AF_INET, 11, 0), EINVAL);
+}
+
+// ---- when it came
+
+static bool is_recent(const struct timespec *t) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return t->tv_sec >= now.tv_sec - 60 && t->tv_sec <= now.tv_sec && t->tv_nsec >= 0 &&
+           t->tv_nsec < 1000000000;
+}
+
+TEST(software_stamps_of_what_comes) {
+    char control[200], b[10];
+    struct iovec iov = {b, sizeof(b)};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    int s = socket(AF_INET, SOCK_DGRAM, 0),
+        flags = 1 << 3 | 1 << 4; // SOF_TIMESTAMPING_{RX_SOFTWARE,SOFTWARE}
+    CHECK(bind4(s, "127.0.0.1", 0) == 0 && connect4(s, "127.0.0.1", port_of(s)) == 0);
+    CHECK(number_of(s, SOL_SOCKET, SO_TIMESTAMPING) == 0);
+    for (int with_old = 0; with_old < 2; with_old++) {
+        m.msg_control = control;
+        m.msg_controllen = sizeof(control);
+        CHECK(set_number(s, SOL_SOCKET, SO_TIMESTAMPING, flags) == 0);
+        CHECK(set_number(s, SOL_SOCKET, SO_TIMESTAMPNS, with_old) == 0);
+        CHECK(send(s, "a", 1, 0) == 1 && recvmsg(s, &m, 0) == 1);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        if (with_old) {
+            CHECK(c->cmsg_type == SO_TIMESTAMPNS && is_recent((void *)CMSG_DATA(c)));
+            c = CMSG_NXTHDR(&m, c);
+        }
+        struct timespec *t = (void *)CMSG_DATA(c);
+        CHECK(c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPING);
+        CHECK(c->cmsg_len == CMSG_LEN(3 * sizeof(*t)) && is_recent(t) && !t[1].tv_sec && !t[2].tv_nsec);
+        CHECK(!CMSG_NXTHDR(&m, c));
+    }
+    CHECK(number_of(s, SOL_SOCKET, SO_TIMESTAMPING) == flags);
+    CHECK_ERRNO(set_number(s, SOL_SOCKET, SO_TIMESTAMPING, -1), EINVAL);
+}
+
+TEST(stamp_of_the_last_one) {
+    struct timespec t = {0}, again = {0};
+    struct timeval tv;
+    char b[10];
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    CHECK(bind4(s, "127.0.0.1", 0) == 0 && connect4(s, "127.0.0.1", port_of(s)) == 0);
+    CHECK_ERRNO(ioctl(s, 0x8907, &t), ENOENT); // SIOCGSTAMPNS
+    CHECK(send(s, "a", 1, 0) == 1 && recv(s, b, 10, 0) == 1);
+    CHECK(ioctl(s, 0x8907, &t) == 0 && is_recent(&t));
+    CHECK(ioctl(s, 0x8907, &again) == 0 && !memcmp(&t, &again, sizeof(t)));
+    CHECK(ioctl(s, 0x8906, &tv) == 0 && tv.tv_sec == t.tv_sec && tv.tv_usec == t.tv_nsec / 1000);
+    CHECK_ERRNO(ioctl(s, 0x8906, (void *)8), EFAULT);
+}
+
+// ---- options
+
+TEST(options_that_are_kept) {
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    unsigned long rate = 0;
+    socklen_t len = sizeof(rate);
+    CHECK(getsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len) == 0 && len == 8 && rate == ~0ul);
+    rate = 10ul << 32;
+    CHECK(setsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)) == 0);
+    CHECK(number_of(s, SOL_SOCKET, SO_MAX_PACING_RATE) == -1);
+    CHECK(set_number(s, SOL_SOCKET, SO_MAX_PACING_RATE, 100000) == 0);
+    CHECK(getsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len) == 0 && rate == 100000);
+    CHECK(number_of(s, SOL_SOCKET, SO_INCOMING_CPU) == -1);
+    CHECK(set_number(s, SOL_SOCKET, SO_INCOMING_CPU, 1) == 0 &&
+          number_of(s, SOL_SOCKET, SO_INCOMING_CPU) == 1);
+    CHECK(bind4(s, "127.0.0.1", 0) == 0 && connect4(s, "127.0.0.1", port_of(s)) == 0 &&
+          send(s, "", 0, 0) == 0);
+    int cpu = number_of(s, SOL_SOCKET, SO_INCOMING_CPU);
+    CHECK(cpu >= 0 && cpu < sysconf(_SC_NPROCESSORS_CONF));
+}
+
+TEST(options_are_refused_in_order) {
+    int s = socket(AF_INET, SOCK_DGRAM, 0), six = socket(AF_INET6, SOCK_DGRAM, 0), n = 1;
+    int raw = socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6);
+    socklen_t less = -1;
+    CHECK_ERRNO(setsockopt(s, IPPROTO_IP, 9, (void *)8, 4), ENOPROTOOPT); // nobody's: not even read
+    CHECK_ERRNO(setsockopt(six, IPPROTO_IPV6, 10, (void *)8, 4), EFAULT);
+    CHECK_ERRNO(setsockopt(six, IPPROTO_IPV6, 10, &n, 1), ENOPROTOOPT);
+    CHECK_ERRNO(setsockopt(six, IPPROTO_IPV6, IPV6_RECVTCLASS, &n, 1), EINVAL);
+    CHECK(set_number(s, IPPROTO_IP, IP_RECVTTL, 1) == 0 &&
+          setsockopt(s, IPPROTO_IP, IP_RECVTTL, NULL, 0) == 0);
+    CHECK(number_of(s, IPPROTO_IP, IP_RECVTTL) == 0); // nothing at all is 0
+    CHECK_ERRNO(getsockopt(s, IPPROTO_IP, 9, &n, &less), EINVAL);
+    CHECK_ERRNO(set_number(raw, IPPROTO_IP, IP_TTL, 1), ENOPROTOOPT);
+    CHECK_ERRNO(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, (void *)8, 4), EFAULT);
+    CHECK_ERRNO(set_number(raw, SOL_SOCKET, SO_PEEK_OFF, 1), EOPNOTSUPP);
+    CHECK(number_of(raw, SOL_SOCKET, SO_REUSEADDR) == 1 && number_of(six, SOL_SOCKET, SO_REUSEADDR) == 0);
 }

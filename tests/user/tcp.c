@@ -429,3 +429,12 @@ TEST(five_hundred_connections_at_once) {
     for (int i = 0, n; i < COUNT; i++)
         CHECK(read(s[i][1], &n, sizeof(n)) == sizeof(n) && n == i);
 }
+
+// What is waited for never is more than the buffer has room for.
+TEST(low_water_mark_that_no_buffer_has) {
+    int port, l = listener(&port, 1), s = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(set_number(s, SOL_SOCKET, SO_RCVLOWAT, 1 << 30) == 0 &&
+          number_of(s, SOL_SOCKET, SO_RCVLOWAT) < 1 << 24);
+    CHECK(set_number(s, SOL_SOCKET, SO_RCVLOWAT, -1) == 0 && number_of(s, SOL_SOCKET, SO_RCVLOWAT) < 1 << 24);
+    close(s), close(l);
+}
