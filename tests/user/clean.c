@@ -5,6 +5,7 @@
 #include "test.h"
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/rtc.h>
 #include <linux/stat.h>
 #include <mqueue.h>
 #include <netinet/in.h>
@@ -37,6 +38,10 @@
 #include <ucontext.h>
 
 TEST_DIRECTORY(0755)
+
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
 
 #define FILL 0x11
 
@@ -92,6 +97,7 @@ TEST(attributes_of_files_go_out_clean) {
     SYS(readlinkat, AT_FDCWD, "l", part(0), 4096);
     SYS(readlinkat, AT_FDCWD, "/proc/self/exe", part(0), 4096);
     SYS(getcwd, part(0), 4096);
+    SYS(cachestat, fd, &(uint64_t[2]){0}, part(0), 0);
     struct flock lock = {.l_type = F_WRLCK, .l_len = 1};
     memset(area, FILL, sizeof(area));
     memcpy(area, &lock, sizeof(lock));
@@ -171,6 +177,20 @@ TEST(clocks_and_timers_go_out_clean) {
 static int exit_quietly(void *arg) {
     (void)arg;
     return 3;
+}
+
+TEST(adjustments_of_clocks_go_out_clean) {
+    int rtc = open("/dev/rtc0", O_RDONLY);
+    memset(area, FILL, sizeof(area));
+    memset(area, 0, 4); // nothing is set
+    CHECK(syscall(SYS_adjtimex, area) >= 0);
+    look("adjtimex", area, sizeof(area));
+    memset(area, FILL, sizeof(area));
+    memset(area, 0, 4);
+    CHECK(syscall(SYS_clock_adjtime, CLOCK_REALTIME, area) >= 0);
+    look("clock_adjtime", area, sizeof(area));
+    CHECK(rtc >= 0);
+    OUT(ioctl(rtc, RTC_RD_TIME, part(0)));
 }
 
 TEST(ends_of_children_go_out_clean) {
@@ -412,6 +432,10 @@ TEST(texts_of_the_kernel_go_out_clean) {
                                         "/proc/devices",
                                         "/proc/filesystems",
                                         "/proc/interrupts",
+                                        "/proc/softirqs",
+                                        "/proc/consoles",
+                                        "/proc/locks",
+                                        "/proc/self/timerslack_ns",
                                         "/proc/uptime",
                                         "/proc/loadavg",
                                         "/proc/version",
