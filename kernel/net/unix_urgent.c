@@ -18,6 +18,7 @@ static struct packet *behind(const struct unix_socket *u, const struct packet *p
 }
 
 static struct packet *drop_locked(struct unix_socket *u, struct packet *p, struct list_head *gone) {
+    ASSERT_HELD(&u->s.lock);
     struct packet *next = behind(u, p);
     unix_dequeue(u, p);
     list_add_tail(&p->link, gone);
