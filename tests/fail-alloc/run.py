@@ -8,6 +8,7 @@ usage: run.py KERNEL ARCHIVE COMPRESSED-ARCHIVE RESULT [--all]
 2. A storm: one allocation in 50 fails for every program.
 3. The start: boots with the Nth allocation failing, for so many N that each part of the start is met (--all: every one). Until the
    first program runs the machine may give up, if it says that memory is what it lacks; afterwards it goes on.
+   Also with devices, and with the other controllers of interrupts.
 """
 import argparse
 import concurrent.futures
@@ -27,7 +28,7 @@ RUNS = "Run /walk as init process"
 
 def devices(folder):
     """One of each that there is a driver for, and a second directory."""
-    options = ["-device", "virtio-serial-device", "-chardev", "null,id=port", "-device", "virtserialport,chardev=port,name=port,nr=1",
+    options = ["-device", "virtio-serial-device", "-chardev", "file,id=port,path=/dev/null", "-device", "virtserialport,chardev=port,name=port,nr=1",
                "-chardev", "null,id=console", "-device", "virtconsole,chardev=console,nr=2", "-device", "virtio-rng-device",
                "-netdev", "hubport,id=net,hubid=0", "-device", "virtio-net-device,netdev=net",
                "-drive", f"if=none,id=disk,format=raw,file={folder}/disk", "-device", "virtio-blk-device,drive=disk"]
@@ -40,11 +41,11 @@ def devices(folder):
     return options
 
 
-def boot(kernel, archive, words, harts=1, with_devices=False):
+def boot(kernel, archive, words, harts=1, with_devices=False, aia="none"):
     """The machine's status and what it said."""
     try:
         with tempfile.TemporaryDirectory() as folder:
-            extra = devices(pathlib.Path(folder)) if with_devices else ()
+            extra = ["-machine", f"aia={aia}", *(devices(pathlib.Path(folder)) if with_devices else ())]
             status, text = machine.run(limit=LIMIT, kernel=kernel, initrd=archive, append="rdinit=/walk " + words, smp=harts,
                                        memory="128M", extra=extra)
     except machine.subprocess.TimeoutExpired as e:
@@ -72,9 +73,9 @@ def storm(kernel, archive, one_in):
     return 0, 1
 
 
-def start(kernel, archive, n, with_devices=False):
+def start(kernel, archive, n, *machines):
     """True: one failing allocation was told, or did no harm."""
-    status, text = boot(kernel, archive, f"loglevel=7 fail_alloc={n} -- nothing", with_devices=with_devices)
+    status, text = boot(kernel, archive, f"loglevel=7 fail_alloc={n} -- nothing", 1, *machines)
     if RUNS in text and "exitcode=0x00007f00" in text:  # the loader of the first program could not go on
         good = "Error " in text
     elif RUNS in text:
@@ -87,8 +88,8 @@ def start(kernel, archive, n, with_devices=False):
     return good
 
 
-def starts(kernel, archive, everything, with_devices=False):
-    _, text = boot(kernel, archive, "loglevel=7 fail_alloc=4000000000 -- nothing", with_devices=with_devices)
+def starts(kernel, archive, everything, *machines):
+    _, text = boot(kernel, archive, "loglevel=7 fail_alloc=4000000000 -- nothing", 1, *machines)
     count = re.search(r"fail_alloc: (\d+) allocations until", text)
     if not count:
         print(f"fail-alloc: the machine does not say how many allocations its start takes:\n{text[-2000:]}")
@@ -97,10 +98,12 @@ def starts(kernel, archive, everything, with_devices=False):
     last = total + 60  # of the first program's own, too
     numbers = list(range(1, last)) if everything else sorted(
         {*range(1, FIRST), *range(total - 10, last, 4), *(FIRST + (total - FIRST) * i // SPREAD for i in range(SPREAD))})
-    if with_devices and not everything:  # what comes with them is before the first program
+    if machines and not everything:  # what comes with them is before the first program
         numbers = [n for n in numbers if n > FIRST][::2]
+    if len(machines) > 1 and not everything:  # the other controllers of interrupts allocate nothing themselves
+        numbers = numbers[::4]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda n: start(kernel, archive, n, with_devices), numbers))
+        results = list(pool.map(lambda n: start(kernel, archive, n, *machines), numbers))
     print(f"fail-alloc: {len(numbers)} of the {total} allocations of a start with {pathlib.Path(archive).name} failed")
     return sum(results), len(results) - sum(results)
 
@@ -117,7 +120,8 @@ def main():
     totals += [walk(o.kernel, o.archive, 4, with_devices=True)]
     totals += [storm(o.kernel, o.archive, one_in) for one_in in (50, 7)]
     totals += [starts(o.kernel, archive, o.all) for archive in (o.archive, o.compressed)]
-    totals += [starts(o.kernel, o.archive, o.all, with_devices=True)]
+    totals += [starts(o.kernel, o.archive, o.all, True)]
+    totals += [starts(o.kernel, o.archive, o.all, True, aia) for aia in ("aplic", "aplic-imsic")]
     passed, failed = (sum(column) for column in zip(*totals))
     pathlib.Path(o.result).write_text(f"{passed} {failed} 0\n", encoding="ascii")
     print(f"fail-alloc: {passed} passed, {failed} failed")
