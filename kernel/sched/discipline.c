@@ -45,12 +45,17 @@ static int64_t clamped(int64_t n, int64_t min, int64_t max) {
     return n < min ? min : n > max ? max : n;
 }
 
+// n with so many bits of fraction; it may be negative.
+static int64_t scaled(int64_t n, int bits) {
+    return n * ((int64_t)1 << bits);
+}
+
 // ---- each second
 
 static void set_rate_locked(int64_t more /* ns in the next second, PHASE_BITS bits */) {
     ASSERT_HELD(&discipline_lock);
     int64_t ticks = (tick - USEC_PER_TICK) * (NSEC_PER_SEC / USEC_PER_TICK);
-    int64_t now = frequency + (ticks << FRACTION) + (more << (FRACTION - PHASE_BITS));
+    int64_t now = frequency + scaled(ticks, FRACTION) + scaled(more, FRACTION - PHASE_BITS);
     if (now != rate)
         clock_set_realtime_rate(now);
     rate = now;
@@ -65,7 +70,7 @@ static void begin_second_locked(void) {
     int64_t slewed = clamped(slew, -(MAX_SLEW / NSEC_PER_USEC), MAX_SLEW / NSEC_PER_USEC);
     offset -= offset_part = part;
     slew -= slew_part = slewed;
-    set_rate_locked(part + ((slewed * NSEC_PER_USEC) << PHASE_BITS));
+    set_rate_locked(part + scaled(slewed * NSEC_PER_USEC, PHASE_BITS));
     if (part || slewed)
         timer_arm(&second, clock_monotonic() + NSEC_PER_SEC);
 }
@@ -136,7 +141,7 @@ static int64_t frequency_lock_locked(int64_t ns, int64_t seconds) {
     if (seconds < LOCK_MIN || (!(status & STA_FLL) && seconds <= LOCK_ALWAYS))
         return 0;
     status |= STA_MODE;
-    return (ns << (FRACTION - FREQUENCY_LOCK)) / seconds;
+    return scaled(ns, FRACTION - FREQUENCY_LOCK) / seconds;
 }
 
 static void set_offset_locked(int64_t new) {
@@ -151,9 +156,9 @@ static void set_offset_locked(int64_t new) {
     reference = now;
     int64_t change = frequency_lock_locked(new, seconds);
     seconds = MIN(seconds, (int64_t)1 << (LOOP_SHIFT + 1 + constant));
-    change += (new *seconds) << (FRACTION - 2 * (LOOP_SHIFT + 2 + constant));
+    change += scaled(new *seconds, (int)(FRACTION - 2 * (LOOP_SHIFT + 2 + constant)));
     frequency = clamped(frequency + change, -(MAX_FREQUENCY << FRACTION), MAX_FREQUENCY << FRACTION);
-    offset = new << PHASE_BITS;
+    offset = scaled(new, PHASE_BITS);
 }
 
 static void set_constant_locked(int64_t new) {
@@ -165,7 +170,7 @@ static void set_constant_locked(int64_t new) {
 static void set_frequency_locked(int64_t scaled_ppm) {
     ASSERT_HELD(&discipline_lock);
     int64_t limit = (MAX_FREQUENCY / 1000) << PPM_SHIFT;
-    frequency = (clamped(scaled_ppm, -limit, limit) * 1000) << (FRACTION - PPM_SHIFT);
+    frequency = scaled(clamped(scaled_ppm, -limit, limit) * 1000, FRACTION - PPM_SHIFT);
 }
 
 static void set_locked(const struct __kernel_timex *tx) {
