@@ -262,7 +262,7 @@ static int check_open(const struct path *path, int flags) {
         return -ELOOP;
     if (type == S_IFDIR && (mask & WRITE))
         return -EISDIR;
-    if ((type == S_IFCHR || type == S_IFBLK) && (path->mount->flags & MS_NODEV))
+    if ((type == S_IFCHR || type == S_IFBLK) && !mount_has_devices(path->mount))
         return -EACCES;
     if ((mask & WRITE) && (type == S_IFREG || type == S_IFDIR)) {
         int err = mount_check_writable(path->mount);

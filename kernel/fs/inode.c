@@ -78,26 +78,60 @@ int fs_option_number(const char *value, unsigned int base, uint64_t max, uint64_
 
 // ---- superblocks
 
+static struct spinlock superblocks_lock = SPINLOCK_INIT;
+static struct list_head superblocks = LIST_HEAD_INIT(superblocks); // [superblocks_lock]
+
 struct superblock *superblock_create(const struct fs_type *type) {
     struct superblock *sb = kzalloc(sizeof(*sb));
     if (!sb)
         return NULL;
     ref_init(&sb->refs);
     sb->type = type;
+    sb->owner = user_ns_get(current->cred ? current->cred->user_ns : &first_user_ns);
     list_init(&sb->mount_list);
     list_init(&sb->watches);
     mutex_init(&sb->rename_lock);
     sb->dev = MKDEV(0, 1 + __atomic_fetch_add(&next_device, 1, __ATOMIC_RELAXED));
     sb->next_ino = 1;
+    spin_lock(&superblocks_lock);
+    list_add_tail(&sb->link, &superblocks);
+    spin_unlock(&superblocks_lock);
     return sb;
 }
 
 void superblock_put(struct superblock *sb) {
     if (!ref_put(&sb->refs))
         return;
+    spin_lock(&superblocks_lock);
+    list_del(&sb->link);
+    spin_unlock(&superblocks_lock);
     if (sb->type->destroy)
         sb->type->destroy(sb);
+    user_ns_put(sb->owner);
     kfree(sb);
+}
+
+// The next one behind `sb` (NULL: the first) that is not going, referenced, or NULL.
+static struct superblock *next_superblock(const struct superblock *sb) {
+    struct superblock *next = NULL;
+    spin_lock(&superblocks_lock);
+    for (struct list_head *at = sb ? sb->link.next : superblocks.next; at != &superblocks; at = at->next) {
+        next = list_entry(at, struct superblock, link);
+        if (ref_get_unless_zero(&next->refs))
+            break;
+        next = NULL;
+    }
+    spin_unlock(&superblocks_lock);
+    return next;
+}
+
+void superblock_for_each(bool (*fn)(struct superblock *sb)) {
+    bool go_on = true;
+    for (struct superblock *sb = next_superblock(NULL), *next; sb; sb = next) {
+        go_on = go_on && fn(sb);
+        next = go_on ? next_superblock(sb) : NULL;
+        superblock_put(sb);
+    }
 }
 
 // ---- inodes
@@ -137,7 +171,7 @@ void inode_put(struct inode *inode) {
 }
 
 bool inode_is_owner(const struct inode *inode) {
-    return current->cred->fsuid == inode->uid || capable(CAP_FOWNER);
+    return current->cred->fsuid == inode->uid || inode_capable(current->cred, inode, CAP_FOWNER);
 }
 
 void inode_init_owner(struct inode *inode, const struct inode *dir) {
@@ -173,15 +207,15 @@ mode_t inode_new_mode(const struct inode *dir, mode_t mode) {
     const struct cred *cred = current->cred;
     bool runs_as_group = !S_ISDIR(mode) && (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
     if (runs_as_group && dir->mode & S_ISGID && !cred_in_group(cred, dir->gid) &&
-        !cred_capable(cred, CAP_FSETID))
+        !inode_capable(cred, dir, CAP_FSETID))
         mode &= ~S_ISGID;
     return mode & ~(current->fs ? current->fs->umask : 0);
 }
 
 mode_t inode_set_ids(const struct inode *inode) {
     mode_t mode = inode->mode, drop = mode & S_ISUID;
-    if (mode & S_ISGID &&
-        (mode & S_IXGRP || (!cred_in_group(current->cred, inode->gid) && !capable(CAP_FSETID))))
+    if (mode & S_ISGID && (mode & S_IXGRP || (!cred_in_group(current->cred, inode->gid) &&
+                                              !inode_capable(current->cred, inode, CAP_FSETID))))
         drop |= S_ISGID;
     return drop;
 }
@@ -190,7 +224,7 @@ void inode_drop_set_ids(struct inode *inode) {
     ASSERT_HELD(&inode->lock);
     if (unlikely(inode->xattrs))
         xattr_drop_caps_locked(inode);
-    if (likely(!(inode->mode & (S_ISUID | S_ISGID))) || capable(CAP_FSETID))
+    if (likely(!(inode->mode & (S_ISUID | S_ISGID))) || inode_capable(current->cred, inode, CAP_FSETID))
         return;
     spin_lock(&inode->spin);
     inode->mode &= ~inode_set_ids(inode);

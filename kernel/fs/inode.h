@@ -5,6 +5,7 @@
 // attributes.
 #pragma once
 #include "core/spinlock.h"
+#include "core/user_ns.h"
 #include "vm/vmspace.h"
 #include <linux/stat.h>
 
@@ -146,6 +147,11 @@ static inline void inode_end_executing(struct inode *inode) {
 void inode_put(struct inode *inode); // the last one: type->inode_free
 // Owner by the current credentials and the directory (set-group-id is inherited).
 void inode_init_owner(struct inode *inode, const struct inode *dir);
+// Does the capability hold for the inode? In a user namespace for those whose owner and group are in its maps.
+static inline bool inode_capable(const struct cred *cred, const struct inode *inode, int cap) {
+    return cred_capable_within(cred, cap) &&
+           (likely(cred->user_ns == &first_user_ns) || cred_maps(cred, inode->uid, inode->gid));
+}
 // True if the current thread acts as the inode's owner, or as everybody's (CAP_FOWNER).
 bool inode_is_owner(const struct inode *inode);
 // The mode, with its type, of what is to be made in `dir` for a program: less the umask; and a program in a directory

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The tree of mounts. Each knows its place, a dentry in the mount that it is on, and what is on itself; at most one is
-// on a place, for the next goes on the root of that one. All that are in the tree are in one list as well, in order of
-// mounting. One that has been taken away is in neither, and lives on as the root of its own as long as it is used.
+// The trees of mounts. Each knows its place, a dentry in the mount that it is on, and what is on itself; at most one is
+// on a place, for the next goes on the root of that one. All that are in a namespace's tree are in one list of it as well, in
+// order of mounting. One that has been taken away is in neither, and lives on as the root of its own as long as it is used.
+// Where it was locked, for it hid something from those who see it, a lid is left on its place.
 //
 // Locks: `mount_mutex` is the one lock over the topology: whoever changes it decides and acts with it held. The
 // spinlock lets paths be walked meanwhile. A directory's inode->lock keeps the names in it, so the place itself.
@@ -21,9 +22,10 @@
 struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
 struct spinlock mounts_lock = SPINLOCK_INIT;
 unsigned int mount_count;
-static struct list_head mounts = LIST_HEAD_INIT(mounts); // [t] [mounts]
-static int next_id = 1;                                  // [t]
-static struct mount *root_mount;                         // [I]
+static int next_id = 1;                                      // [t]
+static struct list_head old_lids = LIST_HEAD_INIT(old_lids); // [mounts] of mounts that have gone
+static struct mount *nowhere;    // [I] what is behind a lid: an empty directory of nobody's
+static struct mount *root_mount; // [I]
 
 void mount_get(struct mount *m) {
     ref_get(&m->refs);
@@ -35,7 +37,12 @@ void mount_put(struct mount *m) {
         return;
     spin_lock(&mounts_lock);
     list_del(&m->sb_link);
+    bool lids = !list_empty(&m->lids);
+    list_splice_tail(&m->lids, &old_lids);
     spin_unlock(&mounts_lock);
+    if (lids && mutex_trylock(&mount_mutex)) // else whoever has it sees to them
+        mount_unlock();
+    kfree(m->lid);
     if (!__atomic_sub_fetch(&m->sb->mounts, 1, __ATOMIC_ACQ_REL) && m->sb->type->unmounted) {
         notify_unmounted(m->sb);
         m->sb->type->unmounted(m->root);
@@ -63,6 +70,7 @@ struct mount *mount_alloc(struct dentry *root, const char *source, unsigned long
     list_init(&m->link);
     list_init(&m->sibling);
     list_init(&m->children);
+    list_init(&m->lids);
     spin_lock(&mounts_lock);
     list_add(&m->sb_link, &m->sb->mount_list);
     spin_unlock(&mounts_lock);
@@ -95,6 +103,33 @@ void mount_attach(struct mount *m, struct mount *parent, struct dentry *d) {
     spin_unlock(&mounts_lock);
 }
 
+// Off its place, the caller's from now on; NULL: there is none.
+static struct mount_lid *take_old_lid(void) {
+    struct mount_lid *lid = NULL;
+    spin_lock(&mounts_lock);
+    if (!list_empty(&old_lids)) {
+        lid = list_first_entry(&old_lids, struct mount_lid, link);
+        list_del(&lid->link);
+        WRITE_ONCE(lid->place->mounted, lid->place->mounted - 1);
+    }
+    spin_unlock(&mounts_lock);
+    return lid;
+}
+
+// Lids that come when we have looked, but have the mutex still, are seen by the second look.
+void mount_unlock(void) {
+    struct mount_lid *lid;
+    do {
+        while ((lid = take_old_lid())) {
+            mount_unsettle(lid->place);
+            dentry_put(lid->place);
+            kfree(lid);
+        }
+        mutex_unlock(&mount_mutex);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    } while (!list_empty(&old_lids) && mutex_trylock(&mount_mutex));
+}
+
 struct path mount_detach_locked(struct mount *m) {
     ASSERT_HELD(&mounts_lock);
     struct path place = {m->parent, m->mountpoint};
@@ -107,13 +142,24 @@ struct path mount_detach_locked(struct mount *m) {
     return place;
 }
 
-void mount_list(struct mount *m) {
+void mount_list(struct mount *m, struct mount_ns *ns) {
     spin_lock(&mounts_lock);
     m->id = next_id++;
-    m->attached = true;
-    list_add_tail(&m->link, &mounts);
+    m->ns = ns;
+    list_add_tail(&m->link, &ns->mounts);
+    ns->count++;
     mount_count++;
     spin_unlock(&mounts_lock);
+}
+
+void mount_unlist_locked(struct mount *m) {
+    ASSERT_HELD(&mounts_lock);
+    list_del(&m->link);
+    if (m->ns) {
+        m->ns->count--;
+        mount_count--;
+    }
+    m->ns = NULL;
 }
 
 struct mount *mount_next(const struct mount *m, const struct mount *top) {
@@ -125,10 +171,21 @@ struct mount *mount_next(const struct mount *m, const struct mount *top) {
     return NULL;
 }
 
+// Is there a lid on that place? [mounts]
+static bool is_hidden(const struct path *p) {
+    const struct mount_lid *lid;
+    list_for_each_entry (lid, &p->mount->lids, link)
+        if (lid->place == p->dentry)
+            return true;
+    return false;
+}
+
 void mount_cross_down(struct path *p) {
     while (READ_ONCE(p->dentry->mounted)) {
         spin_lock(&mounts_lock);
         struct mount *m = mount_on(p->mount, p->dentry);
+        if (unlikely(!m) && is_hidden(p))
+            m = nowhere;
         if (m) {
             mount_get(m);
             m->visits++;
@@ -161,13 +218,13 @@ bool mount_cross_up(struct path *p) {
 
 // ---- the list
 
-void mount_for_each(bool (*fn)(struct mount *m, void *arg), void *arg) {
+void mount_for_each(struct mount_ns *ns, bool (*fn)(struct mount *m, void *arg), void *arg) {
     struct mount *m, *each;
     bool go_on = true;
     for (int id = 0; go_on;) { // ids only grow, and the list is in their order
         m = NULL;
         spin_lock(&mounts_lock);
-        list_for_each_entry (each, &mounts, link) {
+        list_for_each_entry (each, &ns->mounts, link) {
             if (each->id <= id)
                 continue;
             m = each;
@@ -216,5 +273,10 @@ void mount_init(void) {
     struct dentry *root = tmpfs_create_root();
     if (IS_ERR(root) || !(root_mount = mount_alloc(root, "rootfs", 0)))
         panic("no memory for the root file system");
-    mount_list(root_mount);
+    struct dentry *empty = tmpfs_create_root();
+    if (IS_ERR(empty) || !(nowhere = mount_alloc(empty, NULL, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)))
+        panic("no memory for the root file system");
+    empty->inode->mode = S_IFDIR;
+    mount_list(root_mount, &first_mount_ns);
+    mount_ns_init(root_mount);
 }

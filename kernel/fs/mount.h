@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Mounts: file systems and parts of them laid over directories. One tree of mounts for all processes; every mount is
-// private: what is mounted below one of two that show the same directory is not seen below the other.
+// Mounts: file systems and parts of them laid over directories. A mount namespace is a tree of them (mount_namespaces(7));
+// every mount is private: what is mounted below one of two that show the same directory is not seen below the other.
 #pragma once
 #include "core/errno.h"
+#include "core/namespace.h"
+#include "fs/dentry.h"
 #include "fs/path.h"
 #include "fs/superblock.h"
 #include <linux/mount.h>
@@ -13,9 +15,16 @@
 #define MNT_EXPIRE      4
 #define UMOUNT_NOFOLLOW 8
 
+struct mount_ns {
+    struct namespace ns;
+    struct list_head mounts; // [t] [mounts] all of the tree, in order of mounting
+    struct mount *root;      // [t] [mounts] one of them, which has no parent
+    unsigned int count;      // [t] of `mounts`
+};
+
 // Locks: see mount.c.
 struct mount {
-    struct list_head link;     // [t] [mounts] all mounts, in order of mounting
+    struct list_head link;     // [t] [mounts] in ns->mounts
     struct list_head children; // [t] [mounts] what is mounted on places in this one
     struct list_head sibling;  // [t] [mounts] in the parent's children
     struct refcount refs;
@@ -30,9 +39,14 @@ struct mount {
     unsigned int visits;       // [mounts] how often a walk came here from its place
     unsigned int expires; // [t] not 0: MNT_EXPIRE was asked for, and `visits` at the next time if nobody came
     int id;               // [I] once listed
-    bool attached;        // [t] [mounts] in the list
+    struct mount_ns *ns;  // [t] [mounts] in whose tree it is; NULL: in none
     bool unbindable;      // [t]
-    struct mount *copy;   // [t] mount_change.c
+    bool locked;          // [t] it hides what a namespace with more power had hidden: it stays where it is
+    struct mount_lid *lid; // [t] of a locked one: stays on its place when it is taken away with its parent
+    struct list_head
+        lids; // [mounts] places in this one that are hidden though nothing is mounted there any more
+    unsigned int kept_flags; // [t] those of its flags that the same namespace had set: they stay
+    struct mount *copy;      // [t] mount_change.c
 };
 
 // mount(2)'s ways, with the place looked up; `flags` as there. 0 or -errno. -EINVAL: the place, or what is to be bound,
@@ -51,6 +65,27 @@ int __must_check mount_set_type(const struct path *at, unsigned long flags);
 int __must_check mount_remove(const struct path *at, int flags);
 // pivot_root(2). Its errors.
 int __must_check mount_pivot(const struct path *new_root, const struct path *put_old);
+
+// Is something mounted on d in the tree that the current thread sees? Others' mounts keep no name from going.
+bool mount_is_place_slow(const struct dentry *d);
+static inline bool mount_is_place(const struct dentry *d) {
+    return unlikely(READ_ONCE(d->mounted)) && mount_is_place_slow(d);
+}
+// d's name has gone for good: what others had mounted on it is taken away. May sleep.
+void mount_forget_place(struct dentry *d);
+// Do set-id bits and capabilities of files in m count for the current thread?
+bool mount_may_set_ids(const struct mount *m);
+// Are device nodes in m devices?
+bool mount_has_devices(const struct mount *m);
+// Does m belong to the tree that the current thread sees? Read without a lock it may have changed.
+bool mount_is_mine(const struct mount *m);
+// May the current thread change the tree that it sees?
+bool mount_may_change(void);
+// Is the current thread's root another than that of the tree?
+bool mount_is_chrooted(void);
+// fs, the caller's alone, is at the root of ns from now on.
+struct fs_context;
+void mount_ns_enter(struct namespace *ns, struct fs_context *fs);
 
 void mount_get(struct mount *m);
 void mount_put(struct mount *m);
@@ -79,8 +114,11 @@ static inline int __must_check mount_begin_writing(struct mount *m) {
 }
 // The number of the mount that m is on, or its own.
 int mount_parent_id(const struct mount *m);
-// Calls fn for each mount in order, with a reference, until it returns false.
-void mount_for_each(bool (*fn)(struct mount *m, void *arg), void *arg);
+// Calls fn for each mount of a namespace in order, with a reference, until it returns false.
+void mount_for_each(struct mount_ns *ns, bool (*fn)(struct mount *m, void *arg), void *arg);
+static inline struct mount_ns *mount_ns_cast(struct namespace *ns) {
+    return container_of(ns, struct mount_ns, ns);
+}
 // The names of a mount's flags as in /proc/mounts: ",nosuid".
 void mount_format_flags(const struct mount *m, char *buf, size_t n);
 

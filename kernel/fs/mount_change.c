@@ -9,6 +9,7 @@
 #include "fs/dentry.h"
 #include "fs/mount.h"
 #include "fs/mount_private.h"
+#include "fs/nsfs.h"
 #include "fs/path_walk.h"
 #include "fs/superblock.h"
 #include "fs/vfs.h"
@@ -16,6 +17,7 @@
 #include "sched/thread.h"
 #include "sched/user.h"
 #include "upcalls.h"
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 
 // ---- places
@@ -53,8 +55,7 @@ static struct dentry *settle(struct dentry *d) {
     return found;
 }
 
-// Nothing is mounted on d any more: it and those above go out of the tree of dentries again. [t]
-static void unsettle(struct dentry *d) {
+void mount_unsettle(struct dentry *d) {
     dentry_get(d);
     while (d->parent != d && d->parent->inode->ops->lookup && !d->parent->inode->ops->revalidate &&
            !d->mounted && !d->child_count) {
@@ -81,7 +82,7 @@ static struct inode *names_of(struct dentry *d) {
 }
 
 static void place_unlock(struct place *p) {
-    mutex_unlock(&mount_mutex);
+    mount_unlock();
     mutex_unlock(&p->names->lock);
     inode_put(p->names);
     path_put(&p->at);
@@ -102,17 +103,17 @@ static int settle_place(struct place *p) {
     inode_put(names);
     if (!found)
         return -EAGAIN;
-    if (!p->at.dentry->dead && p->at.mount->attached)
+    if (!p->at.dentry->dead && mount_is_mine(p->at.mount))
         return 0;
-    unsettle(p->at.dentry);
+    mount_unsettle(p->at.dentry);
     return -ENOENT;
 }
 
 // Nothing is going to be mounted there, though it was settled.
 static void give_up_place(struct place *p) {
     mutex_lock(&mount_mutex);
-    unsettle(p->at.dentry);
-    mutex_unlock(&mount_mutex);
+    mount_unsettle(p->at.dentry);
+    mount_unlock();
 }
 
 // Takes the place where a mount on `at` would go, and the topology's mutex. The directory's lock comes first: its holder may
@@ -137,7 +138,7 @@ static int place_lock(struct place *p, const struct path *at) {
         err = settle_place(p);
         if (!err)
             return 0;
-        mutex_unlock(&mount_mutex);
+        mount_unlock();
         mutex_unlock(&p->names->lock);
         inode_put(p->names);
     } while (err == -EAGAIN);
@@ -170,7 +171,7 @@ static bool is_reachable(const struct path *p, const struct path *above) {
 static void lay(struct mount *top, const struct path *at) {
     mount_attach(top, at->mount, at->dentry);
     for (struct mount *m = top; m; m = mount_next(m, top))
-        mount_list(m);
+        mount_list(m, at->mount->ns);
 }
 
 // What a mount keeps of mount(2)'s flags: access times are relative to changes unless it is said otherwise.
@@ -181,8 +182,32 @@ static unsigned int new_flags(unsigned long flags) {
     return (flags & MOUNT_FLAGS & ~(unsigned long)(MS_STRICTATIME | MS_NOATIME | MS_RELATIME)) | times;
 }
 
+// Does all of that file system show already in the namespace, as it would through a mount with these flags? [t]
+static bool is_seen(const struct mount_ns *ns, const struct fs_type *type, unsigned long flags) {
+    const struct mount *m, *child;
+    list_for_each_entry (m, &ns->mounts, link) {
+        bool whole = m->sb->type == type && m->root->parent == m->root && list_empty(&m->lids);
+        if (!whole || (m->kept_flags & m->flags & MS_RDONLY && !(flags & MS_RDONLY)))
+            continue;
+        list_for_each_entry (child, &m->children, sibling)
+            whole &= !child->locked;
+        if (whole)
+            return true;
+    }
+    return false;
+}
+
+// May the current thread mount a file system of that type there? [t]
+static int may_mount_type(const struct mount_ns *ns, const struct fs_type *type, unsigned long flags) {
+    if (capable(CAP_SYS_ADMIN) || type->for_users)
+        return 0;
+    return type->for_seers && is_seen(ns, type, flags) ? 0 : -EPERM;
+}
+
 int mount_new(const struct path *at, const struct fs_type *type, const char *source, const char *options,
               unsigned long flags) {
+    if (!type->for_users && !type->for_seers && !capable(CAP_SYS_ADMIN))
+        return -EPERM;
     if (!type->mount) // for the kernel's own use
         return -EINVAL;
     struct dentry *root = type->mount(type, source, options);
@@ -200,12 +225,14 @@ int mount_new(const struct path *at, const struct fs_type *type, const char *sou
             err = -EBUSY;
         else if (!same_kind(p.at.dentry, m->root))
             err = -ENOTDIR;
-        else if (mount_count >= READ_ONCE(limits.mounts_max))
+        else if (!mount_has_room(p.at.mount->ns, 1))
             err = -ENOSPC;
+        if (!err)
+            err = may_mount_type(p.at.mount->ns, type, flags);
         if (!err)
             lay(m, &p.at);
         else
-            unsettle(p.at.dentry);
+            mount_unsettle(p.at.dentry);
         place_unlock(&p);
     }
     if (err)
@@ -239,32 +266,44 @@ static int set_flags(struct mount *m, bool own, unsigned int now) {
 
 // ---- taking away
 
+// Takes m off its place. A lid stays there if `covered`, for what is underneath was not to be seen. [t]
+static void leave_place(struct mount *m, bool covered) {
+    spin_lock(&mounts_lock);
+    struct path place = mount_detach_locked(m);
+    struct mount_lid *lid = place.mount && covered ? m->lid : NULL;
+    if (lid) {
+        m->lid = NULL;
+        lid->place = place.dentry;
+        WRITE_ONCE(place.dentry->mounted, place.dentry->mounted + 1);
+        list_add(&lid->link, &place.mount->lids);
+    }
+    spin_unlock(&mounts_lock);
+    if (!place.mount)
+        return;
+    if (!lid) {
+        mount_unsettle(place.dentry);
+        dentry_put(place.dentry);
+    }
+    mount_put(place.mount);
+}
+
 // Takes the mounts of the tree `top` apart and off the list, if they are on it, into the list `gone`. [t]
-static void dissolve(struct mount *top, struct list_head *gone) {
+void mount_dissolve(struct mount *top, struct list_head *gone) {
     struct mount *m;
     for (struct mount *m = top, *next; m; m = next) {
         next = mount_next(m, top);
         spin_lock(&mounts_lock);
-        list_del(&m->link);
-        mount_count -= m->attached;
-        m->attached = false;
+        mount_unlist_locked(m);
         spin_unlock(&mounts_lock);
         list_add_tail(&m->link, gone);
     }
-    list_for_each_entry (m, gone, link) {
-        spin_lock(&mounts_lock);
-        struct path place = mount_detach_locked(m);
-        spin_unlock(&mounts_lock);
-        if (place.mount) {
-            unsettle(place.dentry);
-            path_put(&place);
-        }
-    }
+    list_for_each_entry (m, gone, link)
+        leave_place(m, m->locked && m != top);
 }
 
 // Lets go of those taken apart. What was only mounted there goes, however much it is: without the topology's mutex, for
 // whom it does not concern goes on meanwhile.
-static void release(struct list_head *gone) {
+void mount_release(struct list_head *gone) {
     while (!list_empty(gone)) {
         struct mount *m = list_first_entry(gone, struct mount, link);
         list_del(&m->link);
@@ -277,11 +316,11 @@ static bool is_idle(const struct mount *m) {
     return ref_read(&m->refs) == 2 && list_empty(&m->children);
 }
 
-// 0: `gone` has what release() is to let go of. [t]
+// 0: `gone` has what mount_release() is to let go of. [t]
 static int remove_locked(struct mount *m, int flags, struct list_head *gone) {
     ASSERT_HELD(&mount_mutex);
     bool own_root = m == current->fs->root.mount;
-    if (!m->attached || !m->parent) // gone already, or the root of all
+    if (!mount_is_mine(m) || !m->parent || m->locked) // gone already, or the root of all
         return -EINVAL;
     if (flags & MNT_EXPIRE) {
         if (own_root || (flags & (MNT_FORCE | MNT_DETACH)))
@@ -293,6 +332,8 @@ static int remove_locked(struct mount *m, int flags, struct list_head *gone) {
             return -EAGAIN;
         }
     }
+    if (own_root && !(flags & MNT_DETACH) && !capable_in(m->sb->owner, CAP_SYS_ADMIN))
+        return -EPERM;
     if (own_root && !(flags & MNT_DETACH))
         return set_flags(m, false, m->sb->flags | MS_RDONLY); // it cannot go
     if (!(flags & MNT_DETACH)) {
@@ -301,19 +342,17 @@ static int remove_locked(struct mount *m, int flags, struct list_head *gone) {
         struct path place = {NULL, NULL};
         if (idle) { // and stays so: off its place at once
             place = mount_detach_locked(m);
-            list_del(&m->link);
-            m->attached = false;
-            mount_count--;
+            mount_unlist_locked(m);
         }
         spin_unlock(&mounts_lock);
         if (!idle)
             return -EBUSY;
         list_add_tail(&m->link, gone);
-        unsettle(place.dentry);
+        mount_unsettle(place.dentry);
         path_put(&place);
         return 0;
     }
-    dissolve(m, gone);
+    mount_dissolve(m, gone);
     return 0;
 }
 
@@ -323,8 +362,8 @@ int mount_remove(const struct path *at, int flags) {
     struct list_head gone = LIST_HEAD_INIT(gone);
     mutex_lock(&mount_mutex);
     int err = remove_locked(at->mount, flags, &gone);
-    mutex_unlock(&mount_mutex);
-    release(&gone);
+    mount_unlock();
+    mount_release(&gone);
     return err;
 }
 
@@ -335,10 +374,32 @@ static struct mount *clone(const struct mount *m, struct dentry *root) {
     return mount_alloc(root, m->source, m->flags);
 }
 
-// A copy of the mount `from`, showing what is at `root`, with all that is mounted below that. While this lasts,
-// m->copy of each mount is what it was copied to, NULL where it was left out. ERR_PTR(-ENOMEM, -ENOSPC, -EINTR). [t]
-static struct mount *clone_tree(struct mount *from, struct dentry *root) {
-    struct mount *top = clone(from, root), *copy;
+// What m must be copied as: in a namespace of others who may less, what is hidden there stays hidden, and what is forbidden
+// stays forbidden. 0 or -ENOMEM.
+static int restrict_copy(const struct mount *m, struct mount *copy, const struct mount_ns *to) {
+    copy->locked = m->locked;
+    copy->kept_flags = m->kept_flags;
+    if (m->ns && to->ns.owner != m->ns->ns.owner) {
+        copy->locked = true;
+        copy->kept_flags = MOUNT_FLAGS;
+    }
+    if (!copy->locked)
+        return 0;
+    copy->lid = kmalloc(sizeof(*copy->lid));
+    return copy->lid ? 0 : -ENOMEM;
+}
+
+static struct mount *clone_for(const struct mount *m, struct dentry *root, const struct mount_ns *to) {
+    struct mount *copy = clone(m, root);
+    if (copy && restrict_copy(m, copy, to)) {
+        mount_put(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+struct mount *mount_clone_tree(struct mount *from, struct dentry *root, const struct mount_ns *to, bool all) {
+    struct mount *top = clone_for(from, root, to), *copy;
     unsigned int count = 1;
     int err = 0;
     if (!top)
@@ -347,16 +408,17 @@ static struct mount *clone_tree(struct mount *from, struct dentry *root) {
     for (struct mount *m = mount_next(from, from); m && !err; m = mount_next(m, from)) {
         bool shown = m->parent != from || dentry_is_below(m->mountpoint, root);
         m->copy = NULL;
-        if (!shown || m->unbindable || !m->parent->copy)
+        if (!shown || (m->unbindable && !all) || !m->parent->copy)
             continue;
-        copy = clone(m, m->root);
+        copy = clone_for(m, m->root, to);
         if (!copy) {
             err = -ENOMEM;
             break;
         }
+        copy->unbindable = m->unbindable;
         m->copy = copy;
         mount_attach(copy, m->parent->copy, m->mountpoint);
-        if (++count + mount_count > READ_ONCE(limits.mounts_max))
+        if (!mount_has_room(to, ++count))
             err = -ENOSPC;
         cond_resched();
         if (!err && signal_pending_fatal())
@@ -365,9 +427,31 @@ static struct mount *clone_tree(struct mount *from, struct dentry *root) {
     if (!err)
         return top;
     struct list_head gone = LIST_HEAD_INIT(gone);
-    dissolve(top, &gone);
-    release(&gone); // what they showed is mounted elsewhere
+    mount_dissolve(top, &gone);
+    mount_release(&gone); // what they showed is mounted elsewhere
     return ERR_PTR(err);
+}
+
+// Would a copy of what is at `at` alone show what locked mounts hide there? [t]
+static bool hides_something(const struct path *at) {
+    const struct mount *m;
+    list_for_each_entry (m, &at->mount->children, sibling)
+        if (m->locked && dentry_is_below(m->mountpoint, at->dentry))
+            return true;
+    return !list_empty(&at->mount->lids);
+}
+
+// The tree that mount(2) with MS_BIND makes, for somewhere in `to`. [t]
+static struct mount *clone_bound(const struct path *from, const struct mount_ns *to, bool recursive) {
+    if (!recursive && hides_something(from))
+        return ERR_PTR(-EINVAL);
+    struct mount *m = recursive ? mount_clone_tree(from->mount, from->dentry, to, false)
+                                : clone_for(from->mount, from->dentry, to);
+    if (!m)
+        return ERR_PTR(-ENOMEM);
+    if (!IS_ERR(m))
+        m->locked = false; // it hides nothing where it goes
+    return m;
 }
 
 int mount_bind(const struct path *at, const struct path *from, unsigned long flags) {
@@ -375,23 +459,22 @@ int mount_bind(const struct path *at, const struct path *from, unsigned long fla
     int err = place_lock(&p, at);
     if (err)
         return err;
-    if (!from->mount->attached || from->mount->unbindable)
+    if ((!mount_is_mine(from->mount) && !nsfs_may_bind(from->dentry)) || from->mount->unbindable)
         err = -EINVAL;
     else if (from->dentry->dead)
         err = -ENOENT;
     else if (!same_kind(p.at.dentry, from->dentry))
         err = -ENOTDIR;
-    else if (mount_count >= READ_ONCE(limits.mounts_max))
+    else if (!mount_has_room(p.at.mount->ns, 1))
         err = -ENOSPC;
     if (!err) {
-        struct mount *m =
-            flags & MS_REC ? clone_tree(from->mount, from->dentry) : clone(from->mount, from->dentry);
-        err = !m ? -ENOMEM : IS_ERR(m) ? PTR_ERR(m) : 0;
+        struct mount *m = clone_bound(from, p.at.mount->ns, flags & MS_REC);
+        err = IS_ERR(m) ? PTR_ERR(m) : 0;
         if (!err)
             lay(m, &p.at);
     }
     if (err)
-        unsettle(p.at.dentry);
+        mount_unsettle(p.at.dentry);
     place_unlock(&p);
     return err;
 }
@@ -407,13 +490,14 @@ static struct path take_off(struct mount *m) {
 }
 
 static void let_go(struct path *place) {
-    unsettle(place->dentry);
+    mount_unsettle(place->dentry);
     path_put(place);
 }
 
 static int check_move(const struct path *at, const struct path *from) {
     struct mount *m = from->mount;
-    if (!m->attached || !m->parent || !is_mount_root(from) || !same_kind(at->dentry, from->dentry))
+    if (!mount_is_mine(m) || !m->parent || m->locked || !is_mount_root(from) ||
+        !same_kind(at->dentry, from->dentry))
         return -EINVAL;
     for (const struct mount *above = at->mount; above; above = above->parent)
         if (above == m)
@@ -432,23 +516,52 @@ int mount_move(const struct path *at, const struct path *from) {
         mount_attach(from->mount, p.at.mount, p.at.dentry);
         let_go(&old);
     } else {
-        unsettle(p.at.dentry);
+        mount_unsettle(p.at.dentry);
     }
     place_unlock(&p);
     return err;
 }
 
+// The first namespace's root stays what it is: all that is in the image.
+static bool is_fixed_root(const struct mount *m) {
+    return !m->parent && m->ns == &first_mount_ns;
+}
+
 static int check_pivot(const struct path *new_root, const struct path *put_old, const struct path *root) {
     struct mount *m = new_root->mount;
-    if (!root->mount->attached || !m->attached)
+    if (!mount_is_mine(root->mount) || !mount_is_mine(m) || m->locked)
         return -EINVAL;
     if (new_root->dentry->dead)
         return -ENOENT;
     if (m == root->mount || put_old->mount == root->mount)
         return -EBUSY;
-    if (!is_mount_root(root) || !root->mount->parent || !is_mount_root(new_root) || !m->parent)
+    if (!is_mount_root(root) || is_fixed_root(root->mount) || !is_mount_root(new_root) || !m->parent)
         return -EINVAL;
     return is_reachable(put_old, new_root) && is_reachable(new_root, root) ? 0 : -EINVAL;
+}
+
+// The new root hides what the old one did on that place. [t]
+static void pass_lock(struct mount *from, struct mount *to) {
+    if (!from->locked)
+        return;
+    to->locked = true;
+    to->lid = from->lid;
+    from->locked = false;
+    from->lid = NULL;
+}
+
+// Puts m where `old` was: on a place, or at the root of its namespace; and `old` on `place`. [t]
+static void exchange_roots(struct mount *m, struct mount *old, const struct path *place) {
+    struct path m_place = take_off(m), old_place = take_off(old);
+    if (old_place.mount) {
+        mount_attach(m, old_place.mount, old_place.dentry);
+        path_put(&old_place);
+    } else {
+        m->ns->root = m;
+    }
+    mount_attach(old, place->mount, place->dentry);
+    pass_lock(old, m);
+    let_go(&m_place);
 }
 
 int mount_pivot(const struct path *new_root, const struct path *put_old) {
@@ -458,14 +571,10 @@ int mount_pivot(const struct path *new_root, const struct path *put_old) {
     if (!err) {
         err = check_pivot(new_root, &p.at, &root);
         if (!err) {
-            struct path old_place = take_off(new_root->mount), root_place = take_off(root.mount);
-            mount_attach(new_root->mount, root_place.mount, root_place.dentry);
-            mount_attach(root.mount, p.at.mount, p.at.dentry);
+            exchange_roots(new_root->mount, root.mount, &p.at);
             fs_context_replace(&root, new_root);
-            let_go(&old_place);
-            path_put(&root_place);
         } else {
-            unsettle(p.at.dentry);
+            mount_unsettle(p.at.dentry);
         }
         place_unlock(&p);
     }
@@ -484,16 +593,30 @@ static unsigned int flags_for(const struct mount *m, unsigned long flags) {
     return (flags & MOUNT_FLAGS) | (READ_ONCE(m->flags) & TIME_FLAGS);
 }
 
+// Flags that a namespace with more power set, or left, stay: access times as they are, the others set.
+static int check_kept_flags(const struct mount *m, unsigned int now) {
+    unsigned int times = MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME;
+    unsigned int kept = m->kept_flags & m->flags & ~times;
+    if (m->kept_flags && ((m->flags ^ now) & times))
+        return -EPERM;
+    return kept & ~now ? -EPERM : 0;
+}
+
 static int remount_locked(struct mount *m, const char *options, unsigned long flags) {
     ASSERT_HELD(&mount_mutex);
     struct superblock *sb = m->sb;
+    int err = check_kept_flags(m, flags_for(m, flags));
+    if (err)
+        return err;
     if (flags & MS_BIND)
         return set_flags(m, true, flags_for(m, flags));
     if (options && *options && !sb->type->remount)
         return -EINVAL;
+    if (!capable_in(sb->owner, CAP_SYS_ADMIN))
+        return -EPERM;
     bool own = sb->type->shared; // then that it is read-only is the mount's own
     unsigned int *changed = own ? &m->flags : &sb->flags, before = READ_ONCE(*changed);
-    int err = set_flags(m, own, own ? flags_for(m, flags) : flags & SUPERBLOCK_FLAGS);
+    err = set_flags(m, own, own ? flags_for(m, flags) : flags & SUPERBLOCK_FLAGS);
     if (!err && sb->type->remount && (err = sb->type->remount(sb, options)))
         WRITE_ONCE(*changed, before);
     if (!err)
@@ -505,8 +628,8 @@ int mount_remount(const struct path *at, const char *options, unsigned long flag
     if (!is_mount_root(at))
         return -EINVAL;
     mutex_lock(&mount_mutex);
-    int err = at->mount->attached ? remount_locked(at->mount, options, flags) : -EINVAL;
-    mutex_unlock(&mount_mutex);
+    int err = mount_is_mine(at->mount) ? remount_locked(at->mount, options, flags) : -EINVAL;
+    mount_unlock();
     return err;
 }
 
@@ -516,10 +639,10 @@ int mount_set_type(const struct path *at, unsigned long flags) {
     if (!is_mount_root(at) || (type != MS_PRIVATE && type != MS_SLAVE && type != MS_UNBINDABLE))
         return -EINVAL;
     mutex_lock(&mount_mutex);
-    int err = at->mount->attached ? 0 : -EINVAL;
+    int err = mount_is_mine(at->mount) ? 0 : -EINVAL;
     for (struct mount *m = at->mount; !err && m; m = flags & MS_REC ? mount_next(m, at->mount) : NULL)
         if (type != MS_SLAVE)
             m->unbindable = type == MS_UNBINDABLE;
-    mutex_unlock(&mount_mutex);
+    mount_unlock();
     return err;
 }

@@ -13,16 +13,42 @@
 
 extern struct mutex mount_mutex;    // the topology: changed, and looked through at length, with it only
 extern struct spinlock mounts_lock; // [mounts]
-extern unsigned int mount_count;    // [t] in the list
+extern unsigned int mount_count;    // [t] in the trees of all namespaces
+extern const struct namespace_type mount_ns_type;
+extern struct mount_ns first_mount_ns;
 
 // A mount that is nowhere. Takes over the reference to root. NULL if no memory.
 struct mount *__must_check mount_alloc(struct dentry *root, const char *source, unsigned long flags);
+// A place that stays hidden.
+struct mount_lid {
+    struct list_head link; // [mounts]
+    struct dentry *place;  // [mounts] referenced
+};
+
+// Releases mount_mutex, and the lids of mounts that have gone meanwhile.
+void mount_unlock(void);
+// Nothing is mounted on d any more: it and those above go out of the tree of dentries again. [t]
+void mount_unsettle(struct dentry *d);
 // Lays m, which is nowhere, over d in parent. [t]
 void mount_attach(struct mount *m, struct mount *parent, struct dentry *d);
 // Takes m off its place; the references to that are the caller's then. [t] and [mounts]
 struct path mount_detach_locked(struct mount *m);
-// Lists m, which gets its number by that, and its reference becomes the list's. [t]
-void mount_list(struct mount *m);
+// Lists m in ns, where it gets its number by that, and its reference becomes the list's. [t]
+void mount_list(struct mount *m, struct mount_ns *ns);
+// Off the list again; the reference is the caller's. [t] and [mounts]
+void mount_unlist_locked(struct mount *m);
+// May ns have n more? Root's processes may have all there may be, those of others a half. [t]
+bool mount_has_room(const struct mount_ns *ns, unsigned int n);
+// The tree of mounts `top` that nobody reaches from now on: taken apart, for mount_release(). [t]
+void mount_dissolve(struct mount *top, struct list_head *gone);
+void mount_release(struct list_head *gone);
+// The namespaces of mounts (mount_ns.c): the first one's root.
+void mount_ns_init(struct mount *root);
+// A copy of the mount `from`, showing what is at `root`, with all that is mounted below that; while this lasts, m->copy
+// of each mount is what it was copied to, NULL where it was left out. `all`: for a new namespace, with those that cannot
+// be bound. ERR_PTR(-ENOMEM, -ENOSPC, -EINTR). [t]
+struct mount *__must_check mount_clone_tree(struct mount *from, struct dentry *root,
+                                            const struct mount_ns *to, bool all);
 // What is mounted there, or NULL. [t] or [mounts]
 struct mount *mount_on(const struct mount *parent, const struct dentry *d);
 // The mount behind m in the tree below and with `top`, each before those on it; NULL at the end. [t]

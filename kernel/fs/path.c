@@ -134,9 +134,9 @@ int inode_permission(struct inode *inode, int mask) {
     mode_t mine = cred->fsuid == inode->uid ? mode >> 6 : cred_in_group(cred, inode->gid) ? mode >> 3 : mode;
     if ((mine & mask) == (mode_t)mask)
         return 0;
-    if (cred_capable(cred, CAP_DAC_OVERRIDE) && (!(mask & 1) || S_ISDIR(mode) || (mode & 0111)))
+    if (inode_capable(cred, inode, CAP_DAC_OVERRIDE) && (!(mask & 1) || S_ISDIR(mode) || (mode & 0111)))
         return 0;
-    if (cred_capable(cred, CAP_DAC_READ_SEARCH) && (mask == 4 || (S_ISDIR(mode) && !(mask & 2))))
+    if (inode_capable(cred, inode, CAP_DAC_READ_SEARCH) && (mask == 4 || (S_ISDIR(mode) && !(mask & 2))))
         return 0;
     return inode->ops && inode->ops->permit ? inode->ops->permit(inode, mask) : -EACCES;
 }
@@ -543,7 +543,7 @@ static bool prepend(char *buf, char **at, const char *text, size_t n) {
 }
 
 static char *pseudo_name(const struct dentry *d, char *buf, size_t n) {
-    if (S_ISFIFO(d->inode->mode) || S_ISSOCK(d->inode->mode))
+    if (S_ISFIFO(d->inode->mode) || S_ISSOCK(d->inode->mode) || S_ISREG(d->inode->mode))
         lib_snprintf(buf, n, "%s:[%lu]", d->name, (unsigned long)d->inode->ino);
     else
         lib_snprintf(buf, n, "anon_inode:[%s]", d->name);
@@ -578,6 +578,8 @@ char *path_name_from(const struct path *p, const struct path *root, bool *reache
 
 char *path_name_in_fs(struct dentry *d, char *buf, size_t n) {
     char *at = buf + n, name[NAME_MAX + 1];
+    if (d->pseudo)
+        return pseudo_name(d, buf, n);
     bool fits = prepend(buf, &at, "", 1) && (!d->dead || prepend(buf, &at, "//deleted", 9));
     char *end = at;
     dentry_get(d);

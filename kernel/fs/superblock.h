@@ -7,6 +7,7 @@
 
 struct dentry;
 struct inode;
+struct user_ns;
 
 struct superblock {
     const struct fs_type *type;
@@ -17,6 +18,8 @@ struct superblock {
     unsigned int flags;          // mount_mutex: MS_RDONLY. Read without.
     struct list_head mount_list; // [mounts] all that show it
     struct list_head watches;    // fs/event/notify.c: on inodes of it
+    struct list_head link;       // [superblocks_lock of inode.c] all that are in use
+    struct user_ns *owner; // [I] core/user_ns.h: in which a capability over it has to be held; a reference
     void *private_data;
     unsigned int mounts; // [a] of it
     struct refcount refs;
@@ -34,6 +37,9 @@ struct fs_type {
     bool shared;      // all mounts show one superblock; whether it is read-only is then each mount's own
     bool xattrs;      // inodes keep extended attributes (fs/xattr.c)
     bool once;        // it is not laid over itself: -EBUSY
+    bool for_users;   // who has CAP_SYS_ADMIN in a user namespace may mount it in a mount namespace of that
+    bool for_seers;   // the same, where one that shows all of it is mounted already
+    bool has_devices; // device nodes in it count, whoever mounted it
     // A root dentry (referenced) on a new or shared superblock. `options`: as the mount call's data, may be
     // NULL.
     struct dentry *(*mount)(const struct fs_type *type, const char *source, const char *options);
@@ -63,3 +69,5 @@ void fs_type_for_each(bool (*fn)(const struct fs_type *type, void *arg), void *a
 // A superblock with one reference and an anonymous device number. NULL if no memory.
 struct superblock *__must_check superblock_create(const struct fs_type *type);
 void superblock_put(struct superblock *sb); // the last one: type->destroy
+// Calls fn with each in use, referenced, until it returns false. May sleep.
+void superblock_for_each(bool (*fn)(struct superblock *sb));

@@ -8,6 +8,7 @@
 #include "core/cred.h"
 #include "core/errno.h"
 #include "fs/dentry.h"
+#include "fs/mount.h"
 #include "fs/event/notify.h"
 #include "fs/file.h"
 #include "fs/xattr.h"
@@ -146,7 +147,7 @@ static bool has_names(const struct dentry *d) {
 // May the victim's name go? `is_dir`: as a directory. [victim's lock, if it is a directory]
 static int check_victim(const struct dentry *d, bool is_dir) {
     bool dir = S_ISDIR(d->inode->mode);
-    if (READ_ONCE(d->mounted))
+    if (mount_is_place(d))
         return -EBUSY;
     if (is_dir != dir)
         return is_dir ? -ENOTDIR : -EISDIR;
@@ -192,6 +193,8 @@ int vfs_unlink(struct dentry *dir, const char *name, size_t len, bool is_dir,
     if (locked)
         mutex_unlock(&victim->lock);
     mutex_unlock(&inode->lock);
+    if (!err && unlikely(READ_ONCE(d->mounted)))
+        mount_forget_place(d);
     dentry_put(d);
     return err;
 }
@@ -276,7 +279,7 @@ static int check_rename(const struct rename *r) {
         err = check_new_parent(r, r->old);
     if (!err && exchange)
         err = check_new_parent(r, new_d);
-    if (!err && (READ_ONCE(r->old->mounted) || (new_d && READ_ONCE(new_d->mounted))))
+    if (!err && (mount_is_place(r->old) || (new_d && mount_is_place(new_d))))
         err = -EBUSY;
     return err;
 }
@@ -409,12 +412,14 @@ int vfs_rename(struct dentry *old_dir, const char *old_name, size_t old_len, str
         err = check_rename(&r);
     if (!err)
         err = rename_replacing(&r, new_name, new_len);
-    if (r.new_d)
-        dentry_put(r.new_d);
     if (!IS_ERR(r.old))
         dentry_put(r.old);
     unlock_parents(old_dir, new_dir);
     mutex_unlock(&sb->rename_lock);
+    if (!err && r.new_d && !(flags & RENAME_EXCHANGE) && unlikely(READ_ONCE(r.new_d->mounted)))
+        mount_forget_place(r.new_d);
+    if (r.new_d)
+        dentry_put(r.new_d);
     return MIN(err, 0);
 }
 
@@ -440,9 +445,9 @@ int vfs_truncate(struct inode *inode, off_t size) {
 static int check_setattr(struct inode *inode, struct iattr *attr, bool now) {
     const struct cred *cred = current->cred;
     bool owner = inode_is_owner(inode);
-    if ((attr->valid & ATTR_UID) && attr->uid != inode->uid && !cred_capable(cred, CAP_CHOWN))
+    if ((attr->valid & ATTR_UID) && attr->uid != inode->uid && !inode_capable(cred, inode, CAP_CHOWN))
         return -EPERM;
-    if ((attr->valid & (ATTR_UID | ATTR_GID)) && !cred_capable(cred, CAP_CHOWN)) {
+    if ((attr->valid & (ATTR_UID | ATTR_GID)) && !inode_capable(cred, inode, CAP_CHOWN)) {
         if (cred->fsuid != inode->uid)
             return -EPERM;
         if ((attr->valid & ATTR_GID) && attr->gid != inode->gid && !cred_in_group(cred, attr->gid))
@@ -452,7 +457,7 @@ static int check_setattr(struct inode *inode, struct iattr *attr, bool now) {
         if (!owner)
             return -EPERM;
         if (!cred_in_group(cred, attr->valid & ATTR_GID ? attr->gid : inode->gid) &&
-            !cred_capable(cred, CAP_FSETID))
+            !inode_capable(cred, inode, CAP_FSETID))
             attr->mode &= ~S_ISGID;
     }
     if ((attr->valid & (ATTR_ATIME | ATTR_MTIME)) && !owner)

@@ -340,7 +340,9 @@ static struct ucred peer_ucred(struct socket *s) {
     struct ucred cred = {0, -1, -1};
     struct identity *peer = socket_get_peer_identity(s);
     if (peer) {
-        cred = (struct ucred){peer->pid, peer->cred->euid, peer->cred->egid};
+        const struct user_ns *reader = current->cred->user_ns;
+        cred = (struct ucred){peer->pid, uid_shown(reader, peer->cred->euid),
+                              gid_shown(reader, peer->cred->egid)};
         identity_put(peer);
     }
     return cred;
@@ -480,7 +482,7 @@ static int get_groups(struct socket *s, void __user *user, int len, int __user *
         return -ENODATA;
     const struct group_list *groups = peer->cred->groups;
     int size = groups ? (int)(groups->count * sizeof(gid_t)) : 0;
-    int err = len < size ? -ERANGE : size ? copy_to_user(user, groups->gid, size) : 0;
+    int err = len < size ? -ERANGE : size ? cred_put_groups(user, groups) : 0;
     if (!err || err == -ERANGE)
         err = put_user(size, user_len) ? -EFAULT : err;
     identity_put(peer);

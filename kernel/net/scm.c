@@ -7,6 +7,7 @@
 #include "net/scm.h"
 #include "arch/riscv/uaccess.h"
 #include "fs/fdtable.h"
+#include "core/user_ns.h"
 #include "mm/slab.h"
 #include "net/identity.h"
 #include "net/unix_private.h"
@@ -39,20 +40,22 @@ void credentials_put_noted(struct credentials *c) {
 // unix(7): one's own ids, or the capability to lie.
 static int check_credentials(const struct ucred *u) {
     const struct cred *cred = current->cred;
-    if (u->uid == (uid_t)-1 || u->gid == (gid_t)-1)
+    if (u->uid == ID_NONE || u->gid == ID_NONE)
         return -EINVAL;
     bool pid = u->pid == current->pid || cred_capable(cred, CAP_SYS_ADMIN);
-    bool uid =
-        u->uid == cred->uid || u->uid == cred->euid || u->uid == cred->suid || cred_capable(cred, CAP_SETUID);
-    bool gid =
-        u->gid == cred->gid || u->gid == cred->egid || u->gid == cred->sgid || cred_capable(cred, CAP_SETGID);
+    bool uid = u->uid == cred->uid || u->uid == cred->euid || u->uid == cred->suid ||
+               cred_capable_within(cred, CAP_SETUID);
+    bool gid = u->gid == cred->gid || u->gid == cred->egid || u->gid == cred->sgid ||
+               cred_capable_within(cred, CAP_SETGID);
     return pid && uid && gid ? 0 : -EPERM;
 }
 
 static int import_credentials(const struct cmsghdr *c, struct scm *scm) {
     if (c->cmsg_len != CMSG_LEN(sizeof(struct ucred)))
         return -EINVAL;
-    const struct ucred *u = (const struct ucred *)(c + 1);
+    struct ucred ids = *(const struct ucred *)(c + 1), *u = &ids;
+    u->uid = uid_from_user(current->cred->user_ns, u->uid);
+    u->gid = gid_from_user(current->cred->user_ns, u->gid);
     int err = check_credentials(u);
     if (err)
         return err;
@@ -221,9 +224,10 @@ void scm_export(struct socket *s, struct message *m, struct scm *scm) {
         return;
     }
     if (socket_has(s, SOCKET_PASSCRED)) {
-        struct ucred u = {scm->from.pid, scm->from.uid, scm->from.gid};
-        if (u.uid == (uid_t)-1)
-            u.uid = u.gid = 65534; // nobody said: the overflow id, as in Linux
+        const struct user_ns *reader = current->cred->user_ns;
+        struct ucred u = {scm->from.pid, uid_shown(reader, scm->from.uid), gid_shown(reader, scm->from.gid)};
+        if (scm->from.uid == ID_NONE)
+            u.uid = u.gid = ID_OVERFLOW; // nobody said
         message_put_control(m, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u));
     }
     if (scm->files)

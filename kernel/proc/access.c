@@ -20,7 +20,11 @@ static bool may_locked(struct process *p, enum access_ids ids) {
     if (p == current->process || cred_capable(mine, CAP_SYS_PTRACE))
         return true;
     const struct vmspace *vm = process_vm_locked(p);
-    return same_ids(mine, its, ids) && !(its->cap_permitted & ~caps) && (!vm || vm->dumpable);
+    if (vm && !vm->dumpable) // what it holds may be from outside its user namespace
+        return false;
+    if (cred_capable_in(mine, its->user_ns, CAP_SYS_PTRACE))
+        return true;
+    return same_ids(mine, its, ids) && mine->user_ns == its->user_ns && !(its->cap_permitted & ~caps);
 }
 
 int process_access_begin(struct process *p, enum access_ids ids) {

@@ -41,7 +41,7 @@
 // The mode and the owner are read together: chown(2) changes them in one moment.
 static void apply_set_ids(struct cred *new, struct exec *e) {
     struct inode *inode = e->program.file->inode;
-    if (READ_ONCE(current->no_new_privs) || e->program.file->path.mount->flags & MS_NOSUID)
+    if (READ_ONCE(current->no_new_privs) || !mount_may_set_ids(e->program.file->path.mount))
         return;
     spin_lock(&inode->spin);
     mode_t mode = inode->mode;
@@ -49,6 +49,8 @@ static void apply_set_ids(struct cred *new, struct exec *e) {
     gid_t gid = inode->gid;
     spin_unlock(&inode->spin);
     bool set_gid = (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    if (!cred_maps(new, uid, gid))
+        return;
     e->set_ids = mode & S_ISUID || set_gid;
     if (mode & S_ISUID)
         new->euid = uid;
@@ -60,7 +62,7 @@ static void apply_set_ids(struct cred *new, struct exec *e) {
 static int apply_file_caps(struct cred *new, struct exec *e, bool *has_caps, bool *effective) {
     struct file_caps caps = {0};
     *has_caps =
-        !(e->program.file->path.mount->flags & MS_NOSUID) && file_caps_get(e->program.file->inode, &caps);
+        mount_may_set_ids(e->program.file->path.mount) && file_caps_get(e->program.file->inode, &caps);
     *effective = caps.effective;
     new->cap_permitted = (new->cap_bounding &caps.permitted) | (new->cap_inheritable &caps.inheritable);
     return *effective && caps.permitted & ~new->cap_permitted ? -EPERM : 0;
@@ -92,7 +94,7 @@ static void limit_gain(struct exec *e, const struct cred *old, struct cred *new)
     e->gains = !never && !shares_place(e) && !traced;
     if (e->gains)
         return;
-    if (never || !cred_capable(old, CAP_SETUID)) {
+    if (never || !cred_capable_within(old, CAP_SETUID)) {
         new->euid = new->uid;
         new->egid = new->gid;
     }
@@ -112,10 +114,11 @@ static int compute_cred(struct exec *e) {
         return err;
     }
     // A set-user-id program of root's that has capabilities of its own has those.
-    if (root && !(has_caps && new->uid != 0 && new->euid == 0)) {
-        if (new->euid == 0 || new->uid == 0)
+    bool as_root = uid_is_root_in(new->user_ns, new->euid), is_root = uid_is_root_in(new->user_ns, new->uid);
+    if (root && !(has_caps && !is_root && as_root)) {
+        if (as_root || is_root)
             new->cap_permitted = old->cap_inheritable | old->cap_bounding;
-        effective |= new->euid == 0;
+        effective |= as_root;
     }
     bool set_ids = new->euid != old->uid || new->egid != old->gid;
     if (set_ids || new->cap_permitted & ~old->cap_permitted)
@@ -127,7 +130,7 @@ static int compute_cred(struct exec *e) {
     new->cap_permitted |= new->cap_ambient;
     new->cap_effective = effective ? new->cap_permitted : new->cap_ambient;
     new->securebits &= ~SECBIT_KEEP_CAPS;
-    e->secure = set_ids || (new->uid != 0 && (effective || new->cap_permitted & ~new->cap_ambient));
+    e->secure = set_ids || (!is_root && (effective || new->cap_permitted & ~new->cap_ambient));
     e->cred = new;
     return 0;
 }

@@ -51,10 +51,10 @@ static size_t build_auxv(struct exec *e, unsigned long random, unsigned long nam
     put(&a, AT_BASE, e->interpreter.file ? e->interpreter.bias : 0);
     put(&a, AT_FLAGS, 0);
     put(&a, AT_ENTRY, elf->entry + e->program.bias);
-    put(&a, AT_UID, e->cred->uid);
-    put(&a, AT_EUID, e->cred->euid);
-    put(&a, AT_GID, e->cred->gid);
-    put(&a, AT_EGID, e->cred->egid);
+    put(&a, AT_UID, uid_shown(e->cred->user_ns, e->cred->uid));
+    put(&a, AT_EUID, uid_shown(e->cred->user_ns, e->cred->euid));
+    put(&a, AT_GID, gid_shown(e->cred->user_ns, e->cred->gid));
+    put(&a, AT_EGID, gid_shown(e->cred->user_ns, e->cred->egid));
     put(&a, AT_SECURE, e->secure);
     put(&a, AT_RANDOM, random);
     put(&a, AT_HWCAP2, 0);

@@ -5,6 +5,7 @@
 // leaves its process. The one that leaves last makes the process a zombie: its children get a new parent, its
 // own parent is told.
 #include "proc/exit.h"
+#include "proc/namespace.h"
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"
 #include "fs/fdtable.h"
@@ -68,6 +69,7 @@ static void drop_files(struct thread *t) {
     spin_unlock_irqrestore(&process_lock, flags);
     files_leave(files);
     fs_context_put(fs);
+    namespaces_leave(t);
 }
 
 // ---- children

@@ -11,6 +11,7 @@
 #include "ipc/sem.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/namespace.h"
 #include "proc/pidfd.h"
 #include "proc/process.h"
 #include "proc/ptrace.h"
@@ -20,10 +21,6 @@
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/sched.h>
-
-#define NAMESPACES                                                                                           \
-    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |            \
-     CLONE_NEWNET | CLONE_NEWTIME)
 
 #define THREADS_OF_INIT 16
 
@@ -51,16 +48,15 @@ static void child_main(void *arg) {
 
 // ---- checks
 
-// Who might not ask anyway is told that.
-int process_check_namespaces(uint64_t flags) {
-    if (!(flags & NAMESPACES))
-        return 0;
-    return flags & CLONE_NEWUSER || capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+// What cannot be in other namespaces than its parent.
+static bool mixes_namespaces(uint64_t f) {
+    return (f & CLONE_FS && f & (CLONE_NEWNS | CLONE_NEWUSER)) || (f & CLONE_SYSVSEM && f & CLONE_NEWIPC) ||
+           (f & CLONE_THREAD && f & (CLONE_NEWUSER | CLONE_NEWPID));
 }
 
 static int check_request(const struct clone_request *r) {
     uint64_t f = r->flags;
-    if (f & CLONE_INTO_CGROUP)
+    if (f & CLONE_INTO_CGROUP || mixes_namespaces(f))
         return -EINVAL;
     if ((f & CLONE_THREAD && !(f & CLONE_SIGHAND)) || (f & CLONE_SIGHAND && !(f & CLONE_VM)))
         return -EINVAL;
@@ -72,7 +68,7 @@ static int check_request(const struct clone_request *r) {
         return -EINVAL;
     if (r->exit_signal < 0 || r->exit_signal > SIGNAL_COUNT)
         return -EINVAL;
-    return process_check_namespaces(f);
+    return 0;
 }
 
 // Are there as many threads as there may be, zombies with them? A few more are left to pid 1, which is to start what ends
@@ -133,6 +129,17 @@ static int copy_fs(struct thread *t, uint64_t flags) {
         t->fs = fs_context_copy(current->fs);
     }
     return t->fs ? 0 : -ENOMEM;
+}
+
+// The child's namespaces and credentials; its places are its own already.
+static int copy_namespaces(struct thread *t, uint64_t flags) {
+    struct namespace_change c;
+    int err = namespace_change_make(&c, flags, t->fs);
+    if (err)
+        return err;
+    t->cred = t->real_cred = c.cred ? c.cred : cred_get(current->cred);
+    t->namespaces = c.set ? c.set : current->namespaces ? namespaces_get(current->namespaces) : NULL;
+    return 0;
 }
 
 static int copy_process(struct birth *b) {
@@ -199,7 +206,6 @@ static int copy_thread(struct birth *b) {
     if (!(r->flags & CLONE_VM))
         rseq_inherit(t);
     t->too_many_threads = current->too_many_threads;
-    t->cred = t->real_cred = cred_get(current->cred);
     if (r->flags & CLONE_CHILD_CLEARTID)
         t->clear_child_tid = r->child_tid;
     // The alternate stack is the parent's too, unless both would use it at once.
@@ -211,6 +217,8 @@ static int copy_thread(struct birth *b) {
     int err = copy_files(t, r->flags);
     if (!err)
         err = copy_fs(t, r->flags);
+    if (!err)
+        err = copy_namespaces(t, r->flags);
     if (!err && r->flags & CLONE_SYSVSEM)
         err = sem_share_undos(t);
     if (!err)
@@ -234,6 +242,8 @@ static void undo(struct birth *b) {
         if (t->files)
             files_leave(t->files);
         sem_leave_undos(t);
+        namespaces_put(t->namespaces);
+        t->namespaces = NULL;
         cred_put(t->real_cred);
         t->vm = NULL;
         thread_discard(t);

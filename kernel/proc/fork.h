@@ -10,8 +10,6 @@ struct clone_request {
     unsigned long tls;
     int __user *parent_tid, *child_tid, *pidfd;
 };
-// Namespaces (CLONE_NEW*) are not offered. The answer to one who asks for some of `flags`: 0 (for none), -EPERM, -EINVAL.
-int __must_check process_check_namespaces(uint64_t flags);
 // clone(2): the child's tid or -errno. May sleep (CLONE_VFORK).
 long process_clone(const struct clone_request *request);
 

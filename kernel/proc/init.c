@@ -67,6 +67,7 @@ static void become_init(void) {
     p->unkillable = true;
     p->exit_signal = SIGCHLD;
     t->timer_slack = t->default_timer_slack = 50000;
+    t->namespaces = namespaces_get(&first_namespaces);
     p->cred = cred_get(t->cred);
     p->user = user_get(p->cred->user);
     user_charge(p->user, USER_THREADS, 1);

@@ -10,6 +10,7 @@
 #include "mm/slab.h"
 #include "proc/coredump.h"
 #include "proc/init.h"
+#include "proc/namespace.h"
 #include "proc/oom.h"
 #include "proc/owner.h"
 #include "proc/pidfd.h"
@@ -179,9 +180,19 @@ void process_reap_locked(struct process *p, bool waited) {
 
 // ---- identity
 
+// In a user namespace that the old identity made it has no more than it could give itself there.
+static bool gains_caps(const struct cred *old, const struct cred *new) {
+    if (old->user_ns == new->user_ns)
+        return new->cap_permitted & ~old->cap_permitted;
+    for (const struct user_ns *u = new->user_ns; u->parent; u = u->parent)
+        if (u->parent == old->user_ns && u->owner == old->euid)
+            return false;
+    return true;
+}
+
 static bool is_other_identity(const struct cred *old, const struct cred *new) {
     return old->euid != new->euid || old->egid != new->egid || old->fsuid != new->fsuid ||
-           old->fsgid != new->fsgid || new->cap_permitted & ~old->cap_permitted;
+           old->fsgid != new->fsgid || gains_caps(old, new);
 }
 
 void thread_set_cred(struct cred *cred) {
@@ -247,6 +258,7 @@ void process_init(void) {
     if (!process_cache)
         panic("process: no memory for the tables");
     panic_describe = process_describe;
+    namespace_init();
     oom_init();
     signal_init();
     pidfd_init();

@@ -107,7 +107,8 @@ int ptrace_traceme(void) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     const struct cred *its = p->parent ? p->parent->cred : NULL;
     if (t->ptrace.tracer || !its ||
-        (t->cred->cap_permitted & ~its->cap_permitted && !cred_capable(its, CAP_SYS_PTRACE))) {
+        (t->cred->cap_permitted & ~its->cap_permitted &&
+         !cred_capable_in(its, t->cred->user_ns, CAP_SYS_PTRACE))) {
         err = -EPERM;
     } else if ((tracer = maker_of(p)) && !tracer->exiting) {
         spin_lock(&p->sig_lock);

@@ -533,7 +533,7 @@ int signal_check_permission_locked(struct process *p, int sig) {
     ASSERT_HELD(&process_lock);
     const struct cred *mine = current->cred, *its = p->cred;
     if (p == current->process || mine->euid == its->suid || mine->euid == its->uid ||
-        mine->uid == its->suid || mine->uid == its->uid || cred_capable(mine, CAP_KILL))
+        mine->uid == its->suid || mine->uid == its->uid || cred_capable_in(mine, its->user_ns, CAP_KILL))
         return 0;
     return sig == SIGCONT && p->session == current->process->session ? 0 : -EPERM;
 }

@@ -2,6 +2,7 @@
 // The frame of a signal handler on the user stack, as Linux lays it out for riscv64: siginfo, then ucontext
 // with the registers, so that handlers and unwinders find what they know. The handler returns into the vDSO,
 // which calls rt_sigreturn(2).
+#include "core/user_ns.h"
 #include "arch/riscv/trap.h"
 #include "arch/riscv/uaccess.h"
 #include "core/errno.h"
@@ -58,7 +59,26 @@ static stack_t altstack_of(const struct thread *t, unsigned long sp) {
     };
 }
 
+// Does it tell who sent it, or of which child?
+static bool tells_of_process(const siginfo_t *info) {
+    switch (info->si_code) {
+    case SI_USER:
+    case SI_QUEUE:
+    case SI_TKILL:
+    case SI_MESGQ:
+        return true;
+    default:
+        return info->si_signo == SIGCHLD && info->si_code > 0;
+    }
+}
+
 int signal_info_to_user(void __user *user, const siginfo_t *info) {
+    siginfo_t seen;
+    if (unlikely(current->cred->user_ns != &first_user_ns) && tells_of_process(info)) {
+        seen = *info;
+        seen.si_uid = uid_shown(current->cred->user_ns, info->si_uid);
+        info = &seen;
+    }
     int err = copy_to_user(user, info, SIGNAL_INFO_SIZE);
     return err ? err : clear_user((char __user *)user + SIGNAL_INFO_SIZE, sizeof(*info) - SIGNAL_INFO_SIZE);
 }

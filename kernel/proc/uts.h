@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The machine's name, and that of its NIS domain: uname(2), sethostname(2), /proc/sys/kernel/{hostname,domainname}.
+// The machine's name, and that of its NIS domain, in the caller's UTS namespace: uname(2), sethostname(2), /proc/sys/kernel/{hostname,domainname}.
 #pragma once
 #include "core/types.h"
 #include <linux/utsname.h>
@@ -10,3 +10,4 @@
 void uts_get_name(bool domain, char *buf);
 // The n bytes become the name. -EPERM: for CAP_SYS_ADMIN only; -EINVAL: too long.
 int __must_check uts_set_name(bool domain, const char *name, size_t n);
+void uts_init(void);

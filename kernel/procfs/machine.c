@@ -366,22 +366,22 @@ static bool mountinfo_line(struct mount *m, void *arg) {
     return true;
 }
 
-static int show_all_mounts(struct seq_buf *s, const struct path *root,
+static int show_all_mounts(struct seq_buf *s, struct namespace *ns, const struct path *root,
                            bool (*line)(struct mount *m, void *arg)) {
     struct mounts_text t = {s, root, kmalloc(PATH_MAX)};
     if (!t.buf)
         return -ENOMEM;
-    mount_for_each(line, &t);
+    mount_for_each(mount_ns_cast(ns), line, &t);
     kfree(t.buf);
     return 0;
 }
 
-int proc_show_mounts(struct seq_buf *s, const struct path *root) {
-    return show_all_mounts(s, root, mounts_line);
+int proc_show_mounts(struct seq_buf *s, struct namespace *ns, const struct path *root) {
+    return show_all_mounts(s, ns, root, mounts_line);
 }
 
-int proc_show_mountinfo(struct seq_buf *s, const struct path *root) {
-    return show_all_mounts(s, root, mountinfo_line);
+int proc_show_mountinfo(struct seq_buf *s, struct namespace *ns, const struct path *root) {
+    return show_all_mounts(s, ns, root, mountinfo_line);
 }
 
 // ---- /proc/kmsg: the log as syslog(2) gives it, from where the last reader of it stopped

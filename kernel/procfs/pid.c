@@ -124,7 +124,13 @@ static ssize_t node_store(struct proc_node *node, const char *text, size_t size)
     return n->file->store(n, text, size);
 }
 
-static ino_t ino_of(const struct process *p, pid_t tid, unsigned int which) {
+static ssize_t node_store_as(struct proc_node *node, const char *text, size_t size,
+                             const struct cred *opener) {
+    struct pid_node *n = container_of(node, struct pid_node, node);
+    return n->file->store_as(n, text, size, opener);
+}
+
+ino_t pid_ino(const struct process *p, pid_t tid, unsigned int which) {
     return 1ull << 40 | (ino_t)(tid ? tid : p->pid) << 20 | (tid ? 1u << 19 : 0) | which;
 }
 
@@ -139,6 +145,7 @@ struct inode *pid_inode_create(struct superblock *sb, struct process *p, pid_t t
     n->node.free = free_node;
     n->node.show = file->show ? node_show : NULL;
     n->node.store = file->store ? node_store : NULL;
+    n->node.store_as = file->store_as ? node_store_as : NULL;
     n->node.open = file->of_memory ? pid_node_open : NULL;
     n->tid = tid;
     n->fd = fd;
@@ -151,7 +158,7 @@ struct inode *pid_inode_create(struct superblock *sb, struct process *p, pid_t t
         return inode;
     }
     process_get(p);
-    inode->ino = ino_of(p, tid, which);
+    inode->ino = pid_ino(p, tid, which);
     unsigned long flags = spin_lock_irqsave(&process_lock);
     const struct vmspace *vm = process_vm_locked(p);
     if ((vm && vm->dumpable) || file->mode == (S_IFDIR | 0555)) { // else root's
@@ -199,7 +206,7 @@ static int pid_dir_readdir(struct file *f, struct dir_context *ctx) {
         if (!belongs(&files[i], dir))
             continue;
         if (!ctx->emit(ctx, files[i].name, strlen(files[i].name), i + 3,
-                       ino_of(dir->process, dir->tid, i + 1), (files[i].mode & S_IFMT) >> 12))
+                       pid_ino(dir->process, dir->tid, i + 1), (files[i].mode & S_IFMT) >> 12))
             return 0;
     }
     ctx->pos = file_count + 2;
@@ -340,7 +347,7 @@ static int fd_readdir(struct file *file, struct dir_context *ctx) {
             continue;
         file_put(f);
         int n = lib_snprintf(name, sizeof(name), "%d", fd);
-        if (!ctx->emit(ctx, name, n, fd + 3, ino_of(dir->process, dir->tid, INO_FD + fd),
+        if (!ctx->emit(ctx, name, n, fd + 3, pid_ino(dir->process, dir->tid, INO_FD + fd),
                        (fd_link.mode & S_IFMT) >> 12))
             break;
         ctx->pos = fd + 3;
@@ -383,7 +390,7 @@ static int task_readdir(struct file *file, struct dir_context *ctx) {
     pid_t tid = ctx->pos > 2 ? ctx->pos - 2 : 0;
     while ((tid = next_tid(dir->process, tid))) {
         int n = lib_snprintf(name, sizeof(name), "%d", tid);
-        if (!ctx->emit(ctx, name, n, tid + 2, ino_of(dir->process, tid, 0), S_IFDIR >> 12))
+        if (!ctx->emit(ctx, name, n, tid + 2, pid_ino(dir->process, tid, 0), S_IFDIR >> 12))
             break;
         ctx->pos = tid + 2;
     }
@@ -393,17 +400,21 @@ static int task_readdir(struct file *file, struct dir_context *ctx) {
 // ---- the files
 
 static int show_mounts_of(struct seq_buf *s, struct pid_node *n,
-                          int (*show)(struct seq_buf *s, const struct path *root)) {
-    struct fs_context *fs = node_fs(n);
-    if (!fs)
+                          int (*show)(struct seq_buf *s, struct namespace *ns, const struct path *root)) {
+    struct namespace *ns = pid_node_namespace(n, CLONE_NEWNS);
+    struct fs_context *fs = ns ? node_fs(n) : NULL;
+    if (!fs) {
+        namespace_put(ns);
         return -EINVAL;
+    }
     spin_lock(&fs->lock);
     struct path root = fs->root;
     path_get(&root);
     spin_unlock(&fs->lock);
-    int err = show(s, &root);
+    int err = show(s, ns, &root);
     path_put(&root);
     fs_context_put(fs);
+    namespace_put(ns);
     return err;
 }
 
@@ -539,6 +550,8 @@ static ssize_t store_fail_nth(struct pid_node *n, const char *text, size_t size)
     { .name = name_, .mode = S_IFREG | permissions, .where = IN_BOTH, .show = show_ }
 #define MEMORY_(name_, permissions, show_)                                                                   \
     { .name = name_, .mode = S_IFREG | permissions, .where = IN_BOTH, .show = show_, .of_memory = true }
+#define ID_MAP_(name_, show_, store_)                                                                        \
+    { .name = name_, .mode = S_IFREG | 0644, .where = IN_PROCESS, .show = show_, .store_as = store_ }
 #define LINK_(name_, follow_)                                                                                \
     { .name = name_, .mode = S_IFLNK | 0777, .where = IN_BOTH, .follow = follow_ }
 
@@ -583,6 +596,14 @@ static const struct pid_file files[] = {
      .where = IN_BOTH,
      .ops = &pid_mem_inode_ops,
      .fops = &pid_mem_file_ops},
+    {.name = "ns",
+     .mode = S_IFDIR | 0511,
+     .where = IN_BOTH,
+     .ops = &pid_ns_dir_ops,
+     .fops = &pid_ns_dir_fops},
+    ID_MAP_("uid_map", pid_show_uid_map, pid_store_uid_map),
+    ID_MAP_("gid_map", pid_show_gid_map, pid_store_gid_map),
+    ID_MAP_("setgroups", pid_show_setgroups, pid_store_setgroups),
     LINK_("cwd", follow_cwd),
     LINK_("root", follow_root),
     LINK_("exe", follow_exe),

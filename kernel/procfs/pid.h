@@ -30,17 +30,22 @@ struct pid_file {
     bool of_memory;                                                      // who may open it: proc/access.h
     pid_show_fn *show;                                                   // regular files
     ssize_t (*store)(struct pid_node *n, const char *text, size_t size); // NULL: not writable
-    int (*follow)(struct pid_node *n, struct path *out);                 // links
-    const struct inode_ops *ops;                                         // directories
-    struct inode *(*make)(void); // it is another's directory: an inode of that
+    ssize_t (*store_as)(struct pid_node *n, const char *text, size_t size, const struct cred *opener);
+    int (*follow)(struct pid_node *n, struct path *out); // links
+    const struct inode_ops *ops;                         // directories
+    struct inode *(*make)(void);                         // it is another's directory: an inode of that
     const struct file_ops *fops;
 };
 
 #define PID_INO_MAP_FILE 127
+#define PID_INO_NS       110 // the first of those in ns/
 // An inode of process p, or of its thread tid, for one of its files or, with the descriptor fd, what fd/ and fdinfo/ have of
 // it; `which`: its number among p's. ERR_PTR(-ENOMEM).
 struct inode *__must_check pid_inode_create(struct superblock *sb, struct process *p, pid_t tid, int fd,
                                             const struct pid_file *file, unsigned int which);
+
+// The number of an inode of p, or of its thread tid: `which` of those it has.
+ino_t pid_ino(const struct process *p, pid_t tid, unsigned int which);
 
 pid_show_fn pid_show_stat, pid_show_statm, pid_show_status, pid_show_cmdline, pid_show_environ, pid_show_comm,
     pid_show_maps, pid_show_smaps, pid_show_smaps_rollup, pid_show_limits, pid_show_auxv, pid_show_io,
@@ -61,6 +66,15 @@ struct files *pid_node_files(const struct pid_node *n);
 struct file *pid_node_file(const struct pid_node *n, int fd);
 // The same; and does execve(2) close it?
 struct file *pid_node_descriptor(const struct pid_node *n, int fd, bool *cloexec);
+// /proc/PID/ns and the maps of its user namespace (procfs/pid_ns.c).
+extern const struct inode_ops pid_ns_dir_ops;
+extern const struct file_ops pid_ns_dir_fops;
+pid_show_fn pid_show_uid_map, pid_show_gid_map, pid_show_setgroups;
+ssize_t pid_store_uid_map(struct pid_node *n, const char *text, size_t size, const struct cred *opener);
+ssize_t pid_store_gid_map(struct pid_node *n, const char *text, size_t size, const struct cred *opener);
+ssize_t pid_store_setgroups(struct pid_node *n, const char *text, size_t size, const struct cred *opener);
+// What the node's thread has of a kind of namespace (CLONE_NEW*), referenced; NULL: it has ended.
+struct namespace *pid_node_namespace(const struct pid_node *n, int flag);
 // /proc/PID/mem (procfs/pid_mem.c).
 extern const struct inode_ops pid_mem_inode_ops;
 extern const struct file_ops pid_mem_file_ops;

@@ -268,11 +268,14 @@ static void status_signals(struct seq_buf *s, const struct snapshot *x) {
 }
 
 static void status_ids(struct seq_buf *s, const struct cred *c, unsigned int fd_size) {
-    seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid,
-               c->egid, c->sgid, c->fsgid);
+    const struct user_ns *u = current->cred->user_ns;
+    seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\n", uid_shown(u, c->uid), uid_shown(u, c->euid),
+               uid_shown(u, c->suid), uid_shown(u, c->fsuid));
+    seq_printf(s, "Gid:\t%u\t%u\t%u\t%u\n", gid_shown(u, c->gid), gid_shown(u, c->egid),
+               gid_shown(u, c->sgid), gid_shown(u, c->fsgid));
     seq_printf(s, "FDSize:\t%u\nGroups:\t", fd_size);
     for (unsigned int i = 0; c->groups && i < c->groups->count; i++)
-        seq_printf(s, "%u ", c->groups->gid[i]);
+        seq_printf(s, "%u ", gid_shown(u, c->groups->gid[i]));
     seq_puts(s, "\n");
 }
 

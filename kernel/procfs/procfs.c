@@ -135,6 +135,7 @@ static int proc_statfs(struct superblock *sb, struct kstatfs *out) {
 static struct fs_type proc_type = {.name = "proc",
                                    .nodev = true,
                                    .shared = true,
+                                   .for_seers = true,
                                    .fixed_names = true,
                                    .mount = proc_mount,
                                    .remount = proc_remount,

@@ -41,6 +41,8 @@ struct proc_node {
     int (*show)(struct seq_buf *s, struct proc_node *node);
     // A write of at most a page, NUL-terminated behind `n`. Bytes taken or -errno. NULL: not writable.
     ssize_t (*store)(struct proc_node *node, const char *text, size_t n);
+    // Instead, where it matters who opened it.
+    ssize_t (*store_as)(struct proc_node *node, const char *text, size_t n, const struct cred *opener);
     void (*free)(struct proc_node *node); // with the last reference; NULL: nothing to do
 };
 
@@ -91,9 +93,10 @@ void proc_register_pids(const struct proc_pid_ops *ops);
 // The directory "net" of a process: an inode. ERR_PTR.
 struct inode *proc_net_inode(void);
 
-// /proc/PID/mounts, mountinfo: the mounts below `root`, a process's.
-int proc_show_mounts(struct seq_buf *s, const struct path *root);
-int proc_show_mountinfo(struct seq_buf *s, const struct path *root);
+// /proc/PID/mounts, mountinfo: the mounts of a namespace below `root`, a process's.
+struct namespace;
+int proc_show_mounts(struct seq_buf *s, struct namespace *ns, const struct path *root);
+int proc_show_mountinfo(struct seq_buf *s, struct namespace *ns, const struct path *root);
 
 // Registers the file system and the files that are about no process.
 void procfs_init(void);

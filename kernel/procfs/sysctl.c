@@ -251,6 +251,16 @@ static const struct proc_entry entries[] = {
     PROC_NUMBER("fs/inotify/max_user_watches", &limits.inotify_watches_max, 0, INT32_MAX),
     PROC_NUMBER("fs/inotify/max_queued_events", &inotify_events_max, 0, INT32_MAX),
     PROC_TEXT("fs/suid_dumpable", "0"),
+    PROC_TEXT("fs/overflowuid", "65534"), // ID_OVERFLOW
+    PROC_TEXT("fs/overflowgid", "65534"),
+    PROC_TEXT("kernel/overflowuid", "65534"),
+    PROC_TEXT("kernel/overflowgid", "65534"),
+    // One limit for all kinds of namespaces together.
+    PROC_NUMBER("user/max_user_namespaces", &limits.namespaces_max, 0, INT32_MAX),
+    PROC_NUMBER("user/max_mnt_namespaces", &limits.namespaces_max, 0, INT32_MAX),
+    PROC_NUMBER("user/max_uts_namespaces", &limits.namespaces_max, 0, INT32_MAX),
+    PROC_NUMBER("user/max_ipc_namespaces", &limits.namespaces_max, 0, INT32_MAX),
+    PROC_NUMBER("user/max_pid_namespaces", &limits.namespaces_max, 0, INT32_MAX),
     PROC_TEXT("fs/nr_open", "1048576"),
     {.path = "sys/fs/pipe-max-size", .mode = 0644, .show = show_pipe_max_size, .store = store_pipe_max_size},
 };

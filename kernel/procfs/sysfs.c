@@ -86,6 +86,7 @@ static int sysfs_statfs(struct superblock *sb, struct kstatfs *out) {
 static struct fs_type sysfs_type = {.name = "sysfs",
                                     .nodev = true,
                                     .shared = true,
+                                    .for_seers = true,
                                     .mount = sysfs_mount,
                                     .statfs = sysfs_statfs,
                                     .inode_free = proc_inode_free};

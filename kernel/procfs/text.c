@@ -201,7 +201,7 @@ static ssize_t text_read(struct file *f, struct uio *u, off_t *pos) {
 static ssize_t text_write(struct file *f, struct uio *u, off_t *pos) {
     struct proc_node *node = proc_node(f->inode);
     size_t n = MIN(u->resid, (size_t)STORE_MAX - 1);
-    if (!node->store)
+    if (!node->store && !node->store_as)
         return -EIO;
     char *text = kmalloc(n + 1);
     if (!text)
@@ -209,7 +209,7 @@ static ssize_t text_write(struct file *f, struct uio *u, off_t *pos) {
     ssize_t ret = uio_read_from(u, text, n) == n ? 0 : -EFAULT;
     text[n] = '\0';
     if (!ret)
-        ret = node->store(node, text, n);
+        ret = node->store ? node->store(node, text, n) : node->store_as(node, text, n, f->cred);
     kfree(text);
     if (ret > 0)
         *pos += ret;

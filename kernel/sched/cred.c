@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The life of credentials. (Their header is in core, as everybody asks about them; this needs memory.)
 #include "core/cred.h"
+#include "arch/riscv/uaccess.h"
+#include "core/user_ns.h"
 #include "mm/slab.h"
 #include "sched/thread.h"
 #include "sched/user.h"
@@ -16,6 +18,7 @@ struct cred kernel_cred = {
     .cap_effective = ALL_CAPS,
     .cap_permitted = ALL_CAPS,
     .cap_bounding = ALL_CAPS,
+    .user_ns = &first_user_ns,
 };
 
 static void group_list_put(struct group_list *groups) {
@@ -58,6 +61,16 @@ void group_list_sort(struct group_list *groups) {
     }
 }
 
+int cred_put_groups(gid_t __user *to, const struct group_list *list) {
+    const struct user_ns *u = current->cred->user_ns;
+    int err = 0;
+    if (u == &first_user_ns)
+        return copy_to_user(to, list->gid, list->count * sizeof(gid_t));
+    for (unsigned int i = 0; i < list->count && !err; i++)
+        err = put_user(gid_shown(u, list->gid[i]), &to[i]);
+    return err;
+}
+
 void cred_set_groups(struct cred *cred, struct group_list *groups) {
     group_list_put(cred->groups);
     cred->groups = groups;
@@ -68,6 +81,7 @@ void cred_put(struct cred *cred) {
         return;
     group_list_put(cred->groups);
     user_put(cred->user);
+    user_ns_put(cred->user_ns);
     kfree(cred);
 }
 
@@ -80,6 +94,7 @@ struct cred *cred_copy(const struct cred *cred) {
     if (copy->groups)
         ref_get(&copy->groups->refs);
     user_get(copy->user);
+    user_ns_get(copy->user_ns);
     return copy;
 }
 

@@ -11,6 +11,7 @@
 #pragma once
 #include "arch/riscv/cpu.h"
 #include "core/cred.h"
+#include "core/namespace.h"
 #include "core/spinlock.h"
 #include "lib/list.h"
 #include "lib/tree.h"
@@ -122,6 +123,8 @@ struct thread {
     struct cred *cred;           // [o] core/cred.h: what it acts as; nobody else looks at it
     struct cred *real_cred;  // [process_lock to look from outside] who it is; a reference. Usually the same
     struct process *process; // proc/process.h
+    struct namespaces
+        *namespaces; // [process_lock to look from outside] core/namespace.h; NULL: the first ones
     const struct rlimit64 *limits; // [o] its process's, RLIM_NLIMITS of them
     pid_t pid;                     // [I] its process's; 0: none
     struct list_head process_link; // in process->threads
@@ -237,6 +240,18 @@ static inline void thread_set_state(enum thread_state state) {
 // True if the current thread may do what CAP_* (linux/capability.h) stands for.
 static inline bool capable(int cap) {
     return cred_capable(current->cred, cap);
+}
+// The same over what belongs to the user namespace u, and over what belongs to its own.
+static inline bool capable_in(const struct user_ns *u, int cap) {
+    return cred_capable_in(current->cred, u, cap);
+}
+static inline bool capable_within(int cap) {
+    return cred_capable_within(current->cred, cap);
+}
+// What it has of a kind; kernel threads have the first ones.
+static inline struct namespace *current_namespace(enum namespace_kind kind) {
+    const struct namespaces *set = current->namespaces;
+    return likely(set) ? set->of[kind] : first_namespaces.of[kind];
 }
 
 // True if the current thread has an unblocked signal pending.

@@ -105,8 +105,9 @@ bool user_may_charge(struct user *user, enum user_account account, long n, unsig
 void limits_init(void) {
     unsigned long pages = memory_usable_pages(), bytes = pages << PAGE_SHIFT;
     unsigned long threads = bytes / (KSTACK_SIZE * THREADS_PART);
+    threads = MIN(MAX(threads, (unsigned long)THREADS_MIN), (unsigned long)THREADS_MOST);
     limits = (struct limits){
-        .threads_max = MIN(MAX(threads, (unsigned long)THREADS_MIN), (unsigned long)THREADS_MOST),
+        .threads_max = threads,
         .pipe_user_soft = MIN(pages / PIPE_SOFT_PART, PIPE_SOFT_MOST),
         .watches_max = bytes / WATCHES_PART / WATCH_SIZE,
         .locks_max = bytes / LOCKS_PART / LOCK_SIZE,
@@ -118,5 +119,6 @@ void limits_init(void) {
         .event_bytes_max = bytes / EVENTS_PART,
         .ipc_bytes_max = bytes / IPC_PART,
         .filter_bytes_max = bytes / FILTERS_PART,
+        .namespaces_max = threads / 2,
     };
 }

@@ -19,6 +19,7 @@ enum user_account {
     USER_IPC_BYTES,    // of semaphores and messages
     USER_MQUEUE_BYTES, // that message queues of POSIX may hold: RLIMIT_MSGQUEUE
     USER_FILTER_BYTES, // of seccomp
+    USER_NAMESPACES,
     USER_ACCOUNTS,
 };
 
@@ -39,6 +40,7 @@ struct limits {
     unsigned long inotify_max, inotify_watches_max; // of one user, whoever that is
     unsigned long event_bytes_max, ipc_bytes_max;   // of one user
     unsigned long filter_bytes_max;                 // of one user
+    unsigned long namespaces_max;                   // of one user
 };
 #define THREADS_MOST 32767   // as many as there are numbers
 extern struct limits limits; // [a] each number

@@ -182,6 +182,14 @@ static inline int __must_check mutex_lock_killable_nested(struct mutex *m, enum 
 static inline int __must_check mutex_lock_killable(struct mutex *m) {
     return mutex_lock_killable_nested(m, LOCK_FIRST);
 }
+// Takes it if it is free.
+static inline bool __must_check mutex_trylock(struct mutex *m) {
+    struct thread *free = NULL;
+    if (!__atomic_compare_exchange_n(&m->owner, &free, current, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return false;
+    mutex_note_taken(m, mutex_note_wait(m, LOCK_FIRST));
+    return true;
+}
 static inline void mutex_unlock(struct mutex *m) {
     struct thread *me = current;
     mutex_note_released(m);

@@ -2,7 +2,7 @@
 // Users, groups, capabilities: credentials(7), capabilities(7).
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
-#include "core/cred.h"
+#include "core/user_ns.h"
 #include "proc/process.h"
 #include <linux/capability.h>
 #include <linux/limits.h>
@@ -10,22 +10,31 @@
 
 #define KEEP ((uint32_t)-1) // an id that is to stay as it is
 
+// The id that a program gave, if it is not to stay. False: it is in no map of its user namespace.
+static bool map_uid(uid_t *uid) {
+    return *uid == KEEP || (*uid = uid_from_user(current->cred->user_ns, *uid)) != ID_NONE;
+}
+
+static bool map_gid(gid_t *gid) {
+    return *gid == KEEP || (*gid = gid_from_user(current->cred->user_ns, *gid)) != ID_NONE;
+}
+
 // ---- reading
 
 long sys_getuid(void) {
-    return current->cred->uid;
+    return uid_shown(current->cred->user_ns, current->cred->uid);
 }
 
 long sys_geteuid(void) {
-    return current->cred->euid;
+    return uid_shown(current->cred->user_ns, current->cred->euid);
 }
 
 long sys_getgid(void) {
-    return current->cred->gid;
+    return gid_shown(current->cred->user_ns, current->cred->gid);
 }
 
 long sys_getegid(void) {
-    return current->cred->egid;
+    return gid_shown(current->cred->user_ns, current->cred->egid);
 }
 
 static long put_three(const uint32_t ids[3], uint32_t __user *r, uint32_t __user *e, uint32_t __user *s) {
@@ -37,12 +46,16 @@ static long put_three(const uint32_t ids[3], uint32_t __user *r, uint32_t __user
 
 long sys_getresuid(uid_t __user *r, uid_t __user *e, uid_t __user *s) {
     const struct cred *c = current->cred;
-    return put_three((const uint32_t[]){c->uid, c->euid, c->suid}, r, e, s);
+    const struct user_ns *u = c->user_ns;
+    return put_three((const uint32_t[]){uid_shown(u, c->uid), uid_shown(u, c->euid), uid_shown(u, c->suid)},
+                     r, e, s);
 }
 
 long sys_getresgid(gid_t __user *r, gid_t __user *e, gid_t __user *s) {
     const struct cred *c = current->cred;
-    return put_three((const uint32_t[]){c->gid, c->egid, c->sgid}, r, e, s);
+    const struct user_ns *u = c->user_ns;
+    return put_three((const uint32_t[]){gid_shown(u, c->gid), gid_shown(u, c->egid), gid_shown(u, c->sgid)},
+                     r, e, s);
 }
 
 // ---- users
@@ -53,8 +66,9 @@ long sys_getresgid(gid_t __user *r, gid_t __user *e, gid_t __user *s) {
 
 // The effect of changed user ids on the capabilities.
 static void adjust_caps(const struct cred *old, struct cred *new) {
-    bool was_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
-    bool is_root = new->uid == 0 || new->euid == 0 || new->suid == 0;
+    uid_t root = uid_from_user(old->user_ns, 0);
+    bool was_root = old->uid == root || old->euid == root || old->suid == root;
+    bool is_root = new->uid == root || new->euid == root || new->suid == root;
     if (old->securebits & SECBIT_NO_SETUID_FIXUP)
         return;
     if (was_root && !is_root) {
@@ -62,9 +76,9 @@ static void adjust_caps(const struct cred *old, struct cred *new) {
             new->cap_permitted = new->cap_effective = 0;
         new->cap_ambient = 0;
     }
-    if (old->euid == 0 && new->euid != 0)
+    if (old->euid == root && new->euid != root)
         new->cap_effective = 0;
-    if (old->euid != 0 && new->euid == 0)
+    if (old->euid != root && new->euid == root)
         new->cap_effective = new->cap_permitted;
 }
 
@@ -97,11 +111,13 @@ static long commit_users(struct cred *new, int err) {
 
 long sys_setuid(uid_t uid) {
     const struct cred *old = current->cred;
-    struct cred *new = uid == KEEP ? NULL : cred_copy(old);
+    if (uid == KEEP || !map_uid(&uid))
+        return -EINVAL;
+    struct cred *new = cred_copy(old);
     if (!new)
-        return uid == KEEP ? -EINVAL : -ENOMEM;
+        return -ENOMEM;
     new->euid = uid;
-    if (cred_capable(old, CAP_SETUID))
+    if (cred_capable_within(old, CAP_SETUID))
         new->uid = new->suid = uid;
     else if (uid != old->uid && uid != old->suid)
         return commit_users(new, -EPERM);
@@ -113,11 +129,13 @@ static bool one_of(uint32_t id, uint32_t a, uint32_t b, uint32_t c) {
 }
 
 long sys_setreuid(uid_t r, uid_t e) {
+    if (!map_uid(&r) || !map_uid(&e))
+        return -EINVAL;
     const struct cred *old = current->cred;
     struct cred *new = cred_copy(old);
     if (!new)
         return -ENOMEM;
-    bool allowed = cred_capable(old, CAP_SETUID) ||
+    bool allowed = cred_capable_within(old, CAP_SETUID) ||
                    (one_of(r, old->uid, old->euid, old->uid) && one_of(e, old->uid, old->euid, old->suid));
     new->uid = r == KEEP ? old->uid : r;
     new->euid = e == KEEP ? old->euid : e;
@@ -127,11 +145,13 @@ long sys_setreuid(uid_t r, uid_t e) {
 }
 
 long sys_setresuid(uid_t r, uid_t e, uid_t s) {
+    if (!map_uid(&r) || !map_uid(&e) || !map_uid(&s))
+        return -EINVAL;
     const struct cred *old = current->cred;
     struct cred *new = cred_copy(old);
     if (!new)
         return -ENOMEM;
-    bool allowed = cred_capable(old, CAP_SETUID) ||
+    bool allowed = cred_capable_within(old, CAP_SETUID) ||
                    (one_of(r, old->uid, old->euid, old->suid) && one_of(e, old->uid, old->euid, old->suid) &&
                     one_of(s, old->uid, old->euid, old->suid));
     new->uid = r == KEEP ? old->uid : r;
@@ -143,21 +163,24 @@ long sys_setresuid(uid_t r, uid_t e, uid_t s) {
 // Returns the old id, whether it was changed or not.
 long sys_setfsuid(uid_t uid) {
     const struct cred *old = current->cred;
-    uid_t was = old->fsuid;
-    if (!one_of(uid, old->uid, old->euid, old->suid) && uid != was && !cred_capable(old, CAP_SETUID))
-        return was;
+    uid_t was = old->fsuid, shown = uid_shown(old->user_ns, was);
+    if (!map_uid(&uid))
+        return shown;
+    if (!one_of(uid, old->uid, old->euid, old->suid) && uid != was && !cred_capable_within(old, CAP_SETUID))
+        return shown;
     struct cred *new = uid == KEEP ? NULL : cred_copy(old);
     if (!new)
-        return was;
+        return shown;
     new->fsuid = uid;
     if (!(old->securebits & SECBIT_NO_SETUID_FIXUP)) {
-        if (was == 0 && uid != 0)
+        uid_t root = uid_from_user(old->user_ns, 0);
+        if (was == root && uid != root)
             new->cap_effective &= ~FS_CAPS;
-        if (was != 0 && uid == 0)
+        if (was != root && uid == root)
             new->cap_effective |= new->cap_permitted &FS_CAPS;
     }
     (void)commit_cred(new, 0);
-    return was;
+    return shown;
 }
 
 // ---- groups
@@ -169,11 +192,13 @@ static long commit_groups(struct cred *new, int err) {
 
 long sys_setgid(gid_t gid) {
     const struct cred *old = current->cred;
-    struct cred *new = gid == KEEP ? NULL : cred_copy(old);
+    if (gid == KEEP || !map_gid(&gid))
+        return -EINVAL;
+    struct cred *new = cred_copy(old);
     if (!new)
-        return gid == KEEP ? -EINVAL : -ENOMEM;
+        return -ENOMEM;
     new->egid = gid;
-    if (cred_capable(old, CAP_SETGID))
+    if (cred_capable_within(old, CAP_SETGID))
         new->gid = new->sgid = gid;
     else if (gid != old->gid && gid != old->sgid)
         return commit_groups(new, -EPERM);
@@ -181,11 +206,13 @@ long sys_setgid(gid_t gid) {
 }
 
 long sys_setregid(gid_t r, gid_t e) {
+    if (!map_gid(&r) || !map_gid(&e))
+        return -EINVAL;
     const struct cred *old = current->cred;
     struct cred *new = cred_copy(old);
     if (!new)
         return -ENOMEM;
-    bool allowed = cred_capable(old, CAP_SETGID) ||
+    bool allowed = cred_capable_within(old, CAP_SETGID) ||
                    (one_of(r, old->gid, old->egid, old->gid) && one_of(e, old->gid, old->egid, old->sgid));
     new->gid = r == KEEP ? old->gid : r;
     new->egid = e == KEEP ? old->egid : e;
@@ -195,11 +222,13 @@ long sys_setregid(gid_t r, gid_t e) {
 }
 
 long sys_setresgid(gid_t r, gid_t e, gid_t s) {
+    if (!map_gid(&r) || !map_gid(&e) || !map_gid(&s))
+        return -EINVAL;
     const struct cred *old = current->cred;
     struct cred *new = cred_copy(old);
     if (!new)
         return -ENOMEM;
-    bool allowed = cred_capable(old, CAP_SETGID) ||
+    bool allowed = cred_capable_within(old, CAP_SETGID) ||
                    (one_of(r, old->gid, old->egid, old->sgid) && one_of(e, old->gid, old->egid, old->sgid) &&
                     one_of(s, old->gid, old->egid, old->sgid));
     new->gid = r == KEEP ? old->gid : r;
@@ -210,15 +239,17 @@ long sys_setresgid(gid_t r, gid_t e, gid_t s) {
 
 long sys_setfsgid(gid_t gid) {
     const struct cred *old = current->cred;
-    gid_t was = old->fsgid;
-    if (!one_of(gid, old->gid, old->egid, old->sgid) && gid != was && !cred_capable(old, CAP_SETGID))
-        return was;
+    gid_t was = old->fsgid, shown = gid_shown(old->user_ns, was);
+    if (!map_gid(&gid))
+        return shown;
+    if (!one_of(gid, old->gid, old->egid, old->sgid) && gid != was && !cred_capable_within(old, CAP_SETGID))
+        return shown;
     struct cred *new = gid == KEEP ? NULL : cred_copy(old);
     if (!new)
-        return was;
+        return shown;
     new->fsgid = gid;
     (void)commit_cred(new, 0);
-    return was;
+    return shown;
 }
 
 long sys_getgroups(int n, gid_t __user *groups) {
@@ -226,12 +257,21 @@ long sys_getgroups(int n, gid_t __user *groups) {
     unsigned int count = list ? list->count : 0;
     if (n < 0 || (n && (unsigned int)n < count))
         return -EINVAL;
-    int err = n && count ? copy_to_user(groups, list->gid, count * sizeof(gid_t)) : 0;
+    int err = n && count ? cred_put_groups(groups, list) : 0;
     return err ? err : (long)count;
 }
 
+// In ascending order of what they are here.
+static int map_groups(struct group_list *list) {
+    for (unsigned int i = 0; i < list->count; i++)
+        if ((list->gid[i] = gid_from_user(current->cred->user_ns, list->gid[i])) == ID_NONE)
+            return -EINVAL;
+    group_list_sort(list);
+    return 0;
+}
+
 long sys_setgroups(int n, const gid_t __user *groups) {
-    if (!capable(CAP_SETGID))
+    if (!capable_within(CAP_SETGID) || !user_ns_may_setgroups(current->cred->user_ns))
         return -EPERM;
     if (n < 0 || n > NGROUPS_MAX)
         return -EINVAL;
@@ -244,7 +284,7 @@ long sys_setgroups(int n, const gid_t __user *groups) {
     cred_set_groups(new, list);
     int err = copy_from_user(list->gid, groups, n * sizeof(gid_t));
     if (!err)
-        group_list_sort(list);
+        err = map_groups(list);
     return commit_cred(new, err);
 }
 
@@ -318,7 +358,8 @@ long sys_capset(void __user *header, const void __user *data) {
     uint64_t inheritable = (d[0].inheritable | (uint64_t)d[1].inheritable << 32) & cred_all_caps;
     if (permitted & ~old->cap_permitted || effective & ~permitted ||
         inheritable & ~(old->cap_inheritable | old->cap_bounding) ||
-        (!cred_capable(old, CAP_SETPCAP) && inheritable & ~(old->cap_inheritable | old->cap_permitted)))
+        (!cred_capable_within(old, CAP_SETPCAP) &&
+         inheritable & ~(old->cap_inheritable | old->cap_permitted)))
         return -EPERM;
     struct cred *new = cred_copy(old);
     if (!new)

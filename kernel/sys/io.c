@@ -434,15 +434,14 @@ long sys_fdatasync(int fd) {
     return sync_file(fd);
 }
 
-static bool sync_mount(struct mount *m, void *arg) {
-    (void)arg;
-    if (m->sb->type->sync)
-        m->sb->type->sync(m->sb);
+static bool sync_superblock(struct superblock *sb) {
+    if (sb->type->sync)
+        sb->type->sync(sb);
     return !signal_pending_fatal();
 }
 
 long sys_sync(void) {
-    mount_for_each(sync_mount, NULL);
+    superblock_for_each(sync_superblock);
     return 0;
 }
 

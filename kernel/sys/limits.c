@@ -2,7 +2,7 @@
 // Limits, usage, priorities: getrlimit(2), getrusage(2), getpriority(2).
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
-#include "core/cred.h"
+#include "core/user_ns.h"
 #include "proc/process.h"
 #include "proc/usage.h"
 #include "vm/vmspace.h"
@@ -16,7 +16,7 @@
 static bool may_limit(const struct process *p) {
     ASSERT_HELD(&process_lock);
     const struct cred *mine = current->cred, *its = p->cred;
-    return p == current->process || cred_capable(mine, CAP_SYS_RESOURCE) ||
+    return p == current->process || cred_capable_in(mine, its->user_ns, CAP_SYS_RESOURCE) ||
            (mine->uid == its->uid && mine->uid == its->euid && mine->uid == its->suid &&
             mine->gid == its->gid && mine->gid == its->egid && mine->gid == its->sgid);
 }
@@ -95,11 +95,12 @@ struct priority_search {
 static void visit_thread_locked(struct thread *t, struct priority_search *s) {
     ASSERT_HELD(&process_lock);
     const struct cred *mine = current->cred, *its = t->real_cred;
-    bool master = cred_capable(mine, CAP_SYS_NICE);
+    bool master = cred_capable(mine, CAP_SYS_NICE),
+         over_it = cred_capable_in(mine, its->user_ns, CAP_SYS_NICE);
     uint64_t floor = t->process->limits[RLIMIT_NICE].rlim_cur;
     if (!s->set) {
         s->result = MAX(s->result, 20l - t->nice);
-    } else if (mine->euid != its->uid && mine->euid != its->euid && !master) {
+    } else if (mine->euid != its->uid && mine->euid != its->euid && !over_it) {
         s->result = -EPERM;
     } else if (s->nice < t->nice && (uint64_t)(20 - s->nice) > floor && !master) {
         s->result = -EACCES;
@@ -138,7 +139,7 @@ static long search_priority(int which, int who, struct priority_search *s) {
         visit_thread(who, s);
     } else if (which == PRIO_PGRP || which == PRIO_USER) {
         s->group = who ? who : current->process->pgrp;
-        s->uid = who ? (uid_t)who : current->cred->uid;
+        s->uid = who ? uid_from_user(current->cred->user_ns, (uid_t)who) : current->cred->uid;
         process_for_each(visit_if_wanted, s);
     } else {
         return -EINVAL;

@@ -10,7 +10,7 @@
 #include <linux/fs.h>
 
 static int may_mount(void) {
-    return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+    return mount_may_change() ? 0 : -EPERM;
 }
 
 static int mount_from(const struct path *at, const char *source, unsigned long flags) {
@@ -72,7 +72,7 @@ long sys_umount2(const char __user *target, int flags) {
     if (err)
         return err;
     mount_cross_down(&at); // "." may be covered
-    err = may_mount();
+    err = flags & MNT_FORCE && !capable(CAP_SYS_ADMIN) ? -EPERM : may_mount();
     if (!err)
         err = mount_remove(&at, flags);
     path_put(&at);

@@ -418,7 +418,7 @@ static long change_place(const char __user *name, bool root) {
     if (err)
         return err;
     err = inode_permission(p.dentry->inode, 1);
-    if (!err && root && !capable(CAP_SYS_CHROOT))
+    if (!err && root && !capable_within(CAP_SYS_CHROOT))
         err = -EPERM;
     if (err)
         path_put(&p);

@@ -3,7 +3,7 @@
 #include "sys/seccomp.h"
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
-#include "core/cred.h"
+#include "core/user_ns.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
 #include "ipc/sem.h"
@@ -12,6 +12,7 @@
 #include "proc/exec.h"
 #include "proc/exit.h"
 #include "proc/fork.h"
+#include "proc/namespace.h"
 #include "proc/pidfd.h"
 #include "proc/process.h"
 #include "proc/wait.h"
@@ -91,21 +92,43 @@ static int check_unshare(unsigned long flags) {
         return -EINVAL;
     if (flags & CLONE_VM && ref_read(&current->vm->refs) > 1)
         return -EINVAL;
-    return process_check_namespaces(flags);
+    return 0;
+}
+
+// A user namespace is of a whole process; who leaves its mounts has a place of its own.
+static unsigned long with_implied(unsigned long flags) {
+    if (flags & CLONE_NEWUSER)
+        flags |= CLONE_THREAD | CLONE_FS;
+    if (flags & CLONE_NEWNS)
+        flags |= CLONE_FS;
+    if (flags & CLONE_NEWPID)
+        flags |= CLONE_THREAD;
+    if (flags & CLONE_NEWIPC)
+        flags |= CLONE_SYSVSEM;
+    return flags;
 }
 
 long sys_unshare(unsigned long flags) {
     struct fs_context *fs = NULL, *old_fs = current->fs;
     struct files *files = NULL, *old_files = current->files;
+    struct namespace_change change;
+    flags = with_implied(flags);
     int err = check_unshare(flags);
     if (err)
         return err;
-    if (flags & CLONE_FS && READ_ONCE(old_fs->users) > 1 && !(fs = fs_context_copy(old_fs)))
+    bool own_fs = flags & CLONE_NEWNS || (flags & CLONE_FS && READ_ONCE(old_fs->users) > 1);
+    if (own_fs && !(fs = fs_context_copy(old_fs)))
         return -ENOMEM;
-    if (flags & CLONE_FILES && files_are_shared(old_files) && !(files = files_copy(old_files))) {
+    if (flags & CLONE_FILES && files_are_shared(old_files) && !(files = files_copy(old_files)))
+        err = -ENOMEM;
+    if (!err)
+        err = namespace_change_make(&change, flags, fs);
+    if (err) {
+        if (files)
+            files_leave(files);
         if (fs)
             fs_context_put(fs);
-        return -ENOMEM;
+        return err;
     }
     unsigned long irq = spin_lock_irqsave(&process_lock); // others look at them
     if (fs) {
@@ -121,7 +144,17 @@ long sys_unshare(unsigned long flags) {
         files_leave(old_files);
     if (flags & CLONE_SYSVSEM)
         sem_leave_undos(current);
+    namespace_change_commit(&change);
     return 0;
+}
+
+long sys_setns(int fd, int flags) {
+    struct file *f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    long ret = namespace_enter(f, flags);
+    file_put(f);
+    return ret;
 }
 
 // ---- exec
@@ -395,7 +428,7 @@ static long change_securebits(unsigned long bits) {
     struct cred *old = current->cred;
     unsigned int locks = SECURE_ALL_LOCKS, locked = (old->securebits & locks) >> 1;
     if (bits & ~(unsigned long)(SECURE_ALL_BITS | SECURE_ALL_LOCKS) || (locked & (old->securebits ^ bits)) ||
-        (old->securebits & locks & ~bits) || !cred_capable(old, CAP_SETPCAP))
+        (old->securebits & locks & ~bits) || !cred_capable_within(old, CAP_SETPCAP))
         return -EPERM;
     struct cred *new = cred_copy(old);
     if (!new)
@@ -421,7 +454,7 @@ static long set_keepcaps(unsigned long on) {
 
 static long drop_bounding(unsigned long cap) {
     struct cred *old = current->cred;
-    if (!cred_capable(old, CAP_SETPCAP))
+    if (!cred_capable_within(old, CAP_SETPCAP))
         return -EPERM;
     if (!cap_valid(cap))
         return -EINVAL;

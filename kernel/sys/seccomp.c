@@ -27,7 +27,7 @@ static long add_filter(unsigned long flags, const void __user *user) {
         return err;
     if (!prog.len || prog.len > BPF_MAXINSNS)
         return -EINVAL;
-    if (!current->no_new_privs && !capable(CAP_SYS_ADMIN))
+    if (!current->no_new_privs && !capable_within(CAP_SYS_ADMIN))
         return -EACCES;
     if (!prog.filter)
         return -EINVAL;

@@ -83,8 +83,8 @@ static void fill_stat(struct stat *out, const struct kstat *st) {
     out->st_ino = st->ino;
     out->st_mode = st->mode;
     out->st_nlink = st->nlink;
-    out->st_uid = st->uid;
-    out->st_gid = st->gid;
+    out->st_uid = uid_shown(current->cred->user_ns, st->uid);
+    out->st_gid = gid_shown(current->cred->user_ns, st->gid);
     out->st_rdev = DEV_ENCODE(st->rdev);
     out->st_size = st->size;
     out->st_blksize = st->blksize;
@@ -145,8 +145,8 @@ long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask, v
     struct statx out = {.stx_mask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID,
                         .stx_blksize = st.blksize,
                         .stx_nlink = st.nlink,
-                        .stx_uid = st.uid,
-                        .stx_gid = st.gid,
+                        .stx_uid = uid_shown(current->cred->user_ns, st.uid),
+                        .stx_gid = gid_shown(current->cred->user_ns, st.gid),
                         .stx_mode = st.mode,
                         .stx_ino = st.ino,
                         .stx_size = st.size,
@@ -218,8 +218,9 @@ long sys_fstatfs(int fd, void __user *st) {
 // Credentials with the real ids in place of the effective ones. NULL: they are the same; ERR_PTR.
 static struct cred *with_real_ids(void) {
     const struct cred *mine = current->cred;
-    uint64_t caps = mine->uid ? 0 : mine->cap_permitted;
-    if (mine->fsuid == mine->uid && mine->fsgid == mine->gid && (mine->cap_effective == caps || mine->uid))
+    bool root = uid_is_root_in(mine->user_ns, mine->uid);
+    uint64_t caps = root ? mine->cap_permitted : 0;
+    if (mine->fsuid == mine->uid && mine->fsgid == mine->gid && (mine->cap_effective == caps || !root))
         return NULL;
     struct cred *c = cred_copy(mine);
     if (!c)
@@ -311,27 +312,41 @@ long sys_fchmod(int fd, mode_t mode) {
     return err ? err : set_attributes(&p, &attr, false);
 }
 
-static struct iattr owner_attr(uid_t uid, gid_t gid) {
-    return (struct iattr){.valid = ATTR_CHOWN | (uid != (uid_t)-1 ? ATTR_UID : 0) |
-                                   (gid != (gid_t)-1 ? ATTR_GID : 0),
-                          .uid = uid,
-                          .gid = gid};
+// -EINVAL: an id that is in no map of the caller's user namespace.
+static int owner_attr(uid_t uid, gid_t gid, struct iattr *attr) {
+    const struct user_ns *u = current->cred->user_ns;
+    *attr = (struct iattr){.valid = ATTR_CHOWN | (uid != (uid_t)-1 ? ATTR_UID : 0) |
+                                    (gid != (gid_t)-1 ? ATTR_GID : 0),
+                           .uid = uid_from_user(u, uid),
+                           .gid = gid_from_user(u, gid)};
+    return (attr->valid & ATTR_UID && attr->uid == ID_NONE) ||
+                   (attr->valid & ATTR_GID && attr->gid == ID_NONE)
+               ? -EINVAL
+               : 0;
+}
+
+// Takes over p, which was found if !err.
+static long change_owner(int err, struct path *p, uid_t uid, gid_t gid) {
+    struct iattr attr;
+    if (err)
+        return err;
+    err = owner_attr(uid, gid, &attr);
+    if (!err)
+        return set_attributes(p, &attr, false);
+    path_put(p);
+    return err;
 }
 
 long sys_fchownat(int dfd, const char __user *path, uid_t uid, gid_t gid, int flags) {
     struct path p;
-    struct iattr attr = owner_attr(uid, gid);
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
-    int err = find(dfd, path, flags, &p);
-    return err ? err : set_attributes(&p, &attr, false);
+    return change_owner(find(dfd, path, flags, &p), &p, uid, gid);
 }
 
 long sys_fchown(int fd, uid_t uid, gid_t gid) {
     struct path p;
-    struct iattr attr = owner_attr(uid, gid);
-    int err = find_fd(fd, true, &p);
-    return err ? err : set_attributes(&p, &attr, false);
+    return change_owner(find_fd(fd, true, &p), &p, uid, gid);
 }
 
 // One of the two times. -EINVAL.

@@ -14,6 +14,7 @@
 #include "sched/clock.h"
 #include "sched/thread.h"
 #include "tty/pty.h"
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 #include <linux/major.h>
@@ -199,7 +200,7 @@ static int devpts_remount(struct superblock *sb, const char *options) {
     struct devpts_options o = get_options();
     (void)sb;
     int err = fs_options_for_each(options, parse_option, &o);
-    if (err)
+    if (err || !capable(CAP_SYS_ADMIN)) // others' mounts show it as it is
         return err;
     spin_lock(&options_lock);
     chosen = o;
@@ -240,6 +241,8 @@ static void devpts_inode_free(struct inode *inode) {
 static struct fs_type devpts_type = {.name = "devpts",
                                      .nodev = true,
                                      .shared = true,
+                                     .for_users = true,
+                                     .has_devices = true,
                                      .mount = devpts_mount,
                                      .remount = devpts_remount,
                                      .show_options = devpts_show_options,

@@ -94,12 +94,14 @@ static bool parse_value(enum option option, const char *value, struct tmpfs_opti
         o->mode = v & 07777;
         break;
     case UID:
-        o->has_uid = ok = !fs_option_number(value, 10, UINT32_MAX - 1, &v);
-        o->uid = v;
+        ok = !fs_option_number(value, 10, UINT32_MAX - 1, &v);
+        o->uid = uid_from_user(current->cred->user_ns, v);
+        o->has_uid = ok = ok && o->uid != ID_NONE;
         break;
     case GID:
-        o->has_gid = ok = !fs_option_number(value, 10, UINT32_MAX - 1, &v);
-        o->gid = v;
+        ok = !fs_option_number(value, 10, UINT32_MAX - 1, &v);
+        o->gid = gid_from_user(current->cred->user_ns, v);
+        o->has_gid = ok = ok && o->gid != ID_NONE;
         break;
     case HUGE:
         ok = !strcmp(value, "never"); // as a Linux without huge pages
@@ -189,10 +191,11 @@ int tmpfs_show_options(struct superblock *sb, char *buf, size_t n) {
         len += lib_snprintf(buf + len, n - len, ",nr_inodes=%lu", (unsigned long)inodes);
     if (o->mode != DEFAULT_MODE)
         len += lib_snprintf(buf + len, n - len, ",mode=%03o", o->mode);
+    const struct user_ns *reader = current->cred->user_ns;
     if (o->uid)
-        len += lib_snprintf(buf + len, n - len, ",uid=%u", o->uid);
+        len += lib_snprintf(buf + len, n - len, ",uid=%u", uid_shown(reader, o->uid));
     if (o->gid)
-        len += lib_snprintf(buf + len, n - len, ",gid=%u", o->gid);
+        len += lib_snprintf(buf + len, n - len, ",gid=%u", gid_shown(reader, o->gid));
     return len;
 }
 
@@ -213,8 +216,8 @@ static struct dentry *create(const struct fs_type *type, const struct tmpfs_opti
         return ERR_PTR(PTR_ERR(inode));
     sb->max_pages = o->pages;
     sb->max_inodes = o->inodes;
-    inode->uid = o->uid;
-    inode->gid = o->gid;
+    inode->uid = o->has_uid ? o->uid : current->cred->fsuid;
+    inode->gid = o->has_gid ? o->gid : current->cred->fsgid;
     struct dentry *root = dentry_create_root(inode);
     inode_put(inode);
     return root ? root : ERR_PTR(-ENOMEM);
@@ -340,6 +343,7 @@ static int ramfs_remount(struct superblock *sb, const char *options) {
 
 struct fs_type tmpfs_type = {.name = "tmpfs",
                              .nodev = true,
+                             .for_users = true,
                              .xattrs = true,
                              .mount = tmpfs_mount,
                              .statfs = tmpfs_statfs,
@@ -351,6 +355,7 @@ struct fs_type tmpfs_type = {.name = "tmpfs",
 
 struct fs_type ramfs_type = {.name = "ramfs",
                              .nodev = true,
+                             .for_users = true,
                              .mount = ramfs_mount,
                              .statfs = ramfs_statfs,
                              .destroy = tmpfs_destroy,

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+// Mount namespaces (mount_namespaces(7)): a tree of mounts each, copied from the maker's.
+#include "core/panic.h"
+#include "core/user_ns.h"
+#include "fs/dentry.h"
+#include "fs/inode.h"
+#include "fs/mount_private.h"
+#include "fs/path.h"
+#include "fs/path_walk.h"
+#include "mm/slab.h"
+#include "sched/thread.h"
+#include "sched/user.h"
+#include <linux/capability.h>
+
+static struct namespace *create(struct namespace *old, struct user_ns *owner, struct fs_context *fs);
+static void destroy(struct namespace *ns);
+const struct namespace_type mount_ns_type = {
+    .name = "mnt", .flag = CLONE_NEWNS, .create = create, .destroy = destroy};
+
+struct mount_ns first_mount_ns = {
+    .ns = {.refs = {1}, .type = &mount_ns_type, .owner = &first_user_ns, .number = NS_FIRST_MOUNT},
+    .mounts = LIST_HEAD_INIT(first_mount_ns.mounts),
+};
+
+static struct mount_ns *mine(void) {
+    return mount_ns_cast(current_namespace(NS_MOUNT));
+}
+
+bool mount_is_mine(const struct mount *m) {
+    return READ_ONCE(m->ns) == mine();
+}
+
+bool mount_may_change(void) {
+    return capable_in(mine()->ns.owner, CAP_SYS_ADMIN);
+}
+
+bool mount_may_set_ids(const struct mount *m) {
+    return !(READ_ONCE(m->flags) & MS_NOSUID) && mount_is_mine(m) &&
+           user_ns_is_within(current->cred->user_ns, m->sb->owner);
+}
+
+bool mount_has_devices(const struct mount *m) {
+    return !(READ_ONCE(m->flags) & MS_NODEV) && (m->sb->owner == &first_user_ns || m->sb->type->has_devices);
+}
+
+bool mount_has_room(const struct mount_ns *ns, unsigned int n) {
+    unsigned long most = READ_ONCE(limits.mounts_max);
+    return mount_count + n <= (ns->ns.owner == &first_user_ns ? most : most / 2);
+}
+
+// ---- places
+
+bool mount_is_place_slow(const struct dentry *d) {
+    const struct mount_ns *ns = mine();
+    const struct mount *m;
+    bool found = false;
+    spin_lock(&mounts_lock);
+    list_for_each_entry (m, &d->inode->sb->mount_list, sb_link)
+        found |= m->ns == ns && mount_on(m, d);
+    spin_unlock(&mounts_lock);
+    return found;
+}
+
+// One of the mounts on d, or NULL. [t]
+static struct mount *any_on(const struct dentry *d) {
+    struct mount *m, *found = NULL;
+    spin_lock(&mounts_lock);
+    list_for_each_entry (m, &d->inode->sb->mount_list, sb_link)
+        if ((found = mount_on(m, d)))
+            break;
+    spin_unlock(&mounts_lock);
+    return found;
+}
+
+void mount_forget_place(struct dentry *d) {
+    struct list_head gone = LIST_HEAD_INIT(gone);
+    struct mount *m;
+    mutex_lock(&mount_mutex);
+    while ((m = any_on(d)))
+        mount_dissolve(m, &gone);
+    mount_unlock();
+    mount_release(&gone);
+}
+
+// ---- making
+
+// `place`, in the tree that was copied, becomes the same in the copy. [t]
+static void follow(struct path *place, const struct mount_ns *old) {
+    struct mount *m = place->mount;
+    if (m->ns != old || !m->copy)
+        return;
+    mount_get(m->copy);
+    place->mount = m->copy;
+    mount_put(m); // never the last reference: it is in a tree
+}
+
+static int copy_tree(struct mount_ns *to, struct mount_ns *old, struct fs_context *fs) {
+    mutex_lock(&mount_mutex);
+    struct mount *top = mount_clone_tree(old->root, old->root->root, to, true);
+    int err = IS_ERR(top) ? PTR_ERR(top) : 0;
+    if (!err) {
+        for (struct mount *m = top; m; m = mount_next(m, top))
+            mount_list(m, to);
+        to->root = top;
+        spin_lock(&fs->lock);
+        follow(&fs->root, old);
+        follow(&fs->cwd, old);
+        spin_unlock(&fs->lock);
+    }
+    mount_unlock();
+    return err;
+}
+
+static struct namespace *create(struct namespace *old, struct user_ns *owner, struct fs_context *fs) {
+    struct mount_ns *ns = kzalloc(sizeof(*ns));
+    int err = ns ? namespace_begin(&ns->ns, &mount_ns_type, owner) : -ENOMEM;
+    if (err) {
+        kfree(ns);
+        return ERR_PTR(err);
+    }
+    list_init(&ns->mounts);
+    err = copy_tree(ns, mount_ns_cast(old), fs);
+    if (err) {
+        namespace_end(&ns->ns);
+        kfree(ns);
+        return ERR_PTR(err);
+    }
+    return &ns->ns;
+}
+
+static void destroy(struct namespace *ns) {
+    struct mount_ns *m = mount_ns_cast(ns);
+    struct list_head gone = LIST_HEAD_INIT(gone);
+    mutex_lock(&mount_mutex);
+    mount_dissolve(m->root, &gone);
+    mount_unlock();
+    mount_release(&gone);
+    namespace_end(ns);
+    kfree(m);
+}
+
+// ---- entering
+
+// Its root, with what is mounted on that, referenced.
+static struct path root_of(const struct mount_ns *ns) {
+    mutex_lock(&mount_mutex);
+    struct path at = {ns->root, ns->root->root};
+    path_get(&at);
+    mount_unlock();
+    mount_cross_down(&at);
+    return at;
+}
+
+bool mount_is_chrooted(void) {
+    struct path root = root_of(mine()), own = path_process_root();
+    bool differs = root.mount != own.mount || root.dentry != own.dentry;
+    path_put(&root);
+    path_put(&own);
+    return differs;
+}
+
+void mount_ns_enter(struct namespace *ns, struct fs_context *fs) {
+    struct path at = root_of(mount_ns_cast(ns));
+    path_get(&at);
+    spin_lock(&fs->lock);
+    struct path old_root = fs->root, old_cwd = fs->cwd;
+    fs->root = fs->cwd = at;
+    spin_unlock(&fs->lock);
+    path_put(&old_root);
+    path_put(&old_cwd);
+}
+
+void mount_ns_init(struct mount *root) {
+    first_mount_ns.root = root;
+    namespace_register(NS_MOUNT, &mount_ns_type, &first_mount_ns.ns);
+}
