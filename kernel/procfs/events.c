@@ -9,7 +9,7 @@
 #include "core/printk.h"
 #include "fs/dev/chrdev.h"
 #include "fs/file_lock.h"
-#include "fs/mount.h"
+#include "fs/superblock.h"
 #include "lib/string.h"
 #include "procfs/private.h"
 #include "tty/tty.h"
@@ -109,10 +109,9 @@ void file_lock_show(struct seq_buf *s, unsigned long number, const struct file_l
 
 // ---- sysrq-trigger
 
-static bool sync_mount(struct mount *m, void *arg) {
-    (void)arg;
-    if (m->sb->type->sync)
-        m->sb->type->sync(m->sb);
+static bool sync_superblock(struct superblock *sb) {
+    if (sb->type->sync)
+        sb->type->sync(sb);
     return true;
 }
 
@@ -133,7 +132,7 @@ static ssize_t store_sysrq(const char *text, size_t n, void *arg) {
         panic("sysrq triggered crash");
     case 's':
         printk(LOG_INFO, "sysrq: Emergency Sync");
-        mount_for_each(sync_mount, NULL);
+        superblock_for_each(sync_superblock);
         break;
     default:
         printk(LOG_INFO, "sysrq: HELP : reboot(b) crash(c) poweroff(o) sync(s)");
