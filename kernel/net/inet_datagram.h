@@ -31,7 +31,8 @@ struct inet_sending {
     ip_addr_t to, from;
     uint16_t port;
     int ttl, tos;
-    int device; // 0: not said
+    int device;       // 0: not said
+    unsigned segment; // UDP_SEGMENT: it goes as datagrams of so many bytes; 0: as one
     struct netif *netif;
 };
 // Reads the address and control data of a message. 0 or what sendmsg(2) says.

@@ -201,8 +201,7 @@ int inet_get_option(struct socket *s, int level, int option, void __user *value,
     case SOL_UDP:
         if (s->ops != &inet_udp_ops)
             break;
-        return option == UDP_CORK ? inet_write_number(inet_switch_is_on(i, IN_CORK), value, len)
-                                  : -ENOPROTOOPT;
+        return inet_udp_get_option(i, option, value, len);
     case IPPROTO_UDPLITE:
         if (s->protocol == IPPROTO_UDPLITE)
             return inet_lite_get_option(i, option, value, len);

@@ -86,6 +86,7 @@ struct inet_socket {
     struct list_head errors;    // [l] IP_RECVERR
     unsigned long error_bytes;  // [l] read without
     unsigned int drops;         // [l] SO_RXQ_OVFL
+    uint16_t segment;           // [a] UDP_SEGMENT
     ktime_t stamp;              // [a] SIOCGSTAMP: of the last datagram that was read; 0: it was not stamped
     struct list_head raw_link;  // [n] in all raw and ping sockets
     uint32_t icmp_filter[8];    // [n]
@@ -109,6 +110,7 @@ enum inet_switch {
     IN_RECVERR,
     IN_RECVERR6,
     IN_CORK,     // UDP_CORK
+    IN_GRO,      // UDP_GRO: a hint
     IN_NO_PORT,  // IP_BIND_ADDRESS_NO_PORT
     IN_FREEBIND, // addresses that are not this machine's can be bound to
     IN_TRANSPARENT,
@@ -218,4 +220,5 @@ int __must_check inet_udp_create(struct inet_socket *i);
 int __must_check inet_lite_set_option(struct inet_socket *i, int option, const void __user *value, int len);
 // Level SOL_UDP.
 int __must_check inet_udp_set_option(struct inet_socket *i, int option, const void __user *value, int len);
+int inet_udp_get_option(struct inet_socket *i, int option, void __user *value, int __user *len);
 int __must_check inet_lite_get_option(struct inet_socket *i, int option, void __user *value, int __user *len);

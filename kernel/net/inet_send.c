@@ -6,6 +6,7 @@
 #include "net/inet.h"
 #include "net/inet_datagram.h"
 #include <linux/ipv6.h>
+#include <linux/udp.h>
 
 // ---- control data
 
@@ -91,6 +92,15 @@ static int control6(const struct cmsghdr *c, struct inet_sending *out) {
     }
 }
 
+static int control_udp(const struct cmsghdr *c, struct inet_sending *out) {
+    uint16_t n;
+    if (c->cmsg_type != UDP_SEGMENT || c->cmsg_len != CMSG_LEN(sizeof(n)))
+        return -EINVAL;
+    memcpy(&n, c + 1, sizeof(n));
+    out->segment = n;
+    return 0;
+}
+
 static int read_control(const struct inet_socket *i, const struct message *m, struct inet_sending *out) {
     struct cmsghdr *c = NULL;
     bool four = IP_IS_V4(&out->to);
@@ -100,6 +110,8 @@ static int read_control(const struct inet_socket *i, const struct message *m, st
             err = control4(c, out);
         else if (c->cmsg_level == SOL_IPV6 && i->s.family == AF_INET6)
             err = control6(c, out);
+        else if (c->cmsg_level == SOL_UDP && i->s.ops == &inet_udp_ops)
+            err = control_udp(c, out);
     }
     return err ? err : more;
 }
@@ -141,7 +153,7 @@ static void default_way(const struct inet_socket *i, struct inet_sending *out) {
 }
 
 int inet_prepare(struct inet_socket *i, const struct message *m, struct inet_sending *out) {
-    *out = (struct inet_sending){.ttl = -1, .tos = -1};
+    *out = (struct inet_sending){.ttl = -1, .tos = -1, .segment = READ_ONCE(i->segment)};
     int err = destination(i, m, out);
     if (!err && m->control_len)
         err = read_control(i, m, out);

@@ -3,6 +3,8 @@
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
 #include "net/inet_cork.h"
+#include "net/inet_options.h"
+#include <linux/udp.h>
 
 #define DATAGRAM_MAX  65507u
 #define DATAGRAM_MAX6 65487u // what a frame of 65,535 bytes has room for
@@ -200,7 +202,7 @@ static int udp_socket_connect(struct socket *s, const struct socket_address *a, 
 
 // ---- sending
 
-static int send_locked(struct inet_socket *i, struct pbuf *p, struct inet_sending *to) {
+static int send_one_locked(struct inet_socket *i, struct pbuf *p, struct inet_sending *to) {
     ASSERT_HELD(&inet_mutex);
     if (!i->udp)
         return -ENOBUFS;
@@ -212,12 +214,73 @@ static int send_locked(struct inet_socket *i, struct pbuf *p, struct inet_sendin
     return inet_errno(udp_sendto_if_src(i->udp, p, &to->to, to->port, to->netif, &to->from));
 }
 
+#define SEGMENTS_MOST 128u // as in Linux 6.12
+
+// UDP_SEGMENT: all datagrams but the last have as many bytes.
+static int send_segments_locked(struct inet_socket *i, struct pbuf *p, struct inet_sending *to) {
+    ASSERT_HELD(&inet_mutex);
+    unsigned int header = (IP_IS_V6(&to->to) ? IP6_HLEN : IP_HLEN) + UDP_HLEN;
+    if (header + to->segment > to->netif->mtu)
+        return -EMSGSIZE;
+    if (p->tot_len > to->segment * SEGMENTS_MOST || socket_has(&i->s, SOCKET_NO_CHECK))
+        return -EINVAL;
+    int err = 0;
+    for (unsigned int at = 0; at < p->tot_len && !err; at += to->segment) {
+        u16_t n = (u16_t)MIN(to->segment, p->tot_len - at);
+        struct pbuf *one = pbuf_alloc(PBUF_TRANSPORT, n, PBUF_RAM);
+        if (!one)
+            return -ENOBUFS;
+        pbuf_copy_partial(p, one->payload, n, (u16_t)at);
+        err = send_one_locked(i, one, to);
+        pbuf_free(one);
+    }
+    return err;
+}
+
+static int send_locked(struct inet_socket *i, struct pbuf *p, struct inet_sending *to) {
+    if (likely(!to->segment || p->tot_len <= to->segment))
+        return send_one_locked(i, p, to);
+    return send_segments_locked(i, p, to);
+}
+
 size_t inet_datagram_most(const struct inet_sending *to) {
     return IP_IS_V6(&to->to) ? DATAGRAM_MAX6 : DATAGRAM_MAX;
 }
 
 int inet_udp_set_option(struct inet_socket *i, int option, const void __user *value, int len) {
-    return inet_cork_set_option(i, option, value, len, send_locked);
+    int n;
+    if (option == UDP_CORK)
+        return inet_cork_set_option(i, option, value, len, send_locked);
+    if (len < (int)sizeof(n))
+        return -EINVAL;
+    int err = get_user(n, (const int __user *)value);
+    if (err)
+        return err;
+    switch (option) {
+    case UDP_SEGMENT:
+        if (n < 0 || n > UINT16_MAX)
+            return -EINVAL;
+        WRITE_ONCE(i->segment, (uint16_t)n);
+        return 0;
+    case UDP_GRO: // what comes is handed on as it came, as on Linux where nothing can be joined
+        inet_put_switch(i, IN_GRO, n);
+        return 0;
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+int inet_udp_get_option(struct inet_socket *i, int option, void __user *value, int __user *len) {
+    switch (option) {
+    case UDP_CORK:
+        return inet_write_number(inet_switch_is_on(i, IN_CORK), value, len);
+    case UDP_SEGMENT:
+        return inet_write_number(READ_ONCE(i->segment), value, len);
+    case UDP_GRO:
+        return inet_write_number(inet_switch_is_on(i, IN_GRO), value, len);
+    default:
+        return -ENOPROTOOPT;
+    }
 }
 
 static ssize_t udp_socket_send(struct socket *s, struct message *m) {

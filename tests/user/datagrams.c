@@ -584,12 +584,16 @@ TEST(software_stamps_of_what_comes) {
     CHECK(bind4(s, "127.0.0.1", 0) == 0 && connect4(s, "127.0.0.1", port_of(s)) == 0);
     CHECK(number_of(s, SOL_SOCKET, SO_TIMESTAMPING) == 0);
     for (int with_old = 0; with_old < 2; with_old++) {
-        m.msg_control = control;
-        m.msg_controllen = sizeof(control);
+        struct cmsghdr *c = NULL;
         CHECK(set_number(s, SOL_SOCKET, SO_TIMESTAMPING, flags) == 0);
         CHECK(set_number(s, SOL_SOCKET, SO_TIMESTAMPNS, with_old) == 0);
-        CHECK(send(s, "a", 1, 0) == 1 && recvmsg(s, &m, 0) == 1);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        for (int tries = 0; !c && tries < 10000; tries++) { // Linux begins a little later
+            m.msg_control = control;
+            m.msg_controllen = sizeof(control);
+            CHECK(send(s, "a", 1, 0) == 1 && recvmsg(s, &m, 0) == 1);
+            c = CMSG_FIRSTHDR(&m);
+        }
+        CHECK(c);
         if (with_old) {
             CHECK(c->cmsg_type == SO_TIMESTAMPNS && is_recent((void *)CMSG_DATA(c)));
             c = CMSG_NXTHDR(&m, c);
@@ -654,4 +658,46 @@ TEST(options_are_refused_in_order) {
     CHECK_ERRNO(setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, (void *)8, 4), EFAULT);
     CHECK_ERRNO(set_number(raw, SOL_SOCKET, SO_PEEK_OFF, 1), EOPNOTSUPP);
     CHECK(number_of(raw, SOL_SOCKET, SO_REUSEADDR) == 1 && number_of(six, SOL_SOCKET, SO_REUSEADDR) == 0);
+}
+
+// ---- many datagrams in one call
+
+static void arrive_in_segments(int d, const char *sent, int n, int segment) {
+    char got[4000];
+    for (int at = 0; at < n; at += segment) {
+        int part = n - at < segment ? n - at : segment;
+        CHECK(recv(d, got, sizeof(got), 0) == part && !memcmp(got, sent + at, part));
+    }
+    CHECK_ERRNO(recv(d, got, sizeof(got), MSG_DONTWAIT), EAGAIN);
+}
+
+TEST(datagrams_of_one_call) {
+    enum { UDP_SEGMENT_ = 103, UDP_GRO_ = 104 };
+    static char data[20000];
+    unsigned short segment = 700;
+    char control[CMSG_SPACE(sizeof(segment))] = {0};
+    struct iovec iov = {data, 3000};
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    int d = socket(AF_INET, SOCK_DGRAM, 0), s = socket(AF_INET, SOCK_DGRAM, 0);
+    CHECK(bind4(d, "127.0.0.1", 0) == 0 && connect4(s, "127.0.0.1", port_of(d)) == 0);
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (char)(i * 7 + i / 250);
+    CHECK(number_of(s, IPPROTO_UDP, UDP_SEGMENT_) == 0 && number_of(s, IPPROTO_UDP, UDP_GRO_) == 0);
+    CHECK(set_number(s, IPPROTO_UDP, UDP_GRO_, 1) == 0 && number_of(s, IPPROTO_UDP, UDP_GRO_) == 1);
+    *CMSG_FIRSTHDR(&m) = (struct cmsghdr){CMSG_LEN(sizeof(segment)), 0, IPPROTO_UDP, UDP_SEGMENT_};
+    memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &segment, sizeof(segment));
+    CHECK(sendmsg(s, &m, 0) == 3000);
+    arrive_in_segments(d, data, 3000, 700);
+    CHECK(set_number(s, IPPROTO_UDP, UDP_SEGMENT_, 100) == 0 &&
+          number_of(s, IPPROTO_UDP, UDP_SEGMENT_) == 100);
+    CHECK(send(s, data, 1000, 0) == 1000);
+    arrive_in_segments(d, data, 1000, 100);
+    CHECK(send(s, data, 60, 0) == 60);
+    arrive_in_segments(d, data, 60, 100);
+    CHECK_ERRNO(send(s, data, 12801, 0), EINVAL); // more than 128
+    CHECK_ERRNO(set_number(s, IPPROTO_UDP, UDP_SEGMENT_, 1 << 16), EINVAL);
+    CHECK_ERRNO(set_number(s, IPPROTO_UDP, UDP_SEGMENT_, -1), EINVAL);
+    CMSG_FIRSTHDR(&m)->cmsg_len = CMSG_LEN(sizeof(int));
+    CHECK_ERRNO(sendmsg(s, &m, 0), EINVAL);
 }
