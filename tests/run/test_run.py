@@ -165,7 +165,7 @@ def test_a_script_without_its_interpreter(run, tmp_path):
 
 @pytest.mark.parametrize("arguments", [[], ["--mem", "x", "x"], ["--mem", "0", "x"], ["--smp", "0", "x"], ["--timeout", "0", "x"],
                                        ["--nonsense"], ["--file", "a:b", "x"], ["-Z"], ["-m"], ["--mem"], ["-bm"], ["--here=x"], ["--n", "x"],
-                                       ["--mem", "1.", "x"], ["--timeout", ".", "x"]])
+                                       ["--mem", "1.", "x"], ["--timeout", ".", "x"], [""]])
 def test_misuse_is_told_in_one_line(run, arguments):
     done = run(*arguments)
     assert done.status == 125 and done.err.startswith("drupe: ") and done.err.endswith(" (see drupe run --help)\n") and done.err.count("\n") == 1

@@ -303,4 +303,6 @@ void run_parse(int argc, char **argv, struct view *v, struct request *r) {
         misuse("run", "--root takes all of a root as it is; neither --sysroot nor --also goes with it");
     if (optind == argc && !r->root)
         misuse("run", "which program?");
+    if (optind < argc && !*argv[optind])
+        misuse("run", "PROGRAM is empty: is a variable not set?");
 }
