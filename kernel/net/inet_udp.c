@@ -238,6 +238,7 @@ static int send_segments_locked(struct inet_socket *i, struct pbuf *p, struct in
 }
 
 static int send_locked(struct inet_socket *i, struct pbuf *p, struct inet_sending *to) {
+    ASSERT_HELD(&inet_mutex);
     if (likely(!to->segment || p->tot_len <= to->segment))
         return send_one_locked(i, p, to);
     return send_segments_locked(i, p, to);

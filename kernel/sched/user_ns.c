@@ -191,6 +191,7 @@ static int translate(const struct user_ns *u, bool groups, struct id_map *map) {
 }
 
 static int set_map_locked(struct user_ns *u, bool groups, struct id_map *map, const struct cred *opener) {
+    ASSERT_HELD(&map_lock);
     const struct id_map **place = groups ? &u->gids : &u->uids;
     const struct user_ns *mine = current->cred->user_ns, *its = opener->user_ns;
     if (!u->parent || *place || !cred_capable_in(current->cred, u, CAP_SYS_ADMIN) ||
