@@ -17,9 +17,10 @@
 
 struct mount_ns {
     struct namespace ns;
-    struct list_head mounts; // [t] [mounts] all of the tree, in order of mounting
-    struct mount *root;      // [t] [mounts] one of them, which has no parent
-    unsigned int count;      // [t] of `mounts`
+    struct list_head mounts;   // [t] [mounts] all of the tree, in order of mounting
+    struct mount *root;        // [t] [mounts] one of them, which has no parent
+    unsigned int count;        // [t] of `mounts`
+    struct mount_ns *end_next; // which the thread that ends it ends then
 };
 
 // Locks: see mount.c.

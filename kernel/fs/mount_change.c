@@ -182,26 +182,40 @@ static unsigned int new_flags(unsigned long flags) {
     return (flags & MOUNT_FLAGS & ~(unsigned long)(MS_STRICTATIME | MS_NOATIME | MS_RELATIME)) | times;
 }
 
+// Flags that say something of access times; a remount without any leaves those be.
+#define TIME_FLAGS ((unsigned int)(MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME))
+
+// Flags that a namespace with more power set, or left, stay: access times as they are, the others set.
+static int check_kept_flags(const struct mount *m, unsigned int now) {
+    unsigned int kept = m->kept_flags & m->flags & ~TIME_FLAGS;
+    if (m->kept_flags && ((m->flags ^ now) & TIME_FLAGS))
+        return -EPERM;
+    return kept & ~now ? -EPERM : 0;
+}
+
 // Does all of that file system show already in the namespace, as it would through a mount with these flags? [t]
-static bool is_seen(const struct mount_ns *ns, const struct fs_type *type, unsigned long flags) {
+// Then *kept has the flags that the new mount must keep as that one does.
+static bool is_seen(const struct mount_ns *ns, const struct fs_type *type, unsigned int flags,
+                    unsigned int *kept) {
     const struct mount *m, *child;
     list_for_each_entry (m, &ns->mounts, link) {
         bool whole = m->sb->type == type && m->root->parent == m->root && list_empty(&m->lids);
-        if (!whole || (m->kept_flags & m->flags & MS_RDONLY && !(flags & MS_RDONLY)))
+        if (!whole || check_kept_flags(m, flags | (m->flags & ~(unsigned int)(MS_RDONLY | TIME_FLAGS))))
             continue;
         list_for_each_entry (child, &m->children, sibling)
             whole &= !child->locked;
+        *kept = m->kept_flags & (MS_RDONLY | TIME_FLAGS);
         if (whole)
             return true;
     }
     return false;
 }
 
-// May the current thread mount a file system of that type there? [t]
-static int may_mount_type(const struct mount_ns *ns, const struct fs_type *type, unsigned long flags) {
+// May the current thread mount m, of that type, there? [t]
+static int may_mount_type(const struct mount_ns *ns, const struct fs_type *type, struct mount *m) {
     if (capable(CAP_SYS_ADMIN) || type->for_users)
         return 0;
-    return type->for_seers && is_seen(ns, type, flags) ? 0 : -EPERM;
+    return type->for_seers && is_seen(ns, type, m->flags, &m->kept_flags) ? 0 : -EPERM;
 }
 
 int mount_new(const struct path *at, const struct fs_type *type, const char *source, const char *options,
@@ -228,7 +242,7 @@ int mount_new(const struct path *at, const struct fs_type *type, const char *sou
         else if (!mount_has_room(p.at.mount->ns, 1))
             err = -ENOSPC;
         if (!err)
-            err = may_mount_type(p.at.mount->ns, type, flags);
+            err = may_mount_type(p.at.mount->ns, type, m);
         if (!err)
             lay(m, &p.at);
         else
@@ -408,7 +422,9 @@ struct mount *mount_clone_tree(struct mount *from, struct dentry *root, const st
     for (struct mount *m = mount_next(from, from); m && !err; m = mount_next(m, from)) {
         bool shown = m->parent != from || dentry_is_below(m->mountpoint, root);
         m->copy = NULL;
-        if (!shown || (m->unbindable && !all) || !m->parent->copy)
+        // A namespace that had the file of an older one could be in that one's tree itself: neither would ever go.
+        bool left_out = all ? nsfs_has_mounts(m->root) : m->unbindable;
+        if (!shown || left_out || !m->parent->copy)
             continue;
         copy = clone_for(m, m->root, to);
         if (!copy) {
@@ -584,22 +600,10 @@ int mount_pivot(const struct path *new_root, const struct path *put_old) {
 
 // ---- changing
 
-// Flags that say something of access times; a remount without any leaves those be.
-#define TIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
-
 static unsigned int flags_for(const struct mount *m, unsigned long flags) {
     if (flags & TIME_FLAGS)
         return new_flags(flags);
     return (flags & MOUNT_FLAGS) | (READ_ONCE(m->flags) & TIME_FLAGS);
-}
-
-// Flags that a namespace with more power set, or left, stay: access times as they are, the others set.
-static int check_kept_flags(const struct mount *m, unsigned int now) {
-    unsigned int times = MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME;
-    unsigned int kept = m->kept_flags & m->flags & ~times;
-    if (m->kept_flags && ((m->flags ^ now) & times))
-        return -EPERM;
-    return kept & ~now ? -EPERM : 0;
 }
 
 static int remount_locked(struct mount *m, const char *options, unsigned long flags) {

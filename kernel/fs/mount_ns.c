@@ -128,15 +128,26 @@ static struct namespace *create(struct namespace *old, struct user_ns *owner, st
     return &ns->ns;
 }
 
+// What is mounted in one may be the last reference to another, and so on: a loop, for the chain is as long as users make it.
 static void destroy(struct namespace *ns) {
-    struct mount_ns *m = mount_ns_cast(ns);
-    struct list_head gone = LIST_HEAD_INIT(gone);
-    mutex_lock(&mount_mutex);
-    mount_dissolve(m->root, &gone);
-    mount_unlock();
-    mount_release(&gone);
-    namespace_end(ns);
-    kfree(m);
+    struct mount_ns *m = mount_ns_cast(ns), *outer = current->ending_mounts;
+    if (outer) { // further down on this stack
+        m->end_next = outer->end_next;
+        outer->end_next = m;
+        return;
+    }
+    for (m->end_next = NULL; (current->ending_mounts = m);) {
+        struct list_head gone = LIST_HEAD_INIT(gone);
+        mutex_lock(&mount_mutex);
+        mount_dissolve(m->root, &gone);
+        mount_unlock();
+        mount_release(&gone);
+        struct mount_ns *next = m->end_next;
+        namespace_end(&m->ns);
+        kfree(m);
+        m = next;
+        cond_resched();
+    }
 }
 
 // ---- entering

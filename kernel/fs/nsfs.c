@@ -55,6 +55,13 @@ struct namespace *nsfs_namespace(const struct file *f) {
     return f->ops == &ops ? f->inode->private_data : NULL;
 }
 
+bool nsfs_has_mounts(const struct dentry *d) {
+    if (d->inode->fops != &ops)
+        return false;
+    const struct namespace *ns = d->inode->private_data;
+    return ns->type->flag == CLONE_NEWNS;
+}
+
 bool nsfs_may_bind(const struct dentry *d) {
     if (d->inode->fops != &ops)
         return false;

@@ -13,4 +13,6 @@ struct namespace *nsfs_namespace(const struct file *f);
 // May d be mounted in the caller's mount namespace? If it is such a file; not of that namespace itself, nor of an older one, which
 // could keep each other for ever.
 bool nsfs_may_bind(const struct dentry *d);
+// Is d such a file of a mount namespace?
+bool nsfs_has_mounts(const struct dentry *d);
 void nsfs_init(void);

@@ -125,9 +125,10 @@ struct thread {
     struct process *process; // proc/process.h
     struct namespaces
         *namespaces; // [process_lock to look from outside] core/namespace.h; NULL: the first ones
-    const struct rlimit64 *limits; // [o] its process's, RLIM_NLIMITS of them
-    pid_t pid;                     // [I] its process's; 0: none
-    struct list_head process_link; // in process->threads
+    struct mount_ns *ending_mounts; // [o] the mount namespace that it is ending: mount_ns.c
+    const struct rlimit64 *limits;  // [o] its process's, RLIM_NLIMITS of them
+    pid_t pid;                      // [I] its process's; 0: none
+    struct list_head process_link;  // in process->threads
 
     // Signals (proc/signal.h).
     sigset_bits sig_blocked, sig_pending; // [process's signal lock]

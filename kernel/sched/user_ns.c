@@ -40,6 +40,19 @@ uint32_t id_map_down(const struct id_map *map, uint32_t id) {
     return ID_NONE;
 }
 
+// The same of `count` ids that are on one line of the map; ID_NONE: not all of them are.
+static uint32_t range_down(const struct user_ns *u, bool groups, uint32_t id, uint32_t count) {
+    const struct id_map *map = __atomic_load_n(groups ? &u->gids : &u->uids, __ATOMIC_ACQUIRE);
+    if (u == &first_user_ns)
+        return id;
+    for (unsigned int i = 0; map && i < map->count; i++) {
+        uint32_t within = id - map->extent[i].first;
+        if (within < map->extent[i].count)
+            return count <= map->extent[i].count - within ? map->extent[i].below + within : ID_NONE;
+    }
+    return ID_NONE;
+}
+
 uint32_t id_map_up(const struct id_map *map, uint32_t id) {
     for (unsigned int i = 0; map && i < map->count; i++)
         if (id - map->extent[i].below < map->extent[i].count)
@@ -159,18 +172,19 @@ static bool may_map_root(const struct user_ns *u, const struct id_map *map, cons
     return cred_capable_in(opener, u->parent, CAP_SETFCAP);
 }
 
-// user_namespaces(7), "Defining user and group ID mappings: writing to uid_map and gid_map".
+// Who opened the file asks: who writes there may be a program with another identity, which was told to. Nobody writes a range,
+// though, who could not write it as he is now. user_namespaces(7), "Defining user and group ID mappings: writing to uid_map and gid_map".
 static int may_map(const struct user_ns *u, bool groups, const struct id_map *map,
                    const struct cred *opener) {
     const struct cred *cred = current->cred;
     int cap = groups ? CAP_SETGID : CAP_SETUID;
     if (!groups && !may_map_root(u, map, opener))
         return -EPERM;
-    if (map->count == 1 && map->extent[0].count == 1 && u->owner == cred->euid) { // oneself
+    if (map->count == 1 && map->extent[0].count == 1 && u->owner == opener->euid) { // oneself
         uint32_t below = map->extent[0].below;
         if (!groups && uid_from_user(u->parent, below) == opener->euid)
             return 0;
-        if (groups && u->setgroups_denied && gid_from_user(u->parent, below) == cred->egid)
+        if (groups && u->setgroups_denied && gid_from_user(u->parent, below) == opener->egid)
             return 0;
     }
     return cred_capable_in(cred, u->parent, cap) && cred_capable_in(opener, u->parent, cap) ? 0 : -EPERM;
@@ -180,10 +194,8 @@ static int may_map(const struct user_ns *u, bool groups, const struct id_map *ma
 static int translate(const struct user_ns *u, bool groups, struct id_map *map) {
     for (unsigned int i = 0; i < map->count; i++) {
         struct id_extent *e = &map->extent[i];
-        uint32_t last = e->below + e->count - 1;
-        uint32_t from = groups ? gid_from_user(u->parent, e->below) : uid_from_user(u->parent, e->below);
-        uint32_t to = groups ? gid_from_user(u->parent, last) : uid_from_user(u->parent, last);
-        if (from == ID_NONE || to == ID_NONE || to - from != e->count - 1)
+        uint32_t from = range_down(u->parent, groups, e->below, e->count);
+        if (from == ID_NONE)
             return -EPERM;
         e->below = from;
     }
@@ -194,7 +206,7 @@ static int set_map_locked(struct user_ns *u, bool groups, struct id_map *map, co
     ASSERT_HELD(&map_lock);
     const struct id_map **place = groups ? &u->gids : &u->uids;
     const struct user_ns *mine = current->cred->user_ns, *its = opener->user_ns;
-    if (!u->parent || *place || !cred_capable_in(current->cred, u, CAP_SYS_ADMIN) ||
+    if (!u->parent || *place || !cred_capable_in(opener, u, CAP_SYS_ADMIN) ||
         (mine != u && mine != u->parent) || (its != u && its != u->parent))
         return -EPERM;
     int err = may_map(u, groups, map, opener);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+// What somebody without privileges tries with namespaces of his own.
+#include "test.h"
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define USER 1000
+
+TEST_DIRECTORY(0777)
+
+static int put(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t n = write(fd, text, strlen(text));
+    int err = errno;
+    close(fd);
+    errno = err;
+    return n == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+static void become(uid_t uid) {
+    CHECK(!setgid(uid) && !setuid(uid));
+    CHECK(!prctl(PR_SET_DUMPABLE, 1)); // else the files in /proc are root's
+}
+
+static void become_root_within(uid_t uid, unsigned long more) {
+    char map[32];
+    become(uid);
+    CHECK(!unshare(CLONE_NEWUSER | more));
+    snprintf(map, sizeof(map), "0 %u 1", uid);
+    CHECK(!put("/proc/self/setgroups", "deny") && !put("/proc/self/uid_map", map) &&
+          !put("/proc/self/gid_map", map));
+}
+
+static const char *file_of(pid_t pid, const char *name) {
+    static char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+    return path;
+}
+
+static void touch(const char *name) {
+    CHECK(!close(open(name, O_CREAT | O_WRONLY, 0666)));
+}
+
+// A child that says when it is ready and then waits.
+static pid_t start(void (*fn)(void *), void *arg) {
+    int ready[2];
+    char c;
+    CHECK(!pipe(ready));
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (!pid) {
+        fn(arg);
+        CHECK(write(ready[1], "r", 1) == 1);
+        for (;;)
+            pause();
+    }
+    CHECK(read(ready[0], &c, 1) == 1 && !close(ready[0]) && !close(ready[1]));
+    return pid;
+}
+
+static void end(pid_t pid) {
+    CHECK(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
+}
+
+// ---- maps
+
+static void have_user_namespace(void *arg) {
+    (void)arg;
+    become(USER);
+    CHECK(!unshare(CLONE_NEWUSER) && !put("/proc/self/setgroups", "deny"));
+}
+
+// As a set-group-id program that is told to write what the other one wants, to what the other one has opened.
+TEST(a_program_with_another_group_maps_no_group_for_who_opened_the_file) {
+    pid_t pid = start(have_user_namespace, NULL);
+    CHECK(!setresgid(USER, USER, 42) && !setresuid(USER, USER, USER));
+    int fd = open(file_of(pid, "gid_map"), O_WRONLY);
+    CHECK(fd >= 0 && !setresgid(-1, 42, -1));
+    CHECK_ERRNO(write(fd, "0 42 1", 6), EPERM);
+    CHECK(!setresgid(-1, USER, -1) && write(fd, "0 1000 1", 8) == 8);
+    end(pid);
+}
+
+static void unshare_user(void *arg) {
+    (void)arg;
+    CHECK(!prctl(PR_SET_DUMPABLE, 1) && !unshare(CLONE_NEWUSER));
+}
+
+static int within_three(void *arg) {
+    int *go = arg;
+    char c;
+    CHECK(!unshare(CLONE_NEWUSER) && write(go[1], "u", 1) == 1 && read(go[2], &c, 1) == 1);
+    CHECK(!setresgid(0, 0, 0) && !setresuid(0, 0, 0));
+    pid_t pid = start(unshare_user, NULL);
+    CHECK_ERRNO(put(file_of(pid, "uid_map"), "0 0 3"), EPERM);
+    CHECK_ERRNO(put(file_of(pid, "uid_map"), "0 0 2"), EPERM);
+    CHECK(!put(file_of(pid, "uid_map"), "0 0 1\n1 1 1\n2 2 1"));
+    end(pid);
+    return 0;
+}
+
+// 1001 is not among the ids of the namespace above, though those on both sides are.
+TEST(a_line_of_a_map_has_no_ids_that_the_one_above_has_not) {
+    int go[4];
+    char c;
+    CHECK(!pipe(go) && !pipe(go + 2));
+    pid_t pid = test_fork(within_three, go);
+    CHECK(read(go[0], &c, 1) == 1);
+    CHECK(!put(file_of(pid, "uid_map"), "0 1000 1\n1 5000 1\n2 1002 1\n"));
+    CHECK(!put(file_of(pid, "gid_map"), "0 1000 10\n"));
+    CHECK(write(go[3], "g", 1) == 1 && test_wait_exit(pid) == 0);
+}
+
+// ---- references
+
+#define CHAIN 100
+
+static int orders[2];
+static pid_t chain[CHAIN];
+
+static void link_of_chain(void *arg) {
+    (void)arg;
+    CHECK(!unshare(CLONE_NEWNS));
+}
+
+static pid_t start_link(int index, int links[2]) {
+    int done[2];
+    char c;
+    CHECK(!pipe(done) && !pipe(orders));
+    pid_t pid = fork();
+    if (!pid) {
+        pid_t next;
+        link_of_chain(NULL);
+        CHECK(write(done[1], "r", 1) == 1 && read(orders[0], &next, sizeof(next)) == sizeof(next));
+        CHECK(!mount(file_of(next, "ns/mnt"), "f", NULL, MS_BIND, NULL) && write(done[1], "m", 1) == 1);
+        for (;;)
+            pause();
+    }
+    CHECK(pid > 0 && read(done[0], &c, 1) == 1);
+    links[0] = done[0];
+    links[1] = orders[1];
+    chain[index] = pid;
+    CHECK(!close(done[1]) && !close(orders[0]));
+    return pid;
+}
+
+// Each is kept by what is mounted in the one before: all go when the first does.
+TEST(a_chain_of_mount_namespaces_ends_whole) {
+    static int links[CHAIN][2];
+    char c;
+    struct rlimit more = {1024, 1024};
+    touch("f");
+    CHECK(!setrlimit(RLIMIT_NOFILE, &more));
+    become_root_within(USER, CLONE_NEWNS);
+    for (int i = 0; i < CHAIN; i++)
+        start_link(i, links[i]);
+    for (int i = CHAIN - 2; i >= 0; i--) {
+        CHECK(write(links[i][1], &chain[i + 1], sizeof(pid_t)) == sizeof(pid_t) &&
+              read(links[i][0], &c, 1) == 1);
+        end(chain[i + 1]);
+    }
+    end(chain[0]);
+    CHECK(!access("f", F_OK));
+}
+
+// Or the younger could be mounted in the older, which is mounted in it.
+TEST(a_copy_of_the_mounts_has_no_files_of_mount_namespaces) {
+    char text[8192];
+    touch("f");
+    touch("g");
+    become_root_within(USER, CLONE_NEWNS);
+    pid_t pid = start(link_of_chain, NULL);
+    CHECK(!mount(file_of(pid, "ns/mnt"), "f", NULL, MS_BIND, NULL));
+    CHECK(!mount(file_of(pid, "ns/user"), "g", NULL, MS_BIND, NULL));
+    CHECK(!unshare(CLONE_NEWNS));
+    int fd = open("/proc/self/mounts", O_RDONLY);
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    CHECK(n > 0);
+    text[n] = '\0';
+    CHECK(!strstr(text, "/f nsfs") && strstr(text, "/g nsfs"));
+    end(pid);
+}
+
+// ---- flags
+
+// Linux wants a PID namespace as well for that.
+TEST(where_proc_is_read_only_another_is_too) {
+    CHECK(!mkdir("p", 0777));
+    CHECK(!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+    CHECK(!mount(NULL, "/proc", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+    become(USER);
+    CHECK(!unshare(CLONE_NEWUSER | CLONE_NEWNS));
+    CHECK_ERRNO(mount("p", "p", "proc", 0, NULL), EPERM);
+    if (!mount("p", "p", "proc", MS_RDONLY, NULL)) {
+        CHECK_ERRNO(mount(NULL, "p", NULL, MS_REMOUNT | MS_BIND, NULL), EPERM);
+        CHECK_ERRNO(mount(NULL, "p", NULL, MS_REMOUNT, NULL), EPERM);
+    }
+}
