@@ -134,7 +134,7 @@ static int add(struct namespace_change *c, struct namespace *ns) {
 }
 
 static void commit_entry(struct namespace_change *c, bool mounts) {
-    if (mounts)
+    if (mounts && c->set)
         mount_ns_enter(c->set->of[NS_MOUNT], current->fs);
     namespace_change_commit(c);
 }
