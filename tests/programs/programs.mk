@@ -1,4 +1,4 @@
-# Real programs with sockets: what examples/ claims, and CPython's own tests beside Linux's. Not part of `make test`: it fetches packages
+# Real programs: what examples/ claims, and CPython's own tests beside Linux's. Not part of `make test`: it fetches packages
 # and a kernel, and takes hours.
 .PHONY: test-programs test-programs-quick
 test-programs: bare-kernel $(B)/drupe $(B)/Image $(B)/tests/strength.cpio ## what examples/ claim of Debian's programs, with 1 and 4 harts; CPython's tests beside Linux's

@@ -3,11 +3,11 @@
 import example
 import pytest
 
-SLOW_MODULES = "cpython"  # has a table of its own: cpython.py
+APART = ("cpython", "drupe")  # which have tests of their own: cpython.py, test_itself.py
 
 
 @pytest.mark.parametrize("harts", [1, 4])
-@pytest.mark.parametrize("name", [name for name in example.NAMES if name != SLOW_MODULES])
+@pytest.mark.parametrize("name", [name for name in example.NAMES if name not in APART])
 def test_program(name, harts):
     try:
         console = example.boot(name, harts)
