@@ -39,6 +39,8 @@ struct inode_ops {
     // are asked about whenever they are looked up. 1: d still is that, 0: look it up anew, or -errno. `on_way`: as a directory
     // that a path leads through.
     int (*revalidate)(struct dentry *d, bool on_way);
+    // Of others, whose names are in that tree as long as something is mounted there: has d lost its meaning? NULL: none ever does.
+    bool (*is_gone)(const struct dentry *d);
     void (*kept)(struct dentry *d);   // d was found, or has been moved, and is in the tree from now on
     void (*forget)(struct dentry *d); // takes it out again
     int (*create)(struct inode *dir, struct dentry *d, mode_t mode,

@@ -18,6 +18,8 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "sched/thread.h"
+#include "sched/user.h"
 
 struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
 struct spinlock mounts_lock = SPINLOCK_INIT;
@@ -49,6 +51,8 @@ void mount_put(struct mount *m) {
     }
     dentry_put(m->root);
     superblock_put(m->sb);
+    user_uncharge(m->user, USER_MOUNTS, 1);
+    user_put(m->user);
     kfree(m->source);
     kfree(m);
 }
@@ -64,6 +68,8 @@ struct mount *mount_alloc(struct dentry *root, const char *source, unsigned long
     ref_init(&m->refs);
     m->root = root;
     m->sb = root->inode->sb;
+    m->user = user_get(current->cred ? current->cred->user : &root_user);
+    (void)user_charge(m->user, USER_MOUNTS, 1);
     ref_get(&m->sb->refs);
     __atomic_fetch_add(&m->sb->mounts, 1, __ATOMIC_RELAXED);
     m->flags = flags & MOUNT_FLAGS;

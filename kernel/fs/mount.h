@@ -33,6 +33,7 @@ struct mount {
     struct dentry *mountpoint; // [t] [mounts] in parent; referenced
     struct dentry *root;       // [I]
     struct superblock *sb;     // [I]
+    struct user *user;         // [I] to whom it is charged, a reference
     struct list_head sb_link;  // [mounts] in sb->mount_list
     char *source;              // [I] kmalloc'ed
     unsigned int flags;        // [t] MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, ...; read without
@@ -74,6 +75,9 @@ static inline bool mount_is_place(const struct dentry *d) {
 }
 // d's name has gone for good: what others had mounted on it is taken away. May sleep.
 void mount_forget_place(struct dentry *d);
+// d, of a file system that makes its names at each lookup, means nothing any more: the same for what is below, too, and d is out of
+// the tree of dentries.
+void mount_forget_tree(struct dentry *d);
 // Do set-id bits and capabilities of files in m count for the current thread?
 bool mount_may_set_ids(const struct mount *m);
 // Are device nodes in m devices?

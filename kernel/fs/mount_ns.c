@@ -45,7 +45,10 @@ bool mount_has_devices(const struct mount *m) {
 
 bool mount_has_room(const struct mount_ns *ns, unsigned int n) {
     unsigned long most = READ_ONCE(limits.mounts_max);
-    return mount_count + n <= (ns->ns.owner == &first_user_ns ? most : most / 2);
+    if (ns->ns.owner == &first_user_ns)
+        return mount_count + n <= most;
+    long own = user_charge(current->cred->user, USER_MOUNTS, 0);
+    return mount_count + n <= most / 2 && (unsigned long)own <= READ_ONCE(limits.user_mounts_max);
 }
 
 // ---- places
@@ -61,25 +64,42 @@ bool mount_is_place_slow(const struct dentry *d) {
     return found;
 }
 
-// One of the mounts on d, or NULL. [t]
-static struct mount *any_on(const struct dentry *d) {
+static struct mount *on_or_below(const struct mount *parent, const struct dentry *d) {
+    struct mount *m;
+    list_for_each_entry (m, &parent->children, sibling)
+        if (dentry_is_below(m->mountpoint, d))
+            return m;
+    return NULL;
+}
+
+// One of the mounts on d, or NULL; with `below` also of those on what is below d. [t]
+static struct mount *any_on(const struct dentry *d, bool below) {
     struct mount *m, *found = NULL;
     spin_lock(&mounts_lock);
     list_for_each_entry (m, &d->inode->sb->mount_list, sb_link)
-        if ((found = mount_on(m, d)))
+        if ((found = below ? on_or_below(m, d) : mount_on(m, d)))
             break;
     spin_unlock(&mounts_lock);
     return found;
 }
 
-void mount_forget_place(struct dentry *d) {
+static void forget(struct dentry *d, bool below) {
     struct list_head gone = LIST_HEAD_INIT(gone);
     struct mount *m;
     mutex_lock(&mount_mutex);
-    while ((m = any_on(d)))
+    while ((m = any_on(d, below)))
         mount_dissolve(m, &gone);
     mount_unlock();
     mount_release(&gone);
+}
+
+void mount_forget_place(struct dentry *d) {
+    forget(d, false);
+}
+
+void mount_forget_tree(struct dentry *d) {
+    forget(d, true);
+    dentry_forget(d); // also where a lid keeps it
 }
 
 // ---- making

@@ -256,6 +256,11 @@ static struct dentry *keep_name(struct dentry *d) {
 
 // Is d, if there is one, still what its name means? d if so; NULL: look; or the error. Its reference goes else.
 static struct dentry *check_kept(const struct inode_ops *ops, struct dentry *d, bool on_way) {
+    if (d && unlikely(ops->is_gone) && ops->is_gone(d)) {
+        mount_forget_tree(d);
+        dentry_put(d);
+        return NULL;
+    }
     if (!d || READ_ONCE(d->mounted)) // what is mounted on stays in its place
         return d;
     int is =

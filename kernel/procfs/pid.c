@@ -681,6 +681,13 @@ static struct inode *pid_inode(struct superblock *sb, pid_t nr) {
     return inode;
 }
 
+static bool pid_is_gone(struct inode *inode, pid_t nr) {
+    struct process *p = process_find_any(nr);
+    if (p)
+        process_put(p);
+    return inode->ops == &pid_dir_ops && pid_node(inode)->process != p;
+}
+
 static pid_t self(void) {
     return current->process ? current->process->pid : 0;
 }
@@ -699,6 +706,7 @@ void procfs_pid_init(void) {
         .exists = pid_exists,
         .next = id_next_process,
         .inode = pid_inode,
+        .is_gone = pid_is_gone,
         .self = self,
         .thread_self = thread_self,
     };

@@ -66,7 +66,12 @@ static int root_readdir(struct file *f, struct dir_context *ctx) {
     return 0;
 }
 
-static const struct inode_ops root_ops = {.lookup = root_lookup};
+static bool root_is_gone(const struct dentry *d) {
+    int64_t pid = number_of_name(d->name, INT32_MAX);
+    return pid > 0 && pids && pids->is_gone(d->inode, pid);
+}
+
+static const struct inode_ops root_ops = {.lookup = root_lookup, .is_gone = root_is_gone};
 static const struct file_ops root_fops = {.readdir = root_readdir, .lseek = proc_lseek};
 
 static const char *self_link(char *buf, size_t n, void *arg) {

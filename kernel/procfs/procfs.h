@@ -85,8 +85,9 @@ struct proc_pid_ops {
     pid_t (*next)(pid_t after); // the smallest process id > after, or 0: for readdir
     // The directory of PID: an inode of proc_inode_create(), ERR_PTR(-ENOENT).
     struct inode *(*inode)(struct superblock *sb, pid_t pid);
-    pid_t (*self)(void);        // process id of the caller
-    pid_t (*thread_self)(void); // thread id of the caller
+    bool (*is_gone)(struct inode *inode, pid_t pid); // is that not the directory of PID any more?
+    pid_t (*self)(void);                             // process id of the caller
+    pid_t (*thread_self)(void);                      // thread id of the caller
 };
 void proc_register_pids(const struct proc_pid_ops *ops);
 

@@ -20,6 +20,7 @@ enum user_account {
     USER_MQUEUE_BYTES, // that message queues of POSIX may hold: RLIMIT_MSGQUEUE
     USER_FILTER_BYTES, // of seccomp
     USER_NAMESPACES,
+    USER_MOUNTS, // also those that have been taken away, as long as something is open there
     USER_ACCOUNTS,
 };
 
@@ -37,6 +38,7 @@ struct limits {
     unsigned long watches_max, locks_max, text_max; // of one user
     unsigned long socket_bytes_max;                 // of one user
     unsigned long mounts_max;                       // of all
+    unsigned long user_mounts_max;                  // of one user, in namespaces of users
     unsigned long inotify_max, inotify_watches_max; // of one user, whoever that is
     unsigned long event_bytes_max, ipc_bytes_max;   // of one user
     unsigned long filter_bytes_max;                 // of one user

@@ -11,7 +11,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define USER 1000
+#define USER  1000
+#define OTHER 1001
 
 TEST_DIRECTORY(0777)
 
@@ -204,4 +205,53 @@ TEST(where_proc_is_read_only_another_is_too) {
         CHECK_ERRNO(mount(NULL, "p", NULL, MS_REMOUNT | MS_BIND, NULL), EPERM);
         CHECK_ERRNO(mount(NULL, "p", NULL, MS_REMOUNT, NULL), EPERM);
     }
+}
+
+// ---- what others see
+
+static void cover_proc_of(void *arg) {
+    pid_t pid = *(pid_t *)arg;
+    become_root_within(USER, CLONE_NEWNS);
+    CHECK(!mount("t", file_of(pid, ""), "tmpfs", 0, NULL));
+}
+
+// The number goes round to another process.
+TEST(a_mount_over_a_process_that_has_ended_hides_none_that_has_its_number) {
+    pid_t pid = fork();
+    if (!pid) {
+        for (;;)
+            pause();
+    }
+    CHECK(pid > 0);
+    pid_t other = start(cover_proc_of, &pid);
+    end(pid);
+    CHECK(access(file_of(pid, "stat"), F_OK) == -1);
+    struct stat st;
+    CHECK(stat(file_of(pid, ""), &st) == -1);
+    end(other);
+}
+
+// ---- limits
+
+static void mount_all_there_is(void *arg) {
+    (void)arg;
+    become_root_within(USER, CLONE_NEWNS);
+    CHECK(!mount("t", "m", "tmpfs", 0, NULL) && !mkdir("m/a", 0777));
+    while (!mount("m", "m/a", NULL, MS_BIND | MS_REC, NULL))
+        CHECK(!chdir("m/a") && !mkdir("m", 0777) && !mkdir("m/a", 0777));
+    CHECK(errno == ENOSPC || errno == ENOENT || errno == EINVAL);
+    while (!mount("/", ".", NULL, MS_BIND | MS_REC, NULL))
+        ;
+    CHECK(errno == ENOSPC);
+    while (!mount("/", ".", NULL, MS_BIND, NULL))
+        ;
+    CHECK(errno == ENOSPC);
+}
+
+TEST(one_user_leaves_mounts_for_another) {
+    CHECK(!mkdir("m", 0777));
+    pid_t pid = start(mount_all_there_is, NULL);
+    become_root_within(OTHER, CLONE_NEWNS);
+    CHECK(!mount("t", "m", "tmpfs", 0, NULL) && !umount("m"));
+    (void)pid; // ends with the test
 }
