@@ -2,9 +2,13 @@
 // Operations of walk.c on other processes.
 #define _GNU_SOURCE
 #include "walk.h"
+#include <fcntl.h>
 #include <linux/kcmp.h>
+#include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -46,5 +50,49 @@ int do_remap(void) {
     for (int i = 0; i < 4; i++)
         if (syscall(SYS_remap_file_pages, m + i * 4096, 4096, 0, 3 - i, 0))
             return errno;
+    return 0;
+}
+
+#define ALL_NEW (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS)
+
+static int put(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    int err = write(fd, text, strlen(text)) < 0 ? errno : 0;
+    close(fd);
+    return err;
+}
+
+// A process with all of its own, which mounts, and one with copies of them.
+int do_namespaces(void) {
+    int err;
+    if (mkdir("spaces", 0700) && errno != EEXIST)
+        return errno;
+    if (unshare(ALL_NEW))
+        return errno;
+    if ((err = put("/proc/self/setgroups", "deny")) || (err = put("/proc/self/uid_map", "0 0 1")) ||
+        (err = put("/proc/self/gid_map", "0 0 1")))
+        return err;
+    if (mount("t", "spaces", "tmpfs", 0, NULL) ||
+        mount("/proc/self/ns/uts", "/proc/self/comm", NULL, MS_BIND, NULL) ||
+        mount("/", "spaces", NULL, MS_BIND | MS_REC, NULL) || umount2("spaces", MNT_DETACH))
+        return errno;
+    pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)(ALL_NEW | SIGCHLD), 0l, 0l, 0l, 0l);
+    if (pid < 0)
+        return errno;
+    if (!pid)
+        _exit(0);
+    return waitpid(pid, NULL, 0) == pid ? 0 : errno;
+}
+
+int do_enter(void) {
+    int fd = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
+    int pidfd = (int)syscall(SYS_pidfd_open, getppid(), 0);
+    if (fd < 0 || pidfd < 0)
+        return errno;
+    if (unshare(CLONE_NEWUTS | CLONE_NEWNS) || setns(fd, CLONE_NEWUTS) ||
+        setns(pidfd, CLONE_NEWNS | CLONE_NEWUTS))
+        return errno;
     return 0;
 }

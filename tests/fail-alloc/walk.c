@@ -462,6 +462,8 @@ static const struct operation operations[] = {
     {"attributes", do_attributes, false},
     {"others", do_others, false},
     {"remap", do_remap, false},
+    {"namespaces", do_namespaces, false},
+    {"enter", do_enter, false},
 };
 
 // ---- one walk

@@ -25,6 +25,8 @@ int do_filters(void);
 // others.c
 int do_others(void);
 int do_remap(void);
+int do_namespaces(void);
+int do_enter(void);
 
 // devices.c: in a machine that has them. False, with a word about it: they are not there.
 extern const struct operation device_operations[];
