@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What kernel/net needs of the rest of the kernel, on the host, in so far as packets that come in lead there. What they do not
 // lead to ends the program.
+#include "core/user_ns.h"
 #include "core/random.h"
 #include "lib/string.h"
 #include "mm/page.h"
@@ -18,8 +19,10 @@ int printf(const char *format, ...);
 
 // ---- one thread, root's
 
-static struct cred cred = {.cap_effective = ~0ull};
-static struct thread thread = {.cred = &cred, .real_cred = &cred};
+struct user_ns first_user_ns;
+static struct cred cred = {.cap_effective = ~0ull, .user_ns = &first_user_ns};
+static struct hart hart;
+static struct thread thread = {.arch.hart = &hart, .cred = &cred, .real_cred = &cred};
 struct thread *tp_thread = &thread;
 uint64_t host_ticks, clock_mult = 1ull << 32, clock_boot_ticks; // a tick is a nanosecond
 struct user kernel_user, root_user;
