@@ -37,7 +37,7 @@ struct path mount_detach_locked(struct mount *m);
 void mount_list(struct mount *m, struct mount_ns *ns);
 // Off the list again; the reference is the caller's. [t] and [mounts]
 void mount_unlist_locked(struct mount *m);
-// May ns have n more? Root's processes may have all there may be, those of others a half. [t]
+// May ns have n more? Root's processes may have all there may be, those of others a half, and of one user an eighth. [t]
 bool mount_has_room(const struct mount_ns *ns, unsigned int n);
 // The tree of mounts `top` that nobody reaches from now on: taken apart, for mount_release(). [t]
 void mount_dissolve(struct mount *top, struct list_head *gone);
