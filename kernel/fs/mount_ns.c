@@ -12,6 +12,8 @@
 #include "sched/user.h"
 #include <linux/capability.h>
 
+#define USER_SHARE 8 // of all mounts is for one user
+
 static struct namespace *create(struct namespace *old, struct user_ns *owner, struct fs_context *fs);
 static void destroy(struct namespace *ns);
 const struct namespace_type mount_ns_type = {
@@ -48,7 +50,7 @@ bool mount_has_room(const struct mount_ns *ns, unsigned int n) {
     if (ns->ns.owner == &first_user_ns)
         return mount_count + n <= most;
     long own = user_charge(current->cred->user, USER_MOUNTS, 0);
-    return mount_count + n <= most / 2 && (unsigned long)own <= READ_ONCE(limits.user_mounts_max);
+    return mount_count + n <= most / 2 && (unsigned long)own <= most / USER_SHARE;
 }
 
 // ---- places

@@ -14,7 +14,6 @@
 #define WATCHES_PART   25  // of memory for one user's watches of epoll, as in Linux
 #define LOCKS_PART     200 // and for locks on files, each of which is compared with all others of its file
 #define MOUNTS_PART    25
-#define MOUNTS_SHARE   8 // of all mounts is for one user
 #define MOUNT_SIZE     1024ul
 #define MOUNTS_MOST    100000ul // Linux's number
 #define WATCH_SIZE     160ul
@@ -39,7 +38,6 @@ struct limits limits = {.threads_max = THREADS_MOST,
                         .text_max = ~0ul >> 1,
                         .socket_bytes_max = ~0ul >> 1,
                         .mounts_max = MOUNTS_MOST,
-                        .user_mounts_max = MOUNTS_MOST / MOUNTS_SHARE,
                         .inotify_max = INOTIFY_MAX,
                         .inotify_watches_max = INODES_LEAST,
                         .event_bytes_max = ~0ul >> 1,
@@ -123,5 +121,4 @@ void limits_init(void) {
         .filter_bytes_max = bytes / FILTERS_PART,
         .namespaces_max = threads / 2,
     };
-    limits.user_mounts_max = limits.mounts_max / MOUNTS_SHARE;
 }

@@ -38,7 +38,6 @@ struct limits {
     unsigned long watches_max, locks_max, text_max; // of one user
     unsigned long socket_bytes_max;                 // of one user
     unsigned long mounts_max;                       // of all
-    unsigned long user_mounts_max;                  // of one user, in namespaces of users
     unsigned long inotify_max, inotify_watches_max; // of one user, whoever that is
     unsigned long event_bytes_max, ipc_bytes_max;   // of one user
     unsigned long filter_bytes_max;                 // of one user
