@@ -91,7 +91,8 @@ static void spaces(const char *path) {
 #ifdef LM_ID_NEWLM
     void *a = dlmopen(LM_ID_NEWLM, path, RTLD_NOW), *b = dlmopen(LM_ID_NEWLM, path, RTLD_NOW);
     CHECK(a && b);
-    int (*in_a)(void) = (int (*)(void))function(a, "step"), (*in_b)(void) = (int (*)(void))function(b, "step");
+    int (*in_a)(void) = (int (*)(void))function(a, "step"),
+        (*in_b)(void) = (int (*)(void))function(b, "step");
     CHECK(in_a != in_b && in_a() == 1 && in_b() == 1 && in_a() == 2);
 #else
     (void)path;
@@ -109,7 +110,9 @@ static int look(struct dl_phdr_info *info, size_t size, void *data) {
     if (strcmp(info->dlpi_name, wanted->path))
         return 0;
     for (int i = 0; i < info->dlpi_phnum; i++)
-        wanted->found |= info->dlpi_phdr[i].p_type == PT_LOAD ? 1 : info->dlpi_phdr[i].p_type == PT_TLS ? 2 : 0;
+        wanted->found |= info->dlpi_phdr[i].p_type == PT_LOAD  ? 1
+                         : info->dlpi_phdr[i].p_type == PT_TLS ? 2
+                                                               : 0;
     return 1;
 }
 
@@ -170,7 +173,8 @@ static long of_text(const char *what) {
 static void shared(void) {
     CHECK(of_text("Size:") > 1000 && of_text("Rss:") > 0);
     CHECK(of_text("Private_Dirty:") == 0);
-    CHECK(of_text("Shared_Clean:") > 0 && of_text("Pss:") < of_text("Rss:")); // the shell that started this has it, too
+    CHECK(of_text("Shared_Clean:") > 0 &&
+          of_text("Pss:") < of_text("Rss:")); // the shell that started this has it, too
 }
 
 int main(int argc, char **argv) {
