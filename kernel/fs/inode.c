@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "sched/clock.h"
+#include "upcalls.h"
 #include <linux/capability.h>
 
 static struct spinlock types_lock = SPINLOCK_INIT;
@@ -125,11 +126,11 @@ static struct superblock *next_superblock(const struct superblock *sb) {
     return next;
 }
 
-void superblock_for_each(bool (*fn)(struct superblock *sb)) {
-    bool go_on = true;
+void superblocks_sync(void) {
     for (struct superblock *sb = next_superblock(NULL), *next; sb; sb = next) {
-        go_on = go_on && fn(sb);
-        next = go_on ? next_superblock(sb) : NULL;
+        if (sb->type->sync)
+            sb->type->sync(sb);
+        next = signal_pending_fatal() ? NULL : next_superblock(sb);
         superblock_put(sb);
     }
 }

@@ -69,5 +69,5 @@ void fs_type_for_each(bool (*fn)(const struct fs_type *type, void *arg), void *a
 // A superblock with one reference and an anonymous device number. NULL if no memory.
 struct superblock *__must_check superblock_create(const struct fs_type *type);
 void superblock_put(struct superblock *sb); // the last one: type->destroy
-// Calls fn with each in use, referenced, until it returns false. May sleep.
-void superblock_for_each(bool (*fn)(struct superblock *sb));
+// What was written to any of them goes where it is to be, unless the thread is killed meanwhile. May sleep.
+void superblocks_sync(void);

@@ -109,12 +109,6 @@ void file_lock_show(struct seq_buf *s, unsigned long number, const struct file_l
 
 // ---- sysrq-trigger
 
-static bool sync_superblock(struct superblock *sb) {
-    if (sb->type->sync)
-        sb->type->sync(sb);
-    return true;
-}
-
 static ssize_t store_sysrq(const char *text, size_t n, void *arg) {
     (void)arg;
     switch (n ? text[0] : 0) {
@@ -132,7 +126,7 @@ static ssize_t store_sysrq(const char *text, size_t n, void *arg) {
         panic("sysrq triggered crash");
     case 's':
         printk(LOG_INFO, "sysrq: Emergency Sync");
-        superblock_for_each(sync_superblock);
+        superblocks_sync();
         break;
     default:
         printk(LOG_INFO, "sysrq: HELP : reboot(b) crash(c) poweroff(o) sync(s)");

@@ -434,14 +434,8 @@ long sys_fdatasync(int fd) {
     return sync_file(fd);
 }
 
-static bool sync_superblock(struct superblock *sb) {
-    if (sb->type->sync)
-        sb->type->sync(sb);
-    return !signal_pending_fatal();
-}
-
 long sys_sync(void) {
-    superblock_for_each(sync_superblock);
+    superblocks_sync();
     return 0;
 }
 
