@@ -16,17 +16,6 @@
 
 TEST_DIRECTORY(0777)
 
-static int put(const char *path, const char *text) {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t n = write(fd, text, strlen(text));
-    int err = errno;
-    close(fd);
-    errno = err;
-    return n == (ssize_t)strlen(text) ? 0 : -1;
-}
-
 static void become(uid_t uid) {
     CHECK(!setgid(uid) && !setuid(uid));
     CHECK(!prctl(PR_SET_DUMPABLE, 1)); // else the files in /proc are root's
@@ -37,8 +26,8 @@ static void become_root_within(uid_t uid, unsigned long more) {
     become(uid);
     CHECK(!unshare(CLONE_NEWUSER | more));
     snprintf(map, sizeof(map), "0 %u 1", uid);
-    CHECK(!put("/proc/self/setgroups", "deny") && !put("/proc/self/uid_map", map) &&
-          !put("/proc/self/gid_map", map));
+    CHECK(!test_put("/proc/self/setgroups", "deny") && !test_put("/proc/self/uid_map", map) &&
+          !test_put("/proc/self/gid_map", map));
 }
 
 static const char *file_of(pid_t pid, const char *name) {
@@ -51,44 +40,23 @@ static void touch(const char *name) {
     CHECK(!close(open(name, O_CREAT | O_WRONLY, 0666)));
 }
 
-// A child that says when it is ready and then waits.
-static pid_t start(void (*fn)(void *), void *arg) {
-    int ready[2];
-    char c;
-    CHECK(!pipe(ready));
-    pid_t pid = fork();
-    CHECK(pid >= 0);
-    if (!pid) {
-        fn(arg);
-        CHECK(write(ready[1], "r", 1) == 1);
-        for (;;)
-            pause();
-    }
-    CHECK(read(ready[0], &c, 1) == 1 && !close(ready[0]) && !close(ready[1]));
-    return pid;
-}
-
-static void end(pid_t pid) {
-    CHECK(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
-}
-
 // ---- maps
 
 static void have_user_namespace(void *arg) {
     (void)arg;
     become(USER);
-    CHECK(!unshare(CLONE_NEWUSER) && !put("/proc/self/setgroups", "deny"));
+    CHECK(!unshare(CLONE_NEWUSER) && !test_put("/proc/self/setgroups", "deny"));
 }
 
 // As a set-group-id program that is told to write what the other one wants, to what the other one has opened.
 TEST(a_program_with_another_group_maps_no_group_for_who_opened_the_file) {
-    pid_t pid = start(have_user_namespace, NULL);
+    pid_t pid = test_start_idle(have_user_namespace, NULL);
     CHECK(!setresgid(USER, USER, 42) && !setresuid(USER, USER, USER));
     int fd = open(file_of(pid, "gid_map"), O_WRONLY);
     CHECK(fd >= 0 && !setresgid(-1, 42, -1));
     CHECK_ERRNO(write(fd, "0 42 1", 6), EPERM);
     CHECK(!setresgid(-1, USER, -1) && write(fd, "0 1000 1", 8) == 8);
-    end(pid);
+    test_end(pid);
 }
 
 static void unshare_user(void *arg) {
@@ -101,11 +69,11 @@ static int within_three(void *arg) {
     char c;
     CHECK(!unshare(CLONE_NEWUSER) && write(go[1], "u", 1) == 1 && read(go[2], &c, 1) == 1);
     CHECK(!setresgid(0, 0, 0) && !setresuid(0, 0, 0));
-    pid_t pid = start(unshare_user, NULL);
-    CHECK_ERRNO(put(file_of(pid, "uid_map"), "0 0 3"), EPERM);
-    CHECK_ERRNO(put(file_of(pid, "uid_map"), "0 0 2"), EPERM);
-    CHECK(!put(file_of(pid, "uid_map"), "0 0 1\n1 1 1\n2 2 1"));
-    end(pid);
+    pid_t pid = test_start_idle(unshare_user, NULL);
+    CHECK_ERRNO(test_put(file_of(pid, "uid_map"), "0 0 3"), EPERM);
+    CHECK_ERRNO(test_put(file_of(pid, "uid_map"), "0 0 2"), EPERM);
+    CHECK(!test_put(file_of(pid, "uid_map"), "0 0 1\n1 1 1\n2 2 1"));
+    test_end(pid);
     return 0;
 }
 
@@ -116,8 +84,8 @@ TEST(a_line_of_a_map_has_no_ids_that_the_one_above_has_not) {
     CHECK(!pipe(go) && !pipe(go + 2));
     pid_t pid = test_fork(within_three, go);
     CHECK(read(go[0], &c, 1) == 1);
-    CHECK(!put(file_of(pid, "uid_map"), "0 1000 1\n1 5000 1\n2 1002 1\n"));
-    CHECK(!put(file_of(pid, "gid_map"), "0 1000 10\n"));
+    CHECK(!test_put(file_of(pid, "uid_map"), "0 1000 1\n1 5000 1\n2 1002 1\n"));
+    CHECK(!test_put(file_of(pid, "gid_map"), "0 1000 10\n"));
     CHECK(write(go[3], "g", 1) == 1 && test_wait_exit(pid) == 0);
 }
 
@@ -167,9 +135,9 @@ TEST(a_chain_of_mount_namespaces_ends_whole) {
     for (int i = CHAIN - 2; i >= 0; i--) {
         CHECK(write(links[i][1], &chain[i + 1], sizeof(pid_t)) == sizeof(pid_t) &&
               read(links[i][0], &c, 1) == 1);
-        end(chain[i + 1]);
+        test_end(chain[i + 1]);
     }
-    end(chain[0]);
+    test_end(chain[0]);
     CHECK(!access("f", F_OK));
 }
 
@@ -179,7 +147,7 @@ TEST(a_copy_of_the_mounts_has_no_files_of_mount_namespaces) {
     touch("f");
     touch("g");
     become_root_within(USER, CLONE_NEWNS);
-    pid_t pid = start(link_of_chain, NULL);
+    pid_t pid = test_start_idle(link_of_chain, NULL);
     CHECK(!mount(file_of(pid, "ns/mnt"), "f", NULL, MS_BIND, NULL));
     CHECK(!mount(file_of(pid, "ns/user"), "g", NULL, MS_BIND, NULL));
     CHECK(!unshare(CLONE_NEWNS));
@@ -188,7 +156,7 @@ TEST(a_copy_of_the_mounts_has_no_files_of_mount_namespaces) {
     CHECK(n > 0);
     text[n] = '\0';
     CHECK(!strstr(text, "/f nsfs") && strstr(text, "/g nsfs"));
-    end(pid);
+    test_end(pid);
 }
 
 // ---- flags
@@ -223,12 +191,12 @@ TEST(a_mount_over_a_process_that_has_ended_hides_none_that_has_its_number) {
             pause();
     }
     CHECK(pid > 0);
-    pid_t other = start(cover_proc_of, &pid);
-    end(pid);
+    pid_t other = test_start_idle(cover_proc_of, &pid);
+    test_end(pid);
     CHECK(access(file_of(pid, "stat"), F_OK) == -1);
     struct stat st;
     CHECK(stat(file_of(pid, ""), &st) == -1);
-    end(other);
+    test_end(other);
 }
 
 // ---- limits
@@ -250,7 +218,7 @@ static void mount_all_there_is(void *arg) {
 
 TEST(one_user_leaves_mounts_for_another) {
     CHECK(!mkdir("m", 0777));
-    pid_t pid = start(mount_all_there_is, NULL);
+    pid_t pid = test_start_idle(mount_all_there_is, NULL);
     become_root_within(OTHER, CLONE_NEWNS);
     CHECK(!mount("t", "m", "tmpfs", 0, NULL) && !umount("m"));
     (void)pid; // ends with the test

@@ -25,17 +25,6 @@ __attribute__((constructor)) static void where(void) {
     CHECK(getcwd(here, sizeof(here)));
 }
 
-static int put(const char *path, const char *text) {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t n = write(fd, text, strlen(text));
-    int err = errno;
-    close(fd);
-    errno = err;
-    return n == (ssize_t)strlen(text) ? 0 : -1;
-}
-
 static const char *get(const char *path) {
     static char text[4096];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -54,8 +43,8 @@ static void become_user(void) {
 static void become_root_within(unsigned long more) {
     become_user();
     CHECK(!unshare(CLONE_NEWUSER | more));
-    CHECK(!put("/proc/self/setgroups", "deny") && !put("/proc/self/uid_map", "0 1000 1") &&
-          !put("/proc/self/gid_map", "0 1000 1"));
+    CHECK(!test_put("/proc/self/setgroups", "deny") && !test_put("/proc/self/uid_map", "0 1000 1") &&
+          !test_put("/proc/self/gid_map", "0 1000 1"));
 }
 
 static ino_t number(const char *name) {
@@ -82,9 +71,9 @@ TEST(one_may_map_oneself_once) {
     CHECK(getuid() == 0 && geteuid() == 0 && getgid() == 0 && getegid() == 0);
     CHECK(!strcmp(get("/proc/self/uid_map"), "         0       1000          1\n"));
     CHECK(!strcmp(get("/proc/self/setgroups"), "deny\n"));
-    CHECK_ERRNO(put("/proc/self/uid_map", "0 1000 1"), EPERM);
+    CHECK_ERRNO(test_put("/proc/self/uid_map", "0 1000 1"), EPERM);
     CHECK_ERRNO(syscall(SYS_setgroups, 0, NULL), EPERM);
-    CHECK_ERRNO(put("/proc/self/setgroups", "allow"), EPERM);
+    CHECK_ERRNO(test_put("/proc/self/setgroups", "allow"), EPERM);
     CHECK_ERRNO(setuid(1), EINVAL);
 }
 
@@ -102,13 +91,13 @@ TEST(maps_that_are_not_ones_own_are_refused) {
     become_user();
     CHECK(!unshare(CLONE_NEWUSER));
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
-        CHECK_ERRNO(put("/proc/self/uid_map", wrong[i]), EINVAL);
-    CHECK_ERRNO(put("/proc/self/uid_map", "0 0 1"), EPERM);
-    CHECK_ERRNO(put("/proc/self/uid_map", "0 1001 1"), EPERM);
-    CHECK_ERRNO(put("/proc/self/uid_map", "0 1000 2"), EPERM);
-    CHECK_ERRNO(put("/proc/self/gid_map", "0 1000 1"), EPERM); // before setgroups is denied
-    CHECK_ERRNO(put("/proc/1/uid_map", "0 1000 1"), EACCES);
-    CHECK(!put("/proc/self/uid_map", "  5 1000\t1 \n"));
+        CHECK_ERRNO(test_put("/proc/self/uid_map", wrong[i]), EINVAL);
+    CHECK_ERRNO(test_put("/proc/self/uid_map", "0 0 1"), EPERM);
+    CHECK_ERRNO(test_put("/proc/self/uid_map", "0 1001 1"), EPERM);
+    CHECK_ERRNO(test_put("/proc/self/uid_map", "0 1000 2"), EPERM);
+    CHECK_ERRNO(test_put("/proc/self/gid_map", "0 1000 1"), EPERM); // before setgroups is denied
+    CHECK_ERRNO(test_put("/proc/1/uid_map", "0 1000 1"), EACCES);
+    CHECK(!test_put("/proc/self/uid_map", "  5 1000\t1 \n"));
     CHECK(getuid() == 5);
 }
 
@@ -132,9 +121,9 @@ TEST(root_may_map_ranges_for_others) {
     pid_t pid = test_fork(map_child, pipes);
     CHECK(read(pipes[0], &c, 1) == 1);
     snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
-    CHECK(!put(path, "10 0 1\n11 100000 100\n"));
+    CHECK(!test_put(path, "10 0 1\n11 100000 100\n"));
     snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
-    CHECK(!put(path, "20 0 1\n21 200000 100\n"));
+    CHECK(!test_put(path, "20 0 1\n21 200000 100\n"));
     CHECK(write(pipes[3], "g", 1) == 1 && test_wait_exit(pid) == 0);
 }
 
@@ -188,9 +177,9 @@ TEST(user_namespaces_are_at_most_32_deep) {
     int depth = 0;
     become_user();
     for (; depth < 40 && !unshare(CLONE_NEWUSER); depth++)
-        CHECK(!put("/proc/self/uid_map", depth ? "0 0 1" : "0 1000 1") &&
-              !put("/proc/self/setgroups", "deny") &&
-              !put("/proc/self/gid_map", depth ? "0 0 1" : "0 1000 1"));
+        CHECK(!test_put("/proc/self/uid_map", depth ? "0 0 1" : "0 1000 1") &&
+              !test_put("/proc/self/setgroups", "deny") &&
+              !test_put("/proc/self/gid_map", depth ? "0 0 1" : "0 1000 1"));
     CHECK(depth >= 32 && depth <= 33);
 }
 

@@ -21,27 +21,6 @@
 
 TEST_DIRECTORY(0777)
 
-// A child that waits to be killed.
-static pid_t idle_child(void) {
-    int ready[2];
-    char c;
-    CHECK(!pipe(ready));
-    pid_t pid = fork();
-    CHECK(pid >= 0);
-    if (!pid) {
-        if (write(ready[1], "", 1) != 1)
-            _exit(1);
-        for (;;)
-            pause();
-    }
-    CHECK(read(ready[0], &c, 1) == 1 && !close(ready[0]) && !close(ready[1]));
-    return pid;
-}
-
-static void end_child(pid_t pid) {
-    CHECK(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
-}
-
 static void become_nobody(void) {
     CHECK(!setresgid(1000, 1000, 1000) && !setresuid(1000, 1000, 1000));
 }
@@ -58,7 +37,7 @@ static int getfd(int pidfd, int fd, unsigned int flags) {
 
 TEST(pidfd_getfd_gives_the_same_open_file) {
     int fd = test_make("shared", "0123456789"), null = open("/dev/null", O_RDONLY), copy;
-    pid_t pid = idle_child();
+    pid_t pid = test_start_idle(NULL, NULL);
     int pidfd = pidfd_open_(pid);
     CHECK(fd >= 0 && pidfd >= 0);
     CHECK((copy = getfd(pidfd, fd, 0)) >= 0 && copy != fd);
@@ -69,7 +48,7 @@ TEST(pidfd_getfd_gives_the_same_open_file) {
     CHECK_ERRNO(getfd(pidfd, -1, 0), EBADF);
     CHECK_ERRNO(getfd(null, fd, 0), EBADF);
     CHECK_ERRNO(getfd(-1, fd, 0), EBADF);
-    end_child(pid);
+    test_end(pid);
     CHECK_ERRNO(getfd(pidfd, fd, 0), ESRCH);
 }
 
@@ -79,10 +58,10 @@ static int cannot_take(void *pidfd) {
 }
 
 TEST(pidfd_getfd_is_for_those_who_may_trace) {
-    pid_t pid = idle_child();
+    pid_t pid = test_start_idle(NULL, NULL);
     int pidfd = pidfd_open_(pid);
     CHECK(pidfd >= 0 && test_wait_exit(test_fork(cannot_take, &pidfd)) == 0);
-    end_child(pid);
+    test_end(pid);
 }
 
 // ---- process_madvise
@@ -101,7 +80,7 @@ static int cannot_advise(void *pidfd) {
 TEST(process_madvise_counts_the_bytes_it_advised) {
     char *m = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(m != MAP_FAILED && !munmap(m + 4096, 4096));
-    pid_t pid = idle_child();
+    pid_t pid = test_start_idle(NULL, NULL);
     int pidfd = pidfd_open_(pid);
     struct iovec v[2] = {{m, 4096}, {m + 4096, 8192}};
     CHECK(advise(pidfd, m, 4096, MADV_COLD, 0) == 4096);
@@ -115,7 +94,7 @@ TEST(process_madvise_counts_the_bytes_it_advised) {
     CHECK(syscall(SYS_process_madvise, pidfd, NULL, 0, MADV_COLD, 0) == 0);
     CHECK_ERRNO(syscall(SYS_process_madvise, pidfd, v, 1025, MADV_COLD, 0), EINVAL);
     CHECK(test_wait_exit(test_fork(cannot_advise, &pidfd)) == 0);
-    end_child(pid);
+    test_end(pid);
     CHECK_ERRNO(advise(pidfd, m, 4096, MADV_COLD, 0), ESRCH);
 }
 
@@ -131,7 +110,7 @@ static int cannot_compare(void *pid) {
 }
 
 TEST(kcmp_tells_what_two_share) {
-    pid_t me = getpid(), child = idle_child();
+    pid_t me = getpid(), child = test_start_idle(NULL, NULL);
     int fd = test_make("compared", "x"), other = open("compared", O_RDONLY), same = dup(fd);
     CHECK(compare(me, me, KCMP_FILE, fd, same) == 0);
     long order = compare(me, me, KCMP_FILE, fd, other);
@@ -150,7 +129,7 @@ TEST(kcmp_tells_what_two_share) {
     CHECK_ERRNO(compare(me, 999999, KCMP_VM, 0, 0), ESRCH);
     CHECK_ERRNO(compare(0, me, KCMP_VM, 0, 0), ESRCH);
     CHECK(test_wait_exit(test_fork(cannot_compare, &child)) == 0);
-    end_child(child);
+    test_end(child);
 }
 
 TEST(kcmp_finds_what_is_in_an_epoll_set) {

@@ -165,6 +165,38 @@ void test_keeps_order(int from, int to) {
     CHECK(test_wait_exit(pid) == 0);
 }
 
+int test_put(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t n = write(fd, text, strlen(text));
+    int err = errno;
+    close(fd);
+    errno = err;
+    return n == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+pid_t test_start_idle(void (*fn)(void *), void *arg) {
+    int ready[2];
+    char c;
+    CHECK(!pipe(ready));
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (!pid) {
+        if (fn)
+            fn(arg);
+        CHECK(write(ready[1], "r", 1) == 1);
+        for (;;)
+            pause();
+    }
+    CHECK(read(ready[0], &c, 1) == 1 && !close(ready[0]) && !close(ready[1]));
+    return pid;
+}
+
+void test_end(pid_t pid) {
+    CHECK(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
+}
+
 int main(int argc, char **argv) {
     int failed = 0;
     for (struct test *t = tests; t; t = t->next) {

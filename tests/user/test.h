@@ -49,6 +49,13 @@ void test_enter_directory(const char *file, mode_t mode);
 // Makes a file with this text; its descriptor, behind the text.
 int test_make(const char *path, const char *text);
 
+// Writes the text to the file at once, which is there. 0, or -1 with errno.
+int test_put(const char *path, const char *text);
+
+// A child that has called fn(arg), if there is one, and waits to be ended.
+pid_t test_start_idle(void (*fn)(void *), void *arg);
+void test_end(pid_t pid); // by SIGKILL; it is waited for
+
 // The number behind `key` in the file, as /proc has them; the key has to be there.
 long test_number_in(const char *path, const char *key);
 
