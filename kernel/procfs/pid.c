@@ -16,14 +16,10 @@
 #include "lib/number.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "proc/oom.h"
 #include "vm/vmspace.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
-
-#define OLD_ADJ_NEVER 17 // oom_adj
-#define OLD_ADJ_MAX   15
 
 static const struct pid_file files[];
 static const unsigned int file_count;
@@ -445,56 +441,6 @@ static ssize_t store_comm(struct pid_node *n, const char *text, size_t size) {
     return mine ? (ssize_t)size : -EINVAL;
 }
 
-// A number of [-limit, limit] alone on its line.
-static int parse_signed(const char *s, int limit, int *out) {
-    uint64_t value;
-    int sign = *s == '-' ? -1 : 1;
-    s += *s == '-';
-    const char *end = number_read(s, 10, limit, &value);
-    *out = sign * (int)value;
-    return end == s || (*end && *end != '\n') ? -EINVAL : 0;
-}
-
-// Privilege sets how far it may be lowered without.
-static int set_oom_score_adj(struct process *p, int value) {
-    bool may = capable(CAP_SYS_RESOURCE);
-    if (value < p->oom_score_adj_min && !may)
-        return -EACCES;
-    p->oom_score_adj = value;
-    if (may)
-        p->oom_score_adj_min = value;
-    return 0;
-}
-
-static ssize_t store_oom_score_adj(struct pid_node *n, const char *text, size_t size) {
-    int value, err = parse_signed(text, OOM_ADJ_MAX, &value);
-    if (!err)
-        err = set_oom_score_adj(n->process, value);
-    return err ? err : (ssize_t)size;
-}
-
-// The older scale of the same: -17 to 15.
-static ssize_t store_oom_adj(struct pid_node *n, const char *text, size_t size) {
-    int value, err = parse_signed(text, OLD_ADJ_NEVER, &value);
-    if (!err && value > OLD_ADJ_MAX)
-        err = -EINVAL;
-    if (!err)
-        err = set_oom_score_adj(n->process,
-                                value == OLD_ADJ_MAX ? OOM_ADJ_MAX : value * OOM_ADJ_MAX / OLD_ADJ_NEVER);
-    return err ? err : (ssize_t)size;
-}
-
-static int show_oom_adj(struct seq_buf *s, struct pid_node *n) {
-    int adj = READ_ONCE(n->process->oom_score_adj);
-    seq_printf(s, "%d\n", adj == OOM_ADJ_MAX ? OLD_ADJ_MAX : adj * OLD_ADJ_NEVER / OOM_ADJ_MAX);
-    return 0;
-}
-
-static int show_oom_score(struct seq_buf *s, struct pid_node *n) {
-    seq_printf(s, "%ld\n", oom_score(n->process));
-    return 0;
-}
-
 static int show_core_filter(struct seq_buf *s, struct pid_node *n) {
     seq_printf(s, "%08x\n", READ_ONCE(n->process->core_filter));
     return 0;
@@ -533,7 +479,7 @@ static int show_fail_nth(struct seq_buf *s, struct pid_node *n) {
 // Its own alone: nobody else counts it down.
 static ssize_t store_fail_nth(struct pid_node *n, const char *text, size_t size) {
     struct thread *t = pid_node_thread(n);
-    int value, err = parse_signed(text, INT32_MAX / 16, &value);
+    int value, err = pid_parse_signed(text, INT32_MAX / 16, &value);
     if (!err && value < 0)
         err = -EINVAL;
     if (!err && t != current)
@@ -610,7 +556,7 @@ static const struct pid_file files[] = {
     FILE_("mounts", 0444, show_mounts),
     FILE_("mountinfo", 0444, show_mountinfo),
     FILE_("wchan", 0444, show_wchan),
-    FILE_("oom_score", 0444, show_oom_score),
+    FILE_("oom_score", 0444, pid_show_oom_score),
     {.name = "timerslack_ns",
      .mode = S_IFREG | 0666,
      .where = IN_PROCESS,
@@ -624,13 +570,13 @@ static const struct pid_file files[] = {
     {.name = "oom_adj",
      .mode = S_IFREG | 0644,
      .where = IN_BOTH,
-     .show = show_oom_adj,
-     .store = store_oom_adj},
+     .show = pid_show_oom_adj,
+     .store = pid_store_oom_adj},
     {.name = "oom_score_adj",
      .mode = S_IFREG | 0644,
      .where = IN_BOTH,
      .show = pid_show_oom_score_adj,
-     .store = store_oom_score_adj},
+     .store = pid_store_oom_score_adj},
 #ifdef CONFIG_DEBUG
     {.name = "fail-nth",
      .mode = S_IFREG | 0644,

@@ -66,6 +66,12 @@ struct files *pid_node_files(const struct pid_node *n);
 struct file *pid_node_file(const struct pid_node *n, int fd);
 // The same; and does execve(2) close it?
 struct file *pid_node_descriptor(const struct pid_node *n, int fd, bool *cloexec);
+// A number of [-limit, limit] alone on its line. 0 or -EINVAL.
+int __must_check pid_parse_signed(const char *s, int limit, int *out);
+// procfs/pid_oom.c
+pid_show_fn pid_show_oom_adj, pid_show_oom_score;
+ssize_t pid_store_oom_score_adj(struct pid_node *n, const char *text, size_t size);
+ssize_t pid_store_oom_adj(struct pid_node *n, const char *text, size_t size);
 // /proc/PID/ns and the maps of its user namespace (procfs/pid_ns.c).
 extern const struct inode_ops pid_ns_dir_ops;
 extern const struct file_ops pid_ns_dir_fops;
