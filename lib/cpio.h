@@ -23,14 +23,6 @@
 #define CPIO_PATH_MAX     4096 // largest name field, NUL and padding included
 #define CPIO_TRAILER_NAME "TRAILER!!!"
 
-// The entry METADATA!!! holds extended attributes of the entry before it (unpack_attr.c), as records: a head, the name with a NUL, the value.
-#define CPIO_METADATA_NAME "METADATA!!!"
-#define CPIO_RECORD_HEAD   10             // bytes: the record's size, the version and the kind of record
-#define CPIO_RECORD_FORMAT "%08X\001\001" // of such a head
-#define CPIO_XATTR_NAME    255            // bytes of an attribute's name, without the NUL,
-#define CPIO_XATTR_VALUE   65536          // of its value,
-#define CPIO_XATTR_NAMES   65536 // and of the names of all that a file has, with their NULs; as in Linux
-
 #define CPIO_NAME_ALIGNMENT                                                                                  \
     (CPIO_HEADER_SIZE & 3) // what an address of a name is, modulo 4, behind an aligned header
 

@@ -1,5 +1,5 @@
 # lib/: the sources that host and kernel share, and the host's archive of them. Each side compiles them with its own flags.
-LIB_SRC := lib/cpio.c lib/elf.c lib/magic.c lib/path.c lib/text.c lib/unpack.c lib/unpack_attr.c lib/unpack_buffer.c lib/unpack_carry.c $(addprefix lib/decompress/,decompress.c gzip.c lz4.c xz.c zstd.c)
+LIB_SRC := lib/cpio.c lib/elf.c lib/magic.c lib/metadata.c lib/path.c lib/text.c lib/unpack.c lib/unpack_attr.c lib/unpack_buffer.c lib/unpack_carry.c $(addprefix lib/decompress/,decompress.c gzip.c lz4.c xz.c zstd.c)
 include lib/outside.mk
 
 HOSTCC ?= gcc

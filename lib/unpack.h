@@ -16,7 +16,7 @@
 //   removed.
 // - Only a symlink does take the place of a directory that is not empty, if an earlier archive made that: what lies in it
 //   goes along to where the symlink points (unpack_carry()). So a root with `bin -> usr/bin` goes over one with `bin`.
-// - The entry METADATA!!! is the extended attributes of the entry before it (unpack_attr.c). A file that an earlier archive made loses its own
+// - The entry METADATA!!! is the extended attributes of the entry before it (metadata.h). A file that an earlier archive made loses its own
 //   when it is rewritten.
 // - Attributes are the entry's; mtimes of directories are set at the end.
 //

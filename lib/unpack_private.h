@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Between unpack.c, which makes what one entry says, and unpack_buffer.c, which goes through buffers.
 #pragma once
+#include "lib/metadata.h"
 #include "lib/unpack.h"
 
 #define UNPACK_TEXT_MAX 512
@@ -24,13 +25,11 @@ int unpack_carry(struct unpack *u, struct unpack_node *top, struct unpack_node *
 int unpack_time_add(struct unpack *u, struct unpack_node *node, int64_t mtime);
 void unpack_times_set(struct unpack *u);
 
-// Whether the entry holds extended attributes of the one before it, every byte of it as it should be; and sets them. An attribute that the
-// sink does not want ends that: -errno.
-bool unpack_are_xattrs(const struct cpio_entry *e);
+// Sets the extended attributes that the entry holds of the one before it. An attribute that the sink does not want ends that: -errno.
 int unpack_xattrs(struct unpack *u, const struct cpio_entry *e);
 
 static inline bool unpack_is_xattrs(const struct cpio_entry *e) {
-    return __builtin_expect(e->name_length == sizeof(CPIO_METADATA_NAME) - 1, 0) && unpack_are_xattrs(e);
+    return __builtin_expect(e->name_length == sizeof(METADATA_NAME) - 1, 0) && metadata_is(e);
 }
 
 // ---- reports

@@ -20,7 +20,7 @@ $(B)/host/tools/%.o: tools/%.c
 
 # The init of `drupe run`, a program for the guest, is a part of the command. It is where no other program is, for a debugger's breakpoints.
 GUEST_SRC := $(wildcard tools/guest/*.c)
-$(B)/guest/init: $(GUEST_SRC) tools/tools.mk $(wildcard tools/guest/*.h) lib/demand.h $(MUSL_STAMP)
+$(B)/guest/init: $(GUEST_SRC) tools/tools.mk $(wildcard tools/guest/*.h) lib/cpio.h lib/demand.h lib/metadata.h $(MUSL_STAMP)
 	@mkdir -p $(@D)
 	$(call say,ROOTCC,$@) $(SYSROOT)/bin/musl-gcc -std=gnu11 -Os -s -Wall -Wextra -Werror -static -Wl,-Ttext-segment=0x60000000 -I. -o $@ $(GUEST_SRC)
 

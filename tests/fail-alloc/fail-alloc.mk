@@ -12,9 +12,13 @@ $(FAIL_ALLOC)/root.cpio: $(FAIL_ALLOC)/walk $(B)/drupe
 $(FAIL_ALLOC)/root.cpio.zst: $(FAIL_ALLOC)/walk $(B)/drupe
 	$(call say,PACK,$@) $(B)/drupe pack --bare --compress zstd --sysroot $(B)/sysroot -o $@ /walk=$<
 
+# With extended attributes, which take memory at the start.
+$(FAIL_ALLOC)/attributes.cpio: $(FAIL_ALLOC)/walk $(B)/drupe tests/fail-alloc/attributes.py tests/images.py
+	$(call say,PACK,$@) $(PYTHON) tests/fail-alloc/attributes.py | DRUPE_CACHE=$(FAIL_ALLOC)/cache $(B)/drupe pack --root - --sysroot $(B)/sysroot -o $@ /walk=$<
+
 TEST_SUITES += test-fail-alloc
 .PHONY: test-fail-alloc
-test-fail-alloc: debug-kernel $(FAIL_ALLOC)/root.cpio $(FAIL_ALLOC)/root.cpio.zst ## allocations that fail: in calls, in storms, at the start (FAIL_ALLOC_EVERY=1: each one)
+test-fail-alloc: debug-kernel $(FAIL_ALLOC)/root.cpio $(FAIL_ALLOC)/root.cpio.zst $(FAIL_ALLOC)/attributes.cpio ## allocations that fail: in calls, in storms, at the start (FAIL_ALLOC_EVERY=1: each one)
 	@mkdir -p $(B)/test
-	@$(PYTHON) tests/fail-alloc/run.py $(DEBUG_KERNEL)/Image $(FAIL_ALLOC)/root.cpio $(FAIL_ALLOC)/root.cpio.zst $(B)/test/fail-alloc.result \
+	@$(PYTHON) tests/fail-alloc/run.py $(DEBUG_KERNEL)/Image $(FAIL_ALLOC)/root.cpio $(FAIL_ALLOC)/root.cpio.zst $(FAIL_ALLOC)/attributes.cpio $(B)/test/fail-alloc.result \
 		$(if $(FAIL_ALLOC_EVERY),--all)

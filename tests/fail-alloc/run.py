@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: MIT
 """The debug kernel with allocations that fail on purpose (kernel/mm/fail_alloc.h). Writes RESULT as "passed failed skipped".
 
-usage: run.py KERNEL ARCHIVE COMPRESSED-ARCHIVE RESULT [--all]
+usage: run.py KERNEL ARCHIVE COMPRESSED-ARCHIVE ARCHIVE-WITH-ATTRIBUTES RESULT [--all]
 
 1. Calls: walk.c, with 1 and 4 harts; devices.c, in a machine with devices.
 2. A storm: one allocation in 50 fails for every program.
 3. The start: boots with the Nth allocation failing, for so many N that each part of the start is met (--all: every one). Until the
    first program runs the machine may give up, if it says that memory is what it lacks; afterwards it goes on.
-   Also with devices, and with the other controllers of interrupts.
+   Also with extended attributes, with devices, and with the other controllers of interrupts.
 """
 import argparse
 import concurrent.futures
@@ -113,13 +113,14 @@ def main():
     parser.add_argument("kernel")
     parser.add_argument("archive")
     parser.add_argument("compressed")
+    parser.add_argument("attributes")
     parser.add_argument("result")
     parser.add_argument("--all", action="store_true")
     o = parser.parse_args()
     totals = [walk(o.kernel, o.archive, harts) for harts in (1, 4)]
     totals += [walk(o.kernel, o.archive, 4, with_devices=True)]
     totals += [storm(o.kernel, o.archive, one_in) for one_in in (50, 7)]
-    totals += [starts(o.kernel, archive, o.all) for archive in (o.archive, o.compressed)]
+    totals += [starts(o.kernel, archive, o.all) for archive in (o.archive, o.compressed, o.attributes)]
     totals += [starts(o.kernel, o.archive, o.all, True)]
     totals += [starts(o.kernel, o.archive, o.all, True, aia) for aia in ("aplic", "aplic-imsic")]
     passed, failed = (sum(column) for column in zip(*totals))

@@ -38,7 +38,7 @@ $(FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c $(FUZZ_PARTS) $(call outside_obj,$(FUZ
 
 # The packer's sources, which end the program and leave memory to exit, with what packer.h has instead.
 PACKER_SRC   := $(addprefix tools/drupe/,common/json.c common/util.c elf/dlopen.c elf/dynamic.c elf/object.c elf/symbols.c elf/versions.c \
-		closure/manifest.c closure/tree.c closure/view.c) \
+		closure/manifest.c closure/tree.c closure/view.c closure/xattrs.c) \
 	lib/elf.c lib/path.c
 PACKER_OBJ   := $(PACKER_SRC:%.c=$(FUZZ_DIR)/packer/%.o)
 PACKER_FLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -g -O1 -fno-sanitize-recover=all -I. -Itools/drupe $(DRUPE_LIBS_CFLAGS)
@@ -63,7 +63,7 @@ $(FUZZ_DIR)/fuzz_extract: tests/fuzz/fuzz_extract.c tests/fuzz/packer.c $(PACKER
 		$(FUZZ_CC) $(PACKER_FLAGS) -fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_extract.c tests/fuzz/packer.c $@.parts/*.o $(filter %.o,$^) -lelf -o $@
 
 # Whole roots: tars and images, with libarchive as it is.
-ROOT_OBJ := $(patsubst %,$(FUZZ_DIR)/packer/tools/drupe/root/%.o,layers oci tar xattrs)
+ROOT_OBJ := $(patsubst %,$(FUZZ_DIR)/packer/tools/drupe/root/%.o,layers oci tar)
 $(ROOT_OBJ): $(FUZZ_DIR)/packer/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$<) $(FUZZ_CC) $(PACKER_FLAGS) -isystem $(ZLIB_DIR) -fsanitize=fuzzer-no-link,address,undefined $(PACKER_INSTEAD) -MMD -MP -c $< -o $@

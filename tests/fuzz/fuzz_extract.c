@@ -5,7 +5,9 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include "tools/drupe/archive/extract.h"
 #include "tools/drupe/common/room.h"
@@ -55,8 +57,20 @@ static void set_up(void) {
 
 static unsigned int entries;
 static int count_one(const char *path, const struct stat *st, int type, struct FTW *at) {
-    (void)path, (void)st, (void)type, (void)at;
+    char names[256];
+    (void)st, (void)type, (void)at;
+    packer_check(llistxattr(path, names, sizeof(names)) <= 0);
     entries++;
+    return 0;
+}
+
+// Only those of users are set here.
+static int check_attributes(const char *path, const struct stat *st, int type, struct FTW *at) {
+    static char names[65536];
+    (void)st, (void)type, (void)at;
+    ssize_t size = llistxattr(path, names, sizeof(names));
+    for (ssize_t name = 0; name < size; name += (ssize_t)strlen(names + name) + 1)
+        packer_check(strncmp(names + name, "user.", 5) == 0);
     return 0;
 }
 
@@ -97,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     set_up();
     packer_run(extract, bytes, size);
     check_beside();
+    nftw("in", check_attributes, 64, FTW_PHYS);
     chmod("in", 0700);
     nftw("in", remove_one, 64, FTW_DEPTH | FTW_PHYS);
     nftw("beside", remove_one, 8, FTW_DEPTH | FTW_PHYS);

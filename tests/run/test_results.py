@@ -47,6 +47,73 @@ def _umask():
     return mask
 
 
+SET = """
+#include <sys/xattr.h>
+int main(int argc, char **argv) {
+    for (int i = 2; i + 1 < argc; i += 2)
+        if (setxattr(argv[1], argv[i], argv[i + 1], __builtin_strlen(argv[i + 1]), 0))
+            return 1;
+    return 0;
+}
+"""
+ATTRIBUTED = """
+set -e; mkdir -p /w/d; cd /w; echo one >f; ln f g; echo two >d/plain; echo three >/alone; ln -s f link
+./set f user.one 1 user.two 22 trusted.t t security.any s; ./set d user.d d trusted.t t; ./set . user.top t; ./set /alone user.a a
+chmod 400 f; chmod 500 d
+"""
+
+
+@pytest.fixture
+def setter(compiled):
+    return compiled(SET, "-static", name="set")
+
+
+def attributes(path):
+    return {name: os.getxattr(path, name).decode() for name in os.listxattr(path, follow_symlinks=False)}
+
+
+def test_attributes_of_users_come_out_and_no_others(run, setter, tmp_path):
+    (tmp_path / "got").mkdir()
+    os.setxattr(tmp_path / "got", "user.here", b"stays")
+    done = run("--file", f"{setter}:/w/set", "--out", "/w:got", "--out", "/alone", "sh", "-c", ATTRIBUTED)
+    assert done.status == 0 and not done.err, done.err
+    got = tmp_path / "got"
+    assert attributes(got) == {"user.here": "stays", "user.top": "t"} and attributes(got / "d") == {"user.d": "d"}
+    assert attributes(got / "f") == attributes(got / "g") == {"user.one": "1", "user.two": "22"}
+    assert attributes(got / "d/plain") == {} == attributes(got / "link") and attributes(tmp_path / "alone") == {"user.a": "a"}
+
+
+REFUSE = """
+#include <errno.h>
+#include <sys/types.h>
+int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags) {
+    errno = EOPNOTSUPP;
+    return -1;
+}
+"""
+
+
+def test_a_file_system_that_takes_no_attributes_is_told_of_once(run, compiled, setter, tmp_path):
+    refuse = compiled(REFUSE, "-shared", "-fPIC", name="refuse.so", compiler="gcc")
+    done = run("--file", f"{setter}:/w/set", "--out", "/w:got", "sh", "-c", ATTRIBUTED, env={**os.environ, "LD_PRELOAD": str(refuse)})
+    assert done.status == 0 and done.err.splitlines() == [
+        "drupe: note: got: 4 extended attributes are missing, the first of them user.d of got/d: Operation not supported"]
+    assert (tmp_path / "got/f").read_text() == "one\n"
+
+
+def test_attributes_are_kept_with_the_root(run, setter, tmp_path):
+    """That of the root itself, too; and a file of this side has its own inside."""
+    os.setxattr(setter, "user.mine", b"m")
+    done = run("--file", setter, "--save", "saved.cpio", "sh", "-c", "echo x >/f; /set /f user.f 1 trusted.t t; /set / user.root r")
+    assert done.status == 0, done.err
+    listing = json.loads(subprocess.run([DRUPE, "ls", "--json", tmp_path / "saved.cpio"], stdout=subprocess.PIPE, check=True).stdout)
+    assert {x["path"]: x["attributes"] for x in listing if "attributes" in x} == {
+        ".": {"user.root": "72"}, "f": {"trusted.t": "74", "user.f": "31"}, "set": {"user.mine": "6d"}}
+    again = run("--root", "saved.cpio", "--save", "again.cpio", "true")
+    assert again.status == 0
+    assert not subprocess.run([DRUPE, "diff", "saved.cpio", "again.cpio"], cwd=tmp_path, stdout=subprocess.PIPE, check=False).stdout
+
+
 def test_results_come_out_whatever_became_of_the_program(run, tmp_path):
     assert run("--out", "/r", "sh", "-c", "echo failed >/r; exit 3").status == 3
     assert (tmp_path / "r").read_text() == "failed\n"

@@ -94,6 +94,24 @@ def test_json_of_a_cut_archive_has_what_is_before_the_cut(tmp_path, out):
     assert "archive truncated?" in drupe("ls", "--json", out, status=1)[1]
 
 
+def put_attributes(path, **attributes):
+    for name, value in attributes.items():
+        os.setxattr(path, "user." + name, value)
+
+
+def test_json_has_attributes_of_the_entry_that_they_are_behind(tmp_path, out):
+    """They are no entries of their own; a file of their entry's name is one."""
+    here = Root(tmp_path / "here")
+    put_attributes(here.file("a", "x"), note=b"\0\xe4", empty=b"")
+    put_attributes(here.file("d/METADATA!!!", "x").parent, of="d".encode())
+    here.file("METADATA!!!", "00000012\1\1user.b\0" + "1")
+    drupe("pack", here, "-o", out)
+    found = listed(out)
+    assert sorted(found) == ["./METADATA!!!", "a", "d", "d/METADATA!!!"]
+    assert {path: x.get("attributes") for path, x in found.items()} == {
+        "./METADATA!!!": None, "a": {"user.empty": "", "user.note": "00e4"}, "d": {"user.of": "64"}, "d/METADATA!!!": None}
+
+
 # ---- diff ----
 
 def diff(a, b, *options, status=1):
@@ -226,3 +244,31 @@ def test_deps_as_json(musl):
     assert {"name": "libgone.so", "kind": "needed", "path": None} in objects["/bin/prog"]
     assert "/lib/libx.so" in objects
     drupe("deps", "--json", "--list", prog, status=2)
+
+
+def test_diff_tells_of_attributes(tmp_path):
+    """Of each name of a hard link, too; and of a directory that comes twice all that it has in the end."""
+    archives = []
+    for side in ("a", "b"):
+        here = Root(tmp_path / side)
+        (here / "other").hardlink_to(here.file("file", "same"))
+        here.file("d/same")
+        archives.append((here, tmp_path / f"{side}.cpio"))
+    (a, a_cpio), (b, b_cpio) = archives
+    put_attributes(a / "file", gone=b"1", changes=b"1", same=b"1")
+    put_attributes(b / "file", new=b"1", changes=b"1" * 2, same=b"1")
+    put_attributes(a / "d", d=b"1")
+    put_attributes(b / "d/same", f=b"")
+    for here, archive in archives:
+        drupe("pack", here, "-o", archive)
+    what = "attribute user.changes; attribute -user.gone; attribute +user.new"
+    assert diff(a_cpio, b_cpio)[0] == ["! d: attribute -user.d", "! d/same: attribute +user.f", f"! file: {what}", f"! other: {what}"]
+
+def test_a_directory_that_comes_again_keeps_its_attributes(tmp_path):
+    lower, more = Root(tmp_path / "lower"), Root(tmp_path / "more")
+    put_attributes(lower.file("d/f").parent, a=b"1", b=b"1")
+    put_attributes(more.file("d/g").parent, b=b"2", c=b"2")
+    drupe("pack", "--root", lower, "-o", tmp_path / "a.cpio")
+    drupe("pack", "--root", lower, "-o", tmp_path / "b.cpio", more)
+    found = [x for x in diff(tmp_path / "a.cpio", tmp_path / "b.cpio")[0] if "attribute" in x]
+    assert len(found) == 1 and found[0].startswith("! d: ") and found[0].endswith("; attribute user.b; attribute +user.c")

@@ -19,7 +19,7 @@ static const char help[] =
     "  + PATH           only B has it\n"
     "  ! PATH: WHAT     both have it; WHAT lists type, mode, owner, mtime, links, device, target, size, "
     "content,\n"
-    "                   and for ELF files the build ID and what they need\n"
+    "                   extended attributes, and for ELF files the build ID and what they need\n"
     "\n"
     "The order of entries, their numbers and padding do not count; of several entries with one path, the "
     "last\n"
@@ -95,6 +95,18 @@ static void compare_content(char **d, const struct listed *a, const struct liste
     }
 }
 
+static void compare_xattrs(char **d, const struct xattr *x, const struct xattr *y) {
+    while (x || y) {
+        int order = !x ? 1 : !y ? -1 : strcmp(x->name, y->name);
+        if (order)
+            differ(d, xasprintf("attribute %c%s", order < 0 ? '-' : '+', order < 0 ? x->name : y->name));
+        else if (x->size != y->size || memcmp(x->value, y->value, x->size) != 0)
+            differ(d, xasprintf("attribute %s", x->name));
+        x = order <= 0 ? x->next : x;
+        y = order >= 0 ? y->next : y;
+    }
+}
+
 // What differs between two entries with one path; NULL: nothing.
 static char *compare_entries(const struct listed *a, const struct listed *b) {
     const struct cpio_entry *x = &a->entry, *y = &b->entry;
@@ -110,6 +122,7 @@ static char *compare_entries(const struct listed *a, const struct listed *b) {
         differ(&d, xasprintf("mtime %u -> %u", x->mtime, y->mtime));
     if (same_type)
         compare_content(&d, a, b);
+    compare_xattrs(&d, a->xattrs, b->xattrs);
     return d;
 }
 
@@ -143,14 +156,21 @@ static void print_difference(enum form form, int order, const char *path, const 
         print_line(order < 0 ? "-" : order > 0 ? "+" : "!", path, what);
 }
 
-// Sorts by path and keeps the last entry of each.
+static bool is_directory_entry(const struct listed *l) {
+    return (l->entry.mode & CPIO_IFMT) == CPIO_IFDIR;
+}
+
+// Sorts by path and keeps the last entry of each; a directory that comes again keeps the attributes it has.
 static void arrange(struct listing *l) {
     size_t kept = 0;
     if (l->count)
         qsort(l->at, l->count, sizeof(*l->at), compare);
     for (size_t i = 0; i < l->count; i++) {
-        if (kept && strcmp(l->at[kept - 1].path, l->at[i].path) == 0)
+        if (kept && strcmp(l->at[kept - 1].path, l->at[i].path) == 0) {
             kept--;
+            if (is_directory_entry(&l->at[kept]) && is_directory_entry(&l->at[i]))
+                l->at[i].xattrs = listed_join_xattrs(l->at[kept].xattrs, l->at[i].xattrs);
+        }
         l->at[kept++] = l->at[i];
     }
     l->count = kept;

@@ -18,9 +18,11 @@ static const char help[] =
     "mtime;\n"
     "               of files size, sha256, links (names of the file), and of ELF files build_id and needed; "
     "of\n"
-    "               symlinks target; of devices device (MAJOR:MINOR). Of a hard link's names each has the "
-    "size\n"
-    "               and sum of the file. A byte that is not UTF-8 is \\udcNN, as Python has it\n"
+    "               symlinks target; of devices device (MAJOR:MINOR); of what has extended attributes "
+    "attributes,\n"
+    "               an object of their values in hex. Of a hard link's names each has the size, sum and "
+    "attributes\n"
+    "               of the file. A byte that is not UTF-8 is \\udcNN, as Python has it\n"
     "  -h, --help   this text\n"
     "\n"
     "FILE may be '-', standard input. Control bytes and bytes that are not UTF-8 are shown as \\xNN.\n";
@@ -106,6 +108,18 @@ static void print_json_file(const struct listed *l) {
     json_write_strings(stdout, &o->needed);
 }
 
+static void print_xattrs(const struct xattr *list) {
+    fputs(", \"attributes\": {", stdout);
+    for (const struct xattr *x = list; x; x = x->next) {
+        char *value = hex(x->value, x->size);
+        fputs(x == list ? "" : ", ", stdout);
+        json_write_string(stdout, x->name);
+        printf(": \"%s\"", value);
+        free(value);
+    }
+    putchar('}');
+}
+
 static void print_json(const struct listed *l) {
     const struct cpio_entry *e = &l->entry;
     uint32_t type = e->mode & CPIO_IFMT;
@@ -123,6 +137,8 @@ static void print_json(const struct listed *l) {
     }
     if (type == CPIO_IFCHR || type == CPIO_IFBLK)
         printf(", \"device\": \"%u:%u\"", e->rdev_major, e->rdev_minor);
+    if (l->xattrs)
+        print_xattrs(l->xattrs);
     putchar('}');
 }
 

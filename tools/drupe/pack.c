@@ -9,6 +9,7 @@
 #include "closure/base.h"
 #include "closure/closure.h"
 #include "closure/init.h"
+#include "closure/xattrs.h"
 #include "commands.h"
 #include "closure/gconv.h"
 #include "closure/input.h"
@@ -221,8 +222,10 @@ int command_pack(int argc, char **argv) {
     if (complaints())
         fail("%u %s; nothing was written", complaints(), complaints() == 1 ? "error" : "errors");
     archive_write(&v.tree, &r.options, &totals);
-    if (r.verbose)
+    if (r.verbose) {
+        xattrs_tell_left_out(r.options.output, v.attributed);
         fprintf(stderr, "drupe: %llu entries, %llu bytes\n", (unsigned long long)totals.entries,
                 (unsigned long long)totals.bytes);
+    }
     return EXIT_SUCCESS;
 }

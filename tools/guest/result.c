@@ -16,7 +16,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-#include "lib/cpio.h"
+#include "lib/metadata.h"
 #include "tools/guest/guest.h"
 
 #define WHOLE_ROOT   "/.drupe-root" // where it is looked at without what is mounted on it; not in the archive
@@ -229,16 +229,16 @@ static char *read_xattrs(size_t *size, int *err) {
     for (ssize_t at = 0; at < count && !*err;) {
         size_t name_size = strlen(names + at) + 1;
         ssize_t n = lgetxattr(path, names + at, value, sizeof(value));
-        size_t more = CPIO_RECORD_HEAD + name_size + (n < 0 ? 0 : (size_t)n);
+        size_t more = METADATA_RECORD_HEAD + name_size + (n < 0 ? 0 : (size_t)n);
         char *longer = n < 0 ? NULL : realloc(records, *size + more + 1);
         *err = n < 0 ? errno : longer ? 0 : ENOMEM;
         if (*err)
             break;
         records = longer;
         char *to = records + *size;
-        snprintf(to, CPIO_RECORD_HEAD + 1, CPIO_RECORD_FORMAT, (uint32_t)more);
-        memcpy(to + CPIO_RECORD_HEAD, names + at, name_size);
-        memcpy(to + CPIO_RECORD_HEAD + name_size, value, (size_t)n);
+        snprintf(to, METADATA_RECORD_HEAD + 1, METADATA_RECORD_FORMAT, (uint32_t)more);
+        memcpy(to + METADATA_RECORD_HEAD, names + at, name_size);
+        memcpy(to + METADATA_RECORD_HEAD + name_size, value, (size_t)n);
         *size += more;
         at += (ssize_t)name_size;
     }
@@ -253,7 +253,7 @@ static void put_xattrs(const struct stat *st) {
     if (err)
         leave_out(err);
     if (size) {
-        put_header(CPIO_METADATA_NAME, &metadata, ++p.number, 1, size);
+        put_header(METADATA_NAME, &metadata, ++p.number, 1, size);
         put(records, size);
         pad();
     }
@@ -262,8 +262,8 @@ static void put_xattrs(const struct stat *st) {
 
 static void put_entry(const char *name, const struct stat *st) {
     uint64_t before = p.headers;
-    if (strcmp(name, CPIO_METADATA_NAME) == 0)
-        name = "./" CPIO_METADATA_NAME;
+    if (strcmp(name, METADATA_NAME) == 0)
+        name = "./" METADATA_NAME;
     put_thing(name, st);
     if (p.headers != before && !S_ISLNK(st->st_mode))
         put_xattrs(st);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "closure/xattrs.h"
 #include "lib/cpio.h"
 #include "lib/path.h"
 #include "common/output.h"
@@ -125,18 +126,20 @@ static void put_header(struct writer *w, const struct entry *e, const char *name
 
 static void put_xattrs(struct writer *w, const struct entry *e) {
     uint64_t size = 0;
-    char head[CPIO_RECORD_HEAD + 1];
-    for (const struct xattr *x = e->xattrs; x; x = x->next)
-        size += CPIO_RECORD_HEAD + strlen(x->name) + 1 + x->size;
+    char head[METADATA_RECORD_HEAD + 1];
+    const struct xattr *all = xattrs_sorted(e->xattrs); // equal input gives equal bytes
+    for (const struct xattr *x = all; x; x = x->next)
+        size += METADATA_RECORD_HEAD + strlen(x->name) + 1 + x->size;
     if (size > UINT32_MAX)
         fail("/%s: its extended attributes have %llu bytes; the format's limit is 4294967295", e->path,
              (unsigned long long)size);
     struct entry metadata = {.number = e->number, .names = 1, .mode = S_IFREG, .mtime = e->mtime};
-    put_header(w, &metadata, CPIO_METADATA_NAME, size);
-    for (const struct xattr *x = e->xattrs; x; x = x->next) {
+    put_header(w, &metadata, METADATA_NAME, size);
+    for (const struct xattr *x = all; x; x = x->next) {
         size_t name_size = strlen(x->name) + 1;
-        snprintf(head, sizeof(head), CPIO_RECORD_FORMAT, (uint32_t)(CPIO_RECORD_HEAD + name_size + x->size));
-        put(w, head, CPIO_RECORD_HEAD);
+        snprintf(head, sizeof(head), METADATA_RECORD_FORMAT,
+                 (uint32_t)(METADATA_RECORD_HEAD + name_size + x->size));
+        put(w, head, METADATA_RECORD_HEAD);
         put(w, x->name, name_size);
         put(w, x->value, x->size);
     }
@@ -144,9 +147,7 @@ static void put_xattrs(struct writer *w, const struct entry *e) {
 }
 
 static void put_entry(struct writer *w, const struct entry *e) {
-    const char *name = strcmp(e->path, CPIO_METADATA_NAME) == 0 ? "./" CPIO_METADATA_NAME
-                       : *e->path                               ? e->path
-                                                                : ".";
+    const char *name = strcmp(e->path, METADATA_NAME) == 0 ? "./" METADATA_NAME : *e->path ? e->path : ".";
     uint64_t size = 0;
     if (S_ISLNK(e->mode))
         size = strlen(e->target);

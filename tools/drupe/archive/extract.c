@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include "common/output.h"
 #include "common/util.h"
@@ -12,6 +13,9 @@
 struct extraction {
     mode_t umask;
     bool failed;
+    uint32_t left_out; // extended attributes that the file system here refused
+    char *first;       // the first of them,
+    int error;         // and why
 };
 
 static void tell(struct extraction *x, const char *path, int err) {
@@ -29,9 +33,29 @@ static int clear(int directory, const char *name) {
     return unlinkat(directory, name, 0) == 0 || errno == ENOENT ? 0 : errno;
 }
 
+// ---- extended attributes
+
+// Those of users alone: all others speak of what may be done in the machine. They are set while the file can still be written to.
+static void set_xattrs(struct extraction *x, int fd, const struct root_object *o, const char *path) {
+    for (const struct xattr *a = o->xattrs; a; a = a->next)
+        if (strncmp(a->name, "user.", strlen("user.")) == 0 &&
+            fsetxattr(fd, a->name, a->value, a->size, 0) < 0 && !x->left_out++) {
+            x->error = errno;
+            x->first = xasprintf("%s of %s", a->name, path);
+        }
+}
+
+static void tell_left_out(const struct extraction *x, const char *path) {
+    if (x->left_out)
+        note("%s: %u extended %s, the first of them %s: %s", path, x->left_out,
+             x->left_out == 1 ? "attribute is missing" : "attributes are missing", x->first,
+             strerror(x->error));
+}
+
 // ---- files
 
-static int write_file(int directory, const char *name, const struct root_object *o, mode_t mode) {
+static int write_file(struct extraction *x, int directory, const char *name, const struct root_object *o,
+                      mode_t mode, const char *path) {
     int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600), err = 0;
     if (fd < 0)
         return errno;
@@ -42,6 +66,8 @@ static int write_file(int directory, const char *name, const struct root_object 
         else if (n < 0 && errno != EINTR)
             err = errno;
     }
+    if (!err)
+        set_xattrs(x, fd, o, path);
     if (!err && fchmod(fd, mode) < 0)
         err = errno;
     if (close(fd) < 0 && !err)
@@ -53,7 +79,7 @@ static int put_file(struct extraction *x, int directory, const struct unpack_nod
     struct root_object *o = n->object;
     if (o->written && linkat(AT_FDCWD, o->written, directory, n->name, 0) == 0)
         return 0;
-    int err = write_file(directory, n->name, o, o->attr.mode & 0777 & ~x->umask);
+    int err = write_file(x, directory, n->name, o, o->attr.mode & 0777 & ~x->umask, path);
     if (!err && o->names > 1 && !o->written)
         o->written = xstrdup(path);
     return err;
@@ -107,6 +133,7 @@ static int put_directory(struct extraction *x, int directory, struct unpack_node
     if (err)
         return err;
     put_content(x, fd, n, path);
+    set_xattrs(x, fd, o, path);
     if (fchmod(fd, o->attr.mode & 0777 & ~x->umask) < 0 || !set_times(directory, n->name, o))
         err = errno;
     close(fd);
@@ -137,20 +164,25 @@ bool extract_tree(struct unpack_node *top, const char *path) {
         return false;
     }
     put_content(&x, fd, top, path);
+    set_xattrs(&x, fd, top->object, path);
     close(fd);
+    tell_left_out(&x, path);
     return !x.failed;
 }
 
 void extract_file(const struct unpack_node *file, const char *path) {
     const struct root_object *o = file->object;
+    struct extraction x = {.umask = umask(0)};
     struct output out;
-    output_open(&out, path, "a file");
-    output_write(&out, o->data, o->size);
-    output_finish(&out);
     struct stat st;
-    mode_t mask = umask(0);
-    umask(mask);
-    if (strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-        (chmod(path, o->attr.mode & 0777 & ~mask) < 0 || !set_times(AT_FDCWD, path, o)))
+    umask(x.umask);
+    output_open(&out, path, "a file");
+    bool is_file = strcmp(path, "-") != 0 && fstat(out.fd, &st) == 0 && S_ISREG(st.st_mode);
+    output_write(&out, o->data, o->size);
+    if (is_file)
+        set_xattrs(&x, out.fd, o, path);
+    output_finish(&out);
+    if (is_file && (chmod(path, o->attr.mode & 0777 & ~x.umask) < 0 || !set_times(AT_FDCWD, path, o)))
         fail("%s: %s", path, trouble(path, errno));
+    tell_left_out(&x, path);
 }

@@ -7,7 +7,8 @@
 
 // Writes the content of `top` into the directory `path`, which is made if it is not there. What is there stays, but for
 // files and symlinks of the same names, which are replaced. Files become the caller's, with the permissions its umask
-// leaves and without set-user-ID; devices are left out, with a note. Complains of what cannot be written; gives whether
+// leaves and without set-user-ID; of their extended attributes they keep those of users, and a note tells if the file system
+// refuses some; devices are left out, with a note. Complains of what cannot be written; gives whether
 // there was nothing of that.
 bool extract_tree(struct unpack_node *top, const char *path);
 

@@ -3,8 +3,10 @@
 #include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
+#include "closure/xattrs.h"
 #include "image/image.h"
 #include "lib/decompress/decompress.h"
+#include "lib/metadata.h"
 #include "lib/path.h"
 #include "common/room.h"
 
@@ -24,6 +26,19 @@ static void add(struct listing *l, const struct cpio_entry *entry) {
                                         .data = entry->data,
                                         .size = entry->data_size,
                                         .path = xstrdup(is_normal ? normal : entry->name)};
+}
+
+// Puts the attributes that the entry holds in front of those of what came before it, if that can have any.
+static void add_xattrs(struct listed *before, const struct cpio_entry *entry) {
+    struct metadata_record r;
+    if (!before || (before->entry.mode & CPIO_IFMT) == CPIO_IFLNK)
+        return;
+    for (uint64_t at = 0; metadata_at(entry, at, &r); at += r.size) {
+        struct xattr *x = xcalloc(1, sizeof(*x));
+        *x = (struct xattr){before->xattrs, r.name, r.value, r.value_size};
+        before->xattrs = x;
+    }
+    before->xattrs = xattrs_sorted(before->xattrs);
 }
 
 static bool may_be_linked(const struct listed *l) {
@@ -51,7 +66,18 @@ static bool same_file(const struct cpio_entry *a, const struct cpio_entry *b) {
            a->ino == b->ino;
 }
 
-// Gives all names of a file the data that one of them carries: the last, should there be several.
+const struct xattr *listed_join_xattrs(const struct xattr *older, const struct xattr *newer) {
+    const struct xattr *list = older;
+    for (const struct xattr *x = newer; x; x = x->next) {
+        struct xattr *copy = xcalloc(1, sizeof(*copy));
+        *copy = *x;
+        copy->next = list;
+        list = copy;
+    }
+    return newer ? xattrs_sorted(list) : older;
+}
+
+// Gives all names of a file the data that one of them carries: the last, should there be several; and the attributes of all.
 static void join_links(struct listing *l) {
     struct listed **links = xcalloc(l->count, sizeof(struct listed *));
     size_t count = 0;
@@ -61,10 +87,14 @@ static void join_links(struct listing *l) {
     qsort(links, count, sizeof(*links), compare_links);
     for (size_t first = 0, end; first < count; first = end) {
         const struct cpio_entry *with_data = &links[first]->entry;
-        for (end = first; end < count && same_file(&links[end]->entry, &links[first]->entry); end++)
+        const struct xattr *xattrs = NULL;
+        for (end = first; end < count && same_file(&links[end]->entry, &links[first]->entry); end++) {
             if (links[end]->entry.data_size)
                 with_data = &links[end]->entry;
+            xattrs = listed_join_xattrs(xattrs, links[end]->xattrs);
+        }
         for (size_t i = first; i < end; i++) {
+            links[i]->xattrs = xattrs;
             links[i]->data = with_data->data;
             links[i]->size = with_data->data_size;
         }
@@ -108,13 +138,18 @@ static uint32_t list(const char *file, const uint8_t *bytes, uint64_t size, uint
     struct cpio_reader reader;
     struct cpio_entry entry;
     struct cpio_error error;
+    bool is_behind = false; // what comes is behind the last entry of the list
     cpio_open(&reader, bytes, size);
     reader.position = *position;
     reader.archive = archives;
     for (;;) {
         enum cpio_result result = cpio_next(&reader, &entry);
-        if (result == CPIO_ENTRY)
+        bool is_xattrs = result == CPIO_ENTRY && metadata_is(&entry);
+        if (is_xattrs)
+            add_xattrs(is_behind ? &out->at[out->count - 1] : NULL, &entry);
+        else if (result == CPIO_ENTRY)
             add(out, &entry);
+        is_behind = result == CPIO_ENTRY && !is_xattrs;
         if (result == CPIO_ENTRY && !cpio_verify(&entry, &error))
             tell(file, &error);
         *position = reader.position;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "image/image.h"
+#include "lib/metadata.h"
 #include "lib/path.h"
 #include "common/room.h"
 #include "common/util.h"
@@ -12,10 +13,15 @@
 static int compare(struct unpack_node *a, struct unpack_node *b) {
     return strcmp(a->name, b->name);
 }
+static int compare_xattrs(struct root_xattr *a, struct root_xattr *b) {
+    return strcmp(a->xattr.name, b->xattr.name);
+}
 // clang-format off
 #define LOCAL static __attribute__((unused))
 RB_PROTOTYPE_INTERNAL(root_names, unpack_node, tree, compare, LOCAL)
 RB_GENERATE_INTERNAL(root_names, unpack_node, tree, compare, LOCAL)
+RB_PROTOTYPE_INTERNAL(root_xattrs, root_xattr, tree, compare_xattrs, LOCAL)
+RB_GENERATE_INTERNAL(root_xattrs, root_xattr, tree, compare_xattrs, LOCAL)
 // clang-format on
 
 struct unpack_node *root_first(struct unpack_node *directory) {
@@ -177,20 +183,29 @@ static int set_attr(void *ctx, struct unpack_node *node, const struct unpack_att
     return 0;
 }
 
-// The value stays where the archive is, as files' data do.
+// Name and value stay where the archive is, as files' data do. However many entries bring some, a file has no more than one may have in
+// an archive.
 static int set_xattr(void *ctx, struct unpack_node *node, const char *name, const void *value, size_t size) {
     (void)ctx;
-    const struct xattr **list = &node->object->xattrs, *old = NULL;
+    struct root_object *o = node->object;
     if (!name) {
-        *list = NULL;
+        o->xattrs = NULL;
+        RB_INIT(&o->xattrs_by_name);
+        o->xattr_names = 0;
         return 0;
     }
-    for (const struct xattr *x = *list; x && !old; x = x->next)
-        old = strcmp(x->name, name) == 0 ? x : NULL;
-    struct xattr *new = old ? (struct xattr *)old : xcalloc(1, sizeof(*new));
-    *new = (struct xattr){old ? old->next : *list, name, value, size};
-    if (!old)
-        *list = new;
+    struct root_xattr key = {.xattr.name = name}, *x = RB_FIND(root_xattrs, &o->xattrs_by_name, &key);
+    if (!x) {
+        if (o->xattr_names + strlen(name) + 1 > METADATA_XATTR_NAMES)
+            return -E2BIG;
+        x = xcalloc(1, sizeof(*x));
+        x->xattr = (struct xattr){.next = o->xattrs, .name = name};
+        o->xattrs = &x->xattr;
+        o->xattr_names += strlen(name) + 1;
+        RB_INSERT(root_xattrs, &o->xattrs_by_name, x);
+    }
+    x->xattr.value = value;
+    x->xattr.size = size;
     return 0;
 }
 

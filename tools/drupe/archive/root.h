@@ -5,12 +5,19 @@
 #include "lib/unpack.h"
 #include "closure/tree.h"
 
+struct root_xattr {
+    RB_ENTRY(root_xattr) tree; // in its object, by name
+    struct xattr xattr;        // in the object's list
+};
+
 // What names refer to: a file with several names is one.
 struct root_object {
     unsigned int names, held;
     uint64_t serial; // 1 is the first made
     struct unpack_attr attr;
     const struct xattr *xattrs;
+    RB_HEAD(root_xattrs, root_xattr) xattrs_by_name;
+    size_t xattr_names;  // bytes of all their names, with the NULs
     char *target;        // symlink
     const uint8_t *data; // regular file, in the archive or decompressed
     uint64_t size;

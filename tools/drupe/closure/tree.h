@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include "lib/tree.h"
 
-// An extended attribute. Lists of them are never freed: entries and objects share them.
+// An extended attribute. Lists of them are never freed: entries and objects share them. They are in no order (closure/xattrs.h).
 struct xattr {
     const struct xattr *next;
     const char *name;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+#include "closure/xattrs.h"
 
 #define FOLLOW_MAX 40
 
@@ -380,6 +381,11 @@ struct entry *view_add_host(struct view *v, const char *path, const char *host, 
     } else if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) {
         e.rdev_major = major(st->st_rdev);
         e.rdev_minor = minor(st->st_rdev);
+    }
+    if (!S_ISLNK(st->st_mode)) {
+        bool left_out;
+        e.xattrs = xattrs_of_host(host, &left_out);
+        v->attributed += left_out;
     }
     add_parents(v, path);
     return tree_add(&v->tree, &e);

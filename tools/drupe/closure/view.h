@@ -30,6 +30,7 @@ struct view {
     bool keep_owner;       // host's owners, else 0:0
     bool check_symbols;    // of closures: every symbol that is needed is defined
     uint32_t uid, gid;     // for what has no owner of its own
+    uint64_t attributed;   // host's files with extended attributes that are left out
 };
 
 // A thing in the view.

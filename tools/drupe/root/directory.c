@@ -8,9 +8,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "closure/view.h"
+#include "closure/xattrs.h"
 #include "common/util.h"
 #include "lib/path.h"
-#include "root/xattrs.h"
 
 struct walk {
     struct tree *tree;

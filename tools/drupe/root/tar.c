@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
+#include "closure/xattrs.h"
 #include "common/util.h"
 #include "lib/path.h"
 #include "root/libarchive.h"
-#include "root/xattrs.h"
 
 #define BUFFER      (256 * 1024)
 #define GZIP_WINDOW (16 + 15) // inflateInit2(): with gzip's header and trailer
@@ -210,7 +210,7 @@ static const struct xattr *take_xattrs(struct reader *r) {
     bool left_out = libarchive()->entry_acl_types(r->entry) != 0;
     libarchive()->entry_xattr_reset(r->entry);
     while (libarchive()->entry_xattr_next(r->entry, &name, &value, &size) == ARCHIVE_OK) {
-        bool kept = name && xattrs_are_kept(name, size) && names + strlen(name) + 1 <= CPIO_XATTR_NAMES;
+        bool kept = name && xattrs_are_kept(name, size) && names + strlen(name) + 1 <= METADATA_XATTR_NAMES;
         if (kept) {
             xattrs_add(&list, name, value, size);
             names += strlen(name) + 1;

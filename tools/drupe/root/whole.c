@@ -2,7 +2,6 @@
 #include "root/whole.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "archive/root.h"
+#include "closure/xattrs.h"
 #include "common/util.h"
 #include "image/image.h"
 #include "kernel/core/version.h"
@@ -157,17 +157,10 @@ static void make_of_cpio(struct piece file, const char *name, struct made *m) {
     root_to_tree(&root, name, &m->tree);
 }
 
-static void tell_of_attributes(const char *name, const struct made *m) {
-    if (m->attributed)
-        note("%s: %" PRIu64 " files have ACLs, labels or other attributes that no file of a machine has; "
-             "these are left out",
-             name, m->attributed);
-}
-
 static void keep(const char *key, const char *name, struct made *m, struct kept *out) {
     if (complaints())
         fail("nothing was made of %s", name);
-    tell_of_attributes(name, m);
+    xattrs_tell_left_out(name, m->attributed);
     cache_keep(key, name, &m->tree, &m->config, out);
 }
 

@@ -9,6 +9,7 @@
 #include "closure/advice.h"
 #include "closure/closure.h"
 #include "closure/input.h"
+#include "closure/xattrs.h"
 #include "commands.h"
 #include "machine/machine.h"
 #include "run/run.h"
@@ -149,5 +150,7 @@ char *run_files(struct view *v, const struct request *r, const char *program) {
     set_saying(r->verbose || r->dry_run ? SAY_AS_NOTES : SAY_NOTHING);
     closure_complete(v);
     set_saying(old);
+    if (r->verbose || r->dry_run)
+        xattrs_tell_left_out(program, v->attributed);
     return path;
 }

@@ -220,9 +220,12 @@ static bool save(struct root *root, const struct request *r) {
     struct archive_options options = {.output = r->save, .keep_mtime = true};
     struct archive_totals totals;
     struct tree tree = {0};
-    tree_add(&tree,
-             &(struct entry){
-                 .path = "", .mode = attr->mode, .uid = attr->uid, .gid = attr->gid, .mtime = attr->mtime});
+    tree_add(&tree, &(struct entry){.path = "",
+                                    .xattrs = root->top->object->xattrs,
+                                    .mode = attr->mode,
+                                    .uid = attr->uid,
+                                    .gid = attr->gid,
+                                    .mtime = attr->mtime});
     root_to_tree(root, "the machine", &tree);
     if (is_archive_name(r->save, &options.compression))
         archive_write(&tree, &options, &totals);

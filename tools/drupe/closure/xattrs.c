@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "root/xattrs.h"
+#include "closure/xattrs.h"
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -16,7 +17,7 @@ bool xattrs_are_kept(const char *name, size_t size) {
     for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
         if (strcmp(name, labels[i]) == 0)
             return false;
-    return strlen(name) <= CPIO_XATTR_NAME && size <= CPIO_XATTR_VALUE &&
+    return strlen(name) <= METADATA_XATTR_NAME && size <= METADATA_XATTR_VALUE &&
            (has_prefix(name, "user.") || has_prefix(name, "trusted.") || has_prefix(name, "security."));
 }
 
@@ -30,7 +31,7 @@ void xattrs_add(const struct xattr **list, const char *name, const void *value, 
 }
 
 const struct xattr *xattrs_of_host(const char *path, bool *left_out) {
-    static char names[CPIO_XATTR_NAMES], value[CPIO_XATTR_VALUE];
+    static char names[METADATA_XATTR_NAMES], value[METADATA_XATTR_VALUE];
     const struct xattr *list = NULL;
     ssize_t count = llistxattr(path, names, sizeof(names));
     *left_out = false;
@@ -42,4 +43,49 @@ const struct xattr *xattrs_of_host(const char *path, bool *left_out) {
             *left_out = true;
     }
     return list;
+}
+
+// ---- in order
+
+struct ranked {
+    const struct xattr *x;
+    size_t rank; // in the list
+};
+
+static int compare_ranked(const void *pa, const void *pb) {
+    const struct ranked *a = pa, *b = pb;
+    int order = strcmp(a->x->name, b->x->name);
+    return order ? order : (a->rank > b->rank) - (a->rank < b->rank);
+}
+
+const struct xattr *xattrs_sorted(const struct xattr *list) {
+    size_t count = 0;
+    for (const struct xattr *x = list; x; x = x->next)
+        count++;
+    if (!count)
+        return NULL;
+    struct ranked *all = xcalloc(count, sizeof(*all));
+    struct xattr *out = xcalloc(count, sizeof(*out));
+    size_t i = 0, kept = 0;
+    for (const struct xattr *x = list; x; x = x->next, i++)
+        all[i] = (struct ranked){x, i};
+    qsort(all, count, sizeof(*all), compare_ranked);
+    for (i = 0; i < count; i++) {
+        if (kept && strcmp(out[kept - 1].name, all[i].x->name) == 0)
+            continue;
+        out[kept] = *all[i].x;
+        out[kept].next = NULL;
+        if (kept)
+            out[kept - 1].next = &out[kept];
+        kept++;
+    }
+    free(all);
+    return out;
+}
+
+void xattrs_tell_left_out(const char *name, uint64_t files) {
+    if (files)
+        note("%s: %" PRIu64 " files have ACLs, labels or other attributes that no file of a machine has; "
+             "these are left out",
+             name, files);
 }
