@@ -171,6 +171,39 @@ def test_misuse_is_told_in_one_line(run, arguments):
     assert done.status == 125 and done.err.startswith("drupe: ") and done.err.endswith(" (see drupe run --help)\n") and done.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", ["-it", "-ti", "-i -t", "-it --rm", "--interactive --tty", "--rm=true", "--platform linux/riscv64", "--platform=linux/riscv64",
+                                   "--privileged --cap-add SYS_ADMIN", "--init", "-iq", "-nographic"])
+def test_words_of_others_that_ask_for_what_is_so_anyway(run, words):
+    assert run(*words.split(), "cat", stdin=b"read").text == "read"
+
+
+def test_words_of_others_with_another_name_here(run):
+    done = run("--memory", "96m", "--cpus=2", "-it", "-eA=1", "-E", "B=2", "sh", "-c", "grep MemTotal /proc/meminfo; nproc; echo $A$B")
+    assert done.text.split() == ["MemTotal:", "98304", "kB", "2", "12"]
+
+
+@pytest.mark.parametrize("words, instead", [
+    ("-d", "&"), ("-dit", "&"), ("-it -d", "&"), ("--detach", "&"), ("--name x", "--hostname"), ("--name=x", "--hostname"), ("--entrypoint sh", "--root IMAGE"),
+    ("--mount type=bind,source=/,target=/x", "--volume"), ("-P", "--publish"), ("--platform linux/amd64", "linux/riscv64"), ("--restart always", "until"),
+    ("--network host", "user"), ("-t", "--timeout"), ("--rm=false", "leave it out"), ("--ulimit nofile=1", "ulimit -n"), ("-strace", "--append trace"),
+    ("--pull always", "docker save"), ("--device /dev/x", "leave it out"), ("--cpuset-cpus 1", "leave it out")])
+def test_words_of_others_that_are_refused_say_what_to_type(run, words, instead):
+    done = run(*words.split(), "true")
+    assert done.status == 125 and instead in done.err and len(done.err.splitlines()) == 1 and not done.out
+
+
+def test_words_of_others_are_the_programs_behind_it_and_values_where_one_is_due(run):
+    assert run("echo", "-it", "--rm", "-d").text == "-it --rm -d\n"
+    assert run("--", "echo", "-d").text == "-d\n" and run("-e", "-d=1", "-it", "env").status == 0
+    assert run("-it", "-t", "0.3", "sleep", "100").status == 124
+
+
+@pytest.mark.parametrize("image", ["debian:trixie", "docker.io/library/redis:7"])
+def test_an_images_name_is_no_program(run, image):
+    done = run("--rm", image, "ls")
+    assert done.status == 127 and f"docker save --platform linux/riscv64 {image} | drupe run --root -" in done.err
+
+
 @pytest.mark.parametrize("command", ["pack", "ls", "diff", "check", "deps", "root", "cache", "image", "nonsense"])
 def test_misuse_of_the_other_commands_is_told_in_one_line(command):
     done = subprocess.run([DRUPE, command, "--nonsense"], capture_output=True, text=True, timeout=LIMIT, check=False)

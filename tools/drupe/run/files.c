@@ -42,6 +42,15 @@ static char *add_from_view(struct view *v, const char *path) {
     return xstrdup(path);
 }
 
+// A colon is in the names of images.
+static const char *of_images(const char *name) {
+    return strchr(name, ':')
+               ? xasprintf(
+                     "; an image of that name: docker save --platform linux/riscv64 %s | drupe run --root -",
+                     name)
+               : "";
+}
+
 // A name without a slash, in the machine's $PATH.
 static char *add_by_name(struct view *v, const char *name) {
     struct found f;
@@ -54,8 +63,9 @@ static char *add_by_name(struct view *v, const char *name) {
         dir += length + (dir[length] == ':');
     }
     complain("%s is in none of the machine's directories for programs (" RUN_PATH ")%s", name,
-             access(name, F_OK) == 0
-                 ? "; for the file of that name here write ./ in front of it"
+             access(name, F_OK) == 0 ? "; for the file of that name here write ./ in front of it"
+             : strchr(name, ':')
+                 ? of_images(name)
                  : "; those of the kernel's root: drupe run ls /bin /usr/bin; others: --sysroot DIR, "
                    "or the path of a file here");
     exit(MACHINE_NOT_FOUND);
@@ -71,8 +81,8 @@ static char *add_program(struct view *v, const char *program) {
         return add_from_view(v, program);
     if (stat(program, &st) < 0) {
         char *here = trouble(program, errno);
-        complain("%s: %.*s, neither here nor in the machine%s", program, (int)strcspn(here, ";"), here,
-                 here + strcspn(here, ";"));
+        complain("%s: %.*s, neither here nor in the machine%s%s", program, (int)strcspn(here, ";"), here,
+                 here + strcspn(here, ";"), of_images(program));
         if (v->base)
             complain_more("what the machine has: drupe ls %s", v->base->base_name);
         exit(MACHINE_NOT_FOUND);

@@ -15,7 +15,10 @@
 void network_set(struct request *r, const char *kind) {
     bool user = strcmp(kind, "user") == 0;
     if (!user && strcmp(kind, "none") != 0)
-        misuse("run", "--network is none or user, not %s", kind);
+        misuse("run",
+               "--network is none or user (this side is 10.0.2.2 in it), not %s; the machine's ports here: "
+               "--publish PORT",
+               kind);
     r->network = user;
     r->no_network = !user;
 }

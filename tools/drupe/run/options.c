@@ -117,7 +117,11 @@ static uint64_t parse_duration(const char *text) {
     for (size_t i = 0; n > 0 && n < 1e9 && i < sizeof(units) / sizeof(units[0]); i++)
         if (strcmp(end, units[i].name) == 0)
             return (uint64_t)(n * units[i].seconds * 1000) + 1;
-    misuse("run", "--timeout is a time such as 5, 0.5s or 2m, not %s", text);
+    misuse(
+        "run",
+        "--timeout (-t) is a time such as 5, 0.5s or 2m, not %s; a terminal is the program's without being "
+        "asked for",
+        text);
 }
 
 static void add_variable(struct request *r, const char *variable, const char *from) {
@@ -150,8 +154,23 @@ static void set_hostname(struct request *r, const char *name) {
 }
 
 // Options without a letter.
-enum { ENV_FILE = 256, HERE, VERBOSE, HOSTNAME, NETWORK, OUT, JSON, SAVE, QEMU, FIRMWARE, DRY_RUN, VERSION };
+enum {
+    ENV_FILE = 256,
+    HERE,
+    VERBOSE,
+    HOSTNAME,
+    NETWORK,
+    OUT,
+    JSON,
+    SAVE,
+    QEMU,
+    FIRMWARE,
+    DRY_RUN,
+    VERSION,
+    AS_IT_IS
+};
 
+static const char letters[] = "+s:r:f:v:a:e:u:w:p:L:nm:S:t:A:k:bql:gh";
 static const struct option options[] = {
     {"sysroot", required_argument, NULL, 's'},
     {"root", required_argument, NULL, 'r'},
@@ -186,12 +205,13 @@ static const struct option options[] = {
     {"verbose", no_argument, NULL, VERBOSE},
     {"version", no_argument, NULL, VERSION},
     {"help", no_argument, NULL, 'h'},
+    {RUN_INTERACTIVE, no_argument, NULL, AS_IT_IS},
     {0},
 };
 
 void run_parse(int argc, char **argv, struct view *v, struct request *r) {
-    for (int c;
-         (c = getopt_long(argc, argv, "+s:r:f:v:a:e:u:w:p:L:nm:S:t:A:k:bql:gh", options, NULL)) != -1;) {
+    habits_replace(argc, argv, letters, options);
+    for (int c; (c = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
         switch (c) {
         case 's':
             input_sysroot(v, optarg);
@@ -288,6 +308,8 @@ void run_parse(int argc, char **argv, struct view *v, struct request *r) {
             break;
         case VERBOSE:
             r->verbose = true;
+            break;
+        case AS_IT_IS:
             break;
         case VERSION:
             print_version();

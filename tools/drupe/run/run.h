@@ -69,6 +69,12 @@ struct request {
 // Fills in what the options say, sysroots in `v`; optind is the program's. Ends the command for --help and mistakes.
 void run_parse(int argc, char **argv, struct view *v, struct request *r);
 
+// Puts our own options into the place of words that people know from docker, podman and QEMU, or ends the command with what to type instead.
+// `letters` and `options` are what getopt_long(3) will be given.
+struct option;
+void habits_replace(int argc, char **argv, const char *letters, const struct option *options);
+#define RUN_INTERACTIVE "interactive" // the name of an option without effect: what it asks for is always so
+
 // Has pid 1 do something before the program starts (tools/guest/orders.c has the kinds; arguments it does not have are "").
 // They are carried out in the order in which they are given.
 void run_order(struct request *r, const char *trouble, const char *kind, const char *first,
