@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The firmware that `drupe run` puts under its machines (tools/firmware)."""
+import os
 import pathlib
+import resource
 import subprocess
 
 from conftest import CROSS, LIMIT
@@ -24,6 +26,34 @@ def test_it_answers_as_the_specification_says(tmp_path):
 
 def test_all_harts_come_up(run):
     assert run("--smp", "8", "nproc").text == "8\n"
+
+
+ENDS = """
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void) {
+    for (int i = 0; i < 500; i++)
+        if (!fork())
+            return pause();
+    signal(SIGTERM, SIG_IGN);
+    kill(0, SIGTERM);
+    while (wait(0) > 0)
+        ;
+    return 0;
+}
+"""
+
+
+def test_harts_that_wait_for_a_fence_leave_the_processor_to_whom_they_wait_for(run, compiled):
+    """Eight on one processor: it took a second and more for each fence, all of it spent on waiting."""
+    def took(*options):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert run(*options, "--smp", "8", program, preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})).status == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    program = compiled(ENDS)
+    assert min(took(), took()) < 1.5 * min(took("--firmware", "default"), took("--firmware", "default"))
 
 
 def test_a_processor_without_a_timer_of_the_supervisors(run, tmp_path):

@@ -17,10 +17,12 @@ static struct hart {
 static uint32_t present __attribute__((section(".data"))) =
     1; // by their numbers; written before the kernel is there
 
-// One fence at a time. The lock is its asker's until all that were asked have done it.
+// One fence at a time. The lock is its asker's until all that were asked have done it. Who waits for the one or the other sleeps: this side's
+// processors may be fewer than the harts, and what is waited for may be one that has none.
 static struct {
-    int lock;      // [a]
-    uint32_t left; // [a] that were asked and have not done it
+    uint32_t lock;    // [a]
+    uint32_t left;    // [a] that were asked and have not done it
+    uint32_t waiting; // [a] by their numbers, to be rung when `lock` or `left` becomes 0
     struct fence what;
 } fencing __attribute__((section(".data"))) = {0};
 
@@ -52,20 +54,37 @@ static void do_fence(const struct fence *f) {
             __asm__ volatile("sfence.vma %0, %1" ::"r"(at), "r"(f->asid) : "memory");
 }
 
+static void stop_waiting(void) {
+    uint32_t waiting = __atomic_exchange_n(&fencing.waiting, 0, __ATOMIC_SEQ_CST);
+    for (unsigned long id = 0; waiting >> id; id++)
+        if (waiting >> id & 1)
+            *MSIP(id) = 1;
+}
+
 static void take_requests(struct hart *h) {
     uint32_t requests = __atomic_exchange_n(&h->requests, 0, __ATOMIC_ACQUIRE);
     if (requests & REQUEST_IPI)
         csr_set(mip, MIP_SSIP);
     if (requests & REQUEST_FENCE) {
         do_fence(&fencing.what);
-        __atomic_sub_fetch(&fencing.left, 1, __ATOMIC_RELEASE);
+        if (!__atomic_sub_fetch(&fencing.left, 1, __ATOMIC_SEQ_CST))
+            stop_waiting();
     }
 }
 
-// Whoever has the lock may be waiting for us.
-static void fence_lock(void) {
-    while (__atomic_exchange_n(&fencing.lock, 1, __ATOMIC_ACQUIRE))
-        take_requests(&harts[self()]);
+// The other harts' requests are taken meanwhile: whoever is waited for may be waiting for us.
+static void wait_for_zero(const uint32_t *word) {
+    unsigned long id = self(), enabled = csr_read(mie);
+    csr_write(mie, MIP_MSIP);
+    while (__atomic_load_n(word, __ATOMIC_SEQ_CST)) {
+        *MSIP(id) = 0;
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        take_requests(&harts[id]);
+        __atomic_or_fetch(&fencing.waiting, 1u << id, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(word, __ATOMIC_SEQ_CST))
+            __asm__ volatile("wfi" ::: "memory"); // not for long if it was rung before
+    }
+    csr_write(mie, enabled);
 }
 
 // ---- requests
@@ -97,7 +116,8 @@ bool ask_harts(unsigned long mask, unsigned long base, uint32_t request, const s
     if (base != ~0ul && (base >= FIRMWARE_HARTS || mask & ~((unsigned long)present >> base)))
         return false;
     if (fence) {
-        fence_lock();
+        while (__atomic_exchange_n(&fencing.lock, 1, __ATOMIC_ACQUIRE))
+            wait_for_zero(&fencing.lock);
         fencing.what.function = fence->function;
         fencing.what.start = fence->start;
         fencing.what.size = fence->size;
@@ -107,9 +127,9 @@ bool ask_harts(unsigned long mask, unsigned long base, uint32_t request, const s
         if (is_in(id, mask, base) && (base != ~0ul || hart_state(id) == STARTED))
             ask(id, request);
     if (fence) {
-        while (__atomic_load_n(&fencing.left, __ATOMIC_ACQUIRE))
-            ;
-        __atomic_store_n(&fencing.lock, 0, __ATOMIC_RELEASE);
+        wait_for_zero(&fencing.left);
+        __atomic_store_n(&fencing.lock, 0, __ATOMIC_SEQ_CST);
+        stop_waiting();
     }
     return true;
 }
