@@ -169,17 +169,24 @@ $(KERNEL_OBJ_DIR)/initrd.name: .FORCE
 	@mkdir -p $(@D)
 	@echo '$(INITRD)' | cmp -s - $@ || echo '$(INITRD)' >$@
 
-$(KERNEL_OBJ_DIR)/archive.o: $(KERNEL_OBJ_DIR)/initrd.name $(INITRD)
-	@{ printf '.section .archive,"a"\n.balign 4096\n.globl archive_start, archive_end\narchive_start:\n'; \
-	   if [ -n '$(INITRD)' ]; then printf '.incbin "$(INITRD)"\narchive_end:\n'; else printf 'archive_end: .zero 8\n'; fi; \
+# $(call archive_object,ARCHIVE)
+archive_object = mkdir -p $(@D) && { printf '.section .archive,"a"\n.balign 4096\n.globl archive_start, archive_end\narchive_start:\n'; \
+	   if [ -n '$(1)' ]; then printf '.incbin "$(1)"\narchive_end:\n'; else printf 'archive_end: .zero 8\n'; fi; \
 	   printf '.balign 4096\n'; } | \
 		$(KERNEL_CC) $(KERNEL_ARCH) -x assembler -c - -o $@
 
-$(KOUT)/drupe.elf: $(KERNEL_ALL) $(KERNEL_OBJ_DIR)/symbols.o $(KERNEL_OBJ_DIR)/archive.o kernel/kernel.lds
+$(KOUT)/archive.o: $(KERNEL_OBJ_DIR)/initrd.name $(INITRD)
+	@$(call archive_object,$(INITRD))
+
+# The kernel that carries no archive, for roots that do not go over the default one: only its last link is another.
+$(KOUT)/bare/archive.o: kernel/kernel.mk
+	@$(call archive_object,)
+
+$(KOUT)/drupe.elf $(KOUT)/bare/drupe.elf: %/drupe.elf: $(KERNEL_ALL) $(KERNEL_OBJ_DIR)/symbols.o %/archive.o kernel/kernel.lds
 	@$(CROSS)ld $(KERNEL_LDFLAGS) $(filter %.o,$^) -o $@.tmp && mv $@.tmp $@
 	@echo "  LD      $@"
 
-$(KOUT)/Image: $(KOUT)/drupe.elf
+$(KOUT)/Image $(KOUT)/bare/Image: %/Image: %/drupe.elf
 	@$(CROSS)objcopy -O binary $< $@.tmp && mv $@.tmp $@
 	@echo "  IMAGE   $@"
 

@@ -5,6 +5,4 @@ test-boot: $(B)/Image $(B)/drupe.elf $(B)/drupe $(B)/deps/musl.stamp $(B)/tests/
 	@mkdir -p $(B)/test
 	@DRUPE_BUILD=$(abspath $(B)) $(PYTHON) tests/pytest-suite --terminals $(B)/test/boot.result tests/boot
 
-# A kernel that carries no archive, for roots that do not go over the default one.
-bare-kernel: $(B)/Image
-	@$(MAKE) --no-print-directory KOUT=$(B)/bare INITRD= kernel
+bare-kernel: $(B)/bare/Image
