@@ -4,10 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Bytes behind an archive's end may not be looked at, though there is room for more.
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, count)
+#define ASAN_UNPOISON_MEMORY_REGION(at, count)
+#endif
+
 void archive_bytes(struct archive *a, const void *bytes, size_t count) {
-    a->bytes = realloc(a->bytes, a->size + count + 1);
+    if (a->size + count >= a->room) {
+        a->room = 2 * (a->size + count) + 1024;
+        a->bytes = realloc(a->bytes, a->room);
+    }
+    ASAN_UNPOISON_MEMORY_REGION(a->bytes + a->size, count);
     memcpy(a->bytes + a->size, bytes, count);
     a->size += count;
+    ASAN_POISON_MEMORY_REGION(a->bytes + a->size, a->room - a->size);
 }
 
 void archive_zeros(struct archive *a, size_t count) {
