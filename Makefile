@@ -16,12 +16,13 @@ APPEND ?=
 QEMUFLAGS ?=
 QEMU_COMMAND = $(QEMU) -machine virt -m $(MEM) -smp $(SMP) -nographic -no-reboot -kernel $(B)/Image $(QEMUFLAGS)
 
-# Test suites add their target's name to one of these: those that boot machines of several harts, and the others, which go on beside them.
+# Test suites add their target's name to one of these: those with tests of how long something takes in machines of several harts, and the others,
+# which go on beside them.
 # The suite test-NAME runs all its tests even after a failure and leaves one line "PASSED FAILED SKIPPED" in $(B)/test/NAME.result.
 # What a suite of each kind needs to be built is in BUILT_FOR_TESTS, as two makes must not build one thing.
 TEST_SUITES :=
-HOST_SUITES :=
-BUILT_FOR_TESTS :=
+PATIENT_SUITES :=
+BUILT_FOR_TESTS := bare-kernel debug-kernel
 
 # $(call say,WHAT,NAME) before a command: prints that instead of the command; V=1 shows the command.
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
@@ -69,8 +70,8 @@ check: setup-test ## the developers' checks: format, layers, analysers
 test: setup-test ## set up, run every test, and close with "N passed, N failed"
 	@rm -rf $(B)/test/*.result $(B)/test/*.skipped
 	@$(MAKE) --no-print-directory --keep-going all $(BUILT_FOR_TESTS) || true
-	@tools/test-suites $(B)/test "$(MAKE) --no-print-directory --keep-going" $(HOST_SUITES) -- $(TEST_SUITES)
-	@tools/test-summary $(B)/test $(HOST_SUITES) $(TEST_SUITES)
+	@tools/test-suites $(B)/test "$(MAKE) --no-print-directory --keep-going" $(PATIENT_SUITES) -- $(TEST_SUITES)
+	@tools/test-summary $(B)/test $(PATIENT_SUITES) $(TEST_SUITES)
 
 clean: ## remove what was built of this project, keep the outside parts
 	@test ! -d $(B) || find $(B) -mindepth 1 -maxdepth 1 ! -name deps ! -name sysroot ! -name 'trixie*' ! -name truth ! -name linux \

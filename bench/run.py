@@ -31,7 +31,7 @@ def pack(build, out, *extra, program="kbench"):
 def boot(build, archive, *arguments, image=None, memory="1G", console=""):
     """Boots the bare kernel with this archive, or an image with one in it; returns ({name: (ticks, operations)}, console text)."""
     line = ["qemu-system-riscv64", "-machine", "virt", "-m", memory, "-nographic", "-no-reboot", "-icount", "shift=0,sleep=off",
-            "-kernel", str(image or build / "bench/kernel/Image"), "-append", f"{console} rdinit=/init -- " + " ".join(arguments)]
+            "-kernel", str(image or build / "bare/Image"), "-append", f"{console} rdinit=/init -- " + " ".join(arguments)]
     line += ["-initrd", str(archive)] if archive else []
     done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT,
                           check=False)
@@ -78,7 +78,7 @@ def free_with(build, work, mebibytes, memory):
     with open(work / "filler", "wb") as file:
         file.truncate(mebibytes << 20)
     subprocess.run([str(build / "drupe"), "pack", "-o", str(work / "filler.cpio"), f"/filler={work}/filler"], check=True)
-    subprocess.run([str(build / "drupe"), "image", "-k", str(build / "bench/kernel/Image"), "-i", str(work / "console.cpio"), "-i",
+    subprocess.run([str(build / "drupe"), "image", "-k", str(build / "bare/Image"), "-i", str(work / "console.cpio"), "-i",
                     str(work / "plain.cpio"), "-i", str(work / "filler.cpio"), "-o", str(work / "image")], check=True,
                    stderr=subprocess.DEVNULL)
     found, _ = boot(build, None, "boot", image=work / "image", memory=memory)

@@ -4,6 +4,7 @@
 Nothing here waits for a time to pass: every wait is for text on the console or for QEMU's exit, with LIMIT as
 the point where a test gives up (generous: machines are shared, and the guest is emulated).
 """
+import fcntl
 import os
 import pathlib
 import subprocess
@@ -94,8 +95,10 @@ def run(limit=LIMIT, **options):
 def debian_programs(name="trixie"):
     """A sysroot with Debian 13's riscv64 bash, coreutils and grep (or another that deps.mk makes); the test is skipped where they cannot be had."""
     sysroot = BUILD / name
-    made = subprocess.run(["make", "-s", "-C", str(TOP), f"B={BUILD}", f"{BUILD}/{name}.stamp"], check=False, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
+    with open(BUILD / f"{name}.lock", "w", encoding="ascii") as lock:  # suites run beside each other
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = subprocess.run(["make", "-s", "-C", str(TOP), f"B={BUILD}", f"{BUILD}/{name}.stamp"], check=False, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
     if made.returncode or not (sysroot / "usr/bin").exists():
         pytest.skip("Debian's riscv64 packages cannot be had here: " + made.stdout.split("deps: what to try")[0].strip()[-500:])
     return sysroot

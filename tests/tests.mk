@@ -1,6 +1,6 @@
 # tests/: each folder has its own fragment. A suite is a target that runs tests, goes on after failures, and leaves one line
 # "passed failed skipped" in $(B)/test/NAME.result (what was skipped: a line each in NAME.skipped); it adds its name to
-# TEST_SUITES, or to HOST_SUITES if it boots no machine of several harts (the Makefile says why).
+# TEST_SUITES, or to PATIENT_SUITES if none of its tests minds being slow (the Makefile says why).
 PYTHON ?= /usr/bin/python3
 
 # The unit tests in C, in tests/unit.

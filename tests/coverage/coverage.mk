@@ -7,7 +7,7 @@ COVERAGE_SEEDED := $(addprefix $(COVERAGE_DIR)/fuzz_,unpack decompress elf)
 
 $(eval $(call unit_rules,$(COVERAGE_DIR),$(HOSTCC),$(COVERAGE_FLAGS),$(HOST_OUTSIDE_OBJ)))
 
-HOST_SUITES += test-coverage
+PATIENT_SUITES += test-coverage
 .PHONY: test-coverage coverage
 test-coverage: $(COVERAGE_TESTS) $(COVERAGE_SEEDED) $(COVERAGE_DIR)/unpack-to-text $(B)/fuzz/seeds.stamp
 	@$(PYTHON) tests/coverage/report $(COVERAGE_DIR) $(B)/test/coverage.result $(B)/fuzz $(COVERAGE_FULL)

@@ -1,5 +1,5 @@
 # tests/deps: the parts of set-up and fetching, each by itself.
-HOST_SUITES += test-deps
+PATIENT_SUITES += test-deps
 .PHONY: test-deps
 test-deps: ## the parts of set-up and fetching
 	@mkdir -p $(B)/test

@@ -16,7 +16,7 @@ $(FAIL_ALLOC)/root.cpio.zst: $(FAIL_ALLOC)/walk $(B)/drupe
 $(FAIL_ALLOC)/attributes.cpio: $(FAIL_ALLOC)/walk $(B)/drupe tests/fail-alloc/attributes.py tests/images.py
 	$(call say,PACK,$@) $(PYTHON) tests/fail-alloc/attributes.py | DRUPE_CACHE=$(FAIL_ALLOC)/cache $(B)/drupe pack --root - --sysroot $(B)/sysroot -o $@ /walk=$<
 
-TEST_SUITES += test-fail-alloc
+PATIENT_SUITES += test-fail-alloc
 .PHONY: test-fail-alloc
 test-fail-alloc: debug-kernel $(FAIL_ALLOC)/root.cpio $(FAIL_ALLOC)/root.cpio.zst $(FAIL_ALLOC)/attributes.cpio ## allocations that fail: in calls, in storms, at the start (FAIL_ALLOC_EVERY=1: each one)
 	@mkdir -p $(B)/test

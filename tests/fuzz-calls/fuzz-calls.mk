@@ -20,7 +20,7 @@ DEBUG_KERNEL := $(B)/debug
 debug-kernel: check-setup $(LIBFDT_STAMP) $(LWIP_SOURCE) $(OUTSIDE_SOURCES)
 	@$(MAKE) --no-print-directory DEBUG=1 KOUT=$(DEBUG_KERNEL) INITRD= kernel
 
-TEST_SUITES += test-fuzz-calls
+PATIENT_SUITES += test-fuzz-calls
 .PHONY: test-fuzz-calls fuzz-calls
 test-fuzz-calls: debug-kernel $(FUZZ_CALLS)/root.cpio ## a million random system calls on the debug kernel, with 1 and 4 harts
 	@mkdir -p $(B)/test

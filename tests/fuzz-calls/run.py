@@ -4,11 +4,12 @@
 
 usage: run.py KERNEL ARCHIVE [--harts N,N] [--seed N] [--minutes N] [--replay SEED:WORKER:PROGRAM] [--only CALL] [--result FILE]
 
-Without --minutes: one machine for each number of harts. With it: machine after machine, each with the next seed, until the time is
+Without --minutes: one machine for each number of harts, at once. With it: machine after machine, each with the next seed, until the time is
 over or something is found. A find's name is in its panic, "running WORKER.PROGRAM": --replay SEED:WORKER:PROGRAM makes that program's
 calls again, alone, and prints each before it is made.
 """
 import argparse
+import concurrent.futures
 import pathlib
 import re
 import sys
@@ -53,9 +54,10 @@ def main():
     words = [f"workers={WORKERS}", f"programs={PROGRAMS}", f"calls={CALLS}"] + ([f"only={options.only}"] if options.only else [])
     seed, passed, failed, start = options.seed, 0, 0, time.monotonic()
     while True:
-        for n in harts:
-            what = [f"replay={options.replay}"] if options.replay else [f"seed={seed}"]
-            p, f, lines = boot(options.kernel, options.archive, n, words + what)
+        what = [f"replay={options.replay}"] if options.replay else [f"seed={seed}"]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            told = list(pool.map(lambda n: boot(options.kernel, options.archive, n, words + what), harts))
+        for n, (p, f, lines) in zip(harts, told):
             passed, failed = passed + p, failed + f
             if f or options.replay:
                 print("\n".join(lines))

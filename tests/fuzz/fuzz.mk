@@ -29,7 +29,7 @@ $(eval $(call outside_rule,$(FUZZ_DIR),$(FUZZ_OUTSIDE_CC)))
 $(eval $(call outside_rule,$(MSAN_DIR),$(MSAN_OUTSIDE_CC)))
 $(eval $(call unit_rules,$(MSAN_DIR),$(FUZZ_CC),$(MSAN_FLAGS),$(call outside_obj,$(MSAN_DIR))))
 
-HOST_SUITES += test-fuzz test-msan
+PATIENT_SUITES += test-fuzz test-msan
 
 FUZZ_PARTS := tests/unit/model.c $(LIB_SRC) lib/netlink.c
 $(FUZZERS): $(FUZZ_DIR)/%: tests/fuzz/%.c $(FUZZ_PARTS) $(call outside_obj,$(FUZZ_DIR)) tests/unit/model.h $(wildcard lib/*.h lib/*/*.h)

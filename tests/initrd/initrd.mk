@@ -1,5 +1,5 @@
 # tests/initrd: the rules of unpacking as one table, run on the host, on our kernel and, apart from `make test`, on Linux.
-TEST_SUITES += test-initrd
+PATIENT_SUITES += test-initrd
 .PHONY: test-initrd
 test-initrd: $(B)/host/unit/unpack-to-text $(B)/tests/initrd/walk bare-kernel ## the table of archive rules: lib/ on the host, and our kernel in QEMU
 	@mkdir -p $(B)/test

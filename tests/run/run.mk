@@ -1,5 +1,5 @@
 # tests/run: `drupe run` as a person or a script uses it, each test a machine of its own.
-TEST_SUITES += test-run
+PATIENT_SUITES += test-run
 .PHONY: test-run
 test-run: all bare-kernel ## drupe run: programs of both libcs, scripts, terminals, pipes, signals, statuses
 	@mkdir -p $(B)/test

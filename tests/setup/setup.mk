@@ -1,5 +1,5 @@
 # Set-up: what it says on machines where it cannot go on.
-HOST_SUITES += test-setup
+PATIENT_SUITES += test-setup
 .PHONY: test-setup
 test-setup: ## set-up's and the fetchers' messages
 	@mkdir -p $(B)/test

@@ -1,5 +1,5 @@
 # tests/truth: the loaders in the machine are asked what they load, and say what `drupe deps` says.
-TEST_SUITES += test-truth
+PATIENT_SUITES += test-truth
 .PHONY: test-truth
 test-truth: all bare-kernel ## 250 programs' libraries: what drupe packs is what their loaders load
 	@mkdir -p $(B)/test

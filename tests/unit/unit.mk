@@ -4,7 +4,7 @@ UNIT_DIR      := $(B)/host/unit
 UNIT_PROGRAMS := $(UNIT_TESTS:%=$(UNIT_DIR)/test_%) $(UNIT_DIR)/test_uaccess $(UNIT_DIR)/test_string \
 	$(UNIT_DIR)/test_ledger
 
-HOST_SUITES += test-unit test-pack
+PATIENT_SUITES += test-unit test-pack
 BUILT_FOR_TESTS += $(UNIT_DIR)/unpack-to-text $(B)/host/asan/drupe
 
 $(eval $(call unit_rules,$(UNIT_DIR),$(HOSTCC),$(UNIT_SANITIZE),$(HOST_OUTSIDE_OBJ)))
