@@ -566,3 +566,16 @@ def test_a_message_is_one_write():
         subprocess.run([DRUPE, "run", "./not-there"], stdin=subprocess.DEVNULL, stderr=its, timeout=LIMIT, check=False)
         said = ours.recv(65536)
     assert said.startswith(b"drupe: ./not-there") and said.endswith(b"\n")
+
+
+def test_every_qemu_is_tuned_unless_the_caller_has_done_so(run, tmp_path):
+    qemu = tmp_path / "qemu"
+    qemu.write_text(f'#!/bin/sh\necho "$GLIBC_TUNABLES" >>{tmp_path}/tunables\n')
+    qemu.chmod(0o755)
+    plain = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"}
+    for what in ("true", machine.BUILD / "Image"):
+        for more in ({}, {"GLIBC_TUNABLES": "glibc.malloc.check=0"}):
+            run("--qemu", qemu, what, env=plain | more)
+    ours, callers = (tmp_path / "tunables").read_text().splitlines()[:2]
+    assert "hugetlb=1" in ours and callers == "glibc.malloc.check=0"
+    assert (tmp_path / "tunables").read_text().splitlines()[2:] == [ours, callers]

@@ -457,6 +457,10 @@ static void wait_and_serve(void) {
 
 // ---- the beginning
 
+void machine_tune(void) {
+    setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1", 0);
+}
+
 static void become_qemu(pid_t parent, int serial, int status) {
     int nothing = open("/dev/null", O_RDONLY);
     dup2(nothing, STDIN_FILENO);
@@ -465,8 +469,7 @@ static void become_qemu(pid_t parent, int serial, int status) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(MACHINE_NOT_STARTED);
-    // What QEMU knows of translated code comes from malloc(): huge pages, and one heap for its threads, are some 4 % of its processor time.
-    setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1", 0);
+    machine_tune();
     execvp(s.machine->command[0], s.machine->command);
     int err = errno;
     if (write(status, &err, sizeof(err)) < 0)

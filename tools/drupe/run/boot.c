@@ -137,6 +137,7 @@ int boot_image(struct request *r, const struct view *v, int argc, char **argv) {
     if (qemu == 0) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         sigprocmask(SIG_SETMASK, &old, NULL);
+        machine_tune();
         execvp(command[0], command);
         complain("%s: %s", r->qemu, trouble(r->qemu, errno));
         _exit(MACHINE_NOT_STARTED);
