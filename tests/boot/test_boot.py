@@ -35,6 +35,12 @@ def test_leaving_the_shell_powers_off(boot):
     assert m.wait() == 0
 
 
+def test_a_console_is_all_it_needs():
+    status, text = machine.run(append='quiet rdinit=/bin/sh -- -c "echo up; poweroff -f"',
+                               extra=["-nodefaults", "-display", "none", "-monitor", "none", "-serial", "stdio"])
+    assert status == 0 and "up\n" in text.replace("\r", ""), text
+
+
 def test_reboot_resets_the_machine(boot):
     m = boot()
     m.shell()

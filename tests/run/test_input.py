@@ -74,6 +74,7 @@ def test_megabytes_go_both_ways_as_they_are(run):
 def test_many_arguments(run):
     words = [f"argument{i}" for i in range(20000)]
     assert run("sh", "-c", 'echo $# "${20000}"', "sh", *words).text == "20000 argument19999\n"
+    assert run("sh", "-c", "echo ${#1}", "sh", "x" * 131000).text == "131000\n"
 
 
 def test_output_is_its_own_whatever_the_console_says(run):

@@ -69,6 +69,24 @@ def test_a_root_has_its_own_programs_and_nothing_else(run, debian):
     assert "0:0 777 '/bin' -> 'usr/bin'" in lines and "0:0 755 '/usr/bin/env'" in lines
 
 
+ROOTS = {
+    "directory": lambda place: place / "root",
+    "cpio": lambda place: subprocess.run("find . | cpio -o -H newc --quiet >../root.cpio", shell=True, cwd=place / "root", check=True) and place / "root.cpio",
+    "tar": lambda place: subprocess.run(["tar", "-C", place / "root", "-cf", place / "root.tar", "."], check=True) and place / "root.tar",
+    "compressed tar": lambda place: subprocess.run(["tar", "-C", place / "root", "-czf", place / "root.tgz", "."], check=True) and place / "root.tgz",
+}
+
+
+@pytest.mark.parametrize("kind", ROOTS)
+def test_a_root_of_each_kind_runs(run, show, tmp_path, kind):
+    (tmp_path / "root/bin").mkdir(parents=True)
+    (tmp_path / "root/bin/show").write_bytes(show)
+    (tmp_path / "root/bin/show").chmod(0o755)
+    (tmp_path / "root/bin/other").symlink_to("show")
+    done = run("--root", ROOTS[kind](tmp_path), "other", "a")
+    assert done.text.startswith("other|a|/|0:0|"), done.err
+
+
 def test_the_second_start_makes_nothing(run, debian, cache):
     run("--root", debian, "true")
     before = {path.name: path.stat().st_mtime_ns for path in cache.iterdir()}

@@ -568,6 +568,28 @@ def test_a_message_is_one_write():
     assert said.startswith(b"drupe: ./not-there") and said.endswith(b"\n")
 
 
+def test_the_kernel_is_the_machines_own(run):
+    """What root does to it is done to nothing here: a name, a clock, a mount, processes, the end of all."""
+    before = (os.uname(), pathlib.Path("/proc/self/mounts").read_text(), time.time())
+    done = run("sh", "-c", "uname -sr; hostname elsewhere; date -s 2001-01-01 >/dev/null; mount -t tmpfs t /mnt 2>/dev/null || mount -t tmpfs t /tmp; "
+               "ls -d /proc/[0-9]* | wc -l; kill -9 -1; hostname")
+    system, processes, name = done.text.split("\n")[:3]
+    assert system == "Linux 6.12.0-drupe" and int(processes) < 30 and name == "elsewhere", done.err
+    assert run("sh", "-c", "echo c >/proc/sysrq-trigger").status == 122
+    assert (os.uname(), pathlib.Path("/proc/self/mounts").read_text()) == before[:2] and 0 <= time.time() - before[2] < LIMIT
+
+
+def test_who_has_no_rights_at_all_runs_a_machine():
+    """Root is somebody else for that; there is no home, no service, and nothing to be written to."""
+    as_nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+    try:
+        done = subprocess.run([DRUPE, "run", "sh", "-c", "id -u; chown 7 /etc/passwd && stat -c %u /etc/passwd"], stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=LIMIT, check=False, cwd="/", env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}, **as_nobody)
+    except PermissionError:
+        pytest.skip("another user cannot reach the command")
+    assert (done.returncode, done.stdout) == (0, b"0\n7\n"), done.stderr.decode()
+
+
 def test_every_qemu_is_tuned_unless_the_caller_has_done_so(run, tmp_path):
     qemu = tmp_path / "qemu"
     qemu.write_text(f'#!/bin/sh\necho "$GLIBC_TUNABLES" >>{tmp_path}/tunables\n')
