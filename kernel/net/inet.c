@@ -3,7 +3,7 @@
 //
 //   inet_stack    lwIP, its lock, its memory, its timers, its devices
 //   inet_bind     who may have which address and port
-//   inet_tcp      connections;  inet_tcp_data  what travels on them
+//   inet_tcp      connections;  inet_tcp_send, _recv  what travels on them
 //   inet_udp, inet_raw                     datagrams: UDP; raw and ping sockets
 //   inet_send, inet_datagram, inet_error   what these have in common: where they go; what comes in; ICMP's errors
 //   inet_group    groups (multicast)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// TCP: connecting, listening, accepting. Data is inet_tcp_data.c's, ends are inet_tcp_ends.c's.
+// TCP: connecting, listening, accepting. Data is inet_tcp_send.c's and inet_tcp_recv.c's, ends are inet_tcp_ends.c's.
 //
 // lwIP tells that a connection has ended by its error callback, when the pcb has gone already; or by a FIN. Once both sides
 // have sent theirs the pcb is left to lwIP, which frees it after TIME_WAIT without a word.

@@ -37,6 +37,8 @@ void inet_tcp_drop(struct inet_socket *i);
 
 long inet_tcp_defer_seconds(int tries); // TCP_DEFER_ACCEPT as it is told
 
+// A read or a write of a connection that is being made waits for it. 0, -EAGAIN, signals.
+int __must_check inet_tcp_wait_connected(struct socket *s, ktime_t deadline);
 ssize_t inet_tcp_send(struct socket *s, struct message *m);
 ssize_t inet_tcp_recv(struct socket *s, struct message *m);
 unsigned int inet_tcp_poll(struct socket *s);
