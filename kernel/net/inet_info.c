@@ -3,7 +3,8 @@
 #include "mm/slab.h"
 #include "net/inet_parts.h"
 #include "net/inet_raw.h"
-#include "net/inet_tcp.h"
+#include "net/inet_tcp_direct.h"
+#include "net/inet_tcp_urgent.h"
 #include "net/packet.h"
 #include "sched/user.h"
 
@@ -105,7 +106,7 @@ static void fill_socket(struct inet_info *info, struct inet_socket *i) {
     info->sndbuf = READ_ONCE(s->sndbuf);
     info->wmem = (uint32_t)socket_bytes_underway(s);
     info->shutdown = (uint8_t)READ_ONCE(s->shutdown);
-    info->rx = (uint32_t)READ_ONCE(i->rx_bytes);
+    info->rx = (uint32_t)(i->s.type == SOCK_STREAM ? inet_tcp_received(i) : READ_ONCE(i->rx_bytes));
     info->v6only = i->v6only;
     info->device = READ_ONCE(i->device);
     info->cookie = socket_get_cookie(s);
@@ -168,7 +169,7 @@ static bool add_tcp(struct inet_snapshot *s, const struct tcp_pcb *p) {
     fill_timer(info, p);
     if (p->state == TIME_WAIT)
         return true;
-    info->tx = p->snd_lbb - p->lastack;
+    info->tx = (uint32_t)(inet_tcp_distance(p->lastack, p->snd_lbb) + (i ? inet_tcp_ahead(i) : 0));
     info->retransmits = p->nrtx;
     info->rto = (uint32_t)MAX(p->rto, 0) * TCP_SLOW_INTERVAL;
     info->rtt = (uint32_t)(p->sa >> 3) * TCP_SLOW_INTERVAL;

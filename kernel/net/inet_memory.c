@@ -10,7 +10,7 @@
 
 struct block {
     struct user *user; // referenced
-    size_t size;
+    size_t size;       // that are paid for, this structure among them
 };
 _Static_assert(sizeof(struct block) % MEM_ALIGNMENT == 0, "what lies behind it is aligned");
 
@@ -66,23 +66,27 @@ struct user *inet_current_user(void) {
     return current->cred ? current->cred->user : &kernel_user;
 }
 
-static inline void *allocate(struct user *user, size_t size) {
-    if (!may_have(user, size))
+static inline void *allocate(struct user *user, size_t size, size_t beside) {
+    if (!may_have(user, size + beside))
         return NULL;
     struct block *b = kmalloc(sizeof(*b) + size);
     if (!b)
         return NULL;
-    b->size = size;
+    b->size = sizeof(*b) + size + beside;
     charge(b, user);
     return b + 1;
 }
 
 void *inet_malloc_for(struct user *user, size_t size) {
-    return allocate(user, size);
+    return allocate(user, size, 0);
 }
 
 void *inet_malloc(size_t size) {
-    return allocate(inet_current_user(), size);
+    return allocate(inet_current_user(), size, 0);
+}
+
+void *inet_malloc_beside(size_t size, size_t beside) {
+    return allocate(inet_current_user(), size, beside);
 }
 
 void *inet_calloc(size_t n, size_t size) {

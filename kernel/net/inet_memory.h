@@ -12,6 +12,7 @@ struct user;
 
 struct user *inet_current_user(void);
 // Memory on a user's account, or NULL; inet_malloc() of lwip/lwipopts.h is for the one who is running.
+void *inet_malloc_beside(size_t size, size_t beside); // of who is running, who pays for `beside` bytes more
 void *inet_malloc_for(struct user *user, size_t size);
 void *inet_malloc(size_t size);
 void *inet_calloc(size_t n, size_t size);

@@ -9,6 +9,7 @@
 #include "net/device.h"
 #include "net/inet.h"
 #include "net/inet_raw.h"
+#include "net/inet_tcp_direct.h"
 #include "net/inet_tcp_urgent.h"
 #include "sched/thread.h"
 #include <asm/ioctls.h>
@@ -217,7 +218,7 @@ static long bytes_to_send(struct inet_socket *i, bool unsent) {
     long n = 0;
     inet_lock();
     if (i->s.type == SOCK_STREAM && i->tcp)
-        n = i->tcp->snd_lbb - (unsent ? i->tcp->snd_nxt : i->tcp->lastack);
+        n = (long)(unsent ? inet_tcp_unsent(i) : inet_tcp_unacked(i));
     inet_unlock();
     return n;
 }
@@ -245,7 +246,7 @@ long inet_ioctl(struct socket *s, unsigned int cmd, unsigned long arg) {
     case SIOCINQ: // of datagrams the first
         if (listening)
             return -EINVAL;
-        return put_user((int)(s->type == SOCK_STREAM ? inet_tcp_readable(i) : inet_first_datagram(i)),
+        return put_user((int)(s->type == SOCK_STREAM ? inet_tcp_received(i) : inet_first_datagram(i)),
                         (int __user *)arg);
     case SIOCOUTQ:
         return listening ? -EINVAL : put_user((int)bytes_to_send(i, false), (int __user *)arg);

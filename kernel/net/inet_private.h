@@ -75,6 +75,11 @@ struct inet_socket {
     } urgent;                // [n] read without
     size_t window_debt;      // [n] bytes that the window is to shrink by as they are read
     size_t window_cut;       // [n] what it is smaller than lwIP's
+    struct inet_socket
+        *peer; // [n] read without: the other end, if it is a socket of this machine (inet_tcp_direct.c)
+    unsigned int looked_in; // [n] net_route_round_locked() when it was looked for,
+    bool looked;            // [n] if it was
+    size_t ahead; // [n] read without: bytes in `arrived` and `reading` that the window has no room for yet
     ktime_t held_since;      // [n] when a piece was held back (TCP_CORK, MSG_MORE); 0: none is
     uint64_t bytes_sent;     // [n]
     uint64_t bytes_received; // [n]

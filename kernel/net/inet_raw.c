@@ -21,6 +21,7 @@
 
 unsigned long inet_ping_groups[2] = {1, 0};
 static struct list_head all = LIST_HEAD_INIT(all); // [n] by raw_link
+static unsigned int raw_count;                     // [n] of these: no ping sockets
 
 static bool is_ping(const struct inet_socket *i) {
     return i->s.type == SOCK_DGRAM;
@@ -92,6 +93,7 @@ int inet_raw_create(struct inet_socket *i) {
         i->raw->chksum_reqd = six && i->s.protocol == IPPROTO_ICMPV6;
         i->raw->chksum_offset = 2;
         list_add_tail(&i->raw_link, &all);
+        raw_count += !is_ping(i);
         if (!is_ping(i))
             i->local_port = i->s.protocol; // as Linux tells it
         inet_put_switch(i, IN_HDRINCL, !six && !is_ping(i) && i->s.protocol == ANY_PROTOCOL);
@@ -108,6 +110,11 @@ struct inet_socket *inet_raw_next(const struct inet_socket *i) {
     return next == &all ? NULL : list_entry(next, struct inet_socket, raw_link);
 }
 
+bool inet_raw_hears(void) {
+    ASSERT_HELD(&inet_mutex);
+    return raw_count;
+}
+
 static void raw_release(struct socket *s) {
     struct inet_socket *i = to_inet(s);
     inet_lock();
@@ -115,6 +122,7 @@ static void raw_release(struct socket *s) {
         raw_remove(i->raw);
     i->raw = NULL;
     list_del(&i->raw_link);
+    raw_count -= !is_ping(i);
     inet_leave_groups(i);
     inet_unlock();
     inet_datagrams_drop(i);

@@ -9,6 +9,7 @@
 #include "net/inet.h"
 #include "net/inet_memory.h"
 #include "net/inet_parts.h"
+#include "net/inet_tcp_direct.h"
 #include "sched/user.h"
 #include <asm/socket.h>
 #include <linux/poll.h>
@@ -64,6 +65,7 @@ static void end(struct inet_socket *i, unsigned int how) {
 
 void inet_tcp_leave(struct inet_socket *i) {
     struct tcp_pcb *p = i->tcp;
+    inet_tcp_direct_end(i);
     i->tcp = NULL;
     tcp_arg(p, NULL);
     tcp_recv(p, NULL);
@@ -77,6 +79,7 @@ static void on_error(void *arg, err_t err) {
     struct socket *s = &i->s;
     if (!i)
         return;
+    inet_tcp_direct_end(i);
     i->tcp = NULL;
     WRITE_ONCE(i->writable, false);
     if (READ_ONCE(s->state) == SOCKET_CONNECTING) {
@@ -115,6 +118,8 @@ static err_t on_receive(void *arg, struct tcp_pcb *p, struct pbuf *data, err_t e
         if (!inet_take_over(data, i->s.user, !READ_ONCE(i->rx_bytes)))
             return ERR_MEM; // lwIP keeps it, and asks again
         inet_tcp_arrived(i, data);
+        if (i->peer) // waits for the acknowledgement with what could go directly
+            tcp_ack_now(p);
         return ERR_OK;
     }
     bool over = p->state == TIME_WAIT || p->state == CLOSING;
@@ -136,6 +141,7 @@ static void begin_data(struct inet_socket *i) {
     i->rx_seq = i->read_seq = i->tcp->rcv_nxt;
     i->urgent.state = URGENT_NONE;
     i->window_cut = i->window_debt = 0;
+    inet_tcp_direct_begin(i);
     i->bytes_sent = i->bytes_received = 0;
     i->ack_time = 0;
     if (i->tcp_options.max_segment)

@@ -4,7 +4,7 @@
 // Who closes a connection leaves its pcb to lwIP. How long that may wait for the other end's FIN (TCP_LINGER2) goes with it.
 #include "net/inet.h"
 #include "net/inet_parts.h"
-#include "net/inet_tcp.h"
+#include "net/inet_tcp_direct.h"
 
 // An argument of a pcb that has been left: tcp_options.linger2 or, once it waits for the other end's FIN alone, until which of
 // tcp_ticks.
@@ -96,7 +96,7 @@ static void linger(struct inet_socket *i) {
     ktime_t deadline = clock_monotonic() + seconds * NSEC_PER_SEC;
     for (;;) {
         inet_lock();
-        bool underway = i->tcp && (i->tcp->unsent || i->tcp->unacked);
+        bool underway = i->tcp && (i->tcp->unsent || i->tcp->unacked || inet_tcp_ahead(i));
         WRITE_ONCE(i->writable, !underway); // whose change on_sent tells
         inet_unlock();
         if (!underway || socket_wait(&s->write_wait, READ_ONCE(i->writable), deadline, false))
@@ -132,10 +132,11 @@ void inet_tcp_release(struct socket *s) {
 // Has nothing of what is underway been acknowledged for too long?
 static bool is_stuck(struct inet_socket *i, ktime_t now) {
     const struct tcp_pcb *p = i->tcp;
-    bool underway = p->unacked || p->unsent;
-    if (!underway || !i->ack_time || i->last_ack != p->lastack) {
+    bool underway = p->unacked || p->unsent || inet_tcp_ahead(i);
+    uint32_t acked = p->lastack - (uint32_t)inet_tcp_ahead(i);
+    if (!underway || !i->ack_time || i->last_ack != acked) {
         i->ack_time = underway ? now : 0;
-        i->last_ack = p->lastack;
+        i->last_ack = acked;
         return false;
     }
     return now - i->ack_time > (ktime_t)i->tcp_options.user_timeout * NSEC_PER_USEC * 1000;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Options of level TCP (tcp(7)).
-#include "net/inet_tcp.h"
+#include "net/inet_tcp_direct.h"
 #include "arch/riscv/uaccess.h"
 #include "lib/string.h"
 #include "net/inet.h"
@@ -225,9 +225,9 @@ static void fill_info(const struct inet_socket *i, struct tcp_info *info) {
     info->tcpi_snd_cwnd = p->cwnd / p->mss;
     info->tcpi_rcv_space = p->rcv_wnd;
     info->tcpi_retransmits = p->nrtx;
-    info->tcpi_notsent_bytes = p->snd_lbb - p->snd_nxt;
+    info->tcpi_notsent_bytes = (uint32_t)inet_tcp_unsent(i);
     info->tcpi_bytes_sent = i->bytes_sent - info->tcpi_notsent_bytes;
-    info->tcpi_bytes_acked = i->bytes_sent - MIN((uint64_t)(p->snd_lbb - p->lastack), i->bytes_sent);
+    info->tcpi_bytes_acked = i->bytes_sent - MIN((uint64_t)inet_tcp_unacked(i), i->bytes_sent);
     info->tcpi_bytes_received = i->bytes_received;
     info->tcpi_snd_wnd = p->snd_wnd;
     for (const struct tcp_seg *s = p->unacked; s; s = s->next)

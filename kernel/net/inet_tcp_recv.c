@@ -7,6 +7,7 @@
 #include "net/inet_tcp_urgent.h"
 #include "arch/riscv/cpu.h"
 #include "fs/event/poll.h"
+#include "net/inet_tcp_direct.h"
 #include <asm/socket.h>
 #include <linux/tcp.h>
 
@@ -55,8 +56,14 @@ void inet_tcp_drop(struct inet_socket *i) {
 
 // [n]
 static void open_window(struct inet_socket *i, size_t more) {
+    if (!more || inet_tcp_direct_open(i, more))
+        return;
     for (size_t n; (n = MIN(more, 0x8000ul)); more -= n)
         tcp_recved(i->tcp, n);
+    if (i->peer && i->peer->tcp->unsent) { // lwIP tells large openings only, and what waits here may be small
+        tcp_ack_now(i->tcp);
+        tcp_output(i->tcp);
+    }
 }
 
 struct reading {
@@ -96,6 +103,7 @@ static void refill(struct inet_socket *i, size_t read) {
         i->arrived = NULL;
     }
     if (i->tcp && READ_ONCE(i->s.state) == SOCKET_CONNECTED) {
+        read -= inet_tcp_direct_read(i, read);
         size_t kept = MIN(read, i->window_debt);
         i->window_debt -= kept;
         open_window(i, read - kept);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// TCP: sending. A writer copies into a buffer of its own, as much as there is room for, with its write_mutex alone, and then hands that
-// to lwIP. tcp_sndbuf(), which has 16 bits, is not used.
+// TCP: sending. A writer copies into a buffer of its own, as much as there is room for, with its write_mutex alone. To a socket of this
+// machine that buffer goes as it is (inet_tcp_direct.h); else lwIP makes segments of it. tcp_sndbuf(), which has 16 bits, is not used.
 #include "net/inet_memory.h"
 #include "net/inet_parts.h"
+#include "net/inet_tcp_direct.h"
 #include "net/inet_tcp_urgent.h"
 #include "mm/slab.h"
 #include "upcalls.h"
 #include <asm/signal.h>
 
 #define SEND_PIECE 32768u
+#define ALIGNED    64ul // pieces that are not the last
 
 // ---- room
 
@@ -21,7 +23,7 @@ static size_t send_most(const struct inet_socket *i) {
 
 // [n] Bytes that it has room for.
 static size_t send_room(const struct inet_socket *i) {
-    size_t most = send_most(i), used = TCP_SND_BUF - i->tcp->snd_buf;
+    size_t most = send_most(i), used = TCP_SND_BUF - i->tcp->snd_buf + inet_tcp_ahead(i);
     return most > used ? most - used : 0;
 }
 
@@ -30,7 +32,7 @@ static bool has_room(const struct inet_socket *i) {
     if (!i->tcp || send_room(i) < send_most(i) / 3 || tcp_sndqueuelen(i->tcp) >= TCP_SND_QUEUELEN / 2)
         return false;
     unsigned int low = i->tcp_options.unsent_low;
-    return likely(!low) || i->tcp->snd_lbb - i->tcp->snd_nxt < low;
+    return likely(!low) || inet_tcp_unsent(i) < low;
 }
 
 void inet_tcp_room(struct inet_socket *i) {
@@ -115,79 +117,158 @@ static size_t hand_over(struct inet_socket *i, const char *buf, size_t n, bool m
     return done;
 }
 
-// One piece of the kernel's own memory (sendfile(2), splice(2)), which needs no buffer. As send_piece().
-static ssize_t send_own_piece(struct inet_socket *i, struct message *m) {
-    struct uio *u = m->uio;
-    for (; u->nseg > 1 && u->offset == u->seg->len; u->nseg--, u->seg++)
-        u->offset = 0;
-    inet_lock();
-    size_t n = MIN(MIN(u->seg->len - u->offset, (size_t)SEND_PIECE), room(i)), sent = 0;
-    bool more = m->flags & MSG_MORE || i->tcp_options.cork || u->resid > n;
-    if (n)
-        sent = hand_over(i, (char *)u->seg->kernel + u->offset, n, more, false);
-    if (unlikely(sent < n))
+// A piece did not go: there is no room, or no memory. [n]
+static void wait_for_room(struct inet_socket *i, bool memory) {
+    if (memory)
         starved = true;
-    if (unlikely(!n || sent < n))
-        WRITE_ONCE(i->writable, false);
-    inet_unlock();
-    u->offset += sent;
-    u->resid -= sent;
-    return sent;
+    WRITE_ONCE(i->writable, false);
 }
 
-// One piece with write_mutex held. Its bytes; 0: there is no room, or no memory; -EFAULT.
-static ssize_t send_piece(struct inet_socket *i, struct message *m, char *buf) {
+struct writing {
+    struct inet_socket *i;
+    struct message *m;
+    size_t done;
+    char *buf;       // for pieces that lwIP gets: `small`, or memory once it is needed
+    size_t buf_size; // of this
+    char small[512];
+};
+
+static bool make_buffer(struct writing *w, size_t n) {
+    if (likely(n <= w->buf_size))
+        return true;
+    if (w->buf != w->small)
+        kfree(w->buf);
+    w->buf_size = MIN(MAX(w->m->uio->resid, n), (size_t)SEND_PIECE);
+    w->buf = kmalloc(w->buf_size);
+    if (w->buf)
+        return true;
+    w->buf = w->small;
+    w->buf_size = sizeof(w->small);
+    return false;
+}
+
+// The rest of a piece is copied again when it goes.
+static ssize_t take_back(struct uio *u, const struct uio *before, size_t sent) {
+    *u = *before;
+    for (size_t n = sent, part; n; n -= part) {
+        for (; u->nseg > 1 && u->offset == u->seg->len; u->nseg--, u->seg++)
+            u->offset = 0;
+        part = MIN(n, u->seg->len - u->offset);
+        u->offset += part;
+        u->resid -= part;
+    }
+    return (ssize_t)sent;
+}
+
+// A piece of n bytes for which there is room, to a socket of this machine. As send_piece().
+static ssize_t send_directly(struct writing *w, size_t n) {
+    struct inet_socket *i = w->i;
+    struct uio *u = w->m->uio, before = *u;
+    bool lent = w->m->pages && MIN(n, u->seg->len - u->offset) >= PAGE_SIZE;
+    struct pbuf *data = lent ? inet_tcp_direct_lend(u, n) : inet_tcp_direct_alloc(n);
+    if (data && !lent)
+        data->len = (u16_t)uio_read_from(u, data->payload, n);
+    n = data ? data->len : 0;
+    if (unlikely(data && !n)) {
+        pbuf_free(data);
+        return -EFAULT;
+    }
+    inet_lock();
+    struct inet_socket *to = data ? inet_tcp_direct(i) : NULL;
+    size_t sent = n;
+    if (likely(to))
+        inet_tcp_direct_give(i, to, data);
+    else if (data) // that has just changed
+        sent = hand_over(i, data->payload, n, false, false);
+    if (unlikely(!data || sent < n))
+        wait_for_room(i, true);
+    else if (unlikely(!has_room(i)))
+        wait_for_room(i, false);
+    inet_unlock();
+    if (likely(to))
+        return (ssize_t)n;
+    if (data)
+        pbuf_free(data);
+    return take_back(u, &before, sent);
+}
+
+// A piece of at most n bytes of the kernel's own memory (sendfile(2), splice(2)), which needs no buffer. As send_piece().
+static ssize_t send_own_piece(struct writing *w, size_t n) {
+    struct inet_socket *i = w->i;
+    struct uio *u = w->m->uio, before = *u;
+    n = MIN(n, u->seg->len - u->offset);
+    inet_lock();
+    bool more = w->m->flags & MSG_MORE || i->tcp_options.cork || u->resid > n;
+    size_t sent = hand_over(i, (char *)u->seg->kernel + u->offset, n, more, false);
+    if (unlikely(sent < n))
+        wait_for_room(i, true);
+    inet_unlock();
+    return take_back(u, &before, sent);
+}
+
+// By lwIP. As send_piece().
+static ssize_t send_segments(struct writing *w, size_t n) {
+    struct inet_socket *i = w->i;
+    struct message *m = w->m;
     struct uio before = *m->uio;
     if (m->uio->kernel)
-        return send_own_piece(i, m);
-    inet_lock();
-    size_t n = MIN(MIN(m->uio->resid, (size_t)SEND_PIECE), room(i));
-    if (!n)
-        WRITE_ONCE(i->writable, false);
-    inet_unlock();
-    if (!n)
-        return 0;
-    n = uio_read_from(m->uio, buf, n);
+        return send_own_piece(w, n);
+    if (!make_buffer(w, n))
+        return -ENOBUFS;
+    n = uio_read_from(m->uio, w->buf, n);
     if (!n)
         return -EFAULT;
     inet_lock();
     bool more = m->flags & MSG_MORE || i->tcp_options.cork;
-    size_t sent = hand_over(i, buf, n, more, m->flags & MSG_OOB && !m->uio->resid);
-    if (unlikely(sent < n)) {
-        starved = true;
-        WRITE_ONCE(i->writable, false);
-    }
+    size_t sent = hand_over(i, w->buf, n, more, m->flags & MSG_OOB && !m->uio->resid);
+    if (unlikely(sent < n))
+        wait_for_room(i, true);
     inet_unlock();
-    if (unlikely(sent < n)) { // the rest is copied again when it goes
-        *m->uio = before;
-        if (uio_read_from(m->uio, buf, sent) != sent)
-            return -EFAULT;
-    }
-    return sent;
+    return likely(sent == n) ? (ssize_t)n : take_back(m->uio, &before, sent);
 }
 
-// Sends until there is no room. 0: all went; 1: there is no room; -EPIPE, -EFAULT, -EINTR.
-static int send_some(struct inet_socket *i, struct message *m, char *buf, size_t *done) {
-    while (m->uio->resid) {
-        if (!may_write(&i->s))
+// One piece with write_mutex held. Its bytes; 0: there is no room, or no memory; -EFAULT, -ENOBUFS.
+static ssize_t send_piece(struct writing *w) {
+    struct inet_socket *i = w->i;
+    struct uio *u = w->m->uio;
+    for (; u->nseg > 1 && u->offset == u->seg->len; u->nseg--, u->seg++)
+        u->offset = 0;
+    inet_lock();
+    bool at_once = !(w->m->flags & (MSG_OOB | MSG_MORE)) && !i->tcp_options.cork;
+    bool direct = at_once && inet_tcp_direct(i);
+    size_t n = MIN(MIN(u->resid, direct ? (size_t)DIRECT_PIECE : (size_t)SEND_PIECE), room(i));
+    if (n < u->resid) // what comes behind it is copied in whole words
+        n &= ~(ALIGNED - 1);
+    if (unlikely(!n))
+        wait_for_room(i, false);
+    inet_unlock();
+    if (unlikely(!n))
+        return 0;
+    return direct ? send_directly(w, n) : send_segments(w, n);
+}
+
+// Sends until there is no room. 0: all went; 1: there is no room; -EPIPE, -EFAULT, -EINTR, -ENOBUFS.
+static int send_some(struct writing *w) {
+    while (w->m->uio->resid) {
+        if (!may_write(&w->i->s))
             return -EPIPE;
-        ssize_t n = send_piece(i, m, buf);
+        ssize_t n = send_piece(w);
         if (n <= 0)
             return n ? (int)n : 1;
-        *done += n;
+        w->done += n;
         if (cond_resched_killable())
             return -EINTR;
     }
     return 0;
 }
 
-static ssize_t send_all(struct inet_socket *i, struct message *m, char *buf, ktime_t deadline) {
+static ssize_t send_all(struct writing *w, ktime_t deadline) {
+    struct inet_socket *i = w->i;
     struct socket *s = &i->s;
-    size_t done = 0;
     int err;
     for (;;) {
         mutex_lock(&i->write_mutex);
-        err = send_some(i, m, buf, &done);
+        err = send_some(w);
         mutex_unlock(&i->write_mutex);
         if (err <= 0)
             break;
@@ -195,9 +276,9 @@ static ssize_t send_all(struct inet_socket *i, struct message *m, char *buf, kti
         if (err)
             break;
     }
-    if (done)
-        return done;
-    return err == -EPIPE ? broken(s, m) : err;
+    if (w->done)
+        return w->done;
+    return err == -EPIPE ? broken(s, w->m) : err;
 }
 
 ssize_t inet_tcp_send(struct socket *s, struct message *m) {
@@ -210,12 +291,14 @@ ssize_t inet_tcp_send(struct socket *s, struct message *m) {
         return err;
     if (!may_write(s))
         return broken(s, m);
-    size_t n = MIN(m->uio->resid, (size_t)SEND_PIECE);
-    char small[512], *buf = n <= sizeof(small) || m->uio->kernel ? small : kmalloc(n);
-    if (!buf)
-        return -ENOBUFS;
-    ssize_t ret = send_all(i, m, buf, deadline);
-    if (buf != small)
-        kfree(buf);
+    struct writing w; // not cleared: `small` is written before it is read
+    w.i = i;
+    w.m = m;
+    w.done = 0;
+    w.buf = w.small;
+    w.buf_size = sizeof(w.small);
+    ssize_t ret = send_all(&w, deadline);
+    if (unlikely(w.buf != w.small))
+        kfree(w.buf);
     return ret;
 }

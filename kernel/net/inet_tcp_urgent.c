@@ -75,6 +75,11 @@ size_t inet_tcp_readable(const struct inet_socket *i) {
     return mark ? MIN(mark, n) : n ? n - 1 : 0;
 }
 
+size_t inet_tcp_received(const struct inet_socket *i) {
+    size_t there = READ_ONCE(i->rx_bytes), ahead = READ_ONCE(i->ahead);
+    return MIN(inet_tcp_readable(i), there > ahead ? there - ahead : 0);
+}
+
 ssize_t inet_tcp_recv_urgent(struct inet_socket *i, struct message *m) {
     struct socket *s = &i->s;
     inet_lock();

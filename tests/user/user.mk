@@ -59,4 +59,4 @@ test-user-debug: debug-kernel $(B)/tests/user-debug.cpio ## the user tests on th
 .PHONY: test-sockets-linux
 test-sockets-linux: $(B)/linux/vmlinux $(B)/tests/user.cpio ## the claims about sockets on Debian's Linux 6.12: what they say of Linux is so
 	@mkdir -p $(B)/test
-	@$(PYTHON) tests/user/run.py --linux $< $(B)/tests/user.cpio $(B)/test/sockets-linux.result sockets messages netlink rtnetlink procnet inet inet_races many datagrams async tcp connections fragments fragments6 sendfile urgent
+	@$(PYTHON) tests/user/run.py --linux $< $(B)/tests/user.cpio $(B)/test/sockets-linux.result sockets messages netlink rtnetlink procnet inet inet_races many datagrams async tcp connections fragments fragments6 sendfile urgent tcp_direct
