@@ -88,10 +88,24 @@ static long poll_wait_all(struct pollfd *fds, unsigned int n, ktime_t deadline) 
     return count ? count : err == -ETIME ? 0 : err;
 }
 
+#define TOLD_AT_ONCE 4096u
+
+// Of each entry what was found, and nothing else: the caller's other threads may be changing that. 0 or -EFAULT.
+static int tell_events(struct pollfd __user *out, const struct pollfd *fds, unsigned int n) {
+    _Static_assert(sizeof(*fds) == USER_COLUMN_STEP, "the column's step");
+    for (unsigned int i = 0, part; i < n; i += part) {
+        part = MIN(n - i, TOLD_AT_ONCE);
+        if (user_store_u16_column((uint16_t __user *)&out[i].revents, (const uint16_t *)&fds[i].revents,
+                                  part))
+            return -EFAULT;
+        cond_resched();
+    }
+    return 0;
+}
+
 long sys_ppoll(void __user *user_fds, unsigned int n, const void __user *timeout, const void __user *mask,
                size_t mask_size) {
     struct pollfd on_stack[POLL_FDS_ON_STACK], *fds = on_stack;
-    struct pollfd __user *out = user_fds;
     ktime_t deadline;
     int err = read_deadline(timeout, &deadline);
     if (err)
@@ -106,9 +120,8 @@ long sys_ppoll(void __user *user_fds, unsigned int n, const void __user *timeout
     if (ret)
         goto out;
     ret = poll_wait_all(fds, n, deadline);
-    for (unsigned int i = 0; ret >= 0 && i < n; i++)
-        if (user_store_u16((uint16_t __user *)&out[i].revents, (uint16_t)fds[i].revents))
-            ret = -EFAULT;
+    if (ret >= 0 && tell_events(user_fds, fds, n))
+        ret = -EFAULT;
     ret = finish_wait(ret, mask, (void __user *)timeout, deadline);
 out:
     if (fds != on_stack)

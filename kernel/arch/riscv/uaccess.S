@@ -292,13 +292,19 @@ atomic_fault:
 	ret
 	range	load_1, load_1_end, atomic_fault
 
-/* int user_store_u16_raw(at, value): 0, or -1 for a fault. */
-	.globl	user_store_u16_raw
-user_store_u16_raw:
+/* int user_store_u16_column_raw(to, from, n): n > 0 values, 8 bytes from one to the next on both sides. 0, or -1 for a fault. */
+	.globl	user_store_u16_column_raw
+user_store_u16_column_raw:
 	begin
+	slli	a2, a2, 3
+	add	a2, a0, a2
 store_1:
-	sh	a1, 0(a0)
+	lhu	t0, 0(a1)
+	sh	t0, 0(a0)
 store_1_end:
+	addi	a0, a0, 8
+	addi	a1, a1, 8
+	bne	a0, a2, store_1
 	end
 	li	a0, 0
 	ret

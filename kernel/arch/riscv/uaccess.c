@@ -10,7 +10,7 @@ size_t user_copy_raw(void *to, const void *from, size_t n);
 size_t user_clear_raw(void *to, size_t n);
 ssize_t user_string_raw(char *to, const char *from, size_t n);
 int user_load_u32_raw(const uint32_t *from, uint32_t *value);
-int user_store_u16_raw(uint16_t *to, uint16_t value);
+int user_store_u16_column_raw(uint16_t *to, const uint16_t *from, size_t n);
 int user_cmpxchg_u32_raw(uint32_t *at, uint32_t *old, uint32_t new_value);
 extern const struct uaccess_range uaccess_table[];
 
@@ -83,11 +83,16 @@ int user_load_u32(const uint32_t __user *addr, uint32_t *value) {
     return user_range_ok((unsigned long)addr, 4) && !user_load_u32_raw(addr, value) ? 0 : -EFAULT;
 }
 
-int user_store_u16(uint16_t __user *addr, uint16_t value) {
-    if (unlikely((unsigned long)addr % sizeof(value)))
-        return put_user(value, addr);
-    return user_range_ok((unsigned long)addr, sizeof(value)) && !user_store_u16_raw(addr, value) ? 0
-                                                                                                 : -EFAULT;
+int user_store_u16_column(uint16_t __user *to, const uint16_t *from, size_t n) {
+    const size_t step = USER_COLUMN_STEP / sizeof(*to);
+    int err = 0;
+    for (; unlikely((unsigned long)to % sizeof(*to)) && n && !err; n--, to += step, from += step)
+        err = put_user(*from, to);
+    if (!n || err)
+        return err;
+    return user_range_ok((unsigned long)to, n * USER_COLUMN_STEP) && !user_store_u16_column_raw(to, from, n)
+               ? 0
+               : -EFAULT;
 }
 
 int user_cmpxchg_u32(uint32_t __user *addr, uint32_t *old, uint32_t new_value) {

@@ -26,10 +26,11 @@ int __must_check copy_struct_from_user(void *dst, size_t known, size_t least, co
 // Copies a string with its NUL. Returns its length without the NUL, -EFAULT, or -ENAMETOOLONG if there is no
 // NUL within n.
 ssize_t __must_check strncpy_from_user(char *dst, const char __user *src, size_t n);
+// Stores n numbers of 16 bits, with USER_COLUMN_STEP bytes from one to the next both there and here: a column of a table. 0 or -EFAULT.
+#define USER_COLUMN_STEP 8u
+int __must_check user_store_u16_column(uint16_t __user *to, const uint16_t *from, size_t n);
 // Atomic on user memory, for futexes and robust lists: 32-bit load; compare-and-swap (*old gets the value
 // found). 0 or -EFAULT.
-// put_user() for many results in a row.
-int __must_check user_store_u16(uint16_t __user *addr, uint16_t value);
 int __must_check user_load_u32(const uint32_t __user *addr, uint32_t *value);
 int __must_check user_cmpxchg_u32(uint32_t __user *addr, uint32_t *old, uint32_t new_value);
 // *addr = op(*addr, arg) for FUTEX_WAKE_OP: returns old value in *old.
