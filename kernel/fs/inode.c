@@ -12,6 +12,7 @@
 #include "mm/slab.h"
 #include "sched/clock.h"
 #include "upcalls.h"
+#include <asm/signal.h>
 #include <linux/capability.h>
 
 static struct spinlock types_lock = SPINLOCK_INIT;
@@ -252,6 +253,14 @@ int inode_setattr(struct inode *inode, const struct iattr *attr) {
     inode->ctime = clock_realtime();
     spin_unlock(&inode->spin);
     return 0;
+}
+
+int inode_check_size_locked(const struct inode *inode, uint64_t size) {
+    ASSERT_HELD(&inode->lock);
+    if (size <= inode->size || size <= current_rlimit(RLIMIT_FSIZE))
+        return 0;
+    signal_send_thread(current, SIGXFSZ);
+    return -EFBIG;
 }
 
 void inode_touch(struct inode *inode, bool modified) {

@@ -165,6 +165,9 @@ mode_t inode_set_ids(const struct inode *inode);
 void inode_drop_set_ids(struct inode *inode);
 // The change of attributes that every file system makes, size apart: stores what attr holds. Also ctime. 0.
 int inode_setattr(struct inode *inode, const struct iattr *attr);
+// RLIMIT_FSIZE: -EFBIG and SIGXFSZ if a file that becomes this long is longer than it was and than the current process may make one.
+// inode->lock held.
+int __must_check inode_check_size_locked(const struct inode *inode, uint64_t size);
 void inode_touch(struct inode *inode, bool modified);      // ctime, and mtime if modified, are now
 void inode_getattr(struct inode *inode, struct kstat *st); // by the op, or from the fields
 void inode_change_nlink(struct inode *inode, int n);

@@ -435,7 +435,9 @@ int vfs_truncate(struct inode *inode, off_t size) {
     int err = mutex_lock_killable(&inode->lock);
     if (err)
         return err;
-    err = inode->ops->setattr(inode, &attr);
+    err = inode_check_size_locked(inode, size);
+    if (!err)
+        err = inode->ops->setattr(inode, &attr);
     if (!err)
         inode_drop_set_ids(inode);
     mutex_unlock(&inode->lock);

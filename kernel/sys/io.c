@@ -560,14 +560,6 @@ long sys_cachestat(unsigned int fd, const void __user *range, void __user *count
     return ret;
 }
 
-// Growing past RLIMIT_FSIZE is a signal and an error.
-static int check_size(const struct inode *inode, off_t size) {
-    if ((uint64_t)size <= inode->size || (uint64_t)size <= current_rlimit(RLIMIT_FSIZE))
-        return 0;
-    signal_send_process(current->process, SIGXFSZ);
-    return -EFBIG;
-}
-
 long sys_ftruncate(int fd, off_t size) {
     if (size < 0)
         return -EINVAL;
@@ -575,9 +567,7 @@ long sys_ftruncate(int fd, off_t size) {
     if (!f)
         return -EBADF;
     long ret =
-        !is_writable(f) || !f->inode || !S_ISREG(f->inode->mode) ? -EINVAL : check_size(f->inode, size);
-    if (!ret)
-        ret = vfs_truncate(f->inode, size);
+        !is_writable(f) || !f->inode || !S_ISREG(f->inode->mode) ? -EINVAL : vfs_truncate(f->inode, size);
     if (!ret)
         notify_file(f, IN_MODIFY);
     file_put(f);
@@ -600,8 +590,6 @@ long sys_truncate(const char __user *name, off_t size) {
         err = inode_permission(inode, 2);
     if (!err)
         err = mount_check_writable(path.mount);
-    if (!err)
-        err = check_size(inode, size);
     if (!err)
         err = inode_begin_writing(inode);
     if (!err) {

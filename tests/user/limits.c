@@ -46,6 +46,40 @@ static long fill(const char *path) {
     return st.st_size;
 }
 
+// ---- RLIMIT_FSIZE
+
+static volatile int too_long;
+
+static void on_too_long(int sig) {
+    (void)sig;
+    too_long++;
+}
+
+TEST(no_call_makes_a_file_longer_than_the_limit) {
+    struct rlimit l = {2 * PAGE, 2 * PAGE};
+    struct stat st;
+    static char page[PAGE];
+    int fd = open("long", O_RDWR | O_CREAT, 0644);
+    CHECK(fd >= 0 && ftruncate(fd, 5 * PAGE) == 0);
+    signal(SIGXFSZ, on_too_long);
+    CHECK(setrlimit(RLIMIT_FSIZE, &l) == 0);
+    CHECK_ERRNO(ftruncate(fd, 5 * PAGE + 1), EFBIG);
+    CHECK_ERRNO(truncate("long", 6 * PAGE), EFBIG);
+    CHECK(too_long == 2);
+    CHECK_ERRNO(fallocate(fd, 0, 4 * PAGE, PAGE + 1), EFBIG);
+    CHECK_ERRNO(fallocate(fd, FALLOC_FL_KEEP_SIZE, 5 * PAGE, PAGE), EFBIG);
+    CHECK(too_long == 4);
+    CHECK_ERRNO(pwrite(fd, page, PAGE, 2 * PAGE), EFBIG); // though the file is that long
+    CHECK(too_long == 5);
+    // What makes it no longer is allowed.
+    CHECK(ftruncate(fd, 5 * PAGE) == 0 && fallocate(fd, 0, 3 * PAGE, 2 * PAGE) == 0);
+    CHECK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4 * PAGE, 9 * PAGE) == 0);
+    CHECK(ftruncate(fd, PAGE) == 0 && fallocate(fd, 0, 0, 2 * PAGE) == 0);
+    CHECK(pwrite(fd, page, PAGE, PAGE + 100) == PAGE - 100);
+    CHECK(too_long == 5 && fstat(fd, &st) == 0 && st.st_size == 2 * PAGE && close(fd) == 0 &&
+          unlink("long") == 0);
+}
+
 // ---- tmpfs and ramfs
 
 TEST(tmpfs_holds_as_much_as_its_size_says) {

@@ -367,7 +367,9 @@ static int file_fallocate_op(struct file *f, int mode, off_t offset, off_t len) 
         if (!err)
             err = tmpfs_punch(inode, offset, end);
     } else {
-        err = (tmpfs_data(inode)->seals & F_SEAL_GROW) && end > inode->size ? -EPERM : 0;
+        err = inode_check_size_locked(inode, end); // whether or not it becomes longer now
+        if (!err && (tmpfs_data(inode)->seals & F_SEAL_GROW) && end > inode->size)
+            err = -EPERM;
         if (!err)
             err = tmpfs_fill(inode, offset, end);
         if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > inode->size)
