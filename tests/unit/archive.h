@@ -7,7 +7,7 @@
 
 struct archive {
     uint8_t *bytes;
-    size_t size, room; // used, had
+    size_t size, room;  // used, had
     size_t base;        // where the current archive begins
     size_t last_header; // of the entry added last
 };
