@@ -13,6 +13,7 @@
 #include "core/panic.h"
 #include "fs/superblock.h"
 #include "mm/slab.h"
+#include "sched/id.h"
 #include "sched/user.h"
 #include <linux/fs.h>
 
@@ -382,6 +383,8 @@ static void test(struct inode *inode, const struct file_lock *wanted, struct flo
         lock->l_pid = l->kind == KIND_POSIX ? l->pid : -1;
     }
     spin_unlock(&list->lock);
+    if (l)
+        lock->l_pid = pid_shown(lock->l_pid);
 }
 
 int file_fcntl_lock(struct file *f, unsigned int cmd, struct flock *lock) {

@@ -18,6 +18,7 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "net/netlink.h"
+#include "sched/id.h"
 #include "sched/user.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>
@@ -368,7 +369,7 @@ static ssize_t queue_read(struct file *f, struct uio *u, off_t *pos) {
     int how = !asked ? 0 : n->netlink ? 2 /* SIGEV_THREAD */ : n->sig ? 0 : 1 /* SIGEV_NONE */;
     int len = lib_snprintf(text, sizeof(text), "QSIZE:%-10lu NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n",
                            (unsigned long)q->bytes, how, asked && !n->netlink ? n->sig : 0,
-                           asked ? n->owner.nr : 0);
+                           asked ? pid_shown(n->owner.nr) : 0);
     mutex_unlock(&q->lock);
     if (*pos >= len)
         return 0;

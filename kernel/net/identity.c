@@ -12,7 +12,6 @@ struct identity *identity_of_current(void) {
     ref_init(&i->refs);
     i->cred = cred_get(current->cred ? current->cred : &kernel_cred);
     i->process = net_process_ops->get_current();
-    i->pid = current->pid;
     return i;
 }
 

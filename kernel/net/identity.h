@@ -9,9 +9,10 @@
 struct file;
 
 struct net_process_ops {
-    void *(*get_current)(void); // the running process, referenced; NULL: a thread of the kernel's
-    void *(*find)(pid_t pid);   // referenced, or NULL
-    void (*get)(void *process); // another reference
+    void *(*get_current)(void);     // the running process, referenced; NULL: a thread of the kernel's
+    void *(*find)(pid_t pid);       // that the current thread calls so; referenced, or NULL
+    pid_t (*number)(void *process); // what it calls that one; 0: nothing. NULL is fine
+    void (*get)(void *process);     // another reference
     void (*put)(void *process);
     struct file *(*create_pidfd)(void *process); // ERR_PTR(-ESRCH, ...)
 };
@@ -22,7 +23,6 @@ struct identity {
     struct refcount refs;
     struct cred *cred;
     void *process; // referenced, or NULL
-    pid_t pid;
 };
 struct identity *__must_check identity_of_current(void); // NULL if no memory
 static inline struct identity *identity_get(struct identity *i) {

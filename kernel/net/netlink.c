@@ -91,7 +91,7 @@ static bool is_bound(const struct netlink_socket *n) {
 }
 
 static int autobind(struct netlink_socket *n) {
-    uint32_t port = (uint32_t)current->pid;
+    uint32_t port = (uint32_t)current->own_pid;
     for (;;) {
         int err = take_port(n, port);
         if (err != -EADDRINUSE)

@@ -9,7 +9,7 @@
 
 struct netlink_packet {
     struct list_head link;   // [its queue's lock]
-    struct credentials from; // [I] once queued; the kernel: pid 0 and ids of 0
+    struct credentials from; // [I] once queued; the kernel: no process and ids of 0
     uint32_t port, group;    // [I] the sender's; where it went
     uint32_t charge;         // [I]
     uint32_t size, len;      // [I] bytes there is room for; that are used

@@ -341,7 +341,7 @@ static struct ucred peer_ucred(struct socket *s) {
     struct identity *peer = socket_get_peer_identity(s);
     if (peer) {
         const struct user_ns *reader = current->cred->user_ns;
-        cred = (struct ucred){peer->pid, uid_shown(reader, peer->cred->euid),
+        cred = (struct ucred){net_process_ops->number(peer->process), uid_shown(reader, peer->cred->euid),
                               gid_shown(reader, peer->cred->egid)};
         identity_put(peer);
     }

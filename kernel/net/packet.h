@@ -20,10 +20,9 @@
 
 struct scm_files;
 
-// Who sent it. pid 0 and ids of -1: it was not noted.
+// Who sent it. no process and ids of -1: it was not noted.
 struct credentials {
     void *process; // referenced, or NULL (net/identity.h)
-    pid_t pid;
     uid_t uid;
     gid_t gid;
 };

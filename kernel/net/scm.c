@@ -11,6 +11,7 @@
 #include "mm/slab.h"
 #include "net/identity.h"
 #include "net/unix_private.h"
+#include "sched/pid_ns.h"
 #include "sched/user.h"
 #include <asm/socket.h>
 #include <linux/capability.h>
@@ -21,7 +22,6 @@
 void credentials_note(struct credentials *c) {
     const struct cred *cred = current->cred;
     c->process = net_process_ops->get_current();
-    c->pid = current->pid;
     c->uid = cred->uid;
     c->gid = cred->gid;
 }
@@ -42,7 +42,7 @@ static int check_credentials(const struct ucred *u) {
     const struct cred *cred = current->cred;
     if (u->uid == ID_NONE || u->gid == ID_NONE)
         return -EINVAL;
-    bool pid = u->pid == current->pid || cred_capable(cred, CAP_SYS_ADMIN);
+    bool pid = u->pid == current->own_pid || cred_capable_in(cred, current->pid_ns->ns.owner, CAP_SYS_ADMIN);
     bool uid = u->uid == cred->uid || u->uid == cred->euid || u->uid == cred->suid ||
                cred_capable_within(cred, CAP_SETUID);
     bool gid = u->gid == cred->gid || u->gid == cred->egid || u->gid == cred->sgid ||
@@ -59,11 +59,12 @@ static int import_credentials(const struct cmsghdr *c, struct scm *scm) {
     int err = check_credentials(u);
     if (err)
         return err;
-    void *process = u->pid == current->pid ? net_process_ops->get_current() : net_process_ops->find(u->pid);
+    void *process =
+        u->pid == current->own_pid ? net_process_ops->get_current() : net_process_ops->find(u->pid);
     if (!process)
         return -ESRCH;
     credentials_put(&scm->from);
-    scm->from = (struct credentials){process, u->pid, u->uid, u->gid};
+    scm->from = (struct credentials){process, u->uid, u->gid};
     return 0;
 }
 
@@ -225,7 +226,8 @@ void scm_export(struct socket *s, struct message *m, struct scm *scm) {
     }
     if (socket_has(s, SOCKET_PASSCRED)) {
         const struct user_ns *reader = current->cred->user_ns;
-        struct ucred u = {scm->from.pid, uid_shown(reader, scm->from.uid), gid_shown(reader, scm->from.gid)};
+        struct ucred u = {net_process_ops->number(scm->from.process), uid_shown(reader, scm->from.uid),
+                          gid_shown(reader, scm->from.gid)};
         if (scm->from.uid == ID_NONE)
             u.uid = u.gid = ID_OVERFLOW; // nobody said
         message_put_control(m, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u));

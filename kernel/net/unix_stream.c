@@ -201,7 +201,7 @@ static bool same_sender(struct reading *r, const struct packet *p) {
         return true;
     const struct credentials *a = &r->scm.from, *b = &p->from;
     if (r->credentials)
-        return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid;
+        return a->process == b->process && a->uid == b->uid && a->gid == b->gid;
     credentials_copy(&r->scm.from, b);
     r->credentials = true;
     return true;

@@ -101,10 +101,14 @@ static void expand(struct name *name, char what, int sig) {
         add_char(name, '%');
         break;
     case 'p':
+        add_number(name, current->own_pid);
+        break;
     case 'P':
-        add_number(name, current->process->pid);
+        add_number(name, current->pid);
         break;
     case 'i':
+        add_number(name, current->own_tid);
+        break;
     case 'I':
         add_number(name, current->tid);
         break;
@@ -154,7 +158,7 @@ static void make_name(struct name *name, int sig) {
     }
     if (!with_pid && READ_ONCE(core_uses_pid)) {
         add_char(name, '.');
-        add_number(name, current->process->pid);
+        add_number(name, current->own_pid);
     }
     name->text[name->len] = '\0';
 }

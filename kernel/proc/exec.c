@@ -183,6 +183,7 @@ static void take_over_number(struct process *p, struct thread *t) {
         id->thread = NULL;
         id_release_locked(id);
         t->tid = p->pid;
+        t->own_tid = p->own_pid;
         p->id->thread = t;
         p->leader = t;
     }
@@ -298,6 +299,7 @@ static void commit(struct exec *e, struct unshared *u) {
     struct thread *t = current;
     struct process *p = t->process;
     e->old_tid = t->tid;
+    e->old_own_tid = t->own_tid;
     // ---- The point of no return: nothing below fails.
     take_over_number(p, t);
     commit_unshare(p, u);
@@ -406,6 +408,6 @@ long process_exec(int dfd, const char *path, const struct exec_strings *argv, co
     release(&e);
     kfree(made_name);
     if (!err)
-        ptrace_event_exec(e.old_tid);
+        ptrace_event_exec(e.old_tid, e.old_own_tid);
     return err;
 }

@@ -36,7 +36,7 @@ struct exec {
     bool secure;                            // AT_SECURE
     bool gaining;                           // ptrace_exec_begin() was called
     bool gains;                             // and `cred` has more than the old ones
-    pid_t old_tid;                          // of the caller, which takes over its process's number
+    pid_t old_tid, old_own_tid;             // of the caller, which takes over its process's number
     struct fs_context *fs;                  // where `in_exec` was raised
     struct exec_entropy {
         uint32_t stack, map, program, heap; // where things go

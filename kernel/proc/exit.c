@@ -74,12 +74,13 @@ static void drop_files(struct thread *t) {
 
 // ---- children
 
+// Whoever is in the namespace and has asked for them, or its init.
 static struct process *find_reaper(struct process *p) {
-    for (struct process *a = p->parent; a; a = a->parent) {
+    for (struct process *a = p->parent; a && a->pid_ns == p->pid_ns; a = a->parent) {
         if (a->child_subreaper && a->live_threads)
             return a;
     }
-    return init_process;
+    return p->pid_ns->init;
 }
 
 static void send_parent_death(struct process *child) {
@@ -93,8 +94,7 @@ static void send_parent_death(struct process *child) {
 static void give_children_away(struct process *p) {
     struct process *reaper = find_reaper(p), *child, *next;
     list_for_each_entry_safe (child, next, &p->children, sibling) {
-        child->parent = reaper;
-        child->ppid = reaper->pid;
+        process_set_parent_locked(child, reaper);
         child->maker = 0;
         child->exit_signal = SIGCHLD;
         list_del(&child->sibling);
@@ -113,7 +113,7 @@ static void exit_info(struct process *p, siginfo_t *info) {
     info->si_signo = p->exit_signal;
     info->si_code = status & 0x80 ? CLD_DUMPED : status & 0x7f ? CLD_KILLED : CLD_EXITED;
     info->si_status = status & 0x7f ? status & 0x7f : status >> 8 & 0xff;
-    info->si_pid = p->pid;
+    info->si_pid = process_number_locked(p, p->parent->pid_ns);
     info->si_uid = p->cred->uid;
     info->si_utime = p->dead_user / (NSEC_PER_SEC / 100);
     info->si_stime = p->dead_system / (NSEC_PER_SEC / 100);
@@ -123,6 +123,8 @@ void process_notify_exit_locked(struct process *p) {
     ASSERT_HELD(&process_lock);
     struct process *parent = p->parent;
     bool reap = p->exit_signal == SIGCHLD && signal_reaps_children(parent);
+    if (unlikely(parent->pid_ns->ended && parent->pid_ns->init == parent))
+        reap = true; // it asks for nobody any more
     // Though it is ignored it may be blocked and waited for (sigwait), or shown to a tracer.
     struct thread *t = parent->leader;
     if (p->exit_signal && (!signal_ignored_by(parent, p->exit_signal) ||
@@ -148,6 +150,8 @@ static void die_locked(struct process *p) {
     spin_unlock(&p->sig_lock);
     signal_handlers_put(handlers);
     pgrp_check_orphans_locked(p, p->parent);
+    if (unlikely(p->pid_ns->init == p))
+        p->pid_ns->init = NULL; // it has no children any more
     give_children_away(p);
     p->zombie = true;
     if (!wait_queue_empty(&p->exited))
@@ -222,6 +226,47 @@ static bool begin_exit(struct process *p, struct thread *t, int status) {
     return last;
 }
 
+// ---- the end of a namespace's init: pid_namespaces(7)
+
+static void begin_end(struct pid_ns *ns, struct process *init) {
+    struct process *child, *next;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    ns->ended = true;
+    ns->emptied = &init->wait;
+    list_for_each_entry_safe (child, next, &init->children, sibling)
+        if (child->zombie && !child->tracee)
+            process_reap_locked(child, true);
+    spin_unlock_irqrestore(&process_lock, flags);
+}
+
+static void kill_all(struct pid_ns *ns, struct process *init) {
+    struct process *p;
+    for (pid_t nr = 0; (p = process_after(ns, &nr)); cond_resched()) {
+        unsigned long flags = spin_lock_irqsave(&process_lock);
+        if (p != init)
+            (void)signal_send_process(p, SIGKILL);
+        spin_unlock_irqrestore(&process_lock, flags);
+        process_put(p);
+    }
+}
+
+// All others go first, also those whom a parent or a tracer outside has to ask for. No new ones come: see fork.c's commit(). What
+// dies from now on as a child of the init is waited for by nobody (process_notify_exit_locked()).
+static void end_namespace(struct process *init) {
+    struct pid_ns *ns = init->pid_ns;
+    unsigned int own = current->tid == init->pid ? 1 : 2; // numbers: of the process, of its last thread
+    begin_end(ns, init);
+    kill_all(ns, init);
+    wait_event(&init->wait, READ_ONCE(ns->count) <= own);
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    ns->emptied = NULL;
+    spin_lock(&init->sig_lock);
+    if (ns->reboot_signal)
+        init->exit_status = ns->reboot_signal;
+    spin_unlock(&init->sig_lock);
+    spin_unlock_irqrestore(&process_lock, flags);
+}
+
 void process_exit_thread(int status) {
     struct thread *t = current;
     struct process *p = t->process;
@@ -242,11 +287,14 @@ void process_exit_thread(int status) {
             process_leave_tty();
         signal_flush_process(p);
         signalfd_exit(p);
+        if (unlikely(p->pid_ns->init == p)) // the machine's does not get here
+            end_namespace(p);
     }
     struct cred *cred = leave_process(t);
     oom_process_left(p);
     irq_disable(); // interrupts look at these
     t->process = NULL;
+    t->pid_ns = &first_pid_ns;
     t->limits = NULL;
     t->cred = NULL;
     irq_enable();

@@ -28,6 +28,7 @@
 struct birth {
     const struct clone_request *request;
     struct id *id;
+    pid_t nr; // of it, as the creator has it
     struct thread *thread;
     struct process *process; // NULL: a thread of the current one
     struct file *pidfd_file;
@@ -42,7 +43,7 @@ struct birth {
 static void child_main(void *arg) {
     int __user *child_tid = arg;
     if (child_tid)
-        (void)!put_user(current->tid, child_tid); // as in Linux, nobody is told if it cannot be
+        (void)!put_user(current->own_tid, child_tid); // as in Linux, nobody is told if it cannot be
     arch_enter_user();
 }
 
@@ -54,6 +55,11 @@ static bool mixes_namespaces(uint64_t f) {
            (f & CLONE_THREAD && f & (CLONE_NEWUSER | CLONE_NEWPID));
 }
 
+// Where a thread's children are made.
+static struct pid_ns *children_ns(const struct thread *t) {
+    return t->namespaces ? pid_ns_of(t->namespaces->of[NS_PID]) : &first_pid_ns;
+}
+
 static int check_request(const struct clone_request *r) {
     uint64_t f = r->flags;
     if (f & CLONE_INTO_CGROUP || mixes_namespaces(f))
@@ -62,7 +68,9 @@ static int check_request(const struct clone_request *r) {
         return -EINVAL;
     if (f & CLONE_CLEAR_SIGHAND && f & CLONE_SIGHAND)
         return -EINVAL;
-    if (f & CLONE_PARENT && current->process == init_process)
+    if (f & CLONE_PARENT && current->process == current->pid_ns->init)
+        return -EINVAL;
+    if (f & CLONE_THREAD && children_ns(current) != current->pid_ns)
         return -EINVAL;
     if (f & CLONE_PIDFD && f & (CLONE_DETACHED | CLONE_THREAD))
         return -EINVAL;
@@ -270,14 +278,19 @@ static int prepare(struct birth *b) {
         err = copy_thread(b);
     if (err)
         return err;
-    b->id = id_alloc();
+    struct id_wish wish = {r->numbers, r->number_count};
+    struct pid_ns *ns = children_ns(b->thread);
+    b->id = id_alloc(ns, r->number_count ? &wish : NULL);
     if (IS_ERR(b->id)) {
         err = PTR_ERR(b->id);
         b->id = NULL;
         return err;
     }
+    b->nr = id_shown(b->id);
     b->thread->tid = b->id->nr;
-    return r->flags & CLONE_PARENT_SETTID ? put_user(b->id->nr, r->parent_tid) : 0;
+    b->thread->own_tid = id_in(b->id, ns);
+    b->thread->pid_ns = ns;
+    return r->flags & CLONE_PARENT_SETTID ? put_user(b->nr, r->parent_tid) : 0;
 }
 
 // ---- the second half: the tables
@@ -287,6 +300,7 @@ static void join_process(struct thread *t, struct process *p) {
     t->process = p;
     t->limits = p->limits;
     t->pid = p->pid;
+    t->own_pid = p->own_pid;
     list_add_tail(&t->process_link, &p->threads);
     p->thread_count++;
     p->live_threads++;
@@ -299,11 +313,12 @@ static void enter_tree(struct birth *b) {
     struct process *parent = sibling ? creator->parent : creator;
     if (sibling)
         p->exit_signal = creator->exit_signal;
-    p->pid = b->id->nr;
+    p->pid = b->thread->tid;
+    p->own_pid = b->thread->own_tid;
+    p->pid_ns = pid_ns_get(b->id->ns);
     p->id = b->id;
     b->id->process = p; // the number's one use, together with the leader
-    p->parent = parent;
-    p->ppid = parent->pid;
+    process_set_parent_locked(p, parent);
     p->maker = sibling ? creator->maker : current->tid;
     list_add_tail(&p->sibling, &parent->children);
     process_set_group_locked(p, creator->group_id);
@@ -311,18 +326,22 @@ static void enter_tree(struct birth *b) {
     p->cred = cred_get(b->thread->real_cred);
     p->leader = b->thread;
     process_inherit_tty_locked(p, creator);
+    if (unlikely(p->own_pid == 1)) {
+        p->pid_ns->init = p;
+        p->unkillable = true;
+    }
 }
 
 // -ERESTARTNOINTR: a signal came; it goes first, so that a process that is being killed or stopped gets no
-// new threads.
+// new threads. -ENOMEM: the namespace that it was to be in has lost its init.
 static int commit(struct birth *b) {
     struct process *creator = current->process;
     unsigned long flags = spin_lock_irqsave(&process_lock);
     spin_lock(&creator->sig_lock);
     signal_recalculate_locked(current);
     bool interrupted = signal_pending() || creator->group_exit || creator->exec_thread;
-    bool full = too_many_threads();
-    if (!interrupted && !full) {
+    bool full = too_many_threads(), ended = !pid_ns_is_open_locked(b->id->ns);
+    if (!interrupted && !full && !ended) {
         b->id->thread = b->thread;
         seccomp_inherit_locked(b->thread);
         if (b->process)
@@ -337,7 +356,7 @@ static int commit(struct birth *b) {
     }
     spin_unlock(&creator->sig_lock);
     spin_unlock_irqrestore(&process_lock, flags);
-    return interrupted ? -ERESTARTNOINTR : full ? -EAGAIN : 0;
+    return interrupted ? -ERESTARTNOINTR : full ? -EAGAIN : ended ? -ENOMEM : 0;
 }
 
 // The parent of a vfork sleeps until its child has left the shared address space (true), or it is killed.
@@ -373,7 +392,7 @@ long process_clone(const struct clone_request *request) {
         return err;
     }
     struct thread *t = b.thread;
-    pid_t tid = t->tid;
+    pid_t tid = t->tid, own_tid = b.nr;
     current->too_many_threads = false;
     bool vfork = request->flags & CLONE_VFORK;
     if (b.pidfd_file)
@@ -384,9 +403,9 @@ long process_clone(const struct clone_request *request) {
     }
     thread_start(t);
     if (unlikely(b.event))
-        ptrace_event(b.event, tid);
+        ptrace_event_number(b.event, tid, own_tid);
     if (vfork && wait_for_vfork(t))
-        ptrace_event(PTRACE_EVENT_VFORK_DONE, tid);
+        ptrace_event_number(PTRACE_EVENT_VFORK_DONE, tid, own_tid);
     thread_put(t);
-    return tid;
+    return own_tid;
 }

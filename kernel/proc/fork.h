@@ -9,6 +9,8 @@ struct clone_request {
     unsigned long stack; // the child's stack pointer, 0: the parent's
     unsigned long tls;
     int __user *parent_tid, *child_tid, *pidfd;
+    const pid_t *numbers; // that the child is to have: its own namespace's first, then those above
+    unsigned int number_count;
 };
 // clone(2): the child's tid or -errno. May sleep (CLONE_VFORK).
 long process_clone(const struct clone_request *request);

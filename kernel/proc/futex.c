@@ -349,7 +349,7 @@ static int bury_lock(struct thread *t, uint32_t __user *addr, bool is_pi, bool p
         return 0;
     }
     for (;;) {
-        if ((value & FUTEX_TID_MASK) != (uint32_t)t->tid)
+        if ((value & FUTEX_TID_MASK) != (uint32_t)t->own_tid)
             return 0;
         uint32_t found = value;
         err = user_cmpxchg_u32(addr, &found, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED);

@@ -130,10 +130,10 @@ static int take_word(uint32_t __user *addr, bool has_lock, pid_t *owner) {
     while (!err) {
         bool is_free = !(value & FUTEX_TID_MASK) && !has_lock;
         *owner = value & FUTEX_TID_MASK;
-        if (*owner == current->tid)
+        if (*owner == current->own_tid)
             return -EDEADLK;
         if (is_free)
-            new = current->tid | (value & FUTEX_OWNER_DIED);
+            new = current->own_tid | (value & FUTEX_OWNER_DIED);
         else if (value & FUTEX_WAITERS)
             return 1;
         else
@@ -151,7 +151,7 @@ static int take_word(uint32_t __user *addr, bool has_lock, pid_t *owner) {
 static int get_lock(const struct futex_key *key, pid_t tid, struct pi_lock **lock) {
     *lock = find_lock(key);
     if (*lock)
-        return tid && tid != (*lock)->owner->tid ? -EINVAL : 0;
+        return tid && tid != (*lock)->owner->own_tid ? -EINVAL : 0;
     struct thread *owner = tid ? thread_find(tid) : NULL;
     if (!owner)
         return -ESRCH;
@@ -167,7 +167,7 @@ static int claim_word(uint32_t __user *addr) {
     int err = user_load_u32(addr, &value);
     while (!err) {
         found = value;
-        err = user_cmpxchg_u32(addr, &found, current->tid | FUTEX_WAITERS | FUTEX_OWNER_DIED);
+        err = user_cmpxchg_u32(addr, &found, current->own_tid | FUTEX_WAITERS | FUTEX_OWNER_DIED);
         if (!err && found == value)
             return 0;
         value = found;
@@ -258,12 +258,12 @@ int futex_unlock_pi(uint32_t __user *addr, bool shared) {
     struct pi_lock *l = find_lock(&key);
     err = user_load_u32(addr, &value);
     while (!err) {
-        if ((pid_t)(value & FUTEX_TID_MASK) != current->tid || (l && l->owner != current)) {
+        if ((pid_t)(value & FUTEX_TID_MASK) != current->own_tid || (l && l->owner != current)) {
             err = -EPERM;
             break;
         }
         uint32_t found = value;
-        err = user_cmpxchg_u32(addr, &found, l ? first_waiter(l)->thread->tid | FUTEX_WAITERS : 0);
+        err = user_cmpxchg_u32(addr, &found, l ? first_waiter(l)->thread->own_tid | FUTEX_WAITERS : 0);
         if (!err && found == value) {
             if (l)
                 grant(l, false);

@@ -52,15 +52,17 @@ static void set_limits(struct process *p) {
 static void become_init(void) {
     struct thread *t = current;
     struct process *p = process_alloc();
-    struct id *id = id_alloc();
+    struct id *id = id_alloc(&first_pid_ns, NULL);
     struct signal_handlers *handlers = signal_handlers_copy(NULL, true);
     if (!p || IS_ERR(id) || !handlers)
         panic("init: no memory for the first process");
     ASSERT(id->nr == 1);
+    no_group.ns = &first_pid_ns;
     list_init(&no_group.group);
     list_init(&no_group.session);
     set_limits(p);
-    p->pid = t->tid = 1;
+    p->pid = p->own_pid = t->tid = t->own_tid = t->own_pid = 1;
+    p->pid_ns = &first_pid_ns;
     p->id = id;
     p->handlers = handlers;
     p->start_time = clock_monotonic();
@@ -89,7 +91,7 @@ static void become_init(void) {
     t->process = p;
     t->limits = p->limits;
     t->pid = 1;
-    init_process = p;
+    init_process = first_pid_ns.init = p;
     spin_unlock_irqrestore(&process_lock, flags);
 }
 

@@ -157,8 +157,20 @@ struct namespace *thread_get_namespace(struct thread *t, int flag) {
     unsigned long irq = spin_lock_irqsave(&process_lock);
     if (t->real_cred && flag == CLONE_NEWUSER)
         ns = namespace_get(&t->real_cred->user_ns->ns);
+    else if (t->real_cred && flag == CLONE_NEWPID)
+        ns = namespace_get(&t->pid_ns->ns);
     else if (t->namespaces && kind >= 0)
         ns = namespace_get(t->namespaces->of[kind]);
+    spin_unlock_irqrestore(&process_lock, irq);
+    return ns;
+}
+
+struct namespace *thread_get_children_ns(struct thread *t) {
+    struct namespace *ns = NULL;
+    unsigned long irq = spin_lock_irqsave(&process_lock);
+    struct pid_ns *children = t->namespaces ? pid_ns_of(t->namespaces->of[NS_PID]) : NULL;
+    if (children && (children->init || children->ended))
+        ns = namespace_get(&children->ns);
     spin_unlock_irqrestore(&process_lock, irq);
     return ns;
 }

@@ -26,6 +26,8 @@ long namespace_enter(struct file *f, int flags);
 // What a thread that may be another's has of a kind (`type->flag`), a reference; NULL: it has ended.
 struct thread;
 struct namespace *thread_get_namespace(struct thread *t, int flag);
+// The pid namespace that its children are made in, the same way; NULL also as long as nobody was made there.
+struct namespace *thread_get_children_ns(struct thread *t);
 // The thread ends.
 void namespaces_leave(struct thread *t);
 void namespace_init(void);

@@ -22,8 +22,9 @@ int owner_find(struct file_owner *owner, int type, int nr) {
     if (!nr)
         return 0;
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct id *id = id_find_locked(nr);
+    struct id *id = id_named_locked(nr);
     if (id) {
+        owner->nr = id->nr;
         owner->serial = id->serial;
         owner->execs = id->process ? id->process->execs : 0;
     }

@@ -16,13 +16,20 @@ static unsigned int pidfd_poll(struct file *f, struct poll_table *table) {
 
 // The number of a process that was waited for may be another's by now.
 static size_t pidfd_describe(struct file *f, uint64_t *at, char *line, size_t n) {
-    struct process *p = f->private_data, *found = *at ? NULL : process_find(p->pid);
+    const struct process *p = f->private_data;
+    struct pid_ns *ns = current->pid_ns;
     if ((*at)++)
         return 0;
-    pid_t pid = found == p ? p->pid : -1;
-    if (found)
-        process_put(found);
-    return (size_t)lib_snprintf(line, n, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    pid_t nr[PID_NS_DEPTH_MAX + 1] = {p->id ? id_in(p->id, ns) : -1};
+    unsigned int count = 1;
+    for (unsigned int level = ns->level + 1; nr[0] > 0 && level <= p->pid_ns->level; level++)
+        nr[count++] = p->id->inner[level - 1].nr;
+    spin_unlock_irqrestore(&process_lock, flags);
+    size_t len = (size_t)lib_snprintf(line, n, "Pid:\t%d\nNSpid:", nr[0]);
+    for (unsigned int i = 0; i < count; i++)
+        len += (size_t)lib_snprintf(line + MIN(len, n), n - MIN(len, n), "\t%d", nr[i]);
+    return len + (size_t)lib_snprintf(line + MIN(len, n), n - MIN(len, n), "\n");
 }
 
 static void pidfd_release(struct file *f) {
@@ -71,6 +78,10 @@ static void *find(pid_t pid) {
     return process_find(pid);
 }
 
+static pid_t number(void *process) {
+    return process ? process_number(process, current->pid_ns) : 0;
+}
+
 static void get(void *process) {
     process_get(process);
 }
@@ -81,14 +92,16 @@ static void put(void *process) {
 
 // A process that was waited for has no pidfd any more.
 static struct file *create_pidfd(void *process) {
-    struct process *p = process, *found = process_find(p->pid);
-    if (found)
-        process_put(found);
-    return found == p ? pidfd_create(p, 0) : ERR_PTR(-ESRCH);
+    struct process *p = process;
+    return READ_ONCE(p->id) ? pidfd_create(p, 0) : ERR_PTR(-ESRCH);
 }
 
 void pidfd_init(void) {
-    static const struct net_process_ops ops = {
-        .get_current = get_current, .find = find, .get = get, .put = put, .create_pidfd = create_pidfd};
+    static const struct net_process_ops ops = {.get_current = get_current,
+                                               .find = find,
+                                               .number = number,
+                                               .get = get,
+                                               .put = put,
+                                               .create_pidfd = create_pidfd};
     net_process_ops = &ops;
 }

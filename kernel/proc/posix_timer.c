@@ -130,7 +130,7 @@ static pid_t cpu_clock_id(int clock) {
 
 bool cpu_clock_is_own_thread(int clock) {
     pid_t id = cpu_clock_id(clock);
-    return is_thread_clock(clock) && (!id || id == current->tid);
+    return is_thread_clock(clock) && (!id || id == current->own_tid);
 }
 
 int cpu_clock_get(int clock, ktime_t *now) {
@@ -490,7 +490,7 @@ static int choose_clock(struct posix_timer *t, int clock) {
         return err;
     pid_t id = cpu_clock_id(clock);
     bool thread = is_thread_clock(clock);
-    if (thread ? id && id != current->tid : id && id != current->process->pid)
+    if (thread ? id && id != current->own_tid : id && id != current->own_pid)
         return -EOPNOTSUPP; // of others
     t->cpu.fire = cpu_timer_fired;
     t->cpu.user_only = cpu_clock_kind(clock) == CPU_CLOCK_VIRT;

@@ -18,7 +18,6 @@
 #include "vm/vmspace.h"
 #include <asm/signal.h>
 
-struct spinlock process_lock = SPINLOCK_INIT;
 struct process *init_process;
 struct process_counts process_counts;
 
@@ -28,7 +27,7 @@ static struct slab_cache *process_cache;
 
 struct process *process_find_locked(pid_t pid) {
     ASSERT_HELD(&process_lock);
-    struct id *id = id_find_locked(pid);
+    struct id *id = id_named_locked(pid);
     return id ? id->process : NULL;
 }
 
@@ -47,7 +46,7 @@ struct process *process_find(pid_t pid) {
 
 struct process *process_find_any_locked(pid_t nr) {
     ASSERT_HELD(&process_lock);
-    struct id *id = id_find_locked(nr);
+    struct id *id = id_named_locked(nr);
     return !id ? NULL : id->process ? id->process : id->thread ? id->thread->process : NULL;
 }
 
@@ -66,7 +65,7 @@ struct process *process_named(pid_t nr) {
 
 struct thread *thread_find(pid_t tid) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct id *id = id_find_locked(tid);
+    struct id *id = id_named_locked(tid);
     struct thread *t = id ? id->thread : NULL;
     if (t)
         thread_get(t);
@@ -113,15 +112,54 @@ struct vmspace *process_get_vm(struct process *p) {
     return vm;
 }
 
-void process_for_each(bool (*fn)(struct process *p, void *arg), void *arg) {
+struct process *process_after(const struct pid_ns *ns, pid_t *nr) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct id *id = id_after_locked(ns, *nr);
+    while (id && !id->process)
+        id = id_after_locked(ns, id_in(id, ns));
+    struct process *p = id ? id->process : NULL;
+    if (p) {
+        *nr = id_in(id, ns);
+        process_get(p);
+    }
+    spin_unlock_irqrestore(&process_lock, flags);
+    return p;
+}
+
+void process_for_each_in(const struct pid_ns *ns, bool (*fn)(struct process *p, void *arg), void *arg) {
+    struct process *p;
     bool more = true;
-    for (pid_t pid = id_next_process(0); pid && more; pid = id_next_process(pid)) {
-        struct process *p = process_find(pid);
-        if (!p)
-            continue;
+    for (pid_t nr = 0; more && (p = process_after(ns, &nr));) {
         more = fn(p, arg);
         process_put(p);
     }
+}
+
+// ---- numbers
+
+pid_t process_number_locked(const struct process *p, const struct pid_ns *ns) {
+    ASSERT_HELD(&process_lock);
+    return !ns->level ? p->pid : p->pid_ns == ns ? p->own_pid : p->id ? id_in(p->id, ns) : 0;
+}
+
+pid_t process_number(const struct process *p, const struct pid_ns *ns) {
+    if (likely(!ns->level))
+        return p->pid;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    pid_t nr = process_number_locked(p, ns);
+    spin_unlock_irqrestore(&process_lock, flags);
+    return nr;
+}
+
+pid_t thread_number_locked(const struct thread *t, const struct pid_ns *ns) {
+    return t->pid_ns == ns ? t->own_tid : pid_in_locked(t->tid, ns);
+}
+
+void process_set_parent_locked(struct process *p, struct process *parent) {
+    ASSERT_HELD(&process_lock);
+    p->parent = parent;
+    p->ppid = parent->pid;
+    p->own_ppid = process_number_locked(parent, p->pid_ns);
 }
 
 // ---- birth and end of the structure
@@ -157,6 +195,8 @@ void process_put(struct process *p) {
     cred_put(p->cred);
     if (p->user)
         user_put(p->user);
+    if (p->pid_ns)
+        pid_ns_put(p->pid_ns);
     slab_free(process_cache, p);
 }
 
@@ -254,6 +294,7 @@ void process_describe(char *buf, size_t n) {
 
 void process_init(void) {
     id_init();
+    pid_ns_init();
     process_cache = slab_create("process", sizeof(struct process), 0);
     if (!process_cache)
         panic("process: no memory for the tables");

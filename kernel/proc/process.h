@@ -13,10 +13,11 @@
 // list of threads changes with both held, so either is enough to read it.
 #pragma once
 #include "core/cred.h"
-#include "proc/id.h"
 #include "proc/session.h"
 #include "proc/signal.h"
 #include "sched/clock.h"
+#include "sched/id.h"
+#include "sched/pid_ns.h"
 #include "sched/thread.h"
 #include "sched/user.h"
 #include "sched/wait.h"
@@ -31,6 +32,9 @@ struct process {
     struct refcount refs;
     pid_t pid;                          // [I]
     pid_t ppid;                         // [p] the parent's; 0 for pid 1. Read without.
+    struct pid_ns *pid_ns;              // [I] where it was made; a reference
+    pid_t own_pid;                      // [I] what it is called there
+    pid_t own_ppid;                     // [p] what its parent is; 0: nothing. Read without.
     struct id *id;                      // [p]
     struct process *parent;             // [p]
     struct list_head children, sibling; // [p]
@@ -59,8 +63,8 @@ struct process {
     unsigned int signal_watch_count;  // [s] of these; read without
     sigset_bits late_signals;         // [s] that signalfd.c's thread is to wake for
     struct list_head late_link;       // [late_lock] of signalfd.c
-    bool unkillable;                  // [s] pid 1: signals without a handler do nothing
-    bool group_exit;                  // [s] all threads are to end, with exit_status
+    bool unkillable; // [s] pid 1, or a namespace's init: signals without a handler do nothing
+    bool group_exit; // [s] all threads are to end, with exit_status
     bool killed;     // [s] by SIGKILL: they wait for nothing any more, either, while they end
     bool group_stop; // [s] all threads are to stop, or have
     bool stopped;    // [s] the last one has; not reported to a waiting parent yet: stop_report
@@ -100,7 +104,6 @@ struct process {
     struct process_timers *timers;        // proc/posix_timer.h; NULL: none was ever set
 };
 
-extern struct spinlock process_lock;
 extern struct process *init_process; // pid 1
 struct process_counts {
     unsigned long forks;  // threads and processes made since boot
@@ -111,7 +114,8 @@ extern struct process_counts process_counts; // [process_lock]
 
 // ---- finding and counting
 
-// The process of a pid (zombies too) or the thread of a tid, with a reference, or NULL.
+// The process of a pid (zombies too) or the thread of a tid, with a reference, or NULL. Numbers are those of the current thread's
+// namespace here and below, as a program says them.
 struct process *process_find(pid_t pid);
 struct thread *thread_find(pid_t tid);
 // The same with process_lock held, without a reference.
@@ -124,8 +128,20 @@ struct process *process_named(pid_t nr);
 struct process *process_named_locked(pid_t nr);
 void process_get(struct process *p);
 void process_put(struct process *p);
-// Calls fn for each process until it returns false (process_lock is NOT held during fn; p is referenced).
-void process_for_each(bool (*fn)(struct process *p, void *arg), void *arg);
+// Calls fn for each process of ns, and of those below it, until it returns false (process_lock is NOT held during fn; p is
+// referenced).
+void process_for_each_in(const struct pid_ns *ns, bool (*fn)(struct process *p, void *arg), void *arg);
+static inline void process_for_each(bool (*fn)(struct process *p, void *arg), void *arg) {
+    process_for_each_in(&first_pid_ns, fn, arg);
+}
+// The next of them with a number > *nr, which it becomes; with a reference, or NULL.
+struct process *process_after(const struct pid_ns *ns, pid_t *nr);
+// What a process, or a thread, is called in ns; 0: nothing, or it is no more. The locked ones: process_lock is held.
+pid_t process_number(const struct process *p, const struct pid_ns *ns);
+pid_t process_number_locked(const struct process *p, const struct pid_ns *ns);
+pid_t thread_number_locked(const struct thread *t, const struct pid_ns *ns);
+// p gets a parent; process_lock held.
+void process_set_parent_locked(struct process *p, struct process *parent);
 // A process that a thread belongs to, with a reference; NULL if it has ended.
 struct process *thread_get_process(struct thread *t);
 // The address space of p with a reference, NULL if it has none any more. For what everybody may know of it, and for

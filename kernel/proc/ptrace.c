@@ -242,7 +242,7 @@ void ptrace_new_leader_locked(struct process *p, struct thread *t) {
 
 int ptrace_find(pid_t tid, struct tracee *out) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct id *id = id_find_locked(tid);
+    struct id *id = id_named_locked(tid);
     struct thread *t = id ? id->thread : NULL;
     bool mine = t && t->ptrace.tracer == current;
     if (mine) {

@@ -66,8 +66,10 @@ int ptrace_signal(int sig, siginfo_t *info);
 void ptrace_trap(void);
 // PTRACE_EVENT_*, if it is wanted.
 void ptrace_event(int event, unsigned long message);
+// The same with a number that the current thread's own namespace calls `own`: the tracer is told its own.
+void ptrace_event_number(int event, pid_t nr, pid_t own);
 void ptrace_event_exit(int status);
-void ptrace_event_exec(pid_t old_tid);
+void ptrace_event_exec(pid_t old_tid, pid_t own);
 // At the two ends of a system call, `message` says which (PTRACE_EVENTMSG_SYSCALL_*). True: it is being killed.
 bool ptrace_call(unsigned long message);
 

@@ -15,7 +15,7 @@ static void tell_stop_locked(struct thread *t, int why) {
         signal_info_clear(&info);
         info.si_signo = SIGCHLD;
         info.si_code = why;
-        info.si_pid = t->tid;
+        info.si_pid = thread_number_locked(t, tracer->pid_ns);
         info.si_uid = t->real_cred->uid;
         info.si_status = (why == CLD_STOPPED ? p->stop_signal : t->ptrace.code) & 0x7f;
         (void)signal_send_process_info(tracer, &info);
@@ -31,7 +31,7 @@ static void tell_end_locked(struct thread *t, int sig, int status) {
     info.si_signo = sig;
     info.si_code = status & 0x80 ? CLD_DUMPED : status & 0x7f ? CLD_KILLED : CLD_EXITED;
     info.si_status = status & 0x7f ? status & 0x7f : status >> 8 & 0xff;
-    info.si_pid = t->tid;
+    info.si_pid = thread_number_locked(t, tracer->pid_ns);
     info.si_uid = t->ptrace.process->cred->uid;
     if (sig)
         (void)signal_send_process_info(tracer, &info);
@@ -136,7 +136,7 @@ static int report(int sig, int code, int why, unsigned long message, sigset_bits
     signal_info_clear(&info);
     info.si_signo = sig;
     info.si_code = code;
-    info.si_pid = current->tid;
+    info.si_pid = current->own_tid;
     info.si_uid = current->cred->uid;
     return stop(
         &(struct stop){.code = code, .why = why, .message = message, .info = &info, .spared = spared});
@@ -152,7 +152,7 @@ static void info_of_tracer(siginfo_t *info, int sig) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     const struct thread *tracer = current->ptrace.tracer;
     if (tracer) {
-        info->si_pid = tracer->tid;
+        info->si_pid = thread_number_locked(tracer, current->pid_ns);
         info->si_uid = tracer->real_cred->uid;
     }
     spin_unlock_irqrestore(&process_lock, flags);
@@ -201,6 +201,17 @@ void ptrace_event(int event, unsigned long message) {
         (void)report(SIGTRAP, SIGTRAP | event << 8, CLD_TRAPPED, message, NULL);
 }
 
+void ptrace_event_number(int event, pid_t nr, pid_t own) {
+    if (likely(!ptrace_wants_event(event)))
+        return;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    const struct thread *tracer = current->ptrace.tracer;
+    const struct pid_ns *ns = tracer ? tracer->pid_ns : current->pid_ns;
+    pid_t shown = ns == current->pid_ns ? own : pid_in_locked(nr, ns);
+    spin_unlock_irqrestore(&process_lock, flags);
+    ptrace_event(event, (unsigned long)shown);
+}
+
 // Who is being killed stops here all the same, until it is killed again.
 void ptrace_event_exit(int status) {
     struct thread *t = current;
@@ -214,10 +225,10 @@ void ptrace_event_exit(int status) {
     spin_unlock_irqrestore(&p->sig_lock, flags);
 }
 
-void ptrace_event_exec(pid_t old_tid) {
+void ptrace_event_exec(pid_t old_tid, pid_t own) {
     siginfo_t info;
     if (ptrace_wants_event(PTRACE_EVENT_EXEC)) {
-        ptrace_event(PTRACE_EVENT_EXEC, old_tid);
+        ptrace_event_number(PTRACE_EVENT_EXEC, old_tid, own);
     } else if (ptrace_is_traced(current) && !current->ptrace.seized) {
         signal_info_user(&info, SIGTRAP, SI_USER);
         (void)signal_send_thread_info(current, &info);

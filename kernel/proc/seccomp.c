@@ -174,7 +174,7 @@ static long add_locked(struct process *p, struct seccomp_filter *f, unsigned int
     long err = f->chain_length > CHAIN_MOST              ? -ENOMEM
                : !straggler                              ? 0
                : flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH ? -ESRCH
-                                                         : straggler->tid;
+                                                         : straggler->own_tid;
     if (err) {
         f->prev = NULL; // it never stood on it
         return err;

@@ -93,13 +93,14 @@ bool process_pgrp_orphaned(void) {
     return orphaned;
 }
 
-bool pgrp_in_session(pid_t pgrp, pid_t session) {
+int pgrp_check_session(pid_t pgrp, pid_t session) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     struct id *id = id_find_locked(pgrp);
     bool in = id && !list_empty(&id->group) &&
               list_first_entry(&id->group, struct process, group_link)->session == session;
+    int err = !id ? -ESRCH : in ? 0 : -EPERM;
     spin_unlock_irqrestore(&process_lock, flags);
-    return in;
+    return err;
 }
 
 // ---- the controlling terminal

@@ -25,8 +25,8 @@ pid_t process_pgrp(void);
 pid_t process_session(void);
 bool process_is_session_leader(void);
 bool process_pgrp_orphaned(void);
-// True if `pgrp` is a process group of session `session`.
-bool pgrp_in_session(pid_t pgrp, pid_t session);
+// 0 if `pgrp` is a process group of session `session`; -ESRCH: nothing has the number; -EPERM.
+int __must_check pgrp_check_session(pid_t pgrp, pid_t session);
 
 // The controlling terminal of the current process: referenced, or NULL; set for the current process, which leads its
 // session (takes a reference of its own); taken from all processes of a session.

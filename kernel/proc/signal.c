@@ -382,6 +382,23 @@ static int enqueue(struct process *p, struct thread *t, const siginfo_t *info, s
     return 0;
 }
 
+// Was it sent by a call of the current process, which it tells of? Others that say so come from timers and files.
+static bool tells_of_current(const siginfo_t *info) {
+    return info->si_code <= 0 && info->si_code != SI_TIMER && info->si_code != SI_SIGIO;
+}
+
+// The number that p has for the current process; 0: it does not see it.
+static pid_t sender_as_seen_by(const struct process *p) {
+    const struct id *id = current->process ? current->process->id : NULL;
+    return id ? id_in(id, p->pid_ns) : 0;
+}
+
+// What the init of a namespace cannot refuse: SIGKILL and SIGSTOP from outside, or from the kernel.
+static bool __attribute__((noinline)) is_forced(const struct process *p, const siginfo_t *info) {
+    return p->pid_ns->level && SIGNAL_BIT(info->si_signo) & SIGNALS_KILL_STOP &&
+           (info->si_code == SI_KERNEL || (tells_of_current(info) && !sender_as_seen_by(p)));
+}
+
 // t NULL: to the process. `owned`: the entry that carries `info`, or NULL. sig_lock held.
 static int send_locked(struct process *p, struct thread *t, const siginfo_t *info,
                        struct signal_entry *owned) {
@@ -394,7 +411,7 @@ static int send_locked(struct process *p, struct thread *t, const siginfo_t *inf
         flush_everywhere(p, SIGNAL_BIT(SIGCONT));
     else if (sig == SIGCONT)
         continue_locked(p);
-    if (signal_ignored_by(p, sig) && !is_kept(p, t, sig))
+    if (signal_ignored_by(p, sig) && !is_kept(p, t, sig) && (!p->unkillable || owned || !is_forced(p, info)))
         return 1;
     if (sig == SIGKILL) {
         if (p->group_exit)
@@ -418,11 +435,26 @@ static int send_locked(struct process *p, struct thread *t, const siginfo_t *inf
     return 0;
 }
 
-static int send(struct process *p, struct thread *t, const siginfo_t *info) {
+static int send_here(struct process *p, struct thread *t, const siginfo_t *info) {
     unsigned long flags = spin_lock_irqsave(&p->sig_lock);
     int ret = send_locked(p, t, info, NULL);
     spin_unlock_irqrestore(&p->sig_lock, flags);
     return ret;
+}
+
+// To a process of another namespace: whom it is from is what that calls it.
+static int __attribute__((noinline))
+send_elsewhere(struct process *p, struct thread *t, const siginfo_t *info) {
+    siginfo_t told;
+    signal_info_copy(&told, info);
+    told.si_pid = sender_as_seen_by(p);
+    return send_here(p, t, &told);
+}
+
+static int send(struct process *p, struct thread *t, const siginfo_t *info) {
+    if (unlikely(p->pid_ns != current->pid_ns) && tells_of_current(info))
+        return send_elsewhere(p, t, info);
+    return send_here(p, t, info);
 }
 
 int signal_entry_send(struct process *p, struct thread *t, struct signal_entry *e) {
@@ -525,7 +557,7 @@ void signal_info_user(siginfo_t *info, int sig, int code) {
     signal_info_clear(info);
     info->si_signo = sig;
     info->si_code = code;
-    info->si_pid = current->process->pid;
+    info->si_pid = current->own_pid;
     info->si_uid = current->cred->uid;
 }
 
@@ -640,7 +672,7 @@ void signal_notify_parent_locked(struct process *p, int code) {
         signal_info_clear(&info);
         info.si_signo = SIGCHLD;
         info.si_code = code;
-        info.si_pid = p->pid;
+        info.si_pid = process_number_locked(p, parent->pid_ns);
         info.si_uid = p->cred->uid;
         info.si_status = code == CLD_CONTINUED ? SIGCONT : p->stop_signal;
         (void)send(parent, NULL, &info);

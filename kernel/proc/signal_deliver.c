@@ -84,7 +84,8 @@ static void tell_continued(struct process *p) {
 // The default action of sig, which has just been taken. sig_lock held; returns without it.
 static void default_action(struct process *p, int sig, const siginfo_t *info, unsigned long flags) {
     ASSERT_HELD(&p->sig_lock);
-    if (SIGNAL_BIT(sig) & SIGNALS_NOTHING || p->unkillable) {
+    bool refused = p->unkillable && !(p->pid_ns->level && sig == SIGSTOP); // which came from outside
+    if (SIGNAL_BIT(sig) & SIGNALS_NOTHING || refused) {
         spin_unlock_irqrestore(&p->sig_lock, flags);
     } else if (SIGNAL_BIT(sig) & SIGNALS_STOP) {
         spin_unlock_irqrestore(&p->sig_lock, flags);

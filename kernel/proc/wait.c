@@ -26,7 +26,7 @@ static bool is_wanted(const struct process *child, const struct wait_request *w)
 }
 
 static void report(struct process *child, struct wait_request *w, int code, int status, int wait_status) {
-    w->pid = child->pid;
+    w->pid = process_number_locked(child, current->pid_ns);
     w->uid = child->cred->uid;
     w->code = code;
     w->status = status;
@@ -93,7 +93,7 @@ static bool take_dead_tracee(struct thread *t, struct wait_request *w) {
     if (!(w->options & WEXITED) || (leader && !p->zombie))
         return false;
     report_end(p, w, leader ? p->exit_status : t->ptrace.exit_status);
-    w->pid = t->tid;
+    w->pid = thread_number_locked(t, current->pid_ns);
     if (!(w->options & WNOWAIT))
         ptrace_reap_locked(t);
     return true;
@@ -110,7 +110,7 @@ static bool take_stopped_tracee(struct thread *t, struct wait_request *w) {
     spin_unlock(&p->sig_lock);
     if (found) {
         report(p, w, CLD_TRAPPED, code, code << 8 | 0x7f);
-        w->pid = t->tid;
+        w->pid = thread_number_locked(t, current->pid_ns);
     }
     return found;
 }
@@ -123,7 +123,7 @@ static bool take_tracee(struct thread *t, struct wait_request *w) {
         return true;
     if (!(w->options & WCONTINUED) || !READ_ONCE(p->continue_report) || !take_continued(p, w))
         return false;
-    w->pid = t->tid;
+    w->pid = thread_number_locked(t, current->pid_ns);
     return true;
 }
 
@@ -174,12 +174,18 @@ static bool take(struct process *child, struct wait_request *w) {
            (w->options & WCONTINUED && READ_ONCE(child->continue_report) && take_continued(child, w));
 }
 
+static struct process *process_of(pid_t nr) {
+    ASSERT_HELD(&process_lock);
+    struct id *id = id_find_locked(nr);
+    return id ? id->process : NULL;
+}
+
 static enum outcome look_at_children(struct process *me, struct wait_request *w) {
     ASSERT_HELD(&process_lock);
     struct process *child;
     enum outcome outcome = NO_CHILD;
     if (w->type == P_PID || w->type == P_PIDFD) {
-        child = w->type == P_PID ? process_find_locked(w->id) : w->process->id ? w->process : NULL;
+        child = w->type == P_PID ? process_of(w->id) : w->process->id ? w->process : NULL;
         if (!child || child->parent != me || !is_wanted(child, w))
             return NO_CHILD;
         return take(child, w) ? FOUND : NOT_YET;

@@ -12,6 +12,7 @@
 #include "fs/superblock.h"
 #include "lib/string.h"
 #include "procfs/private.h"
+#include "sched/id.h"
 #include "tty/tty.h"
 #include "upcalls.h"
 #include <linux/fcntl.h>
@@ -88,6 +89,8 @@ struct lock_lines {
 
 static void lock_line(const struct file_lock_info *l, void *arg) {
     struct lock_lines *lines = arg;
+    if (l->pid > 0 && !pid_shown(l->pid))
+        return; // of another pid namespace
     file_lock_show(lines->s, ++lines->number, l);
 }
 
@@ -99,7 +102,7 @@ static int show_locks(struct seq_buf *s, void *arg) {
 
 void file_lock_show(struct seq_buf *s, unsigned long number, const struct file_lock_info *l) {
     seq_printf(s, "%lu: %s ADVISORY  %s %d %02x:%02x:%lu ", number, l->kind,
-               l->type == F_WRLCK ? "WRITE" : "READ", l->pid, DEV_MAJOR(l->dev), DEV_MINOR(l->dev),
+               l->type == F_WRLCK ? "WRITE" : "READ", pid_shown(l->pid), DEV_MAJOR(l->dev), DEV_MINOR(l->dev),
                (unsigned long)l->ino);
     if (l->last < 0)
         seq_printf(s, "%ld EOF\n", (long)l->first);

@@ -61,8 +61,8 @@ void proc_net_add(const struct proc_entry *list, size_t n) {
             panic("no memory for /proc/net/%s", list[i].path);
 }
 
-struct inode *proc_net_inode(void) {
-    return proc_tree_inode(&tree);
+struct inode *proc_net_inode(struct superblock *sb) {
+    return proc_tree_inode(&tree, sb);
 }
 
 void proc_net_init(void) {

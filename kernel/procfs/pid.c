@@ -6,6 +6,7 @@
 // for may have been reaped (process->id is NULL then): its files are empty or say -ESRCH.
 #include "proc/coredump.h"
 #include "procfs/pid.h"
+#include "procfs/private.h"
 #include "core/errno.h"
 #include "core/panic.h"
 #include "fs/dentry.h"
@@ -147,6 +148,7 @@ struct inode *pid_inode_create(struct superblock *sb, struct process *p, pid_t t
     n->fd = fd;
     n->file = file;
     n->process = p;
+    n->ns = ((const struct proc_tree *)sb->private_data)->pids;
     struct inode *inode =
         proc_inode_create(sb, file->mode, &n->node, file->follow ? &link_ops : file->ops, file->fops);
     if (IS_ERR(inode)) {
@@ -189,7 +191,7 @@ static int pid_dir_lookup(struct inode *inode, struct dentry *d) {
     for (unsigned int i = 0; i < file_count; i++) {
         if (belongs(&files[i], dir) && !strcmp(files[i].name, d->name))
             return give(d, files[i].make
-                               ? files[i].make()
+                               ? files[i].make(inode->sb)
                                : pid_inode_create(inode->sb, dir->process, dir->tid, 0, &files[i], i + 1));
     }
     return 0;
@@ -357,24 +359,37 @@ static int fd_readdir(struct file *file, struct dir_context *ctx) {
 static const struct pid_file thread_dir = {
     .mode = S_IFDIR | 0555, .ops = &pid_dir_ops, .fops = &pid_dir_fops};
 
-static int task_lookup(struct inode *inode, struct dentry *d) {
-    struct pid_node *dir = pid_node(inode),
-                    wanted = {.process = dir->process, .tid = (int)number_of_name(d->name, 9999999)};
-    struct thread *t = wanted.tid > 0 ? pid_node_thread(&wanted) : NULL;
-    if (!t)
-        return 0;
-    thread_put(t);
-    return give(d, pid_inode_create(inode->sb, dir->process, wanted.tid, 0, &thread_dir, 0));
+// The tid of p's thread that ns calls nr, or 0.
+static pid_t find_tid(struct process *p, const struct pid_ns *ns, pid_t nr) {
+    struct thread *t;
+    pid_t found = 0;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    list_for_each_entry (t, &p->threads, process_link) {
+        if (thread_number_locked(t, ns) == nr) {
+            found = t->tid;
+            break;
+        }
+    }
+    spin_unlock_irqrestore(&process_lock, flags);
+    return found;
 }
 
-// The thread of p with the smallest tid above `after`, or 0.
-static pid_t next_tid(struct process *p, pid_t after) {
+static int task_lookup(struct inode *inode, struct dentry *d) {
+    struct pid_node *dir = pid_node(inode);
+    int nr = (int)number_of_name(d->name, 9999999);
+    pid_t tid = nr > 0 ? find_tid(dir->process, dir->ns, nr) : 0;
+    return tid ? give(d, pid_inode_create(inode->sb, dir->process, tid, 0, &thread_dir, 0)) : 0;
+}
+
+// What the dir's namespace calls the thread with the smallest number above `after`, or 0.
+static pid_t next_tid(const struct pid_node *dir, pid_t after) {
     struct thread *t;
     pid_t best = 0;
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    list_for_each_entry (t, &p->threads, process_link) {
-        if (t->tid > after && (!best || t->tid < best))
-            best = t->tid;
+    list_for_each_entry (t, &dir->process->threads, process_link) {
+        pid_t nr = thread_number_locked(t, dir->ns);
+        if (nr > after && (!best || nr < best))
+            best = nr;
     }
     spin_unlock_irqrestore(&process_lock, flags);
     return best;
@@ -384,7 +399,7 @@ static int task_readdir(struct file *file, struct dir_context *ctx) {
     struct pid_node *dir = pid_node(file->inode);
     char name[16];
     pid_t tid = ctx->pos > 2 ? ctx->pos - 2 : 0;
-    while ((tid = next_tid(dir->process, tid))) {
+    while ((tid = next_tid(dir, tid))) {
         int n = lib_snprintf(name, sizeof(name), "%d", tid);
         if (!ctx->emit(ctx, name, n, tid + 2, pid_ino(dir->process, tid, 0), S_IFDIR >> 12))
             break;
@@ -611,15 +626,30 @@ struct process *pid_dir_process(struct file *f) {
     return n->process;
 }
 
-static bool pid_exists(pid_t nr) {
-    struct process *p = process_find_any(nr);
+// A process or a thread that ns calls nr: the process, referenced, or NULL.
+static struct process *find(const struct pid_ns *ns, pid_t nr) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    const struct id *id = id_find_in_locked(ns, nr);
+    struct process *p = !id ? NULL : id->process ? id->process : id->thread ? id->thread->process : NULL;
     if (p)
-        process_put(p);
+        process_get(p);
+    spin_unlock_irqrestore(&process_lock, flags);
     return p;
 }
 
+static const struct pid_ns *shown_in(const struct superblock *sb) {
+    return ((const struct proc_tree *)sb->private_data)->pids;
+}
+
+static pid_t pid_next(const struct pid_ns *ns, pid_t after) {
+    struct process *p = process_after(ns, &after);
+    if (p)
+        process_put(p);
+    return p ? after : 0;
+}
+
 static struct inode *pid_inode(struct superblock *sb, pid_t nr) {
-    struct process *p = process_find_any(nr);
+    struct process *p = find(shown_in(sb), nr);
     if (!p)
         return ERR_PTR(-ENOENT);
     struct inode *inode = pid_inode_create(sb, p, 0, 0, &process_dir, 0);
@@ -628,29 +658,32 @@ static struct inode *pid_inode(struct superblock *sb, pid_t nr) {
 }
 
 static bool pid_is_gone(struct inode *inode, pid_t nr) {
-    struct process *p = process_find_any(nr);
+    struct process *p = find(shown_in(inode->sb), nr);
     if (p)
         process_put(p);
     return inode->ops == &pid_dir_ops && pid_node(inode)->process != p;
 }
 
-static pid_t self(void) {
-    return current->process ? current->process->pid : 0;
+static pid_t self(const struct pid_ns *ns) {
+    return current->process ? process_number(current->process, ns) : 0;
 }
 
-static pid_t thread_self(void) {
-    return current->tid;
+static pid_t thread_self(const struct pid_ns *ns) {
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    pid_t nr = thread_number_locked(current, ns);
+    spin_unlock_irqrestore(&process_lock, flags);
+    return nr;
 }
 
 static void count(struct proc_counts *out) {
-    *out = (struct proc_counts){process_counts.forks, process_counts.threads, id_last()};
+    *out =
+        (struct proc_counts){process_counts.forks, process_counts.threads, READ_ONCE(current->pid_ns->last)};
 }
 
 void procfs_pid_init(void) {
     static const struct proc_pid_ops ops = {
         .count = count,
-        .exists = pid_exists,
-        .next = id_next_process,
+        .next = pid_next,
         .inode = pid_inode,
         .is_gone = pid_is_gone,
         .self = self,

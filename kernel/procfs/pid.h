@@ -9,6 +9,7 @@ struct pid_node {
     struct proc_node node;
     struct process *process;     // [I] referenced
     pid_t tid;                   // [I] a thread: /proc/PID/task/TID and below; 0: the process
+    const struct pid_ns *ns;     // [I] whose numbers are shown: its superblock's
     int fd;                      // [I] below fd/ and fdinfo/
     unsigned long start, end;    // [I] below map_files/
     const struct pid_file *file; // [I]
@@ -33,7 +34,7 @@ struct pid_file {
     ssize_t (*store_as)(struct pid_node *n, const char *text, size_t size, const struct cred *opener);
     int (*follow)(struct pid_node *n, struct path *out); // links
     const struct inode_ops *ops;                         // directories
-    struct inode *(*make)(void);                         // it is another's directory: an inode of that
+    struct inode *(*make)(struct superblock *sb);        // it is another's directory: an inode of that
     const struct file_ops *fops;
 };
 

@@ -19,11 +19,21 @@ struct namespace *pid_node_namespace(const struct pid_node *n, int flag) {
 
 // ---- ns/: a link for each kind there is
 
+static struct namespace *children_ns(const struct pid_node *n) {
+    struct thread *t = pid_node_thread(n);
+    struct namespace *ns = t ? thread_get_children_ns(t) : NULL;
+    if (t)
+        thread_put(t);
+    return ns;
+}
+
+#define OF_CHILDREN (-1) // instead of a flag: the pid namespace of those
+
 static int follow(struct pid_node *n, int flag, struct path *out) {
     int err = process_access_begin(n->process, ACCESS_FILE);
     if (err)
         return err;
-    struct namespace *ns = pid_node_namespace(n, flag);
+    struct namespace *ns = flag == OF_CHILDREN ? children_ns(n) : pid_node_namespace(n, flag);
     process_access_end(n->process);
     err = ns ? nsfs_path(ns, out) : -ENOENT;
     namespace_put(ns);
@@ -39,7 +49,7 @@ FOLLOW_(mnt, CLONE_NEWNS)
 FOLLOW_(uts, CLONE_NEWUTS)
 FOLLOW_(ipc, CLONE_NEWIPC)
 FOLLOW_(pid, CLONE_NEWPID)
-FOLLOW_(pid_for_children, CLONE_NEWPID)
+FOLLOW_(pid_for_children, OF_CHILDREN)
 FOLLOW_(net, CLONE_NEWNET)
 
 static const struct ns_link {

@@ -70,9 +70,9 @@ static void take_handlers(struct process *p, struct snapshot *s) {
     }
 }
 
-static void take_thread(struct thread *t, struct snapshot *s) {
-    s->tid = t->tid;
-    s->tracer = t->ptrace.tracer ? t->ptrace.tracer->tid : 0;
+static void take_thread(struct thread *t, const struct pid_ns *ns, struct snapshot *s) {
+    s->tid = thread_number_locked(t, ns);
+    s->tracer = t->ptrace.tracer ? thread_number_locked(t->ptrace.tracer, ns) : 0;
     memcpy(s->name, t->name, sizeof(s->name));
     s->state = state_of(t);
     s->nice = t->nice;
@@ -87,15 +87,17 @@ static void take_thread(struct thread *t, struct snapshot *s) {
     s->filters = seccomp_count(t);
 }
 
-static void take_locked(struct process *p, struct thread *t, bool thread_only, struct snapshot *s) {
+static void take_locked(struct pid_node *n, struct thread *t, struct snapshot *s) {
     ASSERT_HELD(&process_lock);
+    struct process *p = n->process;
+    const struct pid_ns *ns = n->ns;
     struct thread *each;
-    s->pid = s->tid = p->pid;
-    s->ppid = p->ppid;
-    s->pgrp = p->pgrp;
-    s->session = p->session;
+    s->pid = s->tid = process_number_locked(p, ns);
+    s->ppid = p->parent ? process_number_locked(p->parent, ns) : 0;
+    s->pgrp = id_in(p->group_id, ns);
+    s->session = id_in(p->session_id, ns);
     s->tty = tty_dev(p->tty);
-    s->foreground = p->tty ? tty_foreground(p->tty) : -1;
+    s->foreground = p->tty ? pid_in_locked(tty_foreground(p->tty), ns) : -1;
     s->threads = p->thread_count;
     s->start = p->start_time;
     s->child_user = p->child_user;
@@ -108,10 +110,10 @@ static void take_locked(struct process *p, struct thread *t, bool thread_only, s
     s->sigpending = p->limits[RLIMIT_SIGPENDING];
     take_handlers(p, s);
     if (t)
-        take_thread(t, s);
+        take_thread(t, ns, s);
     if (p->zombie)
         s->state = 'Z';
-    if (thread_only && t) {
+    if (n->tid && t) {
         add_times(t, s);
         return;
     }
@@ -133,7 +135,7 @@ static int take(struct pid_node *n, struct snapshot *s) {
     bool gone = !p->id;
     if (!gone) {
         spin_lock(&p->sig_lock);
-        take_locked(p, t, n->tid, s);
+        take_locked(n, t, s);
         spin_unlock(&p->sig_lock);
     }
     spin_unlock_irqrestore(&process_lock, flags);
@@ -279,10 +281,31 @@ static void status_ids(struct seq_buf *s, const struct cred *c, unsigned int fd_
     seq_puts(s, "\n");
 }
 
-// Numbers as each namespace of the process's has them, of which there is one.
-static void status_numbers(struct seq_buf *s, const struct snapshot *x, pid_t number) {
-    seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", x->pid, number, x->pgrp,
-               x->session);
+// What an id is called from the namespace `ns` down to that of the process: `nr` there, then deeper ones.
+static void put_numbers(struct seq_buf *s, const char *name, const struct pid_node *n, pid_t nr, pid_t id) {
+    pid_t deeper[PID_NS_DEPTH_MAX];
+    unsigned int count = 0;
+    const struct pid_ns *end = n->process->pid_ns;
+    if (unlikely(end->level > n->ns->level)) {
+        unsigned long flags = spin_lock_irqsave(&process_lock);
+        const struct id *found = id_find_locked(id);
+        for (unsigned int i = n->ns->level; i < end->level; i++)
+            deeper[count++] = found && i < found->ns->level ? found->inner[i].nr : 0;
+        spin_unlock_irqrestore(&process_lock, flags);
+    }
+    seq_printf(s, "%s:\t%d", name, nr);
+    for (unsigned int i = 0; i < count; i++)
+        seq_printf(s, "\t%d", deeper[i]);
+    seq_puts(s, "\n");
+}
+
+static void status_numbers(struct seq_buf *s, const struct snapshot *x, const struct pid_node *n) {
+    const struct process *p = n->process;
+    put_numbers(s, "NStgid", n, x->pid, p->pid);
+    put_numbers(s, "NSpid", n, n->tid ? x->tid : x->pid, n->tid ? n->tid : p->pid);
+    put_numbers(s, "NSpgid", n, x->pgrp, READ_ONCE(p->pgrp));
+    put_numbers(s, "NSsid", n, x->session, READ_ONCE(p->session));
+    seq_puts(s, "Kthread:\t0\n");
 }
 
 static void status_caps(struct seq_buf *s, const struct cred *c) {
@@ -330,7 +353,7 @@ int pid_show_status(struct seq_buf *s, struct pid_node *n) {
     seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
                state_name(x.state), x.pid, n->tid ? x.tid : x.pid, x.ppid, x.tracer);
     status_ids(s, cred, fd_size);
-    status_numbers(s, &x, n->tid ? x.tid : x.pid);
+    status_numbers(s, &x, n);
     struct vmspace *vm = process_get_vm(p);
     if (vm) {
         status_memory(s, vm);

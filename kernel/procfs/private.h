@@ -22,16 +22,20 @@ struct proc_tree {
     mode_t dir_mode;                        // of directories below the root
     const struct inode_ops *file_inode_ops; // of files of generated text
     off_t file_size;                        // what stat(2) says of them
+    struct pid_ns *pids;                    // procfs: whose processes are shown; a reference
 };
 // Makes the superblock and the root (0555) of a tree whose other fields are set. -ENOMEM.
 int __must_check proc_tree_create(struct proc_tree *tree, const struct fs_type *type);
 // The entry e, or a directory (NULL), at `path` and the directories above it. `e` is kept. -ENOMEM; -EEXIST: what is there, another
 // entry, stays.
 int __must_check proc_tree_add(struct proc_tree *tree, const char *path, const struct proc_entry *e);
+// Another superblock that shows the same; *copy is the tree's for it. -ENOMEM.
+int __must_check proc_tree_copy(struct proc_tree *copy, const struct proc_tree *of,
+                                const struct fs_type *type);
 // A directory that is in none of the tree's, with entries of its own: what is added to `tree` is. -ENOMEM.
 int __must_check proc_tree_branch(struct proc_tree *tree, const struct proc_tree *of);
-// An inode of its root. ERR_PTR.
-struct inode *__must_check proc_tree_inode(const struct proc_tree *tree);
+// An inode of its root, in a superblock of the type. ERR_PTR.
+struct inode *__must_check proc_tree_inode(const struct proc_tree *tree, struct superblock *sb);
 // A root dentry, whose inode has these operations instead of a directory's own (NULL: not).
 struct dentry *__must_check proc_tree_mount(struct proc_tree *tree, const struct inode_ops *ops,
                                             const struct file_ops *fops);

@@ -10,13 +10,18 @@
 #include "lib/format.h"
 #include "lib/number.h"
 #include "lib/string.h"
+#include "mm/slab.h"
 #include "procfs/private.h"
+#include "sched/pid_ns.h"
+#include "sched/thread.h"
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/limits.h>
 #include <linux/magic.h>
 
-struct proc_tree proc_tree = {.dir_mode = 0555, .file_inode_ops = &proc_file_inode_ops}; // [I] after start
-static const struct proc_pid_ops *pids;                                                  // [I] once set
+struct proc_tree proc_tree = {
+    .dir_mode = 0555, .file_inode_ops = &proc_file_inode_ops, .pids = &first_pid_ns}; // [I] after start
+static const struct proc_pid_ops *pids;                                               // [I] once set
 
 int proc_register(const struct proc_entry *e) {
     return proc_tree_add(&proc_tree, e->path, e);
@@ -37,11 +42,15 @@ struct proc_counts proc_get_counts(void) {
 
 #define PID_POSITIONS (1l << 20) // position of process p in readdir: this + p
 
+static const struct pid_ns *pids_of(const struct superblock *sb) {
+    return ((const struct proc_tree *)sb->private_data)->pids;
+}
+
 static int root_lookup(struct inode *dir, struct dentry *d) {
     int64_t pid = number_of_name(d->name, INT32_MAX);
     if (pid <= 0)
         return proc_tree_lookup(dir, d);
-    if (!pids || !pids->exists(pid))
+    if (!pids)
         return 0;
     struct inode *inode = pids->inode(dir->sb, pid);
     if (PTR_ERR(inode) == -ENOENT)
@@ -57,7 +66,8 @@ static int root_readdir(struct file *f, struct dir_context *ctx) {
     if (!proc_tree_emit(f->inode, ctx) || !pids)
         return 0;
     pid_t pid = ctx->pos > PID_POSITIONS ? (pid_t)(ctx->pos - PID_POSITIONS) : 0;
-    while ((pid = pids->next(pid))) {
+    const struct pid_ns *ns = pids_of(f->inode->sb);
+    while ((pid = pids->next(ns, pid))) {
         int len = lib_snprintf(name, sizeof(name), "%d", pid);
         if (!ctx->emit(ctx, name, len, PID_POSITIONS + pid, PROC_ROOT_INO + pid, proc_dirent_type(S_IFDIR)))
             return 0;
@@ -74,29 +84,31 @@ static bool root_is_gone(const struct dentry *d) {
 static const struct inode_ops root_ops = {.lookup = root_lookup, .is_gone = root_is_gone};
 static const struct file_ops root_fops = {.readdir = root_readdir, .lseek = proc_lseek};
 
-static const char *self_link(char *buf, size_t n, void *arg) {
+static const char *self_link(char *buf, size_t n, const struct proc_tree *tree, void *arg) {
+    pid_t self = pids ? pids->self(tree->pids) : 0;
     (void)arg;
-    if (!pids || !pids->self())
+    if (!self)
         return ERR_PTR(-ENOENT);
-    lib_snprintf(buf, n, "%d", pids->self());
+    lib_snprintf(buf, n, "%d", self);
     return buf;
 }
 
-static const char *thread_self_link(char *buf, size_t n, void *arg) {
+static const char *thread_self_link(char *buf, size_t n, const struct proc_tree *tree, void *arg) {
+    pid_t self = pids ? pids->self(tree->pids) : 0;
     (void)arg;
-    if (!pids || !pids->self())
+    if (!self)
         return ERR_PTR(-ENOENT);
-    lib_snprintf(buf, n, "%d/task/%d", pids->self(), pids->thread_self());
+    lib_snprintf(buf, n, "%d/task/%d", self, pids->thread_self(tree->pids));
     return buf;
 }
 
-static const char *mounts_link(char *buf, size_t n, void *arg) {
-    (void)buf, (void)n, (void)arg;
+static const char *mounts_link(char *buf, size_t n, const struct proc_tree *tree, void *arg) {
+    (void)buf, (void)n, (void)tree, (void)arg;
     return "self/mounts";
 }
 
-static const char *net_link(char *buf, size_t n, void *arg) {
-    (void)buf, (void)n, (void)arg;
+static const char *net_link(char *buf, size_t n, const struct proc_tree *tree, void *arg) {
+    (void)buf, (void)n, (void)tree, (void)arg;
     return "self/net";
 }
 
@@ -123,12 +135,35 @@ static int proc_remount(struct superblock *sb, const char *options) {
     return fs_options_for_each(options, proc_option, NULL);
 }
 
+// Mounted by who is in another pid namespace it shows what is in that, on a superblock of its own.
+static struct dentry *mount_of(struct pid_ns *ns, const struct fs_type *type) {
+    struct proc_tree *tree = kmalloc(sizeof(*tree));
+    if (!tree || proc_tree_copy(tree, &proc_tree, type)) {
+        kfree(tree);
+        return ERR_PTR(-ENOMEM);
+    }
+    tree->pids = pid_ns_get(ns);
+    struct superblock *sb = tree->sb;
+    struct dentry *root = proc_tree_mount(tree, &root_ops, &root_fops);
+    superblock_put(sb); // the root's inode has it
+    return root;
+}
+
 static struct dentry *proc_mount(const struct fs_type *type, const char *source, const char *options) {
-    (void)type, (void)source;
-    int err = proc_remount(NULL, options);
+    struct pid_ns *ns = current->pid_ns;
+    (void)source;
+    int err = capable_in(ns->ns.owner, CAP_SYS_ADMIN) ? proc_remount(NULL, options) : -EPERM;
     if (err)
         return ERR_PTR(err);
-    return proc_tree_mount(&proc_tree, &root_ops, &root_fops);
+    return ns->level ? mount_of(ns, type) : proc_tree_mount(&proc_tree, &root_ops, &root_fops);
+}
+
+static void proc_destroy(struct superblock *sb) {
+    struct proc_tree *tree = sb->private_data;
+    if (tree == &proc_tree || !tree) // or it has just been begun
+        return;
+    pid_ns_put(tree->pids);
+    kfree(tree);
 }
 
 static int proc_statfs(struct superblock *sb, struct kstatfs *out) {
@@ -145,6 +180,7 @@ static struct fs_type proc_type = {.name = "proc",
                                    .mount = proc_mount,
                                    .remount = proc_remount,
                                    .statfs = proc_statfs,
+                                   .destroy = proc_destroy,
                                    .inode_free = proc_inode_free};
 
 void procfs_init(void) {

@@ -34,6 +34,9 @@ void seq_hart_mask(struct seq_buf *s, uint64_t mask);
 // A name with blanks, tabs, newlines, backslashes and the characters of `more` as \ooo (mounts, maps).
 void seq_escape(struct seq_buf *s, const char *text, const char *more);
 
+struct pid_ns;
+struct proc_tree;
+
 struct proc_node {
     // Regular files: may the caller open it? NULL: who has the permissions. *ticket is kept for show().
     int (*open)(struct proc_node *node, uint64_t *ticket);
@@ -65,7 +68,7 @@ struct proc_entry {
     int (*show)(struct seq_buf *s, void *arg);
     ssize_t (*store)(const char *text, size_t n, void *arg); // NULL: not writable
     // A symlink: its target, written to buf or constant; or ERR_PTR.
-    const char *(*link)(char *buf, size_t n, void *arg);
+    const char *(*link)(char *buf, size_t n, const struct proc_tree *tree, void *arg);
     const struct file_ops *fops; // instead of show and store; NULL: none
     void *arg;
 };
@@ -78,21 +81,23 @@ struct proc_counts {
     pid_t last_pid;       // given out
 };
 
-// The per-process directories; procfs/pid.c registers them. All look at the pids of now.
+// The per-process directories; procfs/pid.c registers them. All look at the pids of now, as the namespace has them that the tree is
+// of, or (self) as that has the caller: 0 if it has not.
 struct proc_pid_ops {
     void (*count)(struct proc_counts *out);
-    bool (*exists)(pid_t pid);  // a process or a thread: /proc/TID is found, though not listed
-    pid_t (*next)(pid_t after); // the smallest process id > after, or 0: for readdir
-    // The directory of PID: an inode of proc_inode_create(), ERR_PTR(-ENOENT).
+    // The smallest process id > after, or 0: for readdir.
+    pid_t (*next)(const struct pid_ns *ns, pid_t after);
+    // The directory of PID, a process or a thread (/proc/TID is found, though not listed): an inode of proc_inode_create(),
+    // ERR_PTR(-ENOENT).
     struct inode *(*inode)(struct superblock *sb, pid_t pid);
     bool (*is_gone)(struct inode *inode, pid_t pid); // is that not the directory of PID any more?
-    pid_t (*self)(void);                             // process id of the caller
-    pid_t (*thread_self)(void);                      // thread id of the caller
+    pid_t (*self)(const struct pid_ns *ns);          // process id of the caller
+    pid_t (*thread_self)(const struct pid_ns *ns);   // thread id of the caller
 };
 void proc_register_pids(const struct proc_pid_ops *ops);
 
 // The directory "net" of a process: an inode. ERR_PTR.
-struct inode *proc_net_inode(void);
+struct inode *proc_net_inode(struct superblock *sb);
 
 // /proc/PID/mounts, mountinfo: the mounts of a namespace below `root`, a process's.
 struct namespace;

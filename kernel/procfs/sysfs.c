@@ -20,8 +20,8 @@ static int show_active(struct seq_buf *s, void *arg) {
     return 0;
 }
 
-static const char *console_link(char *buf, size_t n, void *arg) {
-    (void)buf, (void)n, (void)arg;
+static const char *console_link(char *buf, size_t n, const struct proc_tree *tree, void *arg) {
+    (void)buf, (void)n, (void)tree, (void)arg;
     return "../../devices/virtual/tty/console";
 }
 

@@ -5,9 +5,9 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 
-static const char *target(char *buf, size_t n, void *arg) {
+static const char *target(char *buf, size_t n, const struct proc_tree *tree, void *arg) {
     const struct sysfs_file *f = arg;
-    (void)buf, (void)n;
+    (void)buf, (void)n, (void)tree;
     return f->path + strlen(f->path) + 1;
 }
 

@@ -178,6 +178,15 @@ int proc_tree_create(struct proc_tree *tree, const struct fs_type *type) {
     return 0;
 }
 
+int proc_tree_copy(struct proc_tree *copy, const struct proc_tree *of, const struct fs_type *type) {
+    *copy = *of;
+    copy->sb = superblock_create(type);
+    if (!copy->sb)
+        return -ENOMEM;
+    copy->sb->private_data = copy;
+    return 0;
+}
+
 int proc_tree_branch(struct proc_tree *tree, const struct proc_tree *of) {
     *tree = *of;
     tree->root = item_create(NULL, of->dir_mode, "", 0);
@@ -189,8 +198,8 @@ int proc_tree_branch(struct proc_tree *tree, const struct proc_tree *of) {
     return 0;
 }
 
-struct inode *proc_tree_inode(const struct proc_tree *tree) {
-    return item_inode(tree->sb, tree->root);
+struct inode *proc_tree_inode(const struct proc_tree *tree, struct superblock *sb) {
+    return item_inode(sb, tree->root);
 }
 
 struct dentry *proc_tree_mount(struct proc_tree *tree, const struct inode_ops *ops,
@@ -250,7 +259,7 @@ static int dir_readdir(struct file *f, struct dir_context *ctx) {
 
 static const char *link_read(struct inode *inode, char *buf, size_t n) {
     const struct proc_entry *e = item_of(inode)->entry;
-    return e->link(buf, n, e->arg);
+    return e->link(buf, n, inode->sb->private_data, e->arg);
 }
 
 static const struct inode_ops dir_ops = {.lookup = proc_tree_lookup};

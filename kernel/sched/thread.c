@@ -12,6 +12,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "sched/pid_ns.h"
 #include "sched/user.h"
 #include "upcalls.h"
 #include <linux/sched.h>
@@ -37,6 +38,7 @@ static void init_thread(struct thread *t, const char *name, struct user *user) {
     t->policy = SCHED_NORMAL;
     t->user = user_get(user);
     t->affinity = ~0ull;
+    t->pid_ns = &first_pid_ns;
     list_init(&t->run_link);
     list_init(&t->process_link);
     list_init(&t->sig_queue);

@@ -128,6 +128,8 @@ struct thread {
     struct mount_ns *ending_mounts; // [o] the mount namespace that it is ending: mount_ns.c
     const struct rlimit64 *limits;  // [o] its process's, RLIM_NLIMITS of them
     pid_t pid;                      // [I] its process's; 0: none
+    struct pid_ns *pid_ns;          // [I] sched/pid_ns.h: its process's; the first one in kernel threads
+    pid_t own_tid, own_pid;         // what those are called there
     struct list_head process_link;  // in process->threads
 
     // Signals (proc/signal.h).

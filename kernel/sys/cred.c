@@ -348,7 +348,7 @@ long sys_capset(void __user *header, const void __user *data) {
     int err = read_cap_header(header, &h, &words);
     if (err)
         return err;
-    if (h.pid && h.pid != current->tid)
+    if (h.pid && h.pid != current->own_tid)
         return -EPERM;
     err = copy_from_user(d, data, words * sizeof(d[0]));
     if (err)

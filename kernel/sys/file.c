@@ -169,7 +169,8 @@ static int get_owner(struct file *f) {
     struct file_owner owner = async_get_owner(f);
     if (!owner.nr || !owner_is_there(&owner))
         return 0;
-    return owner.type == F_OWNER_PGRP ? -owner.nr : owner.nr;
+    pid_t nr = pid_shown(owner.nr);
+    return owner.type == F_OWNER_PGRP ? -nr : nr;
 }
 
 static long set_owner_ex(struct file *f, const void __user *user) {
@@ -186,7 +187,7 @@ static long get_owner_ex(struct file *f, void __user *user) {
     struct file_owner owner = async_get_owner(f);
     struct f_owner_ex ex = {.type = owner.type};
     if (owner.nr && owner_is_there(&owner))
-        ex.pid = owner.nr;
+        ex.pid = pid_shown(owner.nr);
     return put_object(user, ex);
 }
 

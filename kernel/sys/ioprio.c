@@ -48,7 +48,7 @@ static bool is_over(const struct search *s) {
 
 static void visit_one(struct search *s) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct id *id = s->who ? id_find_locked(s->who) : NULL;
+    struct id *id = s->who ? id_named_locked(s->who) : NULL;
     struct thread *t = !s->who ? current : id ? id->thread : NULL;
     if (t)
         visit_locked(t, s);
@@ -75,12 +75,12 @@ static long search(struct search *s) {
         visit_one(s);
         break;
     case IOPRIO_WHO_PGRP:
-        s->who = s->who ? s->who : process_pgrp();
-        process_for_each(visit_if_wanted, s);
+        s->who = s->who ? pid_from_user(s->who) : process_pgrp();
+        process_for_each_in(current->pid_ns, visit_if_wanted, s);
         break;
     case IOPRIO_WHO_USER:
         s->who = s->who ? s->who : (int)current->cred->uid;
-        process_for_each(visit_if_wanted, s);
+        process_for_each_in(current->pid_ns, visit_if_wanted, s);
         break;
     default:
         return -EINVAL;

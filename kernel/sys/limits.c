@@ -113,7 +113,7 @@ static void visit_thread_locked(struct thread *t, struct priority_search *s) {
 
 static void visit_thread(pid_t tid, struct priority_search *s) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct id *id = tid ? id_find_locked(tid) : NULL;
+    struct id *id = tid ? id_named_locked(tid) : NULL;
     struct thread *t = tid ? (id ? id->thread : NULL) : current;
     if (t)
         visit_thread_locked(t, s);
@@ -138,9 +138,9 @@ static long search_priority(int which, int who, struct priority_search *s) {
     if (which == PRIO_PROCESS) {
         visit_thread(who, s);
     } else if (which == PRIO_PGRP || which == PRIO_USER) {
-        s->group = who ? who : current->process->pgrp;
+        s->group = who ? pid_from_user(who) : current->process->pgrp;
         s->uid = who ? uid_from_user(current->cred->user_ns, (uid_t)who) : current->cred->uid;
-        process_for_each(visit_if_wanted, s);
+        process_for_each_in(current->pid_ns, visit_if_wanted, s);
     } else {
         return -EINVAL;
     }

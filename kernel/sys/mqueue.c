@@ -125,7 +125,7 @@ static int read_notification(const void __user *user, struct mq_notification *n)
     if (copy_from_user(&event, user, sizeof(event)))
         return -EFAULT;
     *n = (struct mq_notification){.value = (uint64_t)(unsigned long)event.sigev_value.sival_ptr};
-    int err = owner_find(&n->owner, F_OWNER_PID, current->pid);
+    int err = owner_find(&n->owner, F_OWNER_PID, current->own_pid);
     if (err)
         return err;
     switch (event.sigev_notify) {

@@ -52,7 +52,7 @@ static int check_clone_args(const struct clone_args *a) {
         return -EINVAL;
     if (!a->stack != !a->stack_size || (a->stack && !user_range_ok(a->stack, a->stack_size)))
         return -EINVAL;
-    return a->set_tid || a->set_tid_size ? -EINVAL : 0; // choosing the child's number is not offered
+    return !a->set_tid != !a->set_tid_size || a->set_tid_size > PID_NS_DEPTH_MAX ? -EINVAL : 0;
 }
 
 long sys_clone3(const void __user *user, size_t size) {
@@ -62,8 +62,13 @@ long sys_clone3(const void __user *user, size_t size) {
         err = check_clone_args(&a);
     if (err)
         return err;
+    pid_t numbers[PID_NS_DEPTH_MAX + 1];
+    if (a.set_tid && copy_from_user(numbers, (const void __user *)a.set_tid, a.set_tid_size * sizeof(pid_t)))
+        return -EFAULT;
     struct clone_request r = {
         .flags = a.flags,
+        .numbers = numbers,
+        .number_count = a.set_tid_size,
         .exit_signal = a.exit_signal,
         .stack = a.stack ? a.stack + a.stack_size : 0,
         .tls = a.tls,
@@ -192,7 +197,7 @@ long sys_wait4(pid_t pid, int __user *status, int options, void __user *rusage) 
     if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL) || pid == INT32_MIN)
         return pid == INT32_MIN ? -ESRCH : -EINVAL;
     w.type = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID;
-    w.id = pid > 0 ? pid : pid == 0 ? current->process->pgrp : -pid;
+    w.id = pid == 0 ? current->process->pgrp : pid_from_user(pid > 0 ? pid : -pid);
     int err = process_wait(&w);
     if (err)
         return err;
@@ -211,10 +216,10 @@ static int waitid_target(int type, pid_t id, struct wait_request *w, bool *nonbl
     case P_ALL:
         return 0;
     case P_PID:
+        w->id = pid_from_user(id);
         return id > 0 ? 0 : -EINVAL;
     case P_PGID:
-        if (id == 0)
-            w->id = current->process->pgrp;
+        w->id = id ? pid_from_user(id) : current->process->pgrp;
         return id >= 0 ? 0 : -EINVAL;
     case P_PIDFD: {
         struct file *f = id >= 0 ? fd_get(id) : NULL;
@@ -271,25 +276,25 @@ long sys_waitid(int type, pid_t id, void __user *info, int options, void __user 
 
 long sys_set_tid_address(int __user *addr) {
     current->clear_child_tid = addr;
-    return current->tid;
+    return current->own_tid;
 }
 
 long sys_getpid(void) {
-    return current->process->pid;
+    return current->own_pid;
 }
 
 long sys_getppid(void) {
-    return READ_ONCE(current->process->ppid);
+    return READ_ONCE(current->process->own_ppid);
 }
 
 long sys_gettid(void) {
-    return current->tid;
+    return current->own_tid;
 }
 
 long sys_getpgid(pid_t pid) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     struct process *p = process_named_locked(pid);
-    long ret = p ? p->pgrp : -ESRCH;
+    long ret = p ? id_shown(p->group_id) : -ESRCH;
     spin_unlock_irqrestore(&process_lock, flags);
     return ret;
 }
@@ -297,11 +302,12 @@ long sys_getpgid(pid_t pid) {
 long sys_getsid(pid_t pid) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     struct process *p = process_named_locked(pid);
-    long ret = p ? p->session : -ESRCH;
+    long ret = p ? id_shown(p->session_id) : -ESRCH;
     spin_unlock_irqrestore(&process_lock, flags);
     return ret;
 }
 
+// pgrp: as the caller's namespace has it; 0: p's own number.
 static int set_group_locked(struct process *p, pid_t pgrp) {
     ASSERT_HELD(&process_lock);
     struct process *me = current->process;
@@ -314,8 +320,8 @@ static int set_group_locked(struct process *p, pid_t pgrp) {
     if (p->session == p->pid)
         return -EPERM;
     struct id *group = p->id;
-    if (pgrp != p->pid) {
-        group = id_find_locked(pgrp);
+    if (pgrp && pgrp != id_shown(p->id)) {
+        group = id_named_locked(pgrp);
         if (!group || list_empty(&group->group) ||
             list_first_entry(&group->group, struct process, group_link)->session != me->session)
             return -EPERM;
@@ -330,9 +336,9 @@ long sys_setpgid(pid_t pid, pid_t pgrp) {
         return -EINVAL;
     unsigned long flags = spin_lock_irqsave(&process_lock);
     struct process *p = process_named_locked(pid);
-    int err = !p || p->zombie        ? -ESRCH
-              : pid && p->pid != pid ? -EINVAL // a thread that is no process
-                                     : set_group_locked(p, pgrp ? pgrp : p->pid);
+    int err = !p || p->zombie                 ? -ESRCH
+              : pid && id_shown(p->id) != pid ? -EINVAL // a thread that is no process
+                                              : set_group_locked(p, pgrp);
     spin_unlock_irqrestore(&process_lock, flags);
     return err;
 }
@@ -349,7 +355,7 @@ long sys_setsid(void) {
     }
     spin_unlock_irqrestore(&process_lock, flags);
     process_drop_tty(tty);
-    return leads ? -EPERM : p->pid;
+    return leads ? -EPERM : p->own_pid;
 }
 
 long sys_vhangup(void) {
@@ -403,7 +409,7 @@ long sys_pidfd_send_signal(int pidfd, int sig, const void __user *user, unsigned
     file_put(f);
     if (IS_ERR(p))
         return PTR_ERR(p);
-    int err = read_info(user, sig, &info);
+    int err = pid_ns_is_within(p->pid_ns, current->pid_ns) ? read_info(user, sig, &info) : -EINVAL;
     if (!err && p != current->process && (info.si_code >= 0 || info.si_code == SI_TKILL) && user)
         err = -EPERM;
     if (!err) {

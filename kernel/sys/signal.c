@@ -140,12 +140,12 @@ static int send_to_pid(pid_t pid, const siginfo_t *info) {
     return err;
 }
 
-// Success if it could be sent to one at least.
+// To a group, 0: the caller's own. Success if it could be sent to one at least.
 static int send_to_group(pid_t pgrp, const siginfo_t *info) {
     struct process *p;
     int ret = -ESRCH;
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct id *id = id_find_locked(pgrp);
+    struct id *id = pgrp ? id_named_locked(pgrp) : current->process->group_id;
     if (id) {
         list_for_each_entry (p, &id->group, group_link) {
             int err = send_locked(p, info);
@@ -164,7 +164,7 @@ struct broadcast {
 
 static bool send_to_one(struct process *p, void *arg) {
     struct broadcast *b = arg;
-    if (p == init_process || p == current->process)
+    if (p == current->pid_ns->init || p == current->process)
         return true;
     unsigned long flags = spin_lock_irqsave(&process_lock);
     int err = send_locked(p, b->info);
@@ -182,23 +182,24 @@ long sys_kill(pid_t pid, int sig) {
     if (pid > 0)
         return send_to_pid(pid, &info);
     if (pid == 0)
-        return send_to_group(current->process->pgrp, &info);
+        return send_to_group(0, &info);
     if (pid == INT32_MIN)
         return -ESRCH;
     if (pid != -1)
         return send_to_group(-pid, &info);
     struct broadcast b = {&info, -ESRCH};
-    process_for_each(send_to_one, &b);
+    process_for_each_in(current->pid_ns, send_to_one, &b);
     return b.result;
 }
 
 // pid -1: whatever process the thread is of.
 static long send_to_thread(pid_t pid, pid_t tid, const siginfo_t *info) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    struct id *id = id_find_locked(tid);
+    struct id *id = id_named_locked(tid);
     struct thread *t = id ? id->thread : NULL;
     struct process *p = t ? t->process : NULL;
-    int err = t && (pid == -1 || p->pid == pid) ? signal_check_permission_locked(p, info->si_signo) : -ESRCH;
+    int err = t && (pid == -1 || id_shown(p->id) == pid) ? signal_check_permission_locked(p, info->si_signo)
+                                                         : -ESRCH;
     if (!err && info->si_signo) {
         err = signal_send_thread_info(t, info);
         if (err != -EAGAIN)
@@ -231,7 +232,7 @@ static int read_info(const void __user *user, int sig, pid_t pid, siginfo_t *inf
     int err = copy_from_user(info, user, sizeof(*info));
     if (err)
         return err;
-    if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != current->process->pid)
+    if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != current->own_pid)
         return -EPERM;
     info->si_signo = sig;
     return 0;

@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
+#include "proc/exit.h"
 #include "proc/process.h"
 #include "proc/uts.h"
 #include "sched/clock.h"
@@ -238,14 +239,39 @@ static bool is_reboot_magic(int magic1, int magic2) {
             magic2 == LINUX_REBOOT_MAGIC2B || magic2 == LINUX_REBOOT_MAGIC2C);
 }
 
+// In a pid namespace its init is what ends, and its parent sees by what signal which of the two was meant.
+static long reboot_namespace(struct pid_ns *ns, unsigned int cmd) {
+    int sig;
+    switch (cmd) {
+    case LINUX_REBOOT_CMD_RESTART:
+    case LINUX_REBOOT_CMD_RESTART2:
+        sig = SIGHUP;
+        break;
+    case LINUX_REBOOT_CMD_HALT:
+    case LINUX_REBOOT_CMD_POWER_OFF:
+        sig = SIGINT;
+        break;
+    default:
+        return -EINVAL;
+    }
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    ns->reboot_signal = sig;
+    if (ns->init)
+        (void)signal_send_process(ns->init, SIGKILL);
+    spin_unlock_irqrestore(&process_lock, flags);
+    process_exit_group(0);
+}
+
 // There is no keyboard, so Ctrl-Alt-Del is never pressed; as in Linux on such a machine both settings are
 // accepted.
 long sys_reboot(int magic1, int magic2, unsigned int cmd, const void __user *arg) {
     (void)arg;
-    if (!capable(CAP_SYS_BOOT))
+    if (!capable_in(current->pid_ns->ns.owner, CAP_SYS_BOOT))
         return -EPERM;
     if (!is_reboot_magic(magic1, magic2))
         return -EINVAL;
+    if (current->pid_ns->level)
+        return reboot_namespace(current->pid_ns, cmd);
     switch (cmd) {
     case LINUX_REBOOT_CMD_CAD_ON:
     case LINUX_REBOOT_CMD_CAD_OFF:

@@ -4,6 +4,7 @@
 #include "lib/string.h"
 #include "proc/session.h"
 #include "proc/signal.h"
+#include "sched/id.h"
 #include "tty/private.h"
 #include <asm/signal.h>
 #include <linux/capability.h>
@@ -220,8 +221,10 @@ static long set_foreground(struct tty *tty, unsigned long arg) {
         return -EFAULT;
     if (pgrp < 0)
         return -EINVAL;
-    if (!pgrp_in_session(pgrp, process_session()))
-        return -EPERM;
+    pgrp = pid_from_user(pgrp);
+    err = pgrp_check_session(pgrp, process_session());
+    if (err)
+        return err;
     spin_lock(&tty->lock);
     WRITE_ONCE(tty->pgrp, pgrp);
     spin_unlock(&tty->lock);
@@ -255,13 +258,13 @@ static long session_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg) 
             process_set_tty(NULL);
         return 0;
     case TIOCGPGRP:
-        return tty_is_mine(tty) ? put_user(READ_ONCE(tty->pgrp), (pid_t __user *)arg) : -ENOTTY;
+        return tty_is_mine(tty) ? put_user(pid_shown(READ_ONCE(tty->pgrp)), (pid_t __user *)arg) : -ENOTTY;
     case TIOCSPGRP:
         return set_foreground(tty, arg);
     default:
         if (!tty_is_mine(tty) || !READ_ONCE(tty->session))
             return -ENOTTY;
-        return put_user(READ_ONCE(tty->session), (pid_t __user *)arg);
+        return put_user(pid_shown(READ_ONCE(tty->session)), (pid_t __user *)arg);
     }
 }
 

@@ -16,6 +16,7 @@
 #include "mm/slab.h"
 #include "proc/session.h"
 #include "proc/signal.h"
+#include "sched/id.h"
 #include "tty/private.h"
 #include <asm/signal.h>
 #include <linux/capability.h>
@@ -235,7 +236,7 @@ static long master_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
             arg = arg == TCIFLUSH ? TCOFLUSH : TCIFLUSH;
         break;
     case TIOCGPGRP: // the holder of the master may know, though it is not its terminal
-        return put_user(READ_ONCE(p->slave.pgrp), (pid_t __user *)arg);
+        return put_user(pid_shown(READ_ONCE(p->slave.pgrp)), (pid_t __user *)arg);
     case TIOCSCTTY:
     case TIOCNOTTY:
         return -ENOTTY;

@@ -86,6 +86,42 @@ int do_namespaces(void) {
     return waitpid(pid, NULL, 0) == pid ? 0 : errno;
 }
 
+// A pid namespace of its own, another below, and what /proc shows of it.
+static int in_pid_namespace(void) {
+    pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_NEWPID | SIGCHLD), 0l, 0l, 0l, 0l);
+    if (pid < 0)
+        return errno;
+    if (!pid)
+        _exit(getpid() != 1);
+    int status, fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    if (waitpid(pid, &status, 0) != pid)
+        return errno;
+    if (mount("p", "spaces", "proc", 0, NULL) || fd < 0)
+        return errno;
+    close(fd);
+    fd = open("spaces/self/status", O_RDONLY | O_CLOEXEC);
+    char text[256];
+    if (fd < 0 || read(fd, text, sizeof(text)) < 0)
+        return errno;
+    close(fd);
+    return status;
+}
+
+int do_pid_namespace(void) {
+    int status;
+    if (mkdir("spaces", 0700) && errno != EEXIST)
+        return errno;
+    pid_t pid =
+        (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_NEWPID | CLONE_NEWNS | SIGCHLD), 0l, 0l, 0l, 0l);
+    if (pid < 0)
+        return errno;
+    if (!pid)
+        _exit(in_pid_namespace());
+    if (waitpid(pid, &status, 0) != pid)
+        return errno;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+}
+
 int do_enter(void) {
     int fd = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
     int pidfd = (int)syscall(SYS_pidfd_open, getppid(), 0);

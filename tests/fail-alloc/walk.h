@@ -27,6 +27,7 @@ int do_others(void);
 int do_remap(void);
 int do_namespaces(void);
 int do_enter(void);
+int do_pid_namespace(void);
 
 // devices.c: in a machine that has them. False, with a word about it: they are not there.
 extern const struct operation device_operations[];

@@ -434,9 +434,10 @@ static unsigned long value(enum type type) {
 
 // ---- what the types do not tell
 
-static const unsigned long clone_flags[] = {0x100 /* VM */, 0x200,    0x400,    0x800,    0x1000,
-                                            0x2000,         0x4000,   0x8000,   0x10000,  0x40000,
-                                            0x80000,        0x100000, 0x200000, 0x1000000};
+static const unsigned long clone_flags[] = {0x100 /* VM */, 0x200, 0x400, 0x800, 0x1000, 0x2000, 0x4000,
+                                            0x8000, 0x10000, 0x40000, 0x80000, 0x100000, 0x200000, 0x1000000,
+                                            // new namespaces: mount, UTS, IPC, user, pid
+                                            0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000};
 static const unsigned long ioctls[] = {
     0x5401, 0x5402, 0x5403,     0x5404,     0x5405,     0x5409,     0x540b, 0x540e, 0x540f, 0x5410, 0x5411,
     0x5412, 0x5413, 0x5414,     0x541b,     0x541d,     0x541e,     0x5421, 0x5422, 0x5423, 0x5424, 0x5429,
@@ -565,6 +566,8 @@ static void tame_ptrace(unsigned long a[], bool root) {
 static void tame(const struct call *call, unsigned long a[CALL_PARAMETERS], bool root) {
     if (is(call, "clone"))
         tame_clone(a);
+    if (is(call, "unshare") && one_in(2))
+        a[0] = ONE_OF(clone_flags);
     if (is(call, "clone3"))
         a[1] = a[1] & ~63ul ? 24 : a[1]; // too small: its structure's flags are as random
     if (is(call, "ptrace"))

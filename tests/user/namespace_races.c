@@ -145,3 +145,116 @@ TEST(a_process_ends_while_others_mount_on_its_directory) {
                                   nothing_of_it_is_left};
     CHECK((!access("place", F_OK) || !mkdir("place", 0777)) && run_race(&r) > 0);
 }
+
+// ---- pid namespaces
+
+static atomic_int inits; // the init of a namespace that everybody works on, by its number outside
+
+// It has children that make others, and orphans come to it.
+static void run_init(int ready) {
+    for (int i = 0; i < 2; i++) {
+        if (fork())
+            continue;
+        for (;;) {
+            pid_t pid = fork();
+            if (!pid && fork() >= 0) // an orphan
+                _exit(0);
+            if (pid > 0)
+                waitpid(pid, NULL, 0);
+        }
+    }
+    CHECK(write(ready, "r", 1) == 1);
+    for (;;)
+        if (wait(NULL) < 0)
+            pause();
+}
+
+static void make_init(void) {
+    int ready[2];
+    char c;
+    CHECK(!pipe(ready));
+    fflush(stdout);
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+    if (!pid)
+        run_init(ready[1]);
+    CHECK(pid > 0 && read(ready[0], &c, 1) == 1 && !close(ready[0]) && !close(ready[1]));
+    inits = pid;
+}
+
+static void end_init(void) {
+    CHECK(!kill(inits, SIGKILL) && waitpid(inits, NULL, 0) == inits);
+}
+
+static int open_of_init(const char *name) {
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/%s", inits, name);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static void enter_pids(void) {
+    int users = open_of_init("ns/user"), pids = open_of_init("ns/pid");
+    if (users < 0 || pids < 0 || setns(users, CLONE_NEWUSER) || setns(pids, CLONE_NEWPID))
+        return;
+    for (int i = 0; i < 4; i++) {
+        pid_t pid = fork();
+        if (!pid) {
+            kill(-1, SIGUSR1);
+            if (!unshare(CLONE_NEWPID) && fork() == 0)
+                pause();
+            _exit(0);
+        }
+        if (pid > 0)
+            waitpid(pid, NULL, 0);
+    }
+}
+
+static void enter_pids_in_a_process(void) {
+    in_a_process(enter_pids);
+}
+
+static void read_about_init(void) {
+    static const char *const names[] = {"status", "stat", "task/1/stat", "ns/pid", "cmdline"};
+    char text[512];
+    for (int i = 0; i < 20; i++) {
+        int fd = open_of_init(names[i % 5]);
+        if (fd < 0)
+            continue;
+        while (read(fd, text, sizeof(text)) > 0)
+            ;
+        close(fd);
+    }
+}
+
+static void mount_pids(void) {
+    int users = open_of_init("ns/user"), pids = open_of_init("ns/pid");
+    if (users < 0 || pids < 0 || setns(users, CLONE_NEWUSER) || setns(pids, CLONE_NEWPID) ||
+        unshare(CLONE_NEWNS))
+        return;
+    pid_t pid = fork();
+    if (!pid) {
+        mount("p", "place", "proc", 0, NULL);
+        int fd = open("place/self/status", O_RDONLY);
+        char text[512];
+        while (fd >= 0 && read(fd, text, sizeof(text)) > 0)
+            ;
+        _exit(0);
+    }
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+}
+
+static void mount_pids_in_a_process(void) {
+    in_a_process(mount_pids);
+}
+
+static void nobody_is_left(void) {
+    CHECK(kill(inits, 0) == -1 && errno == ESRCH);
+}
+
+TEST(an_init_ends_while_others_come_in_and_look) {
+    static const struct race r = {
+        make_init,
+        {enter_pids_in_a_process, end_init, read_about_init, mount_pids_in_a_process},
+        nobody_is_left};
+    CHECK((!access("place", F_OK) || !mkdir("place", 0777)) && run_race(&r) > 0);
+}
