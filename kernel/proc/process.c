@@ -152,6 +152,7 @@ pid_t process_number(const struct process *p, const struct pid_ns *ns) {
 }
 
 pid_t thread_number_locked(const struct thread *t, const struct pid_ns *ns) {
+    ASSERT_HELD(&process_lock);
     return t->pid_ns == ns ? t->own_tid : pid_in_locked(t->tid, ns);
 }
 

@@ -49,6 +49,7 @@ struct id *id_find_in_locked(const struct pid_ns *ns, pid_t nr) {
 }
 
 struct id *id_named_locked(pid_t nr) {
+    ASSERT_HELD(&process_lock);
     return id_find_in_locked(current->pid_ns, nr);
 }
 
