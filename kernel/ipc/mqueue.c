@@ -5,6 +5,8 @@
 //
 // A queue counts on its maker with all that it may hold (RLIMIT_MSGQUEUE).
 #include "ipc/mqueue.h"
+#include "core/user_ns.h"
+#include "ipc/ipc_ns.h"
 #include "core/cred.h"
 #include "core/panic.h"
 #include "fs/dentry.h"
@@ -60,28 +62,27 @@ struct mqueue {
     struct wait_queue wait;              // pollers
 };
 
-struct mqueue_limits mqueue_limits = {256, 10, 8192, 10, 8192};
 const struct mqueue_owner_ops *mqueue_ops;
-static struct superblock *mqueue_sb;
-static struct dentry *mqueue_root;
-static struct mount *mqueue_mount;
-static unsigned long queue_count; // [a]
 static const struct file_ops queue_fops;
 
 static struct mqueue *queue_of(const struct inode *inode) {
     return inode->private_data;
 }
 
+static struct ipc_ns *ns_of(const struct superblock *sb) {
+    return sb->private_data;
+}
+
 // ---- queues
 
 // 0, -EINVAL, -EOVERFLOW.
-static int check_attr(const struct mq_attr *attr) {
+static int check_attr(const struct ipc_ns *ns, const struct mq_attr *attr) {
     bool any = capable(CAP_SYS_RESOURCE);
     unsigned long count = (unsigned long)attr->mq_maxmsg, size = (unsigned long)attr->mq_msgsize, product;
     if (attr->mq_maxmsg <= 0 || attr->mq_msgsize <= 0)
         return -EINVAL;
-    if (count > (any ? MQ_MESSAGES_MOST : READ_ONCE(mqueue_limits.messages)) ||
-        size > (any ? MQ_SIZE_MOST : READ_ONCE(mqueue_limits.size)))
+    if (count > (any ? MQ_MESSAGES_MOST : READ_ONCE(ns->mqueue.messages)) ||
+        size > (any ? MQ_SIZE_MOST : READ_ONCE(ns->mqueue.size)))
         return -EINVAL;
     return __builtin_mul_overflow(count, size, &product) ? -EOVERFLOW : 0;
 }
@@ -125,22 +126,23 @@ static void free_queue(struct mqueue *q) {
 }
 
 // How many there may be binds all but CAP_SYS_RESOURCE.
-static int count_queue(void) {
-    unsigned long n = __atomic_add_fetch(&queue_count, 1, __ATOMIC_RELAXED);
-    if (n <= READ_ONCE(mqueue_limits.queues) || capable(CAP_SYS_RESOURCE))
+static int count_queue(struct ipc_ns *ns) {
+    unsigned long n = __atomic_add_fetch(&ns->mqueues, 1, __ATOMIC_RELAXED);
+    if (n <= READ_ONCE(ns->mqueue.queues) || capable(CAP_SYS_RESOURCE))
         return 0;
-    __atomic_fetch_sub(&queue_count, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&ns->mqueues, 1, __ATOMIC_RELAXED);
     return -ENOSPC;
 }
 
 static int create_with(struct inode *dir, struct dentry *d, mode_t mode, const struct mq_attr *attr) {
-    int err = S_ISREG(mode) ? count_queue() : -EPERM;
+    struct ipc_ns *ns = ns_of(dir->sb);
+    int err = READ_ONCE(ns->ended) ? -EACCES : S_ISREG(mode) ? count_queue(ns) : -EPERM;
     if (err)
         return err;
     struct mqueue *q = memory_is_short() ? ERR_PTR(-ENOMEM) : make_queue(attr);
     struct inode *inode = IS_ERR(q) ? NULL : inode_create(dir->sb, mode);
     if (!inode) {
-        __atomic_fetch_sub(&queue_count, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_sub(&ns->mqueues, 1, __ATOMIC_RELAXED);
         if (IS_ERR(q))
             return (int)PTR_ERR(q);
         free_queue(q);
@@ -154,10 +156,10 @@ static int create_with(struct inode *dir, struct dentry *d, mode_t mode, const s
     return 0;
 }
 
-static struct mq_attr default_attr(void) {
+static struct mq_attr default_attr(const struct ipc_ns *ns) {
     return (struct mq_attr){
-        .mq_maxmsg = (long)MIN(READ_ONCE(mqueue_limits.messages), READ_ONCE(mqueue_limits.default_messages)),
-        .mq_msgsize = (long)MIN(READ_ONCE(mqueue_limits.size), READ_ONCE(mqueue_limits.default_size))};
+        .mq_maxmsg = (long)MIN(READ_ONCE(ns->mqueue.messages), READ_ONCE(ns->mqueue.default_messages)),
+        .mq_msgsize = (long)MIN(READ_ONCE(ns->mqueue.size), READ_ONCE(ns->mqueue.default_size))};
 }
 
 struct making {
@@ -171,7 +173,7 @@ static int make_with(struct inode *dir, struct dentry *d, const void *arg) {
 }
 
 static int mqueue_create(struct inode *dir, struct dentry *d, mode_t mode, dev_t rdev) {
-    struct mq_attr attr = default_attr();
+    struct mq_attr attr = default_attr(ns_of(dir->sb));
     (void)rdev;
     return create_with(dir, d, mode, &attr);
 }
@@ -236,7 +238,7 @@ static void mqueue_inode_free(struct inode *inode) {
     // A registration may have come when its process had closed the file already, or never closed it.
     end_notification(&queue_of(inode)->notify, NOTIFY_REMOVED);
     free_queue(queue_of(inode));
-    __atomic_fetch_sub(&queue_count, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&ns_of(inode->sb)->mqueues, 1, __ATOMIC_RELAXED);
 }
 
 // ---- messages
@@ -412,52 +414,54 @@ void mqueue_get_attr(struct file *f, struct mq_attr *out) {
 // ---- names
 
 // A name as the C library gives it, without the slash. 0 or -errno.
-static int check_name(const char *name, size_t len) {
+static int check_name(const struct dentry *root, const char *name, size_t len) {
     if (!len)
         return -ENOENT;
     if (len > NAME_MAX)
         return -ENAMETOOLONG;
     if (strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
         return -EACCES;
-    return inode_permission(mqueue_root->inode, 1);
+    return inode_permission(root->inode, 1);
 }
 
-static int find_or_make(const char *name, size_t len, int flags, mode_t mode, const struct mq_attr *attr,
-                        struct dentry **d, bool *made) {
-    struct making m = {.mode = inode_new_mode(mqueue_root->inode, S_IFREG | (mode & 07777)),
-                       .attr = default_attr()};
+static int find_or_make(struct ipc_ns *ns, const char *name, size_t len, int flags, mode_t mode,
+                        const struct mq_attr *attr, struct dentry **d, bool *made) {
+    struct dentry *root = ns->mqueue_mount->root;
+    struct making m = {.mode = inode_new_mode(root->inode, S_IFREG | (mode & 07777)),
+                       .attr = default_attr(ns)};
     *made = false;
-    *d = vfs_lookup(mqueue_root, name, len);
+    *d = vfs_lookup(root, name, len);
     if (!IS_ERR(*d))
         return (flags & O_CREAT) && (flags & O_EXCL) ? -EEXIST : 0;
     if (!(flags & O_CREAT))
         return (int)PTR_ERR(*d);
-    int err = inode_permission(mqueue_root->inode, 2);
+    int err = inode_permission(root->inode, 2);
     if (!err && attr) {
         m.attr = *attr;
-        err = check_attr(attr);
+        err = check_attr(ns, attr);
     }
     if (err)
         return err;
     *d = NULL;
-    err = vfs_make(mqueue_root, name, len, make_with, &m, d);
+    err = vfs_make(root, name, len, make_with, &m, d);
     *made = !err;
     return err == -EEXIST && !(flags & O_EXCL) ? 0 : err;
 }
 
 struct file *mqueue_open(const char *name, int flags, mode_t mode, const struct mq_attr *attr) {
     static const int masks[] = {4, 2, 6};
+    struct ipc_ns *ns = ipc_current();
     size_t len = strlen(name);
     struct dentry *d = NULL;
     bool made;
-    int err = check_name(name, len);
+    int err = check_name(ns->mqueue_mount->root, name, len);
     if (err)
         return ERR_PTR(err);
-    err = find_or_make(name, len, flags, mode, attr, &d, &made);
+    err = find_or_make(ns, name, len, flags, mode, attr, &d, &made);
     if (!err && !made)
         err =
             (flags & O_ACCMODE) == O_ACCMODE ? -EINVAL : inode_permission(d->inode, masks[flags & O_ACCMODE]);
-    struct path path = {mqueue_mount, d};
+    struct path path = {ns->mqueue_mount, d};
     struct file *f = err ? ERR_PTR(err) : file_open_path(&path, flags & (O_ACCMODE | O_NONBLOCK));
     if (d && !IS_ERR(d))
         dentry_put(d);
@@ -469,19 +473,28 @@ static int may_remove(struct inode *dir, struct inode *victim) {
 }
 
 int mqueue_unlink(const char *name) {
+    struct dentry *root = ipc_current()->mqueue_mount->root;
     size_t len = strlen(name);
-    int err = check_name(name, len);
+    int err = check_name(root, name, len);
     if (!err)
-        err = inode_permission(mqueue_root->inode, 2);
-    return err ? err : vfs_unlink(mqueue_root, name, len, false, may_remove);
+        err = inode_permission(root->inode, 2);
+    return err ? err : vfs_unlink(root, name, len, false, may_remove);
 }
 
 // ---- the file system
 
 static struct dentry *mqueue_mount_op(const struct fs_type *type, const char *source, const char *options) {
+    const struct ipc_ns *ns = ipc_current();
     (void)type, (void)source, (void)options;
-    dentry_get(mqueue_root);
-    return mqueue_root;
+    if (!capable_in(ns->ns.owner, CAP_SYS_ADMIN))
+        return ERR_PTR(-EPERM);
+    dentry_get(ns->mqueue_mount->root);
+    return ns->mqueue_mount->root;
+}
+
+static void mqueue_destroy(struct superblock *sb) {
+    if (sb->private_data)
+        ipc_ns_drop(sb->private_data);
 }
 
 static int mqueue_statfs(struct superblock *sb, struct kstatfs *out) {
@@ -493,24 +506,41 @@ static int mqueue_statfs(struct superblock *sb, struct kstatfs *out) {
 static struct fs_type mqueue_type = {.name = "mqueue",
                                      .nodev = true,
                                      .shared = true,
+                                     .for_users = true,
                                      .mount = mqueue_mount_op,
                                      .statfs = mqueue_statfs,
+                                     .destroy = mqueue_destroy,
+                                     .unmounted = dentry_drop_tree,
                                      .inode_free = mqueue_inode_free};
 
 static const struct inode_ops root_ops = {
     .create = mqueue_create, .unlink = mqueue_unlink_op, .setattr = inode_setattr};
 static const struct file_ops root_fops = {.readdir = dentry_readdir, .lseek = dentry_lseek_dir};
 
+int mqueue_begin(struct ipc_ns *ns) {
+    struct superblock *sb = superblock_create(&mqueue_type);
+    struct inode *inode = sb ? inode_create(sb, S_IFDIR | S_ISVTX | 0777) : NULL;
+    struct dentry *root = inode ? dentry_create_root(inode) : NULL;
+    if (sb)
+        sb->private_data = ipc_ns_hold(ns);
+    if (inode) {
+        inode->ops = &root_ops;
+        inode->fops = &root_fops;
+        if (current->cred)
+            inode_init_owner(inode, NULL);
+        inode_put(inode);
+    }
+    ns->mqueue_mount = root ? mount_create_internal(root) : NULL;
+    if (root)
+        dentry_put(root);
+    if (sb)
+        superblock_put(sb); // the inode's and the mount's are left
+    return ns->mqueue_mount ? 0 : -ENOMEM;
+}
+
 void mqueue_init(void) {
-    mqueue_sb = superblock_create(&mqueue_type);
-    struct inode *inode = mqueue_sb ? inode_create(mqueue_sb, S_IFDIR | S_ISVTX | 0777) : NULL;
-    if (!inode)
-        panic("no memory for message queues");
-    inode->ops = &root_ops;
-    inode->fops = &root_fops;
-    mqueue_root = dentry_create_root(inode);
-    mqueue_mount = mqueue_root ? mount_create_internal(mqueue_root) : NULL;
-    if (!mqueue_mount)
+    ipc_ns_init();
+    if (mqueue_begin(&first_ipc_ns))
         panic("no memory for message queues");
     fs_type_register(&mqueue_type);
 }

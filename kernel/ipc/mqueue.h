@@ -11,8 +11,7 @@
 struct mqueue_limits {
     unsigned long queues, messages, size, default_messages, default_size;
 };
-extern struct mqueue_limits mqueue_limits; // [a] fs.mqueue.*
-#define MQ_MESSAGES_MOST 65536ul           // whoever asks
+#define MQ_MESSAGES_MOST 65536ul // whoever asks
 #define MQ_SIZE_MOST     (16ul << 20)
 
 // Above there are processes.
@@ -51,4 +50,6 @@ int __must_check mqueue_notify(struct file *f,
                                const struct mq_notification *n); // takes `netlink` over if 0; -EBUSY
 void mqueue_notify_no_more(struct file *f);                      // the current process
 
+struct ipc_ns;
+int __must_check mqueue_begin(struct ipc_ns *ns); // makes its file system. -ENOMEM
 void mqueue_init(void);

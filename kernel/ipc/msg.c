@@ -3,11 +3,13 @@
 // tries again, likewise, when somebody has made some. A queue's mutex guards it.
 #include "ipc/msg.h"
 #include "core/cred.h"
-#include "ipc/object.h"
+#include "core/user_ns.h"
+#include "ipc/ipc_ns.h"
 #include "lib/list.h"
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
+#include "sched/pid_note.h"
 #include "sched/thread.h"
 #include "sched/user.h"
 #include "sched/wait.h"
@@ -24,14 +26,14 @@ struct message {
 struct msg_queue {
     struct ipc_object object;
     struct mutex lock;
-    struct user *user;                   // [I] who is charged; a reference
-    struct list_head messages;           // [m]
-    struct list_head receivers, senders; // [m] who wait, the first first
-    bool removed;                        // [m]
-    size_t bytes, bytes_max;             // [m]
-    unsigned long count;                 // [m]
-    pid_t sent_by, received_by;          // [m]
-    int64_t sent, received;              // [m] seconds
+    struct user *user;                    // [I] who is charged; a reference
+    struct list_head messages;            // [m]
+    struct list_head receivers, senders;  // [m] who wait, the first first
+    bool removed;                         // [m]
+    size_t bytes, bytes_max;              // [m]
+    unsigned long count;                  // [m]
+    struct pid_note sent_by, received_by; // [m]
+    int64_t sent, received;               // [m] seconds
 };
 
 // What a receiver wants.
@@ -55,10 +57,6 @@ struct sender {
     struct thread *thread;
     bool woken; // [a] written last
 };
-
-static struct ipc_table queues;
-static unsigned long all_bytes, all_messages; // [a]
-unsigned long msg_longest = MSG_LONGEST, msg_queue_bytes = MSG_BYTES, msg_queues_max = MSG_QUEUES;
 
 // ---- messages
 
@@ -107,7 +105,7 @@ static struct ipc_object *queue_make(int key, int flags, size_t size) {
     ipc_object_init(&q->object, key, flags);
     mutex_init(&q->lock);
     q->user = user_get(user);
-    q->bytes_max = READ_ONCE(msg_queue_bytes);
+    q->bytes_max = READ_ONCE(q->object.ns->msg_queue_bytes);
     list_init(&q->messages);
     list_init(&q->receivers);
     list_init(&q->senders);
@@ -122,8 +120,8 @@ static int queue_check(const struct ipc_object *o, size_t size) {
 static void count(struct msg_queue *q, const struct message *m, int sign) {
     q->bytes += (size_t)(sign * (long)m->size);
     q->count += (unsigned long)(long)sign;
-    __atomic_fetch_add(&all_bytes, (unsigned long)(sign * (long)m->size), __ATOMIC_RELAXED);
-    __atomic_fetch_add(&all_messages, (unsigned long)(long)sign, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&q->object.ns->msg_bytes, (unsigned long)(sign * (long)m->size), __ATOMIC_RELAXED);
+    __atomic_fetch_add(&q->object.ns->msg_count, (unsigned long)(long)sign, __ATOMIC_RELAXED);
 }
 
 // The queue's one fewer: the caller's.
@@ -138,11 +136,15 @@ static void queue_free(struct ipc_object *o) {
     struct msg_queue *q = to_queue(o);
     user_uncharge(q->user, USER_IPC_BYTES, sizeof(*q));
     user_put(q->user);
+    ipc_ns_drop(o->ns);
     kfree(q);
 }
 
-static const struct ipc_kind kind = {
-    .table = &queues, .most = &msg_queues_max, .make = queue_make, .check = queue_check, .free = queue_free};
+static const struct ipc_kind kind = {.which = IPC_MSG,
+                                     .most = offsetof(struct ipc_ns, msg_queues_max),
+                                     .make = queue_make,
+                                     .check = queue_check,
+                                     .free = queue_free};
 
 int msg_get(int key, int flags) {
     return ipc_open(&kind, key, flags, 0);
@@ -230,7 +232,7 @@ static bool hand_over_locked(struct msg_queue *q, struct message *m) {
             answer_locked(q, r, ERR_PTR(-E2BIG));
             continue;
         }
-        q->received_by = r->thread->pid;
+        q->received_by = pid_note_of(r->thread);
         q->received = ipc_now();
         answer_locked(q, r, m);
         return true;
@@ -241,14 +243,13 @@ static bool hand_over_locked(struct msg_queue *q, struct message *m) {
 static int put_locked(struct msg_queue *q, struct message *m) {
     ASSERT_HELD(&q->lock);
     long size = (long)(sizeof(*m) + m->size);
-    pid_t me = current->pid;
     if (!hand_over_locked(q, m)) { // then it is somebody's already
         if (!user_may_charge(q->user, USER_IPC_BYTES, size, READ_ONCE(limits.ipc_bytes_max)))
             return -ENOMEM;
         list_add_tail(&m->link, &q->messages);
         count(q, m, 1);
     }
-    q->sent_by = me;
+    q->sent_by = pid_note_of(current);
     q->sent = ipc_now();
     return 0;
 }
@@ -339,7 +340,7 @@ static struct message *receive_locked(struct msg_queue *q, const struct wanted *
         return copy_of(m);
     take_locked(q, m);
     q->received = ipc_now();
-    q->received_by = current->pid;
+    q->received_by = pid_note_of(current);
     wake_senders_locked(q);
     return m;
 }
@@ -410,8 +411,8 @@ int msg_stat(int id, int cmd, struct msqid64_ds *out) {
     out->msg_cbytes = q->bytes;
     out->msg_qnum = q->count;
     out->msg_qbytes = q->bytes_max;
-    out->msg_lspid = q->sent_by;
-    out->msg_lrpid = q->received_by;
+    out->msg_lspid = pid_note_shown(&q->sent_by);
+    out->msg_lrpid = pid_note_shown(&q->received_by);
     int found = cmd == IPC_STAT ? 0 : o->id;
     end(q);
     return found;
@@ -422,13 +423,15 @@ int msg_set(int id, const struct msqid64_ds *to) {
     struct msg_queue *q = begin(id);
     if (IS_ERR(q))
         return (int)PTR_ERR(q);
-    spin_lock(&queues.lock);
-    int err = ipc_check_control_locked(&queues, &q->object);
-    if (!err && to->msg_qbytes > READ_ONCE(msg_queue_bytes) && !capable(CAP_SYS_RESOURCE))
+    struct ipc_ns *ns = q->object.ns;
+    struct ipc_table *t = &ns->tables[IPC_MSG];
+    spin_lock(&t->lock);
+    int err = ipc_check_control_locked(t, &q->object);
+    if (!err && to->msg_qbytes > READ_ONCE(ns->msg_queue_bytes) && !capable(CAP_SYS_RESOURCE))
         err = -EPERM;
     if (!err)
-        err = ipc_set_locked(&queues, &q->object, &to->msg_perm);
-    spin_unlock(&queues.lock);
+        err = ipc_set_locked(t, &q->object, &to->msg_perm);
+    spin_unlock(&t->lock);
     if (!err) {
         q->bytes_max = to->msg_qbytes;
         answer_all_locked(q, -EAGAIN);
@@ -438,11 +441,8 @@ int msg_set(int id, const struct msqid64_ds *to) {
     return err;
 }
 
-int msg_remove(int id) {
-    struct ipc_object *o = ipc_take_out(&kind, id);
-    if (IS_ERR(o))
-        return (int)PTR_ERR(o);
-    struct msg_queue *q = to_queue(o);
+// It is in the table no more.
+static void end_queue(struct msg_queue *q) {
     mutex_lock(&q->lock);
     q->removed = true;
     answer_all_locked(q, -EIDRM);
@@ -454,25 +454,40 @@ int msg_remove(int id) {
         cond_resched();
     }
     end(q);
+}
+
+int msg_remove(int id) {
+    struct ipc_object *o = ipc_take_out(&kind, id);
+    if (IS_ERR(o))
+        return (int)PTR_ERR(o);
+    end_queue(to_queue(o));
     return 0;
 }
 
+void msg_end_all(struct ipc_ns *ns) {
+    struct ipc_object *o;
+    for (; (o = ipc_take_out_any(&kind, ns)); cond_resched())
+        end_queue(to_queue(o));
+}
+
 int msg_info(struct msginfo *out, bool in_use) {
+    struct ipc_ns *ns = ipc_current();
+    struct ipc_table *t = &ns->tables[IPC_MSG];
     *out = (struct msginfo){.msgpool = (int)(MSG_QUEUES * MSG_BYTES / 1024),
                             .msgmap = (int)MSG_BYTES,
-                            .msgmax = (int)READ_ONCE(msg_longest),
-                            .msgmnb = (int)READ_ONCE(msg_queue_bytes),
-                            .msgmni = (int)READ_ONCE(msg_queues_max),
+                            .msgmax = (int)READ_ONCE(ns->msg_longest),
+                            .msgmnb = (int)READ_ONCE(ns->msg_queue_bytes),
+                            .msgmni = (int)READ_ONCE(ns->msg_queues_max),
                             .msgssz = 16,
                             .msgtql = (int)MSG_BYTES,
                             .msgseg = 0xffff};
-    spin_lock(&queues.lock);
+    spin_lock(&t->lock);
     if (in_use) {
-        out->msgpool = (int)queues.used;
-        out->msgmap = (int)__atomic_load_n(&all_messages, __ATOMIC_RELAXED);
-        out->msgtql = (int)__atomic_load_n(&all_bytes, __ATOMIC_RELAXED);
+        out->msgpool = (int)t->used;
+        out->msgmap = (int)__atomic_load_n(&ns->msg_count, __ATOMIC_RELAXED);
+        out->msgtql = (int)__atomic_load_n(&ns->msg_bytes, __ATOMIC_RELAXED);
     }
-    int highest = ipc_highest_locked(&queues);
-    spin_unlock(&queues.lock);
+    int highest = ipc_highest_locked(t);
+    spin_unlock(&t->lock);
     return highest;
 }

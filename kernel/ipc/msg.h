@@ -10,7 +10,6 @@
 #define MSG_QUEUES  32000u // Linux's numbers
 #define MSG_BYTES   16384u
 #define MSG_LONGEST 8192u
-extern unsigned long msg_longest, msg_queue_bytes, msg_queues_max; // [a] kernel.msgmax, msgmnb, msgmni
 
 // A message, kmalloc'ed, whose text is behind it.
 struct message;
@@ -29,4 +28,6 @@ struct message *__must_check msg_receive(int id, size_t size, long type, int fla
 int __must_check msg_stat(int id, int cmd, struct msqid64_ds *out);
 int __must_check msg_set(int id, const struct msqid64_ds *to); // IPC_SET
 int __must_check msg_remove(int id);                           // IPC_RMID
+struct ipc_ns;
+void msg_end_all(struct ipc_ns *ns);            // nobody is in it any more
 int msg_info(struct msginfo *out, bool in_use); // IPC_INFO, MSG_INFO. The highest index in use.

@@ -2,6 +2,8 @@
 // Objects of System V IPC by key and number.
 #include "ipc/object.h"
 #include "core/cred.h"
+#include "core/user_ns.h"
+#include "ipc/ipc_ns.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "sched/clock.h"
@@ -27,7 +29,8 @@ void ipc_object_init(struct ipc_object *o, int key, int flags) {
                              .gid = cred->egid,
                              .cgid = cred->egid,
                              .mode = (mode_t)flags & 0777,
-                             .ctime = ipc_now()};
+                             .ctime = ipc_now(),
+                             .ns = ipc_ns_hold(ipc_current())};
     ref_init(&o->refs);
 }
 
@@ -42,7 +45,7 @@ int ipc_check_locked(struct ipc_table *t, const struct ipc_object *o, unsigned i
         granted >>= 6;
     else if (cred_in_group(cred, o->cgid) || cred_in_group(cred, o->gid))
         granted >>= 3;
-    return wanted & ~granted && !capable(CAP_IPC_OWNER) ? -EACCES : 0;
+    return wanted & ~granted && !capable_in(o->ns->ns.owner, CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
 bool ipc_is_owner_locked(struct ipc_table *t, const struct ipc_object *o) {
@@ -53,7 +56,7 @@ bool ipc_is_owner_locked(struct ipc_table *t, const struct ipc_object *o) {
 
 int ipc_check_control_locked(struct ipc_table *t, const struct ipc_object *o) {
     ASSERT_HELD(&t->lock);
-    return ipc_is_owner_locked(t, o) || capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+    return ipc_is_owner_locked(t, o) || capable_in(o->ns->ns.owner, CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
 // ---- the table
@@ -101,6 +104,7 @@ int ipc_list_locked(struct ipc_table *t, struct ipc_object *o, unsigned long mos
         t->round++;
     t->last = i;
     (*chunk)[i % IPC_CHUNK] = o;
+    t->in_chunk[i / IPC_CHUNK]++;
     t->end = MAX(t->end, i + 1);
     t->used++;
     o->id = (int)(t->round << IPC_INDEX_BITS | i) & INT32_MAX;
@@ -122,8 +126,13 @@ void ipc_unlist_locked(struct ipc_table *t, struct ipc_object *o) {
     unsigned int i = (unsigned int)o->id % IPC_MOST;
     ipc_forget_key_locked(t, o);
     o->listed = false;
-    t->chunks[i / IPC_CHUNK][i % IPC_CHUNK] = NULL;
+    struct ipc_object ***chunk = &t->chunks[i / IPC_CHUNK];
+    (*chunk)[i % IPC_CHUNK] = NULL;
     t->used--;
+    if (!--t->in_chunk[i / IPC_CHUNK] && i >= IPC_CHUNK) { // the first few are used again and again
+        kfree(*chunk);
+        *chunk = NULL;
+    }
 }
 
 int ipc_highest_locked(struct ipc_table *t) {
@@ -140,20 +149,24 @@ void ipc_describe_locked(struct ipc_table *t, const struct ipc_object *o, struct
     ASSERT_HELD(&t->lock);
     memset(out, 0, sizeof(*out));
     out->key = o->key;
-    out->uid = o->uid;
-    out->gid = o->gid;
-    out->cuid = o->cuid;
-    out->cgid = o->cgid;
+    const struct user_ns *u = current->cred->user_ns;
+    out->uid = uid_shown(u, o->uid);
+    out->gid = gid_shown(u, o->gid);
+    out->cuid = uid_shown(u, o->cuid);
+    out->cgid = gid_shown(u, o->cgid);
     out->mode = o->mode;
     out->seq = (unsigned short)((unsigned int)o->id >> IPC_INDEX_BITS);
 }
 
 int ipc_set_locked(struct ipc_table *t, struct ipc_object *o, const struct ipc64_perm *to) {
     ASSERT_HELD(&t->lock);
-    if (to->uid == (uid_t)-1 || to->gid == (gid_t)-1)
+    const struct user_ns *u = current->cred->user_ns;
+    uid_t uid = uid_from_user(u, to->uid);
+    gid_t gid = gid_from_user(u, to->gid);
+    if (uid == ID_NONE || gid == ID_NONE)
         return -EINVAL;
-    o->uid = to->uid;
-    o->gid = to->gid;
+    o->uid = uid;
+    o->gid = gid;
     o->mode = (o->mode & ~0777u) | (to->mode & 0777);
     o->ctime = ipc_now();
     return 0;
@@ -161,33 +174,40 @@ int ipc_set_locked(struct ipc_table *t, struct ipc_object *o, const struct ipc64
 
 // ---- with references
 
+static struct ipc_table *table_of(const struct ipc_kind *kind, struct ipc_ns *ns) {
+    return &ns->tables[kind->which];
+}
+
 void ipc_put(const struct ipc_kind *kind, struct ipc_object *o) {
     if (ref_put(&o->refs))
         kind->free(o);
 }
 
 static int existing_locked(const struct ipc_kind *kind, const struct ipc_object *o, int flags, size_t size) {
-    ASSERT_HELD(&kind->table->lock);
+    ASSERT_HELD(&table_of(kind, o->ns)->lock);
     if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
         return -EEXIST;
     int err = kind->check(o, size);
     if (!err)
-        err = ipc_check_locked(kind->table, o, (unsigned int)flags & 0777);
+        err = ipc_check_locked(table_of(kind, o->ns), o, (unsigned int)flags & 0777);
     return err ? err : o->id;
 }
 
 // There are two rounds: the first finds that one has to be made, which is not done with the lock held.
 int ipc_open(const struct ipc_kind *kind, int key, int flags, size_t size) {
     struct ipc_object *made = NULL, *o;
+    struct ipc_ns *ns = ipc_current();
+    struct ipc_table *t = table_of(kind, ns);
+    const unsigned long *most = (const void *)((const char *)ns + kind->most);
     int id = -ENOENT;
     for (;;) {
-        spin_lock(&kind->table->lock);
-        o = ipc_find_key_locked(kind->table, key);
+        spin_lock(&t->lock);
+        o = ipc_find_key_locked(t, key);
         if (o)
             id = existing_locked(kind, o, flags, size);
         else if (made)
-            id = ipc_list_locked(kind->table, made, READ_ONCE(*kind->most));
-        spin_unlock(&kind->table->lock);
+            id = ipc_list_locked(t, made, READ_ONCE(*most));
+        spin_unlock(&t->lock);
         if (o || made || (key != IPC_PRIVATE && !(flags & IPC_CREAT)))
             break;
         made = kind->make(key, flags, size);
@@ -200,44 +220,63 @@ int ipc_open(const struct ipc_kind *kind, int key, int flags, size_t size) {
 }
 
 struct ipc_object *ipc_get(const struct ipc_kind *kind, int id, unsigned int wanted) {
-    spin_lock(&kind->table->lock);
-    struct ipc_object *o = ipc_find_locked(kind->table, id);
-    int err = !o ? -EINVAL : wanted ? ipc_check_locked(kind->table, o, wanted) : 0;
+    struct ipc_table *t = table_of(kind, ipc_current());
+    spin_lock(&t->lock);
+    struct ipc_object *o = ipc_find_locked(t, id);
+    int err = !o ? -EINVAL : wanted ? ipc_check_locked(t, o, wanted) : 0;
     if (!err)
         ref_get(&o->refs);
-    spin_unlock(&kind->table->lock);
+    spin_unlock(&t->lock);
     return err ? ERR_PTR(err) : o;
 }
 
 struct ipc_object *ipc_get_for_stat(const struct ipc_kind *kind, int id, bool by_index, bool any,
                                     struct ipc64_perm *out, int64_t *ctime) {
-    spin_lock(&kind->table->lock);
-    struct ipc_object *o = !by_index ? ipc_find_locked(kind->table, id)
-                           : id >= 0 ? ipc_at_locked(kind->table, (unsigned int)id)
+    struct ipc_table *t = table_of(kind, ipc_current());
+    spin_lock(&t->lock);
+    struct ipc_object *o = !by_index ? ipc_find_locked(t, id)
+                           : id >= 0 ? ipc_at_locked(t, (unsigned int)id)
                                      : NULL;
-    int err = !o ? -EINVAL : any ? 0 : ipc_check_locked(kind->table, o, IPC_READ);
+    int err = !o ? -EINVAL : any ? 0 : ipc_check_locked(t, o, IPC_READ);
     if (!err) {
         ref_get(&o->refs);
-        ipc_describe_locked(kind->table, o, out);
+        ipc_describe_locked(t, o, out);
         *ctime = o->ctime;
     }
-    spin_unlock(&kind->table->lock);
+    spin_unlock(&t->lock);
     return err ? ERR_PTR(err) : o;
 }
 
 int ipc_may(const struct ipc_kind *kind, const struct ipc_object *o, unsigned int wanted) {
-    spin_lock(&kind->table->lock);
-    int err = ipc_check_locked(kind->table, o, wanted);
-    spin_unlock(&kind->table->lock);
+    struct ipc_table *t = table_of(kind, o->ns);
+    spin_lock(&t->lock);
+    int err = ipc_check_locked(t, o, wanted);
+    spin_unlock(&t->lock);
     return err;
 }
 
 struct ipc_object *ipc_take_out(const struct ipc_kind *kind, int id) {
-    spin_lock(&kind->table->lock);
-    struct ipc_object *o = ipc_find_locked(kind->table, id);
-    int err = o ? ipc_check_control_locked(kind->table, o) : -EINVAL;
+    struct ipc_table *t = table_of(kind, ipc_current());
+    spin_lock(&t->lock);
+    struct ipc_object *o = ipc_find_locked(t, id);
+    int err = o ? ipc_check_control_locked(t, o) : -EINVAL;
     if (!err)
-        ipc_unlist_locked(kind->table, o);
-    spin_unlock(&kind->table->lock);
+        ipc_unlist_locked(t, o);
+    spin_unlock(&t->lock);
     return err ? ERR_PTR(err) : o;
+}
+
+struct ipc_object *ipc_take_out_any(const struct ipc_kind *kind, struct ipc_ns *ns) {
+    struct ipc_table *t = table_of(kind, ns);
+    spin_lock(&t->lock);
+    struct ipc_object *o = t->used ? ipc_at_locked(t, (unsigned int)ipc_highest_locked(t)) : NULL;
+    if (o)
+        ipc_unlist_locked(t, o);
+    spin_unlock(&t->lock);
+    return o;
+}
+
+void ipc_free_table(struct ipc_table *t) {
+    for (unsigned int i = 0; i < IPC_MOST / IPC_CHUNK; i++)
+        kfree(t->chunks[i]);
 }

@@ -18,11 +18,14 @@
 #define IPC_WRITE 0222u
 
 struct user;
+struct ipc_ns;
+enum ipc_which { IPC_SHM, IPC_SEM, IPC_MSG, IPC_KINDS };
 
 // Key: [l] its table's lock.
 struct ipc_object {
     struct refcount refs; // one for the table
     int id;               // [I] once listed
+    struct ipc_ns *ns;    // [I] ipc/ipc_ns.h: whose it is; of its `parts`
     int key;              // [l] as all that follows
     uid_t uid, cuid;
     gid_t gid, cgid;
@@ -35,7 +38,8 @@ RB_HEAD(ipc_keys, ipc_object);
 
 struct ipc_table {
     struct spinlock lock;
-    struct ipc_object **chunks[IPC_MOST / IPC_CHUNK]; // [l] NULL: nothing there yet
+    struct ipc_object **chunks[IPC_MOST / IPC_CHUNK]; // [l] NULL: nothing there
+    uint16_t in_chunk[IPC_MOST / IPC_CHUNK];          // [l] how many are
     struct ipc_keys keys;                             // [l]
     unsigned int used, end;                           // [l] objects; all are below index `end`
     unsigned int last, round; // [l] the index given out last, and how often that began anew
@@ -43,16 +47,17 @@ struct ipc_table {
 
 // A kind of objects, for ipc_open().
 struct ipc_kind {
-    struct ipc_table *table;
-    unsigned long *most; // [a] as many may there be
+    enum ipc_which which;
+    size_t most; // as many may there be: where in struct ipc_ns
     // A new one with what is set by ipc_object_init(), one reference. ERR_PTR.
     struct ipc_object *(*make)(int key, int flags, size_t size);
     int (*check)(const struct ipc_object *o, size_t size); // 0, or why what is there is not what is asked for
     void (*free)(struct ipc_object *o);                    // with the last reference
 };
 
-void ipc_object_init(struct ipc_object *o, int key, int flags); // owned by who runs
-int64_t ipc_now(void);                                          // seconds
+// Owned by who runs, in his namespace, of which it holds a part.
+void ipc_object_init(struct ipc_object *o, int key, int flags);
+int64_t ipc_now(void); // seconds
 
 // [l] of the table, all of these.
 struct ipc_object *ipc_find_locked(struct ipc_table *t, int id);
@@ -82,4 +87,7 @@ struct ipc_object *__must_check ipc_get_for_stat(const struct ipc_kind *kind, in
 int __must_check ipc_may(const struct ipc_kind *kind, const struct ipc_object *o, unsigned int wanted);
 // Takes it out of the table, for IPC_RMID: the table's reference is the caller's then. ERR_PTR(-EINVAL, -EPERM).
 struct ipc_object *__must_check ipc_take_out(const struct ipc_kind *kind, int id);
+// The same of any one in ns, for its end; NULL: there is none.
+struct ipc_object *ipc_take_out_any(const struct ipc_kind *kind, struct ipc_ns *ns);
+void ipc_free_table(struct ipc_table *t); // of which nothing is left
 void ipc_put(const struct ipc_kind *kind, struct ipc_object *o);

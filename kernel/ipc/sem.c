@@ -8,11 +8,13 @@
 // share it. A set that is removed takes it away from them; the last of these that exits makes it undone. A set's mutex guards all
 // of it; a list of undos, too, has a lock, within the mutexes of sets.
 #include "ipc/sem.h"
-#include "ipc/object.h"
+#include "core/user_ns.h"
+#include "ipc/ipc_ns.h"
 #include "lib/list.h"
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
+#include "sched/pid_note.h"
 #include "sched/thread.h"
 #include "sched/user.h"
 #include "sched/wait.h"
@@ -21,9 +23,10 @@
 #define ADJUST_MAX 32767
 #define WAITS      1 // a status that no call returns
 
+// There may be many.
 struct sem {
-    int value;
-    pid_t pid; // who changed it last
+    struct pid_note by; // who changed it last
+    uint16_t value;     // at most SEM_VALUE_MAX
 };
 
 // Key: [m] lock, [I].
@@ -66,10 +69,6 @@ struct waiter {
     int status;                      // [a] WAITS, or what the call returns; written last
 };
 
-static struct ipc_table sets;
-static unsigned long total; // [sets.lock] semaphores of all
-unsigned long sem_limits[4] = {SEM_OF_SET, (unsigned long)SEM_OF_SET *SEM_SETS, SEM_AT_ONCE, SEM_SETS};
-
 static struct sem_set *to_set(struct ipc_object *o) {
     return container_of(o, struct sem_set, object);
 }
@@ -80,12 +79,13 @@ static size_t set_size(size_t n) {
     return sizeof(struct sem_set) + n * sizeof(struct sem);
 }
 
-static bool count_semaphores(long n) {
-    spin_lock(&sets.lock);
-    bool fits = n <= 0 || total + (unsigned long)n <= READ_ONCE(sem_limits[1]);
+static bool count_semaphores(struct ipc_ns *ns, long n) {
+    struct ipc_table *t = &ns->tables[IPC_SEM];
+    spin_lock(&t->lock);
+    bool fits = n <= 0 || ns->semaphores + (unsigned long)n <= READ_ONCE(ns->sem_limits[1]);
     if (fits)
-        total += (unsigned long)n;
-    spin_unlock(&sets.lock);
+        ns->semaphores += (unsigned long)n;
+    spin_unlock(&t->lock);
     return fits;
 }
 
@@ -94,7 +94,7 @@ static struct ipc_object *set_make(int key, int flags, size_t n) {
     long size = (long)set_size(n);
     if (!n)
         return ERR_PTR(-EINVAL);
-    if (!count_semaphores((long)n))
+    if (!count_semaphores(ipc_current(), (long)n))
         return ERR_PTR(-ENOSPC);
     bool may =
         !memory_is_short() && user_may_charge(user, USER_IPC_BYTES, size, READ_ONCE(limits.ipc_bytes_max));
@@ -102,7 +102,7 @@ static struct ipc_object *set_make(int key, int flags, size_t n) {
     if (!s) {
         if (may)
             user_uncharge(user, USER_IPC_BYTES, size);
-        (void)count_semaphores(-(long)n);
+        (void)count_semaphores(ipc_current(), -(long)n);
         return ERR_PTR(-ENOMEM);
     }
     ipc_object_init(&s->object, key, flags);
@@ -120,18 +120,23 @@ static int set_check(const struct ipc_object *o, size_t n) {
 
 static void set_free(struct ipc_object *o) {
     struct sem_set *s = to_set(o);
-    (void)count_semaphores(-(long)s->n);
+    (void)count_semaphores(o->ns, -(long)s->n);
     user_uncharge(s->user, USER_IPC_BYTES, (long)set_size(s->n));
     user_put(s->user);
+    ipc_ns_drop(o->ns);
     kfree(s);
 }
 
-static const struct ipc_kind kind = {
-    .table = &sets, .most = &sem_limits[3], .make = set_make, .check = set_check, .free = set_free};
+static const struct ipc_kind kind = {.which = IPC_SEM,
+                                     .most = offsetof(struct ipc_ns, sem_limits[3]),
+                                     .make = set_make,
+                                     .check = set_check,
+                                     .free = set_free};
 
 int sem_get(int key, int n, int flags) {
-    return n < 0 || (unsigned long)n > READ_ONCE(sem_limits[0]) ? -EINVAL
-                                                                : ipc_open(&kind, key, flags, (size_t)n);
+    return n < 0 || (unsigned long)n > READ_ONCE(ipc_current()->sem_limits[0])
+               ? -EINVAL
+               : ipc_open(&kind, key, flags, (size_t)n);
 }
 
 // ---- one call's operations
@@ -145,7 +150,7 @@ static bool undoes(const struct sembuf *op) {
 static void roll_back_locked(struct sem_set *s, const struct sembuf *ops, unsigned int n, struct undo *undo) {
     ASSERT_HELD(&s->lock);
     while (n--) {
-        s->sems[ops[n].sem_num].value -= ops[n].sem_op;
+        s->sems[ops[n].sem_num].value = (uint16_t)(s->sems[ops[n].sem_num].value - ops[n].sem_op);
         if (undoes(&ops[n]))
             undo->adjust[ops[n].sem_num] = (short)(undo->adjust[ops[n].sem_num] + ops[n].sem_op);
     }
@@ -166,7 +171,7 @@ static int apply_locked(struct sem_set *s, const struct sembuf *op, struct undo 
             return -ERANGE;
         undo->adjust[op->sem_num] = (short)adjust;
     }
-    sem->value = value;
+    sem->value = (uint16_t)value;
     return 0;
 }
 
@@ -183,7 +188,7 @@ static int try_locked(struct sem_set *s, struct waiter *w) {
         return result == WAITS && w->ops[i].sem_flg & IPC_NOWAIT ? -EAGAIN : result;
     }
     for (i = 0; i < w->n; i++)
-        s->sems[w->ops[i].sem_num].pid = w->thread->pid;
+        s->sems[w->ops[i].sem_num].by = pid_note_of(w->thread);
     return 0;
 }
 
@@ -371,14 +376,14 @@ static struct sem_set *first_set(struct sem_undos *undos) {
     return s;
 }
 
-static void make_undone_locked(struct sem_set *s, const struct undo *u, pid_t pid) {
+static void make_undone_locked(struct sem_set *s, const struct undo *u, const struct thread *t) {
     ASSERT_HELD(&s->lock);
     for (unsigned int i = 0; i < s->n; i++) {
         if (!u->adjust[i])
             continue;
         int value = s->sems[i].value + u->adjust[i];
-        s->sems[i].value = value < 0 ? 0 : MIN(value, SEM_VALUE_MAX);
-        s->sems[i].pid = pid;
+        s->sems[i].value = (uint16_t)(value < 0 ? 0 : MIN(value, SEM_VALUE_MAX));
+        s->sems[i].by = pid_note_of(t);
     }
     s->otime = ipc_now();
     values_changed_locked(s);
@@ -394,7 +399,7 @@ void sem_leave_undos(struct thread *t) {
         mutex_lock(&s->lock);
         struct undo *u = find_undo_locked(s, undos); // unless it was removed meanwhile
         if (u) {
-            make_undone_locked(s, u, t->pid);
+            make_undone_locked(s, u, t);
             free_undo_locked(s, u);
         }
         end(s);
@@ -495,20 +500,18 @@ int sem_stat(int id, int cmd, struct semid64_ds *out) {
 }
 
 int sem_set(int id, const struct semid64_ds *to) {
-    spin_lock(&sets.lock);
-    struct ipc_object *o = ipc_find_locked(&sets, id);
-    int err = o ? ipc_check_control_locked(&sets, o) : -EINVAL;
+    struct ipc_table *t = &ipc_current()->tables[IPC_SEM];
+    spin_lock(&t->lock);
+    struct ipc_object *o = ipc_find_locked(t, id);
+    int err = o ? ipc_check_control_locked(t, o) : -EINVAL;
     if (!err)
-        err = ipc_set_locked(&sets, o, &to->sem_perm);
-    spin_unlock(&sets.lock);
+        err = ipc_set_locked(t, o, &to->sem_perm);
+    spin_unlock(&t->lock);
     return err;
 }
 
-int sem_remove(int id) {
-    struct ipc_object *o = ipc_take_out(&kind, id);
-    if (IS_ERR(o))
-        return (int)PTR_ERR(o);
-    struct sem_set *s = to_set(o);
+// It is in the table no more.
+static void end_set(struct sem_set *s) {
     mutex_lock(&s->lock);
     s->removed = true;
     while (!list_empty(&s->waiters)) {
@@ -520,7 +523,20 @@ int sem_remove(int id) {
         cond_resched();
     }
     end(s);
+}
+
+int sem_remove(int id) {
+    struct ipc_object *o = ipc_take_out(&kind, id);
+    if (IS_ERR(o))
+        return (int)PTR_ERR(o);
+    end_set(to_set(o));
     return 0;
+}
+
+void sem_end_all(struct ipc_ns *ns) {
+    struct ipc_object *o;
+    for (; (o = ipc_take_out_any(&kind, ns)); cond_resched())
+        end_set(to_set(o));
 }
 
 static int count_waiters_locked(const struct sem_set *s, unsigned int number, bool zero) {
@@ -544,7 +560,7 @@ int sem_ask(int id, int number, int cmd) {
     else if (cmd == GETVAL)
         result = s->sems[number].value;
     else if (cmd == GETPID)
-        result = s->sems[number].pid;
+        result = pid_note_shown(&s->sems[number].by);
     else
         result = count_waiters_locked(s, (unsigned int)number, cmd == GETZCNT);
     end(s);
@@ -557,16 +573,17 @@ static void set_one_locked(struct sem_set *s, unsigned int i, int value) {
     struct undo *u;
     list_for_each_entry (u, &s->undos, of_set)
         u->adjust[i] = 0;
-    s->sems[i].value = value;
-    s->sems[i].pid = current->pid;
+    s->sems[i].value = (uint16_t)value;
+    s->sems[i].by = pid_note_of(current);
 }
 
 // Values have been set.
 static void end_setting(struct sem_set *s) {
     values_changed_locked(s);
-    spin_lock(&sets.lock);
+    struct ipc_table *t = ipc_table_of(&s->object, IPC_SEM);
+    spin_lock(&t->lock);
     s->object.ctime = ipc_now();
-    spin_unlock(&sets.lock);
+    spin_unlock(&t->lock);
 }
 
 int sem_set_value(int id, int number, int value) {
@@ -591,7 +608,7 @@ unsigned short *sem_values(int id, unsigned int *n) {
     unsigned short *values = kmalloc(s->n * sizeof(*values));
     *n = s->n;
     for (unsigned int i = 0; values && i < s->n; i++)
-        values[i] = (unsigned short)s->sems[i].value;
+        values[i] = s->sems[i].value;
     end(s);
     return values ? values : ERR_PTR(-ENOMEM);
 }
@@ -623,22 +640,24 @@ int sem_set_values(int id, const unsigned short *values, unsigned int n) {
 }
 
 int sem_info(struct seminfo *out, bool in_use) {
-    *out = (struct seminfo){.semmni = (int)READ_ONCE(sem_limits[3]),
-                            .semmns = (int)READ_ONCE(sem_limits[1]),
-                            .semmsl = (int)READ_ONCE(sem_limits[0]),
-                            .semopm = (int)READ_ONCE(sem_limits[2]),
+    struct ipc_ns *ns = ipc_current();
+    struct ipc_table *t = &ns->tables[IPC_SEM];
+    *out = (struct seminfo){.semmni = (int)READ_ONCE(ns->sem_limits[3]),
+                            .semmns = (int)READ_ONCE(ns->sem_limits[1]),
+                            .semmsl = (int)READ_ONCE(ns->sem_limits[0]),
+                            .semopm = (int)READ_ONCE(ns->sem_limits[2]),
                             .semvmx = SEM_VALUE_MAX,
                             .semmnu = (int)(SEM_OF_SET * SEM_SETS),
                             .semmap = (int)(SEM_OF_SET * SEM_SETS),
                             .semume = (int)SEM_AT_ONCE,
                             .semusz = 20,
                             .semaem = ADJUST_MAX};
-    spin_lock(&sets.lock);
+    spin_lock(&t->lock);
     if (in_use) {
-        out->semusz = (int)sets.used;
-        out->semaem = (int)total;
+        out->semusz = (int)t->used;
+        out->semaem = (int)ns->semaphores;
     }
-    int highest = ipc_highest_locked(&sets);
-    spin_unlock(&sets.lock);
+    int highest = ipc_highest_locked(t);
+    spin_unlock(&t->lock);
     return highest;
 }

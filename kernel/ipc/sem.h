@@ -11,7 +11,6 @@
 #define SEM_OF_SET    32000u
 #define SEM_SETS      32000u
 // kernel.sem: of a set, of all, operations at once, sets.
-extern unsigned long sem_limits[4]; // [a]
 
 struct sem_undos;
 struct thread;
@@ -30,6 +29,8 @@ unsigned short *__must_check sem_values(int id, unsigned int *n);
 // SETALL, in two halves: how many values there are to be, and they. -EINVAL, -EACCES, -ERANGE, -EIDRM.
 int __must_check sem_values_wanted(int id);
 int __must_check sem_set_values(int id, const unsigned short *values, unsigned int n);
+struct ipc_ns;
+void sem_end_all(struct ipc_ns *ns);          // nobody is in it any more
 int sem_info(struct seminfo *out, bool used); // IPC_INFO, SEM_INFO. The highest index in use.
 
 // SEM_UNDO: what a thread, or those that share it (CLONE_SYSVSEM), will take back. `t` is new, and made by the current thread. -ENOMEM.

@@ -26,8 +26,6 @@ struct shm_info {
 };
 
 #define SHM_SEGMENTS 4096 // as many may there be: SHMMNI
-// kernel.shmmax in bytes, of one segment; kernel.shmall in pages, of all together; kernel.shmmni.
-extern unsigned long shm_max, shm_all, shm_segments_max; // [a]
 
 // The number of the segment with `key`, or -errno; flags and errors as shmget(2).
 int __must_check shm_get(int key, size_t size, int flags);
@@ -47,6 +45,8 @@ int __must_check shm_keep_in_memory(int id, bool lock,
 // IPC_INFO and SHM_INFO. The highest index in use.
 int shm_limits(struct shminfo64 *out);
 int shm_usage(struct shm_info *out);
+struct ipc_ns;
+void shm_end_all(struct ipc_ns *ns);            // nobody is in it any more
 unsigned long shm_resident(unsigned int index); // pages in memory of the segment there, if there is one
 
 void shm_init(void); // once it is known how much memory there is

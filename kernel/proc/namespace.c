@@ -8,6 +8,7 @@
 #include "fs/mount.h"
 #include "fs/nsfs.h"
 #include "fs/path.h"
+#include "ipc/sem.h"
 #include "proc/access.h"
 #include "proc/pidfd.h"
 #include "proc/process.h"
@@ -133,8 +134,11 @@ static int add(struct namespace_change *c, struct namespace *ns) {
     return 0;
 }
 
-static void commit_entry(struct namespace_change *c, bool mounts) {
-    if (mounts && c->set)
+// `flags`: what is entered (CLONE_NEW*).
+static void commit_entry(struct namespace_change *c, int flags) {
+    if (flags & CLONE_NEWIPC)
+        sem_leave_undos(current);
+    if (flags & CLONE_NEWNS && c->set)
         mount_ns_enter(c->set->of[NS_MOUNT], current->fs);
     namespace_change_commit(c);
 }
@@ -147,7 +151,7 @@ static long enter_one(struct namespace *ns, int flag) {
     if (err)
         namespace_change_drop(&c);
     else
-        commit_entry(&c, ns->type->flag == CLONE_NEWNS);
+        commit_entry(&c, ns->type->flag);
     return err;
 }
 
@@ -213,7 +217,7 @@ static long enter_those_of(struct process *p, int flags) {
     if (err)
         namespace_change_drop(&c);
     else
-        commit_entry(&c, flags & CLONE_NEWNS);
+        commit_entry(&c, flags);
     return err;
 }
 

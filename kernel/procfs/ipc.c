@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // /proc/sysvipc: what System V IPC has.
 #include "arch/riscv/layout.h"
+#include "ipc/ipc_ns.h"
 #include "ipc/mqueue.h"
 #include "ipc/msg.h"
-#include "ipc/object.h"
 #include "ipc/sem.h"
 #include "ipc/shm.h"
 #include "lib/number.h"
@@ -75,9 +75,10 @@ static int show_msg(struct seq_buf *s, void *arg) {
 
 // kernel.sem: four numbers, of which a write may store the first few.
 static int show_sem_limits(struct seq_buf *s, void *arg) {
+    const struct ipc_ns *ns = ipc_current();
     (void)arg;
-    seq_printf(s, "%lu\t%lu\t%lu\t%lu\n", READ_ONCE(sem_limits[0]), READ_ONCE(sem_limits[1]),
-               READ_ONCE(sem_limits[2]), READ_ONCE(sem_limits[3]));
+    seq_printf(s, "%lu\t%lu\t%lu\t%lu\n", READ_ONCE(ns->sem_limits[0]), READ_ONCE(ns->sem_limits[1]),
+               READ_ONCE(ns->sem_limits[2]), READ_ONCE(ns->sem_limits[3]));
     return 0;
 }
 
@@ -97,23 +98,55 @@ static ssize_t store_sem_limits(const char *text, size_t n, void *arg) {
         at = end;
     }
     for (unsigned int i = 0; i < count; i++)
-        WRITE_ONCE(sem_limits[i], values[i]);
+        WRITE_ONCE(ipc_current()->sem_limits[i], values[i]);
     return count ? (ssize_t)n : -EINVAL;
 }
 
+// ---- numbers of a namespace: the caller's
+
+struct limit {
+    size_t at; // in struct ipc_ns
+    unsigned long low, high;
+};
+
+static struct proc_number number_of(const struct limit *l) {
+    return (struct proc_number){(unsigned long *)((char *)ipc_current() + l->at), l->low, l->high};
+}
+
+static int show_limit(struct seq_buf *s, void *arg) {
+    struct proc_number n = number_of(arg);
+    return proc_show_number(s, &n);
+}
+
+static ssize_t store_limit(const char *text, size_t size, void *arg) {
+    struct proc_number n = number_of(arg);
+    return proc_store_number(text, size, &n);
+}
+
+#define LIMIT_(path_, member_, low_, high_)                                                                  \
+    {                                                                                                        \
+        .path = "sys/" path_, .mode = 0644, .show = show_limit, .store = store_limit,                        \
+        .arg = &(struct limit) {                                                                             \
+            offsetof(struct ipc_ns, member_), low_, high_                                                    \
+        }                                                                                                    \
+    }
+
 static const struct proc_entry entries[] = {
-    PROC_NUMBER("fs/mqueue/queues_max", &mqueue_limits.queues, 0, INT32_MAX),
-    PROC_NUMBER("fs/mqueue/msg_max", &mqueue_limits.messages, 1, MQ_MESSAGES_MOST),
-    PROC_NUMBER("fs/mqueue/msgsize_max", &mqueue_limits.size, 128, MQ_SIZE_MOST),
-    PROC_NUMBER("fs/mqueue/msg_default", &mqueue_limits.default_messages, 1, MQ_MESSAGES_MOST),
-    PROC_NUMBER("fs/mqueue/msgsize_default", &mqueue_limits.default_size, 128, MQ_SIZE_MOST),
+    LIMIT_("fs/mqueue/queues_max", mqueue.queues, 0, INT32_MAX),
+    LIMIT_("fs/mqueue/msg_max", mqueue.messages, 1, MQ_MESSAGES_MOST),
+    LIMIT_("fs/mqueue/msgsize_max", mqueue.size, 128, MQ_SIZE_MOST),
+    LIMIT_("fs/mqueue/msg_default", mqueue.default_messages, 1, MQ_MESSAGES_MOST),
+    LIMIT_("fs/mqueue/msgsize_default", mqueue.default_size, 128, MQ_SIZE_MOST),
     {.path = "sysvipc/shm", .show = show_shm},
     {.path = "sysvipc/sem", .show = show_sem},
     {.path = "sysvipc/msg", .show = show_msg},
     {.path = "sys/kernel/sem", .mode = 0644, .show = show_sem_limits, .store = store_sem_limits},
-    PROC_NUMBER("kernel/msgmax", &msg_longest, 0, INT32_MAX),
-    PROC_NUMBER("kernel/msgmnb", &msg_queue_bytes, 0, INT32_MAX),
-    PROC_NUMBER("kernel/msgmni", &msg_queues_max, 0, IPC_MOST),
+    LIMIT_("kernel/shmmax", shm_max, 0, INT64_MAX),
+    LIMIT_("kernel/shmall", shm_all, 0, INT64_MAX),
+    LIMIT_("kernel/shmmni", shm_segments_max, 0, SHM_SEGMENTS),
+    LIMIT_("kernel/msgmax", msg_longest, 0, INT32_MAX),
+    LIMIT_("kernel/msgmnb", msg_queue_bytes, 0, INT32_MAX),
+    LIMIT_("kernel/msgmni", msg_queues_max, 0, IPC_MOST),
 };
 
 void proc_ipc_init(void) {

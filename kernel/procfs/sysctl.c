@@ -11,7 +11,6 @@
 #include "lib/string.h"
 #include "proc/coredump.h"
 #include "proc/uts.h"
-#include "ipc/shm.h"
 #include "procfs/private.h"
 #include "sched/thread.h"
 #include "sched/user.h"
@@ -212,9 +211,6 @@ static const struct proc_entry entries[] = {
     PROC_TEXT("kernel/ngroups_max", "65536"),
     PROC_TEXT("kernel/cap_last_cap", "40"),
     PROC_NUMBER("kernel/randomize_va_space", &vm_randomize, 0, INT32_MAX),
-    PROC_NUMBER("kernel/shmmax", &shm_max, 0, INT64_MAX),
-    PROC_NUMBER("kernel/shmall", &shm_all, 0, INT64_MAX),
-    PROC_NUMBER("kernel/shmmni", &shm_segments_max, 0, SHM_SEGMENTS),
     {.path = "sys/kernel/hostname", .mode = 0644, .show = show_name, .store = store_name},
     {.path = "sys/kernel/domainname", .mode = 0644, .show = show_name, .store = store_name, .arg = boot_id},
     {.path = "sys/kernel/core_pattern", .mode = 0644, .show = show_core_pattern, .store = store_core_pattern},

@@ -2,6 +2,7 @@
 // Semaphores and messages of System V. (Shared memory is in sys/shm.c.)
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
+#include "ipc/ipc_ns.h"
 #include "ipc/msg.h"
 #include "ipc/object.h"
 #include "ipc/sem.h"
@@ -36,7 +37,7 @@ long sys_semtimedop(int id, const void __user *ops, unsigned int n, const void _
         return -EFAULT;
     if (!n || id < 0)
         return -EINVAL;
-    if (n > READ_ONCE(sem_limits[2]))
+    if (n > READ_ONCE(ipc_current()->sem_limits[2]))
         return -E2BIG;
     if (timeout && timespec_to_ktime(&ts, &wait))
         return -EINVAL;
@@ -129,7 +130,7 @@ long sys_msgsnd(int id, const void __user *message, size_t n, int flags) {
     long type;
     if (get_user(type, user))
         return -EFAULT;
-    if (n > READ_ONCE(msg_longest) || (long)n < 0 || id < 0 || type < 1)
+    if (n > READ_ONCE(ipc_current()->msg_longest) || (long)n < 0 || id < 0 || type < 1)
         return -EINVAL;
     struct message *m = msg_alloc(type, n);
     if (IS_ERR(m))

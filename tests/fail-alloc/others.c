@@ -53,7 +53,7 @@ int do_remap(void) {
     return 0;
 }
 
-#define ALL_NEW (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS)
+#define ALL_NEW (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC)
 
 static int put(const char *path, const char *text) {
     int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -2,7 +2,11 @@
 // Namespaces are made, entered, read, mounted in and left at the same moment.
 #include "races.h"
 #include <fcntl.h>
+#include <mqueue.h>
 #include <signal.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -257,4 +261,79 @@ TEST(an_init_ends_while_others_come_in_and_look) {
         {enter_pids_in_a_process, end_init, read_about_init, mount_pids_in_a_process},
         nobody_is_left};
     CHECK((!access("place", F_OK) || !mkdir("place", 0777)) && run_race(&r) > 0);
+}
+
+// ---- IPC namespaces
+
+static void make_ipc(void) {
+    int ready[2];
+    char c;
+    CHECK(!pipe(ready));
+    fflush(stdout);
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0);
+    if (!pid) {
+        CHECK(shmat(shmget(1, 4096, IPC_CREAT | 0600), NULL, 0) != (void *)-1);
+        CHECK(msgget(1, IPC_CREAT | 0600) >= 0 && semget(1, 1, IPC_CREAT | 0600) >= 0);
+        CHECK(mq_open("/queue", O_RDWR | O_CREAT, 0600, NULL) >= 0 && write(ready[1], "r", 1) == 1);
+        for (;;)
+            pause();
+    }
+    CHECK(pid > 0 && read(ready[0], &c, 1) == 1 && !close(ready[0]) && !close(ready[1]));
+    inits = pid;
+}
+
+static void use_ipc(void) {
+    struct {
+        long type;
+        char text[1];
+    } m = {1, "x"};
+    struct sembuf up = {0, 1, SEM_UNDO};
+    int own = open("/proc/self/ns/ipc", O_RDONLY | O_CLOEXEC);
+    int users = open_of_init("ns/user"), ipc = open_of_init("ns/ipc");
+    if (users < 0 || ipc < 0 || setns(users, CLONE_NEWUSER) || setns(ipc, CLONE_NEWIPC))
+        return;
+    char *at = shmat(shmget(1, 1, 0), NULL, 0);
+    semop(semget(1, 1, 0), &up, 1);
+    msgsnd(msgget(1, 0), &m, 1, IPC_NOWAIT);
+    mqd_t q = mq_open("/queue", O_RDWR | O_NONBLOCK);
+    if (unshare(CLONE_NEWIPC) == 0 && at != (void *)-1)
+        at[0]++;
+    if (q >= 0)
+        mq_send(q, "x", 1, 0);
+    setns(own, CLONE_NEWIPC);
+    if (fork() == 0)
+        _exit(0);
+    wait(NULL);
+}
+
+static void use_ipc_in_a_process(void) {
+    in_a_process(use_ipc);
+}
+
+static void read_about_ipc(void) {
+    char text[512];
+    int users = open_of_init("ns/user"), ipc = open_of_init("ns/ipc");
+    if (users < 0 || ipc < 0 || setns(users, CLONE_NEWUSER) || setns(ipc, CLONE_NEWIPC))
+        return;
+    close(users);
+    close(ipc);
+    for (int i = 0; i < 3; i++) {
+        static const char *const names[] = {"/proc/sysvipc/shm", "/proc/sysvipc/sem", "/proc/sysvipc/msg"};
+        int fd = open(names[i], O_RDONLY);
+        while (fd >= 0 && read(fd, text, sizeof(text)) > 0)
+            ;
+    }
+    shmctl(shmget(1, 1, 0), IPC_RMID, NULL);
+    semctl(semget(1, 1, 0), 0, IPC_RMID);
+    msgctl(msgget(1, 0), IPC_RMID, NULL);
+}
+
+static void read_about_ipc_in_a_process(void) {
+    in_a_process(read_about_ipc);
+}
+
+TEST(what_an_ipc_namespace_has_goes_while_others_use_it) {
+    static const struct race r = {
+        make_ipc, {use_ipc_in_a_process, end_init, read_about_ipc_in_a_process, use_ipc_in_a_process}, NULL};
+    CHECK(run_race(&r) > 0);
 }
