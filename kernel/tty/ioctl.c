@@ -102,6 +102,41 @@ static int merge_termio(struct ktermios *t, unsigned long arg) {
     return 0;
 }
 
+// What is locked stays as it is in `old`.
+static void keep_locked(struct ktermios *t, const struct ktermios *old, const struct ktermios *locked) {
+    t->c_iflag = (t->c_iflag & ~locked->c_iflag) | (old->c_iflag & locked->c_iflag);
+    t->c_oflag = (t->c_oflag & ~locked->c_oflag) | (old->c_oflag & locked->c_oflag);
+    t->c_cflag = (t->c_cflag & ~locked->c_cflag) | (old->c_cflag & locked->c_cflag);
+    t->c_lflag = (t->c_lflag & ~locked->c_lflag) | (old->c_lflag & locked->c_lflag);
+    if (locked->c_line)
+        t->c_line = old->c_line;
+    for (unsigned int i = 0; i < NCCS; i++) {
+        if (locked->c_cc[i])
+            t->c_cc[i] = old->c_cc[i];
+    }
+}
+
+// TIOCGLCKTRMIOS, TIOCSLCKTRMIOS: a struct termios whose bits that are set, and characters that are not 0, are locked.
+static long get_locked(struct tty *tty, unsigned long arg) {
+    struct ktermios t;
+    spin_lock(&tty->lock);
+    t = tty->locked;
+    spin_unlock(&tty->lock);
+    return put_object_part((void __user *)arg, t, sizeof(struct termios));
+}
+
+static long set_locked(struct tty *tty, unsigned long arg) {
+    struct ktermios t = {0};
+    if (!capable(CAP_CHECKPOINT_RESTORE) && !capable(CAP_SYS_ADMIN))
+        return -EPERM;
+    if (copy_from_user(&t, (const void __user *)arg, sizeof(struct termios)))
+        return -EFAULT;
+    spin_lock(&tty->lock);
+    tty->locked = t;
+    spin_unlock(&tty->lock);
+    return 0;
+}
+
 enum when { SET_NOW, SET_DRAINED, SET_FLUSHED };
 
 static long set_termios(struct file *f, struct tty *tty, unsigned long arg, size_t size, enum when when) {
@@ -122,6 +157,7 @@ static long set_termios(struct file *f, struct tty *tty, unsigned long arg, size
         tty_input_flush(tty);
     spin_lock(&tty->lock);
     old = tty->termios;
+    keep_locked(&t, &old, &tty->locked);
     tty->termios = t;
     tty_input_mode_changed(tty, &old);
     if (!(t.c_iflag & IXON) && tty->stopped && !tty->stopped_by_ioctl)
@@ -158,6 +194,10 @@ static long termios_ioctl(struct file *f, struct tty *tty, unsigned int cmd, uns
         return set_termios(f, tty, arg, sizeof(struct termios2), SET_DRAINED);
     case TCSETSF2:
         return set_termios(f, tty, arg, sizeof(struct termios2), SET_FLUSHED);
+    case TIOCGLCKTRMIOS:
+        return get_locked(tty, arg);
+    case TIOCSLCKTRMIOS:
+        return set_locked(tty, arg);
     }
     return -ENOTTY;
 }
@@ -335,6 +375,8 @@ long tty_ioctl_on(struct file *f, struct tty *tty, unsigned int cmd, unsigned lo
     case TCSETA:
     case TCSETAW:
     case TCSETAF:
+    case TIOCGLCKTRMIOS:
+    case TIOCSLCKTRMIOS:
         return termios_ioctl(f, tty, cmd, arg);
     case TCSBRK:
     case TCSBRKP:

@@ -48,6 +48,7 @@ struct tty {
     dev_t dev;                       // [I]
     struct spinlock lock;
     struct ktermios termios; // [l]
+    struct ktermios locked;  // [l] TIOCSLCKTRMIOS: which bits and characters of termios stay as they are
     struct winsize winsize;  // [l]
     pid_t session, pgrp;     // [l] 0: none; read without
     unsigned int files;      // [l] open

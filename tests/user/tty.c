@@ -561,6 +561,38 @@ TEST(tty_has_the_termios_of_system_v) {
     CHECK(ioctl(slave, TCSETAW, &old) == 0 && ioctl(slave, TCSETAF, &old) == 0);
 }
 
+static int locks_a_terminal(void *arg) {
+    struct termios t;
+    return setgid(1000) || setuid(1000) || ioctl(*(int *)arg, TIOCGLCKTRMIOS, &t) ||
+           ioctl(*(int *)arg, TIOCSLCKTRMIOS, &t) != -1 || errno != EPERM;
+}
+
+TEST(tty_keeps_what_is_locked_of_its_termios) {
+    struct termios t, locked;
+    open_pty();
+    CHECK(ioctl(slave, TIOCGLCKTRMIOS, &locked) == 0 && !locked.c_lflag && !locked.c_cc[VINTR]);
+    locked.c_lflag = ECHO;
+    locked.c_oflag = OPOST;
+    locked.c_cc[VINTR] = 1;
+    CHECK(ioctl(slave, TIOCSLCKTRMIOS, &locked) == 0 && tcgetattr(slave, &t) == 0);
+    t.c_lflag &= ~(ECHO | ICANON);
+    t.c_oflag = 0;
+    t.c_cc[VINTR] = 'x';
+    t.c_cc[VQUIT] = 'y';
+    CHECK(tcsetattr(slave, TCSANOW, &t) == 0 && tcgetattr(slave, &t) == 0);
+    CHECK((t.c_lflag & (ECHO | ICANON)) == ECHO && t.c_oflag == OPOST && t.c_cc[VINTR] == 3 &&
+          t.c_cc[VQUIT] == 'y');
+    // The master's side of it is the same; and what is locked is told.
+    memset(&locked, 0, sizeof(locked));
+    CHECK(ioctl(master, TIOCGLCKTRMIOS, &locked) == 0 && locked.c_lflag == ECHO && locked.c_cc[VINTR] == 1);
+    CHECK(test_wait_exit(test_fork(locks_a_terminal, &slave)) == 0);
+    memset(&locked, 0, sizeof(locked));
+    CHECK(ioctl(slave, TIOCSLCKTRMIOS, &locked) == 0);
+    t.c_lflag &= ~ECHO;
+    CHECK(tcsetattr(slave, TCSANOW, &t) == 0 && tcgetattr(slave, &t) == 0 && !(t.c_lflag & ECHO));
+    CHECK_ERRNO(ioctl(slave, TIOCSLCKTRMIOS, NULL), EFAULT);
+}
+
 TEST(tty_tells_which_serial_port_it_is) {
     // struct serial_struct: type, line, ... A pseudoterminal is none.
     int info[32], f = open("/dev/console", O_RDWR | O_NOCTTY);
