@@ -286,14 +286,34 @@ struct file_owner async_get_owner(struct file *f) {
     return owner;
 }
 
-void async_urgent(struct file *f) {
+static void note(struct file *f, int reason) {
     unsigned long flags = spin_lock_irqsave(&pending_lock);
     struct file_async *a = f->async;
     if (a)
-        note_locked(a, POLL_URGENT);
+        note_locked(a, reason);
     spin_unlock_irqrestore(&pending_lock, flags);
     if (a)
         note_is_due();
+}
+
+void async_urgent(struct file *f) {
+    note(f, POLL_URGENT);
+}
+
+void async_message(struct file *f) {
+    note(f, POLL_MSG);
+}
+
+int async_prepare(struct file *f, int fd) {
+    mutex_lock(&async_mutex);
+    struct file_async *a = get_locked(f);
+    if (a) {
+        unsigned long flags = spin_lock_irqsave(&pending_lock);
+        a->fd = fd;
+        spin_unlock_irqrestore(&pending_lock, flags);
+    }
+    mutex_unlock(&async_mutex);
+    return a ? 0 : -ENOMEM;
 }
 
 void async_forget(struct file *f) {

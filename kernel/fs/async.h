@@ -36,6 +36,10 @@ int __must_check async_set_signal(struct file *f, int sig);
 struct file_owner async_get_owner(struct file *f);
 // O_ASYNC goes on or off, for descriptor fd. 0, -ENOMEM; -ENOTTY: such files do not signal, the flag stays.
 int __must_check async_switch(struct file *f, int fd, bool on);
+// F_NOTIFY of descriptor fd: makes async_message() possible. 0 or -ENOMEM.
+int __must_check async_prepare(struct file *f, int fd);
+// Something happened in the directory (POLL_MSG). Any context in which f stays.
+void async_message(struct file *f);
 // Urgent data: SIGURG for the owner, whatever O_ASYNC says. Any context in which f stays.
 void async_urgent(struct file *f);
 // The file is being released. Called by file_put() if f->async is not NULL, before the release op.

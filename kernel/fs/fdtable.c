@@ -6,6 +6,7 @@
 // can use it yet.
 #include "fs/fdtable.h"
 #include "core/panic.h"
+#include "fs/event/dnotify.h"
 #include "fs/file_lock.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -128,6 +129,8 @@ static int close_file(struct files *files, struct file *f) {
     int err = ops->flush ? ops->flush(f) : 0;
     if (f->inode && READ_ONCE(f->inode->locks))
         file_locks_close(f, files);
+    if (f->inode && unlikely(READ_ONCE(f->inode->watches)) && S_ISDIR(f->inode->mode))
+        dnotify_close(f, files);
     file_put(f);
     if (ops->closed)
         ops->closed();

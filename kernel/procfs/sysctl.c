@@ -4,6 +4,7 @@
 #include "core/printk.h"
 #include "core/random.h"
 #include "core/version.h"
+#include "fs/event/dnotify.h"
 #include "fs/event/inotify.h"
 #include "fs/pipe/pipe.h"
 #include "lib/format.h"
@@ -243,6 +244,7 @@ static const struct proc_entry entries[] = {
     PROC_NUMBER("fs/pipe-user-pages-hard", &limits.pipe_user_hard, 0, INT64_MAX),
     PROC_NUMBER("fs/mount-max", &limits.mounts_max, 1, INT32_MAX),
     PROC_NUMBER("fs/epoll/max_user_watches", &limits.watches_max, 0, INT64_MAX),
+    PROC_NUMBER("fs/dir-notify-enable", &dnotify_enabled, 0, INT32_MAX),
     PROC_NUMBER("fs/inotify/max_user_instances", &limits.inotify_max, 0, INT32_MAX),
     PROC_NUMBER("fs/inotify/max_user_watches", &limits.inotify_watches_max, 0, INT32_MAX),
     PROC_NUMBER("fs/inotify/max_queued_events", &inotify_events_max, 0, INT32_MAX),

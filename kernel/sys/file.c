@@ -2,6 +2,7 @@
 // Descriptors: opening, closing, copying, flags, locks, ioctl(2).
 #include "sys/syscalls.h"
 #include "arch/riscv/uaccess.h"
+#include "fs/event/dnotify.h"
 #include "fs/fdtable.h"
 #include "fs/file_lock.h"
 #include "fs/path.h"
@@ -201,6 +202,19 @@ static long lock(struct file *f, unsigned int cmd, void __user *user) {
     return err;
 }
 
+// Signals go to the caller if nobody else has been named. A descriptor that is closed meanwhile gets none.
+static long notify(struct file *f, int fd, unsigned int events) {
+    int err = dnotify_watch(f, current->files, fd, events);
+    if (!err && events & ~DN_MULTISHOT && !async_get_owner(f).nr)
+        err = (int)set_owner(f, (int)sys_getpid());
+    struct file *now = fd_get(fd);
+    if (now != f)
+        dnotify_close(f, current->files);
+    if (now)
+        file_put(now);
+    return err;
+}
+
 static long file_fcntl(struct file *f, int fd, unsigned int cmd, unsigned long arg) {
     switch (cmd) {
     case F_GETFL:
@@ -228,6 +242,8 @@ static long file_fcntl(struct file *f, int fd, unsigned int cmd, unsigned long a
         return async_get_owner(f).sig;
     case F_GETLEASE:
         return F_UNLCK;
+    case F_NOTIFY:
+        return notify(f, fd, (unsigned int)arg);
     case F_GETPIPE_SZ:
         return pipe_get_size(f);
     case F_SETPIPE_SZ:

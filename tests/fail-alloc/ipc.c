@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <mqueue.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/msg.h>
@@ -16,12 +17,19 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-// Watches, and events with names. An event that there was no memory for is told to be lost.
+// Watches of both kinds, and events with names. An event that there was no memory for is told to be lost.
 int do_watches(void) {
     char buf[4096];
+    signal(SIGIO, SIG_IGN);
     unlink("watched/file"), unlink("watched/other"), rmdir("watched"); // of one that failed
     int i = inotify_init1(IN_NONBLOCK), fd;
     if (i < 0 || mkdir("watched", 0700) || inotify_add_watch(i, "watched", IN_ALL_EVENTS) < 0)
+        return errno;
+    fd = open("watched", O_RDONLY);
+    if (fd < 0 || fcntl(fd, F_NOTIFY, DN_CREATE | DN_DELETE | DN_MULTISHOT) || close(fd))
+        return errno;
+    fd = open("watched", O_RDONLY);
+    if (fd < 0 || fcntl(fd, F_NOTIFY, DN_CREATE))
         return errno;
     fd = open("watched/file", O_CREAT | O_RDWR, 0600);
     if (fd < 0 || inotify_add_watch(i, "watched/file", IN_ALL_EVENTS) < 0)
