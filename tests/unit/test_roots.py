@@ -21,7 +21,7 @@ from packing import Root, drupe
 from test_listing import listed
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "initrd"))
-from archives import archive, file, name_of  # noqa: E402
+from archives import archive, file, name_of, node  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -219,6 +219,12 @@ def test_a_file_has_no_more_attributes_than_one_may_have(put):
     began = time.monotonic()
     error = drupe("check", put(archive(*names)), status=1)[1]
     assert "error 7" in error and time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("before, name", [(file("f"), b"other.x"), (file("f"), b"user."), (node("p", "fifo"), b"user.x")])
+def test_attributes_that_the_kernel_refuses_are_told(put, before, name):
+    data = put(archive(before, file("METADATA!!!", b"%08x\1\1%s\0" % (11 + len(name), name))))
+    assert "the file system refuses it" in drupe("check", data, status=1)[1]
 
 
 # ---- tars that are hostile

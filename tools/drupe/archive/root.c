@@ -183,6 +183,18 @@ static int set_attr(void *ctx, struct unpack_node *node, const struct unpack_att
     return 0;
 }
 
+// What the kernel's tmpfs says to a name (kernel/initrd/initrd.c).
+static int check_xattr(const struct unpack_node *node, const char *name) {
+    static const char *const prefixes[] = {"user.", "trusted.", "security."};
+    uint32_t mode = node->object->attr.mode;
+    size_t i = 0;
+    while (i < 3 && strncmp(name, prefixes[i], strlen(prefixes[i])) != 0)
+        i++;
+    return i == 3 || !name[strlen(prefixes[i])]         ? -EOPNOTSUPP
+           : i == 0 && !S_ISREG(mode) && !S_ISDIR(mode) ? -EPERM
+                                                        : 0;
+}
+
 // Name and value stay where the archive is, as files' data do. However many entries bring some, a file has no more than one may have in
 // an archive.
 static int set_xattr(void *ctx, struct unpack_node *node, const char *name, const void *value, size_t size) {
@@ -194,6 +206,9 @@ static int set_xattr(void *ctx, struct unpack_node *node, const char *name, cons
         o->xattr_names = 0;
         return 0;
     }
+    int err = check_xattr(node, name);
+    if (err)
+        return err;
     struct root_xattr key = {.xattr.name = name}, *x = RB_FIND(root_xattrs, &o->xattrs_by_name, &key);
     if (!x) {
         if (o->xattr_names + strlen(name) + 1 > METADATA_XATTR_NAMES)
