@@ -8,11 +8,19 @@
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "lib/string.h"
+#include "sched/pid_ns.h"
 #include "sched/thread.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
+
+#ifndef NS_GET_PID_FROM_PIDNS
+#define NS_GET_PID_FROM_PIDNS  _IOR(NSIO, 0x6, int)
+#define NS_GET_TGID_FROM_PIDNS _IOR(NSIO, 0x7, int)
+#define NS_GET_PID_IN_PIDNS    _IOR(NSIO, 0x8, int)
+#define NS_GET_TGID_IN_PIDNS   _IOR(NSIO, 0x9, int)
+#endif
 
 static struct mount *mount; // [I] that all are in
 static const struct file_ops ops;
@@ -92,6 +100,25 @@ static long get_parent(struct namespace *ns) {
                   : -EPERM;
 }
 
+// What a thread, or its process, is called there whom the caller calls nr, or the other way round.
+static long translate(struct namespace *ns, unsigned int cmd, pid_t nr) {
+    bool in = cmd == NS_GET_PID_IN_PIDNS || cmd == NS_GET_TGID_IN_PIDNS;
+    bool process = cmd == NS_GET_TGID_FROM_PIDNS || cmd == NS_GET_TGID_IN_PIDNS;
+    if (ns->type->flag != CLONE_NEWPID)
+        return -EINVAL;
+    const struct pid_ns *there = pid_ns_of(ns), *from = in ? current->pid_ns : there,
+                        *to = in ? there : current->pid_ns;
+    pid_t found = 0;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    const struct id *id = id_find_in_locked(from, nr);
+    if (id && process && id->thread)
+        found = pid_in_locked(id->thread->pid, to);
+    else if (id && (id->thread || id->process))
+        found = id_in(id, to);
+    spin_unlock_irqrestore(&process_lock, flags);
+    return found ? found : -ESRCH;
+}
+
 static long ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
     struct namespace *ns = f->inode->private_data;
     switch (cmd) {
@@ -105,6 +132,11 @@ static long ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
         if (ns->type->flag != CLONE_NEWUSER)
             return -EINVAL;
         return put_user(uid_shown(current->cred->user_ns, user_ns_of(ns)->owner), (uid_t __user *)arg);
+    case NS_GET_PID_FROM_PIDNS:
+    case NS_GET_TGID_FROM_PIDNS:
+    case NS_GET_PID_IN_PIDNS:
+    case NS_GET_TGID_IN_PIDNS:
+        return translate(ns, cmd, (pid_t)arg);
     default:
         return -ENOTTY;
     }

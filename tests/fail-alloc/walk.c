@@ -464,7 +464,7 @@ static const struct operation operations[] = {
     {"remap", do_remap, false},
     {"namespaces", do_namespaces, false},
     {"enter", do_enter, false},
-    {"pid namespace", do_pid_namespace, false},
+    {"pids", do_pid_namespace, false},
 };
 
 // ---- one walk

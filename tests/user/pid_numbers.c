@@ -106,6 +106,26 @@ TEST(the_proc_outside_shows_both_numbers) {
     test_end(pid);
 }
 
+#ifndef NS_GET_PID_FROM_PIDNS
+#define NS_GET_PID_FROM_PIDNS  _IOR(0xb7, 6, int)
+#define NS_GET_TGID_FROM_PIDNS _IOR(0xb7, 7, int)
+#define NS_GET_PID_IN_PIDNS    _IOR(0xb7, 8, int)
+#define NS_GET_TGID_IN_PIDNS   _IOR(0xb7, 9, int)
+#endif
+
+TEST(a_namespace_translates_numbers) {
+    char path[64];
+    pid_t pid = start(CLONE_NEWPID, idle, NULL);
+    snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
+    int fd = open(path, O_RDONLY), other = open("/proc/self/ns/uts", O_RDONLY);
+    CHECK(ioctl(fd, NS_GET_PID_FROM_PIDNS, 1) == pid && ioctl(fd, NS_GET_TGID_FROM_PIDNS, 1) == pid);
+    CHECK(ioctl(fd, NS_GET_PID_IN_PIDNS, pid) == 1 && ioctl(fd, NS_GET_TGID_IN_PIDNS, pid) == 1);
+    CHECK_ERRNO(ioctl(fd, NS_GET_PID_FROM_PIDNS, 2), ESRCH);
+    CHECK_ERRNO(ioctl(fd, NS_GET_PID_IN_PIDNS, getpid()), ESRCH);
+    CHECK_ERRNO(ioctl(other, NS_GET_PID_IN_PIDNS, pid), EINVAL);
+    test_end(pid);
+}
+
 // ---- what tells of a process
 
 static int sends(void *arg) {
