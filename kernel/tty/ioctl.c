@@ -103,7 +103,7 @@ static int merge_termio(struct ktermios *t, unsigned long arg) {
 }
 
 // What is locked stays as it is in `old`.
-static void keep_locked(struct ktermios *t, const struct ktermios *old, const struct ktermios *locked) {
+static void hold_to_lock(struct ktermios *t, const struct ktermios *old, const struct ktermios *locked) {
     t->c_iflag = (t->c_iflag & ~locked->c_iflag) | (old->c_iflag & locked->c_iflag);
     t->c_oflag = (t->c_oflag & ~locked->c_oflag) | (old->c_oflag & locked->c_oflag);
     t->c_cflag = (t->c_cflag & ~locked->c_cflag) | (old->c_cflag & locked->c_cflag);
@@ -117,7 +117,7 @@ static void keep_locked(struct ktermios *t, const struct ktermios *old, const st
 }
 
 // TIOCGLCKTRMIOS, TIOCSLCKTRMIOS: a struct termios whose bits that are set, and characters that are not 0, are locked.
-static long get_locked(struct tty *tty, unsigned long arg) {
+static long get_lock(struct tty *tty, unsigned long arg) {
     struct ktermios t;
     spin_lock(&tty->lock);
     t = tty->locked;
@@ -125,7 +125,7 @@ static long get_locked(struct tty *tty, unsigned long arg) {
     return put_object_part((void __user *)arg, t, sizeof(struct termios));
 }
 
-static long set_locked(struct tty *tty, unsigned long arg) {
+static long set_lock(struct tty *tty, unsigned long arg) {
     struct ktermios t = {0};
     if (!capable(CAP_CHECKPOINT_RESTORE) && !capable(CAP_SYS_ADMIN))
         return -EPERM;
@@ -157,7 +157,7 @@ static long set_termios(struct file *f, struct tty *tty, unsigned long arg, size
         tty_input_flush(tty);
     spin_lock(&tty->lock);
     old = tty->termios;
-    keep_locked(&t, &old, &tty->locked);
+    hold_to_lock(&t, &old, &tty->locked);
     tty->termios = t;
     tty_input_mode_changed(tty, &old);
     if (!(t.c_iflag & IXON) && tty->stopped && !tty->stopped_by_ioctl)
@@ -195,9 +195,9 @@ static long termios_ioctl(struct file *f, struct tty *tty, unsigned int cmd, uns
     case TCSETSF2:
         return set_termios(f, tty, arg, sizeof(struct termios2), SET_FLUSHED);
     case TIOCGLCKTRMIOS:
-        return get_locked(tty, arg);
+        return get_lock(tty, arg);
     case TIOCSLCKTRMIOS:
-        return set_locked(tty, arg);
+        return set_lock(tty, arg);
     }
     return -ENOTTY;
 }
