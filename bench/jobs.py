@@ -6,7 +6,8 @@ qemu-riscv64, which emulates that program alone and has its system calls done by
 usage: jobs.py BUILD-DIRECTORY [ROUNDS]
 
 A root of Debian 13's packages is made once by `drupe root` (BUILD/jobs). Each kernel boots it with jobs.sh as its init; the processor time that
-QEMU has used is looked at when a job begins and when it ends. Of all rounds (2) the least is taken.
+QEMU has used is looked at when a job begins and when it ends. Of all rounds (2) the least is taken. What a job has made is summed up behind it, and
+has to be the same in all rounds and on both kernels: else they did not do the same, and nothing is said of who was faster.
 """
 import os
 import pathlib
@@ -52,7 +53,7 @@ def make_root(build):
         (top / "init").chmod(0o755)
         draw = random.Random(1)
         (top / "job/lines").write_text("".join(f"{draw.getrandbits(64):016x} line {i}\n" for i in range(100000)), encoding="ascii")
-        (top / "job/single.sh").write_text("".join(f"job {shlex.quote(name)} repeat {times} {shlex.join(program)}\n"
+        (top / "job/single.sh").write_text("".join(f"job {shlex.quote(name)} {'lines_of_output' if 'sqlite' in name else 'output'} repeat {times} {shlex.join(program)}\n"
                                                    for name, (times, program) in SINGLE.items()), encoding="ascii")
         for name in ("proc", "dev", "tmp", "usr/bin"):
             (top / name).mkdir(parents=True)
@@ -94,10 +95,10 @@ def processor_seconds(pid):
 
 
 def measure(kernel, archive, *options):
-    """Seconds of QEMU's for each job. One that has not said that it has ended within LIMIT seconds ends the command."""
+    """Seconds of QEMU's for each job, and the sum of what it made. One that has not said that it has ended within LIMIT seconds ends the command."""
     command = ["qemu-system-riscv64", "-machine", "virt", "-m", MEMORY, "-nographic", "-no-reboot", "-kernel", kernel, "-initrd", archive,
                "-append", "quiet rdinit=/init randomize=boot uaccess=open", *options]
-    found, begun, name, text = {}, 0.0, None, ""
+    found, made, begun, name, text = {}, {}, 0.0, None, ""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as qemu:
         clock = threading.Timer(LIMIT, qemu.kill)
         clock.start()
@@ -111,19 +112,27 @@ def measure(kernel, archive, *options):
                     clock.cancel()
                     qemu.kill()
                     sys.exit(f"bench: {kernel}: {name}: {text}")
-                found[name], name = used - begun, None
+                found[name] = used - begun
+            elif text.startswith("made ") and name:
+                made[name], name = text[5:], None
             if text == "end":
                 break
         clock.cancel()
         qemu.kill()
     if text != "end":
         sys.exit(f"bench: {kernel}: no end within {LIMIT} s, in the job: {name}; last words: {text}")
-    return found
+    return found, made
 
 
 def least(found, so_far):
     for name, seconds in found.items():
         so_far[name] = min(so_far.get(name, seconds), seconds)
+
+
+def check_made(made, so_far, kernel):
+    for name, what in made.items():
+        if so_far.setdefault(name, what) != what:
+            sys.exit(f"bench: {name}: what {kernel} has made is not what was made before: {what}, {so_far[name]}")
 
 
 def columns(seconds, *others):
@@ -137,11 +146,13 @@ def main():
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 2
     archive = make_root(build)
     linux = build / "linux/vmlinux"
-    ours, theirs, users = {}, {}, {}
+    ours, theirs, users, made = {}, {}, {}, {}
     for _ in range(rounds):
-        least(measure(build / "bare/Image", archive, "-bios", build / "firmware/firmware.bin"), ours)
-        if linux.exists():
-            least(measure(linux, archive), theirs)
+        for kernel, options, so_far in ((build / "bare/Image", ("-bios", build / "firmware/firmware.bin"), ours), (linux, (), theirs)):
+            if kernel.exists():
+                seconds, sums = measure(kernel, archive, *options)
+                least(seconds, so_far)
+                check_made(sums, made, kernel)
         least(measure_single(build), users)
     print(f"{'QEMU processor time, seconds':36} {'drupe':>8} {'Linux':>8} {'ratio':>6}{'user':>8} {'ratio':>6}")
     for name, seconds in ours.items():
