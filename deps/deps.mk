@@ -27,9 +27,9 @@ dep = $(call dep_locked,$(call dep_log,$(1),$(2)))
 deps: $(MUSL_STAMP) $(BUSYBOX_STAMP) $(LIBFDT_STAMP) ## fetch and build the outside parts (musl, busybox, libfdt)
 
 # One file per pin, touched only when that pin changes, so that raising one part does not rebuild the others.
-$(B)/deps/%.pin: deps/pins
+$(B)/deps/%.pin: deps/pins deps/pins.programs
 	@mkdir -p $(@D)
-	@grep '^$* ' $< >$@.tmp
+	@grep -h '^$* ' $^ >$@.tmp
 	@if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
 
 $(B)/deps/%.source: $(B)/deps/%.pin deps/unpack.sh

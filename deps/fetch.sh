@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# fetch.sh NAME: makes sure that what deps/pins names for the Debian source package NAME is in the cache and
+# fetch.sh NAME: makes sure that what deps/pins (or pins.programs) names for the Debian source package NAME is in the cache and
 # intact; prints the path of the pinned file.
 #
 # Trust: apt checks the archive's signature; the pinned file must also have the hash in deps/pins, and if it
@@ -65,8 +65,8 @@ fetch() {
     fi
 }
 
-pin=$(grep "^${1:-?} " "$here/pins") || {
-    echo "usage: fetch.sh NAME, one of:" $(sed '/^#/d; s/ .*//' "$here/pins") >&2
+pin=$(grep -h "^${1:-?} " "$here/pins" "$here/pins.programs") || {
+    echo "usage: fetch.sh NAME, one of:" $(sed '/^#/d; s/ .*//' "$here/pins" "$here/pins.programs") >&2
     exit 2
 }
 mkdir -p "$store"

@@ -7,11 +7,13 @@ $(B)/examples/init: examples/init.c $(MUSL_STAMP)
 	$(call say,ROOTCC,$@) $(SYSROOT)/bin/musl-gcc -std=gnu11 -O1 -Wall -Wextra $(WERROR) -static -s -o $@ $<
 
 # Exits with 75 if the packages cannot be had.
-$(EXAMPLES:%=$(B)/examples/%.cpio): $(B)/examples/%.cpio: examples/make examples/run examples/claims.sh deps/packages.sh \
+$(EXAMPLES:%=$(B)/examples/%.cpio): $(B)/examples/%.cpio: examples/make examples/run examples/claims.sh examples/results.sh deps/packages.sh \
 	$(B)/examples/init $(B)/drupe
 	@echo "  EXAMPLE $*"
 	@examples/make $(B) $*
 $(foreach e,$(EXAMPLES),$(eval $(B)/examples/$(e).cpio: $(wildcard examples/$(e)/*)))
+
+$(B)/examples/busybox.cpio $(B)/examples/bash.cpio: $(B)/examples/%.cpio: $(B)/suites/%.stamp
 
 $(EXAMPLES:%=$(B)/examples/%.Image): %.Image: %.cpio bare-kernel
 	@$(B)/drupe image -k $(B)/bare/Image -i $< -o $@

@@ -11,12 +11,12 @@ FOLDER, one for each module (or each part of one that starts processes by the hu
 "passed failed skipped": a module counts as passed if Drupe passes 99 % of what Linux does. Exit status 1: one does not.
 """
 import argparse
-import collections
 import pathlib
 import re
 import sys
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parent.parent)]
+import beside  # noqa: E402
 import example  # noqa: E402
 import machine  # noqa: E402
 
@@ -25,7 +25,6 @@ MODULES = re.findall(r'"(test_\w+)"', re.search(r"^MODULES = \[(.*?)\]", (exampl
                                                re.S | re.M)[1])
 PARTS = ["manager", "misc", "processes", "threads"]  # of each that is named for a way to start processes
 HEAD = ["| module | Linux passes | Drupe passes | of Linux's | with 1 hart | of Linux's |", "|---|---:|---:|---:|---:|---:|"]
-WANTED = 0.99
 
 
 def parts(module):
@@ -34,40 +33,24 @@ def parts(module):
     return [f"{module}.test_{part}" for part in PARTS] if by_way else [module]
 
 
-def console_of(part, harts, linux, options):
-    kept = options.keep / f"{part}.{'linux' if linux else 'drupe'}.{harts}"
-    if not kept.exists():
-        kept.write_text(example.boot("cpython", harts, part, linux=linux, limit=options.limit), encoding="utf-8")
-    return kept.read_text(encoding="utf-8", errors="replace")
-
-
-def outcomes(console):
-    """Test -> passed, failed or skipped."""
-    assert re.search(r"^COMPLETE$", console, re.M), "the modules did not run to their end:\n" + console[-2000:]
-    return dict(line.split()[2:4] for line in console.splitlines() if re.match(r"RESULT \S+ \S+ \w+$", line))
-
-
 def outcomes_of(module, harts, linux, options):
-    return {test: outcome for part in parts(module) for test, outcome in outcomes(console_of(part, harts, linux, options)).items()}
-
-
-def compare(drupe, linux):
-    """(two cells of the table, the tests that pass on Linux alone, the share of those that do not)"""
-    there = {test for test, outcome in linux.items() if outcome == "passed"}
-    lost = sorted(test for test in there if drupe.get(test) != "passed")
-    share = 1 - len(lost) / len(there) if there else 1.0
-    return [str(collections.Counter(drupe.values())["passed"]), f"{100 * share:.1f} %"], lost, share
+    """Test -> passed, failed or skipped."""
+    found = {}
+    for part in parts(module):
+        for tests in beside.outcomes(beside.console_of("cpython", part, harts, linux, options)).values():
+            found.update(tests)
+    return found
 
 
 def row(module, options):
     """(the cells of the module's row, are all shares as they should be?)"""
     linux = outcomes_of(module, options.harts[0], True, options)
-    cells, good = [module, str(collections.Counter(linux.values())["passed"])], True
+    cells, good = [module, str(beside.passes(linux))], True
     for harts in options.harts:
         drupe = outcomes_of(module, harts, False, options)
-        more, lost, share = compare(drupe, linux)
-        cells += more
-        good &= share >= WANTED
+        lost, share = beside.compare(drupe, linux)
+        cells += [str(beside.passes(drupe)), f"{100 * share:.1f} %"]
+        good &= share >= beside.WANTED
         for test in lost:
             print(f"{harts} harts: {drupe.get(test, 'not run')}: {test}")
     return cells, good

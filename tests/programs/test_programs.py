@@ -2,8 +2,9 @@
 """Each of examples/ does what its check claims, on one hart and on four, and leaves nothing behind."""
 import example
 import pytest
+import suites
 
-APART = ("cpython", "drupe")  # which have tests of their own: cpython.py, test_itself.py
+APART = ("cpython", "drupe", *suites.SUITES)  # which have tests of their own: cpython.py, test_itself.py, suites.py
 
 
 @pytest.mark.parametrize("harts", [1, 4])
