@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -226,4 +227,75 @@ TEST(one_user_leaves_mounts_for_another) {
     become_root_within(OTHER, CLONE_NEWNS);
     CHECK(!mount("t", "m", "tmpfs", 0, NULL) && !umount("m"));
     (void)pid; // ends with the test
+}
+
+// ---- pid and IPC namespaces
+
+// Each the init of one in the one before; the last tells that it is there.
+static int chain_of_inits(void *arg) {
+    int *left = arg;
+    unsigned long new_user = CLONE_NEWUSER; // of the first: it has all power in the others
+    for (; --*left; new_user = 0) {
+        pid_t pid = (pid_t)syscall(SYS_clone, new_user | CLONE_NEWPID | CLONE_NEWIPC | SIGCHLD, 0, 0, 0, 0);
+        CHECK(pid >= 0);
+        while (pid)
+            pause();
+    }
+    CHECK(write(left[1], "x", 1) == 1);
+    for (;;)
+        pause();
+}
+
+TEST(a_chain_of_pid_namespaces_ends_whole) {
+    int p[2];
+    char c;
+    become(USER);
+    for (int i = 0; i < 20; i++) {
+        CHECK(!pipe(p));
+        int left[2] = {32, p[1]};
+        pid_t pid = test_fork(chain_of_inits, left);
+        CHECK(read(p[0], &c, 1) == 1 && !close(p[1]));
+        CHECK(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid && !close(p[0]));
+        CHECK(kill(-1, SIGKILL) == 0 || errno == ESRCH);
+    }
+}
+
+static void __attribute__((noreturn)) fork_for_ever(void) {
+    for (;;)
+        if (fork() < 0)
+            sched_yield();
+}
+
+// More processes come than go; they are the user's, and all gone with the init.
+TEST(processes_that_multiply_end_with_their_init) {
+    struct rlimit most = {100, 100};
+    become(USER);
+    CHECK(!setrlimit(RLIMIT_NPROC, &most));
+    for (int i = 0; i < 5; i++) {
+        pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+        if (!pid)
+            fork_for_ever();
+        CHECK(pid > 0);
+        usleep(50000);
+        CHECK(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
+        pid_t own = fork(); // there is room again
+        if (!own)
+            _exit(0);
+        CHECK(own > 0 && waitpid(own, NULL, 0) == own);
+    }
+}
+
+// Namespaces are counted, and a user's are not another's.
+TEST(ipc_namespaces_are_a_users_own_to_use_up) {
+    int fd[600], n = 0;
+    become(USER);
+    CHECK(!unshare(CLONE_NEWUSER));
+    while (n < 600 && !unshare(CLONE_NEWIPC) && (fd[n] = open("/proc/self/ns/ipc", O_RDONLY)) >= 0) {
+        CHECK(msgget(1, 0600 | 01000) >= 0);
+        n++;
+    }
+    CHECK(n == 600 || errno == ENOSPC);
+    while (n)
+        CHECK(!close(fd[--n]));
+    CHECK(!unshare(CLONE_NEWIPC));
 }
