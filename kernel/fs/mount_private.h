@@ -53,3 +53,30 @@ struct mount *__must_check mount_clone_tree(struct mount *from, struct dentry *r
 struct mount *mount_on(const struct mount *parent, const struct dentry *d);
 // The mount behind m in the tree below and with `top`, each before those on it; NULL at the end. [t]
 struct mount *mount_next(const struct mount *m, const struct mount *top);
+
+static inline bool path_is_mount_root(const struct path *p) {
+    return p->dentry == p->mount->root;
+}
+
+// ---- mount_place.c
+
+struct mount_place {
+    struct path at;      // referenced; what lies on top there
+    struct inode *names; // whose lock keeps its name
+};
+// Takes the place where a mount on `at` would go, and the topology's mutex. The directory's lock comes first: its holder may
+// wait for a server, however long, and then only who wants that place waits, too, and can be killed. 0, -ENOENT (it has been
+// removed, or is not in the tree of mounts), -ENOMEM, -EINTR.
+int __must_check mount_place_lock(struct mount_place *p, const struct path *at);
+void mount_place_unlock(struct mount_place *p);
+
+// ---- mount_flags.c
+
+// Flags that say something of access times; a remount without any leaves those be.
+#define MOUNT_TIME_FLAGS ((unsigned int)(MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME))
+// What a mount keeps of mount(2)'s flags: access times are relative to changes unless it is said otherwise.
+unsigned int mount_new_flags(unsigned long flags);
+// Flags that a namespace with more power set, or left, stay: access times as they are, the others set.
+int __must_check mount_check_kept_flags(const struct mount *m, unsigned int now);
+// Changes a mount's own flags, or those of what it shows, unless that forbids writing and somebody does. 0 or -EBUSY.
+int __must_check mount_set_flags(struct mount *m, bool own, unsigned int now);

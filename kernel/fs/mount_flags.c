@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// Flags of mounts and of what they show: mount(2) with MS_REMOUNT, or a type of propagation.
+#include "fs/mount_private.h"
+#include "sched/thread.h"
+#include <linux/capability.h>
+
+unsigned int mount_new_flags(unsigned long flags) {
+    unsigned long times = flags & MS_STRICTATIME ? MS_STRICTATIME
+                          : flags & MS_NOATIME   ? MS_NOATIME
+                                                 : MS_RELATIME;
+    return (flags & MOUNT_FLAGS & ~(unsigned long)(MS_STRICTATIME | MS_NOATIME | MS_RELATIME)) | times;
+}
+
+int mount_check_kept_flags(const struct mount *m, unsigned int now) {
+    unsigned int kept = m->kept_flags & m->flags & ~MOUNT_TIME_FLAGS;
+    if (m->kept_flags && ((m->flags ^ now) & MOUNT_TIME_FLAGS))
+        return -EPERM;
+    return kept & ~now ? -EPERM : 0;
+}
+
+// ---- forbidding to write
+
+// Does anybody write there, through whatever mount, also one that has been taken away?
+static bool has_writers(const struct superblock *sb) {
+    const struct mount *m;
+    bool found = false;
+    spin_lock(&mounts_lock);
+    list_for_each_entry (m, &sb->mount_list, sb_link)
+        found |= READ_ONCE(m->writers) != 0;
+    spin_unlock(&mounts_lock);
+    return found;
+}
+
+int mount_set_flags(struct mount *m, bool own, unsigned int now) {
+    unsigned int *flags = own ? &m->flags : &m->sb->flags, before = READ_ONCE(*flags);
+    WRITE_ONCE(*flags, now);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!(now & ~before & MS_RDONLY) || !(own ? READ_ONCE(m->writers) != 0 : has_writers(m->sb)))
+        return 0;
+    WRITE_ONCE(*flags, before);
+    return -EBUSY;
+}
+
+// ---- changing
+
+static unsigned int flags_for(const struct mount *m, unsigned long flags) {
+    if (flags & MOUNT_TIME_FLAGS)
+        return mount_new_flags(flags);
+    return (flags & MOUNT_FLAGS) | (READ_ONCE(m->flags) & MOUNT_TIME_FLAGS);
+}
+
+static int remount_locked(struct mount *m, const char *options, unsigned long flags) {
+    ASSERT_HELD(&mount_mutex);
+    struct superblock *sb = m->sb;
+    int err = mount_check_kept_flags(m, flags_for(m, flags));
+    if (err)
+        return err;
+    if (flags & MS_BIND)
+        return mount_set_flags(m, true, flags_for(m, flags));
+    if (options && *options && !sb->type->remount)
+        return -EINVAL;
+    if (!capable_in(sb->owner, CAP_SYS_ADMIN))
+        return -EPERM;
+    bool own = sb->type->shared; // then that it is read-only is the mount's own
+    unsigned int *changed = own ? &m->flags : &sb->flags, before = READ_ONCE(*changed);
+    err = mount_set_flags(m, own, own ? flags_for(m, flags) : flags & SUPERBLOCK_FLAGS);
+    if (!err && sb->type->remount && (err = sb->type->remount(sb, options)))
+        WRITE_ONCE(*changed, before);
+    if (!err)
+        WRITE_ONCE(m->flags, flags_for(m, flags)); // who writes there has been counted
+    return err;
+}
+
+int mount_remount(const struct path *at, const char *options, unsigned long flags) {
+    if (!path_is_mount_root(at))
+        return -EINVAL;
+    mutex_lock(&mount_mutex);
+    int err = mount_is_mine(at->mount) ? remount_locked(at->mount, options, flags) : -EINVAL;
+    mount_unlock();
+    return err;
+}
+
+int mount_set_type(const struct path *at, unsigned long flags) {
+    unsigned long type = flags & ~(unsigned long)(MS_REC | MS_SILENT);
+    // One kind at a time; to share is not possible.
+    if (!path_is_mount_root(at) || (type != MS_PRIVATE && type != MS_SLAVE && type != MS_UNBINDABLE))
+        return -EINVAL;
+    mutex_lock(&mount_mutex);
+    int err = mount_is_mine(at->mount) ? 0 : -EINVAL;
+    for (struct mount *m = at->mount; !err && m; m = flags & MS_REC ? mount_next(m, at->mount) : NULL)
+        if (type != MS_SLAVE)
+            m->unbindable = type == MS_UNBINDABLE;
+    mount_unlock();
+    return err;
+}
