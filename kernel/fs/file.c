@@ -102,7 +102,7 @@ off_t file_seek(struct file *f, off_t offset, int whence, off_t end) {
 }
 
 static void tell_of_end(struct file *f) {
-    if (f->ops && f->ops != &path_ops) // else it was never open
+    if (f->ops && !(f->flags & O_PATH)) // else it was never open
         notify_file(f, (f->flags & O_ACCMODE) != O_RDONLY ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 }
 
@@ -320,6 +320,8 @@ static int find_or_create(struct path *dir, const struct last_component *last, i
     int err = mount_check_writable(dir->mount);
     if (!err)
         err = inode_permission(dir->dentry->inode, WRITE | SEARCH);
+    if (!err)
+        err = inode_check_new_owner(dir->dentry->inode);
     if (!err) {
         mode = inode_new_mode(dir->dentry->inode, S_IFREG | (mode & 07777));
         err = vfs_create(dir->dentry, last->name, last->len, mode, 0, &d);
@@ -389,6 +391,8 @@ static struct file *open_unnamed(const struct path *dir, int flags, mode_t mode)
     int err = mount_check_writable(dir->mount);
     if (!err)
         err = inode_permission(inode, 3);
+    if (!err)
+        err = inode_check_new_owner(inode);
     if (err)
         return ERR_PTR(err);
     struct dentry *d = dentry_alloc(dir->dentry, "#tmpfile", 8);

@@ -24,7 +24,7 @@
 struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
 struct spinlock mounts_lock = SPINLOCK_INIT;
 unsigned int mount_count;
-static int next_id = 1;                                      // [t]
+static uint64_t next_id = 1;                                 // [t]
 static struct list_head old_lids = LIST_HEAD_INIT(old_lids); // [mounts] of mounts that have gone
 static struct mount *nowhere;    // [I] what is behind a lid: an empty directory of nobody's
 static struct mount *root_mount; // [I]
@@ -149,10 +149,16 @@ struct path mount_detach_locked(struct mount *m) {
 }
 
 void mount_list(struct mount *m, struct mount_ns *ns) {
-    spin_lock(&mounts_lock);
     m->id = next_id++;
+    mount_list_behind(m, ns, ns->mounts.prev);
+}
+
+void mount_list_behind(struct mount *m, struct mount_ns *ns, struct list_head *before) {
+    spin_lock(&mounts_lock);
+    while (before->next != &ns->mounts && list_entry(before->next, struct mount, link)->id < m->id)
+        before = before->next;
     m->ns = ns;
-    list_add_tail(&m->link, &ns->mounts);
+    list_add(&m->link, before);
     ns->count++;
     mount_count++;
     spin_unlock(&mounts_lock);
@@ -227,7 +233,7 @@ bool mount_cross_up(struct path *p) {
 void mount_for_each(struct mount_ns *ns, bool (*fn)(struct mount *m, void *arg), void *arg) {
     struct mount *m, *each;
     bool go_on = true;
-    for (int id = 0; go_on;) { // ids only grow, and the list is in their order
+    for (uint64_t id = 0; go_on;) { // ids only grow, and the list is in their order
         m = NULL;
         spin_lock(&mounts_lock);
         list_for_each_entry (each, &ns->mounts, link) {
@@ -246,9 +252,9 @@ void mount_for_each(struct mount_ns *ns, bool (*fn)(struct mount *m, void *arg),
     }
 }
 
-int mount_parent_id(const struct mount *m) {
+uint64_t mount_parent_id(const struct mount *m) {
     spin_lock(&mounts_lock);
-    int id = m->parent ? m->parent->id : m->id;
+    uint64_t id = m->parent ? m->parent->id : m->id;
     spin_unlock(&mounts_lock);
     return id;
 }

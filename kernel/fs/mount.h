@@ -20,6 +20,7 @@ struct mount_ns {
     struct list_head mounts;   // [t] [mounts] all of the tree, in order of mounting
     struct mount *root;        // [t] [mounts] one of them, which has no parent
     unsigned int count;        // [t] of `mounts`
+    bool detached;             // [I] of a tree that a descriptor has (mount_detached.c): nobody is in it
     struct mount_ns *end_next; // which the thread that ends it ends then
 };
 
@@ -40,7 +41,7 @@ struct mount {
     unsigned int writers;      // [a] files open for writing
     unsigned int visits;       // [mounts] how often a walk came here from its place
     unsigned int expires; // [t] not 0: MNT_EXPIRE was asked for, and `visits` at the next time if nobody came
-    int id;               // [I] once listed
+    uint64_t id;          // [I] once listed; no other mount has it, ever
     struct mount_ns *ns;  // [t] [mounts] in whose tree it is; NULL: in none
     bool unbindable;      // [t]
     bool locked;          // [t] it hides what a namespace with more power had hidden: it stays where it is
@@ -57,7 +58,24 @@ int __must_check mount_new(const struct path *at, const struct fs_type *type, co
                            const char *options, unsigned long flags);
 // With MS_REC all that is mounted below `from` comes along.
 int __must_check mount_bind(const struct path *at, const struct path *from, unsigned long flags);
+// Also of a tree that is nowhere yet, whose root `from` is.
 int __must_check mount_move(const struct path *at, const struct path *from);
+// open_tree(2) with OPEN_TREE_CLONE: a file without I/O (O_PATH) that has a copy of what is at `from`, as mount_bind() makes it. `flags`: O_CLOEXEC.
+// ERR_PTR(-EINVAL, -ENOENT, -ENOSPC, -ENOMEM, -EINTR).
+struct file *__must_check mount_open_copy(const struct path *from, bool recursive, int flags);
+// fsmount(2): the same of a new mount of `root`, whose reference it takes over, with MS_* in `flags`. Also -EPERM.
+struct file *__must_check mount_open_new(struct dentry *root, const char *source, unsigned long flags,
+                                         int open_flags);
+// mount_setattr(2): MS_* flags that go and that come, in this order, and whether it can be bound; all or nothing.
+struct mount_change {
+    unsigned int clear, set;
+    unsigned int propagation; // 0, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE
+};
+// Of the mount whose root `at` is; `recursive`: of all below, too. -EINVAL, -EPERM, -EBUSY (see mount_remount()).
+int __must_check mount_change_flags(const struct path *at, const struct mount_change *change, bool recursive);
+// fsconfig(2)'s FSCONFIG_CMD_RECONFIGURE: what is mounted changes, not the mounts. As mount_remount().
+int __must_check mount_reconfigure(struct superblock *sb, const char *options, unsigned int clear,
+                                   unsigned int set);
 // Changes what is mounted, options included, and the mount; with MS_BIND the mount alone. -EBUSY: it shall be read-only
 // and a file is open for writing.
 int __must_check mount_remount(const struct path *at, const char *options, unsigned long flags);
@@ -118,7 +136,15 @@ static inline int __must_check mount_begin_writing(struct mount *m) {
     return err;
 }
 // The number of the mount that m is on, or its own.
-int mount_parent_id(const struct mount *m);
+uint64_t mount_parent_id(const struct mount *m);
+// As programs know a mount's number that is not said to be unique: one of 31 bits.
+static inline int mount_short_id(uint64_t id) {
+    return (int)(id & 0x7fffffff);
+}
+// Its number that no other mount ever has, told apart from the short one by its size (STATX_MNT_ID_UNIQUE).
+static inline uint64_t mount_unique_id(const struct mount *m) {
+    return m->id + (1ull << 31);
+}
 // Calls fn for each mount of a namespace in order, with a reference, until it returns false.
 void mount_for_each(struct mount_ns *ns, bool (*fn)(struct mount *m, void *arg), void *arg);
 static inline struct mount_ns *mount_ns_cast(struct namespace *ns) {

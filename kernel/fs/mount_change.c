@@ -59,8 +59,7 @@ static bool is_seen(const struct mount_ns *ns, const struct fs_type *type, unsig
     return false;
 }
 
-// May the current thread mount m, of that type, there? [t]
-static int may_mount_type(const struct mount_ns *ns, const struct fs_type *type, struct mount *m) {
+int mount_may_show(const struct mount_ns *ns, const struct fs_type *type, struct mount *m) {
     if (capable(CAP_SYS_ADMIN) || type->for_users)
         return 0;
     return type->for_seers && is_seen(ns, type, m->flags, &m->kept_flags) ? 0 : -EPERM;
@@ -90,7 +89,7 @@ int mount_new(const struct path *at, const struct fs_type *type, const char *sou
         else if (!mount_has_room(p.at.mount->ns, 1))
             err = -ENOSPC;
         if (!err)
-            err = may_mount_type(p.at.mount->ns, type, m);
+            err = mount_may_show(p.at.mount->ns, type, m);
         if (!err)
             lay(m, &p.at);
         else
@@ -281,8 +280,13 @@ static bool hides_something(const struct path *at) {
     return !list_empty(&at->mount->lids);
 }
 
-// The tree that mount(2) with MS_BIND makes, for somewhere in `to`. [t]
-static struct mount *clone_bound(const struct path *from, const struct mount_ns *to, bool recursive) {
+int mount_check_bound(const struct path *from) {
+    if ((!mount_is_mine(from->mount) && !nsfs_may_bind(from->dentry)) || from->mount->unbindable)
+        return -EINVAL;
+    return from->dentry->dead ? -ENOENT : 0;
+}
+
+struct mount *mount_clone_bound(const struct path *from, const struct mount_ns *to, bool recursive) {
     if (!recursive && hides_something(from))
         return ERR_PTR(-EINVAL);
     struct mount *m = recursive ? mount_clone_tree(from->mount, from->dentry, to, false)
@@ -299,16 +303,13 @@ int mount_bind(const struct path *at, const struct path *from, unsigned long fla
     int err = mount_place_lock(&p, at);
     if (err)
         return err;
-    if ((!mount_is_mine(from->mount) && !nsfs_may_bind(from->dentry)) || from->mount->unbindable)
-        err = -EINVAL;
-    else if (from->dentry->dead)
-        err = -ENOENT;
-    else if (!same_kind(p.at.dentry, from->dentry))
+    err = mount_check_bound(from);
+    if (!err && !same_kind(p.at.dentry, from->dentry))
         err = -ENOTDIR;
-    else if (!mount_has_room(p.at.mount->ns, 1))
+    else if (!err && !mount_has_room(p.at.mount->ns, 1))
         err = -ENOSPC;
     if (!err) {
-        struct mount *m = clone_bound(from, p.at.mount->ns, flags & MS_REC);
+        struct mount *m = mount_clone_bound(from, p.at.mount->ns, flags & MS_REC);
         err = IS_ERR(m) ? PTR_ERR(m) : 0;
         if (!err)
             lay(m, &p.at);
@@ -336,8 +337,11 @@ static void let_go(struct path *place) {
 
 static int check_move(const struct path *at, const struct path *from) {
     struct mount *m = from->mount;
-    if (!mount_is_mine(m) || !m->parent || m->locked || !path_is_mount_root(from) ||
-        !same_kind(at->dentry, from->dentry))
+    if (!path_is_mount_root(from) || !same_kind(at->dentry, from->dentry))
+        return -EINVAL;
+    if (mount_is_detached_root(m))
+        return 0;
+    if (!mount_is_mine(m) || !m->parent || m->locked)
         return -EINVAL;
     for (const struct mount *above = at->mount; above; above = above->parent)
         if (above == m)
@@ -346,19 +350,24 @@ static int check_move(const struct path *at, const struct path *from) {
 }
 
 int mount_move(const struct path *at, const struct path *from) {
+    struct mount_ns *left = NULL;
     struct mount_place p;
     int err = mount_place_lock(&p, at);
     if (err)
         return err;
     err = check_move(&p.at, from);
-    if (!err) {
+    bool detached = !err && mount_is_detached_root(from->mount);
+    if (detached)
+        err = mount_lay_detached(from->mount, &p.at, &left);
+    if (!err && !detached) {
         struct path old = take_off(from->mount);
         mount_attach(from->mount, p.at.mount, p.at.dentry);
         let_go(&old);
-    } else {
+    } else if (err) {
         mount_unsettle(p.at.dentry);
     }
     mount_place_unlock(&p);
+    mount_end_detached(left);
     return err;
 }
 
@@ -375,7 +384,8 @@ static int check_pivot(const struct path *new_root, const struct path *put_old, 
         return -ENOENT;
     if (m == root->mount || put_old->mount == root->mount)
         return -EBUSY;
-    if (!path_is_mount_root(root) || is_fixed_root(root->mount) || !path_is_mount_root(new_root) || !m->parent)
+    if (!path_is_mount_root(root) || is_fixed_root(root->mount) || !path_is_mount_root(new_root) ||
+        !m->parent)
         return -EINVAL;
     return is_reachable(put_old, new_root) && is_reachable(new_root, root) ? 0 : -EINVAL;
 }

@@ -31,14 +31,32 @@ static bool has_writers(const struct superblock *sb) {
     return found;
 }
 
-int mount_set_flags(struct mount *m, bool own, unsigned int now) {
-    unsigned int *flags = own ? &m->flags : &m->sb->flags, before = READ_ONCE(*flags);
+// What forbids writing comes first, and then the look whether somebody does: see mount_begin_writing().
+static void put_flags(unsigned int *flags, unsigned int now) {
     WRITE_ONCE(*flags, now);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (!(now & ~before & MS_RDONLY) || !(own ? READ_ONCE(m->writers) != 0 : has_writers(m->sb)))
+}
+
+static int set_superblock_flags(struct superblock *sb, unsigned int now) {
+    unsigned int before = READ_ONCE(sb->flags);
+    put_flags(&sb->flags, now);
+    if (!(now & ~before & MS_RDONLY) || !has_writers(sb))
         return 0;
-    WRITE_ONCE(*flags, before);
+    WRITE_ONCE(sb->flags, before);
     return -EBUSY;
+}
+
+static int set_own_flags(struct mount *m, unsigned int now) {
+    unsigned int before = READ_ONCE(m->flags);
+    put_flags(&m->flags, now);
+    if (!(now & ~before & MS_RDONLY) || !READ_ONCE(m->writers))
+        return 0;
+    WRITE_ONCE(m->flags, before);
+    return -EBUSY;
+}
+
+int mount_set_flags(struct mount *m, bool own, unsigned int now) {
+    return own ? set_own_flags(m, now) : set_superblock_flags(m->sb, now);
 }
 
 // ---- changing
@@ -80,6 +98,20 @@ int mount_remount(const struct path *at, const char *options, unsigned long flag
     return err;
 }
 
+int mount_reconfigure(struct superblock *sb, const char *options, unsigned int clear, unsigned int set) {
+    if (!capable_in(sb->owner, CAP_SYS_ADMIN))
+        return -EPERM;
+    if (options && *options && !sb->type->remount)
+        return -EINVAL;
+    mutex_lock(&mount_mutex);
+    unsigned int before = READ_ONCE(sb->flags);
+    int err = set_superblock_flags(sb, (before & ~clear) | set);
+    if (!err && sb->type->remount && (err = sb->type->remount(sb, options)))
+        WRITE_ONCE(sb->flags, before);
+    mount_unlock();
+    return err;
+}
+
 int mount_set_type(const struct path *at, unsigned long flags) {
     unsigned long type = flags & ~(unsigned long)(MS_REC | MS_SILENT);
     // One kind at a time; to share is not possible.
@@ -90,6 +122,53 @@ int mount_set_type(const struct path *at, unsigned long flags) {
     for (struct mount *m = at->mount; !err && m; m = flags & MS_REC ? mount_next(m, at->mount) : NULL)
         if (type != MS_SLAVE)
             m->unbindable = type == MS_UNBINDABLE;
+    mount_unlock();
+    return err;
+}
+
+// ---- mount_setattr(2)
+
+static unsigned int changed_flags(const struct mount *m, const struct mount_change *c) {
+    return (READ_ONCE(m->flags) & ~c->clear) | c->set;
+}
+
+static struct mount *next_to_change(struct mount *m, const struct mount *top, bool recursive) {
+    return recursive ? mount_next(m, top) : NULL;
+}
+
+// Forbids writing in those that are to be read-only; which they are is noted in `copy`. 0, -EPERM, -EBUSY: some may be so. [t]
+static int prepare(struct mount *top, const struct mount_change *c, bool recursive) {
+    struct mount *m;
+    int err = 0;
+    for (m = top; m; m = next_to_change(m, top, recursive))
+        m->copy = NULL;
+    for (m = top; m && !err; m = next_to_change(m, top, recursive)) {
+        unsigned int before = READ_ONCE(m->flags), now = changed_flags(m, c);
+        err = mount_check_kept_flags(m, now);
+        if (err || !(now & ~before & MS_RDONLY))
+            continue;
+        err = set_own_flags(m, before | MS_RDONLY);
+        m->copy = err ? NULL : m;
+    }
+    return err;
+}
+
+int mount_change_flags(const struct path *at, const struct mount_change *c, bool recursive) {
+    struct mount *top = at->mount, *m;
+    if (!path_is_mount_root(at))
+        return -EINVAL;
+    mutex_lock(&mount_mutex);
+    bool known = mount_is_mine(top) || mount_is_detached_root(top);
+    int err = known ? prepare(top, c, recursive) : -EINVAL;
+    for (m = known ? top : NULL; m; m = next_to_change(m, top, recursive)) {
+        if (err && m->copy)
+            WRITE_ONCE(m->flags, m->flags & ~(unsigned int)MS_RDONLY);
+        if (err)
+            continue;
+        WRITE_ONCE(m->flags, changed_flags(m, c));
+        if (c->propagation && c->propagation != MS_SLAVE)
+            m->unbindable = c->propagation == MS_UNBINDABLE;
+    }
     mount_unlock();
     return err;
 }

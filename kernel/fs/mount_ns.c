@@ -28,6 +28,10 @@ static struct mount_ns *mine(void) {
     return mount_ns_cast(current_namespace(NS_MOUNT));
 }
 
+struct mount_ns *mount_current_ns(void) {
+    return mine();
+}
+
 bool mount_is_mine(const struct mount *m) {
     return READ_ONCE(m->ns) == mine();
 }

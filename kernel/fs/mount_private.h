@@ -35,8 +35,11 @@ void mount_attach(struct mount *m, struct mount *parent, struct dentry *d);
 struct path mount_detach_locked(struct mount *m);
 // Lists m in ns, where it gets its number by that, and its reference becomes the list's. [t]
 void mount_list(struct mount *m, struct mount_ns *ns);
+// The same with the number that it has, by which the list is in order: behind `before`, which is the list itself or one of it that has a smaller one. [t]
+void mount_list_behind(struct mount *m, struct mount_ns *ns, struct list_head *before);
 // Off the list again; the reference is the caller's. [t] and [mounts]
 void mount_unlist_locked(struct mount *m);
+struct mount_ns *mount_current_ns(void); // that the current thread sees
 // May ns have n more? Root's processes may have all there may be, those of others a half, and of one user an eighth. [t]
 bool mount_has_room(const struct mount_ns *ns, unsigned int n);
 // The tree of mounts `top` that nobody reaches from now on: taken apart, for mount_release(). [t]
@@ -57,6 +60,24 @@ struct mount *mount_next(const struct mount *m, const struct mount *top);
 static inline bool path_is_mount_root(const struct path *p) {
     return p->dentry == p->mount->root;
 }
+
+// ---- mount_change.c
+
+// May the current thread mount m, of that type, in ns? 0 or -EPERM; what m has to keep then is noted. [t]
+int __must_check mount_may_show(const struct mount_ns *ns, const struct fs_type *type, struct mount *m);
+// May what is at `from` be bound? 0, -EINVAL, -ENOENT. [t]
+int __must_check mount_check_bound(const struct path *from);
+// The tree that mount(2) with MS_BIND makes, for somewhere in `to`. ERR_PTR. [t]
+struct mount *__must_check mount_clone_bound(const struct path *from, const struct mount_ns *to,
+                                             bool recursive);
+
+// ---- mount_detached.c
+
+// [t] Is it the root of a tree that a descriptor has?
+bool mount_is_detached_root(const struct mount *m);
+// Lays that tree over `at`. 0, -ELOOP, -ENOMEM. *left is for mount_end_detached(), which may sleep, without the mutex. [t]
+int __must_check mount_lay_detached(struct mount *top, const struct path *at, struct mount_ns **left);
+void mount_end_detached(struct mount_ns *left); // NULL: nothing
 
 // ---- mount_place.c
 

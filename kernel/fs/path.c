@@ -141,6 +141,14 @@ int inode_permission(struct inode *inode, int mask) {
     return inode->ops && inode->ops->permit ? inode->ops->permit(inode, mask) : -EACCES;
 }
 
+int inode_check_new_owner(const struct inode *dir) {
+    const struct user_ns *owner = dir->sb->owner;
+    const struct cred *cred = current->cred;
+    bool known = likely(owner == &first_user_ns) ||
+                 (uid_in(owner, cred->fsuid) != ID_NONE && gid_in(owner, cred->fsgid) != ID_NONE);
+    return known ? 0 : -EOVERFLOW;
+}
+
 // ---- the walk
 
 struct walk {

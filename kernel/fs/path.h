@@ -83,3 +83,5 @@ void fs_context_replace(const struct path *from, const struct path *to);
 void fs_context_list(struct fs_context *fs);
 // Permission of the current credentials on an inode: mask of 4 read, 2 write, 1 execute. 0 or -EACCES.
 int __must_check inode_permission(struct inode *inode, int mask);
+// Can a new file in the directory belong to the current thread? 0; -EOVERFLOW: to whose file system it is its ids mean nothing.
+int __must_check inode_check_new_owner(const struct inode *dir);

@@ -206,7 +206,9 @@ static int check_place(const struct path *dir, const struct last_component *last
     if (last->slash)
         return -ENOENT;
     int err = mount_check_writable(dir->mount);
-    return err ? err : inode_permission(dir->dentry->inode, 3);
+    if (!err)
+        err = inode_permission(dir->dentry->inode, 3);
+    return err ? err : inode_check_new_owner(dir->dentry->inode);
 }
 
 static int bind_in(struct unix_socket *u, struct path *dir, const struct last_component *last,

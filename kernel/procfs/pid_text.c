@@ -518,7 +518,7 @@ int pid_show_fdinfo(struct seq_buf *s, struct pid_node *n) {
     if (IS_ERR(f))
         return PTR_ERR(f);
     seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos,
-               f->flags | (cloexec ? O_CLOEXEC : 0), f->path.mount ? f->path.mount->id : 0,
+               f->flags | (cloexec ? O_CLOEXEC : 0), f->path.mount ? mount_short_id(f->path.mount->id) : 0,
                f->inode ? (unsigned long)f->inode->ino : 0);
     char line[FDINFO_LINE];
     size_t len;

@@ -55,6 +55,8 @@ static int place_check_new(const struct place *p, bool is_dir) {
     if (p->last.dots)
         return -EEXIST;
     int err = place_check(p);
+    if (!err)
+        err = inode_check_new_owner(p->dir.dentry->inode);
     if (!err && (is_dir || !p->last.slash))
         return 0;
     struct dentry *d = vfs_lookup(p->dir.dentry, p->last.name, p->last.len);
