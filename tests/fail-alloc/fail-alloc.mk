@@ -2,7 +2,7 @@
 FAIL_ALLOC := $(B)/fail-alloc
 FAIL_ALLOC_EVERY ?=
 
-$(FAIL_ALLOC)/walk: tests/fail-alloc/walk.c tests/fail-alloc/devices.c tests/fail-alloc/ipc.c tests/fail-alloc/others.c tests/fail-alloc/walk.h $(B)/deps/musl.stamp
+$(FAIL_ALLOC)/walk: tests/fail-alloc/walk.c tests/fail-alloc/devices.c tests/fail-alloc/ipc.c tests/fail-alloc/mounts.c tests/fail-alloc/others.c tests/fail-alloc/walk.h $(B)/deps/musl.stamp
 	@mkdir -p $(@D)
 	$(call say,ROOTCC,$@) $(MUSL_GCC) -O1 -g -Wall -Wextra -o $@ $(filter %.c,$^)
 

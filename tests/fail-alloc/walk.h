@@ -22,6 +22,9 @@ int do_attributes(void);
 int do_mqueue(void);
 int do_filters(void);
 
+// mounts.c
+int do_mount_steps(void);
+
 // others.c
 int do_others(void);
 int do_remap(void);

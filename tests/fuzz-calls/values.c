@@ -496,6 +496,24 @@ static unsigned long filter(void) {
     return one_in(8) ? buffer(64) : (unsigned long)&program;
 }
 
+// fsopen(2) and its kin.
+static void mount_steps(const char *name, unsigned long a[]) {
+    static const char *const types[] = {"tmpfs", "proc", "sysfs", "devpts", "mqueue", "9p", "nosuch"};
+    static const char *const keys[] = {"source", "size", "nr_inodes", "mode", "ro", "nosuch"};
+    if (!strcmp(name, "fsopen"))
+        a[0] = (unsigned long)ONE_OF(types), a[1] = random_below(3);
+    else if (!strcmp(name, "fsconfig")) // mostly in the order in which something comes of it
+        a[1] = one_in(3) ? 6 : random_below(9),
+        a[2] = one_in(3) || a[1] >= 6 ? 0 : (unsigned long)ONE_OF(keys),
+        a[3] = a[1] == 1 ? (unsigned long)ONE_OF(keys) : 0, a[4] = one_in(8) ? number() : 0;
+    else if (!strcmp(name, "open_tree"))
+        a[2] = one_in(4) ? bits() : one_in(2) ? 1 : 0x8001;
+    else if (!strcmp(name, "move_mount"))
+        a[4] = one_in(4) ? bits() : 0x44;
+    else if (!strcmp(name, "mount_setattr"))
+        a[2] = one_in(4) ? bits() : 0x1000, a[4] = one_in(4) ? number() : 32;
+}
+
 static void special(const char *name, unsigned long a[]) {
     socket_arguments(name, a);
     if (!strcmp(name, "mmap"))
@@ -522,6 +540,8 @@ static void special(const char *name, unsigned long a[]) {
         a[2] = filter();
     else if (!strcmp(name, "mount"))
         a[2] = path(), a[3] = one_in(2) ? bits() : one_in(2) ? 4096 : 32;
+    else
+        mount_steps(name, a);
 }
 
 static bool is(const struct call *call, const char *name) {
