@@ -351,7 +351,8 @@ static bool mountinfo_line(struct mount *m, void *arg) {
     if (!mount_place(t, m))
         return true;
     const char *shows = path_name_in_fs(m->root, t->buf, PATH_MAX);
-    seq_printf(t->s, "%d %d %u:%u ", mount_short_id(m->id), mount_short_id(mount_parent_id(m)), DEV_MAJOR(m->sb->dev), DEV_MINOR(m->sb->dev));
+    seq_printf(t->s, "%d %d %u:%u ", mount_short_id(m->id), mount_short_id(mount_parent_id(m)),
+               DEV_MAJOR(m->sb->dev), DEV_MINOR(m->sb->dev));
     seq_escape(t->s, IS_ERR(shows) ? "/" : shows, "");
     seq_puts(t->s, " ");
     const char *at = mount_place(t, m);
