@@ -252,6 +252,40 @@ void mount_for_each(struct mount_ns *ns, bool (*fn)(struct mount *m, void *arg),
     }
 }
 
+struct mount *mount_find(uint64_t unique) {
+    struct mount *m, *found = NULL;
+    spin_lock(&mounts_lock);
+    list_for_each_entry (m, &mount_current_ns()->mounts, link)
+        if (mount_unique_id(m->id) == unique)
+            found = m;
+    if (found)
+        mount_get(found);
+    spin_unlock(&mounts_lock);
+    return found;
+}
+
+// Does the one with that number come behind `last`?
+static bool comes_behind(uint64_t id, uint64_t last, bool reverse) {
+    return !last || (reverse ? id < last : id > last);
+}
+
+size_t mount_list_below(const struct path *above, uint64_t but, uint64_t last, bool reverse, uint64_t *ids,
+                        size_t n) {
+    size_t done = 0;
+    mutex_lock(&mount_mutex);
+    const struct list_head *all = &mount_current_ns()->mounts;
+    for (const struct list_head *l = reverse ? all->prev : all->next; l != all && done < n;
+         l = reverse ? l->prev : l->next) {
+        struct mount *m = list_entry(l, struct mount, link);
+        struct path at = {m, m->root};
+        uint64_t id = mount_unique_id(m->id);
+        if (id != but && comes_behind(id, last, reverse) && mount_is_reachable(&at, above))
+            ids[done++] = id;
+    }
+    mount_unlock();
+    return done;
+}
+
 uint64_t mount_parent_id(const struct mount *m) {
     spin_lock(&mounts_lock);
     uint64_t id = m->parent ? m->parent->id : m->id;

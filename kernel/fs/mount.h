@@ -142,9 +142,15 @@ static inline int mount_short_id(uint64_t id) {
     return (int)(id & 0x7fffffff);
 }
 // Its number that no other mount ever has, told apart from the short one by its size (STATX_MNT_ID_UNIQUE).
-static inline uint64_t mount_unique_id(const struct mount *m) {
-    return m->id + (1ull << 31);
+static inline uint64_t mount_unique_id(uint64_t id) {
+    return id + (1ull << 31);
 }
+// The mount of the current thread's tree with that number, referenced; NULL: there is none.
+struct mount *mount_find(uint64_t unique);
+// The numbers of mounts on or below `above`, but `but`, in their order from `last` on (0: from the beginning; from the end, if `reverse`), at most n. How
+// many. May sleep.
+size_t mount_list_below(const struct path *above, uint64_t but, uint64_t last, bool reverse, uint64_t *ids,
+                        size_t n);
 // Calls fn for each mount of a namespace in order, with a reference, until it returns false.
 void mount_for_each(struct mount_ns *ns, bool (*fn)(struct mount *m, void *arg), void *arg);
 static inline struct mount_ns *mount_ns_cast(struct namespace *ns) {

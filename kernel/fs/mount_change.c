@@ -20,8 +20,7 @@ static bool same_kind(const struct dentry *a, const struct dentry *b) {
     return S_ISDIR(a->inode->mode) == S_ISDIR(b->inode->mode);
 }
 
-// True if p is `above` or below it, through mounts. [t]
-static bool is_reachable(const struct path *p, const struct path *above) {
+bool mount_is_reachable(const struct path *p, const struct path *above) {
     const struct mount *m = p->mount;
     struct dentry *d = p->dentry;
     while (m != above->mount && m->parent) {
@@ -387,7 +386,7 @@ static int check_pivot(const struct path *new_root, const struct path *put_old, 
     if (!path_is_mount_root(root) || is_fixed_root(root->mount) || !path_is_mount_root(new_root) ||
         !m->parent)
         return -EINVAL;
-    return is_reachable(put_old, new_root) && is_reachable(new_root, root) ? 0 : -EINVAL;
+    return mount_is_reachable(put_old, new_root) && mount_is_reachable(new_root, root) ? 0 : -EINVAL;
 }
 
 // The new root hides what the old one did on that place. [t]

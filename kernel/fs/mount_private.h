@@ -63,6 +63,8 @@ static inline bool path_is_mount_root(const struct path *p) {
 
 // ---- mount_change.c
 
+// True if p is `above` or below it, through mounts. [t]
+bool mount_is_reachable(const struct path *p, const struct path *above);
 // May the current thread mount m, of that type, in ns? 0 or -EPERM; what m has to keep then is noted. [t]
 int __must_check mount_may_show(const struct mount_ns *ns, const struct fs_type *type, struct mount *m);
 // May what is at `from` be bound? 0, -EINVAL, -ENOENT. [t]

@@ -7,6 +7,7 @@
 #include "fs/fsopen.h"
 #include "fs/mount.h"
 #include "sched/thread.h"
+#include "sys/mount_attributes.h"
 #include "sys/syscalls.h"
 #include <linux/fcntl.h>
 #include <linux/fs.h>
@@ -43,12 +44,22 @@ static struct file *get_setup(int fd) {
      MOUNT_ATTR_NODIRATIME | MOUNT_ATTR_NOSYMFOLLOW)
 #define TIMES (MS_NOATIME | MS_RELATIME | MS_STRICTATIME)
 
+static const struct {
+    unsigned int attribute, flag;
+} pairs[] = {{MOUNT_ATTR_RDONLY, MS_RDONLY},         {MOUNT_ATTR_NOSUID, MS_NOSUID},
+             {MOUNT_ATTR_NODEV, MS_NODEV},           {MOUNT_ATTR_NOEXEC, MS_NOEXEC},
+             {MOUNT_ATTR_NODIRATIME, MS_NODIRATIME}, {MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW}};
+
+uint64_t mount_attributes_of(unsigned int flags) {
+    uint64_t attributes = flags & MS_NOATIME       ? MOUNT_ATTR_NOATIME
+                          : flags & MS_STRICTATIME ? MOUNT_ATTR_STRICTATIME
+                                                   : MOUNT_ATTR_RELATIME;
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+        attributes |= flags & pairs[i].flag ? pairs[i].attribute : 0;
+    return attributes;
+}
+
 static unsigned int flags_of(uint64_t attributes) {
-    static const struct {
-        unsigned int attribute, flag;
-    } pairs[] = {{MOUNT_ATTR_RDONLY, MS_RDONLY},         {MOUNT_ATTR_NOSUID, MS_NOSUID},
-                 {MOUNT_ATTR_NODEV, MS_NODEV},           {MOUNT_ATTR_NOEXEC, MS_NOEXEC},
-                 {MOUNT_ATTR_NODIRATIME, MS_NODIRATIME}, {MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW}};
     unsigned int flags = 0;
     for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
         flags |= attributes & pairs[i].attribute ? pairs[i].flag : 0;

@@ -161,7 +161,7 @@ long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask, v
                         .stx_rdev_minor = DEV_MINOR(st.rdev),
                         .stx_dev_major = DEV_MAJOR(st.dev),
                         .stx_dev_minor = DEV_MINOR(st.dev),
-                        .stx_mnt_id = mask & STATX_MNT_ID_UNIQUE ? mount_unique_id(p.mount)
+                        .stx_mnt_id = mask & STATX_MNT_ID_UNIQUE ? mount_unique_id(p.mount->id)
                                                                  : (uint64_t)mount_short_id(p.mount->id),
                         .stx_attributes_mask = STATX_ATTR_MOUNT_ROOT,
                         .stx_attributes = p.dentry == p.mount->root ? STATX_ATTR_MOUNT_ROOT : 0};
