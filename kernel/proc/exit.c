@@ -236,6 +236,10 @@ static void begin_end(struct pid_ns *ns, struct process *init) {
     list_for_each_entry_safe (child, next, &init->children, sibling)
         if (child->zombie && !child->tracee)
             process_reap_locked(child, true);
+    if (id_in(init->group_id, ns)) { // whose number it would keep, and wait for
+        pgrp_check_orphans_locked(init, init->parent);
+        process_set_group_locked(init, init->id);
+    }
     spin_unlock_irqrestore(&process_lock, flags);
 }
 

@@ -260,6 +260,28 @@ TEST(a_chain_of_pid_namespaces_ends_whole) {
     }
 }
 
+static void __attribute__((noreturn)) init_in_the_group_of_a_dead_child(void) {
+    pid_t pid = fork();
+    while (!pid)
+        pause();
+    CHECK(pid == 2 && !setpgid(pid, pid) && !setpgid(0, pid));
+    CHECK(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid && getpgrp() == pid);
+    _exit(7);
+}
+
+// The number of a child that has gone is still the init's group. (Linux's waits for itself, for ever.)
+TEST(an_init_in_the_group_of_a_dead_child_ends) {
+    int status = 0;
+    become(USER);
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+    if (!pid)
+        init_in_the_group_of_a_dead_child();
+    CHECK(pid > 0);
+    for (int i = 0; i < 100 && waitpid(pid, &status, WNOHANG) != pid; i++)
+        usleep(50000);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
 static void __attribute__((noreturn)) fork_for_ever(void) {
     for (;;)
         if (fork() < 0)
