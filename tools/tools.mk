@@ -59,5 +59,5 @@ $(DRUPE_OBJ) $(DRUPE_ASAN_OBJ): | $(OUTSIDE_SOURCES)
 
 -include $(DRUPE_OBJ:.o=.d) $(DRUPE_ASAN_OBJ:.o=.d)
 
-docs/abi.md: kernel/sys/syscalls.def tools/abi-doc ## make the table of system calls from kernel/sys/syscalls.def
+docs/abi.md: kernel/sys/syscalls.def kernel/sys/absent.def tools/abi-doc ## make the table of system calls from kernel/sys/syscalls.def
 	tools/abi-doc >$@.tmp && mv $@.tmp $@

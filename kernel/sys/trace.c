@@ -28,88 +28,21 @@ static const struct call_info calls[] = {
 #undef SYSCALL
 };
 
-// Calls of Linux that programs look for and that are not in syscalls.def, for messages.
 static const struct {
     unsigned short nr;
     const char *name;
-} others[] = {
-#define OTHER(name)                                                                                          \
-    { __NR_##name, #name }
-    OTHER(io_uring_setup),
-    OTHER(socket),
-    OTHER(socketpair),
-    OTHER(bind),
-    OTHER(listen),
-    OTHER(accept),
-    OTHER(accept4),
-    OTHER(connect),
-    OTHER(sendto),
-    OTHER(recvfrom),
-    OTHER(setsockopt),
-    OTHER(getsockopt),
-    OTHER(getsockname),
-    OTHER(getpeername),
-    OTHER(shutdown),
-    OTHER(sendmsg),
-    OTHER(recvmsg),
-    OTHER(sendmmsg),
-    OTHER(recvmmsg),
-    OTHER(unshare),
-    OTHER(setns),
-    OTHER(ptrace),
-    OTHER(inotify_init1),
-    OTHER(inotify_add_watch),
-    OTHER(inotify_rm_watch),
-    OTHER(fanotify_init),
-    OTHER(semget),
-    OTHER(semctl),
-    OTHER(semop),
-    OTHER(semtimedop),
-    OTHER(msgget),
-    OTHER(msgsnd),
-    OTHER(msgrcv),
-    OTHER(msgctl),
-    OTHER(mq_open),
-    OTHER(add_key),
-    OTHER(keyctl),
-    OTHER(get_mempolicy),
-    OTHER(set_mempolicy),
-    OTHER(mbind),
-    OTHER(migrate_pages),
-    OTHER(move_pages),
-    OTHER(pidfd_getfd),
-    OTHER(bpf),
-    OTHER(perf_event_open),
-    OTHER(landlock_create_ruleset),
-    OTHER(ioprio_get),
-    OTHER(ioprio_set),
-    OTHER(swapon),
-    OTHER(swapoff),
-    OTHER(acct),
-    OTHER(adjtimex),
-    OTHER(clock_adjtime),
-    OTHER(quotactl),
-    OTHER(name_to_handle_at),
-    OTHER(open_by_handle_at),
-    OTHER(kcmp),
-    OTHER(userfaultfd),
-    OTHER(pkey_mprotect),
-    OTHER(process_madvise),
-    OTHER(init_module),
-    OTHER(finit_module),
-    OTHER(delete_module),
-    OTHER(vhangup),
-    OTHER(lookup_dcookie),
-    OTHER(io_setup),
-#undef OTHER
+} absent[] = {
+#define ABSENT(name_, why_) {__NR_##name_, #name_},
+#include "sys/absent.def"
+#undef ABSENT
 };
 
 const char *syscall_name(unsigned long nr) {
     if (nr < ARRAY_SIZE(calls) && calls[nr].name)
         return calls[nr].name;
-    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-        if (others[i].nr == nr)
-            return others[i].name;
+    for (size_t i = 0; i < ARRAY_SIZE(absent); i++) {
+        if (absent[i].nr == nr)
+            return absent[i].name;
     }
     return NULL;
 }
