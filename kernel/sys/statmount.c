@@ -148,7 +148,8 @@ static void tell(struct telling *t, uint64_t wanted) {
 static int give_out(const struct telling *t, void __user *buf, size_t size) {
     if (t->len && size < t->told.size)
         return -EOVERFLOW;
-    int err = copy_to_user(buf, &t->told, MIN(size, sizeof(t->told)));
+    struct statmount told = t->told;
+    int err = put_object_part((struct statmount __user *)buf, told, MIN(size, sizeof(told)));
     return err || !t->len ? err : copy_to_user((char __user *)buf + sizeof(t->told), t->text, t->len);
 }
 
