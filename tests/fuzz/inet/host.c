@@ -31,6 +31,7 @@ struct memory_level memory_level = {.free = 1ul << 30};
 struct memory_bank memory_banks[1];
 paddr_t kernel_phys_base;
 unsigned int async_hooks;
+const struct net_process_ops *net_process_ops; // of peers, which no socket here has
 
 void host_init(void) {
     cred.user = &root_user;
