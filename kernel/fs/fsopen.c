@@ -17,12 +17,14 @@
 #define OPTIONS_MAX  4096u // bytes of all parameters together
 #define MESSAGES     8u    // that are kept; of more the oldest go
 #define MESSAGE_SIZE 128u
+#define ROOM         4u // in mounts, for all this and a file system that nobody has mounted
 
 enum phase { CREATING, MADE, MOUNTED, CHANGING, FAILED };
 
 struct setup {
     struct mutex lock; // over all that changes
     const struct fs_type *type;
+    struct user *user; // on whose account it is
     enum phase phase;
     char *source;            // kmalloc'ed, NULL: it was not said
     char *options;           // kmalloc'ed, OPTIONS_MAX: as mount(2) has them; NULL: none
@@ -80,6 +82,7 @@ static void setup_release(struct file *f) {
         superblock_put(s->sb);
     kfree(s->source);
     kfree(s->options);
+    mount_give_back(s->user, ROOM);
     kfree(s);
 }
 
@@ -89,11 +92,17 @@ static struct file *create(const struct fs_type *type, struct superblock *sb, in
     struct setup *s = kzalloc(sizeof(*s));
     if (!s)
         return ERR_PTR(-ENOMEM);
+    s->user = mount_reserve(ROOM);
+    if (!s->user) {
+        kfree(s);
+        return ERR_PTR(-ENOSPC);
+    }
     mutex_init(&s->lock);
     s->type = type;
     s->phase = sb ? CHANGING : CREATING;
     struct file *f = file_create_anon("fscontext", &setup_ops, s, O_RDWR | flags);
     if (IS_ERR(f)) {
+        mount_give_back(s->user, ROOM);
         kfree(s);
         return f;
     }

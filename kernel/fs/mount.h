@@ -104,6 +104,9 @@ bool mount_has_devices(const struct mount *m);
 bool mount_is_mine(const struct mount *m);
 // May the current thread change the tree that it sees?
 bool mount_may_change(void);
+// Room for n mounts, for what is to become one: whose account it is on, or NULL (too many). For mount_give_back().
+struct user *__must_check mount_reserve(unsigned int n);
+void mount_give_back(struct user *user, unsigned int n);
 // Is the current thread's root another than that of the tree?
 bool mount_is_chrooted(void);
 // fs, the caller's alone, is at the root of ns from now on.

@@ -57,6 +57,23 @@ bool mount_has_room(const struct mount_ns *ns, unsigned int n) {
     return mount_count + n <= most / 2 && (unsigned long)own <= most / USER_SHARE;
 }
 
+struct user *mount_reserve(unsigned int n) {
+    struct user *user = user_get(current->cred->user);
+    (void)user_charge(user, USER_MOUNTS, (long)n);
+    mutex_lock(&mount_mutex);
+    bool room = mount_has_room(mine(), n);
+    mount_unlock();
+    if (room)
+        return user;
+    mount_give_back(user, n);
+    return NULL;
+}
+
+void mount_give_back(struct user *user, unsigned int n) {
+    user_uncharge(user, USER_MOUNTS, (long)n);
+    user_put(user);
+}
+
 // ---- places
 
 bool mount_is_place_slow(const struct dentry *d) {

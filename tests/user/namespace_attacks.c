@@ -14,6 +14,9 @@
 
 #define USER  1000
 #define OTHER 1001
+#define THIRD 1002
+
+#define FSCONFIG_MAKE 6 // FSCONFIG_CMD_CREATE
 
 TEST_DIRECTORY(0777)
 
@@ -227,6 +230,23 @@ TEST(one_user_leaves_mounts_for_another) {
     become_root_within(OTHER, CLONE_NEWNS);
     CHECK(!mount("t", "m", "tmpfs", 0, NULL) && !umount("m"));
     (void)pid; // ends with the test
+}
+
+// A configuration holds a file system that is mounted nowhere: it counts as mounts do. (Linux counts neither.)
+TEST(configurations_of_file_systems_are_a_users_own_to_use_up) {
+    struct rlimit most = {4096, 4096};
+    int fd, last = -1, n = 0;
+    become_root_within(THIRD, CLONE_NEWNS);
+    CHECK(!setrlimit(RLIMIT_NOFILE, &most));
+    while ((fd = (int)syscall(SYS_fsopen, "tmpfs", 0)) >= 0) {
+        CHECK(!syscall(SYS_fsconfig, fd, FSCONFIG_MAKE, NULL, NULL, 0));
+        last = fd;
+        n++;
+    }
+    CHECK(errno == ENOSPC && n > 100);
+    while (n--)
+        CHECK(!close(last--));
+    CHECK((fd = (int)syscall(SYS_fsopen, "tmpfs", 0)) >= 0 && !close(fd));
 }
 
 // ---- pid and IPC namespaces
