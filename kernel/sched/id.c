@@ -239,9 +239,11 @@ void id_release_locked(struct id *id) {
     ASSERT_HELD(&process_lock);
     if (--id->uses)
         return;
-    struct pid_ns *ns = id->ns;
-    for (struct pid_ns *n = ns; n; n = n->parent)
+    struct pid_ns *ns = id->ns, *n = ns;
+    do {
         free_number(id, n);
+        n = n->parent;
+    } while (n);
     free_id(id);
     pid_ns_put(ns);
 }
