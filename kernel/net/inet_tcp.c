@@ -428,6 +428,7 @@ static struct socket *tcp_socket_accept(struct socket *s, ktime_t deadline) {
 // connect(2) to AF_UNSPEC: ends what there is, a listener, too; the socket can be used anew.
 static void dissolve(struct inet_socket *i) {
     struct socket *s = &i->s;
+    mutex_lock(&s->read_mutex);
     inet_lock();
     if (READ_ONCE(s->state) == SOCKET_LISTENING) {
         inet_tcp_stop_listening(i);
@@ -445,7 +446,11 @@ static void dissolve(struct inet_socket *i) {
     i->done = false;
     WRITE_ONCE(s->state, SOCKET_UNCONNECTED);
     WRITE_ONCE(s->shutdown, 0);
+    struct pbuf *unread =
+        inet_tcp_take_unread(i); // the next connection's reader would take it for that one's
     inet_unlock();
+    mutex_unlock(&s->read_mutex);
+    inet_tcp_free_unread(unread);
     socket_changed(s);
 }
 

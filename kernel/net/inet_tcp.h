@@ -34,6 +34,9 @@ void inet_tcp_stop_deferring(
 void inet_tcp_hear_crossing(struct inet_socket *i, const struct tcp_hdr *header);
 // Drops what has not been read, of one that nobody reads from any more.
 void inet_tcp_drop(struct inet_socket *i);
+// The same of one that goes on: what has not been read, for inet_tcp_free_unread() without the lock. [n], and its read_mutex
+struct pbuf *inet_tcp_take_unread(struct inet_socket *i);
+void inet_tcp_free_unread(struct pbuf *p); // NULL: nothing
 
 long inet_tcp_defer_seconds(int tries); // TCP_DEFER_ACCEPT as it is told
 

@@ -45,6 +45,22 @@ static void free_chain(struct pbuf *p) {
     }
 }
 
+struct pbuf *inet_tcp_take_unread(struct inet_socket *i) {
+    struct pbuf *all = i->reading ?: i->arrived;
+    ASSERT_HELD(&inet_mutex);
+    if (i->reading)
+        i->reading_last->next = i->arrived;
+    i->arrived = i->reading = NULL;
+    i->offset = 0;
+    i->urgent.state = URGENT_NONE;
+    __atomic_store_n(&i->rx_bytes, 0, __ATOMIC_RELAXED);
+    return all;
+}
+
+void inet_tcp_free_unread(struct pbuf *p) {
+    free_chain(p);
+}
+
 void inet_tcp_drop(struct inet_socket *i) {
     struct pbuf *arrived = i->arrived, *reading = i->reading;
     i->arrived = i->reading = NULL;

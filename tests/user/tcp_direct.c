@@ -132,6 +132,15 @@ TEST(half_closed_connection_carries_the_other_way) {
     }
 }
 
+TEST(what_was_not_read_goes_with_its_connection) {
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    int port, l = listener(&port, 1), e;
+    connect_with(0, 0);
+    CHECK(fill() > 0 && ask(d, FIONREAD) > 0 && connect(d, &nobody, sizeof(nobody)) == 0);
+    CHECK(connect4(d, "127.0.0.1", port) == 0 && (e = accept(l, NULL, NULL)) >= 0 && ask(d, FIONREAD) == 0);
+    CHECK(write(e, "hello", 5) == 5 && read(d, buffer, sizeof(buffer)) == 5 && !memcmp(buffer, "hello", 5));
+}
+
 static void *read_later(void *arg) {
     (void)arg;
     usleep(300000);
