@@ -88,7 +88,7 @@ static void setup_release(struct file *f) {
 
 static const struct file_ops setup_ops = {.read = setup_read, .release = setup_release};
 
-static struct file *create(const struct fs_type *type, struct superblock *sb, int flags) {
+static struct file *create(const struct fs_type *type, struct superblock *sb) {
     struct setup *s = kzalloc(sizeof(*s));
     if (!s)
         return ERR_PTR(-ENOMEM);
@@ -100,7 +100,7 @@ static struct file *create(const struct fs_type *type, struct superblock *sb, in
     mutex_init(&s->lock);
     s->type = type;
     s->phase = sb ? CHANGING : CREATING;
-    struct file *f = file_create_anon("fscontext", &setup_ops, s, O_RDWR | flags);
+    struct file *f = file_create_anon("fscontext", &setup_ops, s, O_RDWR);
     if (IS_ERR(f)) {
         mount_give_back(s->user, ROOM);
         kfree(s);
@@ -112,14 +112,14 @@ static struct file *create(const struct fs_type *type, struct superblock *sb, in
     return f;
 }
 
-struct file *fsopen_create(const struct fs_type *type, int flags) {
-    return create(type, NULL, flags);
+struct file *fsopen_create(const struct fs_type *type) {
+    return create(type, NULL);
 }
 
-struct file *fsopen_pick(const struct path *at, int flags) {
+struct file *fsopen_pick(const struct path *at) {
     if (at->dentry != at->mount->root)
         return ERR_PTR(-EINVAL);
-    return create(at->mount->sb->type, at->mount->sb, flags);
+    return create(at->mount->sb->type, at->mount->sb);
 }
 
 bool fsopen_is(const struct file *f) {
@@ -178,7 +178,7 @@ static int add_option(struct setup *s, const char *key, const char *value) {
 
 static int set_locked(struct setup *s, const char *key, const char *value) {
     ASSERT_HELD(&s->lock);
-    if (s->phase == MOUNTED && s->sb) // once it is mounted it can be changed
+    if (s->phase == MOUNTED) // once it is mounted it can be changed
         s->phase = CHANGING;
     if (s->phase != CREATING && s->phase != CHANGING)
         return -EBUSY;
@@ -243,31 +243,30 @@ static int change_locked(struct setup *s) {
     return 0;
 }
 
-int fsopen_make(struct file *f) {
+static int with_lock(struct file *f, int (*fn)(struct setup *s)) {
     struct setup *s = f->private_data;
     if (mutex_lock_killable(&s->lock))
         return -EINTR;
-    int err = make_locked(s);
+    int err = fn(s);
     mutex_unlock(&s->lock);
     return err;
+}
+
+int fsopen_make(struct file *f) {
+    return with_lock(f, make_locked);
 }
 
 int fsopen_change(struct file *f) {
-    struct setup *s = f->private_data;
-    if (mutex_lock_killable(&s->lock))
-        return -EINTR;
-    int err = change_locked(s);
-    mutex_unlock(&s->lock);
-    return err;
+    return with_lock(f, change_locked);
 }
 
-static struct file *mount_locked(struct setup *s, unsigned long flags, int open_flags) {
+static struct file *mount_locked(struct setup *s, unsigned long flags) {
     ASSERT_HELD(&s->lock);
     if (s->phase != MADE)
         return ERR_PTR(s->sb ? -EBUSY : -EINVAL);
     dentry_get(s->root);
     struct superblock *sb = s->root->inode->sb;
-    struct file *f = mount_open_new(s->root, s->source, flags, open_flags);
+    struct file *f = mount_open_new(s->root, s->source, flags);
     if (IS_ERR(f))
         return f;
     ref_get(&sb->refs);
@@ -279,11 +278,11 @@ static struct file *mount_locked(struct setup *s, unsigned long flags, int open_
     return f;
 }
 
-struct file *fsopen_mount(struct file *f, unsigned long flags, int open_flags) {
+struct file *fsopen_mount(struct file *f, unsigned long flags) {
     struct setup *s = f->private_data;
     if (mutex_lock_killable(&s->lock))
         return ERR_PTR(-EINTR);
-    struct file *mounted = mount_locked(s, flags, open_flags);
+    struct file *mounted = mount_locked(s, flags);
     mutex_unlock(&s->lock);
     return mounted;
 }

@@ -10,10 +10,10 @@ struct fs_type;
 
 #define FS_PARAMETER_MAX 256u // bytes of a key or a value, with its NUL
 
-// `flags`: O_CLOEXEC. ERR_PTR(-ENOMEM, -ENFILE).
-struct file *__must_check fsopen_create(const struct fs_type *type, int flags);
+// ERR_PTR(-ENOMEM, -ENFILE).
+struct file *__must_check fsopen_create(const struct fs_type *type);
 // Of what is mounted, whose mount's root `at` is. -EINVAL: it is none.
-struct file *__must_check fsopen_pick(const struct path *at, int flags);
+struct file *__must_check fsopen_pick(const struct path *at);
 bool fsopen_is(const struct file *f);
 // A parameter: key and, NULL where it is a flag, value. 0, -EINVAL, -EBUSY: it is not the time for it; -ENOMEM, -EINTR.
 int __must_check fsopen_set(struct file *f, const char *key, const char *value);
@@ -22,4 +22,4 @@ int __must_check fsopen_make(struct file *f);
 // Changes what is mounted. The same.
 int __must_check fsopen_change(struct file *f);
 // A mount of what was made, nowhere yet, with MS_* in `flags`: see mount_open_new(). Once. Also -EINVAL: nothing was made.
-struct file *__must_check fsopen_mount(struct file *f, unsigned long flags, int open_flags);
+struct file *__must_check fsopen_mount(struct file *f, unsigned long flags);

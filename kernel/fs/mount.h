@@ -60,12 +60,11 @@ int __must_check mount_new(const struct path *at, const struct fs_type *type, co
 int __must_check mount_bind(const struct path *at, const struct path *from, unsigned long flags);
 // Also of a tree that is nowhere yet, whose root `from` is.
 int __must_check mount_move(const struct path *at, const struct path *from);
-// open_tree(2) with OPEN_TREE_CLONE: a file without I/O (O_PATH) that has a copy of what is at `from`, as mount_bind() makes it. `flags`: O_CLOEXEC.
+// open_tree(2) with OPEN_TREE_CLONE: a file without I/O (O_PATH) that has a copy of what is at `from`, as mount_bind() makes it.
 // ERR_PTR(-EINVAL, -ENOENT, -ENOSPC, -ENOMEM, -EINTR).
-struct file *__must_check mount_open_copy(const struct path *from, bool recursive, int flags);
+struct file *__must_check mount_open_copy(const struct path *from, bool recursive);
 // fsmount(2): the same of a new mount of `root`, whose reference it takes over, with MS_* in `flags`. Also -EPERM.
-struct file *__must_check mount_open_new(struct dentry *root, const char *source, unsigned long flags,
-                                         int open_flags);
+struct file *__must_check mount_open_new(struct dentry *root, const char *source, unsigned long flags);
 // mount_setattr(2): MS_* flags that go and that come, in this order, and whether it can be bound; all or nothing.
 struct mount_change {
     unsigned int clear, set;

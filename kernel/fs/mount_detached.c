@@ -52,10 +52,10 @@ static void detached_release(struct file *f) {
 static const struct file_ops detached_ops = {.release = detached_release};
 
 // A file of the tree `top`, which ns has, or neither is any more. ERR_PTR(-ENOMEM, -ENFILE).
-static struct file *open_detached(struct mount *top, struct mount_ns *ns, int flags) {
+static struct file *open_detached(struct mount *top, struct mount_ns *ns) {
     struct list_head gone = LIST_HEAD_INIT(gone);
     struct path at = {top, top->root};
-    struct file *f = file_open_path(&at, O_PATH | flags);
+    struct file *f = file_open_path(&at, O_PATH);
     if (!IS_ERR(f)) {
         f->ops = &detached_ops;
         return f;
@@ -75,7 +75,7 @@ static void enter(struct mount_ns *ns, struct mount *top) {
         mount_list(m, ns);
 }
 
-struct file *mount_open_copy(const struct path *from, bool recursive, int flags) {
+struct file *mount_open_copy(const struct path *from, bool recursive) {
     struct mount_ns *ns = detached_create();
     if (!ns)
         return ERR_PTR(-ENOMEM);
@@ -88,12 +88,12 @@ struct file *mount_open_copy(const struct path *from, bool recursive, int flags)
         enter(ns, m);
     mount_unlock();
     if (!IS_ERR(m))
-        return open_detached(m, ns, flags);
+        return open_detached(m, ns);
     detached_free(ns);
     return (struct file *)m;
 }
 
-struct file *mount_open_new(struct dentry *root, const char *source, unsigned long flags, int open_flags) {
+struct file *mount_open_new(struct dentry *root, const char *source, unsigned long flags) {
     struct mount *m = mount_alloc(root, source, mount_new_flags(flags));
     if (!m)
         return ERR_PTR(-ENOMEM);
@@ -108,7 +108,7 @@ struct file *mount_open_new(struct dentry *root, const char *source, unsigned lo
         enter(ns, m);
     mount_unlock();
     if (!err)
-        return open_detached(m, ns, open_flags);
+        return open_detached(m, ns);
     mount_put(m);
     if (ns)
         detached_free(ns);

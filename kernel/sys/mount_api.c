@@ -139,7 +139,7 @@ long sys_open_tree(int dfd, const char __user *path, unsigned int flags) {
         return err;
     bool cloexec = flags & OPEN_TREE_CLOEXEC;
     struct file *f =
-        flags & OPEN_TREE_CLONE ? mount_open_copy(&at, flags & AT_RECURSIVE, 0) : file_open_path(&at, O_PATH);
+        flags & OPEN_TREE_CLONE ? mount_open_copy(&at, flags & AT_RECURSIVE) : file_open_path(&at, O_PATH);
     path_put(&at);
     return give(f, cloexec);
 }
@@ -189,7 +189,7 @@ long sys_fsopen(const char __user *name, unsigned int flags) {
     if (err)
         return err;
     const struct fs_type *type = fs_type_find(text);
-    return type ? give(fsopen_create(type, 0), flags & FSOPEN_CLOEXEC) : -ENODEV;
+    return type ? give(fsopen_create(type), flags & FSOPEN_CLOEXEC) : -ENODEV;
 }
 
 long sys_fspick(int dfd, const char __user *path, unsigned int flags) {
@@ -205,7 +205,7 @@ long sys_fspick(int dfd, const char __user *path, unsigned int flags) {
                                &at);
     if (err)
         return err;
-    struct file *f = fsopen_pick(&at, 0);
+    struct file *f = fsopen_pick(&at);
     path_put(&at);
     return give(f, flags & FSPICK_CLOEXEC);
 }
@@ -282,7 +282,7 @@ long sys_fsmount(int fd, unsigned int flags, unsigned int attributes) {
     struct file *f = get_setup(fd);
     if (IS_ERR(f))
         return PTR_ERR(f);
-    struct file *mounted = fsopen_mount(f, flags_of(attributes) | times_of(attributes), 0);
+    struct file *mounted = fsopen_mount(f, flags_of(attributes) | times_of(attributes));
     file_put(f);
     return give(mounted, flags & FSMOUNT_CLOEXEC);
 }
