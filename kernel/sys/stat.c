@@ -21,10 +21,10 @@
 #include <linux/mount.h>
 #include <linux/time_types.h>
 
-#define UTIME_NOW           ((1l << 30) - 1) // tv_nsec of utimensat(2)
-#define UTIME_OMIT          ((1l << 30) - 2)
-#define ST_VALID            0x20    // statfs.f_flags: the others are filled in
-#define STATX_MNT_ID_UNIQUE 0x4000u // of Linux 6.8
+#define UTIME_NOW     ((1l << 30) - 1) // tv_nsec of utimensat(2)
+#define UTIME_OMIT    ((1l << 30) - 2)
+#define ST_VALID      0x20    // statfs.f_flags: the others are filled in
+#define MNT_ID_UNIQUE 0x4000u // STATX_MNT_ID_UNIQUE, which headers since Linux 6.8 have
 
 // ---- the file that a call is about
 
@@ -143,7 +143,7 @@ long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask, v
     if (err)
         return err;
     inode_getattr(p.dentry->inode, &st);
-    unsigned int id = mask & STATX_MNT_ID_UNIQUE ? STATX_MNT_ID_UNIQUE : STATX_MNT_ID;
+    unsigned int id = mask & MNT_ID_UNIQUE ? MNT_ID_UNIQUE : STATX_MNT_ID;
     struct statx out = {.stx_mask = STATX_BASIC_STATS | STATX_BTIME | id,
                         .stx_blksize = st.blksize,
                         .stx_nlink = st.nlink,
@@ -161,8 +161,8 @@ long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask, v
                         .stx_rdev_minor = DEV_MINOR(st.rdev),
                         .stx_dev_major = DEV_MAJOR(st.dev),
                         .stx_dev_minor = DEV_MINOR(st.dev),
-                        .stx_mnt_id = mask & STATX_MNT_ID_UNIQUE ? mount_unique_id(p.mount->id)
-                                                                 : (uint64_t)mount_short_id(p.mount->id),
+                        .stx_mnt_id = mask & MNT_ID_UNIQUE ? mount_unique_id(p.mount->id)
+                                                           : (uint64_t)mount_short_id(p.mount->id),
                         .stx_attributes_mask = STATX_ATTR_MOUNT_ROOT,
                         .stx_attributes = p.dentry == p.mount->root ? STATX_ATTR_MOUNT_ROOT : 0};
     path_put(&p);

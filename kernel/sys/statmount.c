@@ -16,26 +16,28 @@
 #include <linux/fs.h>
 #include <linux/limits.h>
 
-// Of Linux 6.12, whose headers are younger than those that this is built with.
-struct mnt_id_req {
+// struct mnt_id_req, STATMOUNT_*, LSMT_ROOT, LISTMOUNT_REVERSE and struct statmount of Linux 6.12, by other names: linux/mount.h has them or
+// not, by the age of the headers that we build with.
+struct mount_request {
     uint32_t size, spare;
     uint64_t mnt_id, param, mnt_ns_id;
 };
-#define MNT_ID_REQ_SIZE_VER0 24u
+#define REQUEST_SIZE_FIRST 24u
 
-#define STATMOUNT_SB_BASIC  0x01u
-#define STATMOUNT_MNT_BASIC 0x02u
-#define STATMOUNT_MNT_ROOT  0x08u
-#define STATMOUNT_MNT_POINT 0x10u
-#define STATMOUNT_FS_TYPE   0x20u
-#define STATMOUNT_MNT_OPTS  0x80u
-#define LSMT_ROOT           UINT64_MAX
-#define LISTMOUNT_REVERSE   1u
-#define LISTMOUNT_MOST      1000000u
-#define SUPERBLOCK_TOLD     (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME)
+#define TELL_SB_BASIC  0x01u
+#define TELL_MNT_BASIC 0x02u
+#define TELL_MNT_ROOT  0x08u
+#define TELL_MNT_POINT 0x10u
+#define TELL_FS_TYPE   0x20u
+#define TELL_MNT_OPTS  0x80u
+#define ALL_FROM_ROOT  UINT64_MAX
+#define YOUNGEST_FIRST 1u
+
+#define LIST_MOST       1000000u
+#define SUPERBLOCK_TOLD (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME)
 
 // Strings are offsets in what lies behind it.
-struct statmount {
+struct mount_told {
     uint32_t size, mnt_opts;
     uint64_t mask;
     uint32_t sb_dev_major, sb_dev_minor;
@@ -48,14 +50,14 @@ struct statmount {
     uint64_t mnt_ns_id;
     uint64_t spare[49];
 };
-_Static_assert(sizeof(struct statmount) == 512, "Linux's");
+_Static_assert(sizeof(struct mount_told) == 512, "Linux's");
 
 // 0, -EINVAL, -E2BIG, -EFAULT; -ENOENT: of another namespace, which none of its numbers is told of here.
-static int read_request(struct mnt_id_req *req, const void __user *user) {
+static int read_request(struct mount_request *req, const void __user *user) {
     uint32_t size;
     int err = get_user(size, (const uint32_t __user *)user);
     if (!err)
-        err = copy_struct_from_user(req, sizeof(*req), MNT_ID_REQ_SIZE_VER0, user, size);
+        err = copy_struct_from_user(req, sizeof(*req), REQUEST_SIZE_FIRST, user, size);
     if (err)
         return err;
     return req->spare ? -EINVAL : req->mnt_ns_id ? -ENOENT : 0;
@@ -74,7 +76,7 @@ static bool may_hear(const struct path *p, char *buf) {
 
 struct telling {
     struct mount *m;
-    struct statmount told;
+    struct mount_told told;
     char *text; // TEXT_SIZE bytes
     size_t len;
     char *path; // PATH_MAX bytes
@@ -96,7 +98,7 @@ static void tell_superblock(struct telling *t) {
     t->told.sb_dev_minor = DEV_MINOR(sb->dev);
     t->told.sb_magic = s.type;
     t->told.sb_flags = READ_ONCE(sb->flags) & SUPERBLOCK_TOLD;
-    t->told.mask |= STATMOUNT_SB_BASIC;
+    t->told.mask |= TELL_SB_BASIC;
 }
 
 static void tell_mount(struct telling *t) {
@@ -108,19 +110,19 @@ static void tell_mount(struct telling *t) {
     t->told.mnt_parent_id_old = (uint32_t)mount_short_id(parent);
     t->told.mnt_attr = mount_attributes_of(READ_ONCE(m->flags));
     t->told.mnt_propagation = m->unbindable ? MS_UNBINDABLE : MS_PRIVATE;
-    t->told.mask |= STATMOUNT_MNT_BASIC;
+    t->told.mask |= TELL_MNT_BASIC;
 }
 
 static void tell_places(struct telling *t, uint64_t wanted) {
-    if (wanted & STATMOUNT_MNT_ROOT) {
+    if (wanted & TELL_MNT_ROOT) {
         const char *name = path_name_in_fs(t->m->root, t->path, PATH_MAX);
-        add_text(t, &t->told.mnt_root, STATMOUNT_MNT_ROOT, IS_ERR(name) ? "/" : name);
+        add_text(t, &t->told.mnt_root, TELL_MNT_ROOT, IS_ERR(name) ? "/" : name);
     }
-    if (wanted & STATMOUNT_MNT_POINT) {
+    if (wanted & TELL_MNT_POINT) {
         struct path root = path_process_root(), at = {t->m, t->m->root};
         bool reached;
         const char *name = path_name_from(&at, &root, &reached, t->path, PATH_MAX);
-        add_text(t, &t->told.mnt_point, STATMOUNT_MNT_POINT, IS_ERR(name) || !reached ? "" : name);
+        add_text(t, &t->told.mnt_point, TELL_MNT_POINT, IS_ERR(name) || !reached ? "" : name);
         path_put(&root);
     }
 }
@@ -129,18 +131,18 @@ static void tell_options(struct telling *t) {
     char options[256] = "";
     if (t->m->sb->type->show_options)
         t->m->sb->type->show_options(t->m->sb, options, sizeof(options));
-    add_text(t, &t->told.mnt_opts, STATMOUNT_MNT_OPTS, options[0] == ',' ? options + 1 : options);
+    add_text(t, &t->told.mnt_opts, TELL_MNT_OPTS, options[0] == ',' ? options + 1 : options);
 }
 
 static void tell(struct telling *t, uint64_t wanted) {
-    if (wanted & STATMOUNT_SB_BASIC)
+    if (wanted & TELL_SB_BASIC)
         tell_superblock(t);
-    if (wanted & STATMOUNT_MNT_BASIC)
+    if (wanted & TELL_MNT_BASIC)
         tell_mount(t);
-    if (wanted & STATMOUNT_FS_TYPE)
-        add_text(t, &t->told.fs_type, STATMOUNT_FS_TYPE, t->m->sb->type->name);
+    if (wanted & TELL_FS_TYPE)
+        add_text(t, &t->told.fs_type, TELL_FS_TYPE, t->m->sb->type->name);
     tell_places(t, wanted);
-    if (wanted & STATMOUNT_MNT_OPTS)
+    if (wanted & TELL_MNT_OPTS)
         tell_options(t);
     t->told.size = (uint32_t)(sizeof(t->told) + t->len);
 }
@@ -148,8 +150,8 @@ static void tell(struct telling *t, uint64_t wanted) {
 static int give_out(const struct telling *t, void __user *buf, size_t size) {
     if (t->len && size < t->told.size)
         return -EOVERFLOW;
-    struct statmount told = t->told;
-    int err = put_object_part((struct statmount __user *)buf, told, MIN(size, sizeof(told)));
+    struct mount_told told = t->told;
+    int err = put_object_part((struct mount_told __user *)buf, told, MIN(size, sizeof(told)));
     return err || !t->len ? err : copy_to_user((char __user *)buf + sizeof(t->told), t->text, t->len);
 }
 
@@ -175,7 +177,7 @@ static int tell_of(struct mount *m, uint64_t wanted, void __user *buf, size_t si
 }
 
 long sys_statmount(const void __user *user, void __user *buf, size_t size, unsigned int flags) {
-    struct mnt_id_req req;
+    struct mount_request req;
     if (flags)
         return -EINVAL;
     int err = read_request(&req, user);
@@ -193,7 +195,7 @@ long sys_statmount(const void __user *user, void __user *buf, size_t size, unsig
 
 #define LISTED_AT_ONCE 64u
 
-static long list(const struct path *above, const struct mnt_id_req *req, uint64_t __user *ids, size_t n,
+static long list(const struct path *above, const struct mount_request *req, uint64_t __user *ids, size_t n,
                  bool reverse) {
     uint64_t part[LISTED_AT_ONCE], last = req->param;
     size_t done = 0, got;
@@ -211,16 +213,16 @@ static long list(const struct path *above, const struct mnt_id_req *req, uint64_
 }
 
 long sys_listmount(const void __user *user, uint64_t __user *ids, size_t n, unsigned int flags) {
-    struct mnt_id_req req;
-    if (flags & ~LISTMOUNT_REVERSE)
+    struct mount_request req;
+    if (flags & ~YOUNGEST_FIRST)
         return -EINVAL;
-    if (n > LISTMOUNT_MOST)
+    if (n > LIST_MOST)
         return -EOVERFLOW;
     int err = read_request(&req, user);
     if (err)
         return err;
     struct path above = {NULL, NULL};
-    if (req.mnt_id == LSMT_ROOT) {
+    if (req.mnt_id == ALL_FROM_ROOT) {
         above = path_process_root();
     } else if ((above.mount = mount_find(req.mnt_id))) {
         above.dentry = above.mount->root;
@@ -230,7 +232,7 @@ long sys_listmount(const void __user *user, uint64_t __user *ids, size_t n, unsi
     }
     char *buf = kmalloc(PATH_MAX);
     long ret = !buf                    ? -ENOMEM
-               : may_hear(&above, buf) ? list(&above, &req, ids, n, flags & LISTMOUNT_REVERSE)
+               : may_hear(&above, buf) ? list(&above, &req, ids, n, flags & YOUNGEST_FIRST)
                                        : -EPERM;
     kfree(buf);
     path_put(&above);
