@@ -136,7 +136,7 @@ static void smaps_flags(struct seq_buf *s, const struct vm_area *a) {
         {"sh", a->flags & MAP_SHARED},    {"mr", may & PROT_READ},        {"mw", may & PROT_WRITE},
         {"me", may & PROT_EXEC},          {"ms", a->flags & MAP_SHARED},  {"gd", a->flags & MAP_GROWSDOWN},
         {"lo", a->flags & MAP_LOCKED},    {"dc", a->flags & VM_DONTFORK}, {"nr", a->flags & MAP_NORESERVE},
-        {"wf", a->flags & VM_WIPEONFORK},
+        {"wf", a->flags & VM_WIPEONFORK}, {"sl", a->flags & VM_SEALED},
     };
     seq_puts(s, "VmFlags:");
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++)

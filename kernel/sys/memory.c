@@ -191,6 +191,14 @@ long sys_mremap(unsigned long addr, size_t old_n, size_t new_n, int flags, unsig
     return vm_remap(current->vm, addr, old_n, new_n, flags, new_addr);
 }
 
+long sys_mseal(unsigned long addr, size_t n, unsigned long flags) {
+    if (flags || (addr & PAGE_MASK) || page_up(n) < n || addr + page_up(n) < addr)
+        return -EINVAL;
+    if (!n)
+        return 0;
+    return range_ok(addr, n) ? vm_seal(current->vm, addr, addr + page_up(n)) : -ENOMEM;
+}
+
 // ---- remap_file_pages: what is mapped there becomes another part of its file
 
 struct part {
@@ -285,6 +293,8 @@ static int find_hole(struct vmspace *vm, struct vm_area *a, unsigned long start,
                      void *arg) {
     struct hole *h = arg;
     (void)vm;
+    if (a->flags & VM_SEALED && !(a->prot & PROT_WRITE) && is_private_anonymous(a))
+        return -EPERM;
     if (a->flags & MAP_LOCKED || !a->backing || !a->file)
         return -EINVAL;
     if (!(a->flags & MAP_SHARED) || !(a->max_prot & PROT_WRITE))

@@ -188,6 +188,10 @@ void area_set_prot(struct vmspace *vm, struct vm_area *a, unsigned int prot) {
     count(vm, a, true);
 }
 
+bool area_keeps_pages(const struct vm_area *a) {
+    return a->flags & VM_SEALED && !(a->prot & PROT_WRITE) && area_is_private(a) && !a->file;
+}
+
 void area_set_flags(struct vmspace *vm, struct vm_area *a, unsigned int flags) {
     ASSERT_HELD(&vm->lock);
     count(vm, a, false);

@@ -127,6 +127,7 @@ static void copy_layout(struct vmspace *to, const struct vmspace *from) {
     to->data_pages = from->data_pages;
     memory_account(MEM_COMMITTED, (long)from->data_pages);
     to->dontfork = from->dontfork;
+    to->sealed = from->sealed;
     to->brk_start = from->brk_start;
     to->brk = from->brk;
     to->mmap_base = from->mmap_base;

@@ -24,6 +24,19 @@ static void cut(struct vmspace *vm, struct gather *g, struct vm_area *a, unsigne
         area_remove(vm, a);
 }
 
+// Nothing of the range is sealed. 0 or -EPERM.
+static int check_seals(struct vmspace *vm, unsigned long addr, unsigned long end) {
+    if (likely(!vm->sealed))
+        return 0;
+    for (const struct vm_area *a = area_first_from(vm, addr); a && a->start < end;
+         a = area_first_from(vm, a->end)) {
+        if (a->flags & VM_SEALED)
+            return -EPERM;
+        cond_resched();
+    }
+    return 0;
+}
+
 int vm_unmap_locked(struct vmspace *vm, unsigned long addr, unsigned long length) {
     ASSERT_HELD(&vm->lock);
     unsigned long end = addr + length;
@@ -32,6 +45,8 @@ int vm_unmap_locked(struct vmspace *vm, unsigned long addr, unsigned long length
     int err;
     if (!a || a->start >= end)
         return 0;
+    if ((err = check_seals(vm, addr, end)))
+        return err;
     if (a->start < addr && a->end > end && (err = area_split(vm, end)))
         return err;
     gather_init(&g, vm);
@@ -71,6 +86,7 @@ int vm_unmap_mapping(struct vmspace *vm, unsigned long addr, bool (*one)(const s
                 end = addr + ALIGN_UP(size(a->file), (size_t)PAGE_SIZE);
             file = a->file;
             err = vm_unmap_locked(vm, a->start, a->end - a->start);
+            err = err == -EPERM ? 0 : err; // what is sealed stays, and nobody is told
         }
         next = area_first_from(vm, stop);
         cond_resched();
@@ -253,6 +269,8 @@ static int check_protect(struct vmspace *vm, unsigned long addr, unsigned long e
             return -ENOMEM;
         if (prot & ~a->max_prot)
             return -EACCES;
+        if (a->flags & VM_SEALED)
+            return -EPERM;
         if (prot & ~a->prot & PROT_WRITE && area_is_private(a)) {
             unsigned long pages = (MIN(a->end, end) - at) >> PAGE_SHIFT;
             if (!may_write_more(vm, a, pages, more))
@@ -369,6 +387,8 @@ int vm_discard_range(struct vmspace *vm, struct vm_area *a, unsigned long start,
                      void *arg) {
     struct gather g;
     (void)arg;
+    if (area_keeps_pages(a))
+        return -EPERM;
     if (a->flags & (MAP_LOCKED | VM_SPECIAL))
         return -EINVAL;
     gather_init(&g, vm);
@@ -393,6 +413,10 @@ int vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, uns
         }
         hole |= a->start > at;
         at = a->end;
+        if (set & (VM_DONTFORK | VM_WIPEONFORK) && area_keeps_pages(a)) {
+            err = -EPERM;
+            break;
+        }
         if (!(a->flags & VM_SPECIAL))
             area_set_flags(vm, a, (a->flags | set) & ~clear);
         area_merge(vm, a);
@@ -401,6 +425,35 @@ int vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, uns
 out:
     vm_unlock(vm);
     return err ? err : hole ? -ENOMEM : 0;
+}
+
+static int seal_locked(struct vmspace *vm, unsigned long addr, unsigned long end) {
+    ASSERT_HELD(&vm->lock);
+    struct vm_area *a;
+    int err;
+    for (unsigned long at = addr; at < end; at = a->end) {
+        a = area_first_from(vm, at);
+        if (!a || a->start > at)
+            return -ENOMEM;
+        cond_resched();
+    }
+    if ((err = area_split(vm, addr)) || (err = area_split(vm, end)))
+        return err;
+    vm->sealed = true;
+    for (unsigned long at = addr; at < end; cond_resched()) {
+        a = area_first_from(vm, at);
+        at = a->end;
+        area_set_flags(vm, a, a->flags | VM_SEALED);
+        area_merge(vm, a);
+    }
+    return 0;
+}
+
+int vm_seal(struct vmspace *vm, unsigned long addr, unsigned long end) {
+    mutex_lock(&vm->lock);
+    int err = seal_locked(vm, addr, end);
+    vm_unlock(vm);
+    return err;
 }
 
 struct file *vm_next_shared_file(struct vmspace *vm, unsigned long *addr, unsigned long end) {

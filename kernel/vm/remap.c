@@ -72,6 +72,8 @@ static long remap_locked(struct remap *r) {
     int err = 0;
     if (!a || r->from < a->start || r->from_length > a->end - r->from)
         return -EFAULT;
+    if (a->flags & VM_SEALED)
+        return -EPERM;
     if (a->flags & VM_SPECIAL ||
         (!r->from_length && area_is_private(a))) // length 0: a second mapping of shared pages
         return -EINVAL;

@@ -75,6 +75,8 @@ static inline bool area_is_private(const struct vm_area *a) {
 static inline unsigned long area_page_index(const struct vm_area *a, unsigned long addr) {
     return a->pgoff + ((addr - a->start) >> PAGE_SHIFT);
 }
+// Would its pages be lost, sealed as they are, that nobody may write anew?
+bool area_keeps_pages(const struct vm_area *a);
 void area_set_prot(struct vmspace *vm, struct vm_area *a, unsigned int prot);
 void area_set_flags(struct vmspace *vm, struct vm_area *a, unsigned int flags);
 void area_set_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end);

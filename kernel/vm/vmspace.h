@@ -78,6 +78,7 @@ struct vm_area {
 #define VM_DONTFORK     (1u << 30)
 #define VM_WIPEONFORK   (1u << 29)
 #define VM_SPECIAL      (1u << 28) // pages are not ours to free or copy (vDSO data)
+#define VM_SEALED       (1u << 27) // mseal(2): stays as it is
 #define VM_POLICY_SHIFT 21         // five bits of mbind(2)'s: sys/numa.c
 #define VM_POLICY       (31u << VM_POLICY_SHIFT)
 
@@ -120,6 +121,7 @@ struct vmspace {
     struct vm_area *released;  // [lock] areas gone whose files are let go of by vm_unlock()
     unsigned int area_count;   // [lock]
     bool dontfork;             // [lock] there may be areas with VM_DONTFORK
+    bool sealed;               // [lock] there may be areas with VM_SEALED
     uint64_t id;               // [I] no other address space has had it
     bool dumpable;             // [a] others with the same identity may look into it: proc/access.h
     unsigned long brk_start, brk, mmap_base; // [lock]
@@ -211,13 +213,16 @@ int __must_check vm_for_range(struct vmspace *vm, unsigned long addr, unsigned l
 // The file of the first shared mapping in [*addr, end), with a reference by vm_file_ops->hold(); *addr is behind that then. NULL:
 // there is none.
 struct file *vm_next_shared_file(struct vmspace *vm, unsigned long *addr, unsigned long end);
-// For vm_for_range(): lets the pages go, so that they come anew. -EINVAL for locked ones.
+// For vm_for_range(): lets the pages go, so that they come anew. -EINVAL for locked ones; -EPERM: vm_seal().
 int vm_discard_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
                      void *arg);
 // Sets and clears flags (MAP_LOCKED, VM_*) of all areas in a range. -ENOMEM: something in it is not mapped,
-// the rest was changed.
+// the rest was changed. -EPERM: a child would not get what is sealed.
 int __must_check vm_flag_range(struct vmspace *vm, unsigned long addr, unsigned long end, unsigned int set,
                                unsigned int clear);
+// mseal(2): from now on these areas are not unmapped, moved, replaced or given other rights; their pages are not thrown away
+// where one may not write: -EPERM. -ENOMEM: something in the range is not mapped, and nothing was changed.
+int __must_check vm_seal(struct vmspace *vm, unsigned long addr, unsigned long end);
 // A page of the kernel's own (vDSO image or data) at addr, read-only/executable as prot says; pages never
 // freed.
 int __must_check vm_map_special(struct vmspace *vm, unsigned long addr, const paddr_t *pages, size_t n,

@@ -467,6 +467,7 @@ static const struct operation operations[] = {
     {"attributes", do_attributes, false},
     {"others", do_others, false},
     {"remap", do_remap, false},
+    {"seal", do_seal, false},
     {"mount steps", do_mount_steps, false},
     {"namespaces", do_namespaces, false},
     {"enter", do_enter, false},

@@ -28,6 +28,7 @@ int do_mount_steps(void);
 // others.c
 int do_others(void);
 int do_remap(void);
+int do_seal(void);
 int do_namespaces(void);
 int do_enter(void);
 int do_pid_namespace(void);
