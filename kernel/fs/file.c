@@ -269,9 +269,11 @@ static int check_open(const struct path *path, int flags) {
         if (err)
             return err;
     }
-    if ((flags & O_NOATIME) && !inode_is_owner(inode))
+    int err = inode_permission(inode, mask);
+    if (!err && inode_is_append_only(inode) &&
+        (flags & O_TRUNC || ((flags & O_ACCMODE) != O_RDONLY && !(flags & O_APPEND))))
         return -EPERM;
-    return inode_permission(inode, mask);
+    return !err && (flags & O_NOATIME) && !inode_is_owner(inode) ? -EPERM : err;
 }
 
 // O_TRUNC, which also those may ask for who open for reading.

@@ -7,6 +7,7 @@
 #include "core/spinlock.h"
 #include "core/user_ns.h"
 #include "vm/vmspace.h"
+#include <linux/fs.h>
 #include <linux/stat.h>
 
 struct inode;
@@ -88,6 +89,10 @@ struct iattr {
 #define ATTR_MTIME (1u << 5)
 #define ATTR_CHOWN (1u << 6) // set-id bits go, even if uid and gid stay
 
+// What chattr(1) may say of a file here, and what of it those get that are made in a directory.
+#define INODE_FLAGS           (FS_IMMUTABLE_FL | FS_APPEND_FL | FS_NODUMP_FL | FS_NOATIME_FL)
+#define INODE_FLAGS_INHERITED (FS_NODUMP_FL | FS_NOATIME_FL)
+
 struct kstat {
     dev_t dev, rdev;
     ino_t ino;
@@ -105,6 +110,7 @@ struct inode {
     mode_t mode;                        // [l] type and permissions
     uid_t uid;                          // [l]
     gid_t gid;                          // [l]
+    unsigned int flags;                 // [lock] FS_*_FL: INODE_FLAGS. Read without
     unsigned int nlink;                 // [l]
     bool linkable;                      // O_TMPFILE: it may still get its first name
     dev_t rdev;                         // [I]
@@ -153,6 +159,17 @@ void inode_init_owner(struct inode *inode, const struct inode *dir);
 static inline bool inode_capable(const struct cred *cred, const struct inode *inode, int cap) {
     return cred_capable_within(cred, cap) &&
            (likely(cred->user_ns == &first_user_ns) || cred_maps(cred, inode->uid, inode->gid));
+}
+// Immutable: its content is opened for writing by nobody, and all else of it stays as it is, its names too; of a directory, that
+// what is in it does not come or go. Append-only: it may become longer.
+static inline bool inode_is_immutable(const struct inode *inode) {
+    return unlikely(READ_ONCE(inode->flags) & FS_IMMUTABLE_FL);
+}
+static inline bool inode_is_append_only(const struct inode *inode) {
+    return unlikely(READ_ONCE(inode->flags) & FS_APPEND_FL);
+}
+static inline bool inode_is_fixed(const struct inode *inode) {
+    return unlikely(READ_ONCE(inode->flags) & (FS_IMMUTABLE_FL | FS_APPEND_FL));
 }
 // True if the current thread acts as the inode's owner, or as everybody's (CAP_FOWNER).
 bool inode_is_owner(const struct inode *inode);

@@ -128,6 +128,8 @@ struct path path_process_root(void) {
 
 int inode_permission(struct inode *inode, int mask) {
     mode_t mode = inode->mode;
+    if (mask & 2 && inode_is_immutable(inode))
+        return -EPERM;
     if ((mode >> 6 & mode >> 3 & mode & mask & 7) == (mode_t)mask)
         return 0; // for everybody
     const struct cred *cred = current->cred;

@@ -444,6 +444,14 @@ int vfs_truncate(struct inode *inode, off_t size) {
     return err;
 }
 
+// What chattr(1) has fixed keeps its attributes; only the times of what only grows may be set to now.
+static int check_fixed(const struct inode *inode, unsigned int valid, bool now) {
+    if (likely(!inode_is_fixed(inode)))
+        return 0;
+    bool times = valid & (ATTR_ATIME | ATTR_MTIME) && (!now || inode_is_immutable(inode));
+    return times || valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? -EPERM : 0;
+}
+
 static int check_setattr(struct inode *inode, struct iattr *attr, bool now) {
     const struct cred *cred = current->cred;
     bool owner = inode_is_owner(inode);
@@ -473,16 +481,44 @@ int vfs_setattr(struct inode *inode, struct iattr *attr, bool now) {
     int err = mutex_lock_killable(&inode->lock);
     if (err)
         return err;
+    unsigned int asked = attr->valid;
     mode_t drop = attr->valid & ATTR_CHOWN && !S_ISDIR(inode->mode) ? inode_set_ids(inode) : 0;
     if (drop) {
         attr->valid |= ATTR_MODE;
         attr->mode = inode->mode & ~drop;
     }
-    err = check_setattr(inode, attr, now);
+    err = check_fixed(inode, asked, now);
+    if (!err)
+        err = check_setattr(inode, attr, now);
     if (!err)
         err = inode->ops->setattr(inode, attr);
     if (!err && attr->valid & ATTR_CHOWN && !S_ISDIR(inode->mode) && inode->xattrs)
         xattr_drop_caps_locked(inode);
     mutex_unlock(&inode->lock);
+    return err;
+}
+
+bool vfs_has_flags(const struct inode *inode) {
+    return inode->sb && inode->sb->type->has_flags && (S_ISREG(inode->mode) || S_ISDIR(inode->mode));
+}
+
+int vfs_set_flags(struct inode *inode, unsigned int flags, unsigned int kept, int refused) {
+    if (!vfs_has_flags(inode))
+        return -ENOTTY;
+    if (!inode_is_owner(inode))
+        return -EPERM;
+    int err = mutex_lock_killable(&inode->lock);
+    if (err)
+        return err;
+    flags |= inode->flags & kept;
+    if ((flags ^ inode->flags) & (FS_IMMUTABLE_FL | FS_APPEND_FL) && !capable(CAP_LINUX_IMMUTABLE))
+        err = -EPERM;
+    else if (refused || flags & ~INODE_FLAGS)
+        err = refused ? refused : -EOPNOTSUPP;
+    else
+        WRITE_ONCE(inode->flags, flags);
+    mutex_unlock(&inode->lock);
+    if (!err)
+        inode_touch(inode, false);
     return err;
 }

@@ -43,3 +43,8 @@ int __must_check vfs_truncate(struct inode *inode, off_t size);
 // chmod, chown, utimes by the current credentials: checks them, drops set-id bits where a change of owner
 // must. attr->valid says what; `now`: the times are "now", for which write permission suffices.
 int __must_check vfs_setattr(struct inode *inode, struct iattr *attr, bool now);
+// Files and directories of some file systems have flags (chattr(1)).
+bool vfs_has_flags(const struct inode *inode);
+// The flags become `flags`, but for those in `kept`. `refused`: what else the caller cannot have, which is told behind what he
+// may not. -ENOTTY: there are none; -EPERM; -EOPNOTSUPP: others than INODE_FLAGS.
+int __must_check vfs_set_flags(struct inode *inode, unsigned int flags, unsigned int kept, int refused);

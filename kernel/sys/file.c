@@ -12,6 +12,7 @@
 #include "net/socket.h"
 #include "proc/owner.h"
 #include "proc/process.h"
+#include "sys/file_flags.h"
 #include <asm/ioctls.h>
 #include <asm/sockios.h>
 #include <linux/capability.h>
@@ -138,6 +139,8 @@ long sys_dup3(int old_fd, int new_fd, int flags) {
 
 static long set_status_flags(struct file *f, int fd, unsigned int flags) {
     if (flags & O_NOATIME && !(f->flags & O_NOATIME) && f->inode && !inode_is_owner(f->inode))
+        return -EPERM;
+    if ((flags ^ f->flags) & O_APPEND && f->inode && inode_is_append_only(f->inode))
         return -EPERM;
     if ((flags & O_DIRECT) && !file_can_be_direct(f) && !file_is_pipe(f)) // a pipe's are packets
         return -EINVAL;
@@ -336,6 +339,11 @@ static long common_ioctl(struct file *f, int fd, unsigned int cmd, unsigned long
         if (f->inode && S_ISREG(f->inode->mode))
             return put_user((int)(f->inode->size - f->pos), (int __user *)arg);
         return -ENOTTY;
+    case FS_IOC_GETFLAGS:
+    case FS_IOC_SETFLAGS:
+    case FS_IOC_FSGETXATTR:
+    case FS_IOC_FSSETXATTR:
+        return file_flags_ioctl(f, cmd, (void __user *)arg);
     default:
         return file_socket(f) ? owner_ioctl(f, cmd, (int __user *)arg) : -ENOTTY;
     }

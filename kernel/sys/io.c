@@ -354,7 +354,9 @@ static int check_copy_range(const struct file *in, const struct file *out) {
         return -EINVAL;
     if (!is_readable(in) || !is_writable(out) || out->flags & O_APPEND)
         return -EBADF;
-    return in->inode->sb == out->inode->sb ? 0 : -EXDEV;
+    if (in->inode->sb != out->inode->sb)
+        return -EXDEV;
+    return inode_is_immutable(out->inode) ? -EPERM : 0;
 }
 
 // A range of bytes that a copy is about.
@@ -502,6 +504,8 @@ long sys_fallocate(int fd, int mode, off_t offset, off_t len) {
         ret = -ESPIPE;
     else if (!f->inode || !S_ISREG(f->inode->mode))
         ret = -ENODEV;
+    else if (inode_is_immutable(f->inode) || (mode & ~FALLOC_FL_KEEP_SIZE && inode_is_append_only(f->inode)))
+        ret = -EPERM;
     else if (offset > INT64_MAX - len)
         ret = -EFBIG;
     else
@@ -566,8 +570,9 @@ long sys_ftruncate(int fd, off_t size) {
     struct file *f = fd_get_io(fd);
     if (!f)
         return -EBADF;
-    long ret =
-        !is_writable(f) || !f->inode || !S_ISREG(f->inode->mode) ? -EINVAL : vfs_truncate(f->inode, size);
+    long ret = !is_writable(f) || !f->inode || !S_ISREG(f->inode->mode) ? -EINVAL
+               : inode_is_append_only(f->inode)                         ? -EPERM
+                                                                        : vfs_truncate(f->inode, size);
     if (!ret)
         notify_file(f, IN_MODIFY);
     file_put(f);
@@ -590,6 +595,8 @@ long sys_truncate(const char __user *name, off_t size) {
         err = inode_permission(inode, 2);
     if (!err)
         err = mount_check_writable(path.mount);
+    if (!err && inode_is_append_only(inode))
+        err = -EPERM;
     if (!err)
         err = inode_begin_writing(inode);
     if (!err) {

@@ -74,6 +74,8 @@ static int check_file(struct file *f, int prot, int flags, unsigned int *max_pro
         if (prot & PROT_WRITE)
             return -EACCES;
         *max_prot &= ~PROT_WRITE;
+    } else if (flags & MAP_SHARED && inode_is_append_only(f->inode)) {
+        return -EACCES; // what is mapped could be changed in the middle
     }
     if (f->path.mount && (f->path.mount->flags & MS_NOEXEC)) {
         if (prot & PROT_EXEC)

@@ -83,8 +83,11 @@ static int place_check_old(const struct place *p) {
     return err;
 }
 
-// In a sticky directory only the owner of the file or of the directory may take a name away.
+// In a sticky directory only the owner of the file or of the directory may take a name away; what chattr(1) has fixed keeps its names,
+// a directory that only grows those in it.
 static int may_remove(struct inode *dir, struct inode *victim) {
+    if (inode_is_append_only(dir) || inode_is_fixed(victim))
+        return -EPERM;
     return !(dir->mode & S_ISVTX) || inode_is_owner(victim) || inode_is_owner(dir) ? 0 : -EPERM;
 }
 
@@ -163,7 +166,7 @@ static int check_link(const struct path *from, const struct place *to) {
         return err;
     if (from->mount != to->dir.mount)
         return -EXDEV;
-    if (S_ISDIR(inode->mode))
+    if (S_ISDIR(inode->mode) || inode_is_fixed(inode))
         return -EPERM;
     return inode->nlink || inode->linkable ? 0 : -ENOENT;
 }

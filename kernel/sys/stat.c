@@ -133,6 +133,19 @@ static struct statx_timestamp statx_time(ktime_t low, int32_t high) {
     return (struct statx_timestamp){.tv_sec = ts.tv_sec, .tv_nsec = (uint32_t)ts.tv_nsec};
 }
 
+#define STATX_FLAGS (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP)
+_Static_assert(STATX_ATTR_IMMUTABLE == FS_IMMUTABLE_FL && STATX_ATTR_APPEND == FS_APPEND_FL &&
+                   STATX_ATTR_NODUMP == FS_NODUMP_FL,
+               "numbers of chattr(1)");
+
+static unsigned int attributes(const struct inode *inode) {
+    return READ_ONCE(inode->flags) & STATX_FLAGS;
+}
+
+static unsigned int known_attributes(const struct inode *inode) {
+    return inode->sb->type->has_flags ? STATX_FLAGS : 0;
+}
+
 long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask, void __user *user) {
     struct kstat st;
     struct path p;
@@ -163,8 +176,9 @@ long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask, v
                         .stx_dev_minor = DEV_MINOR(st.dev),
                         .stx_mnt_id = mask & MNT_ID_UNIQUE ? mount_unique_id(p.mount->id)
                                                            : (uint64_t)mount_short_id(p.mount->id),
-                        .stx_attributes_mask = STATX_ATTR_MOUNT_ROOT,
-                        .stx_attributes = p.dentry == p.mount->root ? STATX_ATTR_MOUNT_ROOT : 0};
+                        .stx_attributes_mask = STATX_ATTR_MOUNT_ROOT | known_attributes(p.dentry->inode),
+                        .stx_attributes = (p.dentry == p.mount->root ? STATX_ATTR_MOUNT_ROOT : 0) |
+                                          attributes(p.dentry->inode)};
     path_put(&p);
     return put_object(user, out);
 }

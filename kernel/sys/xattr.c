@@ -30,6 +30,8 @@ static bool has_prefix(const char *name, const char *prefix) {
 // May an attribute be read or written? 0 or -errno.
 static int check_permission(struct inode *inode, const char *name, int mask) {
     int refused = mask == WRITE ? -EPERM : -ENODATA;
+    if (mask == WRITE && inode_is_fixed(inode))
+        return -EPERM;
     if (has_prefix(name, XATTR_SECURITY_PREFIX) || has_prefix(name, XATTR_SYSTEM_PREFIX))
         return 0;
     if (has_prefix(name, XATTR_TRUSTED_PREFIX))

@@ -13,10 +13,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -136,8 +138,15 @@ static void wait_program(pid_t pid, bool patient) {
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-    (void)st, (void)type, (void)ftw;
-    return remove(path), 0;
+    int fd, no_flags = 0;
+    (void)type, (void)ftw;
+    if (remove(path) && errno == EPERM && (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)) &&
+        (fd = open(path, O_RDONLY | O_NONBLOCK)) >= 0) {
+        ioctl(fd, FS_IOC_SETFLAGS, &no_flags);
+        close(fd);
+        remove(path);
+    }
+    return 0;
 }
 
 static void unmount_strays(int wanted) {

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "tests/fuzz-calls/calls.h"
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -56,6 +58,20 @@ static void make_files(void) {
         mkfifo("fifo", 0666))
         _exit(0);
     close(open("d/a", O_CREAT | O_RDWR, 0644));
+}
+
+// What chattr(1) has fixed, which only root may do.
+static void fix_files(void) {
+    static const struct {
+        const char *name;
+        int flags;
+    } fixed[] = {{"c", FS_IMMUTABLE_FL}, {"d/b", FS_APPEND_FL}, {"d/e", FS_IMMUTABLE_FL}};
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+        int fd = open(fixed[i].name, O_RDONLY | (i < 2 ? O_CREAT : 0), 0666);
+        if (ioctl(fd, FS_IOC_SETFLAGS, &fixed[i].flags))
+            _exit(0);
+        close(fd);
+    }
 }
 
 // Connected ones of each type, a listener with a connection that nobody has accepted, one that is bound, one that is nothing.
@@ -215,6 +231,8 @@ void program_run(const struct program *p) {
         _exit(0);
     become(p);
     make_files();
+    if (p->root)
+        fix_files();
     open_files();
     values_init();
     unsigned int threads = one_in(3) ? random_below(THREADS_MAX + 1) : 0;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
@@ -438,12 +439,14 @@ static const unsigned long clone_flags[] = {0x100 /* VM */, 0x200, 0x400, 0x800,
                                             0x8000, 0x10000, 0x40000, 0x80000, 0x100000, 0x200000, 0x1000000,
                                             // new namespaces: mount, UTS, IPC, user, pid
                                             0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000};
-static const unsigned long ioctls[] = {
-    0x5401, 0x5402, 0x5403, 0x5404,     0x5405,     0x5409,     0x540b,     0x540e, 0x540f, 0x5410, 0x5411,
-    0x5412, 0x5413, 0x5414, 0x541b,     0x541d,     0x541e,     0x5421,     0x5422, 0x5423, 0x5424, 0x5429,
-    0x8901, 0x8905, 0x890b, 0x89e0,     0x5450,     0x8910,     0x8912,     0x8913, 0x8914, 0x8915, 0x8916,
-    0x891b, 0x891c, 0x8921, 0x8922,     0x8927,     0x8933,     0x890b,     0x890c, 0x8954, 0x8955, 0x5451,
-    0x5452, 0x5456, 0x5457, 0x80045430, 0x40045431, 0x80045432, 0x80045439, 0x5441};
+static const unsigned long ioctls[] = {0x5401, 0x5402, 0x5403, 0x5404, 0x5405, 0x5409, 0x540b, 0x540e, 0x540f,
+                                       0x5410, 0x5411, 0x5412, 0x5413, 0x5414, 0x541b, 0x541d, 0x541e, 0x5421,
+                                       0x5422, 0x5423, 0x5424, 0x5429, 0x8901, 0x8905, 0x890b, 0x89e0, 0x5450,
+                                       0x8910, 0x8912, 0x8913, 0x8914, 0x8915, 0x8916, 0x891b, 0x891c, 0x8921,
+                                       0x8922, 0x8927, 0x8933, 0x890b, 0x890c, 0x8954, 0x8955, 0x5451, 0x5452,
+                                       0x5456, 0x5457, 0x80045430, 0x40045431, 0x80045432, 0x80045439, 0x5441,
+                                       // flags of files, in both words
+                                       0x80086601, 0x40086602, 0x801c581f, 0x401c5820};
 static const unsigned long file_modes[] = {0010000, 0020000, 0100000, 0, 0140000, 0060000};
 
 static void mmap_arguments(unsigned long a[]) {
@@ -592,6 +595,8 @@ static void tame(const struct call *call, unsigned long a[CALL_PARAMETERS], bool
         a[1] = a[1] & ~63ul ? 24 : a[1]; // too small: its structure's flags are as random
     if (is(call, "ptrace"))
         tame_ptrace(a, root);
+    if (root && is(call, "ioctl") && (a[1] == FS_IOC_SETFLAGS || a[1] == FS_IOC_FSSETXATTR))
+        a[1] = FS_IOC_GETFLAGS; // no name that all need becomes immutable
     bool kills = is(call, "kill") || is(call, "tkill") || is(call, "tgkill") || is(call, "rt_sigqueueinfo") ||
                  is(call, "rt_tgsigqueueinfo") || is(call, "process_vm_writev") || is(call, "prlimit64") ||
                  is(call, "setpriority") || !strncmp(call->name, "sched_set", 9);

@@ -5,6 +5,7 @@
 #include "test.h"
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <linux/rtc.h>
 #include <linux/stat.h>
 #include <mqueue.h>
@@ -98,6 +99,8 @@ TEST(attributes_of_files_go_out_clean) {
     SYS(readlinkat, AT_FDCWD, "/proc/self/exe", part(0), 4096);
     SYS(getcwd, part(0), 4096);
     SYS(cachestat, fd, &(uint64_t[2]){0}, part(0), 0);
+    SYS(ioctl, fd, FS_IOC_FSGETXATTR, part(0));
+    SYS(ioctl, fd, FS_IOC_GETFLAGS, part(0));
     struct flock lock = {.l_type = F_WRLCK, .l_len = 1};
     memset(area, FILL, sizeof(area));
     memcpy(area, &lock, sizeof(lock));

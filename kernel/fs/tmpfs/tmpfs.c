@@ -90,6 +90,7 @@ static int tmpfs_create(struct inode *dir, struct dentry *d, mode_t mode, dev_t 
     if (IS_ERR(inode))
         return PTR_ERR(inode);
     inode_init_owner(inode, dir);
+    inode->flags = dir->flags & INODE_FLAGS_INHERITED;
     inode->rdev = rdev;
     d->inode = inode;
     return 0;
@@ -211,7 +212,8 @@ static size_t read_part(struct inode *inode, struct uio *u, uint64_t at, size_t 
 // Somebody has read.
 static void touch(struct file *f) {
     struct inode *inode = f->inode;
-    if (!(f->flags & O_NOATIME) && f->path.mount && !(f->path.mount->flags & MS_NOATIME) &&
+    if (!(f->flags & O_NOATIME) && !(inode->flags & FS_NOATIME_FL) && f->path.mount &&
+        !(f->path.mount->flags & MS_NOATIME) &&
         filetime(inode->atime, inode->far.atime) <= filetime(inode->mtime, inode->far.mtime)) {
         inode->atime = clock_realtime();
         inode->far.atime = 0;
