@@ -288,7 +288,7 @@ void dentry_move(struct dentry *d, struct dentry *dir, const char *name, struct 
 
 // ---- readdir
 
-static struct dentry *next_from(struct dentry *dir, uint64_t key) {
+struct dentry *dentry_next(struct dentry *dir, uint64_t key) {
     spin_lock(&dir->lock);
     struct dentry *d = first_of_key(dir, key);
     if (d)
@@ -300,7 +300,7 @@ static struct dentry *next_from(struct dentry *dir, uint64_t key) {
 int dentry_for_each_child(struct dentry *dir, void (*fn)(struct inode *dir, struct inode *child)) {
     struct dentry *d;
     int err = 0;
-    for (uint64_t next = 0; !err && (d = next_from(dir, next)); err = cond_resched_killable()) {
+    for (uint64_t next = 0; !err && (d = dentry_next(dir, next)); err = cond_resched_killable()) {
         next = d->key + 1;
         fn(dir->inode, d->inode);
         dentry_put(d);
@@ -311,7 +311,7 @@ int dentry_for_each_child(struct dentry *dir, void (*fn)(struct inode *dir, stru
 int dentry_readdir(struct file *f, struct dir_context *ctx) {
     struct dentry *dir = f->path.dentry, *d;
     char name[256];
-    while ((d = next_from(dir, ctx->pos - FIRST_POS))) {
+    while ((d = dentry_next(dir, ctx->pos - FIRST_POS))) {
         off_t next = d->key + FIRST_POS + 1;
         size_t len = dentry_copy_name(d, name);
         bool room = ctx->emit(ctx, name, len, next, d->inode->ino, (d->inode->mode & S_IFMT) >> 12);

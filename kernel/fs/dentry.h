@@ -71,6 +71,8 @@ void dentry_move(struct dentry *d, struct dentry *dir, const char *name, struct 
 size_t dentry_copy_name(struct dentry *d, char buf[256]);
 // The parent, referenced, and the name in it, of one moment.
 struct dentry *dentry_copy_place(struct dentry *d, char buf[256], size_t *len);
+// The first child in the tree with that key or one above, referenced, or NULL: with d->key + 1 the one behind d.
+struct dentry *dentry_next(struct dentry *dir, uint64_t key);
 // Calls fn with the inodes of dir and of each child that is in the tree from beginning to end, and maybe of others. May sleep.
 // 0 or -EINTR: killed.
 int __must_check dentry_for_each_child(struct dentry *dir,

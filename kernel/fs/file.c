@@ -309,6 +309,12 @@ static struct file *open_found(const struct path *path, int flags, bool created,
     return ERR_PTR(err);
 }
 
+struct file *file_open_found(const struct path *path, int flags) {
+    if (flags & O_PATH)
+        flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    return open_found(path, flags & ~(O_CREAT | O_EXCL | O_TMPFILE_BIT), false, NULL);
+}
+
 // ---- opening by name
 
 // The last component of a name in the directory dir->dentry, to be created if it is not there. *dir becomes

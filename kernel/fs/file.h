@@ -121,6 +121,8 @@ int __must_check file_set_pseudo(struct file *f, struct inode *inode, const char
 struct file *__must_check file_open(const char *path, int flags, mode_t mode);
 // Opens what a lookup has found, without a check of permission (execve has made its own).
 struct file *__must_check file_open_path(const struct path *path, int flags);
+// The same as the current credentials may.
+struct file *__must_check file_open_found(const struct path *path, int flags);
 // file_open() relative to dfd, with LOOKUP_* of fs/path.h on the way (openat2(2)'s `resolve`).
 struct file *__must_check file_open_how(int dfd, const char *path, int flags, mode_t mode,
                                         unsigned int lookup);

@@ -36,6 +36,8 @@ struct fs_type {
     bool fixed_names; // see vfs_has_fixed_names()
     bool shared;      // all mounts show one superblock; whether it is read-only is then each mount's own
     bool xattrs;      // inodes keep extended attributes (fs/xattr.c)
+    bool no_leases;   // on its files (fs/lease.h)
+    bool handles;     // its files have handles (fs/handle.h)
     bool has_flags;   // those of chattr(1): INODE_FLAGS
     bool once;        // it is not laid over itself: -EBUSY
     bool for_users;   // who has CAP_SYS_ADMIN in a user namespace may mount it in a mount namespace of that

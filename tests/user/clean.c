@@ -99,6 +99,10 @@ TEST(attributes_of_files_go_out_clean) {
     SYS(readlinkat, AT_FDCWD, "/proc/self/exe", part(0), 4096);
     SYS(getcwd, part(0), 4096);
     SYS(cachestat, fd, &(uint64_t[2]){0}, part(0), 0);
+    memset(area, FILL, sizeof(area));
+    *(unsigned int *)part(0) = 128;
+    CHECK(syscall(SYS_name_to_handle_at, AT_FDCWD, "f", part(0), part(1), 0) == 0);
+    look("name_to_handle_at", area, sizeof(area));
     SYS(ioctl, fd, FS_IOC_FSGETXATTR, part(0));
     SYS(ioctl, fd, FS_IOC_GETFLAGS, part(0));
     struct flock lock = {.l_type = F_WRLCK, .l_len = 1};
