@@ -286,6 +286,13 @@ struct file_owner async_get_owner(struct file *f) {
     return owner;
 }
 
+void async_disown(struct file *f) {
+    unsigned long flags = spin_lock_irqsave(&pending_lock);
+    if (f->async)
+        f->async->owner = (struct file_owner){0};
+    spin_unlock_irqrestore(&pending_lock, flags);
+}
+
 static void note(struct file *f, int reason) {
     unsigned long flags = spin_lock_irqsave(&pending_lock);
     struct file_async *a = f->async;

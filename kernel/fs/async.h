@@ -38,7 +38,9 @@ struct file_owner async_get_owner(struct file *f);
 int __must_check async_switch(struct file *f, int fd, bool on);
 // F_NOTIFY of descriptor fd: makes async_message() possible. 0 or -ENOMEM.
 int __must_check async_prepare(struct file *f, int fd);
-// Something happened in the directory (POLL_MSG). Any context in which f stays.
+// F_SETOWN and F_SETSIG are as if they had never been. Any context in which f stays.
+void async_disown(struct file *f);
+// Something happened in the directory, or to a lease (POLL_MSG). Any context in which f stays.
 void async_message(struct file *f);
 // Urgent data: SIGURG for the owner, whatever O_ASYNC says. Any context in which f stays.
 void async_urgent(struct file *f);

@@ -9,6 +9,7 @@
 #include "fs/event/epoll.h"
 #include "fs/event/notify.h"
 #include "fs/file_lock.h"
+#include "fs/lease.h"
 #include "fs/mount.h"
 #include "fs/path_walk.h"
 #include "fs/pipe/pipe.h"
@@ -113,13 +114,15 @@ void file_put(struct file *f) {
         tell_of_end(f);
     if (f->epoll_links.next)
         epoll_forget_file(f);
-    if (f->async)
-        async_forget(f);
     if (f->inode && f->inode->locks)
         file_locks_release(f);
+    if (f->async)
+        async_forget(f);
     if (f->ops && f->ops->release)
         f->ops->release(f);
     file_end_writing(f);
+    if (f->reads)
+        __atomic_fetch_sub(&f->inode->readers, 1, __ATOMIC_RELAXED);
     if (f->counted)
         mount_end_writing(f->path.mount);
     if (f->path.dentry)
@@ -212,6 +215,25 @@ bool file_can_be_direct(const struct file *f) {
     return f->backing || (f->inode && S_ISBLK(f->inode->mode));
 }
 
+// Of a regular file, before anything of it is used: whoever has a lease on it gets ready.
+static inline int count_open(struct file *f, const struct path *path, int flags) {
+    struct inode *inode = f->inode;
+    int err = 0;
+    if ((flags & O_ACCMODE) == O_RDONLY) {
+        __atomic_fetch_add(&inode->readers, 1, __ATOMIC_RELAXED);
+        f->reads = true;
+    } else {
+        err = mount_begin_writing(path->mount);
+        f->counted = !err;
+        if (!err) {
+            err = inode_begin_writing(inode);
+            f->writes = !err;
+        }
+    }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); // lease.c
+    return err ? err : lease_break(inode, flags);
+}
+
 // Makes f, which is new, the file at `path`; it is put where that fails.
 static struct file *become(struct file *f, const struct path *path, int flags) {
     struct inode *inode = path->dentry->inode;
@@ -222,15 +244,7 @@ static struct file *become(struct file *f, const struct path *path, int flags) {
         f->ops = &path_ops;
         return f;
     }
-    int err = 0;
-    if ((flags & O_ACCMODE) != O_RDONLY && S_ISREG(inode->mode)) {
-        err = mount_begin_writing(path->mount);
-        f->counted = !err;
-        if (!err) {
-            err = inode_begin_writing(inode);
-            f->writes = !err;
-        }
-    }
+    int err = S_ISREG(inode->mode) ? count_open(f, path, flags) : 0;
     f->flags |= flags & O_NOCTTY; // a word to who opens a terminal, not about the file
     if (!err && (err = open_special(inode, f)))
         f->ops = NULL;

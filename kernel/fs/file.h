@@ -69,6 +69,7 @@ struct file {
     struct list_head epoll_links; // fs/event/epoll.c
     bool counted;                 // [I] it is one of its mount's `writers`
     bool writes;                  // and of its inode's
+    bool reads;                   // [I] it is one of its inode's `readers`
 };
 
 struct file_ops {

@@ -11,6 +11,8 @@
 // list's waiters are as good as awake: nobody is in their way until they have looked.
 #include "fs/file_lock.h"
 #include "core/panic.h"
+#include "fs/file_lock_list.h"
+#include "fs/lease.h"
 #include "fs/superblock.h"
 #include "mm/slab.h"
 #include "sched/id.h"
@@ -31,14 +33,6 @@ struct file_lock {
     struct user *user; // to whom it is charged, a reference
 };
 
-struct file_lock_list {
-    struct list_head link;     // [lists_lock]
-    const struct inode *inode; // [I] it goes with this
-    struct spinlock lock;
-    struct list_head locks; // [lock]
-    struct wait_queue released;
-};
-
 // One that waits for a POSIX lock.
 struct lock_waiter {
     struct list_head link;             // [waiters_lock]
@@ -54,7 +48,7 @@ static struct list_head lists = LIST_HEAD_INIT(lists);
 static struct spinlock waiters_lock = SPINLOCK_INIT; // taken within a list's lock
 static struct list_head waiters = LIST_HEAD_INIT(waiters);
 
-static struct file_lock_list *get_list(struct inode *inode) {
+struct file_lock_list *file_lock_list_get(struct inode *inode) {
     struct file_lock_list *list = __atomic_load_n(&inode->locks, __ATOMIC_ACQUIRE), *other = NULL;
     if (list)
         return list;
@@ -63,6 +57,7 @@ static struct file_lock_list *get_list(struct inode *inode) {
         return NULL;
     spin_init(&list->lock);
     list_init(&list->locks);
+    list_init(&list->leases);
     wait_queue_init(&list->released);
     list->inode = inode;
     spin_lock(&lists_lock);
@@ -272,7 +267,7 @@ static int try_change(struct file_lock_list *list, struct file_lock *wanted, str
 }
 
 static int change(struct inode *inode, struct file_lock *wanted, bool wait) {
-    struct file_lock_list *list = get_list(inode);
+    struct file_lock_list *list = file_lock_list_get(inode);
     struct lock_waiter waiter = {.list = list, .owner = wanted->owner},
                        *w = wait && wanted->kind == KIND_POSIX ? &waiter : NULL;
     struct spare s;
@@ -422,6 +417,7 @@ void file_locks_release(struct file *f) {
         return;
     drop_owner(f->inode, KIND_FLOCK, f);
     drop_owner(f->inode, KIND_OFD, f);
+    lease_forget(f);
 }
 
 void file_locks_free(struct inode *inode) {
@@ -441,6 +437,7 @@ static struct file_lock_info info_of(const struct file_lock_list *list, const st
     static const char *const kinds[] = {
         [KIND_FLOCK] = "FLOCK ", [KIND_POSIX] = "POSIX ", [KIND_OFD] = "OFDLCK"};
     return (struct file_lock_info){.kind = kinds[l->kind],
+                                   .state = "ADVISORY",
                                    .type = l->type,
                                    .pid = l->kind == KIND_OFD ? -1 : l->pid,
                                    .dev = list->inode->sb ? list->inode->sb->dev : 0,
@@ -465,6 +462,7 @@ static unsigned int take_infos(struct file_lock_list *list, const void *file, co
         else
             out[taken++] = info_of(list, l);
     }
+    taken += lease_infos_locked(list, file, at, out + taken, n - taken);
     spin_unlock(&list->lock);
     return taken;
 }

@@ -16,9 +16,10 @@ void file_locks_close(struct file *f, const void *files);
 void file_locks_release(struct file *f);
 // What /proc tells of a lock.
 struct file_lock_info {
-    const char *kind; // "POSIX ", "FLOCK ", "OFDLCK"
-    short type;       // F_RDLCK, F_WRLCK
-    pid_t pid;        // who set it; -1: an open file's
+    const char *kind;  // "POSIX ", "FLOCK ", "OFDLCK", "LEASE "
+    const char *state; // "ADVISORY"; of a lease "ACTIVE", "BREAKING"
+    short type;        // F_RDLCK, F_WRLCK; what a lease is to become, also F_UNLCK
+    pid_t pid;         // who set it; -1: an open file's
     dev_t dev;
     ino_t ino;
     off_t first, last; // last -1: to the end

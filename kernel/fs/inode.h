@@ -125,6 +125,7 @@ struct inode {
     struct mutex lock;                  // content: writers, truncation
     struct spinlock spin;               // [l] attributes
     int writers;                        // [a] > 0: files open for writing; < 0: programs that run from it
+    int readers;                        // [a] files open for reading alone, if it is a regular one
     unsigned int notify;                // [a] NOTIFY_*: who is to be told what happens to it; 0: nobody
     union {
         void *private_data; // the file system's, but of a FIFO

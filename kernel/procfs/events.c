@@ -101,9 +101,11 @@ static int show_locks(struct seq_buf *s, void *arg) {
 }
 
 void file_lock_show(struct seq_buf *s, unsigned long number, const struct file_lock_info *l) {
-    seq_printf(s, "%lu: %s ADVISORY  %s %d %02x:%02x:%lu ", number, l->kind,
-               l->type == F_WRLCK ? "WRITE" : "READ", pid_shown(l->pid), DEV_MAJOR(l->dev), DEV_MINOR(l->dev),
-               (unsigned long)l->ino);
+    seq_printf(s, "%lu: %s %-9s %s %d %02x:%02x:%lu ", number, l->kind, l->state,
+               l->type == F_WRLCK   ? "WRITE"
+               : l->type == F_RDLCK ? "READ"
+                                    : "UNLCK",
+               pid_shown(l->pid), DEV_MAJOR(l->dev), DEV_MINOR(l->dev), (unsigned long)l->ino);
     if (l->last < 0)
         seq_printf(s, "%ld EOF\n", (long)l->first);
     else

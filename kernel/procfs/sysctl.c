@@ -6,6 +6,7 @@
 #include "core/version.h"
 #include "fs/event/dnotify.h"
 #include "fs/event/inotify.h"
+#include "fs/lease.h"
 #include "fs/pipe/pipe.h"
 #include "lib/format.h"
 #include "lib/number.h"
@@ -245,6 +246,8 @@ static const struct proc_entry entries[] = {
     PROC_NUMBER("fs/mount-max", &limits.mounts_max, 1, INT32_MAX),
     PROC_NUMBER("fs/epoll/max_user_watches", &limits.watches_max, 0, INT64_MAX),
     PROC_NUMBER("fs/dir-notify-enable", &dnotify_enabled, 0, INT32_MAX),
+    PROC_NUMBER("fs/lease-break-time", &lease_break_time, 0, INT32_MAX),
+    PROC_NUMBER("fs/leases-enable", &leases_enabled, 0, INT32_MAX),
     PROC_NUMBER("fs/inotify/max_user_instances", &limits.inotify_max, 0, INT32_MAX),
     PROC_NUMBER("fs/inotify/max_user_watches", &limits.inotify_watches_max, 0, INT32_MAX),
     PROC_NUMBER("fs/inotify/max_queued_events", &inotify_events_max, 0, INT32_MAX),

@@ -5,6 +5,7 @@
 #include "fs/event/dnotify.h"
 #include "fs/fdtable.h"
 #include "fs/file_lock.h"
+#include "fs/lease.h"
 #include "fs/path.h"
 #include "fs/pipe/pipe.h"
 #include "fs/tmpfs/tmpfs.h"
@@ -218,6 +219,19 @@ static long notify(struct file *f, int fd, unsigned int events) {
     return err;
 }
 
+// The owner comes first: there may be somebody to be told of as soon as there is a lease.
+static long set_lease(struct file *f, int fd, int type) {
+    bool new_owner = type != F_UNLCK && !async_get_owner(f).nr;
+    int err = new_owner ? (int)set_owner(f, (int)sys_getpid()) : 0;
+    if (!err)
+        err = lease_set(f, fd, type);
+    if (err && new_owner) {
+        int undone = async_set_owner(f, &(struct file_owner){0});
+        (void)undone; // it has what it takes
+    }
+    return err;
+}
+
 static long file_fcntl(struct file *f, int fd, unsigned int cmd, unsigned long arg) {
     switch (cmd) {
     case F_GETFL:
@@ -243,8 +257,10 @@ static long file_fcntl(struct file *f, int fd, unsigned int cmd, unsigned long a
         return arg > SIGNAL_COUNT ? -EINVAL : async_set_signal(f, (int)arg);
     case F_GETSIG:
         return async_get_owner(f).sig;
+    case F_SETLEASE:
+        return set_lease(f, fd, (int)arg);
     case F_GETLEASE:
-        return F_UNLCK;
+        return lease_get(f);
     case F_NOTIFY:
         return notify(f, fd, (unsigned int)arg);
     case F_GETPIPE_SZ:

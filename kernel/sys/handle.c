@@ -42,11 +42,12 @@ static long name_to_handle(const struct path *p, char __user *user, void __user 
     if (head.bytes > MOST_BYTES)
         return -EINVAL;
     const struct file_id id = handle_of(p->dentry->inode);
-    const uint32_t number[] = {id.ino, id.ino_high, 0}; // of file systems that find none again
+    const uint32_t words[] = {any ? id.ino : id.generation, any ? id.ino_high : id.ino,
+                              any ? 0 : id.ino_high};
     bool fits = head.bytes >= sizeof(id);
     head = (struct handle_head){.bytes = sizeof(id), .type = !fits ? 0xff : any ? TYPE_ANY_FS : TYPE_NUMBER};
-    if (put_mount_id(p, mount_id, flags & HANDLE_UNIQUE) || copy_to_user(user, &head, sizeof(head)) ||
-        (fits && copy_to_user(user + sizeof(head), any ? (const void *)number : &id, sizeof(id))))
+    if (put_mount_id(p, mount_id, flags & HANDLE_UNIQUE) || put_object(user, head) ||
+        (fits && copy_to_user(user + sizeof(head), words, sizeof(words))))
         return -EFAULT;
     return fits ? 0 : -EOVERFLOW;
 }

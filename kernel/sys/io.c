@@ -5,6 +5,7 @@
 #include "fs/dentry.h"
 #include "fs/event/notify.h"
 #include "fs/fdtable.h"
+#include "fs/lease.h"
 #include "fs/mount.h"
 #include "fs/path.h"
 #include "fs/vfs.h"
@@ -600,7 +601,10 @@ long sys_truncate(const char __user *name, off_t size) {
     if (!err)
         err = inode_begin_writing(inode);
     if (!err) {
-        err = vfs_truncate(inode, size);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); // fs/lease.c
+        err = lease_break(inode, O_WRONLY);
+        if (!err)
+            err = vfs_truncate(inode, size);
         inode_end_writing(inode);
     }
     if (!err)

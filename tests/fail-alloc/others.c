@@ -62,6 +62,26 @@ int do_seal(void) {
     return 0;
 }
 
+// A lease that is broken, and its file by its handle.
+int do_lease(void) {
+    struct {
+        unsigned int bytes;
+        int type;
+        char data[128];
+    } handle = {.bytes = 128};
+    int mount, fd = open("leased", O_RDONLY | O_CREAT, 0600);
+    signal(SIGIO, SIG_IGN);
+    if (fd < 0 || fcntl(fd, F_SETLEASE, F_RDLCK))
+        return errno;
+    if (open("leased", O_WRONLY | O_NONBLOCK) >= 0 || errno != EWOULDBLOCK)
+        return errno;
+    if (fcntl(fd, F_SETLEASE, F_UNLCK) ||
+        syscall(SYS_name_to_handle_at, AT_FDCWD, "leased", &handle, &mount, 0) ||
+        syscall(SYS_open_by_handle_at, AT_FDCWD, &handle, O_RDWR) < 0)
+        return errno;
+    return 0;
+}
+
 #define ALL_NEW (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC)
 
 static int put(const char *path, const char *text) {

@@ -468,6 +468,7 @@ static const struct operation operations[] = {
     {"others", do_others, false},
     {"remap", do_remap, false},
     {"seal", do_seal, false},
+    {"lease", do_lease, false},
     {"mount steps", do_mount_steps, false},
     {"namespaces", do_namespaces, false},
     {"enter", do_enter, false},

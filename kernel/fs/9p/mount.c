@@ -199,6 +199,7 @@ static void trim_all(void) {
 
 static struct fs_type p9_type = {.name = "9p",
                                  .nodev = true,
+                                 .no_leases = true,
                                  .mount = mount,
                                  .statfs = statfs,
                                  .sync = sync,

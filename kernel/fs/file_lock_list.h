@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Within fs: what an inode has of locks (file_lock.c) and leases (lease.c). It is made on demand and goes with the inode.
+#pragma once
+#include "core/spinlock.h"
+#include "lib/list.h"
+#include "sched/wait.h"
+
+struct inode;
+
+struct file_lock_list {
+    struct list_head link;     // [lists_lock]
+    const struct inode *inode; // [I] it goes with this
+    struct spinlock lock;
+    struct list_head locks;     // [lock]
+    struct list_head leases;    // [lock]
+    struct wait_queue released; // a lock or a lease has gone
+};
+
+// The inode's. NULL: no memory.
+struct file_lock_list *file_lock_list_get(struct inode *inode);
