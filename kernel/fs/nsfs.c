@@ -81,9 +81,13 @@ bool nsfs_may_bind(const struct dentry *d) {
 
 // A descriptor for a namespace that the caller's user namespace is above, or the same.
 static long open_ns(struct namespace *ns, const struct user_ns *seen_from) {
-    struct path path;
     if (!seen_from || !user_ns_is_within(seen_from, current->cred->user_ns))
         return -EPERM;
+    return nsfs_open(ns);
+}
+
+long nsfs_open(struct namespace *ns) {
+    struct path path;
     int err = nsfs_path(ns, &path);
     if (err)
         return err;

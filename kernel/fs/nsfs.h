@@ -8,6 +8,8 @@ struct file;
 
 // The place of ns, referenced. 0 or -ENOMEM.
 int __must_check nsfs_path(struct namespace *ns, struct path *out);
+// A descriptor of a file of ns, or -errno.
+long nsfs_open(struct namespace *ns);
 // The namespace of an open file, its reference; NULL: it is no such file.
 struct namespace *nsfs_namespace(const struct file *f);
 // May d be mounted in the caller's mount namespace? If it is such a file; not of that namespace itself, nor of an older one, which

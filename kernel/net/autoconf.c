@@ -86,8 +86,7 @@ void autoconf_up_locked(struct net_device *device) {
     asking.device = device->index;
     asking.count = 0;
     asking.due = clock_monotonic();
-    net_neighbour_timer_changed = true;
-    inet_stack_kick();
+    inet_stack_kick(inet_net);
 }
 
 // RFC 4862, 5.5.3: nobody shortens a lifetime below two hours at once.
@@ -208,8 +207,7 @@ void autoconf_hear_locked(struct net_device *device, const struct net_address *r
         options += options[1] * 8u;
         left = (size_t)(message + n - options);
     }
-    net_neighbour_timer_changed = true;
-    inet_stack_kick();
+    inet_stack_kick(inet_net);
 }
 
 // ---- time

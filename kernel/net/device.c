@@ -5,6 +5,10 @@
 #include "lib/format.h"
 #include "net/inet_lock.h"
 #include "net/interface.h"
+#include "net/loopback.h"
+#include "net/neighbour.h"
+#include "net/net_ns.h"
+#include "net/route.h"
 #include "net/rtnetlink.h"
 #include <linux/rtnetlink.h>
 
@@ -15,8 +19,8 @@
     (NET_UP | NET_DEBUG | NET_NOTRAILERS | NET_NOARP | NET_DYNAMIC | NET_MULTICAST | NET_PORTSEL |           \
      NET_AUTOMEDIA | NET_ALLMULTI | NET_PROMISC)
 
-static struct list_head devices = LIST_HEAD_INIT(devices); // [n]
-static int last_index;                                     // [n]
+static struct list_head devices __net_state = LIST_HEAD_INIT(devices);
+static int last_index __net_state;
 
 // ---- finding
 
@@ -159,7 +163,7 @@ void net_device_set_carrier(struct net_device *device, bool on) {
     if (__atomic_exchange_n(&device->no_carrier, !on, __ATOMIC_RELAXED) == !on)
         return;
     __atomic_store_n(&device->carrier_is_news, 1, __ATOMIC_RELEASE);
-    inet_stack_kick();
+    inet_stack_kick(&first_net_ns); // loopback has no cable
 }
 
 void net_device_tell_carriers(void) {
@@ -196,10 +200,32 @@ static int register_locked(struct net_device *device) {
 }
 
 int net_device_register(struct net_device *device) {
-    inet_lock();
+    inet_lock(&first_net_ns);
     int err = register_locked(device);
     inet_unlock();
     return err;
+}
+
+void net_device_begin(struct net_ns *net) {
+    inet_lock(net);
+    loopback_device.flags &= ~NET_UP;
+    int err = register_locked(&loopback_device);
+    inet_unlock();
+    ASSERT(!err);
+}
+
+void net_device_end_locked(void) {
+    ASSERT_HELD(&inet_mutex);
+    struct net_device *lo = &loopback_device;
+    int err = net_device_set_flags_locked(lo, lo->flags & ~NET_UP);
+    ASSERT(!err); // it can always go down
+    while (!list_empty(&lo->addresses))
+        net_interface_remove_locked(list_first_entry(&lo->addresses, struct net_interface_address, link));
+    net_route_drop_device_locked(NULL, 0, true);
+    net_route_drop_device_locked(lo, 0, true);
+    net_neighbour_drop_device_locked(lo);
+    loopback_end_locked();
+    inet_device_gone_locked(lo);
 }
 
 void net_device_init(void) {

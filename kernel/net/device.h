@@ -128,5 +128,10 @@ struct socket;
 // SIOCGIF... and their like, on any socket (device_ioctl.c); -ENOTTY: it is none of them.
 long net_device_ioctl(struct socket *s, unsigned int cmd, unsigned long arg);
 
+// A new network: its loopback device, down, is all it has.
+struct net_ns;
+void net_device_begin(struct net_ns *net);
+// [n] The network that is there ends: what there is of devices, addresses, routes and neighbours goes.
+void net_device_end_locked(void);
 // Boot.
 void net_device_init(void);

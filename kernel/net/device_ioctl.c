@@ -9,6 +9,7 @@
 #include "net/inet_lock.h"
 #include "net/interface.h"
 #include "net/neighbour.h"
+#include "net/net_ns.h"
 #include "net/route.h"
 #include "net/socket.h"
 #include "sched/thread.h"
@@ -166,7 +167,7 @@ static int get_name(struct ifreq *r) {
 }
 
 // The addresses of IPv4, each with its label: as many as there is room for, or how much room all want.
-static long get_all(void __user *user) {
+static long get_all(struct net_ns *net, void __user *user) {
     struct ifconf c;
     struct ifreq *list;
     unsigned int n = 0, most;
@@ -177,7 +178,7 @@ static long get_all(void __user *user) {
     list = most ? kmalloc(most * sizeof(*list)) : NULL;
     if (most && !list)
         return -ENOMEM;
-    inet_lock();
+    inet_lock(net);
     for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
         const struct net_interface_address *a;
         list_for_each_entry (a, &d->addresses, link) {
@@ -371,15 +372,15 @@ static int do_request_locked(unsigned int cmd, struct ifreq *r, bool v4) {
                                                              : set_about(d, cmd, r);
 }
 
-static long do_request(unsigned int cmd, void __user *user, bool v4) {
+static long do_request(struct net_ns *net, unsigned int cmd, void __user *user, bool v4) {
     struct ifreq r;
     int err = copy_from_user(&r, user, sizeof(r));
     if (err)
         return err;
     r.name[NET_NAME_SIZE - 1] = '\0';
-    if (is_setting(cmd) && !capable(CAP_NET_ADMIN))
+    if (is_setting(cmd) && !net_capable(net, CAP_NET_ADMIN))
         return -EPERM;
-    inet_lock();
+    inet_lock(net);
     err = do_request_locked(cmd, &r, v4);
     inet_unlock();
     return err || is_setting(cmd) ? err : put_object((struct ifreq __user *)user, r);
@@ -420,7 +421,7 @@ static int ask_ethtool_locked(const struct net_device *d, unsigned int cmd) {
 }
 
 // Of a structure of its own, which begins with what is asked and, for what is known here, ends with the answer.
-static long do_ethtool(unsigned int cmd, void __user *user) {
+static long do_ethtool(struct net_ns *net, unsigned int cmd, void __user *user) {
     uint32_t asked = 0;
     struct ifreq r;
     int err = copy_from_user(&r, user, sizeof(r));
@@ -429,7 +430,7 @@ static long do_ethtool(unsigned int cmd, void __user *user) {
     if (err)
         return err;
     r.name[NET_NAME_SIZE - 1] = '\0';
-    inet_lock();
+    inet_lock(net);
     const struct net_device *d = find_device(r.name);
     int answer = !d ? -ENODEV : ask_ethtool_locked(d, asked);
     inet_unlock();
@@ -471,19 +472,19 @@ static int read_route(const struct rtentry *e, const char *device, bool add, str
     return add && e->flags & RTF_GATEWAY && !r->gateway.family ? -EINVAL : 0;
 }
 
-static long do_route(const void __user *user, bool add) {
+static long do_route(struct net_ns *net, const void __user *user, bool add) {
     char device[NET_NAME_SIZE] = "";
     const char *why;
     struct net_route r;
     struct rtentry e;
-    if (!capable(CAP_NET_ADMIN))
+    if (!net_capable(net, CAP_NET_ADMIN))
         return -EPERM;
     int err = copy_from_user(&e, user, sizeof(e));
     if (!err && e.device)
         err = copy_from_user(device, e.device, sizeof(device) - 1);
     if (err)
         return err;
-    inet_lock();
+    inet_lock(net);
     err = read_route(&e, device, add, &r);
     if (!err && add)
         err = net_route_check_locked(&r, &why);
@@ -532,9 +533,9 @@ static int do_arp_locked(unsigned int cmd, struct arpreq *q) {
     return 0;
 }
 
-static long do_arp(unsigned int cmd, void __user *user) {
+static long do_arp(struct net_ns *net, unsigned int cmd, void __user *user) {
     struct arpreq q;
-    if (cmd != SIOCGARP && !capable(CAP_NET_ADMIN))
+    if (cmd != SIOCGARP && !net_capable(net, CAP_NET_ADMIN))
         return -EPERM;
     int err = copy_from_user(&q, user, sizeof(q));
     if (err)
@@ -544,7 +545,7 @@ static long do_arp(unsigned int cmd, void __user *user) {
         return -EPFNOSUPPORT;
     if (q.flags & ATF_PUBL)
         return -EOPNOTSUPP;
-    inet_lock();
+    inet_lock(net);
     err = do_arp_locked(cmd, &q);
     inet_unlock();
     return err || cmd != SIOCGARP ? err : put_object((struct arpreq __user *)user, q);
@@ -581,16 +582,16 @@ static int do_address6_locked(const struct in6_ifreq *q, bool add) {
     return 0;
 }
 
-static long do_address6(const void __user *user, bool add) {
+static long do_address6(struct net_ns *net, const void __user *user, bool add) {
     struct in6_ifreq q;
-    if (!capable(CAP_NET_ADMIN))
+    if (!net_capable(net, CAP_NET_ADMIN))
         return -EPERM;
     int err = copy_from_user(&q, user, sizeof(q));
     if (err)
         return err;
     if (q.bits > 128)
         return -EINVAL;
-    inet_lock();
+    inet_lock(net);
     err = do_address6_locked(&q, add);
     inet_unlock();
     return err;
@@ -600,16 +601,16 @@ long net_device_ioctl(struct socket *s, unsigned int cmd, unsigned long arg) {
     bool v4 = s->family == AF_INET;
     void __user *user = (void __user *)arg;
     if (cmd == SIOCGIFCONF)
-        return get_all(user);
+        return get_all(s->net, user);
     if (s->family == AF_INET6 && (cmd == SIOCSIFADDR || cmd == SIOCDIFADDR))
-        return do_address6(user, cmd == SIOCSIFADDR);
+        return do_address6(s->net, user, cmd == SIOCSIFADDR);
     if (v4 && (cmd == SIOCADDRT || cmd == SIOCDELRT))
-        return do_route(user, cmd == SIOCADDRT);
+        return do_route(s->net, user, cmd == SIOCADDRT);
     if (v4 && (cmd == SIOCGARP || cmd == SIOCSARP || cmd == SIOCDARP))
-        return do_arp(cmd, user);
+        return do_arp(s->net, cmd, user);
     if (cmd == SIOCETHTOOL || cmd == SIOCGMIIPHY || cmd == SIOCGMIIREG)
-        return do_ethtool(cmd, user);
+        return do_ethtool(s->net, cmd, user);
     if (is_address_cmd(cmd) ? v4 : is_setting(cmd) || is_getting(cmd))
-        return do_request(cmd, user, v4);
+        return do_request(s->net, cmd, user, v4);
     return -ENOTTY;
 }

@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/inet_lock.h"
+#include "net/net_ns.h"
 #include <linux/rtnetlink.h>
 
 #define BUDGET  64u
@@ -162,7 +163,7 @@ bool ethernet_poll(void) {
             continue;
         __atomic_store_n(&c->work, false, __ATOMIC_SEQ_CST);
         net_device_set_carrier(&c->device, virtio_nic_has_link(c->nic));
-        inet_lock();
+        inet_lock(&first_net_ns);
         if (take_frames(c)) {
             WRITE_ONCE(c->work, true);
             more = true;

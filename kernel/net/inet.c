@@ -25,26 +25,17 @@
 #include <linux/capability.h>
 #include <linux/rtnetlink.h>
 
-unsigned long inet_port_range[2] = {TCP_LOCAL_PORT_RANGE_START, TCP_LOCAL_PORT_RANGE_END};
-unsigned long inet_unprivileged_port = 1024;
-unsigned long inet_default_ttl = IP_DEFAULT_TTL;
-unsigned long inet_nonlocal_bind;
-unsigned long inet_tcp_rmem[3] = {4096, 131072, 6291456}, inet_tcp_wmem[3] = {4096, 16384, 4194304};
-unsigned long inet_keepalive[3] = {7200, 75, 9};
-unsigned long inet_syn_retries = 6;
-unsigned long inet_fin_timeout = 60;
-unsigned long inet_v6only_default;
-
 static struct slab_cache *sockets;
 
 // ---- life
 
-struct inet_socket *inet_alloc(int family, int type, int protocol, const struct socket_ops *ops,
-                               struct user *user) {
+struct inet_socket *inet_alloc(struct net_ns *net, int family, int type, int protocol,
+                               const struct socket_ops *ops, struct user *user) {
     struct inet_socket *i = inet_user_is_full(user) ? NULL : slab_zalloc(sockets);
     if (!i)
         return NULL;
     socket_init(&i->s, ops, family, type, protocol);
+    i->s.net = net;
     user_put(i->s.user);
     i->s.user = user_get(user);
     i->s.reserved = sizeof(*i); // of those that wait to be accepted there may be many
@@ -60,7 +51,7 @@ struct inet_socket *inet_alloc(int family, int type, int protocol, const struct 
     list_init(&i->errors);
     list_init(&i->groups);
     list_init(&i->raw_link);
-    i->v6only = family == AF_INET6 && READ_ONCE(inet_v6only_default);
+    i->v6only = family == AF_INET6 && READ_ONCE(net->settings.v6only);
     i->group_ttl = i->group_hops = 1;
     i->stamp = INET_NO_STAMP;
     socket_put_flag(&i->s, SOCKET_REUSEADDR, type == SOCK_RAW || protocol == IPPROTO_ICMP);
@@ -114,10 +105,10 @@ static struct socket *create(int family, int type, int protocol) {
         return ERR_PTR(-EPROTONOSUPPORT);
     int err = k->ops == &inet_raw_ops ? inet_raw_check(type) : 0;
     if (!err)
-        err = inet_start();
+        err = inet_start(net_current());
     if (err)
         return ERR_PTR(err);
-    struct inet_socket *i = inet_alloc(family, type, protocol, k->ops, current->cred->user);
+    struct inet_socket *i = inet_alloc(net_current(), family, type, protocol, k->ops, current->cred->user);
     if (!i)
         return ERR_PTR(-ENOBUFS);
     err = k->create(i);
@@ -207,7 +198,7 @@ void inet_write_address(const struct inet_socket *i, const ip_addr_t *ip, uint16
 int inet_name(struct socket *s, struct socket_address *out, bool peer) {
     struct inet_socket *i = to_inet(s);
     int err = 0;
-    inet_lock();
+    inet_lock(s->net);
     if (peer && (READ_ONCE(s->state) != SOCKET_CONNECTED || !i->remote_port))
         err = -ENOTCONN;
     else
@@ -221,11 +212,11 @@ static struct net_address net_address_from(const ip_addr_t *ip) {
                         : net_address_of(AF_INET6, ip_2_ip6(ip)->addr);
 }
 
-bool inet_is_own(const ip_addr_t *ip) {
+bool inet_is_own(struct net_ns *net, const ip_addr_t *ip) {
     struct net_address a = net_address_from(ip);
-    if (IP_IS_V4(ip) && likely(ip4_addr_isloopback(ip_2_ip4(ip)) && net_route_loopback_is_plain()))
+    if (IP_IS_V4(ip) && likely(ip4_addr_isloopback(ip_2_ip4(ip)) && READ_ONCE(net->loopback_is_plain)))
         return true;
-    inet_lock();
+    inet_lock(net);
     bool own = net_route_is_local_locked(&a);
     inet_unlock();
     return own;
@@ -236,9 +227,9 @@ static int find_way(const struct inet_socket *i, const ip_addr_t *ip, bool *broa
     struct net_address a = net_address_from(ip);
     struct net_way way;
     *broadcast = false;
-    if (IP_IS_V4(ip) && likely(inet_is_plain_loopback(ip_2_ip4(ip))))
+    if (IP_IS_V4(ip) && likely(inet_is_plain_loopback(i->s.net, ip_2_ip4(ip))))
         return 0;
-    inet_lock();
+    inet_lock(i->s.net);
     const struct net_device *said = i->device ? net_device_find_locked(i->device) : NULL;
     int err = i->device && !said ? -ENODEV : net_route_find_locked(&a, said, &way);
     *broadcast = !err && way.route->type == RTN_BROADCAST;
@@ -248,7 +239,7 @@ static int find_way(const struct inet_socket *i, const ip_addr_t *ip, bool *broa
 
 // Groups of IPv4, and "all networks", go where the sender says, by device or source; else where a route leads.
 static int check_way_to_group(const struct inet_socket *i, const ip_addr_t *ip, bool way_is_known) {
-    bool bound = IP_IS_V4(&i->local) && !ip_addr_isany(&i->local) && inet_is_own(&i->local);
+    bool bound = IP_IS_V4(&i->local) && !ip_addr_isany(&i->local) && inet_is_own(i->s.net, &i->local);
     bool said = way_is_known || bound || READ_ONCE(i->device) || (ip_addr_ismulticast(ip) && i->group_device);
     bool broadcast;
     if (i->s.type == SOCK_STREAM)

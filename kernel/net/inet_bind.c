@@ -8,6 +8,7 @@
 #include "core/cred.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "net/inet_memory.h"
 #include "net/inet_parts.h"
 #include "net/inet_private.h"
 #include "sched/thread.h"
@@ -15,7 +16,7 @@
 
 // IP_FREEBIND, IP_TRANSPARENT
 static bool may_be_foreign(const struct inet_socket *i, const ip_addr_t *ip) {
-    if (READ_ONCE(inet_nonlocal_bind))
+    if (READ_ONCE(i->s.net->settings.nonlocal_bind))
         return true;
     return IP_IS_V4(ip) ? inet_switch_is_on(i, IN_FREEBIND) || inet_switch_is_on(i, IN_TRANSPARENT)
                         : inet_switch_is_on(i, IN_FREEBIND6) || inet_switch_is_on(i, IN_TRANSPARENT6);
@@ -38,12 +39,13 @@ static int check_bind(struct inet_socket *i, const struct socket_address *a, ip_
         return err;
     if (i->s.family == AF_INET6 && i->v6only && IP_IS_V4(ip))
         return -EINVAL;
-    if (!ip_addr_isany(ip) && !inet_is_own(ip) && !ip_addr_ismulticast(ip) && !may_be_foreign(i, ip))
+    if (!ip_addr_isany(ip) && !inet_is_own(i->s.net, ip) && !ip_addr_ismulticast(ip) &&
+        !may_be_foreign(i, ip))
         return -EADDRNOTAVAIL;
     if (!has_ports(i))
         return 0;
-    if (*port && *port < READ_ONCE(inet_unprivileged_port) &&
-        !cred_capable(current->cred, CAP_NET_BIND_SERVICE))
+    if (*port && *port < READ_ONCE(i->s.net->settings.unprivileged_port) &&
+        !net_capable(i->s.net, CAP_NET_BIND_SERVICE))
         return -EACCES;
     if (i->s.family == AF_INET6 && IP_IS_V6(ip) && ip_addr_isany(ip) && !i->v6only)
         IP_SET_TYPE(ip, IPADDR_TYPE_ANY);
@@ -76,7 +78,7 @@ static bool forbids(const struct inet_socket *i, const struct inet_socket *other
 // Of the pcbs of a protocol, in whatever state, how many have a port: a number for each port modulo PORT_PLACES. Where there is
 // none, nobody has to look through all pcbs. A number that has become as large as it can be stays so.
 #define PORT_PLACES 32768u // those from which we pick are fewer, and so each of them has its own
-static uint8_t *tcp_places, *udp_places; // [n]
+static uint8_t *tcp_places __net_state, *udp_places __net_state;
 
 static uint8_t *place_of(uint8_t *places, uint16_t port) {
     return &places[port % PORT_PLACES];
@@ -140,10 +142,17 @@ static int bind_udp(struct udp_pcb *p, const ip_addr_t *ip, uint16_t port) {
 int inet_bind_start(void) {
     ASSERT_HELD(&inet_mutex);
     if (!tcp_places)
-        tcp_places = kzalloc(PORT_PLACES * sizeof(*tcp_places));
+        tcp_places = inet_calloc(PORT_PLACES, sizeof(*tcp_places));
     if (!udp_places)
-        udp_places = kzalloc(PORT_PLACES * sizeof(*udp_places));
+        udp_places = inet_calloc(PORT_PLACES, sizeof(*udp_places));
     return tcp_places && udp_places ? 0 : -ENOMEM;
+}
+
+void inet_bind_end(void) {
+    ASSERT_HELD(&inet_mutex);
+    inet_free(tcp_places);
+    inet_free(udp_places);
+    tcp_places = udp_places = NULL;
 }
 
 // ---- who forbids what
@@ -238,7 +247,8 @@ static uint16_t first_not_taken(const uint64_t *taken, unsigned long first, unsi
 
 // At most one look at each port's place, one at each pcb and one at each port.
 uint16_t inet_pick_port(const struct inet_socket *i, const ip_addr_t *ip) {
-    unsigned long first = READ_ONCE(inet_port_range[0]), last = READ_ONCE(inet_port_range[1]);
+    const unsigned long *range = inet_net->settings.port_range;
+    unsigned long first = READ_ONCE(range[0]), last = READ_ONCE(range[1]);
     unsigned long count = last >= first ? last - first + 1 : 1, start = inet_random() % count;
     uint16_t port = first_unused(is_stream(i) ? tcp_places : udp_places, first, count, start);
     if (likely(port))
@@ -276,7 +286,7 @@ int inet_bind(struct inet_socket *i, const struct socket_address *a,
     int err = check_bind(i, a, &ip, &port);
     if (err)
         return err;
-    inet_lock();
+    inet_lock(i->s.net);
     err = locked(i, &ip, port);
     inet_unlock();
     return err;

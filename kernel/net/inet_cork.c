@@ -80,7 +80,7 @@ static int flush(struct inet_socket *i, inet_send_fn send_locked) {
     int err = p ? 0 : -ENOBUFS;
     if (p) {
         memcpy(p->payload, c->data, c->len);
-        inet_lock();
+        inet_lock(i->s.net);
         err = send_locked(i, p, &c->to);
         inet_unlock();
         pbuf_free(p);

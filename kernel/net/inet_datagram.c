@@ -154,12 +154,12 @@ static struct in6_addr address6(const struct inet_socket *i, const ip_addr_t *ip
     return ((struct sockaddr_in6 *)&a.storage)->sin6_addr;
 }
 
-static void put_info4(struct message *m, const struct datagram *d) {
+static void put_info4(struct net_ns *net, struct message *m, const struct datagram *d) {
     struct in_pktinfo info = {.ipi_ifindex = d->device};
     ip_addr_t own = d->to;
-    if (!inet_is_own(&own)) { // what was for a group, or all: who of us heard it
+    if (!inet_is_own(net, &own)) { // what was for a group, or all: who of us heard it
         ip_addr_set_ip4_u32_val(own, 0);
-        inet_lock();
+        inet_lock(net);
         (void)inet_find_netif(&d->to, &own, d->device);
         inet_unlock();
     }
@@ -171,7 +171,7 @@ static void put_info4(struct message *m, const struct datagram *d) {
 static void put_control4(struct inet_socket *i, struct message *m, const struct datagram *d) {
     int ttl = d->ttl;
     if (inet_switch_is_on(i, IN_PKTINFO))
-        put_info4(m, d);
+        put_info4(i->s.net, m, d);
     if (inet_switch_is_on(i, IN_TTL))
         message_put_control(m, SOL_IP, IP_TTL, &ttl, sizeof(ttl));
     if (inet_switch_is_on(i, IN_TOS))

@@ -289,7 +289,7 @@ static struct question *ask(struct netlink_request *r, const struct inet_diag_re
         question_free(q);
         return ERR_PTR(-EINVAL);
     }
-    q->snapshot = inet_snapshot_create(req->sdiag_protocol);
+    q->snapshot = inet_snapshot_create(r->net, req->sdiag_protocol);
     if (!IS_ERR(q->snapshot))
         return q;
     question_free(q);
@@ -353,7 +353,7 @@ static int answer(struct netlink_request *r, const struct inet_diag_req_v2 *req,
 }
 
 static int get_one(struct netlink_request *r, const struct inet_diag_req_v2 *req) {
-    struct inet_snapshot *s = inet_snapshot_create(req->sdiag_protocol);
+    struct inet_snapshot *s = inet_snapshot_create(r->net, req->sdiag_protocol);
     if (IS_ERR(s))
         return -ENOBUFS;
     int err = answer(r, req, find(s, req));

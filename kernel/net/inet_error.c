@@ -229,12 +229,22 @@ void inet_port_unreachable(int six, struct pbuf *p) {
     pbuf_free(q);
 }
 
+static struct raw_pcb *icmp __net_state, *icmp6 __net_state;
+
 int inet_listen_for_errors(void) {
-    static struct raw_pcb *icmp, *icmp6; // [n]
     ASSERT_HELD(&inet_mutex);
     if (!icmp && (icmp = raw_new_ip_type(IPADDR_TYPE_V4, IP_PROTO_ICMP)))
         raw_recv(icmp, on_icmp, NULL);
     if (!icmp6 && (icmp6 = raw_new_ip_type(IPADDR_TYPE_V6, IP6_NEXTH_ICMP6)))
         raw_recv(icmp6, on_icmp6, NULL);
     return icmp && icmp6 ? 0 : -ENOBUFS;
+}
+
+void inet_listen_end(void) {
+    ASSERT_HELD(&inet_mutex);
+    if (icmp)
+        raw_remove(icmp);
+    if (icmp6)
+        raw_remove(icmp6);
+    icmp = icmp6 = NULL;
 }

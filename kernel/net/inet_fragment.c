@@ -10,7 +10,7 @@
 // group of the holder that has most goes, if that is more than a fair part; else the oldest of all, so that many who have little, under names that
 // may be made up, do not drive out one who sends something longer.
 //
-// All of this belongs to the one who holds the stack's lock.
+// All of this belongs to the one who holds the stack's lock, and is one for all networks: the bounds are.
 #include "net/inet_fragment.h"
 #include "net/checksum.h"
 #include "net/device.h"
@@ -53,6 +53,7 @@ struct group {
     struct group *next;         // in its bucket
     struct holder *holder;
     struct list_head pieces;
+    struct net_ns *net; // not referenced: it ends with that
     struct net_device *device;
     struct fragment first; // that came: what all of them say
     ktime_t until;
@@ -66,11 +67,9 @@ struct piece {
 };
 _Static_assert(sizeof(struct piece) <= sizeof(((struct net_frame *)0)->stack), "a frame has room for it");
 
-unsigned long inet_fragment_time = 30, inet_fragment_time6 = 60;
-
 static struct list_head groups = LIST_HEAD_INIT(groups), holders = LIST_HEAD_INIT(holders);
 static struct group *buckets[BUCKETS];
-static ktime_t next_look = KTIME_NEVER; // of the thread that ends what has not become whole
+static ktime_t next_look __net_state = KTIME_NEVER; // of the thread that ends what has not become whole
 static unsigned int pieces;
 static unsigned long pieces_bytes;
 
@@ -267,9 +266,9 @@ static struct group **bucket_of(const struct fragment *x) {
 
 static struct group *find(const struct net_device *device, const struct fragment *x) {
     for (struct group *g = *bucket_of(x); g; g = g->next)
-        if (g->first.id == x->id && g->device == device && g->first.protocol == x->protocol &&
-            g->first.six == x->six && net_address_eq(&g->first.from, &x->from) &&
-            net_address_eq(&g->first.to, &x->to))
+        if (g->net == inet_net && g->first.id == x->id && g->device == device &&
+            g->first.protocol == x->protocol && g->first.six == x->six &&
+            net_address_eq(&g->first.from, &x->from) && net_address_eq(&g->first.to, &x->to))
             return g;
     return NULL;
 }
@@ -282,17 +281,19 @@ static struct group *begin(struct net_frame *f, const struct fragment *x) {
             holder_leave(h);
         return NULL;
     }
-    unsigned long seconds = x->six ? READ_ONCE(inet_fragment_time6) : READ_ONCE(inet_fragment_time);
+    unsigned long seconds =
+        READ_ONCE(*(x->six ? &inet_net->settings.fragment_time6 : &inet_net->settings.fragment_time));
     ktime_t until = clock_monotonic() + (ktime_t)seconds * NSEC_PER_SEC;
     struct group **bucket = bucket_of(x);
-    *g = (struct group){.device = f->device, .first = *x, .until = until, .holder = h, .next = *bucket};
+    *g = (struct group){
+        .net = inet_net, .device = f->device, .first = *x, .until = until, .holder = h, .next = *bucket};
     *bucket = g;
     list_init(&g->pieces);
     list_add_tail(&g->link, &groups);
     list_add_tail(&g->own, &h->groups);
     if (until < next_look) {
         next_look = until;
-        inet_stack_kick();
+        inet_stack_kick(inet_net);
     }
     return g;
 }
@@ -440,11 +441,21 @@ struct net_frame *inet_fragment_receive_locked(struct net_frame *f) {
     return f;
 }
 
+void inet_fragments_end_locked(void) {
+    ASSERT_HELD(&inet_mutex);
+    struct group *g, *other;
+    list_for_each_entry_safe (g, other, &groups, link)
+        if (g->net == inet_net)
+            end(g);
+}
+
 ktime_t inet_fragments_expire_locked(void) {
     ASSERT_HELD(&inet_mutex);
     ktime_t now = clock_monotonic(), next = KTIME_NEVER;
     struct group *g, *other;
     list_for_each_entry_safe (g, other, &groups, link) {
+        if (g->net != inet_net)
+            continue;
         if (g->until > now) {
             next = MIN(next, g->until);
             continue;

@@ -32,7 +32,8 @@ struct group {
     unsigned int users; // memberships
 };
 
-static struct list_head groups = LIST_HEAD_INIT(groups); // [n] that somebody is a member of, the newest first
+static struct list_head groups __net_state =
+    LIST_HEAD_INIT(groups); // that somebody is a member of, the newest first
 
 // ---- questions
 
@@ -152,22 +153,22 @@ static int change_locked(struct inet_socket *i, const ip_addr_t *group, int devi
 }
 
 static int change(struct inet_socket *i, const ip_addr_t *group, int device, bool on) {
-    inet_lock();
+    inet_lock(i->s.net);
     int err = change_locked(i, group, device, on);
     inet_unlock();
     return err;
 }
 
 // The device's index: by that, by an address that it has, or where a route to the group leads. -ENODEV.
-static int find_device(int index, uint32_t address, const ip_addr_t *group) {
+static int find_device(struct net_ns *net, int index, uint32_t address, const ip_addr_t *group) {
     ip_addr_t ip;
     memset(&ip, 0, sizeof(ip));
     if (index)
-        return inet_has_device(index) ? index : -ENODEV;
+        return inet_has_device(net, index) ? index : -ENODEV;
     ip_addr_set_ip4_u32_val(ip, address);
-    if (address && !inet_is_own(&ip))
+    if (address && !inet_is_own(net, &ip))
         return -ENODEV;
-    inet_lock();
+    inet_lock(net);
     const struct netif *netif = inet_find_netif(group, &ip, 0);
     const struct net_device *d = netif ? netif->state : NULL;
     int found = d ? d->index : -ENODEV;
@@ -188,7 +189,7 @@ static int change4(struct inet_socket *i, bool on, const void __user *value, int
     if (!ip_addr_ismulticast(&group))
         return on ? -EINVAL : -EADDRNOTAVAIL;
     int device = on || m.imr_ifindex || m.imr_address.s_addr
-                     ? find_device(m.imr_ifindex, m.imr_address.s_addr, &group)
+                     ? find_device(i->s.net, m.imr_ifindex, m.imr_address.s_addr, &group)
                      : 0;
     return device < 0 ? device : change(i, &group, device, on);
 }
@@ -205,7 +206,7 @@ static int change6(struct inet_socket *i, bool on, const void __user *value, int
     IP_ADDR6(&group, w[0], w[1], w[2], w[3]);
     if (!ip_addr_ismulticast(&group))
         return -EINVAL;
-    int device = m.ipv6mr_ifindex || on ? find_device(m.ipv6mr_ifindex, 0, &group) : 0;
+    int device = m.ipv6mr_ifindex || on ? find_device(i->s.net, m.ipv6mr_ifindex, 0, &group) : 0;
     return device < 0 ? device : change(i, &group, device, on);
 }
 
@@ -268,12 +269,12 @@ static int change_source(struct inet_socket *i, int option, const void __user *v
     ip_addr_set_ip4_u32_val(group, m.imr_multiaddr);
     if (!ip_addr_ismulticast(&group))
         return -EINVAL;
-    int device = find_device(0, m.imr_interface, &group);
+    int device = find_device(i->s.net, 0, m.imr_interface, &group);
     if (device < 0)
         return device;
     bool on = option == IP_ADD_SOURCE_MEMBERSHIP || option == IP_BLOCK_SOURCE;
     bool block = option == IP_BLOCK_SOURCE || option == IP_UNBLOCK_SOURCE;
-    inet_lock();
+    inet_lock(i->s.net);
     err = (block ? block_locked : choose_locked)(i, &group, device, m.imr_sourceaddr, on);
     inet_unlock();
     return err;
@@ -295,11 +296,11 @@ static int set_interface(struct inet_socket *i, const void __user *value, int le
     if (err)
         return err;
     int device = m.imr_ifindex || m.imr_address.s_addr
-                     ? find_device(m.imr_ifindex, m.imr_address.s_addr, &any_group)
+                     ? find_device(i->s.net, m.imr_ifindex, m.imr_address.s_addr, &any_group)
                      : 0;
     if (device < 0)
         return -EADDRNOTAVAIL;
-    inet_lock();
+    inet_lock(i->s.net);
     i->group_address = m.imr_address.s_addr;
     i->group_device = device;
     inet_unlock();

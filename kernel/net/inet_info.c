@@ -235,12 +235,12 @@ static bool snapshot_raw(struct inet_snapshot *s, int protocol) {
     return true;
 }
 
-struct inet_snapshot *inet_snapshot_create(int protocol) {
+struct inet_snapshot *inet_snapshot_create(struct net_ns *net, int protocol) {
     struct inet_snapshot *s = kzalloc(sizeof(*s));
     if (!s)
         return ERR_PTR(-ENOMEM);
     s->user = user_get(current->cred->user);
-    inet_lock();
+    inet_lock(net);
     bool whole = protocol == IPPROTO_TCP   ? snapshot_tcp(s)
                  : protocol == IPPROTO_UDP ? snapshot_udp(s)
                                            : snapshot_raw(s, protocol);
@@ -265,11 +265,11 @@ static void count_tcp(struct inet_counts *n, const struct tcp_pcb *p) {
         n->tcp++;
 }
 
-void inet_count(struct inet_counts *out) {
+void inet_count(struct net_ns *net, struct inet_counts *out) {
     *out = (struct inet_counts){.tcp = 0};
     const struct tcp_pcb *p;
     unsigned int n;
-    inet_lock();
+    inet_lock(net);
     for (p = tcp_listen_pcbs.pcbs; p; p = p->next)
         count_tcp(out, p);
     inet_for_each_connection (p, n)
@@ -283,7 +283,8 @@ void inet_count(struct inet_counts *out) {
     inet_unlock();
 }
 
-void inet_statistics(struct inet_statistics *out) {
+void inet_statistics(struct net_ns *net, struct inet_statistics *out) {
+    inet_lock(net);
     const struct stats_mib2 *m = &lwip_stats.mib2;
     *out = (struct inet_statistics){.ip_in = m->ipinreceives,
                                     .ip_header_errors = m->ipinhdrerrors,
@@ -322,7 +323,6 @@ void inet_statistics(struct inet_statistics *out) {
                                     .ip6_dropped = lwip_stats.ip6.drop};
     const struct tcp_pcb *p;
     unsigned int n;
-    inet_lock();
     inet_for_each_connection (p, n)
         out->tcp_established += p->state == ESTABLISHED || p->state == CLOSE_WAIT;
     inet_unlock();

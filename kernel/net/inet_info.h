@@ -28,9 +28,10 @@ struct inet_info {
 
 #define INET_RAW 255 // instead of a protocol: sockets of SOCK_RAW
 
+struct net_ns;
 struct inet_snapshot;
 // Of all sockets of a protocol that are bound. ERR_PTR(-ENOMEM).
-struct inet_snapshot *__must_check inet_snapshot_create(int protocol);
+struct inet_snapshot *__must_check inet_snapshot_create(struct net_ns *net, int protocol);
 void inet_snapshot_free(struct inet_snapshot *s); // NULL is fine
 // The one of this number, NULL: there are not so many.
 const struct inet_info *inet_snapshot_at(const struct inet_snapshot *s, unsigned long i);
@@ -39,7 +40,7 @@ const struct inet_info *inet_snapshot_at(const struct inet_snapshot *s, unsigned
 struct inet_counts {
     unsigned long tcp, tcp6, tcp_orphans, tcp_time_wait, udp, udp6, raw, raw6;
 };
-void inet_count(struct inet_counts *out);
+void inet_count(struct net_ns *net, struct inet_counts *out);
 extern const unsigned int inet_socket_size; // bytes
 
 // Groups that sockets are members of.
@@ -62,4 +63,4 @@ struct inet_statistics {
     uint32_t udp_in, udp_no_port, udp_errors, udp_out;
     uint32_t ip6_in, ip6_out, ip6_dropped;
 };
-void inet_statistics(struct inet_statistics *out);
+void inet_statistics(struct net_ns *net, struct inet_statistics *out);

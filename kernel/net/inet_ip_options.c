@@ -86,7 +86,7 @@ static int set_switch(struct inet_socket *i, int n, int value) {
             return -EINVAL;
         break;
     case PRIVILEGED:
-        if (value && !cred_capable(current->cred, CAP_NET_ADMIN) && !cred_capable(current->cred, CAP_NET_RAW))
+        if (value && !net_capable(i->s.net, CAP_NET_ADMIN) && !net_capable(i->s.net, CAP_NET_RAW))
             return -EPERM;
         break;
     }
@@ -147,7 +147,7 @@ static int get_mtu(const struct inet_socket *i, int *out) {
 static int get_ip(const struct inet_socket *i, int option, int *out) {
     switch (option) {
     case IP_TTL:
-        *out = i->ttl ? i->ttl : (int)READ_ONCE(inet_default_ttl);
+        *out = i->ttl ? i->ttl : (int)READ_ONCE(i->s.net->settings.default_ttl);
         return 0;
     case IP_TOS:
         *out = i->tos;
@@ -177,7 +177,7 @@ static int get_ip(const struct inet_socket *i, int option, int *out) {
 // The family of its pcb is in question: so only before it has a name.
 static int set_v6only(struct inet_socket *i, bool on) {
     int err = 0;
-    inet_lock();
+    inet_lock(i->s.net);
     if (i->local_port && i->s.type != SOCK_RAW) {
         err = -EINVAL;
     } else if (i->pcb) {
@@ -209,7 +209,7 @@ static int set_ipv6(struct inet_socket *i, int option, int n) {
             i->group_hops = n == -1 ? 1 : n;
         return err;
     case IPV6_MULTICAST_IF:
-        err = i->s.type == SOCK_STREAM ? -ENOPROTOOPT : n && !inet_has_device(n) ? -ENODEV : 0;
+        err = i->s.type == SOCK_STREAM ? -ENOPROTOOPT : n && !inet_has_device(i->s.net, n) ? -ENODEV : 0;
         if (!err)
             i->group_device6 = n;
         return err;

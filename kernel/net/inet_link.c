@@ -16,7 +16,7 @@ struct hop {
     struct net_neighbour *next;
 };
 
-static struct hop hops[2]; // [n] IPv4's, IPv6's
+static struct hop hops[2] __net_state; // IPv4's, IPv6's
 
 // ---- loopback
 

@@ -4,16 +4,24 @@
 #include "sched/wait.h"
 
 struct net_device;
+struct net_ns;
 
 extern struct mutex inet_mutex; // for assertions
-void inet_lock(void);
+extern struct net_ns *inet_net; // [n] whose state is there
+void inet_lock(struct net_ns *net);
 void inet_unlock(void);
+
+// The state of a new network. NULL: no memory.
+void *__must_check inet_state_create(void);
+// Nobody has this network any more: all that is left of it goes. May sleep.
+void inet_end(struct net_ns *net);
 
 // A device is there; its flags, its MTU or its name are not what they were. With the stack's lock.
 void inet_device_added_locked(struct net_device *device);
 void inet_device_changed_locked(struct net_device *device);
-// Something about a device that the stack's thread is to look at. Any context.
-void inet_stack_kick(void);
+void inet_device_gone_locked(struct net_device *device);
+// Something that the stack's thread is to look at. Any context.
+void inet_stack_kick(struct net_ns *net);
 // A network card has something. Any context.
 void inet_stack_poll(void);
 // Starts lwIP, if that has not been done. 0, -ENOMEM.

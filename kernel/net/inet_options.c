@@ -34,7 +34,7 @@ void inet_apply_options(struct inet_socket *i) {
     }
     struct tcp_pcb *p = i->tcp;
     p->so_options = inet_pcb_options(i);
-    p->ttl = i->ttl ? i->ttl : READ_ONCE(inet_default_ttl);
+    p->ttl = i->ttl ? i->ttl : READ_ONCE(inet_net->settings.default_ttl);
     p->tos = i->tos;
     if (p->state == LISTEN)
         return;
@@ -56,7 +56,7 @@ void inet_option_changed(struct socket *s, int option) {
         int most = READ_ONCE(s->buf_lock) & SOCK_RCVBUF_LOCK ? (int)(READ_ONCE(s->rcvbuf) / 2) : TCP_WND / 2;
         WRITE_ONCE(s->rcvlowat, MIN(READ_ONCE(s->rcvlowat), most));
     }
-    inet_lock();
+    inet_lock(s->net);
     inet_apply_options(to_inet(s));
     inet_unlock();
 }
@@ -89,8 +89,8 @@ int inet_write_number(int number, void __user *value, int __user *user_len) {
 // ---- all
 
 // -ENODEV: no device is called so.
-static int index_of(const char *name) {
-    inet_lock();
+static int index_of(struct net_ns *net, const char *name) {
+    inet_lock(net);
     const struct net_device *d = net_device_named_locked(name);
     inet_unlock();
     return d ? d->index : -ENODEV;
@@ -107,12 +107,12 @@ static int set_device(struct inet_socket *i, int option, const void __user *valu
     if (err)
         return err;
     if (option == SO_BINDTODEVICE && name[0])
-        n = index_of(name);
+        n = index_of(i->s.net, name);
     if (n < 0)
         return option == SO_BINDTODEVICE ? n : -EINVAL;
-    if (i->device && !cred_capable(current->cred, CAP_NET_RAW))
+    if (i->device && !net_capable(i->s.net, CAP_NET_RAW))
         return -EPERM;
-    inet_lock();
+    inet_lock(i->s.net);
     WRITE_ONCE(i->device, n);
     inet_apply_options(i);
     inet_unlock();
@@ -129,7 +129,7 @@ static int get_device(struct inet_socket *i, int option, void __user *value, int
     if (len < IFNAMSIZ)
         return -EINVAL;
     char name[IFNAMSIZ] = "";
-    inet_lock();
+    inet_lock(i->s.net);
     const struct net_device *d = net_device_find_locked(device);
     if (d)
         memcpy(name, d->name, sizeof(name));
@@ -216,7 +216,7 @@ int inet_get_option(struct socket *s, int level, int option, void __user *value,
 // SIOCOUTQ: what has not been acknowledged; or of that what has not even been sent.
 static long bytes_to_send(struct inet_socket *i, bool unsent) {
     long n = 0;
-    inet_lock();
+    inet_lock(i->s.net);
     if (i->s.type == SOCK_STREAM && i->tcp)
         n = (long)(unsent ? inet_tcp_unsent(i) : inet_tcp_unacked(i));
     inet_unlock();

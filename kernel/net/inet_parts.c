@@ -3,9 +3,9 @@
 
 #define TCP_PORTS_LEN 4u // a header begins with them
 
-static struct tcp_pcb *parts[INET_PARTS]; // [n] but the current one, whose list lwIP has
-static unsigned int current_part;         // [n]
-static bool joined;                       // [n]
+static struct tcp_pcb *parts[INET_PARTS] __net_state; // but the current one, whose list lwIP has
+static unsigned int current_part __net_state;
+static bool joined __net_state;
 
 static uint32_t keys[2]; // [I] odd; which connections share a part nobody can guess
 

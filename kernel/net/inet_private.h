@@ -160,8 +160,8 @@ extern const struct socket_ops inet_tcp_ops, inet_udp_ops;
 
 // inet.c
 // One that `user` pays for. NULL: no memory, or the user has its share.
-struct inet_socket *inet_alloc(int family, int type, int protocol, const struct socket_ops *ops,
-                               struct user *user);
+struct inet_socket *inet_alloc(struct net_ns *net, int family, int type, int protocol,
+                               const struct socket_ops *ops, struct user *user);
 void inet_free_socket(struct socket *s);
 // An address as a program wrote it. `ip` has the type of what it is: a mapped address is one of IPv4.
 // -EINVAL, -EAFNOSUPPORT.
@@ -173,7 +173,7 @@ int inet_name(struct socket *s, struct socket_address *out, bool peer);
 // Can a packet to `ip` go? 0, -ENETUNREACH, -EACCES (broadcast). "Any" becomes this machine. `way_is_known`: the device or the
 // source was said, so that groups can be reached.
 int __must_check inet_route(const struct inet_socket *i, ip_addr_t *ip, bool way_is_known);
-bool inet_is_own(const ip_addr_t *ip);
+bool inet_is_own(struct net_ns *net, const ip_addr_t *ip);
 bool inet_address_is_mapped(const struct in6_addr *a); // IPv4's in IPv6's form
 // The type of an lwIP pcb for it.
 static inline u8_t inet_pcb_type(const struct inet_socket *i) {

@@ -19,9 +19,8 @@
 #define ICMP_FILTER  1   // whose header wants a C library
 #define ANY_PROTOCOL 255 // IPPROTO_RAW: sends with headers of its own
 
-unsigned long inet_ping_groups[2] = {1, 0};
-static struct list_head all = LIST_HEAD_INIT(all); // [n] by raw_link
-static unsigned int raw_count;                     // [n] of these: no ping sockets
+static struct list_head all __net_state = LIST_HEAD_INIT(all); // by raw_link
+static unsigned int raw_count __net_state;                     // of these: no ping sockets
 
 static bool is_ping(const struct inet_socket *i) {
     return i->s.type == SOCK_DGRAM;
@@ -37,13 +36,14 @@ void inet_raw_for_each(void (*fn)(struct inet_socket *i, void *arg), void *arg) 
 // ---- life
 
 static bool in_range(gid_t gid) {
-    return gid >= READ_ONCE(inet_ping_groups[0]) && gid <= READ_ONCE(inet_ping_groups[1]);
+    const unsigned long *range = net_current()->settings.ping_groups;
+    return gid >= READ_ONCE(range[0]) && gid <= READ_ONCE(range[1]);
 }
 
 int inet_raw_check(int type) {
     const struct cred *c = current->cred;
     if (type == SOCK_RAW)
-        return cred_capable(c, CAP_NET_RAW) ? 0 : -EPERM;
+        return net_capable(net_current(), CAP_NET_RAW) ? 0 : -EPERM;
     if (in_range(c->egid))
         return 0;
     for (unsigned int n = 0; c->groups && n < c->groups->count; n++)
@@ -85,7 +85,7 @@ static u8_t on_packet(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_a
 
 int inet_raw_create(struct inet_socket *i) {
     bool six = i->s.family == AF_INET6;
-    inet_lock();
+    inet_lock(i->s.net);
     int err = inet_listen_for_errors();
     i->raw = err ? NULL : raw_new_ip_type(six ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4, i->s.protocol);
     if (i->raw) {
@@ -117,7 +117,7 @@ bool inet_raw_hears(void) {
 
 static void raw_release(struct socket *s) {
     struct inet_socket *i = to_inet(s);
-    inet_lock();
+    inet_lock(s->net);
     if (i->raw)
         raw_remove(i->raw);
     i->raw = NULL;
@@ -185,7 +185,7 @@ static int raw_socket_connect(struct socket *s, const struct socket_address *a, 
     if (a->len < (int)sizeof(a->family))
         return -EINVAL;
     if (a->family == AF_UNSPEC) {
-        inet_lock();
+        inet_lock(s->net);
         raw_disconnect(i->raw);
         i->remote_port = 0;
         inet_set_state(s, SOCKET_UNCONNECTED);
@@ -197,7 +197,7 @@ static int raw_socket_connect(struct socket *s, const struct socket_address *a, 
         err = inet_route(i, &ip, false);
     if (err)
         return err;
-    inet_lock();
+    inet_lock(s->net);
     if (is_ping(i) && !i->local_port)
         err = take_number(i, 0);
     if (!err)
@@ -308,7 +308,7 @@ static int set_checksum(struct inet_socket *i, int level, const void __user *val
         return -EINVAL;
     if (offset >= 0 && (offset & 1 || offset > (int)RAW_MOST))
         return -EINVAL;
-    inet_lock();
+    inet_lock(i->s.net);
     i->raw->chksum_reqd = offset >= 0;
     i->raw->chksum_offset = offset >= 0 ? offset : 0;
     inet_unlock();
@@ -326,7 +326,7 @@ int inet_raw_set_option(struct inet_socket *i, int level, int option, const void
     int err = copy_from_user(filter, value, MIN((size_t)len, size));
     if (err)
         return err;
-    inet_lock();
+    inet_lock(i->s.net);
     memcpy(i->icmp_filter, filter, sizeof(filter));
     inet_unlock();
     return 0;
@@ -344,7 +344,7 @@ int inet_raw_get_option(struct inet_socket *i, int level, int option, void __use
         return err;
     if (len < 0)
         return -EINVAL;
-    inet_lock();
+    inet_lock(i->s.net);
     memcpy(out, i->icmp_filter, sizeof(out));
     if (sum)
         out[0] = i->raw->chksum_reqd ? i->raw->chksum_offset : -1u;

@@ -26,31 +26,31 @@ static int number(const struct cmsghdr *c, bool byte_will_do, int least, int *ou
     return 0;
 }
 
-static int check_device(int index, struct inet_sending *out) {
-    if (index && !inet_has_device(index))
+static int check_device(struct net_ns *net, int index, struct inet_sending *out) {
+    if (index && !inet_has_device(net, index))
         return -ENODEV;
     out->device = index;
     return 0;
 }
 
-static int info4(const struct cmsghdr *c, struct inet_sending *out) {
+static int info4(struct net_ns *net, const struct cmsghdr *c, struct inet_sending *out) {
     struct in_pktinfo info;
     if (c->cmsg_len != CMSG_LEN(sizeof(info)))
         return -EINVAL;
     memcpy(&info, c + 1, sizeof(info));
-    int err = check_device(info.ipi_ifindex, out);
+    int err = check_device(net, info.ipi_ifindex, out);
     if (err || !info.ipi_spec_dst.s_addr)
         return err;
     ip_addr_set_ip4_u32_val(out->from, info.ipi_spec_dst.s_addr);
-    return inet_is_own(&out->from) ? 0 : -ENETUNREACH;
+    return inet_is_own(net, &out->from) ? 0 : -ENETUNREACH;
 }
 
-static int info6(const struct cmsghdr *c, struct inet_sending *out) {
+static int info6(struct net_ns *net, const struct cmsghdr *c, struct inet_sending *out) {
     struct in6_pktinfo info;
     if (c->cmsg_len < CMSG_LEN(sizeof(info)))
         return -EINVAL;
     memcpy(&info, c + 1, sizeof(info));
-    int err = check_device(info.ipi6_ifindex, out);
+    int err = check_device(net, info.ipi6_ifindex, out);
     const uint32_t *w = info.ipi6_addr.s6_addr32;
     if (err || !(w[0] | w[1] | w[2] | w[3]))
         return err;
@@ -58,13 +58,13 @@ static int info6(const struct cmsghdr *c, struct inet_sending *out) {
         ip_addr_set_ip4_u32_val(out->from, w[3]);
     else
         IP_ADDR6(&out->from, w[0], w[1], w[2], w[3]);
-    return inet_is_own(&out->from) ? 0 : -EINVAL;
+    return inet_is_own(net, &out->from) ? 0 : -EINVAL;
 }
 
-static int control4(const struct cmsghdr *c, struct inet_sending *out) {
+static int control4(struct net_ns *net, const struct cmsghdr *c, struct inet_sending *out) {
     switch (c->cmsg_type) {
     case IP_PKTINFO:
-        return info4(c, out);
+        return info4(net, c, out);
     case IP_TTL:
         return number(c, false, 1, &out->ttl);
     case IP_TOS:
@@ -74,12 +74,12 @@ static int control4(const struct cmsghdr *c, struct inet_sending *out) {
     }
 }
 
-static int control6(const struct cmsghdr *c, struct inet_sending *out) {
+static int control6(struct net_ns *net, const struct cmsghdr *c, struct inet_sending *out) {
     int n, err;
     switch (c->cmsg_type) {
     case IPV6_PKTINFO:
     case IPV6_2292PKTINFO:
-        return info6(c, out);
+        return info6(net, c, out);
     case IPV6_HOPLIMIT:
     case IPV6_2292HOPLIMIT:
     case IPV6_TCLASS:
@@ -107,9 +107,9 @@ static int read_control(const struct inet_socket *i, const struct message *m, st
     int more, err = 0;
     while (!err && (more = message_next_control(m, &c)) > 0) {
         if (c->cmsg_level == SOL_IP && four)
-            err = control4(c, out);
+            err = control4(i->s.net, c, out);
         else if (c->cmsg_level == SOL_IPV6 && i->s.family == AF_INET6)
-            err = control6(c, out);
+            err = control6(i->s.net, c, out);
         else if (c->cmsg_level == SOL_UDP && i->s.ops == &inet_udp_ops)
             err = control_udp(c, out);
     }
@@ -121,7 +121,7 @@ static int read_control(const struct inet_socket *i, const struct message *m, st
 static int destination(struct inet_socket *i, const struct message *m, struct inet_sending *out) {
     if (m->address && m->address->len)
         return inet_read_address(i, m->address, &out->to, &out->port);
-    inet_lock();
+    inet_lock(i->s.net);
     out->to = i->remote;
     out->port = i->remote_port;
     inet_unlock();
@@ -131,7 +131,7 @@ static int destination(struct inet_socket *i, const struct message *m, struct in
 // From where, if the message does not say, and by which interface.
 static int source(struct inet_socket *i, struct inet_sending *out) {
     bool six = IP_IS_V6(&out->to);
-    inet_lock();
+    inet_lock(i->s.net);
     const ip_addr_t *local = &i->local;
     if (ip_addr_isany(&out->from) && !ip_addr_isany(local) && IP_IS_V6(local) == six &&
         !ip_addr_ismulticast(local))
@@ -147,7 +147,7 @@ static int source(struct inet_socket *i, struct inet_sending *out) {
 static void default_way(const struct inet_socket *i, struct inet_sending *out) {
     bool six = IP_IS_V6(&out->to), group = ip_addr_ismulticast(&out->to);
     if (out->ttl < 0)
-        out->ttl = group ? i->group_ttl : six ? i->hops ?: IP_DEFAULT_TTL : i->ttl ?: (int)READ_ONCE(inet_default_ttl);
+        out->ttl = group ? i->group_ttl : six ? i->hops ?: IP_DEFAULT_TTL : i->ttl ?: (int)READ_ONCE(i->s.net->settings.default_ttl);
     if (out->tos < 0)
         out->tos = six ? i->tclass : i->tos;
 }
@@ -190,7 +190,7 @@ ssize_t inet_send_whole(struct inet_socket *i, struct message *m, size_t n, stru
     struct pbuf *p = copy_in(m, n);
     if (IS_ERR(p))
         return PTR_ERR(p);
-    inet_lock();
+    inet_lock(i->s.net);
     err = send_locked(i, p, to);
     inet_unlock();
     pbuf_free(p);

@@ -7,7 +7,6 @@
 #include "core/random.h"
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "net/autoconf.h"
 #include "net/device.h"
 #include "net/ethernet.h"
 #include "net/inet_datagram.h"
@@ -15,27 +14,18 @@
 #include "net/inet_link.h"
 #include "net/inet_memory.h"
 #include "net/inet_parts.h"
-#include "net/inet_tcp.h"
+#include "net/inet_thread.h"
 #include "net/interface.h"
 #include "net/route.h"
 #include "sched/user.h"
 #include "sched/wait.h"
 #include <linux/rtnetlink.h>
 
-#define TIMER_STEP (TCP_TMR_INTERVAL * 1000 * NSEC_PER_USEC)
-
-#define TIME_WAIT_MOST 1024 // between two steps there may be more
-
 struct mutex inet_mutex;
-static struct wait_queue thread_wait;
-static bool initialized;   // [inet_mutex] lwip_init() has been called: it can be once only
-static bool started;       // [inet_mutex]
-static bool timers_wanted; // [inet_mutex], read without
-static bool kicked;        // [a] net_device_tell_carriers() has something to tell, or times have changed
-static bool polled;        // [a] a network card has something
+struct net_ns *inet_net = &first_net_ns;
+static bool initialized __net_state; // lwip_init() has been called: it can be once only
 
 static struct spinlock inbox_lock = SPINLOCK_INIT;
-static struct list_head inbox = LIST_HEAD_INIT(inbox);
 
 // ---- what lwIP asks for
 
@@ -58,10 +48,10 @@ unsigned int sys_now(void) {
 }
 
 void tcp_timer_needed(void) {
-    if (READ_ONCE(timers_wanted))
+    if (READ_ONCE(inet_net->timers_wanted))
         return;
-    WRITE_ONCE(timers_wanted, true);
-    wake_all(&thread_wait);
+    WRITE_ONCE(inet_net->timers_wanted, true);
+    inet_thread_call(inet_net);
 }
 
 int inet_errno(err_t err) {
@@ -123,21 +113,24 @@ void net_frame_free(struct net_frame *frame) {
     inet_free(frame);
 }
 
+// All devices but loopback, which has the lock, are the first network's.
 void net_receive(struct net_frame *frame) {
+    struct net_ns *net = frame->device->flags & NET_LOOPBACK ? inet_net : &first_net_ns;
     unsigned long flags = spin_lock_irqsave(&inbox_lock);
-    list_add_tail(&frame->link, &inbox);
+    list_add_tail(&frame->link, &net->inbox);
     spin_unlock_irqrestore(&inbox_lock, flags);
-    if (!mutex_is_mine(&inet_mutex)) // who holds the lock looks before letting go
-        wake_all(&thread_wait);
+    if (!mutex_is_mine(&inet_mutex) ||
+        unlikely(net != inet_net)) // who holds the lock looks before letting go
+        inet_thread_call(net);
 }
 
-static struct net_frame *next_frame(void) {
+static struct net_frame *next_frame(struct net_ns *net) {
     struct net_frame *f = NULL;
-    if (likely(READ_ONCE(inbox.next) == &inbox))
+    if (likely(!inet_has_frames(net)))
         return NULL;
     unsigned long flags = spin_lock_irqsave(&inbox_lock);
-    if (!list_empty(&inbox)) {
-        f = list_first_entry(&inbox, struct net_frame, link);
+    if (!list_empty(&net->inbox)) {
+        f = list_first_entry(&net->inbox, struct net_frame, link);
         list_del(&f->link);
     }
     spin_unlock_irqrestore(&inbox_lock, flags);
@@ -194,7 +187,7 @@ static void give4(struct pbuf *p, struct netif *netif) {
         pbuf_free(p);
         return;
     }
-    bool plain = likely(inet_is_plain_loopback(&called)),
+    bool plain = likely(inet_is_plain_loopback(inet_net, &called)),
          found = !plain && !net_route_find_locked(&to, NULL, &way);
     if (found && way.route->type == RTN_BROADCAST) {
         give_broadcast(p, netif, called.addr);
@@ -257,9 +250,9 @@ void net_receive_locked(struct net_frame *f) {
 
 #define DRAIN_MOST 4096u // frames, before others get the lock
 
-static void drain(void) {
+static __attribute__((noinline)) void drain(struct net_ns *net) {
     struct net_frame *f;
-    for (unsigned int n = 0; n < DRAIN_MOST && (f = next_frame()); n++) {
+    for (unsigned int n = 0; n < DRAIN_MOST && (f = next_frame(net)); n++) {
         f->device->rx_packets++;
         f->device->rx_bytes += f->len;
         net_receive_locked(f);
@@ -277,106 +270,68 @@ unsigned int inet_hash(const ip_addr_t *ip, uint16_t port) {
     return h ^ h >> 16;
 }
 
-bool inet_is_plain_loopback(const ip4_addr_t *ip) {
-    return ip4_addr_isloopback(ip) && ip->addr != PP_HTONL(0x7fffffff) && net_route_loopback_is_plain();
+bool inet_is_plain_loopback(const struct net_ns *net, const ip4_addr_t *ip) {
+    return ip4_addr_isloopback(ip) && ip->addr != PP_HTONL(0x7fffffff) && READ_ONCE(net->loopback_is_plain);
 }
 
-// ---- the lock
+// ---- the lock, and whose state is there
 
-void inet_lock(void) {
-    mutex_lock(&inet_mutex);
+extern char __start_net_state[], __stop_net_state[]; // kernel.lds
+static void *fresh;                                  // [I] the state that a network begins with
+
+static inline size_t state_size(void) {
+    return (size_t)(__stop_net_state - __start_net_state);
+}
+
+static void exchange(struct net_ns *net) {
+    memcpy(inet_net->state, __start_net_state, state_size());
+    memcpy(__start_net_state, net->state, state_size());
+    inet_net = net;
+}
+
+static __attribute__((noinline)) void lock_slowly(struct net_ns *net, bool is_mine) {
+    if (!is_mine)
+        mutex_lock(&inet_mutex);
+    if (inet_net != net)
+        exchange(net);
+}
+
+void inet_lock(struct net_ns *net) {
+    bool is_mine = mutex_trylock(&inet_mutex);
+    if (unlikely(!is_mine || inet_net != net))
+        lock_slowly(net, is_mine);
 }
 
 void inet_unlock(void) {
-    drain();
+    struct net_ns *net = inet_net;
+    if (inet_has_frames(net))
+        drain(net);
     if (unlikely(ethernet_unflushed))
         ethernet_flush_locked();
     mutex_unlock(&inet_mutex);
-    if (unlikely(READ_ONCE(inbox.next) != &inbox)) // the thread goes on
-        wake_all(&thread_wait);
+    if (unlikely(inet_has_frames(net))) // the thread goes on
+        inet_thread_call(net);
 }
 
-// ---- the thread
+static void *state_copy(void) {
+    void *state = kmalloc(state_size());
+    if (state)
+        memcpy(state, fresh, state_size());
+    return state;
+}
 
-// Searching takes longer the more connections are in TIME_WAIT, which tells nothing of loopback: the oldest of many go.
-static void trim_time_wait(void) {
-    unsigned int n = 0;
-    for (struct tcp_pcb *p = tcp_tw_pcbs, *next; p; p = next) {
-        next = p->next;
-        if (++n > TIME_WAIT_MOST)
-            tcp_abort(p); // which, of these, tells nobody
+// The first network needs a place, too, once there is another.
+void *inet_state_create(void) {
+    void *first = READ_ONCE(first_net_ns.state) ? NULL : state_copy();
+    mutex_lock(&inet_mutex);
+    if (!first_net_ns.state) {
+        first_net_ns.state = first;
+        first = NULL;
     }
-}
-
-static void run_timers(void) {
-    inet_lock();
-    inet_parts_join();
-    tcp_tmr();
-    bool wanted = tcp_active_pcbs;
-    inet_parts_divide();
-    trim_time_wait();
-    inet_tcp_feed();
-    inet_tcp_watch();
-    wanted |= !!tcp_tw_pcbs;
-    WRITE_ONCE(timers_wanted, wanted);
-    inet_unlock();
-}
-
-// What neighbours, routers and carriers want done. When there will be more of it.
-static ktime_t look_around(void) {
-    inet_lock();
-    __atomic_store_n(&kicked, false, __ATOMIC_RELAXED);
-    net_device_tell_carriers();
-    ktime_t next = net_neighbour_run_locked();
-    next = MIN(next, autoconf_run_locked());
-    next = MIN(next, inet_fragments_expire_locked());
-    inet_unlock();
-    return next;
-}
-
-void inet_stack_poll(void) {
-    __atomic_store_n(&polled, true, __ATOMIC_RELEASE);
-    wake_all(&thread_wait);
-}
-
-static void poll_devices(void) {
-    __atomic_store_n(&polled, false, __ATOMIC_SEQ_CST);
-    if (ethernet_poll())
-        WRITE_ONCE(polled, true);
-}
-
-void inet_stack_kick(void) {
-    __atomic_store_n(&kicked, true, __ATOMIC_RELEASE);
-    wake_all(&thread_wait);
-}
-
-static void inet_thread(void *arg) {
-    ktime_t next = 0, later = KTIME_NEVER;
-    (void)arg;
-    for (;;) {
-        bool timers = READ_ONCE(timers_wanted);
-        if (timers && !next)
-            next = clock_monotonic() + TIMER_STEP;
-        else if (!timers)
-            next = 0;
-        (void)wait_event_common_(&thread_wait,
-                                 READ_ONCE(inbox.next) != &inbox || READ_ONCE(timers_wanted) != timers ||
-                                     READ_ONCE(kicked) || READ_ONCE(polled),
-                                 THREAD_UNINTERRUPTIBLE, false, MIN(next ? next : KTIME_NEVER, later));
-        if (READ_ONCE(polled)) {
-            poll_devices();
-            cond_resched();
-        }
-        if (READ_ONCE(kicked) || (later != KTIME_NEVER && clock_monotonic() >= later))
-            later = look_around();
-        if (next && clock_monotonic() >= next) {
-            next += TIMER_STEP;
-            run_timers();
-        } else if (READ_ONCE(inbox.next) != &inbox) {
-            inet_lock();
-            inet_unlock();
-        }
-    }
+    bool there = first_net_ns.state;
+    mutex_unlock(&inet_mutex);
+    kfree(first);
+    return there ? state_copy() : NULL;
 }
 
 // ---- devices, as lwIP has them
@@ -428,9 +383,15 @@ static void add_netif(struct net_device *device, struct netif *netif) {
 
 void inet_device_added_locked(struct net_device *device) {
     ASSERT_HELD(&inet_mutex);
-    struct netif *netif = started ? inet_calloc(1, sizeof(*netif)) : NULL;
+    struct netif *netif = inet_net->started ? inet_calloc(1, sizeof(*netif)) : NULL;
     if (netif)
         add_netif(device, netif);
+}
+
+void inet_device_gone_locked(struct net_device *device) {
+    ASSERT_HELD(&inet_mutex);
+    inet_free(device->stack);
+    device->stack = NULL;
 }
 
 // What goes to this machine itself goes by loopback, whichever device has the address.
@@ -442,7 +403,7 @@ static struct net_device *device_of(const struct net_way *way) {
 // What lwIP asks where to send a packet: by our routes. A packet without a source address is sent from the interface's
 // address next: so that becomes the one that the route says.
 struct netif *inet_route4(const ip4_addr_t *dest) {
-    if (likely(ip4_addr_isloopback(dest) && net_route_loopback_is_plain())) {
+    if (likely(ip4_addr_isloopback(dest) && inet_net->loopback_is_plain)) {
         struct netif *lo = loopback_device.stack;
         ip4_addr_set_u32(ip_2_ip4(&lo->ip_addr), PP_HTONL(0x7f000001));
         return lo;
@@ -506,7 +467,7 @@ struct netif *inet_find_netif(const ip_addr_t *to, ip_addr_t *from, int index) {
     ASSERT_HELD(&inet_mutex);
     bool four = IP_IS_V4(to);
     struct net_address source = {0};
-    struct net_device *d = four && likely(inet_is_plain_loopback(ip_2_ip4(to)))
+    struct net_device *d = four && likely(inet_is_plain_loopback(inet_net, ip_2_ip4(to)))
                                ? &loopback_device
                                : device_for(to, from, index, &source);
     if (!d || !ip_addr_isany(from))
@@ -522,8 +483,8 @@ struct netif *inet_find_netif(const ip_addr_t *to, ip_addr_t *from, int index) {
     return d->stack;
 }
 
-bool inet_has_device(int index) {
-    inet_lock();
+bool inet_has_device(struct net_ns *net, int index) {
+    inet_lock(net);
     const struct net_device *d = net_device_find_locked(index);
     bool known = d && d->stack;
     inet_unlock();
@@ -539,7 +500,6 @@ static int start_lwip(void) {
     if (err)
         return err;
     if (!initialized) {
-        inet_parts_start();
         lwip_init();
         (void)tcp_ext_arg_alloc_id(); // 0, inet_bind.c's
         (void)tcp_ext_arg_alloc_id(); // 1, inet_tcp_ends.c's
@@ -558,26 +518,77 @@ static int start_lwip(void) {
 int inet_start_locked(void) {
     ASSERT_HELD(&inet_mutex);
     int err = 0;
-    if (!started) {
+    if (!inet_net->started) {
         err = start_lwip();
         if (!err)
-            err = kthread_run("inet", inet_thread, NULL);
+            err = inet_thread_start_locked();
         if (!err)
-            __atomic_store_n(&started, true, __ATOMIC_RELEASE);
+            __atomic_store_n(&inet_net->started, true, __ATOMIC_RELEASE);
     }
     return err;
 }
 
-int inet_start(void) {
-    if (likely(__atomic_load_n(&started, __ATOMIC_ACQUIRE)))
+int inet_start(struct net_ns *net) {
+    if (likely(__atomic_load_n(&net->started, __ATOMIC_ACQUIRE)))
         return 0;
-    mutex_lock(&inet_mutex);
+    inet_lock(net);
     int err = inet_start_locked();
-    mutex_unlock(&inet_mutex);
+    inet_unlock();
     return err;
+}
+
+// ---- end
+
+#define AT_ONCE 512u // connections, before others get the lock
+
+// Nobody has these any more. True: there are more.
+static bool abort_some(void) {
+    unsigned int n = 0;
+    inet_parts_join();
+    for (; tcp_active_pcbs && n < AT_ONCE; n++)
+        tcp_abort(tcp_active_pcbs);
+    for (; tcp_tw_pcbs && n < AT_ONCE; n++)
+        tcp_abort(tcp_tw_pcbs);
+    inet_parts_divide();
+    return n == AT_ONCE;
+}
+
+// Leaves nothing in the state that it would have to be looked at again for.
+static void end_locked(void) {
+    ASSERT_HELD(&inet_mutex);
+    struct net_frame *f;
+    while ((f = next_frame(inet_net)))
+        net_frame_free(f);
+    inet_listen_end();
+    inet_fragments_end_locked();
+    net_device_end_locked();
+    inet_bind_end();
+}
+
+static void leave(void) {
+    memcpy(__start_net_state, first_net_ns.state, state_size());
+    inet_net = &first_net_ns;
+    mutex_unlock(&inet_mutex);
+}
+
+void inet_end(struct net_ns *net) {
+    inet_thread_forget(net);
+    inet_lock(net);
+    while (abort_some()) {
+        inet_unlock();
+        cond_resched();
+        inet_lock(net);
+    }
+    end_locked();
+    leave();
 }
 
 void inet_stack_init(void) {
     mutex_init(&inet_mutex);
-    wait_queue_init(&thread_wait);
+    inet_parts_start();
+    inet_thread_init();
+    fresh = kmalloc(state_size());
+    if (!fresh)
+        panic("no memory for what networks begin with");
+    memcpy(fresh, __start_net_state, state_size());
 }

@@ -19,14 +19,15 @@ static void attach(struct inet_socket *i);
 // ---- life
 
 int inet_tcp_create(struct inet_socket *i) {
+    const struct net_settings *settings = &i->s.net->settings;
     int err = 0;
-    i->tcp_options = (struct tcp_options){.keep_idle = (int)READ_ONCE(inet_keepalive[0]),
-                                          .keep_interval = (int)READ_ONCE(inet_keepalive[1]),
-                                          .keep_count = (int)READ_ONCE(inet_keepalive[2]),
+    i->tcp_options = (struct tcp_options){.keep_idle = (int)READ_ONCE(settings->keepalive[0]),
+                                          .keep_interval = (int)READ_ONCE(settings->keepalive[1]),
+                                          .keep_count = (int)READ_ONCE(settings->keepalive[2]),
                                           .quickack = true};
-    i->s.sndbuf = READ_ONCE(inet_tcp_wmem[1]);
-    i->s.rcvbuf = READ_ONCE(inet_tcp_rmem[1]);
-    inet_lock();
+    i->s.sndbuf = READ_ONCE(settings->tcp_wmem[1]);
+    i->s.rcvbuf = READ_ONCE(settings->tcp_rmem[1]);
+    inet_lock(i->s.net);
     i->tcp = tcp_new_ip_type(inet_pcb_type(i));
     if (i->tcp)
         attach(i);
@@ -147,7 +148,7 @@ static void begin_data(struct inet_socket *i) {
     if (i->tcp_options.max_segment)
         i->tcp->mss = MIN(i->tcp->mss, (u16_t)i->tcp_options.max_segment);
     if (!(READ_ONCE(s->buf_lock) & SOCK_SNDBUF_LOCK))
-        WRITE_ONCE(s->sndbuf, MIN((unsigned int)READ_ONCE(inet_tcp_wmem[2]), TCP_SND_BUF));
+        WRITE_ONCE(s->sndbuf, MIN((unsigned int)READ_ONCE(inet_net->settings.tcp_wmem[2]), TCP_SND_BUF));
     inet_tcp_size_window(i);
 }
 
@@ -241,7 +242,7 @@ static bool is_echo(struct tcp_pcb *pcb, const struct tcp_hdr *header) {
 // Has nothing in it and numbers that are not those waited for (a prober's own is one behind). lwIP answers that, too; and where two
 // ends disagree about the numbers, because somebody else sent for one of them, each answer is answered. Linux also answers few.
 static bool is_odd_one_too_many(const struct tcp_pcb *pcb, const struct tcp_hdr *header) {
-    static unsigned int tick, answered; // [n]
+    static unsigned int tick __net_state, answered __net_state;
     if (likely(header->seqno - pcb->rcv_nxt + 1 <= pcb->rcv_wnd + 1 &&
                !TCP_SEQ_GT(header->ackno, pcb->snd_nxt)))
         return false;
@@ -330,7 +331,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *p, err_t err) {
     if (err != ERR_OK || !p || !listener)
         return ERR_VAL;
     listener = pick_listener(listener, &p->remote_ip, p->remote_port);
-    struct inet_socket *i = inet_alloc(listener->s.family, SOCK_STREAM, IPPROTO_TCP, &inet_tcp_ops,
+    struct inet_socket *i = inet_alloc(inet_net, listener->s.family, SOCK_STREAM, IPPROTO_TCP, &inet_tcp_ops,
                                        listener->s.user); // who listens pays, not who happens to run
     if (!i)
         return ERR_MEM; // lwIP resets the connection
@@ -389,7 +390,7 @@ static int listen_locked(struct inet_socket *i, int backlog) {
 }
 
 static int tcp_socket_listen(struct socket *s, int backlog) {
-    inet_lock();
+    inet_lock(s->net);
     int err = listen_locked(to_inet(s), backlog);
     inet_unlock();
     return err;
@@ -397,7 +398,7 @@ static int tcp_socket_listen(struct socket *s, int backlog) {
 
 static struct inet_socket *take_connection(struct inet_socket *listener) {
     struct inet_socket *i = NULL;
-    inet_lock();
+    inet_lock(listener->s.net);
     if (!list_empty(&listener->accept_queue)) {
         i = list_first_entry(&listener->accept_queue, struct inet_socket, accept_link);
         list_del(&i->accept_link);
@@ -429,7 +430,7 @@ static struct socket *tcp_socket_accept(struct socket *s, ktime_t deadline) {
 static void dissolve(struct inet_socket *i) {
     struct socket *s = &i->s;
     mutex_lock(&s->read_mutex);
-    inet_lock();
+    inet_lock(s->net);
     if (READ_ONCE(s->state) == SOCKET_LISTENING) {
         inet_tcp_stop_listening(i);
     } else if (i->tcp) {
@@ -558,7 +559,7 @@ static int tcp_socket_connect(struct socket *s, const struct socket_address *a, 
         err = inet_route(i, &ip, false);
     if (err)
         return err;
-    inet_lock();
+    inet_lock(s->net);
     err = port ? begin(i, &ip, port) : -ECONNREFUSED;
     inet_unlock();
     return err;

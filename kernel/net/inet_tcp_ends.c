@@ -16,7 +16,7 @@
 int inet_tcp_shutdown(struct socket *s, unsigned int how) {
     struct inet_socket *i = to_inet(s);
     int err = 0;
-    inet_lock();
+    inet_lock(s->net);
     enum socket_state state = READ_ONCE(s->state);
     if (state == SOCKET_LISTENING && how & RCV_SHUTDOWN) {
         inet_tcp_stop_listening(i);
@@ -95,7 +95,7 @@ static void linger(struct inet_socket *i) {
         return;
     ktime_t deadline = clock_monotonic() + seconds * NSEC_PER_SEC;
     for (;;) {
-        inet_lock();
+        inet_lock(i->s.net);
         bool underway = i->tcp && (i->tcp->unsent || i->tcp->unacked || inet_tcp_ahead(i));
         WRITE_ONCE(i->writable, !underway); // whose change on_sent tells
         inet_unlock();
@@ -109,7 +109,7 @@ void inet_tcp_release(struct socket *s) {
     bool reset = READ_ONCE(i->rx_bytes) || (socket_has(s, SOCKET_LINGER) && !READ_ONCE(s->linger));
     if (!reset && READ_ONCE(s->state) == SOCKET_CONNECTED)
         linger(i);
-    inet_lock();
+    inet_lock(s->net);
     if (READ_ONCE(s->state) == SOCKET_LISTENING)
         inet_tcp_stop_listening(i);
     if (i->tcp) {
@@ -143,7 +143,7 @@ static bool is_stuck(struct inet_socket *i, ktime_t now) {
 }
 
 static bool is_overdue(struct inet_socket *i, ktime_t now) {
-    int tries = i->tcp_options.syn_count ?: (int)READ_ONCE(inet_syn_retries);
+    int tries = i->tcp_options.syn_count ?: (int)READ_ONCE(inet_net->settings.syn_retries);
     if (i->tcp->state == SYN_SENT)
         return i->tcp->nrtx > tries;
     return i->tcp_options.user_timeout && is_stuck(i, now);
@@ -156,7 +156,8 @@ static void watch_orphan(struct tcp_pcb *p) {
     if (n < 0) {
         tcp_abort(p);
     } else if (!(n & DEADLINE)) {
-        u32_t until = tcp_ticks + (n ?: (long)READ_ONCE(inet_fin_timeout)) * 1000 / TCP_SLOW_INTERVAL;
+        u32_t until =
+            tcp_ticks + (n ?: (long)READ_ONCE(inet_net->settings.fin_timeout)) * 1000 / TCP_SLOW_INTERVAL;
         tcp_ext_arg_set(p, LINGER_ARG, (void *)(DEADLINE | until));
     } else if ((s32_t)(tcp_ticks - (u32_t)n) >= 0) {
         tcp_abandon(p, 0); // without a word, as on Linux

@@ -118,7 +118,7 @@ int inet_tcp_set_option(struct inet_socket *i, int option, const void __user *va
     int err = get_user(n, (const int __user *)value);
     if (err)
         return err;
-    inet_lock();
+    inet_lock(i->s.net);
     err = set_number(i, option, n);
     if (!err) {
         inet_apply_options(i);
@@ -161,7 +161,7 @@ static int get_number(struct inet_socket *i, int option, int *out) {
         *out = o->keep_count;
         return 0;
     case TCP_SYNCNT:
-        *out = o->syn_count ?: (int)READ_ONCE(inet_syn_retries);
+        *out = o->syn_count ?: (int)READ_ONCE(inet_net->settings.syn_retries);
         return 0;
     case TCP_USER_TIMEOUT:
         *out = (int)o->user_timeout;
@@ -176,7 +176,7 @@ static int get_number(struct inet_socket *i, int option, int *out) {
         *out = o->inq;
         return 0;
     case TCP_LINGER2:
-        *out = o->linger2 ?: (int)READ_ONCE(inet_fin_timeout);
+        *out = o->linger2 ?: (int)READ_ONCE(inet_net->settings.fin_timeout);
         return 0;
     case TCP_FASTOPEN:
     case TCP_FASTOPEN_CONNECT:
@@ -242,7 +242,7 @@ static int get_info(struct inet_socket *i, void __user *value, int __user *user_
         return err;
     if (len < 0)
         return -EINVAL;
-    inet_lock();
+    inet_lock(i->s.net);
     fill_info(i, &info);
     inet_unlock();
     len = MIN(len, (int)sizeof(info));
@@ -267,7 +267,7 @@ int inet_tcp_get_option(struct inet_socket *i, int option, void __user *value, i
         err = copy_to_user(value, name, len);
         return err ? err : put_user(len, user_len);
     }
-    inet_lock();
+    inet_lock(i->s.net);
     err = get_number(i, option, &n);
     inet_unlock();
     if (err)

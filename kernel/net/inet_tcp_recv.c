@@ -109,7 +109,7 @@ void inet_tcp_size_window(struct inet_socket *i) {
 
 // [r] Takes what has arrived behind what is being read; gives the window what was read.
 static void refill(struct inet_socket *i, size_t read) {
-    inet_lock();
+    inet_lock(i->s.net);
     if (i->arrived) {
         if (i->reading)
             i->reading_last->next = i->arrived;

@@ -43,7 +43,7 @@ void inet_tcp_room(struct inet_socket *i) {
 }
 
 // Nothing tells a socket without anything underway that there is memory again: the timers look.
-static bool starved; // [n] somebody found none
+static bool starved __net_state; // somebody found none
 
 void inet_tcp_feed(void) {
     if (likely(!starved))
@@ -173,7 +173,7 @@ static ssize_t send_directly(struct writing *w, size_t n) {
         pbuf_free(data);
         return -EFAULT;
     }
-    inet_lock();
+    inet_lock(i->s.net);
     struct inet_socket *to = data ? inet_tcp_direct(i) : NULL;
     size_t sent = n;
     if (likely(to))
@@ -197,7 +197,7 @@ static ssize_t send_own_piece(struct writing *w, size_t n) {
     struct inet_socket *i = w->i;
     struct uio *u = w->m->uio, before = *u;
     n = MIN(n, u->seg->len - u->offset);
-    inet_lock();
+    inet_lock(i->s.net);
     bool more = w->m->flags & MSG_MORE || i->tcp_options.cork || u->resid > n;
     size_t sent = hand_over(i, (char *)u->seg->kernel + u->offset, n, more, false);
     if (unlikely(sent < n))
@@ -218,7 +218,7 @@ static ssize_t send_segments(struct writing *w, size_t n) {
     n = uio_read_from(m->uio, w->buf, n);
     if (!n)
         return -EFAULT;
-    inet_lock();
+    inet_lock(i->s.net);
     bool more = m->flags & MSG_MORE || i->tcp_options.cork;
     size_t sent = hand_over(i, w->buf, n, more, m->flags & MSG_OOB && !m->uio->resid);
     if (unlikely(sent < n))
@@ -233,7 +233,7 @@ static ssize_t send_piece(struct writing *w) {
     struct uio *u = w->m->uio;
     for (; u->nseg > 1 && u->offset == u->seg->len; u->nseg--, u->seg++)
         u->offset = 0;
-    inet_lock();
+    inet_lock(i->s.net);
     bool at_once = !(w->m->flags & (MSG_OOB | MSG_MORE)) && !i->tcp_options.cork;
     bool direct = at_once && inet_tcp_direct(i);
     size_t n = MIN(MIN(u->resid, direct ? (size_t)DIRECT_PIECE : (size_t)SEND_PIECE), room(i));

@@ -62,7 +62,7 @@ size_t inet_tcp_until_mark(const struct inet_socket *i) {
 }
 
 void inet_tcp_pass_mark(struct inet_socket *i) {
-    inet_lock();
+    inet_lock(i->s.net);
     if (i->urgent.state && is_after(i->read_seq, i->urgent.seq))
         WRITE_ONCE(i->urgent.state, URGENT_NONE);
     inet_unlock();
@@ -82,7 +82,7 @@ size_t inet_tcp_received(const struct inet_socket *i) {
 
 ssize_t inet_tcp_recv_urgent(struct inet_socket *i, struct message *m) {
     struct socket *s = &i->s;
-    inet_lock();
+    inet_lock(i->s.net);
     unsigned int state = socket_has(s, SOCKET_OOBINLINE) ? URGENT_NONE : i->urgent.state;
     const uint8_t byte[1] = {i->urgent.byte};
     if (state == URGENT_THERE && !(m->flags & MSG_PEEK))

@@ -66,7 +66,7 @@ static int new_pcb(struct inet_socket *i) {
 }
 
 int inet_udp_create(struct inet_socket *i) {
-    inet_lock();
+    inet_lock(i->s.net);
     int err = inet_listen_for_errors();
     if (!err)
         err = new_pcb(i);
@@ -93,7 +93,7 @@ int inet_lite_set_option(struct inet_socket *i, int option, const void __user *v
     if (!is_coverage(option))
         return -ENOPROTOOPT;
     u16_t covered = n && n < UDP_HLEN ? UDP_HLEN : (u16_t)MIN((unsigned int)n, 0xffffu);
-    inet_lock();
+    inet_lock(i->s.net);
     if (i->udp && option == UDPLITE_SEND_CSCOV)
         i->udp->chksum_len_tx = covered;
     else if (i->udp)
@@ -111,7 +111,7 @@ int inet_lite_get_option(struct inet_socket *i, int option, void __user *value, 
         return -EINVAL;
     if (!is_coverage(option))
         return -ENOPROTOOPT;
-    inet_lock();
+    inet_lock(i->s.net);
     if (i->udp)
         n = option == UDPLITE_SEND_CSCOV ? i->udp->chksum_len_tx : i->udp->chksum_len_rx;
     inet_unlock();
@@ -141,7 +141,7 @@ static int udp_socket_bind(struct socket *s, const struct socket_address *a) {
 }
 
 static int dissolve(struct inet_socket *i) {
-    inet_lock();
+    inet_lock(i->s.net);
     if (i->udp)
         udp_disconnect(i->udp);
     i->remote_port = 0;
@@ -194,7 +194,7 @@ static int udp_socket_connect(struct socket *s, const struct socket_address *a, 
         err = inet_route(i, &ip, false);
     if (err)
         return err;
-    inet_lock();
+    inet_lock(i->s.net);
     err = connect_locked(i, &ip, port);
     inet_unlock();
     return err;
@@ -304,7 +304,7 @@ static ssize_t udp_socket_send(struct socket *s, struct message *m) {
 
 static void udp_socket_release(struct socket *s) {
     struct inet_socket *i = to_inet(s);
-    inet_lock();
+    inet_lock(i->s.net);
     if (i->udp)
         inet_udp_remove_pcb(i);
     inet_leave_groups(i);

@@ -5,13 +5,13 @@
 // IPv6 the first two. On loopback all of an IPv4 prefix is this machine. An address whose prefix another one of the device has is
 // *secondary* to that, and goes with it.
 #include "net/interface.h"
-#include "core/panic.h"
 #include "core/printk.h"
 #include "lib/format.h"
-#include "mm/slab.h"
+#include "net/inet_memory.h"
 #include "net/autoconf.h"
 #include "net/inet_lock.h"
 #include "net/neighbour.h"
+#include "net/net_ns.h"
 #include "net/route.h"
 #include "net/rtnetlink.h"
 #include "sched/clock.h"
@@ -24,7 +24,7 @@
 #define PROTOCOL_LO   1u   // IFAPROT_KERNEL_LO: of ::1, which is there because loopback is
 #define HUNDREDTH     10000000
 
-static unsigned int count; // [n]
+static unsigned int count __net_state;
 
 // ---- finding
 
@@ -217,13 +217,13 @@ static int check(struct net_interface_address *a) {
 
 int net_interface_add_locked(const struct net_interface_address *address) {
     ASSERT_HELD(&inet_mutex);
-    struct net_interface_address *a = count < ADDRESSES_MAX ? kmalloc(sizeof(*a)) : NULL;
+    struct net_interface_address *a = count < ADDRESSES_MAX ? inet_malloc(sizeof(*a)) : NULL;
     if (!a)
         return -ENOBUFS;
     *a = *address;
     int err = check(a);
     if (err) {
-        kfree(a);
+        inet_free(a);
         return err;
     }
     a->created = a->changed = (uint32_t)(clock_monotonic() / HUNDREDTH);
@@ -242,7 +242,7 @@ static void remove_one(struct net_interface_address *a) {
     count--;
     remove_routes(a);
     rtnetlink_tell_address(a, RTM_DELADDR);
-    kfree(a);
+    inet_free(a);
 }
 
 void net_interface_remove_locked(struct net_interface_address *address) {
@@ -303,9 +303,28 @@ static void add_loopback6(struct net_device *device) {
         pr_warn("%s: no memory for ::1\n", device->name);
 }
 
+static bool has_address4(const struct net_device *device) {
+    const struct net_interface_address *a;
+    list_for_each_entry (a, &device->addresses, link)
+        if (a->local.family == AF_INET)
+            return true;
+    return false;
+}
+
+static void add_loopback4(struct net_device *device) {
+    struct net_interface_address a = {
+        .device = device, .prefix = 8, .scope = RT_SCOPE_HOST, .flags = IFA_F_PERMANENT};
+    a.local = a.peer = net_address_ip4(0x0100007f); // 127.0.0.1
+    memcpy(a.label, device->name, sizeof(a.label));
+    if (net_interface_add_locked(&a))
+        pr_warn("%s: no memory for 127.0.0.1\n", device->name);
+}
+
 void net_interface_up_locked(struct net_device *device) {
     ASSERT_HELD(&inet_mutex);
     struct net_interface_address *a;
+    if (device->flags & NET_LOOPBACK && !has_address4(device))
+        add_loopback4(device);
     list_for_each_entry (a, &device->addresses, link)
         if (add_routes(a))
             pr_warn("%s: no memory for routes\n", device->name);
@@ -349,16 +368,4 @@ void net_interface_renamed_locked(struct net_device *device) {
         memcpy(a->label + strlen(a->label), number, strlen(number) + 1);
         rtnetlink_tell_address(a, RTM_NEWADDR);
     }
-}
-
-void net_interface_init(void) {
-    struct net_interface_address a = {
-        .device = &loopback_device, .prefix = 8, .scope = RT_SCOPE_HOST, .flags = IFA_F_PERMANENT};
-    a.local = a.peer = net_address_ip4(0x0100007f); // 127.0.0.1
-    memcpy(a.label, loopback_device.name, sizeof(a.label));
-    inet_lock();
-    int err = net_interface_add_locked(&a);
-    inet_unlock();
-    if (err)
-        panic("no memory for the address of loopback");
 }

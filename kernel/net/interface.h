@@ -39,5 +39,3 @@ void net_interface_changed_locked(struct net_interface_address *address);
 int64_t net_interface_run_locked(int64_t now);
 // It has another name: labels follow.
 void net_interface_renamed_locked(struct net_device *device);
-// Boot: the addresses of loopback.
-void net_interface_init(void);

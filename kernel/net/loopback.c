@@ -5,11 +5,13 @@
 #include "core/random.h"
 #include "lib/string.h"
 #include "net/device.h"
+#include "net/inet_lock.h"
+#include "net/net_ns.h"
 
 #ifdef CONFIG_DEBUG
 
 unsigned long loopback_faults[3]; // [a] lost, doubled, held back: of a thousand
-static struct net_frame *held;    // [the stack's lock]
+static struct net_frame *held __net_state;
 
 static bool happens(unsigned int which) {
     uint16_t n;
@@ -49,6 +51,13 @@ static void carry(struct net_device *device, struct net_frame *frame) {
         net_receive(before);
 }
 
+void loopback_end_locked(void) {
+    ASSERT_HELD(&inet_mutex);
+    if (held)
+        net_frame_free(held);
+    held = NULL;
+}
+
 #else
 
 static void carry(struct net_device *device, struct net_frame *frame) {
@@ -65,7 +74,7 @@ static int loopback_transmit(struct net_device *device, struct net_frame *frame)
 
 static const struct net_device_ops ops = {.transmit = loopback_transmit};
 
-struct net_device loopback_device = {
+struct net_device loopback_device __net_state = {
     .ops = &ops,
     .name = "lo",
     .type = NET_TYPE_LOOPBACK,

@@ -2,7 +2,8 @@
 // Neighbours, and RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH.
 #include "net/neighbour.h"
 #include "core/errno.h"
-#include "mm/slab.h"
+#include "net/inet_memory.h"
+#include "net/net_ns.h"
 #include "net/rtnetlink_private.h"
 #include "sched/clock.h"
 #include <linux/neighbour.h>
@@ -10,10 +11,10 @@
 #define HUNDREDTH      10000000
 #define NEIGHBOURS_MAX 1024u // as Linux's gc_thresh3
 
-static struct list_head neighbours = LIST_HEAD_INIT(neighbours); // [n]
-static unsigned int count;                                       // [n]
-static uint64_t last_serial;                                     // [n]
-static unsigned int round_;                                      // [n]
+static struct list_head neighbours __net_state = LIST_HEAD_INIT(neighbours);
+static unsigned int count __net_state;
+static uint64_t last_serial __net_state;
+static unsigned int round_ __net_state;
 
 // ---- the table
 
@@ -62,7 +63,7 @@ static bool make_room(void) {
 }
 
 static struct net_neighbour *add_copy(const struct net_neighbour *like) {
-    struct net_neighbour *n = make_room() ? kmalloc(sizeof(*n)) : NULL;
+    struct net_neighbour *n = make_room() ? inet_malloc(sizeof(*n)) : NULL;
     if (!n)
         return NULL;
     *n = *like;
@@ -113,7 +114,7 @@ void net_neighbour_remove_locked(struct net_neighbour *n) {
     n->state = NUD_FAILED;
     net_neighbour_settle_locked(n);
     rtnetlink_tell_neighbour(n, RTM_DELNEIGH);
-    kfree(n);
+    inet_free(n);
 }
 
 void net_neighbour_drop_device_locked(const struct net_device *device) {
@@ -168,7 +169,7 @@ static const struct netlink_rule rules[] = {
 static int dump(struct netlink_writer *w, struct netlink_dump *d) {
     const struct net_neighbour *n;
     int more = 0;
-    inet_lock();
+    inet_lock(d->net);
     rt_dump_check(d);
     while (!more && (n = net_neighbour_next_locked(d->at[2]))) {
         if ((!d->at[1] || d->at[1] == n->address.family) &&
@@ -245,7 +246,7 @@ static int get_one(struct netlink_request *r) {
     struct netlink_packet *p = netlink_packet_create(NETLINK_PACKET, &w);
     if (!p)
         return -ENOBUFS;
-    inet_lock();
+    inet_lock(r->net);
     const struct net_device *device = net_device_find_locked(h->ndm_ifindex);
     const struct net_neighbour *n = device ? net_neighbour_find_locked(device, &like.address) : NULL;
     if (n)

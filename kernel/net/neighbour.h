@@ -54,6 +54,5 @@ void net_neighbour_heard_locked(struct net_neighbour *n, const uint8_t *hardware
 // What is due by now. When there will be more, KTIME_NEVER: nothing.
 int64_t net_neighbour_run_locked(void);
 // Something may be due earlier than was said: looked at, and cleared, by the stack's thread.
-extern bool net_neighbour_timer_changed; // autoconf.c's, too
 // A program changed it, or its device goes: nobody waits any more.
 void net_neighbour_settle_locked(struct net_neighbour *n);

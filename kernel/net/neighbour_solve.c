@@ -27,8 +27,6 @@
 
 #define VALID (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)
 
-bool net_neighbour_timer_changed;
-
 static void drop_waiting(struct net_neighbour *n, bool tell) {
     while (!list_empty(&n->waiting)) {
         struct net_frame *f = list_first_entry(&n->waiting, struct net_frame, link);
@@ -61,8 +59,7 @@ void net_neighbour_settle_locked(struct net_neighbour *n) {
 
 static void set_due(struct net_neighbour *n, int64_t due) {
     n->due = due;
-    net_neighbour_timer_changed = true;
-    inet_stack_kick();
+    inet_stack_kick(inet_net);
 }
 
 // Tells who listens, as Linux does, when an address is known, or not any more.
@@ -187,7 +184,6 @@ static void run_due(struct net_neighbour *n, void *arg) {
 int64_t net_neighbour_run_locked(void) {
     ASSERT_HELD(&inet_mutex);
     struct run r = {clock_monotonic(), KTIME_NEVER};
-    net_neighbour_timer_changed = false;
     net_neighbour_for_each_locked(run_due, &r);
     return r.next;
 }

@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/identity.h"
+#include "net/net_ns.h"
 #include "net/netlink_private.h"
 #include "sched/user.h"
 #include <linux/capability.h>
@@ -34,23 +35,24 @@ void netlink_register(const struct netlink_protocol *protocol) {
 
 // ---- the table
 
-static struct list_head *bucket_of(int protocol, uint32_t port) {
-    uint32_t hash = (port ^ port_key) * 0x9e3779b1u + (uint32_t)protocol * 0x85ebca6bu;
+static struct list_head *bucket_of(const struct net_ns *net, int protocol, uint32_t port) {
+    uint32_t hash =
+        (port ^ port_key) * 0x9e3779b1u + ((uint32_t)net->cookie << 5 ^ (uint32_t)protocol) * 0x85ebca6bu;
     return &ports[(hash ^ hash >> 15) / 7 % PORT_BUCKETS];
 }
 
-static struct netlink_socket *find_locked(int protocol, uint32_t port) {
+static struct netlink_socket *find_locked(const struct net_ns *net, int protocol, uint32_t port) {
     ASSERT_HELD(&sockets_lock);
     struct netlink_socket *n;
-    list_for_each_entry (n, bucket_of(protocol, port), port_link)
-        if (n->port == port && n->s.protocol == protocol)
+    list_for_each_entry (n, bucket_of(net, protocol, port), port_link)
+        if (n->port == port && n->s.protocol == protocol && n->s.net == net)
             return n;
     return NULL;
 }
 
-struct netlink_socket *netlink_find(int protocol, uint32_t port) {
+struct netlink_socket *netlink_find(const struct net_ns *net, int protocol, uint32_t port) {
     spin_lock(&sockets_lock);
-    struct netlink_socket *n = find_locked(protocol, port);
+    struct netlink_socket *n = find_locked(net, protocol, port);
     if (n && !ref_get_unless_zero(&n->s.refs))
         n = NULL;
     spin_unlock(&sockets_lock);
@@ -75,11 +77,11 @@ static int take_port(struct netlink_socket *n, uint32_t port) {
     spin_lock(&sockets_lock);
     if (n->bound) {
         err = n->port == port ? 0 : -EBUSY;
-    } else if (find_locked(n->s.protocol, port)) {
+    } else if (find_locked(n->s.net, n->s.protocol, port)) {
         err = -EADDRINUSE;
     } else {
         WRITE_ONCE(n->port, port);
-        list_add(&n->port_link, bucket_of(n->s.protocol, port));
+        list_add(&n->port_link, bucket_of(n->s.net, n->s.protocol, port));
         __atomic_store_n(&n->bound, true, __ATOMIC_RELEASE);
     }
     spin_unlock(&sockets_lock);
@@ -171,7 +173,7 @@ static int netlink_bind(struct socket *s, const struct socket_address *address) 
     struct netlink_socket *n = to_netlink(s);
     if (address->len < (int)sizeof(*a) || a->nl_family != AF_NETLINK)
         return -EINVAL;
-    if (a->nl_groups && !n->protocol->anyone_listens && !capable(CAP_NET_ADMIN))
+    if (a->nl_groups && !n->protocol->anyone_listens && !net_capable(n->s.net, CAP_NET_ADMIN))
         return -EPERM;
     if (is_bound(n) && a->nl_pid != n->port)
         return -EINVAL;
@@ -195,7 +197,8 @@ static int netlink_connect(struct socket *s, const struct socket_address *addres
         return -EINVAL;
     if (!dissolve && (address->len < (int)sizeof(*a) || a->nl_family != AF_NETLINK))
         return -EINVAL;
-    if (!dissolve && (a->nl_groups || a->nl_pid) && !n->protocol->anyone_sends && !capable(CAP_NET_ADMIN))
+    if (!dissolve && (a->nl_groups || a->nl_pid) && !n->protocol->anyone_sends &&
+        !net_capable(n->s.net, CAP_NET_ADMIN))
         return -EPERM;
     int err = dissolve || is_bound(n) ? 0 : autobind(n);
     if (err)
@@ -242,12 +245,14 @@ static int find_target(struct netlink_socket *n, const struct message *m, struct
     if (m->address->len < (int)sizeof(*a) || a->nl_family != AF_NETLINK)
         return -EINVAL;
     *to = (struct target){a->nl_pid, first_group(a->nl_groups)};
-    return (to->port || to->group) && !n->protocol->anyone_sends && !capable(CAP_NET_ADMIN) ? -EPERM : 0;
+    return (to->port || to->group) && !n->protocol->anyone_sends && !net_capable(n->s.net, CAP_NET_ADMIN)
+               ? -EPERM
+               : 0;
 }
 
 // The socket of a port that takes from n, referenced. One that is connected takes from its peer alone.
 static struct netlink_socket *find_receiver(struct netlink_socket *n, uint32_t port) {
-    struct netlink_socket *to = netlink_find(n->s.protocol, port);
+    struct netlink_socket *to = netlink_find(n->s.net, n->s.protocol, port);
     if (!to)
         return ERR_PTR(-ECONNREFUSED);
     spin_lock(&to->s.lock);
@@ -284,7 +289,7 @@ static int send_to_program(struct netlink_socket *n, uint32_t port, struct netli
 static int send_packet(struct netlink_socket *n, const struct target *to, struct netlink_packet *p,
                        ktime_t deadline) {
     if (to->group)
-        (void)netlink_broadcast(n->s.protocol, p, n,
+        (void)netlink_broadcast(n->s.net, n->s.protocol, p, n,
                                 to->port); // who missed it has been told, if it wants to be
     if (to->port) {
         int err = send_to_program(n, to->port, p, deadline);
@@ -358,7 +363,7 @@ static ssize_t netlink_send(struct socket *s, struct message *m) {
 // ---- options
 
 static int change_membership(struct netlink_socket *n, unsigned int group, bool join) {
-    if (!n->protocol->anyone_listens && !capable(CAP_NET_ADMIN))
+    if (!n->protocol->anyone_listens && !net_capable(n->s.net, CAP_NET_ADMIN))
         return -EPERM;
     if (!group || group > n->protocol->groups)
         return -EINVAL;
@@ -377,7 +382,7 @@ static bool is_switch(int option) {
 }
 
 static int set_switch(struct netlink_socket *n, int option, bool on) {
-    if (option == NETLINK_LISTEN_ALL_NSID && !capable(CAP_NET_BROADCAST))
+    if (option == NETLINK_LISTEN_ALL_NSID && !net_capable(n->s.net, CAP_NET_BROADCAST))
         return -EPERM;
     if (on)
         __atomic_fetch_or(&n->switches, 1u << option, __ATOMIC_RELAXED);
@@ -459,7 +464,8 @@ static void describe(struct netlink_socket *n, struct netlink_info *info) {
     info->ino = s->ino;
 }
 
-void netlink_for_each(bool (*fn)(const struct netlink_info *info, void *arg), void *arg) {
+void netlink_for_each(const struct net_ns *net, bool (*fn)(const struct netlink_info *info, void *arg),
+                      void *arg) {
     struct netlink_info info;
     for (int i = 0; i < NETLINK_PROTOCOLS; i++) {
         struct netlink_socket *n = NULL;
@@ -471,7 +477,7 @@ void netlink_for_each(bool (*fn)(const struct netlink_info *info, void *arg), vo
                 return;
         }
         while ((n = netlink_next_socket(i, n))) {
-            if (socket_has(&n->s, SOCKET_DEAD))
+            if (socket_has(&n->s, SOCKET_DEAD) || READ_ONCE(n->s.net) != net)
                 continue;
             describe(n, &info);
             if (!fn(&info, arg) || cond_resched_killable()) {

@@ -14,6 +14,7 @@ struct netlink_dump;
 // A request that is being answered. The sender's thread runs.
 struct netlink_request {
     struct netlink_socket *from;
+    struct net_ns *net;             // the socket's
     const struct nlmsghdr *message; // whole, as its header says
     bool strict;                    // NETLINK_GET_STRICT_CHK
     struct netlink_complaint complaint;
@@ -42,6 +43,7 @@ struct netlink_dump {
     // Writes on from where it was. 1: there is more, the packet is full; 0: that was all; -errno.
     int (*fill)(struct netlink_writer *w, struct netlink_dump *d);
     void (*end)(struct netlink_dump *d); // NULL: nothing to do
+    struct net_ns *net;                  // the socket's
     uint32_t sequence, port;
     uint16_t flags;                  // for each message, beside NLM_F_MULTI
     void *data;                      // fill's own, to be freed by `end`
@@ -63,9 +65,10 @@ void netlink_packet_free(struct netlink_packet *p);
 // Gives what was written to the sender. 0 or -ENOBUFS.
 int __must_check netlink_answer(struct netlink_request *r, struct netlink_packet *p,
                                 const struct netlink_writer *w);
-// Gives it to all of a protocol who listen to the group, and frees it. Any locks but socket.lock may be held.
-void netlink_tell(int protocol, unsigned int group, struct netlink_packet *p, const struct netlink_writer *w);
-bool netlink_has_listeners(int protocol, unsigned int group);
+// Gives it to all of a network and a protocol who listen to the group, and frees it. Any locks but socket.lock may be held.
+void netlink_tell(struct net_ns *net, int protocol, unsigned int group, struct netlink_packet *p,
+                  const struct netlink_writer *w);
+bool netlink_has_listeners(const struct net_ns *net, int protocol, unsigned int group);
 uint32_t netlink_port(const struct netlink_request *r);
 
 // One socket as /proc/net/netlink has it.
@@ -77,8 +80,9 @@ struct netlink_info {
     bool dumping;
     ino_t ino;
 };
-// Calls fn for each socket, without locks, until it returns false. May sleep.
-void netlink_for_each(bool (*fn)(const struct netlink_info *info, void *arg), void *arg);
+// Calls fn for each socket of a network, without locks, until it returns false. May sleep.
+void netlink_for_each(const struct net_ns *net, bool (*fn)(const struct netlink_info *info, void *arg),
+                      void *arg);
 
 // Boot.
 // For who is told by a socket of his own, not by name: mq_notify(2). What finds no room is lost.

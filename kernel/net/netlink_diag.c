@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Netlink sockets for NETLINK_SOCK_DIAG. A dump goes on from the socket that it told of last, to which it keeps a reference.
 #include "core/errno.h"
+#include "net/net_ns.h"
 #include "net/netlink_private.h"
 #include "net/sock_diag.h"
 #include <linux/netlink_diag.h>
@@ -60,7 +61,7 @@ static int dump_protocol(struct netlink_writer *w, struct netlink_dump *d) {
     d->at[4] = true;
     while (n) {
         d->data = n;
-        if (!socket_has(&n->s, SOCKET_DEAD) &&
+        if (READ_ONCE(n->s.net) == d->net && !socket_has(&n->s, SOCKET_DEAD) &&
             !put(w, netlink_dump_begin(w, d, SOCK_DIAG_BY_FAMILY, sizeof(struct netlink_diag_msg)), n,
                  (uint32_t)d->at[1]))
             return 1;

@@ -3,6 +3,7 @@
 #include "core/errno.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "net/net_ns.h"
 #include "net/netlink_private.h"
 
 #define DUMP_MOST      32768u // bytes of a packet of a dump at most, as in Linux
@@ -15,7 +16,7 @@ uint32_t netlink_port(const struct netlink_request *r) {
 
 bool netlink_capable(const struct netlink_request *r, int capability) {
     const struct file *f = READ_ONCE(r->from->s.file);
-    return f && cred_capable(f->cred, capability) && capable(capability);
+    return f && cred_capable_in(f->cred, r->net->ns.owner, capability) && net_capable(r->net, capability);
 }
 
 int netlink_complain(struct netlink_request *r, const void *where, const char *text, int err) {
@@ -169,6 +170,7 @@ int netlink_dump_start(struct netlink_request *r, const struct netlink_dump *lik
         err = -ENOBUFS;
     if (!err) {
         *d = *like;
+        d->net = r->net;
         d->sequence = r->message->nlmsg_seq;
         d->port = netlink_port(r);
         WRITE_ONCE(n->dump, d);
@@ -202,7 +204,7 @@ void netlink_to_kernel(struct netlink_socket *n, const void *data, size_t len) {
     size_t at = 0;
     while ((m = netlink_next(data, len, &at))) {
         struct netlink_request r = {
-            .from = n, .message = m, .strict = netlink_has(n, NETLINK_GET_STRICT_CHK)};
+            .from = n, .net = n->s.net, .message = m, .strict = netlink_has(n, NETLINK_GET_STRICT_CHK)};
         int ret = 0;
         if (m->nlmsg_flags & NLM_F_REQUEST && m->nlmsg_type >= NLMSG_MIN_TYPE)
             ret = n->protocol->request(&r);
@@ -215,10 +217,10 @@ void netlink_to_kernel(struct netlink_socket *n, const void *data, size_t len) {
 
 // ---- groups
 
-bool netlink_has_listeners(int protocol, unsigned int group) {
+bool netlink_has_listeners(const struct net_ns *net, int protocol, unsigned int group) {
     struct netlink_socket *n = NULL;
     while ((n = netlink_next_socket(protocol, n))) {
-        if (READ_ONCE(n->groups) >> (group - 1) & 1) {
+        if (READ_ONCE(n->s.net) == net && READ_ONCE(n->groups) >> (group - 1) & 1) {
             socket_put(&n->s);
             return true;
         }
@@ -226,10 +228,10 @@ bool netlink_has_listeners(int protocol, unsigned int group) {
     return false;
 }
 
-void netlink_tell(int protocol, unsigned int group, struct netlink_packet *p,
+void netlink_tell(struct net_ns *net, int protocol, unsigned int group, struct netlink_packet *p,
                   const struct netlink_writer *w) {
     p->len = (uint32_t)w->len;
     p->group = group;
-    (void)netlink_broadcast(protocol, p, NULL, 0); // who missed it has been told
+    (void)netlink_broadcast(net, protocol, p, NULL, 0); // who missed it has been told
     netlink_packet_free(p);
 }

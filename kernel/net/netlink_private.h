@@ -52,15 +52,16 @@ bool netlink_has_room(const struct netlink_socket *n);
 void netlink_drop_queue(struct netlink_socket *n);
 ssize_t netlink_recv(struct socket *s, struct message *m);
 unsigned int netlink_poll(struct socket *s);
-// Copies of p to all of a protocol who listen to its group, but `except` and whoever has the port `except_port`: 0 is of those who
+// Copies of p to all of a network and a protocol who listen to its group, but `except` and whoever has the port `except_port`: 0 is of those who
 // have none yet, who as on Linux hear nothing.
 // The number of those who got one; -ENOBUFS: of those who would have got one none did.
-int netlink_broadcast(int protocol, const struct netlink_packet *p, const struct netlink_socket *except,
-                      uint32_t except_port);
+int netlink_broadcast(const struct net_ns *net, int protocol, const struct netlink_packet *p,
+                      const struct netlink_socket *except, uint32_t except_port);
 
 // netlink.c: the table of sockets
-struct netlink_socket *netlink_find(int protocol, uint32_t port); // referenced, or NULL
-// The next after n (NULL: the first) of a protocol, referenced; the reference to n goes.
+struct netlink_socket *netlink_find(const struct net_ns *net, int protocol,
+                                    uint32_t port); // referenced, or NULL
+// The next after n (NULL: the first) of a protocol, in any network, referenced; the reference to n goes.
 struct netlink_socket *netlink_next_socket(int protocol, struct netlink_socket *n);
 #define NETLINK_PROTOCOLS 32
 

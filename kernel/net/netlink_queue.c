@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
+#include "net/net_ns.h"
 #include "net/netlink_private.h"
 #include "sched/user.h"
 
@@ -110,12 +111,13 @@ void netlink_deliver(struct file *f, const void *data, size_t n) {
         netlink_packet_free(p);
 }
 
-int netlink_broadcast(int protocol, const struct netlink_packet *p, const struct netlink_socket *except,
-                      uint32_t except_port) {
+int netlink_broadcast(const struct net_ns *net, int protocol, const struct netlink_packet *p,
+                      const struct netlink_socket *except, uint32_t except_port) {
     struct netlink_socket *n = NULL;
     int got = 0, lost = 0;
     while ((n = netlink_next_socket(protocol, n))) {
-        if (!(READ_ONCE(n->groups) >> (p->group - 1) & 1) || n == except || READ_ONCE(n->port) == except_port)
+        if (READ_ONCE(n->s.net) != net || !(READ_ONCE(n->groups) >> (p->group - 1) & 1) || n == except ||
+            READ_ONCE(n->port) == except_port)
             continue;
         struct netlink_packet *copy = netlink_packet_copy(p);
         if (copy && !netlink_enqueue(n, copy, true)) {

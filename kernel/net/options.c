@@ -6,6 +6,7 @@
 #include "mm/slab.h"
 #include "net/identity.h"
 #include "net/packet.h"
+#include "net/net_ns.h"
 #include "net/socket.h"
 #include <asm/socket.h>
 #include <linux/capability.h>
@@ -60,7 +61,7 @@ static int check_switch(struct socket *s, int flag, bool on) {
     case SOCKET_PASSPIDFD:
         return 0;
     case SOCKET_RCVMARK:
-        return capable(CAP_NET_RAW) || capable(CAP_NET_ADMIN) ? 0 : -EPERM;
+        return net_capable(s->net, CAP_NET_RAW) || net_capable(s->net, CAP_NET_ADMIN) ? 0 : -EPERM;
     case SOCKET_PREFER_BUSY_POLL:
         return on && !capable(CAP_NET_ADMIN) ? -EPERM : 0;
     case SOCKET_LOCK_FILTER:
@@ -187,14 +188,14 @@ static int set_peek_offset(struct socket *s, int value) {
 }
 
 static int set_priority(struct socket *s, int value) {
-    if ((value < 0 || value > 6) && !capable(CAP_NET_RAW) && !capable(CAP_NET_ADMIN))
+    if ((value < 0 || value > 6) && !net_capable(s->net, CAP_NET_RAW) && !net_capable(s->net, CAP_NET_ADMIN))
         return -EPERM;
     WRITE_ONCE(s->priority, value);
     return 0;
 }
 
 static int set_mark(struct socket *s, int value) {
-    if (!capable(CAP_NET_RAW) && !capable(CAP_NET_ADMIN))
+    if (!net_capable(s->net, CAP_NET_RAW) && !net_capable(s->net, CAP_NET_ADMIN))
         return -EPERM;
     WRITE_ONCE(s->mark, value);
     return 0;
@@ -515,10 +516,10 @@ int socket_get_option(struct socket *s, int level, int option, void __user *user
         return get_groups(s, user, len, user_len);
     if (option == SO_PEERNAME)
         return get_peer_name(s, user, len, user_len);
-    if (option == SO_COOKIE) {
-        if (len < (int)sizeof(v.cookie))
+    if (option == SO_COOKIE || option == SO_NETNS_COOKIE) {
+        if (option == SO_COOKIE ? len < (int)sizeof(v.cookie) : len != (int)sizeof(v.cookie))
             return -EINVAL;
-        v.cookie = socket_get_cookie(s);
+        v.cookie = option == SO_COOKIE ? socket_get_cookie(s) : s->net->cookie;
         size = sizeof(v.cookie);
     } else {
         size = s->ops->get_option ? s->ops->get_option(s, level, option, user, user_len) : -ENOPROTOOPT;

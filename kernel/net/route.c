@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: MIT
 // The routing tables: one list of all routes, in the order in which they are told: by family, table and prefix. There are few (at most
 // ROUTES_MAX), so that looking for one goes through all of its family. What every connection on loopback asks for, whether
-// 127.0.0.0/8 is this machine, is known without (`loopback_is_plain`).
+// 127.0.0.0/8 is this machine, is known without (`net_ns.loopback_is_plain`: lo is up, all of it is local, but perhaps broadcasts).
 #include "net/route.h"
-#include "mm/slab.h"
 #include "net/inet_lock.h"
+#include "net/inet_memory.h"
 #include "net/interface.h"
+#include "net/net_ns.h"
 #include "net/rtnetlink.h"
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
 #define ROUTES_MAX 4096u
 
-static struct list_head routes = LIST_HEAD_INIT(routes); // [n]
-static unsigned int count;                               // [n]
-static unsigned int round_;                              // [n]
-static bool
-    loopback_is_plain; // [n] read without: lo is up, all of 127.0.0.0/8 is local, but perhaps broadcasts
+static struct list_head routes __net_state = LIST_HEAD_INIT(routes);
+static unsigned int count __net_state;
+static unsigned int round_ __net_state;
 
 // ---- order
 
@@ -119,13 +118,9 @@ unsigned int net_route_round_locked(void) {
     return round_;
 }
 
-bool net_route_loopback_is_plain(void) {
-    return READ_ONCE(loopback_is_plain);
-}
-
 bool net_route_is_local_locked(const struct net_address *to) {
     ASSERT_HELD(&inet_mutex);
-    if (likely(loopback_is_plain && to->family == AF_INET && net_address_is_loopback(to)))
+    if (likely(inet_net->loopback_is_plain && to->family == AF_INET && net_address_is_loopback(to)))
         return true;
     const struct net_route *r = find_in(RT_TABLE_LOCAL, to, NULL, RT_SCOPE_UNIVERSE);
     return r && r->type == RTN_LOCAL;
@@ -145,7 +140,7 @@ static void note_change(void) {
         whole |= r->bits == 8 && r->type == RTN_LOCAL;
         others |= r->bits > 8 && r->type != RTN_LOCAL && r->type != RTN_BROADCAST;
     }
-    WRITE_ONCE(loopback_is_plain, whole && !others && net_device_is_up(&loopback_device));
+    WRITE_ONCE(inet_net->loopback_is_plain, whole && !others && net_device_is_up(&loopback_device));
 }
 
 static bool leads_to_same(const struct net_route *a, const struct net_route *b) {
@@ -177,7 +172,7 @@ static void drop(struct net_route *r) {
     list_del(&r->link);
     count--;
     rtnetlink_tell_route(r, RTM_DELROUTE, 0);
-    kfree(r);
+    inet_free(r);
 }
 
 // The first that a new one would stand beside, and the one among those that leads to the same.
@@ -218,7 +213,7 @@ int net_route_add_locked(const struct net_route *route, unsigned int how) {
         return -ENOENT;
     if (count >= ROUTES_MAX)
         return -ENOBUFS;
-    struct net_route *fresh = kmalloc(sizeof(*fresh));
+    struct net_route *fresh = inet_malloc(sizeof(*fresh));
     if (!fresh)
         return -ENOBUFS;
     *fresh = *route;

@@ -8,18 +8,19 @@
 // A request is read and checked without locks and done with the stack's lock; those who listen are told with that lock held, so in the order in
 // which things came to be so. Nothing here touches user memory.
 #include "core/errno.h"
+#include "net/net_ns.h"
 #include "net/rtnetlink_private.h"
 #include "sched/thread.h"
 #include <linux/capability.h>
 #include <linux/fib_rules.h>
 
 struct rt_origin rt_origin;
-static uint64_t changes; // [n]
+static uint64_t changes __net_state;
 
 // ---- for the kinds
 
 void rt_begin(const struct netlink_request *r) {
-    inet_lock();
+    inet_lock(r->net);
     rt_origin = (struct rt_origin){r->message->nlmsg_seq, netlink_port(r)};
 }
 
@@ -45,12 +46,12 @@ void rt_tell(unsigned int group,
              const void *what, unsigned int type, unsigned int flags) {
     struct netlink_writer w;
     rt_note_change();
-    if (!netlink_has_listeners(NETLINK_ROUTE, group))
+    if (!netlink_has_listeners(inet_net, NETLINK_ROUTE, group))
         return;
     struct netlink_packet *p = netlink_packet_create(NETLINK_PACKET, &w);
     if (p) {
         (void)put(&w, what, type, flags);
-        netlink_tell(NETLINK_ROUTE, group, p, &w);
+        netlink_tell(inet_net, NETLINK_ROUTE, group, p, &w);
     }
 }
 

@@ -99,7 +99,7 @@ static int dump_family(struct netlink_writer *w, struct netlink_dump *d) {
 
 static int dump(struct netlink_writer *w, struct netlink_dump *d) {
     int more = 0;
-    inet_lock();
+    inet_lock(d->net);
     rt_dump_check(d);
     while (!more && d->at[5] < 2) {
         unsigned int family = d->at[5] ? AF_INET6 : AF_INET;
@@ -130,7 +130,7 @@ static int check_dump(struct netlink_request *r, struct netlink_dump *d) {
             err = netlink_complain(r, a.at[i], "Unsupported attribute in dump request", -EINVAL);
     if (err || !h->ifa_index)
         return err;
-    inet_lock();
+    inet_lock(r->net);
     bool there = net_device_find_locked((int)h->ifa_index);
     inet_unlock();
     d->at[4] = h->ifa_index;
@@ -166,7 +166,7 @@ static int answer(struct netlink_request *r) {
     struct netlink_packet *p = netlink_packet_create(NETLINK_PACKET, &w);
     if (!p)
         return -ENOBUFS;
-    inet_lock();
+    inet_lock(r->net);
     const struct net_interface_address *found =
         find(h->ifa_index ? net_device_find_locked((int)h->ifa_index) : NULL, &address);
     if (found)

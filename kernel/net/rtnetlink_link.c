@@ -163,7 +163,7 @@ static int answer(struct netlink_request *r, const struct ifinfomsg *h, const st
     struct netlink_packet *p = netlink_packet_create(NETLINK_PACKET, &w);
     if (!p)
         return -ENOBUFS;
-    inet_lock();
+    inet_lock(r->net);
     struct net_device *d = find_device(h, a);
     if (!IS_ERR(d))
         put_attributes(&w,
@@ -181,7 +181,7 @@ static int answer(struct netlink_request *r, const struct ifinfomsg *h, const st
 static int dump(struct netlink_writer *w, struct netlink_dump *d) {
     struct net_device *device;
     int more = 0;
-    inet_lock();
+    inet_lock(d->net);
     rt_dump_check(d);
     while (!more && (device = net_device_next_locked((int)d->at[1]))) {
         more = !put_attributes(w, netlink_dump_begin(w, d, RTM_NEWLINK, sizeof(struct ifinfomsg)), device, 0);
@@ -334,7 +334,7 @@ static int delete (struct netlink_request *r) {
                                     &r->complaint);
     if (err)
         return err;
-    inet_lock();
+    inet_lock(r->net);
     struct net_device *d = find_device(netlink_data(r->message), &a);
     inet_unlock();
     return IS_ERR(d) ? PTR_ERR(d) : -EOPNOTSUPP;

@@ -24,13 +24,13 @@ static bool put(struct netlink_writer *w, struct netconfmsg *h, unsigned int fam
 enum { AT_FAMILY = 1, AT_WHICH, AT_DEVICE };
 
 // Behind the devices come two that stand for all, and for those to come. 0: none is left.
-static uint32_t next_device(uint32_t after) {
+static uint32_t next_device(struct net_ns *net, uint32_t after) {
     const struct net_device *d;
     if (after == ALL)
         return DEFAULT;
     if (after == DEFAULT)
         return 0;
-    inet_lock();
+    inet_lock(net);
     d = net_device_next_locked((int)after);
     uint32_t index = d ? (uint32_t)d->index : ALL;
     inet_unlock();
@@ -43,7 +43,7 @@ static int dump(struct netlink_writer *w, struct netlink_dump *d) {
         unsigned int family = families[d->at[AT_WHICH]];
         if (d->at[AT_FAMILY] && d->at[AT_FAMILY] != family)
             continue;
-        for (uint32_t next; (next = next_device((uint32_t)d->at[AT_DEVICE])); d->at[AT_DEVICE] = next)
+        for (uint32_t next; (next = next_device(d->net, (uint32_t)d->at[AT_DEVICE])); d->at[AT_DEVICE] = next)
             if (!put(w, netlink_dump_begin(w, d, RTM_NEWNETCONF, sizeof(struct netconfmsg)), family, next))
                 return 1;
     }
@@ -59,7 +59,7 @@ static int get_one(struct netlink_request *r) {
     if (err || !a.at[NETCONFA_IFINDEX])
         return err ? err : -EINVAL;
     uint32_t device = netlink_u32(a.at[NETCONFA_IFINDEX]);
-    inet_lock();
+    inet_lock(r->net);
     bool known = device == ALL || device == DEFAULT || net_device_find_locked((int)device);
     inet_unlock();
     if (!known)

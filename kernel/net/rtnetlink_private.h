@@ -3,6 +3,7 @@
 #pragma once
 #include "net/device.h"
 #include "net/inet_lock.h"
+#include "net/net_ns.h"
 #include "net/netlink.h"
 #include "net/rtnetlink.h"
 #include <linux/rtnetlink.h>

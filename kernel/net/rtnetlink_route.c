@@ -107,7 +107,7 @@ static int dump(struct netlink_writer *w, struct netlink_dump *d) {
     struct place *place = d->data;
     const struct net_route *r;
     int more = 0;
-    inet_lock();
+    inet_lock(d->net);
     rt_dump_check(d);
     while (!more && (r = net_route_next_locked(place->begun ? &place->last : NULL))) {
         more = is_asked_for(d, r) && !put(w, netlink_dump_begin(w, d, RTM_NEWROUTE, sizeof(struct rtmsg)), r);
@@ -258,7 +258,7 @@ static int get_one(struct netlink_request *r) {
     struct netlink_packet *p = netlink_packet_create(NETLINK_PACKET, &w);
     if (!p)
         return -ENOBUFS;
-    inet_lock();
+    inet_lock(r->net);
     err = q.from.family && !net_route_is_local_locked(&q.from) && !net_address_is_any(&q.from)
               ? -EINVAL
               : find_way(&q, &way);

@@ -14,6 +14,7 @@
 #include "core/panic.h"
 #include "fs/async.h"
 #include "fs/event/poll.h"
+#include "fs/nsfs.h"
 #include "fs/superblock.h"
 #include "lib/string.h"
 #include "net/device.h"
@@ -21,28 +22,30 @@
 #include "net/identity.h"
 #include "net/inet.h"
 #include "net/interface.h"
+#include "net/net_ns.h"
 #include "net/netlink.h"
 #include "net/packet.h"
 #include "net/unix.h"
 #include "net/unix_private.h"
 #include "sched/user.h"
+#include <linux/capability.h>
 #include <linux/fcntl.h>
+#include <linux/sockios.h>
 #include <linux/stat.h>
 
 #define BUFFER_DEFAULT 212992 // as in Linux, where it is 256 packets of 832 bytes
 
 unsigned long socket_wmem_max = BUFFER_DEFAULT, socket_rmem_max = BUFFER_DEFAULT;
 unsigned long socket_wmem_default = BUFFER_DEFAULT, socket_rmem_default = BUFFER_DEFAULT;
-unsigned long socket_somaxconn = SOMAXCONN;
 
 static const struct socket_family *families[AF_MAX]; // [I] after the start
 static struct superblock *socket_sb;
 static const struct file_ops socket_file_ops;
-static unsigned long counts[AF_MAX]; // [a] that have a file
 
 // ---- life
 
 void socket_family_register(const struct socket_family *family) {
+    ASSERT(family->family < NET_FAMILIES);
     families[family->family] = family;
 }
 
@@ -62,6 +65,7 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
     s->peek_offset = -1;
     s->wmem = 1;
     s->user = user_get(current->cred ? current->cred->user : &root_user);
+    s->net = net_current();
     mutex_init(&s->read_mutex);
     wait_queue_init(&s->read_wait);
     wait_queue_init(&s->write_wait);
@@ -85,8 +89,24 @@ void socket_put(struct socket *s) {
     socket_uncharge(s, 1); // the memory stays while something that it sent is underway
 }
 
+// The first network stays.
+void socket_hold_net(struct socket *s) {
+    if (likely(s->net == &first_net_ns) || s->holds_net)
+        return;
+    net_get(s->net);
+    s->holds_net = true;
+}
+
+void socket_leave_net(struct socket *s) {
+    struct net_ns *net = s->net;
+    WRITE_ONCE(s->net, NULL);
+    if (unlikely(s->holds_net))
+        net_put(net);
+}
+
 void socket_release(struct socket *s) {
     s->ops->release(s);
+    socket_leave_net(s);
     socket_put(s);
 }
 
@@ -119,21 +139,22 @@ void socket_file_attach(struct file *f, struct socket *s) {
     WRITE_ONCE(s->file, f);
     f->private_data = s;
     f->ops = &socket_file_ops;
-    __atomic_fetch_add(&counts[s->family], 1, __ATOMIC_RELAXED);
+    socket_hold_net(s);
+    __atomic_fetch_add(&s->net->sockets[s->family], 1, __ATOMIC_RELAXED);
 }
 
-unsigned long socket_count(int family) {
+unsigned long socket_count(const struct net_ns *net, int family) {
     unsigned long all = 0;
     if (family)
-        return READ_ONCE(counts[family]);
-    for (int i = 0; i < AF_MAX; i++)
-        all += READ_ONCE(counts[i]);
+        return READ_ONCE(net->sockets[family]);
+    for (int i = 0; i < NET_FAMILIES; i++)
+        all += READ_ONCE(net->sockets[i]);
     return all;
 }
 
 static void socket_file_release(struct file *f) {
     struct socket *s = f->private_data;
-    __atomic_fetch_sub(&counts[s->family], 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&s->net->sockets[s->family], 1, __ATOMIC_RELAXED);
     WRITE_ONCE(s->file, NULL);
     socket_release(s);
 }
@@ -221,6 +242,8 @@ static unsigned int socket_poll(struct file *f, struct poll_table *table) {
 
 static long socket_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
     struct socket *s = f->private_data;
+    if (cmd == SIOCGSKNS)
+        return net_capable(s->net, CAP_NET_ADMIN) ? nsfs_open(&s->net->ns) : -EPERM;
     long ret = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
     return ret == -ENOTTY ? net_device_ioctl(s, cmd, arg) : ret;
 }
@@ -243,7 +266,7 @@ int socket_bind(struct socket *s, const struct socket_address *address) {
 }
 
 int socket_listen(struct socket *s, int backlog) {
-    unsigned int most = (unsigned int)READ_ONCE(socket_somaxconn);
+    unsigned int most = (unsigned int)READ_ONCE(s->net->settings.somaxconn);
     return s->ops->listen ? s->ops->listen(s, (unsigned int)backlog > most ? most : (unsigned int)backlog)
                           : -EOPNOTSUPP;
 }
@@ -339,10 +362,10 @@ void socket_layer_init(void) {
     if (!socket_sb)
         panic("no memory for sockets");
     fs_type_register(&type);
+    net_ns_init();
     unix_init();
     inet_init();
     netlink_init();
     net_device_init();
-    net_interface_init();
     ethernet_init();
 }

@@ -25,6 +25,7 @@
 struct socket;
 struct poll_table;
 struct identity;
+struct net_ns;
 
 // An address as it was copied in or is to be copied out; what is behind `len` is 0.
 struct socket_address {
@@ -139,12 +140,15 @@ struct socket {
     unsigned int timestamping; // [a] SO_TIMESTAMPING
     unsigned long pacing;      // [a] SO_MAX_PACING_RATE, bytes a second
     int peek_offset;           // [l] SO_PEEK_OFF; -1: off
-    unsigned int backlog;      // [l] listen(2)'s
+    unsigned int backlog;      // [l] listen(2)'s; of AF_UNIX's datagrams how many may wait. Read without
     bool told;                 // [a] connect(2) has told how its attempt ended
     unsigned long
         wmem; // [a] 1 for the object, and the charges of what it sent that has not been received: packet.h
-    unsigned long reserved;         // [l] bytes of these that the user's account has been charged with
-    struct user *user;              // [I] a reference
+    unsigned long reserved; // [l] bytes of these that the user's account has been charged with
+    struct user *user;      // [I] a reference
+    struct net_ns
+        *net; // [I] its network, until it is released; a reference only once it has a file (`holds_net`)
+    bool holds_net;                 // [I]
     struct packet *spare;           // [a] memory of a small packet that it sent, for the next one
     uint64_t cookie;                // [a] SO_COOKIE; 0: nobody asked yet
     struct identity *peer_identity; // [l] who is at the other end, SO_PEERCRED; NULL: nobody
@@ -174,7 +178,7 @@ struct socket_family {
     struct socket *(*create)(int type, int protocol);
 };
 void socket_family_register(const struct socket_family *family);
-// The family's part of a socket has been cleared; this fills in the common one. One reference.
+// The family's part of a socket has been cleared; this fills in the common one, of the caller's network. One reference.
 void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol);
 
 // ---- life
@@ -191,8 +195,11 @@ static inline void socket_get(struct socket *s) {
     ref_get(&s->refs);
 }
 void socket_put(struct socket *s);
-// How many have a file, of a family; AF_UNSPEC: of all.
-unsigned long socket_count(int family);
+// How many of a network have a file, of a family; AF_UNSPEC: of all.
+unsigned long socket_count(const struct net_ns *net, int family);
+// It keeps its network until it is released. For those that get no file at once, and whose family has no other reason why that stays.
+void socket_hold_net(struct socket *s);
+void socket_leave_net(struct socket *s); // it has not been released, and never will be
 // For those without a file: `release`, and the caller's reference goes.
 void socket_release(struct socket *s);
 
@@ -277,7 +284,6 @@ int message_next_control(const struct message *m, struct cmsghdr **at);
 
 extern unsigned long socket_wmem_max, socket_rmem_max; // bytes that SO_SNDBUF, SO_RCVBUF may ask for
 extern unsigned long socket_wmem_default, socket_rmem_default;
-extern unsigned long socket_somaxconn;
 
 // Boot.
 void socket_layer_init(void);

@@ -20,6 +20,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "net/identity.h"
+#include "net/net_ns.h"
 #include "sched/user.h"
 #include <asm/ioctls.h>
 #include <asm/socket.h>
@@ -44,6 +45,7 @@ struct unix_socket *unix_alloc(int type) {
     if (!u)
         return NULL;
     socket_init(&u->s, ops_of(type), AF_UNIX, type, 0);
+    u->s.backlog = (unsigned int)READ_ONCE(u->s.net->settings.unix_dgram_qlen); // until listen(2)
     mutex_init(&u->bind_mutex);
     list_init(&u->queue);
     list_init(&u->waiting);
@@ -89,11 +91,17 @@ struct unix_socket *unix_next_socket(struct unix_socket *u) {
     return at == &all ? NULL : list_entry(at, struct unix_socket, all_link);
 }
 
-void unix_for_each(bool (*fn)(const struct unix_info *info, void *arg), void *arg) {
+void unix_for_each(const struct net_ns *net, bool (*fn)(const struct unix_info *info, void *arg), void *arg) {
     struct unix_socket *u = NULL;
     while ((u = unix_next_socket(u))) {
         struct socket *s = &u->s;
         const struct unix_address *a = __atomic_load_n(&u->address, __ATOMIC_ACQUIRE);
+        if (READ_ONCE(s->net) != net) {
+            if (!cond_resched_killable())
+                continue;
+            unix_put(u);
+            return;
+        }
         struct unix_info info = {.refs = ref_read(&s->refs) - 1, .type = s->type, .ino = s->ino};
         info.listening = READ_ONCE(s->state) == SOCKET_LISTENING;
         info.connected = READ_ONCE(s->state) == SOCKET_CONNECTED;
@@ -305,7 +313,7 @@ static int connect_to(struct unix_socket *u, struct unix_socket *listener, struc
 static int find_and_connect(struct unix_socket *u, const struct socket_address *address, ktime_t deadline,
                             struct unix_socket *fresh, struct identity *me) {
     for (;;) {
-        struct unix_socket *listener = unix_find(address, u->s.type);
+        struct unix_socket *listener = unix_find(u->s.net, address, u->s.type);
         if (IS_ERR(listener))
             return PTR_ERR(listener);
         int err = connect_to(u, listener, fresh, me), waited = 0;
@@ -333,13 +341,19 @@ int unix_connect(struct socket *s, const struct socket_address *address, ktime_t
         return -ENOBUFS;
     struct unix_socket *fresh = unix_alloc(s->type);
     struct identity *me = identity_of_current();
+    if (fresh) { // as on Linux of the network of who connects, which may have left it before this is accepted
+        fresh->s.net = s->net;
+        socket_hold_net(&fresh->s);
+    }
     err = fresh && me ? find_and_connect(u, address, deadline, fresh, me) : -ENOMEM;
     if (!err)
         return 0;
     if (me)
         identity_put(me);
-    if (fresh)
+    if (fresh) {
+        socket_leave_net(&fresh->s);
         unix_put(fresh);
+    }
     return err;
 }
 
@@ -493,7 +507,7 @@ long unix_bytes_to_read(struct unix_socket *u) {
 
 // SIOCUNIXFILE: an O_PATH descriptor of the name.
 static long open_name(struct unix_socket *u) {
-    if (!capable(CAP_NET_ADMIN))
+    if (!net_capable(u->s.net, CAP_NET_ADMIN))
         return -EPERM;
     struct path path;
     spin_lock(&u->s.lock);

@@ -3,8 +3,6 @@
 #pragma once
 #include "net/socket.h"
 
-extern unsigned long unix_max_dgram_qlen; // [a] packets in a queue before who is not its partner must wait
-
 // One socket as /proc/net/unix has it.
 struct unix_info {
     int refs;
@@ -13,7 +11,7 @@ struct unix_info {
     ino_t ino;
     struct socket_address name; // len 0: unbound
 };
-// Calls fn for each socket, without locks, until it returns false. May sleep.
-void unix_for_each(bool (*fn)(const struct unix_info *info, void *arg), void *arg);
+// Calls fn for each socket of a network, without locks, until it returns false. May sleep.
+void unix_for_each(const struct net_ns *net, bool (*fn)(const struct unix_info *info, void *arg), void *arg);
 // Boot: makes the family known.
 void unix_init(void);

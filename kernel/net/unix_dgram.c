@@ -8,15 +8,14 @@
 //
 // A connection of SOCK_SEQPACKET sends in the same way, but is never full: the sender's own buffer bounds it.
 #include "fs/event/poll.h"
+#include "net/net_ns.h"
 #include "net/unix_private.h"
-
-unsigned long unix_max_dgram_qlen = 10;
 
 // More than so many bytes less than the send buffer are too many.
 #define SEND_MARGIN 32
 
 static bool queue_is_full(const struct unix_socket *u) {
-    return READ_ONCE(u->queued) > READ_ONCE(unix_max_dgram_qlen);
+    return READ_ONCE(u->queued) > READ_ONCE(u->s.backlog);
 }
 
 // Full to `from`: its own peer, and what is its partner, always has room.
@@ -126,7 +125,7 @@ static int wait_for_queue(struct unix_socket *u, struct unix_socket *to, ktime_t
 
 static struct unix_socket *find_target(struct unix_socket *u, const struct socket_address *address) {
     if (address)
-        return unix_find(address, u->s.type);
+        return unix_find(u->s.net, address, u->s.type);
     struct unix_socket *peer = unix_get_peer(u);
     return peer ? peer : ERR_PTR(-ECONNRESET);
 }
@@ -365,7 +364,7 @@ static int dgram_connect_to(struct unix_socket *u, const struct socket_address *
     struct unix_socket *to = NULL, *old = NULL;
     int err;
     do {
-        to = address ? unix_find(address, u->s.type) : NULL;
+        to = address ? unix_find(u->s.net, address, u->s.type) : NULL;
         if (IS_ERR(to))
             return PTR_ERR(to);
         err = set_peer(u, to, &old);

@@ -4,6 +4,7 @@
 #include "fs/dentry.h"
 #include "fs/superblock.h"
 #include "lib/string.h"
+#include "net/net_ns.h"
 #include "net/sock_diag.h"
 #include "net/unix_private.h"
 #include <linux/unix_diag.h>
@@ -112,7 +113,8 @@ static int dump(struct netlink_writer *w, struct netlink_dump *d) {
         u = unix_next_socket(NULL);
     d->at[3] = true;
     while (u) {
-        bool wanted = d->at[1] >> state_of(u) & 1 && !socket_has(&u->s, SOCKET_DEAD);
+        bool wanted =
+            READ_ONCE(u->s.net) == d->net && d->at[1] >> state_of(u) & 1 && !socket_has(&u->s, SOCKET_DEAD);
         d->data = u;
         if (wanted && !put(w, netlink_dump_begin(w, d, SOCK_DIAG_BY_FAMILY, sizeof(struct unix_diag_msg)), u,
                            (uint32_t)d->at[2]))
@@ -130,10 +132,10 @@ static void dump_end(struct netlink_dump *d) {
         unix_put(d->data);
 }
 
-static struct unix_socket *find(const struct unix_diag_req *q) {
+static struct unix_socket *find(const struct net_ns *net, const struct unix_diag_req *q) {
     struct unix_socket *u = NULL;
     while ((u = unix_next_socket(u))) {
-        if (u->s.ino == q->udiag_ino && !socket_has(&u->s, SOCKET_DEAD))
+        if (READ_ONCE(u->s.net) == net && u->s.ino == q->udiag_ino && !socket_has(&u->s, SOCKET_DEAD))
             return u;
         if (cond_resched_killable()) {
             unix_put(u);
@@ -151,7 +153,7 @@ static bool has_cookie(struct socket *s, const uint32_t cookie[2]) {
 
 static int answer(struct netlink_request *r, const struct unix_diag_req *q) {
     struct netlink_writer w;
-    struct unix_socket *u = q->udiag_ino ? find(q) : NULL;
+    struct unix_socket *u = q->udiag_ino ? find(r->net, q) : NULL;
     if (!u)
         return q->udiag_ino ? -ENOENT : -EINVAL;
     struct netlink_packet *p = NULL;

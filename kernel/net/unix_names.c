@@ -2,7 +2,7 @@
 // Names of UNIX sockets: paths, abstract names, those that the kernel picks.
 //
 // A name is bound once and for all. One table holds all bound sockets: those with a path by the inode that bind made, the
-// others by type and name. A socket is in it without a reference; it leaves it as the first thing when it ends.
+// others by network, type and name. A socket is in it without a reference; it leaves it as the first thing when it ends.
 #include "core/random.h"
 #include "fs/dentry.h"
 #include "fs/mount.h"
@@ -11,6 +11,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "net/net_ns.h"
 #include "net/unix_private.h"
 #include <linux/fcntl.h>
 #include <linux/stat.h>
@@ -38,8 +39,8 @@ static const char *address_text(const struct socket_address *a) {
     return (const char *)&a->storage + UNIX_NAME_OFFSET;
 }
 
-static unsigned int hash_abstract(const char *name, int len, int type) {
-    unsigned int h = type;
+static unsigned int hash_abstract(const struct net_ns *net, const char *name, int len, int type) {
+    unsigned int h = (unsigned int)net->cookie * 31 + type;
     for (int i = 0; i < len; i++)
         h = h * 31 + (unsigned char)name[i];
     return h % BUCKETS;
@@ -83,18 +84,19 @@ static void remove_name(struct unix_socket *u) {
     spin_unlock(&names_lock);
 }
 
-static struct unix_socket *find_abstract_locked(const char *name, int len, int type) {
+static struct unix_socket *find_abstract_locked(const struct net_ns *net, const char *name, int len,
+                                                int type) {
     ASSERT_HELD(&names_lock);
-    for (struct unix_socket *u = names[hash_abstract(name, len, type)]; u; u = u->next_name)
-        if (u->s.type == type && u->address->len == UNIX_NAME_OFFSET + len &&
+    for (struct unix_socket *u = names[hash_abstract(net, name, len, type)]; u; u = u->next_name)
+        if (u->s.type == type && u->s.net == net && u->address->len == UNIX_NAME_OFFSET + len &&
             !memcmp(u->address->name, name, len))
             return u;
     return NULL;
 }
 
-static struct unix_socket *find_abstract(const char *name, int len, int type) {
+static struct unix_socket *find_abstract(const struct net_ns *net, const char *name, int len, int type) {
     spin_lock(&names_lock);
-    struct unix_socket *u = find_abstract_locked(name, len, type);
+    struct unix_socket *u = find_abstract_locked(net, name, len, type);
     if (u)
         socket_get(&u->s);
     spin_unlock(&names_lock);
@@ -130,7 +132,7 @@ static struct unix_socket *find_path(const char *name, int type) {
     return err ? ERR_PTR(err) : u;
 }
 
-struct unix_socket *unix_find(const struct socket_address *a, int type) {
+struct unix_socket *unix_find(const struct net_ns *net, const struct socket_address *a, int type) {
     const char *text = address_text(a);
     int len = a->len - UNIX_NAME_OFFSET;
     if (*text) {
@@ -138,7 +140,7 @@ struct unix_socket *unix_find(const struct socket_address *a, int type) {
         memcpy(name, text, MIN(len, UNIX_PATH_MAX));
         return find_path(name, type);
     }
-    struct unix_socket *u = find_abstract(text, len, type);
+    struct unix_socket *u = find_abstract(net, text, len, type);
     return u ? u : ERR_PTR(-ECONNREFUSED);
 }
 
@@ -149,14 +151,15 @@ static bool publish(struct unix_socket *u, struct unix_address *a, const struct 
     const char *name = a->name;
     int len = a->len - UNIX_NAME_OFFSET;
     spin_lock(&names_lock);
-    bool free = path || !find_abstract_locked(name, len, u->s.type);
+    bool free = path || !find_abstract_locked(u->s.net, name, len, u->s.type);
     if (free) {
         spin_lock(&u->s.lock);
         if (path)
             u->path = *path;
         __atomic_store_n(&u->address, a, __ATOMIC_RELEASE);
         spin_unlock(&u->s.lock);
-        insert_locked(u, path ? hash_inode(path->dentry->inode) : hash_abstract(name, len, u->s.type));
+        insert_locked(u,
+                      path ? hash_inode(path->dentry->inode) : hash_abstract(u->s.net, name, len, u->s.type));
     }
     spin_unlock(&names_lock);
     return free;

@@ -84,7 +84,7 @@ void unix_note_sender(struct packet *p, struct unix_socket *from,
 void unix_take_files(struct unix_socket *u, struct packet *p, struct scm *scm, bool peek);
 void unix_copy_address(struct message *m, const struct unix_address *a);
 
-// The next socket of all after u (NULL: the first), referenced; the reference to u goes. It stays in the list while it has one.
+// The next socket of all networks after u (NULL: the first), referenced; the reference to u goes. It stays in the list while it has one.
 struct unix_socket *unix_next_socket(struct unix_socket *u);
 long unix_bytes_to_read(struct unix_socket *u);
 
@@ -94,7 +94,8 @@ int __must_check unix_autobind(struct unix_socket *u);
 void unix_unbind(struct unix_socket *u); // the socket goes
 int __must_check unix_check_address(const struct socket_address *a);
 // Referenced. -ECONNREFUSED, -EPROTOTYPE, those of path_lookup(), as ERR_PTR.
-struct unix_socket *__must_check unix_find(const struct socket_address *a, int type);
+struct unix_socket *__must_check unix_find(const struct net_ns *net, const struct socket_address *a,
+                                           int type);
 void unix_address_put(struct unix_address *a);
 
 // unix_urgent.c

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-// /proc/net, which is /proc/PID/net, of every process the same: sockets of UNIX and netlink here, devices, addresses and routes in
+// /proc/net, which is /proc/self/net: what the network of a process has. Sockets of UNIX and netlink here, devices, addresses and routes in
 // net_devices.c, the rest in net_inet.c.
 #include "core/panic.h"
+#include "fs/dentry.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "net/net_ns.h"
 #include "net/netlink.h"
 #include "net/unix.h"
 #include "procfs/private.h"
@@ -30,7 +34,7 @@ static bool show_unix_socket(const struct unix_info *i, void *arg) {
 static int show_unix(struct seq_buf *s, void *arg) {
     (void)arg;
     seq_puts(s, "Num       RefCount Protocol Flags    Type St Inode Path\n");
-    unix_for_each(show_unix_socket, s);
+    unix_for_each(s->net, show_unix_socket, s);
     return 0;
 }
 
@@ -44,7 +48,7 @@ static int show_netlink(struct seq_buf *s, void *arg) {
     (void)arg;
     seq_puts(s, "sk               Eth Pid        Groups   "
                 "Rmem     Wmem     Dump  Locks    Drops    Inode\n");
-    netlink_for_each(show_netlink_socket, s);
+    netlink_for_each(s->net, show_netlink_socket, s);
     return 0;
 }
 
@@ -53,21 +57,99 @@ static const struct proc_entry entries[] = {
     {.path = "unix", .show = show_unix},
 };
 
-static struct proc_tree tree; // [I] after the start
+// ---- the directory: an inode is made at each lookup, and has its network
 
-void proc_net_add(const struct proc_entry *list, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (proc_tree_add(&tree, list[i].path, &list[i]))
-            panic("no memory for /proc/net/%s", list[i].path);
+#define FILES_MOST 48
+static const struct proc_entry *files[FILES_MOST]; // [I] after the start
+static unsigned int file_count;                    // [I] the same
+
+#define FIRST_INO (1ul << 40) // of the first network's, which has the cookie 1
+
+struct net_node {
+    struct proc_node node;
+    struct net_ns *net;             // referenced
+    const struct proc_entry *entry; // NULL: the directory
+};
+
+static struct net_node *net_node(const struct inode *inode) {
+    return container_of(proc_node(inode), struct net_node, node);
 }
 
-struct inode *proc_net_inode(struct superblock *sb) {
-    return proc_tree_inode(&tree, sb);
+static void free_node(struct proc_node *node) {
+    struct net_node *n = container_of(node, struct net_node, node);
+    net_put(n->net);
+    kfree(n);
+}
+
+static int show(struct seq_buf *s, struct proc_node *node) {
+    const struct net_node *n = container_of(node, struct net_node, node);
+    s->net = n->net;
+    return n->entry->show(s, n->entry->arg);
+}
+
+static const struct inode_ops dir_ops;
+static const struct file_ops dir_fops;
+
+static ino_t number_of(const struct net_ns *net, unsigned int which) {
+    return FIRST_INO + net->cookie * (FILES_MOST + 1) + which;
+}
+
+// which: of the files, from 1 on; 0: the directory.
+static struct inode *make(struct superblock *sb, struct net_ns *net, unsigned int which) {
+    struct net_node *n = kzalloc(sizeof(*n));
+    if (!n)
+        return ERR_PTR(-ENOMEM);
+    n->entry = which ? files[which - 1] : NULL;
+    n->node = (struct proc_node){.show = which ? show : NULL, .free = free_node};
+    struct inode *inode = proc_inode_create(sb, which ? S_IFREG | 0444 : S_IFDIR | 0555, &n->node,
+                                            which ? NULL : &dir_ops, which ? NULL : &dir_fops);
+    if (IS_ERR(inode)) {
+        kfree(n);
+        return inode;
+    }
+    n->net = net_get(net);
+    inode->ino = number_of(net, which);
+    return inode;
+}
+
+static int lookup(struct inode *dir, struct dentry *d) {
+    for (unsigned int i = 0; i < file_count; i++) {
+        if (strcmp(files[i]->path, d->name))
+            continue;
+        struct inode *inode = make(dir->sb, net_node(dir)->net, i + 1);
+        if (IS_ERR(inode))
+            return PTR_ERR(inode);
+        d->inode = inode;
+    }
+    return 0;
+}
+
+static int readdir(struct file *f, struct dir_context *ctx) {
+    const struct net_ns *net = net_node(f->inode)->net;
+    for (off_t i = ctx->pos - 2; i < (off_t)file_count; i++) {
+        const char *name = files[i]->path;
+        ctx->pos = i + 2;
+        if (!ctx->emit(ctx, name, strlen(name), i + 3, number_of(net, (unsigned int)i + 1), S_IFREG >> 12))
+            return 0;
+    }
+    ctx->pos = file_count + 2;
+    return 0;
+}
+
+static const struct inode_ops dir_ops = {.lookup = lookup};
+static const struct file_ops dir_fops = {.readdir = readdir, .lseek = proc_lseek};
+
+void proc_net_add(const struct proc_entry *list, size_t n) {
+    ASSERT(file_count + n <= FILES_MOST);
+    for (size_t i = 0; i < n; i++)
+        files[file_count++] = &list[i];
+}
+
+struct inode *proc_net_inode(struct superblock *sb, struct net_ns *net) {
+    return make(sb, net, 0);
 }
 
 void proc_net_init(void) {
-    if (proc_tree_branch(&tree, &proc_tree))
-        panic("no memory for /proc/net");
     proc_net_add(entries, ARRAY_SIZE(entries));
     proc_net_devices_init();
     proc_net_inet_init();

@@ -6,6 +6,7 @@
 #include "net/inet_lock.h"
 #include "net/interface.h"
 #include "net/neighbour.h"
+#include "net/net_ns.h"
 #include "net/route.h"
 #include "procfs/private.h"
 #include <linux/neighbour.h>
@@ -25,7 +26,7 @@ static int show_devices(struct seq_buf *s, void *arg) {
     seq_puts(s, "Inter-|   Receive                                                |  Transmit\n"
                 " face |bytes    packets errs drop fifo frame compressed multicast"
                 "|bytes    packets errs drop fifo colls carrier compressed\n");
-    inet_lock();
+    inet_lock(s->net);
     for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index))
         seq_printf(s,
                    "%6s: %7lu %7lu %4lu %4lu %4lu %5lu %10lu %9lu %8lu %7lu %4lu %4lu %4lu %5lu %7lu %10lu\n",
@@ -65,7 +66,7 @@ static int show_routes4(struct seq_buf *s, void *arg) {
     (void)arg;
     seq_puts(s, "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
     end_line(s, 0, ROUTE_WIDTH);
-    inet_lock();
+    inet_lock(s->net);
     while ((r = net_route_next_locked(r)))
         if (r->to.family == AF_INET && r->table == RT_TABLE_MAIN)
             show_route4(s, r);
@@ -103,7 +104,7 @@ static void show_null_route6(struct seq_buf *s) {
 static int show_routes6(struct seq_buf *s, void *arg) {
     static const uint32_t tables[] = {RT_TABLE_MAIN, RT_TABLE_LOCAL};
     (void)arg;
-    inet_lock();
+    inet_lock(s->net);
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
         const struct net_route *r = NULL;
         while ((r = net_route_next_locked(r)))
@@ -122,7 +123,7 @@ static int show_routes6(struct seq_buf *s, void *arg) {
 
 static int show_addresses6(struct seq_buf *s, void *arg) {
     (void)arg;
-    inet_lock();
+    inet_lock(s->net);
     for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
         const struct net_interface_address *a;
         list_for_each_entry (a, &d->addresses, link) {
@@ -161,7 +162,7 @@ static int show_arp(struct seq_buf *s, void *arg) {
     const struct net_neighbour *n = NULL;
     (void)arg;
     seq_puts(s, "IP address       HW type     Flags       HW address            Mask     Device\n");
-    inet_lock();
+    inet_lock(s->net);
     while ((n = net_neighbour_next_locked(n ? n->serial : 0)))
         if (n->address.family == AF_INET && n->state != NUD_NOARP)
             show_neighbour(s, n);
@@ -199,7 +200,7 @@ static void show_group(const struct inet_group *g, void *arg) {
 static int show_groups4(struct seq_buf *s, void *arg) {
     (void)arg;
     seq_puts(s, "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n");
-    inet_lock();
+    inet_lock(s->net);
     for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
         struct group_view l = {NULL, AF_INET, d->index, 0, d->name};
         if (!net_device_is_up(d))
@@ -216,7 +217,7 @@ static int show_groups4(struct seq_buf *s, void *arg) {
 
 static int show_groups6(struct seq_buf *s, void *arg) {
     (void)arg;
-    inet_lock();
+    inet_lock(s->net);
     for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
         struct group_view l = {s, AF_INET6, d->index, 0, d->name};
         if (!net_device_is_up(d))

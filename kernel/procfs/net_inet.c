@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // /proc/net: sockets of AF_INET and AF_INET6 and what was counted of their packets, in Linux's columns. What nothing here counts is 0.
 #include "net/inet_info.h"
+#include "net/net_ns.h"
 #include "net/netlink_private.h"
 #include "net/unix_private.h"
 #include "procfs/private.h"
@@ -52,7 +53,7 @@ static void show_tcp_end(struct seq_buf *s, const struct inet_info *i) {
 // Each socket of a protocol and a family, until no more fit.
 static int show_all(struct seq_buf *s, int protocol, unsigned int family,
                     void (*show)(struct seq_buf *s, const struct inet_info *i, unsigned int n)) {
-    struct inet_snapshot *snapshot = inet_snapshot_create(protocol);
+    struct inet_snapshot *snapshot = inet_snapshot_create(s->net, protocol);
     const struct inet_info *i;
     unsigned int n = 0;
     int err = 0;
@@ -168,7 +169,7 @@ static void show_counters(struct seq_buf *s, const char *group, const struct cou
 
 static void show_ip(struct seq_buf *s, const struct inet_statistics *n) {
     const struct counter ip[] = {{"Forwarding", 2},
-                                 {"DefaultTTL", 64},
+                                 {"DefaultTTL", (long)READ_ONCE(s->net->settings.default_ttl)},
                                  {"InReceives", n->ip_in},
                                  {"InHdrErrors", n->ip_header_errors},
                                  {"InAddrErrors", n->ip_address_errors},
@@ -235,7 +236,7 @@ static int show_snmp(struct seq_buf *s, void *arg) {
     static const struct inet_statistics none;
     struct inet_statistics n;
     (void)arg;
-    inet_statistics(&n);
+    inet_statistics(s->net, &n);
     const struct counter tcp[] = {{"RtoAlgorithm", 1},
                                   {"RtoMin", 500},
                                   {"RtoMax", 120000},
@@ -265,7 +266,7 @@ static int show_snmp6(struct seq_buf *s, void *arg) {
                                         "Ip6OutForwDatagrams", "Ip6OutDiscards",     "Ip6OutNoRoutes"};
     struct inet_statistics n;
     (void)arg;
-    inet_statistics(&n);
+    inet_statistics(s->net, &n);
     seq_printf(s, "%-32s\t%u\n", "Ip6InReceives", n.ip6_in);
     for (size_t i = 0; i < ARRAY_SIZE(zeros); i++)
         seq_printf(s, "%-32s\t0\n", zeros[i]);
@@ -289,8 +290,8 @@ static int show_netstat(struct seq_buf *s, void *arg) {
 static int show_sockstat(struct seq_buf *s, void *arg) {
     struct inet_counts n;
     (void)arg;
-    inet_count(&n);
-    seq_printf(s, "sockets: used %lu\n", socket_count(AF_UNSPEC));
+    inet_count(s->net, &n);
+    seq_printf(s, "sockets: used %lu\n", socket_count(s->net, AF_UNSPEC));
     seq_printf(s, "TCP: inuse %lu orphan %lu tw %lu alloc %lu mem 0\n", n.tcp, n.tcp_orphans, n.tcp_time_wait,
                n.tcp + n.tcp6 + n.tcp_orphans);
     seq_printf(s, "UDP: inuse %lu mem 0\nUDPLITE: inuse 0\nRAW: inuse %lu\nFRAG: inuse 0 memory 0\n", n.udp,
@@ -301,7 +302,7 @@ static int show_sockstat(struct seq_buf *s, void *arg) {
 static int show_sockstat6(struct seq_buf *s, void *arg) {
     struct inet_counts n;
     (void)arg;
-    inet_count(&n);
+    inet_count(s->net, &n);
     seq_printf(
         s, "TCP6: inuse %lu\nUDP6: inuse %lu\nUDPLITE6: inuse 0\nRAW6: inuse %lu\nFRAG6: inuse 0 memory 0\n",
         n.tcp6, n.udp6, n.raw6);
@@ -320,17 +321,18 @@ static void show_protocol(struct seq_buf *s, const char *name, unsigned int size
 static int show_protocols(struct seq_buf *s, void *arg) {
     struct inet_counts n;
     (void)arg;
-    inet_count(&n);
+    inet_count(s->net, &n);
     seq_puts(s, "protocol  size sockets  memory press maxhdr  slab module     "
                 "cl co di ac io in de sh ss gs se re bi br ha uh gp em\n");
     show_protocol(s, "RAWv6", inet_socket_size, n.raw6, false, CAN_INET);
     show_protocol(s, "UDPv6", inet_socket_size, n.udp6, true, CAN_INET);
     show_protocol(s, "TCPv6", inet_socket_size, n.tcp6, true, CAN_INET);
-    show_protocol(s, "UNIX", sizeof(struct unix_socket), socket_count(AF_UNIX), false, CAN_REST);
+    show_protocol(s, "UNIX", sizeof(struct unix_socket), socket_count(s->net, AF_UNIX), false, CAN_REST);
     show_protocol(s, "RAW", inet_socket_size, n.raw, false, CAN_INET);
     show_protocol(s, "UDP", inet_socket_size, n.udp, true, CAN_INET);
     show_protocol(s, "TCP", inet_socket_size, n.tcp, true, CAN_INET);
-    show_protocol(s, "NETLINK", sizeof(struct netlink_socket), socket_count(AF_NETLINK), false, CAN_REST);
+    show_protocol(s, "NETLINK", sizeof(struct netlink_socket), socket_count(s->net, AF_NETLINK), false,
+                  CAN_REST);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 // An inode here refers to a struct process, which stays until the last reference, though the process it stood
 // for may have been reaped (process->id is NULL then): its files are empty or say -ESRCH.
 #include "proc/coredump.h"
+#include "net/net_ns.h"
 #include "procfs/pid.h"
 #include "procfs/private.h"
 #include "core/errno.h"
@@ -121,10 +122,9 @@ static ssize_t node_store(struct proc_node *node, const char *text, size_t size)
     return n->file->store(n, text, size);
 }
 
-static ssize_t node_store_as(struct proc_node *node, const char *text, size_t size,
-                             const struct cred *opener) {
+static ssize_t node_store_as(struct proc_node *node, const char *text, size_t size, const struct file *f) {
     struct pid_node *n = container_of(node, struct pid_node, node);
-    return n->file->store_as(n, text, size, opener);
+    return n->file->store_as(n, text, size, f->cred);
 }
 
 ino_t pid_ino(const struct process *p, pid_t tid, unsigned int which) {
@@ -191,7 +191,7 @@ static int pid_dir_lookup(struct inode *inode, struct dentry *d) {
     for (unsigned int i = 0; i < file_count; i++) {
         if (belongs(&files[i], dir) && !strcmp(files[i].name, d->name))
             return give(d, files[i].make
-                               ? files[i].make(inode->sb)
+                               ? files[i].make(dir, inode->sb)
                                : pid_inode_create(inode->sb, dir->process, dir->tid, 0, &files[i], i + 1));
     }
     return 0;
@@ -516,6 +516,15 @@ static ssize_t store_fail_nth(struct pid_node *n, const char *text, size_t size)
 #define LINK_(name_, follow_)                                                                                \
     { .name = name_, .mode = S_IFLNK | 0777, .where = IN_BOTH, .follow = follow_ }
 
+static struct inode *make_net(struct pid_node *dir, struct superblock *sb) {
+    struct namespace *ns = pid_node_namespace(dir, CLONE_NEWNET);
+    if (!ns)
+        return ERR_PTR(-ENOENT);
+    struct inode *inode = proc_net_inode(sb, container_of(ns, struct net_ns, ns));
+    namespace_put(ns);
+    return inode;
+}
+
 static const struct pid_file files[] = {
     {.name = "task",
      .mode = S_IFDIR | 0555,
@@ -528,7 +537,7 @@ static const struct pid_file files[] = {
      .where = IN_BOTH,
      .ops = &fdinfo_dir_ops,
      .fops = &fd_dir_fops},
-    {.name = "net", .mode = S_IFDIR | 0555, .where = IN_BOTH, .make = proc_net_inode},
+    {.name = "net", .mode = S_IFDIR | 0555, .where = IN_BOTH, .make = make_net},
     MEMORY_("environ", 0400, pid_show_environ),
     MEMORY_("auxv", 0400, pid_show_auxv),
     FILE_("status", 0444, pid_show_status),

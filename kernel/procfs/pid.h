@@ -34,7 +34,8 @@ struct pid_file {
     ssize_t (*store_as)(struct pid_node *n, const char *text, size_t size, const struct cred *opener);
     int (*follow)(struct pid_node *n, struct path *out); // links
     const struct inode_ops *ops;                         // directories
-    struct inode *(*make)(struct superblock *sb);        // it is another's directory: an inode of that
+    struct inode *(*make)(struct pid_node *dir,
+                          struct superblock *sb); // it is another's directory: an inode of that
     const struct file_ops *fops;
 };
 

@@ -23,6 +23,8 @@ struct proc_tree {
     const struct inode_ops *file_inode_ops; // of files of generated text
     off_t file_size;                        // what stat(2) says of them
     struct pid_ns *pids;                    // procfs: whose processes are shown; a reference
+    struct net_ns
+        *net; // sysfs: whose devices are shown; a reference. NULL: the first's; procfs: the reader's
 };
 // Makes the superblock and the root (0555) of a tree whose other fields are set. -ENOMEM.
 int __must_check proc_tree_create(struct proc_tree *tree, const struct fs_type *type);
@@ -32,10 +34,6 @@ int __must_check proc_tree_add(struct proc_tree *tree, const char *path, const s
 // Another superblock that shows the same; *copy is the tree's for it. -ENOMEM.
 int __must_check proc_tree_copy(struct proc_tree *copy, const struct proc_tree *of,
                                 const struct fs_type *type);
-// A directory that is in none of the tree's, with entries of its own: what is added to `tree` is. -ENOMEM.
-int __must_check proc_tree_branch(struct proc_tree *tree, const struct proc_tree *of);
-// An inode of its root, in a superblock of the type. ERR_PTR.
-struct inode *__must_check proc_tree_inode(const struct proc_tree *tree, struct superblock *sb);
 // A root dentry, whose inode has these operations instead of a directory's own (NULL: not).
 struct dentry *__must_check proc_tree_mount(struct proc_tree *tree, const struct inode_ops *ops,
                                             const struct file_ops *fops);
@@ -43,6 +41,10 @@ struct dentry *__must_check proc_tree_mount(struct proc_tree *tree, const struct
 int proc_tree_lookup(struct inode *dir, struct dentry *d);
 bool proc_tree_emit(const struct inode *dir, struct dir_context *ctx);
 void proc_inode_free(struct inode *inode); // of the fs_type
+// Whose network a file of the tree is about, where it is about one.
+struct net_ns *proc_inode_net(const struct inode *inode);
+// inode_ops.permit: of a file with store_net.
+int proc_net_permit(struct inode *inode, int mask);
 static inline unsigned int proc_dirent_type(mode_t mode) {
     return (mode & S_IFMT) >> 12;
 }
@@ -60,7 +62,7 @@ void proc_net_init(void);
 void proc_ipc_init(void);
 // Harts and memory, network devices, in sysfs's tree. -ENOMEM.
 int __must_check sysfs_cpu_fill(struct proc_tree *tree);
-int __must_check sysfs_net_fill(struct proc_tree *tree);
+int __must_check sysfs_net_fill(struct proc_tree *tree, bool all); // not all: loopback alone
 // Disks and partitions, and the ports of virtio console devices. -ENOMEM.
 int __must_check sysfs_devices_fill(struct proc_tree *tree);
 // The 17 numbers and the end of a line of diskstats.

@@ -7,13 +7,16 @@
 #pragma once
 #include "fs/file.h"
 
+struct net_ns;
+
 // A growing text buffer. A regular file of procfs is generated into one at the first read and can then be
 // read at any offset; reading at 0 again generates it anew.
 struct seq_buf {
     char *data; // kmalloc
     size_t len, capacity;
-    bool failed;     // no memory: the read returns -ENOMEM
-    uint64_t ticket; // [I] what proc_node.open() gave
+    bool failed;        // no memory: the read returns -ENOMEM
+    uint64_t ticket;    // [I] what proc_node.open() gave
+    struct net_ns *net; // of files below /proc/PID/net and /sys: whose they are
 };
 void seq_printf(struct seq_buf *s, const char *fmt, ...) __printf(2, 3);
 void seq_write(struct seq_buf *s, const void *data, size_t n);
@@ -44,9 +47,10 @@ struct proc_node {
     int (*show)(struct seq_buf *s, struct proc_node *node);
     // A write of at most a page, NUL-terminated behind `n`. Bytes taken or -errno. NULL: not writable.
     ssize_t (*store)(struct proc_node *node, const char *text, size_t n);
-    // Instead, where it matters who opened it.
-    ssize_t (*store_as)(struct proc_node *node, const char *text, size_t n, const struct cred *opener);
+    // Instead, where it matters who opened it, or which inode.
+    ssize_t (*store_as)(struct proc_node *node, const char *text, size_t n, const struct file *f);
     void (*free)(struct proc_node *node); // with the last reference; NULL: nothing to do
+    bool of_net;                          // proc_entry.store_net says who may write
 };
 
 // A new inode of procfs, owned by root, one reference, ERR_PTR(-ENOMEM): then node->free is not called.
@@ -67,6 +71,8 @@ struct proc_entry {
     mode_t mode;      // permissions; 0: 0444, or 0777 for a symlink
     int (*show)(struct seq_buf *s, void *arg);
     ssize_t (*store)(const char *text, size_t n, void *arg); // NULL: not writable
+    // Instead, of a network: whose capability CAP_NET_ADMIN is over it, or who is root there, may write.
+    ssize_t (*store_net)(struct net_ns *net, const char *text, size_t n, void *arg);
     // A symlink: its target, written to buf or constant; or ERR_PTR.
     const char *(*link)(char *buf, size_t n, const struct proc_tree *tree, void *arg);
     const struct file_ops *fops; // instead of show and store; NULL: none
@@ -96,8 +102,8 @@ struct proc_pid_ops {
 };
 void proc_register_pids(const struct proc_pid_ops *ops);
 
-// The directory "net" of a process: an inode. ERR_PTR.
-struct inode *proc_net_inode(struct superblock *sb);
+// The directory "net" of a process whose network this is: an inode. ERR_PTR.
+struct inode *proc_net_inode(struct superblock *sb, struct net_ns *net);
 
 // /proc/PID/mounts, mountinfo: the mounts of a namespace below `root`, a process's.
 struct namespace;

@@ -3,25 +3,34 @@
 #include "lib/format.h"
 #include "lib/number.h"
 #include "lib/string.h"
+#include "core/user_ns.h"
 #include "net/inet.h"
 #include "net/loopback.h"
+#include "net/net_ns.h"
 #include "net/socket.h"
 #include "net/unix.h"
 #include "procfs/private.h"
 
 // ---- several numbers in a row
 
+// Of a network's settings, or of the machine.
 struct numbers {
-    unsigned long *at;
+    unsigned long *at; // NULL: a network's, at
+    size_t of_net;     // in struct net_ns
     unsigned int count;
     unsigned long low, high; // what each may be
     bool rising;             // none may be less than the one before it
 };
 
+static unsigned long *place_of(const struct numbers *n, struct net_ns *net) {
+    return n->at ? n->at : (unsigned long *)((char *)net + n->of_net);
+}
+
 static int show_numbers(struct seq_buf *s, void *arg) {
     const struct numbers *n = arg;
+    const unsigned long *at = place_of(n, s->net);
     for (unsigned int i = 0; i < n->count; i++)
-        seq_printf(s, i ? "\t%lu" : "%lu", READ_ONCE(n->at[i]));
+        seq_printf(s, i ? "\t%lu" : "%lu", READ_ONCE(at[i]));
     seq_puts(s, "\n");
     return 0;
 }
@@ -29,9 +38,9 @@ static int show_numbers(struct seq_buf *s, void *arg) {
 #define COUNT_MOST 3
 
 // As many as are there are stored, if all of them will do.
-static ssize_t store_numbers(const char *text, size_t len, void *arg) {
+static ssize_t store_net_numbers(struct net_ns *net, const char *text, size_t len, void *arg) {
     const struct numbers *n = arg;
-    unsigned long new[COUNT_MOST];
+    unsigned long new[COUNT_MOST], *place = place_of(n, net);
     unsigned int count = 0;
     for (const char *at = text; count < n->count; count++) {
         while (*at == ' ' || *at == '\t')
@@ -44,26 +53,60 @@ static ssize_t store_numbers(const char *text, size_t len, void *arg) {
             return -EINVAL;
     }
     for (unsigned int i = 0; i < count; i++)
-        WRITE_ONCE(n->at[i], new[i]);
+        WRITE_ONCE(place[i], new[i]);
     return len;
+}
+
+#ifdef CONFIG_DEBUG
+static ssize_t store_numbers(const char *text, size_t len, void *arg) {
+    return store_net_numbers(NULL, text, len, arg);
 }
 
 #define NUMBERS(path_, at_, low_, high_, rising_)                                                            \
     {                                                                                                        \
         .path = "sys/" path_, .mode = 0644, .show = show_numbers, .store = store_numbers,                    \
         .arg = &(struct numbers) {                                                                           \
-            at_, sizeof(at_) / sizeof((at_)[0]), low_, high_, rising_                                        \
+            at_, 0, sizeof(at_) / sizeof((at_)[0]), low_, high_, rising_                                     \
+        }                                                                                                    \
+    }
+#endif
+
+#define OF_NET(path_, member_, low_, high_)                                                                  \
+    {                                                                                                        \
+        .path = "sys/net/" path_, .mode = 0644, .show = show_numbers, .store_net = store_net_numbers,        \
+        .arg = &(struct numbers) {                                                                           \
+            NULL, offsetof(struct net_ns, settings.member_),                                                 \
+                sizeof(((struct net_ns *)0)->settings.member_) / sizeof(unsigned long), low_, high_, true    \
         }                                                                                                    \
     }
 
-// The range that says "nobody" is one from 1 to 0.
-static ssize_t store_ping_groups(const char *text, size_t len, void *arg) {
-    ssize_t n = store_numbers(text, len, arg);
-    if (n > 0 && READ_ONCE(inet_ping_groups[0]) > READ_ONCE(inet_ping_groups[1])) {
-        WRITE_ONCE(inet_ping_groups[0], 1);
-        WRITE_ONCE(inet_ping_groups[1], 0);
-    }
-    return n;
+// Groups as the reader's user namespace has them. The range that says "nobody" is one from 1 to 0.
+static int show_ping_groups(struct seq_buf *s, void *arg) {
+    const struct user_ns *reader = current->cred->user_ns;
+    const unsigned long *range = s->net->settings.ping_groups;
+    (void)arg;
+    seq_printf(s, "%u\t%u\n", gid_shown(reader, (gid_t)READ_ONCE(range[0])),
+               gid_shown(reader, (gid_t)READ_ONCE(range[1])));
+    return 0;
+}
+
+static ssize_t store_ping_groups(struct net_ns *net, const char *text, size_t len, void *arg) {
+    unsigned long range[2];
+    const struct numbers n = {range, 0, 2, 0, INT32_MAX, false};
+    (void)arg;
+    range[0] = READ_ONCE(net->settings.ping_groups[0]);
+    range[1] = READ_ONCE(net->settings.ping_groups[1]);
+    ssize_t taken = store_net_numbers(net, text, len, (void *)&n);
+    if (taken < 0)
+        return taken;
+    const struct user_ns *writer = current->cred->user_ns;
+    gid_t low = gid_from_user(writer, (gid_t)range[0]), high = gid_from_user(writer, (gid_t)range[1]);
+    if (low == ID_NONE || high == ID_NONE)
+        return -EINVAL;
+    bool nobody = range[0] > range[1];
+    WRITE_ONCE(net->settings.ping_groups[0], nobody ? 1 : low);
+    WRITE_ONCE(net->settings.ping_groups[1], nobody ? 0 : high);
+    return taken;
 }
 
 // ---- how connections find their speed: there is one way
@@ -83,7 +126,7 @@ static ssize_t store_congestion_control(const char *text, size_t n, void *arg) {
         PROC_TEXT("net/" family_ "/conf/lo/" name_, text_)
 
 static const struct proc_entry entries[] = {
-    PROC_NUMBER("net/core/somaxconn", &socket_somaxconn, 0, INT32_MAX),
+    OF_NET("core/somaxconn", somaxconn, 0, INT32_MAX),
     PROC_NUMBER("net/core/wmem_max", &socket_wmem_max, 4608, INT32_MAX),
     PROC_NUMBER("net/core/rmem_max", &socket_rmem_max, 2304, INT32_MAX),
     PROC_NUMBER("net/core/wmem_default", &socket_wmem_default, 4608, INT32_MAX),
@@ -92,27 +135,26 @@ static const struct proc_entry entries[] = {
 #ifdef CONFIG_DEBUG
     NUMBERS("net/core/loopback_faults", loopback_faults, 0, 1000, false),
 #endif
-    PROC_NUMBER("net/unix/max_dgram_qlen", &unix_max_dgram_qlen, 0, INT32_MAX),
-    NUMBERS("net/ipv4/ip_local_port_range", inet_port_range, 1, 65535, true),
-    PROC_NUMBER("net/ipv4/ip_unprivileged_port_start", &inet_unprivileged_port, 0, 65535),
-    PROC_NUMBER("net/ipv4/ip_default_ttl", &inet_default_ttl, 1, 255),
-    PROC_NUMBER("net/ipv4/ip_nonlocal_bind", &inet_nonlocal_bind, 0, 1),
+    OF_NET("unix/max_dgram_qlen", unix_dgram_qlen, 0, INT32_MAX),
+    OF_NET("ipv4/ip_local_port_range", port_range, 1, 65535),
+    OF_NET("ipv4/ip_unprivileged_port_start", unprivileged_port, 0, 65535),
+    OF_NET("ipv4/ip_default_ttl", default_ttl, 1, 255),
+    OF_NET("ipv4/ip_nonlocal_bind", nonlocal_bind, 0, 1),
     PROC_TEXT("net/ipv4/ip_forward", "0"),
-    PROC_NUMBER("net/ipv4/ipfrag_time", &inet_fragment_time, 0, INT32_MAX),
+    OF_NET("ipv4/ipfrag_time", fragment_time, 0, INT32_MAX),
     {.path = "sys/net/ipv4/ping_group_range",
      .mode = 0644,
-     .show = show_numbers,
-     .store = store_ping_groups,
-     .arg = &(struct numbers){inet_ping_groups, 2, 0, INT32_MAX, false}},
+     .show = show_ping_groups,
+     .store_net = store_ping_groups},
     PROC_TEXT("net/ipv4/igmp_max_memberships", "20"),
     PROC_TEXT("net/ipv4/igmp_max_msf", "10"),
-    NUMBERS("net/ipv4/tcp_rmem", inet_tcp_rmem, 4096, INT32_MAX, true),
-    NUMBERS("net/ipv4/tcp_wmem", inet_tcp_wmem, 4096, INT32_MAX, true),
-    PROC_NUMBER("net/ipv4/tcp_keepalive_time", &inet_keepalive[0], 1, 32767),
-    PROC_NUMBER("net/ipv4/tcp_keepalive_intvl", &inet_keepalive[1], 1, 32767),
-    PROC_NUMBER("net/ipv4/tcp_keepalive_probes", &inet_keepalive[2], 1, 127),
-    PROC_NUMBER("net/ipv4/tcp_syn_retries", &inet_syn_retries, 1, 12),
-    PROC_NUMBER("net/ipv4/tcp_fin_timeout", &inet_fin_timeout, 1, 120),
+    OF_NET("ipv4/tcp_rmem", tcp_rmem, 4096, INT32_MAX),
+    OF_NET("ipv4/tcp_wmem", tcp_wmem, 4096, INT32_MAX),
+    OF_NET("ipv4/tcp_keepalive_time", keepalive[0], 1, 32767),
+    OF_NET("ipv4/tcp_keepalive_intvl", keepalive[1], 1, 32767),
+    OF_NET("ipv4/tcp_keepalive_probes", keepalive[2], 1, 127),
+    OF_NET("ipv4/tcp_syn_retries", syn_retries, 1, 12),
+    OF_NET("ipv4/tcp_fin_timeout", fin_timeout, 1, 120),
     PROC_TEXT("net/ipv4/tcp_fastopen", "0"),
     PROC_TEXT("net/ipv4/tcp_dsack", "0"),
     PROC_TEXT("net/ipv4/tcp_ecn", "0"),
@@ -127,8 +169,8 @@ static const struct proc_entry entries[] = {
      .show = proc_show_text,
      .store = store_congestion_control,
      .arg = INET_CONGESTION_CONTROL},
-    PROC_NUMBER("net/ipv6/ip6frag_time", &inet_fragment_time6, 0, INT32_MAX),
-    PROC_NUMBER("net/ipv6/bindv6only", &inet_v6only_default, 0, 1),
+    OF_NET("ipv6/ip6frag_time", fragment_time6, 0, INT32_MAX),
+    OF_NET("ipv6/bindv6only", v6only, 0, 1),
     OF_EACH("ipv4", "accept_redirects", "0"),
     OF_EACH("ipv4", "accept_source_route", "0"),
     OF_EACH("ipv4", "arp_announce", "0"),

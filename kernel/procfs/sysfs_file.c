@@ -46,6 +46,14 @@ void sysfs_add_file(struct sysfs_filling *t, const char *directory, const char *
     add_in(t, &like, directory, name);
 }
 
+void sysfs_add_file_of_net(struct sysfs_filling *t, const char *directory, const char *name, sysfs_show *show,
+                           sysfs_store_net *store, void *device, const void *attribute) {
+    const struct sysfs_file like = {.entry = {.mode = store ? 0644 : 0444, .show = show, .store_net = store},
+                                    .device = device,
+                                    .attribute = attribute};
+    add_in(t, &like, directory, name);
+}
+
 void sysfs_add_text(struct sysfs_filling *t, const char *directory, const char *name, const char *text) {
     const struct sysfs_file like = {.entry = {.mode = 0444, .show = proc_show_text, .arg = (void *)text}};
     add_in(t, &like, directory, name);

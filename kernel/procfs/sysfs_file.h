@@ -23,6 +23,10 @@ typedef ssize_t sysfs_store(const char *text, size_t n, void *file);
 // At directory/name. Without `store` it is not writable.
 void sysfs_add_file(struct sysfs_filling *t, const char *directory, const char *name, sysfs_show *show,
                     sysfs_store *store, void *device, const void *attribute);
+// The same, of a device of a network's (proc_entry.store_net).
+typedef ssize_t sysfs_store_net(struct net_ns *net, const char *text, size_t n, void *file);
+void sysfs_add_file_of_net(struct sysfs_filling *t, const char *directory, const char *name, sysfs_show *show,
+                           sysfs_store_net *store, void *device, const void *attribute);
 // One that always says the same.
 void sysfs_add_text(struct sysfs_filling *t, const char *directory, const char *name, const char *text);
 // A link to `up` and `to`, the place of the link being formatted.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // /sys/class/net: a link for each network device to its directory below /sys/devices/virtual/net, and what is in that. The devices are those that there
-// are when sysfs is first mounted, under the names that they have then.
+// are when sysfs is first mounted, under the names that they have then. What is told is of the network of who mounted it.
 #include "core/cred.h"
 #include "core/errno.h"
 #include "lib/format.h"
@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "net/inet_lock.h"
 #include "net/device.h"
+#include "net/net_ns.h"
 #include "procfs/sysfs_file.h"
 #include "sched/thread.h"
 #include <linux/capability.h>
@@ -227,7 +228,7 @@ static int show(struct seq_buf *s, void *file) {
     const struct attribute *a = f->attribute;
     const char *device = f->device;
     int err = 0;
-    inet_lock();
+    inet_lock(s->net);
     if (a->show)
         err = a->show(s, f->device);
     else
@@ -236,12 +237,12 @@ static int show(struct seq_buf *s, void *file) {
     return err;
 }
 
-static ssize_t store(const char *text, size_t n, void *file) {
+static ssize_t store(struct net_ns *net, const char *text, size_t n, void *file) {
     const struct sysfs_file *f = file;
     const struct attribute *a = f->attribute;
-    if (!capable(CAP_NET_ADMIN))
+    if (!net_capable(net, CAP_NET_ADMIN))
         return -EPERM;
-    inet_lock();
+    inet_lock(net);
     int err = a->store(f->device, text, n);
     inet_unlock();
     return err ? err : (ssize_t)n;
@@ -254,15 +255,16 @@ static void add_device(struct sysfs_filling *t, struct net_device *d) {
     sysfs_add_link(t, "../../../../", "class/net", "%s/subsystem", directory);
     for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
         const struct attribute *a = &attributes[i];
-        sysfs_add_file(t, directory, a->name, show, a->store ? store : NULL, d, a);
+        sysfs_add_file_of_net(t, directory, a->name, show, a->store ? store : NULL, d, a);
     }
 }
 
-int sysfs_net_fill(struct proc_tree *tree) {
+int sysfs_net_fill(struct proc_tree *tree, bool all) {
     struct sysfs_filling t = {.tree = tree};
-    inet_lock();
+    inet_lock(&first_net_ns);
     for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index))
-        add_device(&t, d);
+        if (all || d == &loopback_device) // the others are of the first network alone
+            add_device(&t, d);
     inet_unlock();
     return t.err;
 }

@@ -167,10 +167,12 @@ static int charge_text(struct proc_text *t, struct user *user) {
     return 0;
 }
 
-static int text_generate(struct proc_text *t, struct proc_node *node) {
+static int text_generate(struct proc_text *t, const struct inode *inode) {
+    struct proc_node *node = proc_node(inode);
     t->text.len = 0;
     t->text.failed = false;
     t->generated = false;
+    t->text.net = proc_inode_net(inode);
     int err = node->show ? node->show(&t->text, node) : 0;
     if (!err && t->text.failed)
         err = -ENOMEM;
@@ -183,7 +185,7 @@ static ssize_t text_read(struct file *f, struct uio *u, off_t *pos) {
     ssize_t ret = 0;
     mutex_lock(&t->lock);
     if (*pos == 0 || !t->generated)
-        ret = text_generate(t, proc_node(f->inode));
+        ret = text_generate(t, f->inode);
     if (!ret)
         ret = charge_text(t, f->cred->user);
     if (!ret && *pos >= 0 && (size_t)*pos < t->text.len) {
@@ -209,7 +211,7 @@ static ssize_t text_write(struct file *f, struct uio *u, off_t *pos) {
     ssize_t ret = uio_read_from(u, text, n) == n ? 0 : -EFAULT;
     text[n] = '\0';
     if (!ret)
-        ret = node->store ? node->store(node, text, n) : node->store_as(node, text, n, f->cred);
+        ret = node->store ? node->store(node, text, n) : node->store_as(node, text, n, f);
     kfree(text);
     if (ret > 0)
         *pos += ret;
@@ -226,7 +228,12 @@ int proc_text_setattr(struct inode *inode, const struct iattr *attr) {
     return attr->valid & ~ATTR_SIZE & ~ATTR_MTIME ? -EPERM : 0;
 }
 
-const struct inode_ops proc_file_inode_ops = {.open = proc_text_open, .setattr = proc_text_setattr};
+static int permit(struct inode *inode, int mask) {
+    return proc_node(inode)->of_net ? proc_net_permit(inode, mask) : -EACCES;
+}
+
+const struct inode_ops proc_file_inode_ops = {
+    .open = proc_text_open, .setattr = proc_text_setattr, .permit = permit};
 const struct inode_ops proc_raw_inode_ops = {.setattr = proc_text_setattr};
 const struct file_ops proc_file_ops = {
     .read = text_read, .write = text_write, .lseek = proc_lseek, .release = text_release};

@@ -5,10 +5,14 @@
 // mount. An inode lives as long as somebody uses it, and the next lookup of the name makes another with the same
 // number.
 #include "procfs/private.h"
+#include "core/cred.h"
+#include "core/user_ns.h"
 #include "fs/dentry.h"
 #include "fs/superblock.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "net/net_ns.h"
+#include <linux/capability.h>
 
 #define FIXED_INOS 0xf0000000ul // of items from here on
 
@@ -54,6 +58,28 @@ static ssize_t item_store(struct proc_node *node, const char *text, size_t n) {
     return e->store(text, n, e->arg);
 }
 
+struct net_ns *proc_inode_net(const struct inode *inode) {
+    const struct proc_tree *tree = inode->sb->private_data;
+    return tree->net ? tree->net : tree == &proc_tree || tree->pids ? net_current() : &first_net_ns;
+}
+
+// May it set what is the network's? Who is root where that belongs may, as who has the capability.
+static bool may_set(const struct cred *cred, const struct net_ns *net) {
+    return cred_capable_in(cred, net->ns.owner, CAP_NET_ADMIN) || !uid_in(net->ns.owner, cred->fsuid);
+}
+
+int proc_net_permit(struct inode *inode, int mask) {
+    bool may = may_set(current->cred, proc_inode_net(inode));
+    return may && (inode->mode >> 6 & mask) == (mode_t)mask ? 0 : -EACCES;
+}
+
+// The caller's network may be another one than when it was opened: so whoever did that must be allowed to.
+static ssize_t item_store_net(struct proc_node *node, const char *text, size_t n, const struct file *f) {
+    const struct proc_entry *e = container_of(node, struct proc_item, node)->entry;
+    struct net_ns *net = proc_inode_net(f->inode);
+    return may_set(f->cred, net) ? e->store_net(net, text, n, e->arg) : -EPERM;
+}
+
 static mode_t item_mode(const struct proc_entry *e, mode_t dir_mode) {
     if (!e)
         return S_IFDIR | dir_mode;
@@ -77,6 +103,9 @@ static struct proc_item *item_create(const struct proc_entry *e, mode_t dir_mode
         item->node.show = item_show;
     if (e && e->store)
         item->node.store = item_store;
+    if (e && e->store_net)
+        item->node.store_as = item_store_net;
+    item->node.of_net = e && e->store_net;
     return item;
 }
 
@@ -185,21 +214,6 @@ int proc_tree_copy(struct proc_tree *copy, const struct proc_tree *of, const str
         return -ENOMEM;
     copy->sb->private_data = copy;
     return 0;
-}
-
-int proc_tree_branch(struct proc_tree *tree, const struct proc_tree *of) {
-    *tree = *of;
-    tree->root = item_create(NULL, of->dir_mode, "", 0);
-    if (!tree->root)
-        return -ENOMEM;
-    spin_lock(&items_lock);
-    tree->root->ino = next_ino++;
-    spin_unlock(&items_lock);
-    return 0;
-}
-
-struct inode *proc_tree_inode(const struct proc_tree *tree, struct superblock *sb) {
-    return item_inode(sb, tree->root);
 }
 
 struct dentry *proc_tree_mount(struct proc_tree *tree, const struct inode_ops *ops,

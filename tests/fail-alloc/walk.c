@@ -12,6 +12,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -31,6 +32,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -260,6 +262,30 @@ static int do_datagrams(void) {
     return err;
 }
 
+// A network of its own, in which a connection is made and left.
+static int do_network(void) {
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct ifreq r = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    socklen_t len = sizeof(a);
+    char text[512];
+    if ((mkdir("net", 0700) && errno != EEXIST) || unshare(CLONE_NEWNET | CLONE_NEWNS))
+        return errno;
+    int s = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (s < 0 || c < 0 || ioctl(s, SIOCSIFFLAGS, &r))
+        return errno;
+    if (mount("s", "net", "sysfs", 0, NULL) || umount2("net", MNT_DETACH))
+        return errno;
+    int fd = open("/proc/self/net/tcp", O_RDONLY);
+    if (fd < 0 || read(fd, text, sizeof(text)) < 0)
+        return errno;
+    if (bind(s, (void *)&a, len) || listen(s, 4) ||
+        getsockname(s, (void *)&a, &len)) // without memory lo has no address
+        return errno == EADDRNOTAVAIL ? ENOBUFS : errno;
+    if (connect(c, (void *)&a, len) && errno != EINPROGRESS)
+        return errno == ECONNRESET || errno == ECONNREFUSED || errno == ENETUNREACH ? ENOBUFS : errno;
+    return 0;
+}
+
 // A connection, data both ways and its end, which both sides do by a reset. A segment that finds no memory is sent again only later:
 // here that counts as no memory.
 static int do_tcp(void) {
@@ -473,6 +499,7 @@ static const struct operation operations[] = {
     {"namespaces", do_namespaces, false},
     {"enter", do_enter, false},
     {"pids", do_pid_namespace, false},
+    {"network", do_network, false},
 };
 
 // ---- one walk

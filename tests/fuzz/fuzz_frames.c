@@ -47,7 +47,8 @@ void random_bytes(void *buf, size_t n) {
     memset(buf, 0x5a, n);
 }
 
-void inet_stack_kick(void) {}
+struct net_ns *inet_net;
+void inet_stack_kick(struct net_ns *net) {}
 
 void inet_unreachable_locked(const struct net_frame *frame) {
     assert(frame->len);

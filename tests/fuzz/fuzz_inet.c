@@ -77,7 +77,7 @@ static void make_sockets(void) {
 
 // What nobody has any more: connections, TIME_WAIT, fragments without a rest.
 static void end_connections(void) {
-    inet_lock();
+    inet_lock(&first_net_ns);
     inet_parts_join();
     while (tcp_active_pcbs)
         tcp_abort(tcp_active_pcbs);
@@ -98,7 +98,7 @@ static void end_sockets(void) {
 // ---- packets
 
 static void receive(const void *bytes, size_t n) {
-    inet_lock();
+    inet_lock(&first_net_ns);
     struct net_frame *f = net_frame_create(&loopback_device, n);
     if (f) {
         memcpy(f->data, bytes, n);
@@ -200,7 +200,7 @@ static void send_raw(struct input *in) {
 
 static void pass_time(struct input *in) {
     host_ticks += 250000000ull * (next(in) % 8 + 1);
-    inet_lock();
+    inet_lock(&first_net_ns);
     inet_parts_join();
     tcp_tmr();
     inet_parts_divide();
@@ -222,9 +222,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!started) {
         host_init();
         inet_init();
-        inet_ping_groups[0] = 0; // everybody's
+        first_net_ns.settings.ping_groups[0] = 0; // everybody's
         net_device_init();
-        net_interface_init();
         make_sockets(); // what is made once
         end_sockets();
         kept = root_user.used[USER_SOCKET_BYTES];

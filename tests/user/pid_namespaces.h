@@ -25,7 +25,7 @@ static pid_t start(unsigned long flags, int (*fn)(void *), void *arg) {
     return pid;
 }
 
-static int run_in_new(int (*fn)(void *), void *arg) {
+static int __attribute__((unused)) run_in_new(int (*fn)(void *), void *arg) {
     return test_wait_exit(start(CLONE_NEWPID, fn, arg));
 }
 
@@ -38,7 +38,7 @@ static void tell(int fd) {
     CHECK(write(fd, "x", 1) == 1);
 }
 
-static int __attribute__((noreturn)) idle(void *unused) {
+static int __attribute__((noreturn, unused)) idle(void *unused) {
     (void)unused;
     for (;;)
         pause();
