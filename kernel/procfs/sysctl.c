@@ -260,6 +260,7 @@ static const struct proc_entry entries[] = {
     PROC_NUMBER("user/max_user_namespaces", &limits.namespaces_max, 0, INT32_MAX),
     PROC_NUMBER("user/max_mnt_namespaces", &limits.namespaces_max, 0, INT32_MAX),
     PROC_NUMBER("user/max_uts_namespaces", &limits.namespaces_max, 0, INT32_MAX),
+    PROC_NUMBER("user/max_net_namespaces", &limits.namespaces_max, 0, INT32_MAX),
     PROC_NUMBER("user/max_ipc_namespaces", &limits.namespaces_max, 0, INT32_MAX),
     PROC_NUMBER("user/max_pid_namespaces", &limits.namespaces_max, 0, INT32_MAX),
     PROC_TEXT("fs/nr_open", "1048576"),
