@@ -14,12 +14,14 @@
 #include "mm/slab.h"
 #include "sched/clock.h"
 #include "sched/thread.h"
+#include "sched/user.h"
 #include <linux/capability.h>
 
 struct lease {
     struct list_head link;     // [lock] in the inode's list
     struct file *file;         // [I] not referenced: the lease goes with it
     pid_t pid;                 // [I] who asked for it
+    struct user *user;         // [I] to whom it is charged, as locks are; a reference
     short type;                // [lock] F_RDLCK, F_WRLCK
     bool ends, sinks;          // [lock] it is being broken: to nothing, to F_RDLCK
     ktime_t ends_at, sinks_at; // [lock] when it does so by itself
@@ -27,6 +29,27 @@ struct lease {
 
 unsigned long lease_break_time = 45;
 unsigned long leases_enabled = 1;
+
+// NULL: no memory, or the user has too many.
+static struct lease *lease_alloc(struct file *f, int type) {
+    struct user *user = current->real_cred->user;
+    if (!user_may_charge(user, USER_LOCKS, 1, READ_ONCE(limits.locks_max)))
+        return NULL;
+    struct lease *l = kzalloc(sizeof(*l));
+    if (l)
+        *l = (struct lease){.file = f, .pid = current->pid, .user = user_get(user), .type = (short)type};
+    else
+        user_uncharge(user, USER_LOCKS, 1);
+    return l;
+}
+
+static void lease_free(struct lease *l) {
+    if (!l)
+        return;
+    user_uncharge(l->user, USER_LOCKS, 1);
+    user_put(l->user);
+    kfree(l);
+}
 
 static short target(const struct lease *l) {
     return l->ends ? F_UNLCK : l->sinks ? F_RDLCK : l->type;
@@ -38,7 +61,7 @@ static void change_locked(struct file_lock_list *list, struct lease *l, short ty
     if (type == F_UNLCK) {
         list_del(&l->link);
         async_disown(l->file);
-        kfree(l);
+        lease_free(l);
         return;
     }
     l->type = type;
@@ -115,10 +138,9 @@ static int add_locked(struct file_lock_list *list, struct file *f, int type, str
 
 static int add(struct file *f, int fd, int type) {
     struct file_lock_list *list = file_lock_list_get(f->inode);
-    struct lease *new = list ? kzalloc(sizeof(*new)) : NULL;
+    struct lease *new = list ? lease_alloc(f, type) : NULL;
     if (!new)
         return -ENOMEM;
-    *new = (struct lease){.file = f, .pid = current->pid, .type = (short)type};
     int err = async_prepare(f, fd);
     if (!err) {
         spin_lock(&list->lock);
@@ -127,7 +149,7 @@ static int add(struct file *f, int fd, int type) {
         spin_unlock(&list->lock);
         wake_all(&list->released);
     }
-    kfree(new);
+    lease_free(new);
     return err;
 }
 

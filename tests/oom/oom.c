@@ -20,8 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -29,7 +27,6 @@
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -314,54 +311,6 @@ void in_children(void (*fn)(void)) {
     }
 }
 
-static void open_files(void) {
-    while (open("/dev/null", O_RDONLY) >= 0)
-        ;
-}
-
-static void open_pipes(void) {
-    static char block[65536];
-    for (int p[2]; pipe2(p, O_NONBLOCK) == 0;)
-        while (write(p[1], block, sizeof(block)) > 0)
-            ;
-}
-
-static void large_pipes(void) {
-    static char block[65536];
-    for (int p[2]; pipe2(p, O_NONBLOCK) == 0;) {
-        (void)fcntl(p[1], F_SETPIPE_SZ, 1 << 20);
-        while (write(p[1], block, sizeof(block)) > 0)
-            ;
-    }
-}
-
-static void open_ptys(void) {
-    static char block[4096];
-    for (int fd; (fd = open("/dev/ptmx", O_RDWR | O_NONBLOCK)) >= 0;)
-        (void)!write(fd, block, sizeof(block));
-}
-
-static void eventfds(void) {
-    while (eventfd(0, 0) >= 0)
-        ;
-}
-
-static void timerfds(void) {
-    while (timerfd_create(CLOCK_MONOTONIC, 0) >= 0)
-        ;
-}
-
-static void epoll_sets(void) {
-    struct epoll_event e = {.events = EPOLLIN};
-    int watched[256], n = 0;
-    while (n < 256 && (watched[n] = eventfd(0, 0)) >= 0)
-        n++;
-    for (int set; (set = epoll_create1(0)) >= 0;)
-        for (int i = 0; i < n; i++)
-            if (epoll_ctl(set, EPOLL_CTL_ADD, watched[i], &e))
-                break;
-}
-
 static void proc_texts(void) {
     char *p = map(3000 * PAGE, MAP_PRIVATE), byte;
     for (size_t i = 0; i < 3000; i += 2)
@@ -369,15 +318,6 @@ static void proc_texts(void) {
     for (int fd; (fd = open("/proc/self/maps", O_RDONLY)) >= 0;)
         if (read(fd, &byte, 1) != 1)
             break;
-}
-
-static void locks(void) {
-    int fd = open("/tmp/locked", O_CREAT | O_RDWR, 0600);
-    for (off_t i = 0; i < 100000; i++) {
-        struct flock l = {.l_type = F_WRLCK, .l_start = 1000000 - 2 * i, .l_len = 1};
-        if (fcntl(fd, F_SETLK, &l))
-            break;
-    }
 }
 
 static void timers(void) {
@@ -471,27 +411,6 @@ static void mounts(void) {
     }
 }
 
-static void files_of_many(void) {
-    in_children(open_files);
-}
-static void pipes_of_many(void) {
-    in_children(open_pipes);
-}
-static void large_pipes_of_many(void) {
-    in_children(large_pipes);
-}
-static void ptys_of_many(void) {
-    in_children(open_ptys);
-}
-static void eventfds_of_many(void) {
-    in_children(eventfds);
-}
-static void timerfds_of_many(void) {
-    in_children(timerfds);
-}
-static void epoll_sets_of_many(void) {
-    in_children(epoll_sets);
-}
 static void proc_texts_of_many(void) {
     in_children(proc_texts);
 }
@@ -531,6 +450,7 @@ static const struct way {
     {"epoll sets", epoll_sets_of_many, false},
     {"texts of /proc", proc_texts_of_many, false},
     {"locks", locks, false},
+    {"leases", leases_of_many, false},
     {"timers", timers_of_many, false},
     {"signals", signals_of_many, false},
     {"threads", threads, true},

@@ -1,5 +1,5 @@
 # tests/oom: small machines in which programs use memory up in every way there is; see oom.c and run.py.
-$(B)/tests/oom/oom: tests/oom/oom.c tests/oom/sockets.c tests/oom/ways.h $(B)/deps/musl.stamp
+$(B)/tests/oom/oom: tests/oom/oom.c tests/oom/descriptors.c tests/oom/sockets.c tests/oom/ways.h $(B)/deps/musl.stamp
 	@mkdir -p $(@D)
 	$(call say,ROOTCC,$@) $(MUSL_GCC) -O1 -Wall -Wextra -Wno-infinite-recursion -o $@ $(filter %.c,$^)
 

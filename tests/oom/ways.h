@@ -14,3 +14,14 @@ void tcp_connections(void);
 void tcp_backlogs(void);
 void udp_sockets(void);
 void many_sockets(void);
+
+// descriptors.c
+void files_of_many(void);
+void pipes_of_many(void);
+void large_pipes_of_many(void);
+void ptys_of_many(void);
+void eventfds_of_many(void);
+void timerfds_of_many(void);
+void epoll_sets_of_many(void);
+void leases_of_many(void);
+void locks(void);
