@@ -44,24 +44,48 @@ static uint32_t find_line(const uint8_t *p, uint32_t offset, uint32_t *file) {
     }
 }
 
-void symbol_describe(unsigned long pc, char *buf, size_t n) {
-    const struct symbol_header *h = __symbols;
-    const struct symbol_function *functions = (const struct symbol_function *)(h + 1);
-    const uint32_t *files = (const uint32_t *)(functions + h->functions);
-    const char *names = (const char *)h + h->names;
-    uint32_t offset = pc - KERNEL_BASE, file, low = 0, high = h->functions;
-    if (pc < KERNEL_BASE || pc >= (unsigned long)__text_end || !h->functions) {
-        lib_snprintf(buf, n, "0x%lx", pc);
-        return;
-    }
+static const struct symbol_function *functions(void) {
+    return (const struct symbol_function *)(__symbols + 1);
+}
+
+// The number of the function that pc is in; -1: it is in none.
+static long find(unsigned long pc) {
+    uint32_t offset = pc - KERNEL_BASE, low = 0, high = __symbols->functions;
+    if (pc < KERNEL_BASE || pc >= (unsigned long)__text_end || !high)
+        return -1;
     while (high - low > 1) {
         uint32_t middle = (low + high) / 2;
-        if (functions[middle].address <= offset)
+        if (functions()[middle].address <= offset)
             low = middle;
         else
             high = middle;
     }
-    const struct symbol_function *f = &functions[low];
+    return low;
+}
+
+bool symbol_find(unsigned long pc, struct symbol *out) {
+    long at = find(pc);
+    if (at < 0)
+        return false;
+    const struct symbol_function *f = functions() + at;
+    bool last = at + 1 == (long)__symbols->functions;
+    out->name = (const char *)__symbols + __symbols->names + f->name;
+    out->offset = pc - KERNEL_BASE - f->address;
+    out->size = last ? (unsigned long)__text_end - KERNEL_BASE - f->address : f[1].address - f->address;
+    return true;
+}
+
+void symbol_describe(unsigned long pc, char *buf, size_t n) {
+    const struct symbol_header *h = __symbols;
+    const uint32_t *files = (const uint32_t *)(functions() + h->functions);
+    const char *names = (const char *)h + h->names;
+    uint32_t offset = pc - KERNEL_BASE, file;
+    long at = find(pc);
+    if (at < 0) {
+        lib_snprintf(buf, n, "0x%lx", pc);
+        return;
+    }
+    const struct symbol_function *f = functions() + at;
     const char *name = names + f->name;
     if (f->lines == ~0u) {
         lib_snprintf(buf, n, "%s+0x%x", name, offset - f->address);

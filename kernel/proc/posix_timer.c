@@ -70,6 +70,7 @@ struct process_timers {
 };
 
 static struct slab_cache *timer_cache;
+static struct mutex others_mutex = MUTEX_INIT(others_mutex); // who looks at another's timers, and their end
 
 static void timer_fired(struct timer *t);
 static void itimer_real_fired(struct timer *t);
@@ -670,8 +671,24 @@ void posix_timers_exit(struct process *p) {
         return;
     posix_timers_exec(p);
     timer_cancel(&timers->real.timer);
+    mutex_lock(&others_mutex);
     p->timers = NULL;
+    mutex_unlock(&others_mutex);
     kfree(timers);
+}
+
+void posix_timers_for_each(struct process *p, void (*fn)(const struct posix_timer_info *i, void *arg),
+                           void *arg) {
+    mutex_lock(&others_mutex);
+    struct process_timers *timers = __atomic_load_n(&p->timers, __ATOMIC_ACQUIRE);
+    struct posix_timer *t;
+    if (timers) {
+        mutex_lock(&timers->lock);
+        list_for_each_entry (t, &timers->posix, link)
+            fn(&(struct posix_timer_info){t->id, t->clock, t->event, t->target}, arg);
+        mutex_unlock(&timers->lock);
+    }
+    mutex_unlock(&others_mutex);
 }
 
 void posix_timer_init(void) {

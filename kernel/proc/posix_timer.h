@@ -15,6 +15,16 @@ struct timer_event {
     bool default_value;  // sigval is to be the timer's id
 };
 
+// What everybody may know of a timer.
+struct posix_timer_info {
+    int id, clock;
+    struct timer_event event;
+    const struct thread *target; // SIGEV_THREAD_ID: whom it tells
+};
+// Calls fn for each timer of a process, in their order, with its lock held.
+void posix_timers_for_each(struct process *p, void (*fn)(const struct posix_timer_info *i, void *arg),
+                           void *arg);
+
 void posix_timer_init(void);
 // execve: POSIX timers go, interval timers stay. Exit of the last thread: all go. A new process has none
 // (timers NULL).

@@ -437,12 +437,6 @@ static int show_mountinfo(struct seq_buf *s, struct pid_node *n) {
     return show_mounts_of(s, n, proc_show_mountinfo);
 }
 
-static int show_wchan(struct seq_buf *s, struct pid_node *n) {
-    (void)n;
-    seq_puts(s, "0");
-    return 0;
-}
-
 static ssize_t store_comm(struct pid_node *n, const char *text, size_t size) {
     char name[16] = {0};
     struct thread *t = pid_node_thread(n);
@@ -579,7 +573,10 @@ static const struct pid_file files[] = {
     LINK_("exe", follow_exe),
     FILE_("mounts", 0444, show_mounts),
     FILE_("mountinfo", 0444, show_mountinfo),
-    FILE_("wchan", 0444, show_wchan),
+    FILE_("syscall", 0400, pid_show_syscall),
+    FILE_("wchan", 0444, pid_show_wchan),
+    FILE_("stack", 0400, pid_show_stack),
+    {.name = "timers", .mode = S_IFREG | 0444, .where = IN_PROCESS, .show = pid_show_timers},
     FILE_("oom_score", 0444, pid_show_oom_score),
     {.name = "timerslack_ns",
      .mode = S_IFREG | 0666,

@@ -51,7 +51,8 @@ ino_t pid_ino(const struct process *p, pid_t tid, unsigned int which);
 
 pid_show_fn pid_show_stat, pid_show_statm, pid_show_status, pid_show_cmdline, pid_show_environ, pid_show_comm,
     pid_show_maps, pid_show_smaps, pid_show_smaps_rollup, pid_show_limits, pid_show_auxv, pid_show_io,
-    pid_show_oom_score_adj, pid_show_fdinfo, pid_show_timer_slack;
+    pid_show_oom_score_adj, pid_show_fdinfo, pid_show_timer_slack, pid_show_syscall, pid_show_wchan,
+    pid_show_stack, pid_show_timers;
 ssize_t pid_store_timer_slack(struct pid_node *n, const char *text, size_t size);
 
 // The process of an open directory /proc/PID with a reference; ERR_PTR(-EBADF).

@@ -35,7 +35,7 @@ static int open_it(int fd, const struct handle *h, int flags) {
 
 // The test's own tmpfs, so that nothing else is in it.
 static void enter_own(const char *path) {
-    CHECK(mkdir(path, 0755) == 0 && mount("t", path, "tmpfs", 0, NULL) == 0);
+    CHECK(unshare(CLONE_NEWNS) == 0 && mkdir(path, 0755) == 0 && mount("t", path, "tmpfs", 0, NULL) == 0);
 }
 
 static int same(int fd, const char *path) {

@@ -37,6 +37,23 @@ struct trap_frame *arch_user_frame(struct thread *t) {
     return (struct trap_frame *)arch_of(t)->kernel_sp - 1;
 }
 
+// Frames are linked through s0, as in core/panic.c. The last one's link is the program's own s0, or 0.
+unsigned int arch_sleeping_calls(struct thread *t, unsigned long *pc, unsigned int most) {
+    const struct switch_context *c = &arch_of(t)->context;
+    unsigned long low = READ_ONCE(c->sp), top = (unsigned long)arch_user_frame(t), fp = READ_ONCE(c->s[0]);
+    unsigned int n = 0;
+    if (low > top || low < top - KSTACK_SIZE)
+        return 0;
+    pc[n++] = READ_ONCE(c->ra);
+    while (n < most && fp >= low + 16 && fp <= top && fp % 8 == 0) {
+        const unsigned long *frame = (const unsigned long *)fp;
+        pc[n++] = READ_ONCE(frame[-1]);
+        low = fp;
+        fp = READ_ONCE(frame[-2]);
+    }
+    return n;
+}
+
 // ---- floating point
 
 // sstatus.FS is dirty in programs and in the kernel, always: an emulator that translates code for one value of it translates it once, a

@@ -22,6 +22,11 @@ struct trap_frame {
     unsigned long pad_[3];
 };
 
+// Where the calls go on that a thread which sleeps is in, the innermost first: how many, up to `most`. One that wakes up meanwhile does no
+// harm, as long as it has its stack: the answer is then worth nothing.
+struct thread;
+unsigned int arch_sleeping_calls(struct thread *thread, unsigned long *pc, unsigned int most);
+
 // Address and length of the vDSO image in the kernel's read-only data, whole pages; and the offset of
 // __vdso_rt_sigreturn in it. Mapped by exec (proc/exec.c).
 extern const char vdso_start[], vdso_end[];
