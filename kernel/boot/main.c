@@ -24,6 +24,7 @@
 #include "initrd/initrd.h"
 #include "ipc/mqueue.h"
 #include "ipc/shm.h"
+#include "keys/key.h"
 #include "mm/slab.h"
 #include "net/socket.h"
 #include "proc/futex.h"
@@ -51,6 +52,7 @@ static void init_thread(void *arg) {
     virtio_init();
     socket_layer_init();
     mqueue_init();
+    keys_init();
     process_init();
     tty_init();
     procfs_init();

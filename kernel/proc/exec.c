@@ -17,6 +17,7 @@
 #include "fs/fdtable.h"
 #include "fs/path.h"
 #include "fs/xattr.h"
+#include "keys/key.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -259,6 +260,7 @@ static void switch_memory_and_identity(struct exec *e) {
     spin_unlock_irqrestore(&process_lock, flags);
     thread_set_cred(e->cred);
     mutex_unlock(&p->access_lock);
+    keys_exec();
     e->vm = NULL;
     e->cred = NULL;
     process_vfork_done();

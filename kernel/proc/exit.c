@@ -11,6 +11,7 @@
 #include "fs/fdtable.h"
 #include "fs/path.h"
 #include "ipc/sem.h"
+#include "keys/key.h"
 #include "lib/string.h"
 #include "proc/coredump.h"
 #include "proc/fork.h"
@@ -286,7 +287,9 @@ void process_exit_thread(int status) {
     sem_leave_undos(t);
     drop_files(t);
     seccomp_exit();
+    keys_exit_thread(t);
     if (last) {
+        keys_exit_process(&p->keys);
         if (p->tty)
             process_leave_tty();
         signal_flush_process(p);

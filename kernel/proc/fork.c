@@ -9,6 +9,7 @@
 #include "fs/fdtable.h"
 #include "fs/path.h"
 #include "ipc/sem.h"
+#include "keys/key.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "proc/namespace.h"
@@ -146,6 +147,7 @@ static int copy_namespaces(struct thread *t, uint64_t flags) {
     if (err)
         return err;
     t->cred = t->real_cred = c.cred ? c.cred : cred_get(current->cred);
+    keys_inherit(t);
     t->namespaces = c.set ? c.set : current->namespaces ? namespaces_get(current->namespaces) : NULL;
     return 0;
 }
@@ -250,6 +252,7 @@ static void undo(struct birth *b) {
         if (t->files)
             files_leave(t->files);
         sem_leave_undos(t);
+        keys_exit_thread(t);
         namespaces_put(t->namespaces);
         t->namespaces = NULL;
         cred_put(t->real_cred);
@@ -298,6 +301,7 @@ static int prepare(struct birth *b) {
 static void join_process(struct thread *t, struct process *p) {
     process_get(p); // the thread's reference
     t->process = p;
+    t->process_keys = &p->keys;
     t->limits = p->limits;
     t->pid = p->pid;
     t->own_pid = p->own_pid;

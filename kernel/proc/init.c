@@ -89,6 +89,7 @@ static void become_init(void) {
     process_counts = (struct process_counts){.forks = 1, .threads = 1};
     process_get(p);
     t->process = p;
+    t->process_keys = &p->keys;
     t->limits = p->limits;
     t->pid = 1;
     init_process = first_pid_ns.init = p;

@@ -23,6 +23,7 @@
 #include "sched/wait.h"
 #include <linux/resource.h>
 
+struct key;
 struct tty;
 struct vmspace;
 struct file;
@@ -102,6 +103,7 @@ struct process {
     unsigned int personality;             // [a] personality(2); only ADDR_NO_RANDOMIZE has an effect
     char last_name[16];                   // [p] of the thread that ended last
     struct process_timers *timers;        // proc/posix_timer.h; NULL: none was ever set
+    struct key *keys;                     // keys/key.h: its keyring, or NULL
 };
 
 extern struct process *init_process; // pid 1

@@ -451,4 +451,5 @@ void proc_files_init(void) {
     proc_sys_net_init();
     proc_net_init();
     proc_ipc_init();
+    proc_keys_init();
 }

@@ -60,6 +60,7 @@ void proc_events_init(void);
 extern struct proc_tree proc_tree;
 void proc_net_init(void);
 void proc_ipc_init(void);
+void proc_keys_init(void);
 // Harts and memory, network devices, in sysfs's tree. -ENOMEM.
 int __must_check sysfs_cpu_fill(struct proc_tree *tree);
 int __must_check sysfs_net_fill(struct proc_tree *tree, bool all); // not all: loopback alone

@@ -8,6 +8,7 @@
 #include "fs/event/inotify.h"
 #include "fs/lease.h"
 #include "fs/pipe/pipe.h"
+#include "keys/key.h"
 #include "lib/format.h"
 #include "lib/number.h"
 #include "lib/string.h"
@@ -209,6 +210,11 @@ static const struct proc_entry entries[] = {
     PROC_TEXT("kernel/osrelease", KERNEL_RELEASE),
     PROC_TEXT("kernel/version", KERNEL_VERSION),
     PROC_TEXT("kernel/pid_max", "32768"),
+    PROC_NUMBER("kernel/keys/maxkeys", &key_limits.keys, 0, INT32_MAX),
+    PROC_NUMBER("kernel/keys/maxbytes", &key_limits.bytes, 0, INT32_MAX),
+    PROC_NUMBER("kernel/keys/root_maxkeys", &key_limits.root_keys, 0, INT32_MAX),
+    PROC_NUMBER("kernel/keys/root_maxbytes", &key_limits.root_bytes, 0, INT32_MAX),
+    PROC_NUMBER("kernel/keys/gc_delay", &key_limits.gc_delay, 0, INT32_MAX),
     PROC_NUMBER("kernel/threads-max", &limits.threads_max, 20, THREADS_MOST),
     PROC_TEXT("kernel/ngroups_max", "65536"),
     PROC_TEXT("kernel/cap_last_cap", "40"),

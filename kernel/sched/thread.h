@@ -53,6 +53,8 @@ static inline void io_usage_add(struct io_usage *to, const struct io_usage *from
     }
 }
 
+struct key;
+
 // A thread as one that is traced, and as one that traces: proc/ptrace.h. Key: [p] process_lock, [s] its process's signal
 // lock, [ps] both to change, either to read.
 struct ptrace {
@@ -123,6 +125,8 @@ struct thread {
     struct cred *cred;           // [o] core/cred.h: what it acts as; nobody else looks at it
     struct cred *real_cred;  // [process_lock to look from outside] who it is; a reference. Usually the same
     struct process *process; // proc/process.h
+    struct key *session_keys, *thread_keys; // [o] keys/key.h, each a reference; NULL: none
+    struct key **process_keys;              // [I] where its process has its own; NULL: it is a kernel thread
     struct namespaces
         *namespaces; // [process_lock to look from outside] core/namespace.h; NULL: the first ones
     struct mount_ns *ending_mounts; // [o] the mount namespace that it is ending: mount_ns.c

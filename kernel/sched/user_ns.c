@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "sched/thread.h"
+#include "sched/user_ns_end.h"
 #include "sched/wait.h"
 #include <linux/capability.h>
 #include <linux/securebits.h>
@@ -18,8 +19,16 @@ static const struct namespace_type type = {
 struct user_ns first_user_ns = {.ns = {.refs = {1}, .type = &type, .number = NS_FIRST_USER}};
 static struct mutex map_lock = MUTEX_INIT(map_lock);
 
+static void (*end_hook)(const struct user_ns *u); // written at start
+
+void user_ns_set_end_hook(void (*hook)(const struct user_ns *u)) {
+    end_hook = hook;
+}
+
 static void destroy(struct namespace *ns) {
     struct user_ns *u = user_ns_of(ns);
+    if (end_hook)
+        end_hook(u);
     namespace_end(ns);
     kfree((void *)u->uids);
     kfree((void *)u->gids);

@@ -495,6 +495,7 @@ static const struct operation operations[] = {
     {"remap", do_remap, false},
     {"seal", do_seal, false},
     {"lease", do_lease, false},
+    {"keys", do_keys, false},
     {"mount steps", do_mount_steps, false},
     {"namespaces", do_namespaces, false},
     {"enter", do_enter, false},

@@ -27,6 +27,7 @@ int do_mount_steps(void);
 
 // others.c
 int do_others(void);
+int do_keys(void);
 int do_lease(void);
 int do_remap(void);
 int do_seal(void);

@@ -518,6 +518,23 @@ static void mount_steps(const char *name, unsigned long a[]) {
         a[2] = one_in(4) ? bits() : 0x1000, a[4] = one_in(4) ? number() : 32;
 }
 
+// add_key(2) and its kin: mostly of the program's own keyrings.
+static void key_arguments(const char *name, unsigned long a[]) {
+    static const char *const types[] = {"user", "keyring", "logon", "nosuch", "", ".x"};
+    static const char *const descriptions[] = {"a", "b", "c:d", "_ses", ""};
+    unsigned long ring = one_in(6) ? number() : -(unsigned long)(1 + random_below(5));
+    if (!strcmp(name, "add_key"))
+        a[0] = (unsigned long)ONE_OF(types), a[1] = (unsigned long)ONE_OF(descriptions), a[4] = ring;
+    else if (!strcmp(name, "request_key"))
+        a[0] = (unsigned long)ONE_OF(types), a[1] = (unsigned long)ONE_OF(descriptions), a[2] = 0,
+        a[3] = ring;
+    else
+        for (int i = 1; i < 5; i++)
+            a[i] = one_in(2) ? ring : one_in(3) ? buffer(128) : one_in(2) ? size() : number();
+    if (!strcmp(name, "keyctl") && a[0] == 10)
+        a[2] = (unsigned long)ONE_OF(types), a[3] = (unsigned long)ONE_OF(descriptions);
+}
+
 static void special(const char *name, unsigned long a[]) {
     socket_arguments(name, a);
     if (!strcmp(name, "mmap"))
@@ -532,6 +549,8 @@ static void special(const char *name, unsigned long a[]) {
     else if (!strcmp(name, "futex"))
         a[1] =
             random_below(14) | (one_in(2) ? FUTEX_PRIVATE_FLAG : 0) | (one_in(6) ? FUTEX_CLOCK_REALTIME : 0);
+    else if (!strcmp(name, "add_key") || !strcmp(name, "request_key") || !strcmp(name, "keyctl"))
+        key_arguments(name, a);
     else if (!strcmp(name, "mknodat"))
         a[2] = ONE_OF(file_modes) | 0600;
     else if (!strcmp(name, "openat"))

@@ -99,6 +99,11 @@ TEST(attributes_of_files_go_out_clean) {
     SYS(readlinkat, AT_FDCWD, "/proc/self/exe", part(0), 4096);
     SYS(getcwd, part(0), 4096);
     SYS(cachestat, fd, &(uint64_t[2]){0}, part(0), 0);
+    long key = syscall(SYS_add_key, "user", "k", "text", 4, -2 /* the process's keyring */);
+    SYS(keyctl, 6 /* KEYCTL_DESCRIBE */, key, part(0), 4096);
+    SYS(keyctl, 11 /* KEYCTL_READ */, key, part(0), 4096);
+    SYS(keyctl, 11, -2, part(0), 4096);
+    SYS(keyctl, 31 /* KEYCTL_CAPABILITIES */, part(0), 64);
     memset(area, FILL, sizeof(area));
     *(unsigned int *)part(0) = 128;
     CHECK(syscall(SYS_name_to_handle_at, AT_FDCWD, "f", part(0), part(1), 0) == 0);
