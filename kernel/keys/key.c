@@ -93,8 +93,7 @@ static void destroy(struct key *key) {
         keyring_empty(key);
     forget_payload(key);
     key->user->keys--;
-    key->user->charged_keys -= key->charged;
-    key->user->bytes -= key->charged ? key->charge : 0;
+    key->user->bytes -= key->charge;
     drop_user(key->user);
     kfree(key->links);
     kfree(key->description);
@@ -146,15 +145,15 @@ static bool has_room(const struct key_user *u, unsigned long more_keys, long mor
         bytes_most = READ_ONCE(key_limits.root_bytes);
     }
     return more_bytes <= 0 ||
-           (u->charged_keys + more_keys <= keys_most && u->bytes + (unsigned long)more_bytes <= bytes_most);
+           (u->keys + more_keys <= keys_most && u->bytes + (unsigned long)more_bytes <= bytes_most);
 }
 
 int key_charge(struct key *key, long bytes) {
     ASSERT_HELD(&keys_lock);
-    if (key->charged && !has_room(key->user, 0, bytes))
+    if (!has_room(key->user, 0, bytes))
         return -EDQUOT;
     key->charge += (unsigned long)bytes;
-    key->user->bytes += key->charged ? (unsigned long)bytes : 0;
+    key->user->bytes += (unsigned long)bytes;
     return 0;
 }
 
@@ -164,7 +163,7 @@ int key_users_for_each(void (*fn)(const struct key_user_info *u, void *arg), voi
     for (const struct key_user *u = RB_MIN(key_user_tree, &users); u && !err;
          u = RB_NEXT(key_user_tree, &users, (struct key_user *)u)) {
         if (u->keys && uid_in(current->cred->user_ns, u->uid) != ID_NONE)
-            fn(&(struct key_user_info){u->uid, u->keys, u->charged_keys, u->bytes}, arg);
+            fn(&(struct key_user_info){u->uid, u->keys, u->bytes}, arg);
         err = cond_resched_killable();
     }
     keys_lock_give();
@@ -174,13 +173,9 @@ int key_users_for_each(void (*fn)(const struct key_user_info *u, void *arg), voi
 static void give_to(struct key *key, struct key_user *to) {
     struct key_user *from = key->user;
     from->keys--;
+    from->bytes -= key->charge;
     to->keys++;
-    if (key->charged) {
-        from->charged_keys--;
-        from->bytes -= key->charge;
-        to->charged_keys++;
-        to->bytes += key->charge;
-    }
+    to->bytes += key->charge;
     key->user = to;
     drop_user(from);
 }
@@ -196,13 +191,13 @@ static void choose_serial(struct key *key) {
 }
 
 struct key *key_alloc(const struct key_type *type, const char *description, uid_t uid, gid_t gid,
-                      uint32_t permissions, bool charged) {
+                      uint32_t permissions, bool refusable) {
     ASSERT_HELD(&keys_lock);
     struct key_user *user = find_user(uid);
     size_t bytes = strlen(description) + 1;
     if (!user)
         return ERR_PTR(-ENOMEM);
-    bool may = !charged || has_room(user, 1, (long)bytes);
+    bool may = !refusable || has_room(user, 1, (long)bytes);
     struct key *key = may ? kzalloc(sizeof(*key)) : NULL;
     char *copy = key ? kstrndup(description, bytes - 1) : NULL;
     if (!copy) {
@@ -218,14 +213,12 @@ struct key *key_alloc(const struct key_type *type, const char *description, uid_
     key->uid = uid;
     key->gid = gid;
     key->permissions = permissions;
-    key->charged = charged;
     key->charge = bytes;
     list_init(&key->queue);
     list_init(&key->link);
     choose_serial(key);
     user->keys++;
-    user->charged_keys += charged;
-    user->bytes += charged ? bytes : 0;
+    user->bytes += bytes;
     return key;
 }
 
@@ -374,7 +367,7 @@ static int change_owner(struct key *key, uid_t uid, gid_t gid) {
         struct key_user *to = find_user(uid);
         if (!to)
             return -ENOMEM;
-        if (key->charged && !has_room(to, 1, (long)key->charge)) {
+        if (!has_room(to, 1, (long)key->charge)) {
             drop_user(to);
             return -EDQUOT;
         }

@@ -63,7 +63,7 @@ void keys_init(void);
 struct key_info {
     int32_t serial;
     const char *type, *description;
-    bool revoked, invalidated, charged;
+    bool revoked, invalidated;
     int references;
     int64_t left; // seconds until it expires; 0: it has; -1: it does not
     uint32_t permissions;
@@ -75,6 +75,6 @@ struct key_info {
 int keys_for_each(void (*fn)(const struct key_info *k, void *arg), void *arg);
 struct key_user_info {
     uid_t uid;
-    unsigned long keys, charged_keys, bytes;
+    unsigned long keys, bytes;
 };
 int key_users_for_each(void (*fn)(const struct key_user_info *u, void *arg), void *arg);

@@ -426,7 +426,6 @@ static void tell(struct key *key, void (*fn)(const struct key_info *k, void *arg
                             .description = key->description,
                             .revoked = key->revoked,
                             .invalidated = key->invalidated,
-                            .charged = key->charged,
                             .references = (int)key->refs,
                             .left = !key->expires ? -1
                                     : now >= key->expires

@@ -29,7 +29,7 @@
 struct key_user {
     RB_ENTRY(key_user) node; // [keys_lock], as all here
     uid_t uid;
-    unsigned long keys, charged_keys, bytes;
+    unsigned long keys, bytes;
 };
 
 struct key_type {
@@ -54,7 +54,7 @@ struct key {
     gid_t gid;
     uint32_t permissions;
     unsigned long charge; // bytes
-    bool charged, revoked, invalidated;
+    bool revoked, invalidated;
     bool of_user;    // a user's: in his register
     ktime_t expires; // realtime; 0: it does not
     void *data;      // NULL: nothing
@@ -84,9 +84,9 @@ static inline struct key *key_get(struct key *key) {
 }
 void key_put(struct key *key); // NULL is fine
 struct key *key_find(int32_t serial);
-// Without links to it: one reference. ERR_PTR(-EDQUOT, -ENOMEM). `charged`: it may be refused for its owner's limits.
+// Without links to it: one reference. ERR_PTR(-EDQUOT, -ENOMEM). `refusable`: for its owner's limits; else it may make him have too much.
 struct key *__must_check key_alloc(const struct key_type *type, const char *description, uid_t uid, gid_t gid,
-                                   uint32_t permissions, bool charged);
+                                   uint32_t permissions, bool refusable);
 int __must_check key_charge(struct key *key, long bytes); // -EDQUOT
 int __must_check key_set_payload(struct key *key, const void *payload, size_t n);
 int __must_check key_check_payload(const struct key_type *type, const char *description, const void *payload,

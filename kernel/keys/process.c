@@ -168,9 +168,9 @@ static void set(struct key **place, struct key *ring) {
     key_put(old);
 }
 
-static struct key *make_ring(const char *name, uint32_t permissions, bool charged) {
+static struct key *make_ring(const char *name, uint32_t permissions, bool refusable) {
     const struct cred *cred = current->cred;
-    return key_alloc(&key_type_keyring, name, cred->uid, cred->gid, permissions, charged);
+    return key_alloc(&key_type_keyring, name, cred->uid, cred->gid, permissions, refusable);
 }
 
 static int ensure(struct key **place, const char *name) {
@@ -183,7 +183,7 @@ static int ensure(struct key **place, const char *name) {
     return 0;
 }
 
-// A new one without a name of its own. The first is not counted: a thread can always have it.
+// A new one without a name of its own. The first is never refused: a thread can always have it.
 static int new_session(void) {
     struct key *ring = make_ring("_ses", SESSION_RING, current->session_keys);
     if (IS_ERR(ring))

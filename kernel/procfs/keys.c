@@ -27,9 +27,9 @@ static void key_line(const struct key_info *k, void *arg) {
     const struct user_ns *u = current->cred->user_ns;
     struct seq_buf *s = arg;
     char left[24];
-    seq_printf(s, "%08x I%c-%c--%c %5d %4s %08x %5d %5d %-9.9s %s", (unsigned int)k->serial,
-               k->revoked ? 'R' : '-', k->charged ? 'Q' : '-', k->invalidated ? 'i' : '-', k->references,
-               time_left(k, left), k->permissions, (int)uid_shown(u, k->uid),
+    seq_printf(s, "%08x I%c-Q--%c %5d %4s %08x %5d %5d %-9.9s %s", (unsigned int)k->serial,
+               k->revoked ? 'R' : '-', k->invalidated ? 'i' : '-', k->references, time_left(k, left),
+               k->permissions, (int)uid_shown(u, k->uid),
                k->gid == ID_NONE ? (int)ID_OVERFLOW : (int)gid_shown(u, k->gid), k->type, k->description);
     if (k->is_keyring && !k->size)
         seq_puts(s, ": empty\n");
@@ -49,7 +49,7 @@ static void user_line(const struct key_user_info *u, void *arg) {
         bytes = READ_ONCE(key_limits.root_bytes);
     }
     seq_printf(arg, "%5u: %5lu %lu/%lu %lu/%lu %lu/%lu\n", uid_shown(current->cred->user_ns, u->uid), u->keys,
-               u->keys, u->keys, u->charged_keys, keys, u->bytes, bytes);
+               u->keys, u->keys, u->keys, keys, u->bytes, bytes);
 }
 
 static int show_users(struct seq_buf *s, void *arg) {

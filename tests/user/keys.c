@@ -297,6 +297,10 @@ TEST(proc_tells_of_keys) {
     snprintf(text, sizeof(text), "%08x I--Q---     1 perm 3f010000     0     0 keyring   my-ring: 1\n",
              (unsigned)a);
     CHECK(proc_has("/proc/keys", text));
+    int own = (int)ctl(KEYCTL_GET_KEYRING_ID, (unsigned long)OWN, 0, 0, 0);
+    snprintf(text, sizeof(text), "%08x I--Q---     1 perm 3f010000     0     0 keyring   _pid: 1\n",
+             (unsigned)own);
+    CHECK(proc_has("/proc/keys", text));
     CHECK(proc_has("/proc/key-users", "    0: ") && proc_has("/proc/key-users", "/1000000 ") &&
           proc_has("/proc/key-users", "/25000000\n"));
     CHECK(ctl(KEYCTL_SETPERM, (unsigned long)key, 0x20000000, 0, 0) == 0 &&
