@@ -5,5 +5,7 @@
 
 #define KERNEL_SYSNAME "Linux"
 #define KERNEL_RELEASE "6.12.0-drupe"
+#define KERNEL_RELEASE_26                                                                                    \
+    "2.6.72-drupe" // for programs that take no other: personality(2), UNAME26; 60 is added as in Linux
 #define KERNEL_VERSION "#1 SMP Drupe"
 #define KERNEL_MACHINE "riscv64"

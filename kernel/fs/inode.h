@@ -61,6 +61,8 @@ struct inode_ops {
     void (*getattr)(struct inode *inode, struct kstat *st); // NULL: from the inode's fields
     // Where mode, ids and capabilities refuse: 0 to allow it all the same, or -EACCES. NULL: that is it.
     int (*permit)(struct inode *inode, int mask);
+    // A socket's: what its protocol is called, which is its one extended attribute (system.sockprotoname). NULL: no socket's.
+    const char *(*protocol)(const struct inode *inode);
 };
 
 // ns since 1970 of any second that utimensat(2) may name; and how it is kept: the upper bits are only not the sign of the lower

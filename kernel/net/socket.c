@@ -30,6 +30,8 @@
 #include "sched/user.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>
+#include <linux/in.h>
+#include <linux/in6.h>
 #include <linux/sockios.h>
 #include <linux/stat.h>
 
@@ -116,7 +118,40 @@ struct socket *file_socket(const struct file *f) {
     return f->ops == &socket_file_ops ? f->private_data : NULL;
 }
 
-static const struct inode_ops socket_inode_ops = {.setattr = inode_setattr};
+static const char *protocol_name(const struct socket *s) {
+    static const struct {
+        int family, type, protocol; // 0: any other
+        const char *name;
+    } names[] = {
+        {AF_UNIX, SOCK_STREAM, 0, "UNIX-STREAM"},
+        {AF_UNIX, 0, 0, "UNIX"},
+        {AF_INET, SOCK_STREAM, 0, "TCP"},
+        {AF_INET, SOCK_RAW, 0, "RAW"},
+        {AF_INET, SOCK_DGRAM, IPPROTO_ICMP, "PING"},
+        {AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE, "UDP-Lite"},
+        {AF_INET, SOCK_DGRAM, 0, "UDP"},
+        {AF_INET6, SOCK_STREAM, 0, "TCPv6"},
+        {AF_INET6, SOCK_RAW, 0, "RAWv6"},
+        {AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6, "PINGv6"},
+        {AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE, "UDPLITEv6"},
+        {AF_INET6, SOCK_DGRAM, 0, "UDPv6"},
+        {AF_NETLINK, 0, 0, "NETLINK"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (names[i].family == s->family && (!names[i].type || names[i].type == s->type) &&
+            (!names[i].protocol || names[i].protocol == s->protocol))
+            return names[i].name;
+    }
+    return "";
+}
+
+// As the inode may outlive the socket, it has the name itself.
+static const char *inode_protocol(const struct inode *inode) {
+    const char *name = READ_ONCE(inode->private_data);
+    return name ? name : "";
+}
+
+static const struct inode_ops socket_inode_ops = {.setattr = inode_setattr, .protocol = inode_protocol};
 
 struct file *socket_file_create(unsigned int flags) {
     struct inode *inode = inode_create(socket_sb, S_IFSOCK | 0777);
@@ -136,6 +171,7 @@ struct file *socket_file_create(unsigned int flags) {
 void socket_file_attach(struct file *f, struct socket *s) {
     s->ino = f->inode->ino;
     s->uid = f->inode->uid;
+    WRITE_ONCE(f->inode->private_data, (void *)(uintptr_t)protocol_name(s));
     WRITE_ONCE(s->file, f);
     f->private_data = s;
     f->ops = &socket_file_ops;

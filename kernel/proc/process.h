@@ -100,7 +100,7 @@ struct process {
     bool child_subreaper;                 // [a]
     int oom_score_adj, oom_score_adj_min; // [a] proc/oom.h; what it may be lowered to without privilege
     bool oom_skip;                        // [oom_lock] it was killed for memory and did not end
-    unsigned int personality;             // [a] personality(2); only ADDR_NO_RANDOMIZE has an effect
+    unsigned int personality;             // [a] personality(2); ADDR_NO_RANDOMIZE and UNAME26 have an effect
     char last_name[16];                   // [p] of the thread that ended last
     struct process_timers *timers;        // proc/posix_timer.h; NULL: none was ever set
     struct key *keys;                     // keys/key.h: its keyring, or NULL

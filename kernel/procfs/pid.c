@@ -300,6 +300,12 @@ static const char *link_readlink(struct inode *inode, char *buf, size_t size) {
 static const struct pid_file fd_link = {.mode = S_IFLNK | 0700, .follow = follow_fd};
 static const struct pid_file fdinfo_file = {.mode = S_IFREG | 0444, .show = pid_show_fdinfo};
 
+// The owner's bits of the link say how the file is open.
+static mode_t open_bits(const struct file *f) {
+    static const mode_t bits[] = {[O_RDONLY] = 0500, [O_WRONLY] = 0300, [O_RDWR] = 0700, [O_ACCMODE] = 0};
+    return f->flags & O_PATH ? 0 : bits[f->flags & O_ACCMODE];
+}
+
 static int lookup_fd(struct inode *inode, struct dentry *d, const struct pid_file *file) {
     struct pid_node *dir = pid_node(inode);
     int fd = (int)number_of_name(d->name, 9999999);
@@ -307,9 +313,8 @@ static int lookup_fd(struct inode *inode, struct dentry *d, const struct pid_fil
     if (IS_ERR(f))
         return PTR_ERR(f) == -ENOENT ? 0 : PTR_ERR(f);
     struct inode *made = pid_inode_create(inode->sb, dir->process, dir->tid, fd, file, INO_FD + fd);
-    if (!IS_ERR(made) && file == &fd_link) // the owner's bits say how it is open
-        made->mode = S_IFLNK | 0100 | ((f->flags & O_ACCMODE) != O_WRONLY ? 0400 : 0) |
-                     ((f->flags & O_ACCMODE) != O_RDONLY ? 0200 : 0);
+    if (!IS_ERR(made) && file == &fd_link)
+        made->mode = S_IFLNK | open_bits(f);
     file_put(f);
     return give(d, made);
 }

@@ -467,9 +467,9 @@ static long check_type(int fd, unsigned int types) {
 long sys_sync_file_range(int fd, off_t offset, off_t n, unsigned int flags) {
     const unsigned int known =
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    if (flags & ~known || offset < 0 || n < 0 || offset > INT64_MAX - n)
-        return -EINVAL;
-    return check_type(fd, TYPE_BIT(S_IFREG) | TYPE_BIT(S_IFBLK) | TYPE_BIT(S_IFDIR) | TYPE_BIT(S_IFLNK));
+    long err = check_type(fd, TYPE_BIT(S_IFREG) | TYPE_BIT(S_IFBLK) | TYPE_BIT(S_IFDIR) | TYPE_BIT(S_IFLNK));
+    bool wrong = flags & ~known || offset < 0 || n < 0 || offset > INT64_MAX - n;
+    return wrong && err != -EBADF ? -EINVAL : err;
 }
 
 long sys_fadvise64(int fd, off_t offset, off_t len, int advice) {
@@ -493,13 +493,13 @@ long sys_readahead(int fd, off_t offset, size_t n) {
 // ---- sizes
 
 long sys_fallocate(int fd, int mode, off_t offset, off_t len) {
-    if (offset < 0 || len <= 0)
-        return -EINVAL;
     struct file *f = fd_get_io(fd);
     if (!f)
         return -EBADF;
     long ret;
-    if (!is_writable(f))
+    if (offset < 0 || len <= 0)
+        ret = -EINVAL;
+    else if (!is_writable(f))
         ret = -EBADF;
     else if (f->inode && S_ISFIFO(f->inode->mode))
         ret = -ESPIPE;

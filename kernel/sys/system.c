@@ -17,6 +17,7 @@
 #include "sched/wait.h"
 #include "upcalls.h"
 #include <linux/capability.h>
+#include <linux/personality.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/sysinfo.h>
@@ -31,6 +32,8 @@ long sys_uname(void __user *name) {
         .version = KERNEL_VERSION,
         .machine = KERNEL_MACHINE,
     };
+    if (READ_ONCE(current->process->personality) & UNAME26)
+        memcpy(u.release, KERNEL_RELEASE_26, sizeof(KERNEL_RELEASE_26));
     uts_get_name(false, u.nodename);
     uts_get_name(true, u.domainname);
     return put_object(name, u);

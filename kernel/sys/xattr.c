@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Extended attributes (xattr(7)): what is checked before a file system is asked, in Linux's order, so that a program's mistakes are told as
-// there. tmpfs keeps attributes of users, trusted ones and those of security; there are no access control lists. On other file
-// systems a list of them is empty, and all else is EOPNOTSUPP.
+// there. tmpfs keeps attributes of users, trusted ones and those of security; there are no access control lists. A socket has one that
+// tells its protocol's name. On other file systems a list of them is empty, and all else is EOPNOTSUPP.
 #include "arch/riscv/uaccess.h"
 #include "fs/dentry.h"
 #include "fs/event/notify.h"
@@ -22,6 +22,8 @@
 
 #define READ  4
 #define WRITE 2
+
+static const char socket_attribute[] = XATTR_SYSTEM_PREFIX "sockprotoname";
 
 static bool has_prefix(const char *name, const char *prefix) {
     return !strncmp(name, prefix, strlen(prefix));
@@ -112,6 +114,20 @@ static int check_security(const char *name) {
     return capable(strcmp(name, XATTR_NAME_CAPS) ? CAP_SYS_ADMIN : CAP_SETFCAP) ? 0 : -EPERM;
 }
 
+static bool is_socket(const struct inode *inode) {
+    return inode->ops && inode->ops->protocol;
+}
+
+// `text` with its NUL, as a result.
+static long buffer_put_text(struct buffer *b, const char *text) {
+    size_t n = strlen(text) + 1;
+    if (b->n && n > b->n)
+        return -ERANGE;
+    if (b->n)
+        memcpy(b->data, text, n);
+    return (long)n;
+}
+
 // These take what find() or find_fd() returned, and put the subject back.
 
 static long get(int err, struct subject *s, const char __user *user_name, void __user *value, size_t n) {
@@ -122,12 +138,14 @@ static long get(int err, struct subject *s, const char __user *user_name, void _
     long ret = read_name(name, user_name);
     if (!ret)
         ret = check_permission(s->inode, name, READ);
-    if (!ret)
+    bool is_protocol = !ret && is_socket(s->inode) && !strcmp(name, socket_attribute);
+    if (!ret && !is_protocol)
         ret = xattr_check_name(s->inode, name);
     if (!ret)
         ret = buffer_make(&b, n);
     if (!ret)
-        ret = xattr_get(s->inode, name, b.data, b.n);
+        ret = is_protocol ? buffer_put_text(&b, s->inode->ops->protocol(s->inode))
+                          : xattr_get(s->inode, name, b.data, b.n);
     put(s);
     return buffer_give(&b, value, ret);
 }
@@ -136,9 +154,11 @@ static long list(int err, struct subject *s, char __user *names, size_t n) {
     struct buffer b = {NULL, 0};
     if (err)
         return err;
-    long ret = s->inode->sb->type->xattrs ? buffer_make(&b, n) : 0;
-    if (!ret && s->inode->sb->type->xattrs)
-        ret = xattr_list(s->inode, b.data, b.n, capable(CAP_SYS_ADMIN));
+    bool has_protocol = is_socket(s->inode), has_any = has_protocol || s->inode->sb->type->xattrs;
+    long ret = has_any ? buffer_make(&b, n) : 0;
+    if (!ret && has_any)
+        ret = has_protocol ? buffer_put_text(&b, socket_attribute)
+                           : xattr_list(s->inode, b.data, b.n, capable(CAP_SYS_ADMIN));
     put(s);
     if (ret == -ERANGE && n >= XATTR_LIST_MAX)
         ret = -E2BIG;

@@ -216,6 +216,10 @@ TEST(ranges_of_what_is_no_file_are_not_synced) {
     int p[2], fd = test_make("sync", "x"), null = open("/dev/null", O_RDWR);
     CHECK(pipe(p) == 0 && sync_file_range(fd, 0, 0, 0) == 0);
     CHECK_ERRNO(sync_file_range(null, 0, 0, 0), ESPIPE);
+    CHECK_ERRNO(sync_file_range(-1, -1, 0, 0), EBADF); // the descriptor is looked at first
+    CHECK_ERRNO(sync_file_range(null, -1, 0, 0), EINVAL);
+    CHECK_ERRNO(fallocate(-1, 0, 0, 0), EBADF);
+    CHECK_ERRNO(fallocate(fd, 0, 0, 0), EINVAL);
     CHECK_ERRNO(sync_file_range(p[0], 0, 0, 0), ESPIPE);
     CHECK(posix_fadvise(null, 0, 0, POSIX_FADV_NORMAL) == 0);
     CHECK(posix_fadvise(p[0], 0, 0, POSIX_FADV_NORMAL) == ESPIPE);
@@ -252,6 +256,8 @@ TEST(a_path_descriptor_names_a_place_and_no_more) {
     CHECK_ERRNO(lseek(fd, 0, SEEK_SET), EBADF);
     CHECK_ERRNO(ftruncate(fd, 0), EBADF);
     CHECK_ERRNO(fallocate(fd, 0, 0, 1), EBADF);
+    snprintf(b, 100, "/proc/self/fd/%d", fd);
+    CHECK(lstat(b, &st) == 0 && st.st_mode == S_IFLNK); // it is open neither for reading nor for writing
     CHECK_ERRNO(fsync(fd), EBADF);
     CHECK_ERRNO(syncfs(fd), EBADF);
     CHECK_ERRNO(flock(fd, LOCK_SH), EBADF);

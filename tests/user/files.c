@@ -3,6 +3,8 @@
 #include "test.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
+#include <poll.h>
 #include <limits.h>
 #include <stdint.h>
 #include <sys/file.h>
@@ -305,6 +307,16 @@ TEST(device_nodes_behave) {
     CHECK(mknod("mynull", S_IFCHR | 0600, makedev(1, 3)) == 0 && open("mynull", O_WRONLY) >= 0);
     CHECK(mknod("nodev", S_IFCHR | 0600, makedev(250, 9)) == 0);
     CHECK_ERRNO(open("nodev", O_RDWR), ENXIO);
+}
+
+TEST(random_has_readiness_and_urandom_none) {
+    int e = epoll_create1(0), r = open("/dev/random", O_RDWR), u = open("/dev/urandom", O_RDWR);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT};
+    struct pollfd p = {r, POLLIN | POLLOUT, 0};
+    CHECK(e >= 0 && r >= 0 && u >= 0 && epoll_ctl(e, EPOLL_CTL_ADD, r, &event) == 0);
+    CHECK(epoll_wait(e, &event, 1, -1) == 1 && event.events == EPOLLIN);
+    CHECK(poll(&p, 1, -1) == 1 && p.revents == POLLIN);
+    CHECK_ERRNO(epoll_ctl(e, EPOLL_CTL_ADD, u, &event), EPERM);
 }
 
 TEST(chroot_confines) {

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/personality.h>
 #include <sys/auxv.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -67,6 +68,13 @@ TEST(cpu_time_clocks_count_work) {
 TEST(clocks_have_nanosecond_resolution) {
     struct timespec r;
     CHECK(clock_getres(CLOCK_MONOTONIC, &r) == 0 && r.tv_sec == 0 && r.tv_nsec == 1);
+}
+
+TEST(uname_says_2_6_to_who_asks_for_it) {
+    struct utsname u, old;
+    CHECK(uname(&u) == 0 && personality(UNAME26) == 0 && uname(&old) == 0);
+    CHECK(!strncmp(u.release, "6.12.", 5) && !strncmp(old.release, "2.6.72", 6));
+    CHECK(personality(0) == UNAME26 && uname(&old) == 0 && !strcmp(u.release, old.release));
 }
 
 TEST(uname_says_Linux_riscv64) {

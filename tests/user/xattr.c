@@ -3,9 +3,12 @@
 #include "test.h"
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -174,4 +177,42 @@ TEST(capabilities_of_files_are_had) {
     CHECK(run_as_user("./x") == 0 && setxattr("x", "security.capability", &c, 24, 0) == 0 &&
           chown("x", 5, 5) == 0);
     CHECK_ERRNO(getxattr("x", "security.capability", value, 100), ENODATA);
+}
+
+TEST(sockets_tell_their_protocol) {
+    static const struct {
+        int family, type, protocol;
+        const char *name;
+    } all[] = {
+        {AF_UNIX, SOCK_STREAM, 0, "UNIX-STREAM"},
+        {AF_UNIX, SOCK_DGRAM, 0, "UNIX"},
+        {AF_UNIX, SOCK_SEQPACKET, 0, "UNIX"},
+        {AF_INET, SOCK_STREAM, 0, "TCP"},
+        {AF_INET, SOCK_DGRAM, 0, "UDP"},
+        {AF_INET, SOCK_RAW, IPPROTO_ICMP, "RAW"},
+        {AF_INET6, SOCK_STREAM, 0, "TCPv6"},
+        {AF_INET6, SOCK_DGRAM, 0, "UDPv6"},
+        {AF_INET6, SOCK_RAW, IPPROTO_ICMPV6, "RAWv6"},
+        {AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, "NETLINK"},
+    };
+    static const char attribute[] = "system.sockprotoname";
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        char path[32];
+        int fd = socket(all[i].family, all[i].type, all[i].protocol);
+        ssize_t n = (ssize_t)strlen(all[i].name) + 1;
+        CHECK(fd >= 0);
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        CHECK(getxattr(path, attribute, value, sizeof(value)) == n && !strcmp(value, all[i].name));
+        CHECK(fgetxattr(fd, attribute, value, (size_t)n) == n && fgetxattr(fd, attribute, NULL, 0) == n);
+        CHECK_ERRNO(fgetxattr(fd, attribute, value, (size_t)n - 1), ERANGE);
+        CHECK(flistxattr(fd, names, sizeof(names)) == sizeof(attribute) && !strcmp(names, attribute));
+        CHECK(flistxattr(fd, NULL, 0) == sizeof(attribute));
+        CHECK_ERRNO(flistxattr(fd, names, sizeof(attribute) - 1), ERANGE);
+        CHECK_ERRNO(fsetxattr(fd, attribute, "x", 1, 0), EOPNOTSUPP);
+        CHECK_ERRNO(fremovexattr(fd, attribute), EOPNOTSUPP);
+        CHECK_ERRNO(fgetxattr(fd, "system.other", value, 10), EOPNOTSUPP);
+        CHECK(close(fd) == 0);
+    }
+    CHECK(close(test_make("plain", "")) == 0);
+    CHECK_ERRNO(getxattr("plain", attribute, value, 10), EOPNOTSUPP);
 }

@@ -3,6 +3,7 @@
 #include "arch/riscv/layout.h"
 #include "core/random.h"
 #include "fs/dev/chrdev.h"
+#include "fs/event/poll.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "lib/string.h"
 #include <linux/fcntl.h>
@@ -107,14 +108,22 @@ static const struct file_ops null_ops = {.read = null_read, .write = null_write,
 static const struct file_ops zero_ops = {
     .read = zero_read, .write = null_write, .lseek = null_lseek, .mmap = zero_mmap};
 static const struct file_ops full_ops = {.read = zero_read, .write = full_write, .lseek = null_lseek};
-static const struct file_ops random_ops = {.read = random_read, .write = random_write, .lseek = null_lseek};
+// random(4) is readable once it has enough to start from, which it has from the beginning; urandom(4) has no readiness to wait for.
+static unsigned int random_poll(struct file *f, struct poll_table *table) {
+    (void)f, (void)table;
+    return POLLIN | POLLRDNORM;
+}
+
+static const struct file_ops random_ops = {
+    .read = random_read, .write = random_write, .lseek = null_lseek, .poll = random_poll};
+static const struct file_ops urandom_ops = {.read = random_read, .write = random_write, .lseek = null_lseek};
 
 static struct chrdev memory_devices[] = {
     {.dev = MKDEV(MEM_MAJOR, 3), .name = "null", .mode = 0666, .ops = &null_ops, .driver = "mem"},
     {.dev = MKDEV(MEM_MAJOR, 5), .name = "zero", .mode = 0666, .ops = &zero_ops},
     {.dev = MKDEV(MEM_MAJOR, 7), .name = "full", .mode = 0666, .ops = &full_ops},
     {.dev = MKDEV(MEM_MAJOR, 8), .name = "random", .mode = 0666, .ops = &random_ops},
-    {.dev = MKDEV(MEM_MAJOR, 9), .name = "urandom", .mode = 0666, .ops = &random_ops},
+    {.dev = MKDEV(MEM_MAJOR, 9), .name = "urandom", .mode = 0666, .ops = &urandom_ops},
 };
 
 void memdev_init(void) {
