@@ -13,7 +13,7 @@ $(EXAMPLES:%=$(B)/examples/%.cpio): $(B)/examples/%.cpio: examples/make examples
 	@examples/make $(B) $*
 $(foreach e,$(EXAMPLES),$(eval $(B)/examples/$(e).cpio: $(wildcard examples/$(e)/*)))
 
-$(B)/examples/busybox.cpio $(B)/examples/bash.cpio: $(B)/examples/%.cpio: $(B)/suites/%.stamp
+$(patsubst %,$(B)/examples/%.cpio,busybox bash coreutils util-linux): $(B)/examples/%.cpio: $(B)/suites/%.stamp
 
 $(EXAMPLES:%=$(B)/examples/%.Image): %.Image: %.cpio bare-kernel
 	@$(B)/drupe image -k $(B)/bare/Image -i $< -o $@

@@ -26,3 +26,13 @@ $(B)/suites/bash.stamp: $(B)/deps/bash.source $(MUSL_STAMP) tests/programs/suite
 	@echo "  SUITE   bash"
 	@tests/programs/suites/bash $(B)/deps/bash-source $(SYSROOT) $(B)/suites/bash
 	@touch $@
+
+$(B)/suites/coreutils.stamp: $(B)/deps/coreutils.source $(MUSL_STAMP) tests/programs/suites/coreutils
+	@echo "  SUITE   coreutils"
+	@tests/programs/suites/coreutils $(B)/deps/coreutils-source $(SYSROOT) $(B)/suites/coreutils
+	@touch $@
+
+$(B)/suites/util-linux.stamp: $(B)/deps/util-linux.source tests/programs/suites/util-linux
+	@echo "  SUITE   util-linux"
+	@tests/programs/suites/util-linux $(B)/deps/util-linux-source $(B)/suites/util-linux
+	@touch $@

@@ -19,7 +19,8 @@ import beside  # noqa: E402
 import machine  # noqa: E402
 
 DOC = machine.TOP / "docs/programs.md"
-SUITES = {"busybox": ["busybox", "ash"], "bash": ["bash"], "stress-ng": ["stress-ng"]}  # which example runs which
+SUITES = {"busybox": ["busybox", "ash"], "bash": ["bash"], "coreutils": ["coreutils"], "util-linux": ["util-linux"],
+          "stress-ng": ["stress-ng"]}  # which example runs which
 HARTS = [4, 1]  # the table's columns
 HEAD = ["| suite | Linux passes | Drupe passes | missing | with 1 hart | missing |", "|---|---:|---:|---:|---:|---:|"]
 
