@@ -151,8 +151,10 @@ int net_device_set_mtu_locked(struct net_device *device, unsigned int mtu) {
     if (mtu == device->mtu)
         return 0;
     WRITE_ONCE(device->mtu, mtu);
+    if (mtu < NET_MTU4_MIN)
+        net_interface_drop_locked(device, AF_INET);
     if (mtu < MTU6_MIN)
-        net_interface_drop6_locked(device);
+        net_interface_drop_locked(device, AF_INET6);
     net_device_changed_locked(device);
     return 0;
 }

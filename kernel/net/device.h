@@ -53,6 +53,8 @@ struct net_device_ops {
     int (*set_up)(struct net_device *device, bool up);
 };
 
+#define NET_MTU4_MIN 68u // bytes; a device for smaller packets is not fit for IPv4
+
 struct net_device {
     const struct net_device_ops *ops; // [I]
     char name[NET_NAME_SIZE];         // [n]

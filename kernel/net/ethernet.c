@@ -15,8 +15,7 @@
 #include "net/net_ns.h"
 #include <linux/rtnetlink.h>
 
-#define BUDGET  64u
-#define MTU_MIN 68u
+#define BUDGET 64u
 
 struct card {
     struct net_device device;
@@ -210,7 +209,7 @@ static int add(struct virtio_nic *nic) {
                                     .name = "eth%d",
                                     .type = NET_TYPE_ETHERNET,
                                     .mtu = nic->mtu,
-                                    .mtu_min = MTU_MIN,
+                                    .mtu_min = NET_MTU4_MIN,
                                     .mtu_max = NIC_MTU,
                                     .flags = NET_BROADCAST | NET_MULTICAST,
                                     .hardware_len = NET_ETHERNET_ADDRESS,

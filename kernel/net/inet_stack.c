@@ -354,7 +354,8 @@ void inet_device_changed_locked(struct net_device *device) {
     struct netif *netif = device->stack;
     if (!netif)
         return;
-    netif->mtu = MIN(device->mtu, (unsigned int)UINT16_MAX);
+    // With a smaller one lwIP's fragments would have no room for data. No route leads there then, but who is bound to the device asks for none.
+    netif->mtu = MAX(MIN(device->mtu, (unsigned int)UINT16_MAX), NET_MTU4_MIN);
     if (net_device_is_up(device) && !(device->flags & NET_LOOPBACK) && inet_listen_for_errors())
         pr_warn("%s: no memory to hear errors", device->name); // connections time out then
     if (net_device_is_up(device))

@@ -198,6 +198,8 @@ static void put(struct net_interface_address *a) {
 // 0, with IFA_F_SECONDARY if it is.
 static int check(struct net_interface_address *a) {
     const struct net_interface_address *other;
+    if (a->local.family == AF_INET && a->device->mtu < NET_MTU4_MIN)
+        return -ENOBUFS;
     list_for_each_entry (other, &a->device->addresses, link) {
         if (other->local.family != a->local.family)
             continue;
@@ -323,7 +325,7 @@ static void add_loopback4(struct net_device *device) {
 void net_interface_up_locked(struct net_device *device) {
     ASSERT_HELD(&inet_mutex);
     struct net_interface_address *a;
-    if (device->flags & NET_LOOPBACK && !has_address4(device))
+    if (device->flags & NET_LOOPBACK && device->mtu >= NET_MTU4_MIN && !has_address4(device))
         add_loopback4(device);
     list_for_each_entry (a, &device->addresses, link)
         if (add_routes(a))
@@ -334,18 +336,18 @@ void net_interface_up_locked(struct net_device *device) {
         autoconf_up_locked(device);
 }
 
-void net_interface_drop6_locked(struct net_device *device) {
+void net_interface_drop_locked(struct net_device *device, unsigned int family) {
     ASSERT_HELD(&inet_mutex);
     struct net_interface_address *a, *next;
     list_for_each_entry_safe (a, next, &device->addresses, link)
-        if (a->local.family == AF_INET6)
+        if (a->local.family == family)
             remove_one(a);
-    net_route_drop_device_locked(device, AF_INET6, true);
+    net_route_drop_device_locked(device, family, true);
 }
 
 void net_interface_down_locked(struct net_device *device) {
     ASSERT_HELD(&inet_mutex);
-    net_interface_drop6_locked(device);
+    net_interface_drop_locked(device, AF_INET6);
     net_route_drop_device_locked(device, AF_INET, false);
     net_neighbour_drop_device_locked(device);
 }

@@ -29,10 +29,10 @@ struct net_interface_address *net_interface_find_locked(struct net_device *devic
 // The best address of the device to send from with this scope at most, or NULL.
 struct net_interface_address *net_interface_source_locked(struct net_device *device,
                                                           const struct net_address *to, uint8_t scope);
-// The device has gone up or down, or is not fit for IPv6 any more.
+// The device has gone up or down, or is not fit for a family any more.
 void net_interface_up_locked(struct net_device *device);
 void net_interface_down_locked(struct net_device *device);
-void net_interface_drop6_locked(struct net_device *device);
+void net_interface_drop_locked(struct net_device *device, unsigned int family);
 // Its lifetimes are others: tells who listens.
 void net_interface_changed_locked(struct net_interface_address *address);
 // Takes away those that have ended by `now`. When the next one does, KTIME_NEVER: none.

@@ -249,6 +249,8 @@ static int check_device(struct net_route *route, const char **why) {
         return err;
     if (!route->device)
         return -ENODEV;
+    if (route->to.family == AF_INET && route->device->mtu < NET_MTU4_MIN)
+        return -ENODEV;
     if (!net_device_is_up(route->device)) {
         *why = "Device for nexthop is not up";
         return -ENETDOWN;

@@ -513,6 +513,44 @@ TEST(sysfs_of_anothers_network_is_not_mounted) {
     CHECK(test_wait_exit(start(0, may_not_mount_sys, NULL)) == 0);
 }
 
+// ---- what a device may be made
+
+static void set_mtu(int mtu) {
+    struct ifreq r = {.ifr_name = "lo", .ifr_mtu = mtu};
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    CHECK(s >= 0 && !ioctl(s, SIOCSIFMTU, &r) && !close(s));
+}
+
+// Who is root of a network may have packets that leave no room for data.
+static int makes_lo_narrow(void *unused) {
+    struct sockaddr_in a = at(PORT);
+    char bytes[1000] = "";
+    (void)unused;
+    become_root_of_own(CLONE_NEWNET);
+    CHECK(!set_lo(true));
+    int s = bound(SOCK_DGRAM, PORT), connection, l = listener(OTHER_PORT), device = 1, bound_to_it;
+    CHECK((connection = try_connect(OTHER_PORT)) >= 0);
+    int other_end = accept(l, NULL, NULL);
+    CHECK((bound_to_it = socket(AF_INET, SOCK_DGRAM, 0)) >= 0 &&
+          !setsockopt(bound_to_it, SOL_SOCKET, SO_BINDTOIFINDEX, &device, sizeof(device)));
+    for (int mtu = 67; mtu >= 0; mtu--) {
+        set_mtu(mtu);
+        CHECK_ERRNO(sendto(s, bytes, sizeof(bytes), MSG_DONTWAIT, (void *)&a, sizeof(a)), ENETUNREACH);
+        (void)sendto(bound_to_it, bytes, sizeof(bytes), MSG_DONTWAIT, (void *)&a, sizeof(a));
+        (void)send(connection, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    CHECK_ERRNO(try_connect(OTHER_PORT), ENETUNREACH);
+    set_mtu(68);
+    CHECK(!set_lo(false) && !set_lo(true)); // its address is there again
+    CHECK(sendto(s, bytes, sizeof(bytes), 0, (void *)&a, sizeof(a)) == sizeof(bytes));
+    CHECK(recv(s, bytes, sizeof(bytes), 0) == sizeof(bytes) && !close(other_end));
+    return 0;
+}
+
+TEST(a_device_too_narrow_for_ipv4_has_none) {
+    CHECK(test_wait_exit(start(0, makes_lo_narrow, NULL)) == 0);
+}
+
 // ---- ends
 
 static int leaves_connections(void *unused) {
