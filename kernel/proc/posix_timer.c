@@ -684,8 +684,11 @@ void posix_timers_for_each(struct process *p, void (*fn)(const struct posix_time
     struct posix_timer *t;
     if (timers) {
         mutex_lock(&timers->lock);
-        list_for_each_entry (t, &timers->posix, link)
+        list_for_each_entry (t, &timers->posix, link) {
             fn(&(struct posix_timer_info){t->id, t->clock, t->event, t->target}, arg);
+            if (cond_resched_killable())
+                break;
+        }
         mutex_unlock(&timers->lock);
     }
     mutex_unlock(&others_mutex);
