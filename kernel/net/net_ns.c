@@ -35,6 +35,7 @@ struct net_ns first_net_ns = {
     .ns = {.refs = {1}, .type = &type, .owner = &first_user_ns, .number = NS_FIRST_NET},
     .cookie = 1,
     .inbox = LIST_HEAD_INIT(first_net_ns.inbox),
+    .netlink_members = LIST_HEAD_INIT(first_net_ns.netlink_members),
     .work_link = LIST_HEAD_INIT(first_net_ns.work_link),
     SETTINGS_};
 
@@ -56,6 +57,7 @@ static struct namespace *create(struct namespace *old, struct user_ns *owner, st
         return ERR_PTR(-ENOMEM);
     *net = (struct net_ns){.cookie = __atomic_add_fetch(&last_cookie, 1, __ATOMIC_RELAXED), SETTINGS_};
     list_init(&net->inbox);
+    list_init(&net->netlink_members);
     list_init(&net->work_link);
     for (int i = 0; i < 3; i++) {
         net->settings.tcp_rmem[i] = READ_ONCE(first_net_ns.settings.tcp_rmem[i]);

@@ -44,6 +44,7 @@ struct net_ns {
     bool loopback_is_plain;              // [n] net/route.c's, read without
     void *state;                         // [n] where its state is while another's is there
     struct list_head inbox;              // [i] frames that have come in
+    struct list_head netlink_members;    // sockets_lock in net/netlink.c: those that are in groups
     // What the stack's thread does for it:
     bool timers_wanted;         // [n] lwIP's, read without
     bool kicked;                // [a] net_device_tell_carriers() has something to tell, or times have changed

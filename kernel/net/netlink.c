@@ -26,6 +26,7 @@ static struct spinlock sockets_lock = SPINLOCK_INIT;
 static struct list_head all[NETLINK_PROTOCOLS]; // [sockets_lock]
 static struct list_head ports[PORT_BUCKETS];    // [sockets_lock]
 static uint32_t port_key;                       // [I] so that nobody can tell which ports meet
+static uint64_t last_serial;                    // [sockets_lock]
 
 static const struct socket_ops netlink_ops;
 
@@ -71,6 +72,37 @@ struct netlink_socket *netlink_next_socket(int protocol, struct netlink_socket *
     return at == head ? NULL : list_entry(at, struct netlink_socket, all_link);
 }
 
+struct netlink_socket *netlink_next_member(const struct net_ns *net, struct netlink_socket *n,
+                                           uint64_t *serial) {
+    const struct list_head *head = &net->netlink_members;
+    struct netlink_socket *next = NULL;
+    spin_lock(&sockets_lock);
+    bool there = n && !list_empty(&n->member_link) && n->member_serial == *serial;
+    struct list_head *at = there ? n->member_link.next : head->next;
+    for (; at != head && !next; at = at->next) {
+        struct netlink_socket *each = list_entry(at, struct netlink_socket, member_link);
+        if (each->member_serial > *serial && ref_get_unless_zero(&each->s.refs)) {
+            *serial = each->member_serial;
+            next = each;
+        }
+    }
+    spin_unlock(&sockets_lock);
+    if (n)
+        socket_put(&n->s);
+    return next;
+}
+
+static void set_groups_locked(struct netlink_socket *n, uint64_t groups) {
+    ASSERT_HELD(&sockets_lock);
+    WRITE_ONCE(n->groups, groups);
+    if (!groups) {
+        list_del(&n->member_link);
+    } else if (list_empty(&n->member_link)) {
+        n->member_serial = ++last_serial;
+        list_add_tail(&n->member_link, &n->s.net->netlink_members);
+    }
+}
+
 // Gives it a port. -EADDRINUSE; -EBUSY: it has another.
 static int take_port(struct netlink_socket *n, uint32_t port) {
     int err = 0;
@@ -109,7 +141,7 @@ static int autobind(struct netlink_socket *n) {
 static void leave_port(struct netlink_socket *n) {
     spin_lock(&sockets_lock);
     list_del(&n->port_link);
-    WRITE_ONCE(n->groups, 0);
+    set_groups_locked(n, 0);
     spin_unlock(&sockets_lock);
 }
 
@@ -126,6 +158,7 @@ static struct socket *create(int type, int protocol) {
     socket_init(&n->s, &netlink_ops, AF_NETLINK, type, protocol);
     n->protocol = protocols[protocol];
     list_init(&n->port_link);
+    list_init(&n->member_link);
     list_init(&n->queue);
     mutex_init(&n->dump_mutex);
     wait_queue_init(&n->room_wait);
@@ -164,7 +197,7 @@ static uint64_t all_groups(const struct netlink_socket *n) {
 static void set_groups(struct netlink_socket *n, uint32_t groups) {
     spin_lock(&sockets_lock);
     if (!socket_has(&n->s, SOCKET_DEAD))
-        WRITE_ONCE(n->groups, (n->groups & ~0xffffffffull) | (groups & all_groups(n)));
+        set_groups_locked(n, (n->groups & ~0xffffffffull) | (groups & all_groups(n)));
     spin_unlock(&sockets_lock);
 }
 
@@ -370,7 +403,7 @@ static int change_membership(struct netlink_socket *n, unsigned int group, bool 
     uint64_t bit = 1ull << (group - 1);
     spin_lock(&sockets_lock);
     if (!socket_has(&n->s, SOCKET_DEAD))
-        WRITE_ONCE(n->groups, join ? n->groups | bit : n->groups & ~bit);
+        set_groups_locked(n, join ? n->groups | bit : n->groups & ~bit);
     spin_unlock(&sockets_lock);
     return 0;
 }

@@ -219,8 +219,9 @@ void netlink_to_kernel(struct netlink_socket *n, const void *data, size_t len) {
 
 bool netlink_has_listeners(const struct net_ns *net, int protocol, unsigned int group) {
     struct netlink_socket *n = NULL;
-    while ((n = netlink_next_socket(protocol, n))) {
-        if (READ_ONCE(n->s.net) == net && READ_ONCE(n->groups) >> (group - 1) & 1) {
+    uint64_t serial = 0;
+    while ((n = netlink_next_member(net, n, &serial))) {
+        if (n->s.protocol == protocol && READ_ONCE(n->groups) >> (group - 1) & 1) {
             socket_put(&n->s);
             return true;
         }

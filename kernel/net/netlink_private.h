@@ -21,6 +21,8 @@ struct netlink_socket {
     const struct netlink_protocol *protocol; // [I]
     struct list_head all_link;               // [t] of its protocol, from its creation to its end
     struct list_head port_link;              // [t] with its port's hash, once it has one
+    struct list_head member_link;            // [t] of its network, while it is in a group
+    uint64_t member_serial;                  // [t] the later it came into that, the higher
     uint32_t port;                           // [t] changes once, read without
     bool bound;                              // [t] it has a port, read without
     uint64_t groups;                         // [t] read without: bit n - 1 is group n
@@ -63,6 +65,10 @@ struct netlink_socket *netlink_find(const struct net_ns *net, int protocol,
                                     uint32_t port); // referenced, or NULL
 // The next after n (NULL: the first) of a protocol, in any network, referenced; the reference to n goes.
 struct netlink_socket *netlink_next_socket(int protocol, struct netlink_socket *n);
+// The same of those of one network, of any protocol, that are in groups; *serial is 0 at first. The time this takes is bounded by these:
+// what is told is told with the stack's lock, and others' sockets may be many.
+struct netlink_socket *netlink_next_member(const struct net_ns *net, struct netlink_socket *n,
+                                           uint64_t *serial);
 #define NETLINK_PROTOCOLS 32
 
 // netlink_kernel.c: requests

@@ -114,9 +114,10 @@ void netlink_deliver(struct file *f, const void *data, size_t n) {
 int netlink_broadcast(const struct net_ns *net, int protocol, const struct netlink_packet *p,
                       const struct netlink_socket *except, uint32_t except_port) {
     struct netlink_socket *n = NULL;
+    uint64_t serial = 0;
     int got = 0, lost = 0;
-    while ((n = netlink_next_socket(protocol, n))) {
-        if (READ_ONCE(n->s.net) != net || !(READ_ONCE(n->groups) >> (p->group - 1) & 1) || n == except ||
+    while ((n = netlink_next_member(net, n, &serial))) {
+        if (n->s.protocol != protocol || !(READ_ONCE(n->groups) >> (p->group - 1) & 1) || n == except ||
             READ_ONCE(n->port) == except_port)
             continue;
         struct netlink_packet *copy = netlink_packet_copy(p);

@@ -534,3 +534,42 @@ TEST(ioctls_give_a_second_address_by_its_label) {
     CHECK(ioctl(s, SIOCSIFFLAGS, &r) == 0 && !is_own("10.3.2.1"));
     CHECK(is_own("127.0.0.1"));
 }
+
+// ---- who is told of nothing keeps nobody waiting
+
+#define OTHERS 3000 // sockets, in processes of 1,000
+
+static double seconds_of_a_change(void) {
+    struct timespec from, to;
+    struct ifreq r = {.ifr_name = "lo"};
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    for (int i = 0; i < 400; i++) {
+        r.ifr_flags = i & 1 ? IFF_UP : 0;
+        CHECK(ioctl(s, SIOCSIFFLAGS, &r) == 0);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    CHECK(close(s) == 0);
+    return (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+}
+
+TEST(sockets_in_no_group_cost_no_time_when_groups_are_told) {
+    int ready[2];
+    char byte;
+    pid_t others[OTHERS / 1000];
+    double before = seconds_of_a_change();
+    CHECK(pipe(ready) == 0);
+    for (int i = 0; i < OTHERS / 1000; i++) {
+        if (!(others[i] = fork())) {
+            for (int n = 0; n < 1000; n++)
+                (void)open_netlink(NETLINK_ROUTE);
+            CHECK(write(ready[1], "", 1) == 1);
+            pause();
+        }
+        CHECK(others[i] > 0 && read(ready[0], &byte, 1) == 1);
+    }
+    double with = seconds_of_a_change();
+    for (int i = 0; i < OTHERS / 1000; i++)
+        CHECK(kill(others[i], SIGKILL) == 0 && waitpid(others[i], NULL, 0) == others[i]);
+    CHECK(with < 4 * before + 0.2);
+}
