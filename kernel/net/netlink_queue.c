@@ -120,6 +120,11 @@ int netlink_broadcast(const struct net_ns *net, int protocol, const struct netli
         if (n->s.protocol != protocol || !(READ_ONCE(n->groups) >> (p->group - 1) & 1) || n == except ||
             READ_ONCE(n->port) == except_port)
             continue;
+        if (READ_ONCE(n->congested)) { // it has missed one already, and hears nothing until it has read all
+            __atomic_fetch_add(&n->drops, 1, __ATOMIC_RELAXED);
+            lost++;
+            continue;
+        }
         struct netlink_packet *copy = netlink_packet_copy(p);
         if (copy && !netlink_enqueue(n, copy, true)) {
             got++;
