@@ -110,10 +110,11 @@ static void return_pages(struct pbuf *p) {
     inet_free(p);
 }
 
-struct pbuf *inet_tcp_direct_lend(struct uio *u, size_t len) {
+// The rest of u's segment, or its next `len` bytes.
+static struct pbuf *lend_run(struct uio *u, size_t len) {
     char *data = (char *)u->seg->kernel + u->offset;
     unsigned long from = (unsigned long)data & ~PAGE_MASK;
-    size_t n = MIN(MIN(len, u->seg->len - u->offset), (size_t)DIRECT_PIECE);
+    size_t n = MIN(len, u->seg->len - u->offset);
     size_t pages = ((unsigned long)data + n - from + PAGE_SIZE - 1) >> PAGE_SHIFT;
     struct pbuf_custom *c = inet_malloc_beside(sizeof(*c), pages << PAGE_SHIFT);
     if (!c)
@@ -124,6 +125,20 @@ struct pbuf *inet_tcp_direct_lend(struct uio *u, size_t len) {
     u->offset += n;
     u->resid -= n;
     return pbuf_alloced_custom(PBUF_RAW, (u16_t)n, PBUF_REF, c, data, (u16_t)n);
+}
+
+struct pbuf *inet_tcp_direct_lend(struct uio *u, size_t len) {
+    struct pbuf *first = NULL, **end = &first, *p;
+    size_t all = 0;
+    for (len = MIN(len, u->resid); all < len && (p = lend_run(u, len - all)); end = &p->next) {
+        all += p->len;
+        *end = p;
+        for (; u->nseg > 1 && u->offset == u->seg->len; u->nseg--, u->seg++)
+            u->offset = 0;
+    }
+    if (first)
+        first->tot_len = (u16_t)all;
+    return first;
 }
 
 // ---- data
@@ -162,7 +177,7 @@ static void count(const struct tcp_pcb *p, size_t n) {
 
 void inet_tcp_direct_give(struct inet_socket *i, struct inet_socket *to, struct pbuf *data) {
     struct tcp_pcb *p = i->tcp, *q = to->tcp;
-    size_t n = data->len, shut = to->window_debt + WINDOW_KEPT;
+    size_t n = data->tot_len, shut = to->window_debt + WINDOW_KEPT;
     size_t inside = MIN(n, q->rcv_wnd > shut ? q->rcv_wnd - shut : 0);
     ASSERT_HELD(&inet_mutex);
     WRITE_ONCE(to->ahead, to->ahead + (n - inside));

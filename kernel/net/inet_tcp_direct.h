@@ -5,15 +5,18 @@
 
 // The most bytes that inet_tcp_direct_alloc() takes at once: with what is in front of them half of a 64 KiB block.
 #define DIRECT_PIECE 32704u
+// The most that inet_tcp_direct_lend() does: half of a block, and in 16 bits.
+#define LENT_PIECE 32768u
 
 // [n] The other end, if data may go there directly now: it is a socket of this machine, all that was sent before has arrived, and nothing
 // is between the two that would see segments or lose them. NULL: by lwIP.
 struct inet_socket *inet_tcp_direct(struct inet_socket *i);
 // A buffer for 1 to DIRECT_PIECE bytes on the account of who is running. NULL: there is no memory, or none for that user.
 struct pbuf *__must_check inet_tcp_direct_alloc(size_t len);
-// The same, made of references to the pages in which the next bytes of `u` lie (message.pages), at most `len`; u moves on.
+// A chain of references to the pages in which the next bytes of `u` lie (message.pages), one for each run of pages, 1 to LENT_PIECE bytes, or
+// fewer where memory is short; u moves on. NULL: as above.
 struct pbuf *__must_check inet_tcp_direct_lend(struct uio *u, size_t len);
-// [n] Gives one buffer of i's to the other end, which inet_tcp_direct() has just told.
+// [n] Gives a buffer or a chain (tot_len) of i's to the other end, which inet_tcp_direct() has just told.
 void inet_tcp_direct_give(struct inet_socket *i, struct inet_socket *to, struct pbuf *data);
 // [n] i has read n bytes. How many of them were not yet in the window, which do not open it.
 size_t inet_tcp_direct_read(struct inet_socket *i, size_t n);

@@ -160,15 +160,25 @@ static ssize_t take_back(struct uio *u, const struct uio *before, size_t sent) {
     return (ssize_t)sent;
 }
 
+static size_t hand_over_chain(struct inet_socket *i, const struct pbuf *data) {
+    size_t sent = 0;
+    for (bool all = true; all && data; data = data->next) {
+        size_t n = hand_over(i, data->payload, data->len, data->next, false);
+        all = n == data->len;
+        sent += n;
+    }
+    return sent;
+}
+
 // A piece of n bytes for which there is room, to a socket of this machine. As send_piece().
 static ssize_t send_directly(struct writing *w, size_t n) {
     struct inet_socket *i = w->i;
     struct uio *u = w->m->uio, before = *u;
-    bool lent = w->m->pages && MIN(n, u->seg->len - u->offset) >= PAGE_SIZE;
+    bool lent = w->m->pages && n >= PAGE_SIZE;
     struct pbuf *data = lent ? inet_tcp_direct_lend(u, n) : inet_tcp_direct_alloc(n);
     if (data && !lent)
-        data->len = (u16_t)uio_read_from(u, data->payload, n);
-    n = data ? data->len : 0;
+        data->tot_len = data->len = (u16_t)uio_read_from(u, data->payload, n);
+    n = data ? data->tot_len : 0;
     if (unlikely(data && !n)) {
         pbuf_free(data);
         return -EFAULT;
@@ -179,7 +189,7 @@ static ssize_t send_directly(struct writing *w, size_t n) {
     if (likely(to))
         inet_tcp_direct_give(i, to, data);
     else if (data) // that has just changed
-        sent = hand_over(i, data->payload, n, false, false);
+        sent = hand_over_chain(i, data);
     if (unlikely(!data || sent < n))
         wait_for_room(i, true);
     else if (unlikely(!has_room(i)))
@@ -236,7 +246,8 @@ static ssize_t send_piece(struct writing *w) {
     inet_lock(i->s.net);
     bool at_once = !(w->m->flags & (MSG_OOB | MSG_MORE)) && !i->tcp_options.cork;
     bool direct = at_once && inet_tcp_direct(i);
-    size_t n = MIN(MIN(u->resid, direct ? (size_t)DIRECT_PIECE : (size_t)SEND_PIECE), room(i));
+    size_t most = !direct ? SEND_PIECE : w->m->pages ? LENT_PIECE : DIRECT_PIECE;
+    size_t n = MIN(MIN(u->resid, most), room(i));
     if (n < u->resid) // what comes behind it is copied in whole words
         n &= ~(ALIGNED - 1);
     if (unlikely(!n))
