@@ -106,6 +106,10 @@ $(KERNEL_OBJ_DIR)/core/fdt.o: KERNEL_CFLAGS += -Ikernel/core/shim -I$(LIBFDT_DIR
 $(KERNEL_OBJ_DIR)/lwip/%.o: $(LWIP_SOURCE) $(KERNEL_INCLUDE_STAMP) kernel/net/lwip/lwipopts.h kernel/net/lwip/hooks.h kernel/net/lwip/arch/cc.h kernel/net/lwip/shadow/lwip/icmp.h
 	@mkdir -p $(@D)
 	$(call say,CC,lwip/$*.c) $(KERNEL_CC) $(KERNEL_CFLAGS) -Ikernel/net/lwip/shadow $(LWIP_INCLUDE) -ffunction-sections -fdata-sections -w -c $(LWIP_DIR)/$*.c -o $@
+# What of it calls something of ours in place of its own (kernel/net/lwip/hooks.h).
+LWIP_TCP_FLAGS := -Dtcp_split_unsent_seg=inet_split_segment
+$(KERNEL_OBJ_DIR)/lwip/core/tcp.o: LWIP_INCLUDE += $(LWIP_TCP_FLAGS)
+$(KERNEL_OBJ_DIR)/lwip/core/tcp.o: kernel/kernel.mk
 $(LWIP_OBJ): $(LWIP_PARTS)
 	@$(CROSS)ld -r $^ -o $@
 

@@ -11,6 +11,17 @@
 #define LINGER_ARG 1
 #define DEADLINE   (1l << 32) // this is one
 
+// The window takes a part of the first unsent segment, which becomes two. lwIP gives the second one FIN and PSH, and leaves them with the
+// first one, too: the stream would end in front of what is in the second.
+signed char inet_split_segment(struct tcp_pcb *p, unsigned short size) {
+    struct tcp_seg *first = p->unsent;
+    unsigned int len = first->len;
+    err_t err = tcp_split_unsent_seg(p, size);
+    if (first->len < len)
+        TCPH_UNSET_FLAG(first->tcphdr, TCP_FIN | TCP_PSH);
+    return err;
+}
+
 // ---- ends
 
 int inet_tcp_shutdown(struct socket *s, unsigned int how) {

@@ -102,6 +102,7 @@ $(INET_OBJ): $(FUZZ_DIR)/inet/%.o: %.c $(LWIP_SOURCE) $(KERNEL_INCLUDE_STAMP)
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$<) $(FUZZ_CC) $(INET_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=alignment -c $< -o $@
 
+$(FUZZ_DIR)/inet/lwip/core/tcp.o: INET_FLAGS += $(LWIP_TCP_FLAGS)
 $(INET_LWIP): $(FUZZ_DIR)/inet/lwip/%.o: $(LWIP_SOURCE) $(KERNEL_INCLUDE_STAMP) kernel/net/lwip/lwipopts.h
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,lwip/$*.c) $(FUZZ_CC) $(INET_FLAGS) -fsanitize=fuzzer-no-link,address -c $(LWIP_DIR)/$*.c -o $@

@@ -8,6 +8,8 @@ int inet_drops_segment(struct tcp_pcb *pcb, const struct tcp_hdr *header, unsign
     (inet_drops_segment(pcb, hdr, tcplen) ? ERR_ABRT : ERR_OK)
 unsigned int inet_initial_sequence(void);
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) inet_initial_sequence()
+// core/tcp.c calls this one instead of tcp_split_unsent_seg() (kernel.mk).
+signed char inet_split_segment(struct tcp_pcb *pcb, unsigned short size);
 struct netif;
 struct netif *inet_route4(const ip4_addr_t *dest);
 struct netif *inet_route6(const ip6_addr_t *dest);
