@@ -200,6 +200,8 @@ int proc_tree_create(struct proc_tree *tree, const struct fs_type *type) {
         kfree(tree->root);
         if (tree->sb)
             superblock_put(tree->sb);
+        tree->root = NULL; // who tries again asks whether it is there
+        tree->sb = NULL;
         return -ENOMEM;
     }
     tree->root->ino = PROC_ROOT_INO;
