@@ -7,6 +7,7 @@ the point where a test gives up (generous: machines are shared, and the guest is
 import fcntl
 import os
 import pathlib
+import signal
 import subprocess
 
 import pexpect
@@ -28,6 +29,14 @@ def command(kernel=None, initrd=None, append="", smp=1, memory="512M", extra=())
     if append:
         line += ["-append", append]
     return line + list(extra)
+
+
+def end(child):
+    """Kills what pexpect has spawned and waits for its end, however long that takes on a busy machine; pexpect itself gives it 0.1 s."""
+    if child.isalive():
+        child.kill(signal.SIGKILL)
+        child.wait()
+    child.close()
 
 
 class Machine:
@@ -76,7 +85,7 @@ class Machine:
         return self.child.exitstatus
 
     def close(self):
-        self.child.close(force=True)
+        end(self.child)
 
     def __enter__(self):
         return self

@@ -22,6 +22,7 @@ def test_an_example_boots_to_a_shell_with_its_program():
         shell.expect("24 100\r")
         shell.expect("STATUS 0\r")
         shell.expect(pexpect.EOF)
+        shell.wait()
     finally:
-        shell.close(force=True)
+        machine.end(shell)
     assert shell.exitstatus == 0

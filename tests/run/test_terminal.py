@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 
+import machine
 import pexpect
 import pytest
 
@@ -22,7 +23,7 @@ def on_terminal():
         return child
     yield start
     for child in started:
-        child.close(force=True)
+        machine.end(child)
 
 
 def ended(child):
@@ -62,7 +63,7 @@ def test_the_terminal_is_as_it_was_afterwards():
     shell.sendline(f"{DRUPE} run sh -c 'stty raw; exit 3'; echo status $?; stty -g")
     shell.expect("status 3\r\n")
     assert shell.readline() == before
-    shell.close(force=True)
+    machine.end(shell)
 
 
 def test_a_terminal_for_some_files_only(on_terminal, tmp_path):
