@@ -79,34 +79,32 @@ void keyring_empty(struct key *ring) {
 
 // ---- walks
 
-struct walk {
-    struct list_head queue; // keyrings to be looked at
-    uint64_t round;
-};
+// One at a time.
+static struct list_head to_visit = LIST_HEAD_INIT(to_visit); // [keys_lock] keyrings, by `queue`
 
-static void walk_begin(struct walk *w) {
-    list_init(&w->queue);
-    w->round = ++last_round;
+static void walk_begin(void) {
+    last_round++;
 }
 
-static void walk_add(struct walk *w, struct key *ring, unsigned int depth) {
-    if (ring->round == w->round)
+static void walk_add(struct key *ring, unsigned int depth) {
+    ASSERT_HELD(&keys_lock);
+    if (ring->round == last_round)
         return;
-    ring->round = w->round;
+    ring->round = last_round;
     ring->depth = depth;
-    list_add_tail(&ring->queue, &w->queue);
+    list_add_tail(&ring->queue, &to_visit);
 }
 
-static struct key *walk_next(struct walk *w) {
-    if (list_empty(&w->queue))
+static struct key *walk_next(void) {
+    if (list_empty(&to_visit))
         return NULL;
-    struct key *ring = list_first_entry(&w->queue, struct key, queue);
+    struct key *ring = list_first_entry(&to_visit, struct key, queue);
     list_del(&ring->queue);
     return ring;
 }
 
-static void walk_end(struct walk *w) {
-    while (walk_next(w))
+static void walk_end(void) {
+    while (walk_next())
         ;
 }
 
@@ -122,7 +120,6 @@ static int judge(struct key *key, const struct key_match *m, bool possessed) {
 
 int keyring_find(struct key_ref from, const struct key_match *m, struct key_ref *out) {
     ASSERT_HELD(&keys_lock);
-    struct walk w;
     struct key *ring;
     int result = from.key->type->keyring ? key_permission(from, KEY_SEARCH) : -ENOTDIR;
     if (!result)
@@ -136,9 +133,9 @@ int keyring_find(struct key_ref from, const struct key_match *m, struct key_ref 
         return 0;
     }
     result = result == 1 ? -EAGAIN : result;
-    walk_begin(&w);
-    walk_add(&w, from.key, 0);
-    while (!out->key && (ring = walk_next(&w))) {
+    walk_begin();
+    walk_add(from.key, 0);
+    while (!out->key && (ring = walk_next())) {
         for (unsigned int i = 0; i < ring->count && !out->key; i++) {
             struct key *key = ring->links[i];
             int verdict = judge(key, m, from.possessed);
@@ -148,7 +145,7 @@ int keyring_find(struct key_ref from, const struct key_match *m, struct key_ref 
                 result = verdict;
             if (verdict && key->type->keyring && ring->depth < KEYRING_DEPTH && !key->revoked &&
                 !key->invalidated && !key_permission((struct key_ref){key, from.possessed}, KEY_SEARCH))
-                walk_add(&w, key, ring->depth + 1);
+                walk_add(key, ring->depth + 1);
         }
         int killed = cond_resched_killable();
         if (killed) {
@@ -156,30 +153,29 @@ int keyring_find(struct key_ref from, const struct key_match *m, struct key_ref 
             break;
         }
     }
-    walk_end(&w);
+    walk_end();
     return out->key ? 0 : result;
 }
 
 // Would a link from `ring` to the keyring `below` close a circle (-EDEADLK), or lead too deep (-ELOOP)?
 static int check_circle(const struct key *ring, struct key *below) {
-    struct walk w;
     struct key *at;
     int err = ring == below ? -EDEADLK : 0;
-    walk_begin(&w);
-    walk_add(&w, below, 0);
-    while (!err && (at = walk_next(&w))) {
+    walk_begin();
+    walk_add(below, 0);
+    while (!err && (at = walk_next())) {
         if (at->depth > KEYRING_DEPTH)
             err = -ELOOP;
         for (unsigned int i = 0; i < at->count && !err; i++) {
             if (at->links[i] == ring)
                 err = -EDEADLK;
             else if (at->links[i]->type->keyring)
-                walk_add(&w, at->links[i], at->depth + 1);
+                walk_add(at->links[i], at->depth + 1);
         }
         if (!err)
             err = cond_resched_killable();
     }
-    walk_end(&w);
+    walk_end();
     return err;
 }
 
