@@ -203,12 +203,14 @@ static void discard_empty_locked(struct slab_cache *c) {
     ASSERT_HELD(&c->lock);
     struct page *slab, *next;
     list_for_each_entry_safe (slab, next, &c->partial, link) {
+        if (c->empty == 0)
+            break;
         if (slab->inuse == 0) {
+            c->empty--;
             list_del(&slab->link);
             slab_discard(c, slab);
         }
     }
-    c->empty = 0;
 }
 
 void slab_trim(void) {

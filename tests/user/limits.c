@@ -426,6 +426,15 @@ TEST(what_could_never_be_had_is_refused) {
     CHECK_ERRNO(pwrite(fd, "3", 1, 0), EINVAL);
 }
 
+TEST(caches_are_dropped) {
+    int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+    CHECK(fd >= 0 && write(fd, "1\n", 2) == 2 && pwrite(fd, "2", 1, 0) == 1 && pwrite(fd, "3", 1, 0) == 1);
+    CHECK_ERRNO(pwrite(fd, "0", 1, 0), EINVAL);
+    CHECK_ERRNO(pwrite(fd, "5", 1, 0), EINVAL);
+    struct stat st;
+    CHECK(fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0200);
+}
+
 // Of /proc/meminfo, in bytes.
 static long meminfo(const char *name) {
     char line[128], *value = NULL;
