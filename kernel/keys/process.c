@@ -34,6 +34,13 @@ struct ns_rings {
 static struct spinlock ns_lock = SPINLOCK_INIT; // taken with interrupts disabled
 static struct list_head spaces = LIST_HEAD_INIT(spaces), ended = LIST_HEAD_INIT(ended); // [ns_lock]
 
+// With the caller's reference to `ring`, which may be NULL.
+static void set(struct key **place, struct key *ring) {
+    struct key *old = *place;
+    *place = ring;
+    key_put(old);
+}
+
 // ---- users'
 
 // Of the caller's user namespace, which therefore does not end meanwhile. NULL: there are none.
@@ -89,28 +96,48 @@ static void free_rings(struct user_rings *r) {
     kfree(r);
 }
 
-// They are made at the first use. ERR_PTR.
+static bool is_there(const struct key *ring) {
+    return ring && !key_is_dead(ring);
+}
+
+// Makes what is not there, or is no longer. A new session keyring has a link to the other.
+static int make_rings(struct user_rings *r, const struct cred *cred) {
+    struct key *ring;
+    if (!is_there(r->own)) {
+        if (IS_ERR(ring = user_ring("_uid.%u", cred)))
+            return (int)PTR_ERR(ring);
+        set(&r->own, ring);
+    }
+    if (is_there(r->session))
+        return 0;
+    if (IS_ERR(ring = user_ring("_uid_ses.%u", cred)))
+        return (int)PTR_ERR(ring);
+    int err = keyring_add(ring, r->own);
+    if (err)
+        key_put(ring);
+    else
+        set(&r->session, ring);
+    return err;
+}
+
+// They are made at the first use, and again after they were revoked, invalidated or too old, once links to such go. ERR_PTR.
 static struct user_rings *get_rings(void) {
     ASSERT_HELD(&keys_lock);
     const struct cred *cred = current->cred;
     struct ns_rings *space = get_space();
-    struct user_rings *r = find_rings(space, cred->uid);
-    if (r)
-        return r;
-    r = space ? kzalloc(sizeof(*r)) : NULL;
-    if (!r)
+    struct user_rings *found = find_rings(space, cred->uid), *r = found;
+    if (!r && !(r = space ? kzalloc(sizeof(*r)) : NULL))
         return ERR_PTR(-ENOMEM);
-    struct key *own = user_ring("_uid.%u", cred),
-               *session = IS_ERR(own) ? own : user_ring("_uid_ses.%u", cred);
-    int err = IS_ERR(session) ? (int)PTR_ERR(session) : keyring_add(session, own);
-    r->own = IS_ERR(own) ? NULL : own;
-    r->session = IS_ERR(session) ? NULL : session;
+    int err = make_rings(r, cred);
     if (err) {
-        free_rings(r);
+        if (!found)
+            free_rings(r);
         return ERR_PTR(err);
     }
-    r->uid = cred->uid;
-    list_add_tail(&r->link, &space->users);
+    if (!found) {
+        r->uid = cred->uid;
+        list_add_tail(&r->link, &space->users);
+    }
     return r;
 }
 
@@ -161,12 +188,6 @@ void key_collect_users(void) {
 }
 
 // ---- threads', processes', sessions'
-
-static void set(struct key **place, struct key *ring) {
-    struct key *old = *place;
-    *place = ring;
-    key_put(old);
-}
 
 static struct key *make_ring(const char *name, uint32_t permissions, bool refusable) {
     const struct cred *cred = current->cred;

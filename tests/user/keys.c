@@ -276,6 +276,42 @@ TEST(users_have_theirs) {
     CHECK(test_wait_exit(pid) == 0 && ctl(KEYCTL_UNLINK, (unsigned long)key, (unsigned long)USER, 0, 0) == 0);
 }
 
+// A user's keyring of the name, once it is not `old`: links to what is dead go in a while.
+static int get_new_ring(int name, int old) {
+    int id = 0;
+    for (int i = 0; i < 300 && (i == 0 || id <= 0 || id == old); i++) {
+        if (i)
+            usleep(10000);
+        id = (int)ctl(KEYCTL_GET_KEYRING_ID, (unsigned long)name, 0, 0, 0);
+    }
+    return id;
+}
+
+static int lose_rings(void *arg) {
+    (void)arg;
+    become_somebody();
+    if (ctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0) <= 0)
+        return 1;
+    int own = (int)ctl(KEYCTL_GET_KEYRING_ID, (unsigned long)USER, 0, 0, 0),
+        session = (int)ctl(KEYCTL_GET_KEYRING_ID, (unsigned long)KEY_SPEC_USER_SESSION_KEYRING, 0, 0, 0);
+    if (ctl(KEYCTL_INVALIDATE, (unsigned long)own, 0, 0, 0))
+        return 2;
+    int own2 = get_new_ring(USER, own);
+    if (own2 == own || user_key("after", "x", own2) <= 0 ||
+        ctl(KEYCTL_GET_KEYRING_ID, (unsigned long)KEY_SPEC_USER_SESSION_KEYRING, 0, 0, 0) != session)
+        return 3;
+    if (ctl(KEYCTL_INVALIDATE, (unsigned long)session, 0, 0, 0))
+        return 4;
+    char name[32];
+    snprintf(name, sizeof(name), "_uid.%d", NOBODY);
+    int session2 = get_new_ring(KEY_SPEC_USER_SESSION_KEYRING, session);
+    return session2 == session || search(session2, "keyring", name, 0) != own2 ? 5 : 0;
+}
+
+TEST(users_who_lose_theirs_get_new_ones) {
+    CHECK(test_wait_exit(test_fork(lose_rings, NULL)) == 0);
+}
+
 static bool proc_has(const char *path, const char *text) {
     char line[400];
     bool found = false;
