@@ -95,7 +95,8 @@ struct file_ops {
     void (*area_made)(
         struct file *f); // an area of memory is of it, and is not any more: optional. vm->lock is held when
     void (*area_gone)(struct file *f); // one comes
-    // A line more of /proc/PID/fdinfo, with a newline, from *at on, which is 0 at first and moved on. Its length; 0: no more.
+    // A line more of /proc/PID/fdinfo, with a newline, from at[] on, two numbers of its own that are 0 at first, and moved on. Its length;
+    // 0: no more.
     size_t (*describe)(struct file *f, uint64_t *at, char *line, size_t n);
     bool signals; // O_ASYNC works
 };

@@ -15,6 +15,13 @@ struct file_id handle_of(const struct inode *inode) {
                             .ino_high = (uint32_t)(inode->ino >> 32)};
 }
 
+struct told_handle handle_told_of(const struct inode *inode) {
+    const struct file_id id = handle_of(inode);
+    if (!inode->sb->type->handles)
+        return (struct told_handle){.type = HANDLE_ANY_FS, .words = {id.ino, id.ino_high}};
+    return (struct told_handle){.type = HANDLE_NUMBER, .words = {id.generation, id.ino, id.ino_high}};
+}
+
 static bool is_named(const struct dentry *d, const struct file_id *id) {
     const struct file_id own = handle_of(d->inode);
     return own.ino == id->ino && own.ino_high == id->ino_high && own.generation == id->generation;

@@ -17,5 +17,15 @@ struct file_id {
 };
 
 struct file_id handle_of(const struct inode *inode);
+
+#define HANDLE_NUMBER 1
+#define HANDLE_ANY_FS 0x81 // FILEID_INO64_GEN: of a file system that finds none again
+
+// As programs are told of it, in Linux's order.
+struct told_handle {
+    int type;
+    uint32_t words[3];
+};
+struct told_handle handle_told_of(const struct inode *inode);
 // A name of that file in the file system of `place`, referenced. ERR_PTR: -ESTALE: there is none (any more); -EINTR: killed.
 struct dentry *__must_check handle_find(const struct path *place, const struct file_id *id);

@@ -520,14 +520,14 @@ int pid_show_fdinfo(struct seq_buf *s, struct pid_node *n) {
     seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos,
                f->flags | (cloexec ? O_CLOEXEC : 0), f->path.mount ? mount_short_id(f->path.mount->id) : 0,
                f->inode ? (unsigned long)f->inode->ino : 0);
+    put_locks(s, n, f);
     char line[FDINFO_LINE];
     size_t len;
-    for (uint64_t at = 0; f->ops->describe && (len = f->ops->describe(f, &at, line, sizeof(line)));) {
+    for (uint64_t at[2] = {0}; f->ops->describe && (len = f->ops->describe(f, at, line, sizeof(line)));) {
         seq_write(s, line, len);
         if (cond_resched_killable())
             break;
     }
-    put_locks(s, n, f);
     file_put(f);
     return 0;
 }

@@ -13,9 +13,7 @@
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 
-#define MOST_BYTES      128 // MAX_HANDLE_SZ
-#define TYPE_NUMBER     1
-#define TYPE_ANY_FS     0x81  // FILEID_INO64_GEN: of a file system that finds none again
+#define MOST_BYTES      128   // MAX_HANDLE_SZ
 #define HANDLE_FID      0x200 // AT_HANDLE_FID, of Linux 6.5
 #define HANDLE_UNIQUE   1     // AT_HANDLE_MNT_ID_UNIQUE, of Linux 6.12
 #define HANDLE_AT_FLAGS (AT_SYMLINK_FOLLOW | AT_EMPTY_PATH | HANDLE_FID | HANDLE_UNIQUE)
@@ -34,20 +32,17 @@ static int put_mount_id(const struct path *p, void __user *user, bool unique) {
 
 static long name_to_handle(const struct path *p, char __user *user, void __user *mount_id, int flags) {
     struct handle_head head;
-    bool any = !p->dentry->inode->sb->type->handles;
-    if (any && !(flags & HANDLE_FID))
+    if (!p->dentry->inode->sb->type->handles && !(flags & HANDLE_FID))
         return -EOPNOTSUPP;
     if (copy_from_user(&head, user, sizeof(head)))
         return -EFAULT;
     if (head.bytes > MOST_BYTES)
         return -EINVAL;
-    const struct file_id id = handle_of(p->dentry->inode);
-    const uint32_t words[] = {any ? id.ino : id.generation, any ? id.ino_high : id.ino,
-                              any ? 0 : id.ino_high};
-    bool fits = head.bytes >= sizeof(id);
-    head = (struct handle_head){.bytes = sizeof(id), .type = !fits ? 0xff : any ? TYPE_ANY_FS : TYPE_NUMBER};
+    const struct told_handle told = handle_told_of(p->dentry->inode);
+    bool fits = head.bytes >= sizeof(told.words);
+    head = (struct handle_head){.bytes = sizeof(told.words), .type = fits ? told.type : 0xff};
     if (put_mount_id(p, mount_id, flags & HANDLE_UNIQUE) || put_object(user, head) ||
-        (fits && copy_to_user(user + sizeof(head), words, sizeof(words))))
+        (fits && copy_to_user(user + sizeof(head), told.words, sizeof(told.words))))
         return -EFAULT;
     return fits ? 0 : -EOVERFLOW;
 }
@@ -91,7 +86,7 @@ static int read_handle(const char __user *user, struct file_id *id) {
     if (copy_from_user(bytes, user + sizeof(head), head.bytes))
         return -EFAULT;
     memcpy(id, bytes, sizeof(*id));
-    return head.bytes < sizeof(*id) || head.type != TYPE_NUMBER ? -ESTALE : 0;
+    return head.bytes < sizeof(*id) || head.type != HANDLE_NUMBER ? -ESTALE : 0;
 }
 
 // The number comes first, as open(2) has it.

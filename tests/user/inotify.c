@@ -447,21 +447,51 @@ TEST(inotify_tells_of_copies_between_files) {
     EVENTS(fd, "");
 }
 
-TEST(inotify_is_told_of_in_fdinfo) {
-    start();
-    char path[64], line[256], expected[256];
+// A watch's line with the file's handle, as name_to_handle_at(2) has it, or would have of a file system that finds no file by it.
+static void fdinfo_line(char *out, size_t n, int wd, const char *path, unsigned int mask) {
+    struct {
+        struct file_handle head;
+        unsigned char bytes[64];
+    } h = {.head.handle_bytes = 64};
     struct stat st;
+    int mount;
+    CHECK(!stat(path, &st));
+    if (name_to_handle_at(AT_FDCWD, path, &h.head, &mount, 0)) {
+        const uint64_t words[2] = {st.st_ino, 0};
+        CHECK(errno == EOPNOTSUPP);
+        h.head.handle_bytes = 12;
+        h.head.handle_type = 0x81;
+        memcpy(h.head.f_handle, words, 12);
+    }
+    int len = snprintf(
+        out, n,
+        "inotify wd:%x ino:%lx sdev:%lx mask:%x ignored_mask:0 fhandle-bytes:%x fhandle-type:%x f_handle:",
+        wd, (long)st.st_ino, (long)st.st_dev, mask, h.head.handle_bytes, h.head.handle_type);
+    for (unsigned int i = 0; i < h.head.handle_bytes; i++)
+        len += snprintf(out + len, n - len, "%02x", h.head.f_handle[i]);
+    snprintf(out + len, n - len, "\n");
+}
+
+TEST(inotify_is_told_of_in_fdinfo_the_newest_first) {
+    start();
+    char path[64], line[256], expected[3][256];
     int fd = instance(), n = 0;
     close(test_make("f", ""));
-    CHECK(inotify_add_watch(fd, "f", IN_OPEN | IN_ONESHOT) == 1 && stat("f", &st) == 0);
+    CHECK(inotify_add_watch(fd, "f", IN_OPEN | IN_ONESHOT) == 1 &&
+          inotify_add_watch(fd, ".", IN_CREATE) == 2 && inotify_add_watch(fd, "/proc/version", IN_OPEN) == 3);
+    fdinfo_line(expected[2], sizeof(expected[2]), 1, "f", 0x80000020);
+    fdinfo_line(expected[1], sizeof(expected[1]), 2, ".", IN_CREATE);
+    fdinfo_line(expected[0], sizeof(expected[0]), 3, "/proc/version", IN_OPEN);
     snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-    snprintf(expected, sizeof(expected), "inotify wd:1 ino:%lx sdev:%lx mask:80000020 ignored_mask:0 ",
-             (long)st.st_ino, (long)st.st_dev);
     FILE *info = fopen(path, "r");
     CHECK(info);
-    while (fgets(line, sizeof(line), info))
-        n += !strncmp(line, expected, strlen(expected));
-    CHECK(n == 1);
+    while (fgets(line, sizeof(line), info)) {
+        if (strncmp(line, "inotify", 7))
+            continue;
+        CHECK(n < 3 && (n || !strncmp(line, "inotify wd:3 ", 13)) && !strcmp(line, expected[n]));
+        n++;
+    }
+    CHECK(n == 3);
 }
 
 TEST(inotify_counts_what_children_and_others_do) {

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -390,6 +391,37 @@ TEST(fdinfo_tells_the_times_of_a_timerfd) {
     CHECK(poll(&(struct pollfd){fd, POLLIN, 0}, 1, -1) == 1);
     CHECK(!strcmp(fdinfo(fd),
                   "clockid: 7\nticks: 1\nsettime flags: 01\nit_value: (0, 0)\nit_interval: (0, 0)\n"));
+}
+
+// As the set has it: two descriptors of one file are two lines.
+TEST(fdinfo_tells_what_an_epoll_set_waits_for) {
+    int set = epoll_create1(0), fds[] = {eventfd(0, 0), timerfd_create(CLOCK_MONOTONIC, 0), 40}, found = 0;
+    char expected[128];
+    struct stat st;
+    CHECK(!strcmp(fdinfo(set), "") && dup2(fds[0], 40) == 40);
+    for (int i = 0; i < 3; i++) {
+        struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u64 = 0x123456789abcdef0 + i};
+        CHECK(!epoll_ctl(set, EPOLL_CTL_ADD, fds[i], &e));
+    }
+    for (int i = 0; i < 3; i++) {
+        CHECK(!fstat(fds[i], &st));
+        snprintf(expected, sizeof(expected),
+                 "tfd: %8d events: 80000019 data: 123456789abcdef%d  pos:0 ino:%lx sdev:%lx\n", fds[i], i,
+                 (long)st.st_ino, (long)st.st_dev);
+        const char *text = fdinfo(set);
+        found += strstr(text, expected) && strlen(text) == 3 * strlen(expected);
+    }
+    CHECK(found == 3);
+    CHECK(!close(40) && !epoll_ctl(set, EPOLL_CTL_DEL, fds[0], NULL) && !close(fds[1]));
+    CHECK(!strncmp(fdinfo(set), "tfd:       40 ", 14) && strchr(fdinfo(set), '\n')[1] == 0);
+}
+
+TEST(fdinfo_tells_of_locks_before_what_the_file_says_itself) {
+    int fd = eventfd(0, 0);
+    CHECK(!flock(fd, LOCK_SH));
+    const char *text = fdinfo(fd);
+    CHECK(!strncmp(text, "lock:\t1: FLOCK  ADVISORY  READ ", 31));
+    CHECK(!strncmp(strchr(text, '\n') + 1, "eventfd-count: ", 15));
 }
 
 TEST(fdinfo_tells_what_execve_closes) {

@@ -20,6 +20,8 @@
 #include "fs/event/epoll.h"
 #include "arch/riscv/uaccess.h"
 #include "fs/event/poll.h"
+#include "fs/superblock.h"
+#include "lib/format.h"
 #include "lib/list.h"
 #include "lib/tree.h"
 #include "mm/slab.h"
@@ -397,7 +399,28 @@ static void epoll_release(struct file *f) {
     epoll_put(set);
 }
 
-static const struct file_ops epoll_ops = {.poll = epoll_poll, .release = epoll_release};
+// In the order of the table, from the file and number at[] on: what comes and goes meanwhile is told of or not.
+static size_t epoll_describe(struct file *f, uint64_t *at, char *line, size_t n) {
+    struct epoll *set = f->private_data;
+    const struct epoll_item key = {.file = (struct file *)at[0], .fd = (int)at[1]}; // compared, not followed
+    size_t len = 0;
+    mutex_lock(&set->mutex);
+    const struct epoll_item *item = RB_NFIND(epoll_tree, &set->items, (struct epoll_item *)&key);
+    if (item) {
+        const struct inode *inode = item->file->inode;
+        len = (size_t)lib_snprintf(line, n, "tfd: %8d events: %8x data: %16lx  pos:%ld ino:%lx sdev:%x\n",
+                                   item->fd, item->events, (unsigned long)item->data,
+                                   (long)READ_ONCE(item->file->pos), (unsigned long)inode->ino,
+                                   (unsigned int)inode->sb->dev);
+        at[0] = (uintptr_t)item->file;
+        at[1] = (uint64_t)item->fd + 1;
+    }
+    mutex_unlock(&set->mutex);
+    return len;
+}
+
+static const struct file_ops epoll_ops = {
+    .poll = epoll_poll, .describe = epoll_describe, .release = epoll_release};
 
 struct file *epoll_create(void) {
     struct epoll *set = kzalloc(sizeof(*set));

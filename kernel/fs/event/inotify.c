@@ -9,6 +9,7 @@
 #include "core/errno.h"
 #include "fs/event/notify.h"
 #include "fs/event/poll.h"
+#include "fs/handle.h"
 #include "fs/superblock.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -55,8 +56,9 @@ struct inotify {
     struct user *user; // [I] a reference
 };
 
+// The newest first, as they are told of.
 static int watch_compare(const struct inotify_watch *a, const struct inotify_watch *b) {
-    return a->wd < b->wd ? -1 : a->wd > b->wd;
+    return a->wd > b->wd ? -1 : a->wd < b->wd;
 }
 RB_GENERATE_STATIC(watch_tree, inotify_watch, node, watch_compare)
 
@@ -352,22 +354,30 @@ static long inotify_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
 }
 
 static size_t inotify_describe(struct file *f, uint64_t *at, char *line, size_t n) {
-    struct inotify_watch *iw = *at > INT32_MAX ? NULL : watch_from(f->private_data, (int)*at);
+    struct inotify_watch *iw =
+        *at >= INT32_MAX ? NULL : watch_from(f->private_data, INT32_MAX - (int)*at); // no number is 0
     if (!iw)
         return 0;
     const struct inode *inode = iw->watch.inode;
-    *at = (uint64_t)iw->wd + 1;
-    int len = lib_snprintf(line, n, "inotify wd:%x ino:%lx sdev:%x mask:%x ignored_mask:0 \n", iw->wd,
-                           (unsigned long)inode->ino, (unsigned int)inode->sb->dev,
-                           READ_ONCE(iw->watch.mask) | READ_ONCE(iw->watch.flags));
+    const struct told_handle handle = handle_told_of(inode);
+    *at = INT32_MAX - (uint64_t)iw->wd + 1;
+    size_t len = (size_t)lib_snprintf(
+        line, n,
+        "inotify wd:%x ino:%lx sdev:%x mask:%x ignored_mask:0 fhandle-bytes:%x fhandle-type:%x f_handle:",
+        iw->wd, (unsigned long)inode->ino, (unsigned int)inode->sb->dev,
+        READ_ONCE(iw->watch.mask) | READ_ONCE(iw->watch.flags), (unsigned int)sizeof(handle.words),
+        handle.type);
+    for (unsigned int i = 0; i < sizeof(handle.words); i++)
+        len += (size_t)lib_snprintf(line + len, n - len, "%02x", ((const unsigned char *)handle.words)[i]);
+    len += (size_t)lib_snprintf(line + len, n - len, "\n");
     watch_put(&iw->watch);
-    return (size_t)len;
+    return len;
 }
 
 static void inotify_release(struct file *f) {
     struct inotify *i = f->private_data;
     struct inotify_watch *iw;
-    while ((iw = watch_from(i, 0))) {
+    while ((iw = watch_from(i, INT32_MAX))) {
         watch_remove(&iw->watch);
         if (unlist(iw)) // unless another takes it from its inode just now
             watch_put(&iw->watch);
