@@ -447,6 +447,7 @@ static const struct proc_entry entries[] = {
 void proc_files_init(void) {
     proc_register_all(entries, ARRAY_SIZE(entries));
     proc_events_init();
+    proc_tty_init();
     proc_sys_init();
     proc_sys_net_init();
     proc_net_init();

@@ -56,6 +56,7 @@ struct proc_counts proc_get_counts(void);
 void proc_files_init(void);
 void proc_sys_init(void);
 void proc_events_init(void);
+void proc_tty_init(void);
 // procfs's own, once it has been made.
 extern struct proc_tree proc_tree;
 void proc_net_init(void);

@@ -254,10 +254,18 @@ static void master_release(struct file *f) {
     tty_put(&p->slave);
 }
 
+static size_t master_describe(struct file *f, uint64_t *at, char *line, size_t n) {
+    const struct pty *p = f->private_data;
+    if ((*at)++)
+        return 0;
+    return (size_t)lib_snprintf(line, n, "tty-index:\t%u\n", p->index);
+}
+
 static const struct file_ops master_ops = {.read = master_read,
                                            .write = master_write,
                                            .poll = master_poll,
                                            .ioctl = master_ioctl,
+                                           .describe = master_describe,
                                            .release = master_release,
                                            .signals = true};
 

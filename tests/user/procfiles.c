@@ -92,6 +92,20 @@ TEST(sysrq_trigger_is_for_writing_and_for_root) {
     CHECK(!stat("/proc/sysrq-trigger", &st) && (st.st_mode & 07777) == 0200);
 }
 
+TEST(kinds_of_terminals_are_told_with_their_numbers) {
+    const char *path = "/proc/tty/drivers";
+    CHECK(!strncmp(content(path),
+                   "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+                   "/dev/console         /dev/console    5       1 system:console\n"
+                   "/dev/ptmx            /dev/ptmx       5       2 system\n",
+                   3 * 62 - 8));
+    const char *serial = strstr(content(path), "\nserial               /dev/ttyS       4 ");
+    CHECK(serial && atoi(serial + 39) == 64);
+    CHECK(has(path, "\npty_slave            /dev/pts      136 0-"));
+    CHECK(has(path, " pty:slave\npty_master           /dev/ptm      128 0-"));
+    CHECK(has("/proc/tty/ldiscs", "n_tty       0\n"));
+}
+
 TEST(timers_slack_is_read_and_set_in_proc) {
     CHECK(!prctl(PR_SET_TIMERSLACK, 12345) && has("/proc/self/timerslack_ns", "12345\n"));
     int fd = open("/proc/self/timerslack_ns", O_WRONLY);

@@ -475,6 +475,22 @@ TEST(tty_names_and_errors) {
     CHECK_ERRNO(lseek(slave, 0, SEEK_CUR), ESPIPE);
 }
 
+TEST(tty_number_of_a_master_is_told_in_fdinfo) {
+    char path[32], wanted[32];
+    open_pty();
+    CHECK(ioctl(master, TIOCGPTN, &number) == 0);
+    for (int i = 0; i < 2; i++) { // the terminal itself has its number in its name
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", i ? slave : master);
+        snprintf(wanted, sizeof(wanted), "\ntty-index:\t%d\n", number);
+        int info = open(path, O_RDONLY);
+        ssize_t n = read(info, buffer, sizeof(buffer) - 1);
+        CHECK(n > 0 && !close(info));
+        buffer[n] = 0;
+        CHECK(i ? !strstr(buffer, "tty-index") : strlen(strstr(buffer, "\ntty-index")) == strlen(wanted));
+        CHECK(i || !strcmp(strstr(buffer, "\ntty-index"), wanted));
+    }
+}
+
 TEST(tty_peer_of_a_master_has_a_name) {
     char name[32], text[32];
     open_pty();
