@@ -202,9 +202,9 @@ static int register_locked(struct net_device *device) {
 }
 
 int net_device_register(struct net_device *device) {
-    inet_lock(&first_net_ns);
+    net_change_begin(&first_net_ns);
     int err = register_locked(device);
-    inet_unlock();
+    net_change_end();
     return err;
 }
 

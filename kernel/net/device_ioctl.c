@@ -11,6 +11,7 @@
 #include "net/neighbour.h"
 #include "net/net_ns.h"
 #include "net/route.h"
+#include "net/rtnetlink.h"
 #include "net/socket.h"
 #include "sched/thread.h"
 #include <linux/capability.h>
@@ -372,6 +373,20 @@ static int do_request_locked(unsigned int cmd, struct ifreq *r, bool v4) {
                                                              : set_about(d, cmd, r);
 }
 
+static void lock_for(struct net_ns *net, bool change) {
+    if (change)
+        net_change_begin(net);
+    else
+        inet_lock(net);
+}
+
+static void unlock_for(bool change) {
+    if (change)
+        net_change_end();
+    else
+        inet_unlock();
+}
+
 static long do_request(struct net_ns *net, unsigned int cmd, void __user *user, bool v4) {
     struct ifreq r;
     int err = copy_from_user(&r, user, sizeof(r));
@@ -380,9 +395,9 @@ static long do_request(struct net_ns *net, unsigned int cmd, void __user *user, 
     r.name[NET_NAME_SIZE - 1] = '\0';
     if (is_setting(cmd) && !net_capable(net, CAP_NET_ADMIN))
         return -EPERM;
-    inet_lock(net);
+    lock_for(net, is_setting(cmd));
     err = do_request_locked(cmd, &r, v4);
-    inet_unlock();
+    unlock_for(is_setting(cmd));
     return err || is_setting(cmd) ? err : put_object((struct ifreq __user *)user, r);
 }
 
@@ -484,13 +499,13 @@ static long do_route(struct net_ns *net, const void __user *user, bool add) {
         err = copy_from_user(device, e.device, sizeof(device) - 1);
     if (err)
         return err;
-    inet_lock(net);
+    net_change_begin(net);
     err = read_route(&e, device, add, &r);
     if (!err && add)
         err = net_route_check_locked(&r, &why);
     if (!err)
         err = add ? net_route_add_locked(&r, NLM_F_CREATE) : net_route_remove_locked(&r);
-    inet_unlock();
+    net_change_end();
     return err;
 }
 
@@ -545,9 +560,9 @@ static long do_arp(struct net_ns *net, unsigned int cmd, void __user *user) {
         return -EPFNOSUPPORT;
     if (q.flags & ATF_PUBL)
         return -EOPNOTSUPP;
-    inet_lock(net);
+    lock_for(net, cmd != SIOCGARP);
     err = do_arp_locked(cmd, &q);
-    inet_unlock();
+    unlock_for(cmd != SIOCGARP);
     return err || cmd != SIOCGARP ? err : put_object((struct arpreq __user *)user, q);
 }
 
@@ -591,9 +606,9 @@ static long do_address6(struct net_ns *net, const void __user *user, bool add) {
         return err;
     if (q.bits > 128)
         return -EINVAL;
-    inet_lock(net);
+    net_change_begin(net);
     err = do_address6_locked(&q, add);
-    inet_unlock();
+    net_change_end();
     return err;
 }
 

@@ -30,10 +30,12 @@ struct group {
     ip_addr_t address;
     int device;
     unsigned int users; // memberships
+    uint64_t serial;    // the later it was made, the higher
 };
 
 static struct list_head groups __net_state =
     LIST_HEAD_INIT(groups); // that somebody is a member of, the newest first
+static uint64_t last_serial __net_state;
 
 // ---- questions
 
@@ -78,16 +80,36 @@ bool inet_group_is_known(const ip4_addr_t *group, int device) {
     return find_group(&wanted, device);
 }
 
-void inet_for_each_group(void (*each)(const struct inet_group *g, void *arg), void *arg) {
-    const struct group *g;
+static bool is_of(const struct group *g, int device, unsigned int family) {
+    return g->device == device && IP_IS_V4(&g->address) == (family == AF_INET);
+}
+
+unsigned int inet_group_count_locked(int device, unsigned int family) {
     ASSERT_HELD(&inet_mutex);
+    const struct group *g;
+    unsigned int n = 0;
+    list_for_each_entry (g, &groups, link)
+        n += is_of(g, device, family);
+    return n;
+}
+
+unsigned int inet_groups_locked(int device, unsigned int family, uint64_t *before, struct inet_group *out,
+                                unsigned int most) {
+    ASSERT_HELD(&inet_mutex);
+    const struct group *g;
+    unsigned int n = 0;
     list_for_each_entry (g, &groups, link) {
         const ip_addr_t *a = &g->address;
-        each(&(struct inet_group){IP_IS_V4(a) ? net_address_ip4(ip4_addr_get_u32(ip_2_ip4(a)))
-                                              : net_address_of(AF_INET6, ip_2_ip6(a)->addr),
-                                  g->device, g->users},
-             arg);
+        if (g->serial >= *before || !is_of(g, device, family))
+            continue;
+        if (n == most)
+            break;
+        out[n++] = (struct inet_group){IP_IS_V4(a) ? net_address_ip4(ip4_addr_get_u32(ip_2_ip4(a)))
+                                                   : net_address_of(AF_INET6, ip_2_ip6(a)->addr),
+                                       g->users};
+        *before = g->serial;
     }
+    return n;
 }
 
 // ---- joining and leaving
@@ -97,6 +119,7 @@ static struct group *enter(const ip_addr_t *address, int device) {
     if (!g && (g = inet_calloc(1, sizeof(*g)))) {
         g->address = *address;
         g->device = device;
+        g->serial = ++last_serial;
         list_add(&g->link, &groups);
     }
     if (g)

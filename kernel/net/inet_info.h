@@ -46,11 +46,13 @@ extern const unsigned int inet_socket_size; // bytes
 // Groups that sockets are members of.
 struct inet_group {
     struct net_address address;
-    int device;         // index
     unsigned int users; // memberships
 };
-// With the stack's lock. The newest first.
-void inet_for_each_group(void (*each)(const struct inet_group *g, void *arg), void *arg);
+// With the stack's lock: how many a device (its index) has, and the next `most` of them, the newest first. *before is UINT64_MAX at first, and tells
+// where the next call goes on. How many were put.
+unsigned int inet_group_count_locked(int device, unsigned int family);
+unsigned int inet_groups_locked(int device, unsigned int family, uint64_t *before, struct inet_group *out,
+                                unsigned int most);
 
 // What packets were (RFC 4293, 4022, 4113), as far as lwIP counts them.
 struct inet_statistics {

@@ -17,6 +17,8 @@
 #include "net/inet_thread.h"
 #include "net/interface.h"
 #include "net/route.h"
+#include "net/rtnetlink.h"
+#include "sched/clock.h"
 #include "sched/user.h"
 #include "sched/wait.h"
 #include <linux/rtnetlink.h>
@@ -248,15 +250,26 @@ void net_receive_locked(struct net_frame *f) {
         give(inet_frame_pbuf(f), f->device);
 }
 
-#define DRAIN_MOST 4096u // frames, before others get the lock
+#define DRAIN_MOST    4096u  // frames that one who has had the lock gives on before the thread does
+#define DRAIN_AT_ONCE 8u     // of these, before the clock is looked at,
+#define DRAIN_TIME    500000 // nanoseconds, before others get the lock
 
-static __attribute__((noinline)) void drain(struct net_ns *net) {
+// Goes on from the `n` frames that have been given on. 0: there are no more; else the time is over, and how many it are.
+static __attribute__((noinline)) unsigned int drain(struct net_ns *net, unsigned int n) {
     struct net_frame *f;
-    for (unsigned int n = 0; n < DRAIN_MOST && (f = next_frame(net)); n++) {
+    ktime_t until = 0;
+    while ((f = next_frame(net))) {
         f->device->rx_packets++;
         f->device->rx_bytes += f->len;
         net_receive_locked(f);
+        if (likely(++n % DRAIN_AT_ONCE))
+            continue;
+        ktime_t now = clock_monotonic();
+        until = until ? until : now + DRAIN_TIME;
+        if (now >= until || n >= DRAIN_MOST)
+            return n;
     }
+    return 0;
 }
 
 unsigned int inet_hash(const ip_addr_t *ip, uint16_t port) {
@@ -302,15 +315,29 @@ void inet_lock(struct net_ns *net) {
         lock_slowly(net, is_mine);
 }
 
-void inet_unlock(void) {
-    struct net_ns *net = inet_net;
-    if (inet_has_frames(net))
-        drain(net);
+static inline void let_go(void) {
     if (unlikely(ethernet_unflushed))
         ethernet_flush_locked();
     mutex_unlock(&inet_mutex);
-    if (unlikely(inet_has_frames(net))) // the thread goes on
+}
+
+// There are frames still; `n`: have been given on, 0: they have come just now.
+static __attribute__((noinline)) void go_on(struct net_ns *net, unsigned int n) {
+    while (n && n < DRAIN_MOST && inet_has_frames(net)) {
+        inet_lock(net);
+        n = drain(net, n);
+        let_go();
+    }
+    if (inet_has_frames(net))
         inet_thread_call(net);
+}
+
+void inet_unlock(void) {
+    struct net_ns *net = inet_net;
+    unsigned int n = inet_has_frames(net) ? drain(net, 0) : 0;
+    let_go();
+    if (unlikely(inet_has_frames(net)))
+        go_on(net, n);
 }
 
 static void *state_copy(void) {
@@ -574,14 +601,13 @@ static void leave(void) {
 
 void inet_end(struct net_ns *net) {
     inet_thread_forget(net);
-    inet_lock(net);
-    while (abort_some()) {
-        inet_unlock();
-        cond_resched();
-        inet_lock(net);
-    }
+    net_change_begin(net);
+    while (abort_some())
+        net_change_pause();
     end_locked();
+    net_change_leave_locked();
     leave();
+    mutex_unlock(&net->change_mutex);
 }
 
 void inet_stack_init(void) {

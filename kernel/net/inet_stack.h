@@ -3,7 +3,7 @@
 //
 // All of lwIP, and all that its callbacks change, belongs to the one who holds the stack's lock. Frames that come in wait in
 // the inbox; the holder gives them to lwIP before letting go of the lock, so that on loopback sender and receiver need
-// nobody else. A kernel thread runs lwIP's timers while there are any, and takes what devices bring meanwhile.
+// nobody else; if there are many, others get the lock between. A kernel thread runs lwIP's timers while there are any, and takes what devices bring meanwhile.
 //
 // The lock is a mutex that comes after those of sockets (read_mutex, write_mutex) and before socket.lock; user memory is
 // never touched with it held.

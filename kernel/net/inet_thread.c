@@ -12,6 +12,7 @@
 #include "net/inet_parts.h"
 #include "net/inet_tcp.h"
 #include "net/neighbour.h"
+#include "net/netlink.h"
 #include "sched/wait.h"
 
 #define TIMER_STEP     (TCP_TMR_INTERVAL * 1000 * NSEC_PER_USEC)
@@ -115,6 +116,8 @@ static ktime_t visit(struct net_ns *net) {
         inet_lock(net);
         inet_unlock();
     }
+    if (unlikely(netlink_has_notices(net)))
+        netlink_tell_one(net);
     return MIN(net->tick ? net->tick : KTIME_NEVER, net->look);
 }
 

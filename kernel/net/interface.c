@@ -4,6 +4,9 @@
 // An address of IPv4 brings a route to itself, one to its prefix and one to the prefix's last address, which is for broadcasts; one of
 // IPv6 the first two. On loopback all of an IPv4 prefix is this machine. An address whose prefix another one of the device has is
 // *secondary* to that, and goes with it.
+//
+// Where many go or come, whoever changes things for a program lets go of the lock between two of them (net_change_pause()). IPv4's addresses
+// are changed for programs alone, so they are as they were then; of IPv6's the walk begins again.
 #include "net/interface.h"
 #include "core/printk.h"
 #include "lib/format.h"
@@ -25,6 +28,7 @@
 #define HUNDREDTH     10000000
 
 static unsigned int count __net_state;
+static uint64_t last_pass __net_state; // of net_interface_up_locked()
 
 // ---- finding
 
@@ -97,17 +101,22 @@ static unsigned int routes_of6(const struct net_interface_address *a, struct net
     return n;
 }
 
+// The address that what goes by a's routes is from.
+static const struct net_address *source_of(const struct net_interface_address *a) {
+    const struct net_interface_address *primary;
+    if (a->local.family == AF_INET && a->flags & IFA_F_SECONDARY)
+        list_for_each_entry (primary, &a->device->addresses, link)
+            if (!(primary->flags & IFA_F_SECONDARY) && has_prefix(primary, &a->peer, a->prefix))
+                return &primary->local;
+    return &a->local;
+}
+
 // The routes that an address brings.
-static unsigned int routes_of(const struct net_interface_address *a, struct net_route out[ROUTES_OF_ONE]) {
+static unsigned int routes_of(const struct net_interface_address *a, const struct net_address *source,
+                              struct net_route out[ROUTES_OF_ONE]) {
     unsigned int n = 0;
     if (a->local.family == AF_INET6)
         return routes_of6(a, out);
-    const struct net_interface_address *primary = a;
-    if (a->flags & IFA_F_SECONDARY)
-        list_for_each_entry (primary, &a->device->addresses, link)
-            if (!(primary->flags & IFA_F_SECONDARY) && has_prefix(primary, &a->peer, a->prefix))
-                break;
-    const struct net_address *source = &primary->link == &a->device->addresses ? &a->local : &primary->local;
     out[n++] = route_of(a, source, a->local, 32, RTN_LOCAL);
     if (!net_device_is_up(a->device))
         return n;
@@ -127,7 +136,7 @@ static unsigned int routes_of(const struct net_interface_address *a, struct net_
 
 static int add_routes(const struct net_interface_address *a) {
     struct net_route r[ROUTES_OF_ONE];
-    unsigned int n = routes_of(a, r);
+    unsigned int n = routes_of(a, source_of(a), r);
     for (unsigned int i = 0; i < n; i++) {
         int err = net_route_add_locked(&r[i], NLM_F_CREATE | NLM_F_EXCL);
         if (err && err != -EEXIST)
@@ -136,17 +145,23 @@ static int add_routes(const struct net_interface_address *a) {
     return 0;
 }
 
-// Another address of the device brings the same route.
-static bool is_wanted(const struct net_device *device, const struct net_route *route) {
+// Which of n routes of one family other addresses of the device bring, too: a bit for each.
+static unsigned int find_wanted(const struct net_device *device, const struct net_route *routes,
+                                unsigned int n) {
     struct net_route r[ROUTES_OF_ONE];
     const struct net_interface_address *a;
+    unsigned int wanted = 0, whole = (1u << n) - 1;
     list_for_each_entry (a, &device->addresses, link) {
-        unsigned int n = a->local.family == route->to.family ? routes_of(a, r) : 0;
-        for (unsigned int i = 0; i < n; i++)
-            if (r[i].bits == route->bits && r[i].type == route->type && net_address_eq(&r[i].to, &route->to))
-                return true;
+        unsigned int all = n && a->local.family == routes->to.family ? routes_of(a, &a->local, r) : 0;
+        for (unsigned int i = 0; i < all; i++)
+            for (unsigned int k = 0; k < n; k++)
+                if (r[i].bits == routes[k].bits && r[i].type == routes[k].type &&
+                    net_address_eq(&r[i].to, &routes[k].to))
+                    wanted |= 1u << k;
+        if (wanted == whole)
+            break;
     }
-    return false;
+    return wanted;
 }
 
 static bool is_still_ours(const struct net_address *local) {
@@ -159,9 +174,9 @@ static bool is_still_ours(const struct net_address *local) {
 // a has left its device's list.
 static void remove_routes(const struct net_interface_address *a) {
     struct net_route r[ROUTES_OF_ONE];
-    unsigned int n = routes_of(a, r);
+    unsigned int n = routes_of(a, source_of(a), r), wanted = find_wanted(a->device, r, n);
     for (unsigned int i = 0; i < n; i++)
-        if (!is_wanted(a->device, &r[i]))
+        if (!(wanted >> i & 1))
             (void)net_route_remove_locked(&r[i]); // somebody may have done so before
     if (!is_still_ours(&a->local))
         net_route_drop_source_locked(&a->local);
@@ -247,15 +262,23 @@ static void remove_one(struct net_interface_address *a) {
     inet_free(a);
 }
 
+static struct net_interface_address *find_secondary(const struct net_interface_address *primary) {
+    struct net_interface_address *a;
+    list_for_each_entry (a, &primary->device->addresses, link)
+        if (a->local.family == AF_INET && a->flags & IFA_F_SECONDARY &&
+            has_prefix(a, &primary->peer, primary->prefix))
+            return a;
+    return NULL;
+}
+
 void net_interface_remove_locked(struct net_interface_address *address) {
     ASSERT_HELD(&inet_mutex);
-    struct net_device *device = address->device;
-    struct net_interface_address *a, *next;
-    if (!(address->flags & IFA_F_SECONDARY) && address->local.family == AF_INET)
-        list_for_each_entry_safe (a, next, &device->addresses, link)
-            if (a->local.family == AF_INET && a->flags & IFA_F_SECONDARY &&
-                has_prefix(a, &address->peer, address->prefix))
-                remove_one(a);
+    struct net_interface_address *a;
+    bool primary = !(address->flags & IFA_F_SECONDARY) && address->local.family == AF_INET;
+    while (primary && (a = find_secondary(address))) {
+        remove_one(a);
+        net_change_pause();
+    }
     remove_one(address);
 }
 
@@ -305,12 +328,12 @@ static void add_loopback6(struct net_device *device) {
         pr_warn("%s: no memory for ::1\n", device->name);
 }
 
-static bool has_address4(const struct net_device *device) {
-    const struct net_interface_address *a;
+static struct net_interface_address *find_of(struct net_device *device, unsigned int family) {
+    struct net_interface_address *a;
     list_for_each_entry (a, &device->addresses, link)
-        if (a->local.family == AF_INET)
-            return true;
-    return false;
+        if (a->local.family == family)
+            return a;
+    return NULL;
 }
 
 static void add_loopback4(struct net_device *device) {
@@ -322,14 +345,26 @@ static void add_loopback4(struct net_device *device) {
         pr_warn("%s: no memory for 127.0.0.1\n", device->name);
 }
 
+static struct net_interface_address *find_not_in(struct net_device *device, uint64_t pass) {
+    struct net_interface_address *a;
+    list_for_each_entry (a, &device->addresses, link)
+        if (a->pass < pass)
+            return a;
+    return NULL;
+}
+
 void net_interface_up_locked(struct net_device *device) {
     ASSERT_HELD(&inet_mutex);
     struct net_interface_address *a;
-    if (device->flags & NET_LOOPBACK && device->mtu >= NET_MTU4_MIN && !has_address4(device))
+    uint64_t pass = ++last_pass;
+    if (device->flags & NET_LOOPBACK && device->mtu >= NET_MTU4_MIN && !find_of(device, AF_INET))
         add_loopback4(device);
-    list_for_each_entry (a, &device->addresses, link)
+    while ((a = find_not_in(device, pass))) {
+        a->pass = pass;
         if (add_routes(a))
             pr_warn("%s: no memory for routes\n", device->name);
+        net_change_pause();
+    }
     if (device->flags & NET_LOOPBACK && device->mtu >= 1280)
         add_loopback6(device);
     else if (device->type == NET_TYPE_ETHERNET && device->mtu >= 1280)
@@ -338,10 +373,12 @@ void net_interface_up_locked(struct net_device *device) {
 
 void net_interface_drop_locked(struct net_device *device, unsigned int family) {
     ASSERT_HELD(&inet_mutex);
-    struct net_interface_address *a, *next;
-    list_for_each_entry_safe (a, next, &device->addresses, link)
-        if (a->local.family == family)
-            remove_one(a);
+    struct net_interface_address *a;
+    // Not those that come while others have the lock: so never more than there can be.
+    for (unsigned int n = 0; n < ADDRESSES_MAX && (a = find_of(device, family)); n++) {
+        remove_one(a);
+        net_change_pause();
+    }
     net_route_drop_device_locked(device, family, true);
 }
 
@@ -369,5 +406,6 @@ void net_interface_renamed_locked(struct net_device *device) {
         lib_snprintf(a->label, room, "%s", device->name);
         memcpy(a->label + strlen(a->label), number, strlen(number) + 1);
         rtnetlink_tell_address(a, RTM_NEWADDR);
+        net_change_pause();
     }
 }

@@ -17,7 +17,10 @@ struct net_interface_address {
     uint32_t created, changed; // hundredths of a second since boot
     // When it ends, and when others are preferred, of one that is not IFA_F_PERMANENT; KTIME_NEVER: not.
     int64_t valid_until, preferred_until;
+    uint64_t pass; // net_interface_up_locked()'s
 };
+
+// What takes away or adds more than one may let go of the lock meanwhile (net_change_pause()).
 
 // Adds a copy, and the routes that it brings. -EEXIST, -ENOBUFS, -EINVAL.
 int __must_check net_interface_add_locked(const struct net_interface_address *address);

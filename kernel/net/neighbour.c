@@ -27,6 +27,11 @@ struct net_neighbour *net_neighbour_next_locked(uint64_t after) {
     return NULL;
 }
 
+struct net_neighbour *net_neighbour_behind_locked(const struct net_neighbour *n) {
+    ASSERT_HELD(&inet_mutex);
+    return n->link.next == &neighbours ? NULL : list_entry(n->link.next, struct net_neighbour, link);
+}
+
 void net_neighbour_for_each_locked(void (*fn)(struct net_neighbour *n, void *arg), void *arg) {
     ASSERT_HELD(&inet_mutex);
     struct net_neighbour *n;
@@ -119,10 +124,15 @@ void net_neighbour_remove_locked(struct net_neighbour *n) {
 
 void net_neighbour_drop_device_locked(const struct net_device *device) {
     ASSERT_HELD(&inet_mutex);
-    struct net_neighbour *n, *next;
-    list_for_each_entry_safe (n, next, &neighbours, link)
-        if (n->device == device)
-            net_neighbour_remove_locked(n);
+    struct net_neighbour *n;
+    uint64_t newest = last_serial;
+    for (uint64_t at = 0; at < newest && (n = net_neighbour_next_locked(at)) && n->serial <= newest;) {
+        at = n->serial;
+        if (n->device != device)
+            continue;
+        net_neighbour_remove_locked(n);
+        net_change_pause();
+    }
 }
 
 // ---- what is told
@@ -171,7 +181,7 @@ static int dump(struct netlink_writer *w, struct netlink_dump *d) {
     int more = 0;
     inet_lock(d->net);
     rt_dump_check(d);
-    while (!more && (n = net_neighbour_next_locked(d->at[2]))) {
+    for (n = net_neighbour_next_locked(d->at[2]); n && !more; n = net_neighbour_behind_locked(n)) {
         if ((!d->at[1] || d->at[1] == n->address.family) &&
             (!d->at[3] || d->at[3] == (uint64_t)n->device->index))
             more = !put(w, netlink_dump_begin(w, d, RTM_NEWNEIGH, sizeof(struct ndmsg)), n);

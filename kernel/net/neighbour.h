@@ -25,6 +25,8 @@ struct net_neighbour {
 
 // The one with the smallest serial number > `after`, or NULL.
 struct net_neighbour *net_neighbour_next_locked(uint64_t after);
+// The one behind n, which is there; NULL: there is none.
+struct net_neighbour *net_neighbour_behind_locked(const struct net_neighbour *n);
 void net_neighbour_for_each_locked(void (*fn)(struct net_neighbour *n, void *arg),
                                    void *arg); // fn removes none
 struct net_neighbour *net_neighbour_find_locked(const struct net_device *device, const struct net_address *a);

@@ -7,6 +7,7 @@
 #include "mm/slab.h"
 #include "net/device.h"
 #include "net/inet_lock.h"
+#include "net/netlink.h"
 
 #define SETTINGS_                                                                                            \
     .settings = {.somaxconn = 4096,                                                                          \
@@ -37,6 +38,9 @@ struct net_ns first_net_ns = {
     .inbox = LIST_HEAD_INIT(first_net_ns.inbox),
     .netlink_members = LIST_HEAD_INIT(first_net_ns.netlink_members),
     .work_link = LIST_HEAD_INIT(first_net_ns.work_link),
+    .change_mutex = MUTEX_INIT(first_net_ns.change_mutex),
+    .tell_mutex = MUTEX_INIT(first_net_ns.tell_mutex),
+    .notices = LIST_HEAD_INIT(first_net_ns.notices),
     SETTINGS_};
 
 static int begin(struct net_ns *net, struct user_ns *owner) {
@@ -59,6 +63,9 @@ static struct namespace *create(struct namespace *old, struct user_ns *owner, st
     list_init(&net->inbox);
     list_init(&net->netlink_members);
     list_init(&net->work_link);
+    list_init(&net->notices);
+    mutex_init(&net->change_mutex);
+    mutex_init(&net->tell_mutex);
     for (int i = 0; i < 3; i++) {
         net->settings.tcp_rmem[i] = READ_ONCE(first_net_ns.settings.tcp_rmem[i]);
         net->settings.tcp_wmem[i] = READ_ONCE(first_net_ns.settings.tcp_wmem[i]);
@@ -75,6 +82,7 @@ static struct namespace *create(struct namespace *old, struct user_ns *owner, st
 static void destroy(struct namespace *ns) {
     struct net_ns *net = container_of(ns, struct net_ns, ns);
     inet_end(net);
+    netlink_forget_notices(net);
     namespace_end(&net->ns);
     kfree(net->state);
     kfree(net);

@@ -13,6 +13,7 @@
 #include "core/namespace.h"
 #include "lib/list.h"
 #include "sched/thread.h"
+#include "sched/wait.h"
 
 // Of a variable: each network has its own. [n]
 #define __net_state __attribute__((section("net_state")))
@@ -34,7 +35,8 @@ struct net_settings {
 
 #define NET_FAMILIES 46 // AF_MAX, as far as there are any here
 
-// Key: [I] immutable, [a] atomic, [n] the stack's lock, [i] inbox_lock, [w] work_lock (both in net/inet_stack.c).
+// Key: [I] immutable, [a] atomic, [n] the stack's lock, [i] inbox_lock, [w] work_lock (both in net/inet_stack.c), [t] notices_lock in
+// net/netlink_notice.c.
 struct net_ns {
     struct namespace ns;
     uint64_t cookie; // [I] SO_NETNS_COOKIE
@@ -45,6 +47,12 @@ struct net_ns {
     void *state;                         // [n] where its state is while another's is there
     struct list_head inbox;              // [i] frames that have come in
     struct list_head netlink_members;    // sockets_lock in net/netlink.c: those that are in groups
+    struct mutex change_mutex;           // who changes it (net/rtnetlink_change.c)
+    // What is to be told to those in groups (net/netlink_notice.c):
+    struct mutex tell_mutex;   // who does that
+    struct list_head notices;  // [t] in order
+    unsigned int notice_count; // [t]
+    uint64_t missed;           // [t] 1 << group - 1: groups that lose one behind these
     // What the stack's thread does for it:
     bool timers_wanted;         // [n] lwIP's, read without
     bool kicked;                // [a] net_device_tell_carriers() has something to tell, or times have changed

@@ -65,9 +65,17 @@ void netlink_packet_free(struct netlink_packet *p);
 // Gives what was written to the sender. 0 or -ENOBUFS.
 int __must_check netlink_answer(struct netlink_request *r, struct netlink_packet *p,
                                 const struct netlink_writer *w);
-// Gives it to all of a network and a protocol who listen to the group, and frees it. Any locks but socket.lock may be held.
-void netlink_tell(struct net_ns *net, int protocol, unsigned int group, struct netlink_packet *p,
+// Notices to those of a network who listen to groups of NETLINK_ROUTE (netlink_notice.c). Puts one, which is the network's then, behind those
+// that are to be told; p NULL: there was no memory for it, and its listeners hear that. Any context.
+void netlink_tell(struct net_ns *net, unsigned int group, struct netlink_packet *p,
                   const struct netlink_writer *w);
+// Gives all that are to be told to who listens. With no lock but net_ns.change_mutex.
+void netlink_tell_all(struct net_ns *net);
+// For the stack's thread: gives one, if nobody else does so already, and has the thread called again for the others.
+void netlink_tell_one(struct net_ns *net);
+bool netlink_has_notices(const struct net_ns *net);
+// The network ends.
+void netlink_forget_notices(struct net_ns *net);
 bool netlink_has_listeners(const struct net_ns *net, int protocol, unsigned int group);
 uint32_t netlink_port(const struct netlink_request *r);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The kernel's end of netlink sockets: requests that programs send, acknowledgements, dumps, and what is told to groups.
+// The kernel's end of netlink sockets: requests that programs send, acknowledgements and dumps.
 #include "core/errno.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -106,13 +106,6 @@ static void put_done(struct netlink_socket *n, const struct netlink_dump *d, int
     (void)finish(n, p, w->len);
 }
 
-static struct netlink_packet *trim(struct netlink_packet *p, const struct netlink_writer *w) {
-    if (w->len > p->size / 2)
-        return p;
-    struct netlink_packet *small = krealloc(p, sizeof(*p) + p->size, sizeof(*p) + w->len);
-    return small ? small : p;
-}
-
 // One packet of the dump. 0 or -ENOBUFS: it goes on later.
 static int dump_step_locked(struct netlink_socket *n) {
     ASSERT_HELD(&n->dump_mutex);
@@ -124,7 +117,7 @@ static int dump_step_locked(struct netlink_socket *n) {
         return -ENOBUFS;
     int more = d->fill(&w, d);
     if (more > 0 && w.len) {
-        (void)finish(n, trim(p, &w), w.len);
+        (void)finish(n, netlink_packet_trim(p, &w), w.len);
         return 0;
     }
     put_done(n, d, more > 0 ? -EMSGSIZE : more, p, &w); // what does not fit into an empty packet never will
@@ -227,12 +220,4 @@ bool netlink_has_listeners(const struct net_ns *net, int protocol, unsigned int 
         }
     }
     return false;
-}
-
-void netlink_tell(struct net_ns *net, int protocol, unsigned int group, struct netlink_packet *p,
-                  const struct netlink_writer *w) {
-    p->len = (uint32_t)w->len;
-    p->group = group;
-    (void)netlink_broadcast(net, protocol, p, NULL, 0); // who missed it has been told
-    netlink_packet_free(p);
 }

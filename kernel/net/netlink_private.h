@@ -48,6 +48,8 @@ static inline bool netlink_has(const struct netlink_socket *n, unsigned int opti
 // netlink_queue.c: packets and who gets them
 struct netlink_packet *__must_check netlink_packet_alloc(size_t size);
 struct netlink_packet *__must_check netlink_packet_copy(const struct netlink_packet *p);
+// The same with no more memory than it needs.
+struct netlink_packet *netlink_packet_trim(struct netlink_packet *p, const struct netlink_writer *w);
 // 0; -EAGAIN: there is no room, and that is noted (`lost`); -ECONNREFUSED: it has ended. The packet stays the caller's unless 0.
 int __must_check netlink_enqueue(struct netlink_socket *to, struct netlink_packet *p, bool lost);
 bool netlink_has_room(const struct netlink_socket *n);
@@ -59,6 +61,8 @@ unsigned int netlink_poll(struct socket *s);
 // The number of those who got one; -ENOBUFS: of those who would have got one none did.
 int netlink_broadcast(const struct net_ns *net, int protocol, const struct netlink_packet *p,
                       const struct netlink_socket *except, uint32_t except_port);
+// Those who listen to one of these groups (1 << group - 1) have lost something.
+void netlink_miss(const struct net_ns *net, int protocol, uint64_t groups);
 
 // netlink.c: the table of sockets
 struct netlink_socket *netlink_find(const struct net_ns *net, int protocol,

@@ -47,6 +47,13 @@ struct netlink_packet *netlink_packet_copy(const struct netlink_packet *p) {
     return copy;
 }
 
+struct netlink_packet *netlink_packet_trim(struct netlink_packet *p, const struct netlink_writer *w) {
+    if (w->len > p->size / 2)
+        return p;
+    struct netlink_packet *small = krealloc(p, sizeof(*p) + p->size, sizeof(*p) + w->len);
+    return small ? small : p;
+}
+
 void netlink_packet_free(struct netlink_packet *p) {
     credentials_put(&p->from);
     kfree(p);
@@ -136,6 +143,23 @@ int netlink_broadcast(const struct net_ns *net, int protocol, const struct netli
         cond_resched();
     }
     return got || !lost ? got : -ENOBUFS;
+}
+
+void netlink_miss(const struct net_ns *net, int protocol, uint64_t groups) {
+    struct netlink_socket *n = NULL;
+    uint64_t serial = 0;
+    while ((n = netlink_next_member(net, n, &serial))) {
+        if (n->s.protocol != protocol || !(READ_ONCE(n->groups) & groups))
+            continue;
+        spin_lock(&n->s.lock);
+        bool news = note_loss(n);
+        if (list_empty(&n->queue)) // nothing to read will end it
+            WRITE_ONCE(n->congested, false);
+        spin_unlock(&n->s.lock);
+        if (news)
+            socket_set_error(&n->s, ENOBUFS);
+        cond_resched();
+    }
 }
 
 // ---- out

@@ -2,6 +2,9 @@
 // The routing tables: one list of all routes, in the order in which they are told: by family, table and prefix. There are few (at most
 // ROUTES_MAX), so that looking for one goes through all of its family. What every connection on loopback asks for, whether
 // 127.0.0.0/8 is this machine, is known without (`net_ns.loopback_is_plain`: lo is up, all of it is local, but perhaps broadcasts).
+//
+// Many are dropped one at a time, and between two of them whoever changes things lets go of the lock (net_change_pause()). Whether the next
+// one is still the next tells `round_`, which each change makes another; if not, the walk begins again, past none that came meanwhile.
 #include "net/route.h"
 #include "net/inet_lock.h"
 #include "net/inet_memory.h"
@@ -16,6 +19,10 @@
 static struct list_head routes __net_state = LIST_HEAD_INIT(routes);
 static unsigned int count __net_state;
 static unsigned int round_ __net_state;
+static uint64_t last_serial __net_state;
+// Of 127.0.0.0/8: routes that make all of it local, and others in it.
+static unsigned int whole __net_state;
+static unsigned int others __net_state;
 
 // ---- order
 
@@ -50,6 +57,11 @@ struct net_route *net_route_next_locked(const struct net_route *place) {
             return r;
     }
     return NULL;
+}
+
+struct net_route *net_route_behind_locked(const struct net_route *r) {
+    ASSERT_HELD(&inet_mutex);
+    return r->link.next == &routes ? NULL : list_entry(r->link.next, struct net_route, link);
 }
 
 // ---- finding
@@ -129,18 +141,20 @@ bool net_route_is_local_locked(const struct net_address *to) {
 // ---- changing
 
 static void note_change(void) {
-    static const struct net_address block = {.family = AF_INET, .bytes = {127}};
-    const struct net_route *r;
-    bool whole = false, others = false;
     round_++;
-    list_for_each_entry (r, &routes, link) {
-        if (r->table != RT_TABLE_LOCAL || r->to.family != AF_INET ||
-            !net_address_matches(&r->to, &block, MIN(r->bits, 8)))
-            continue;
-        whole |= r->bits == 8 && r->type == RTN_LOCAL;
-        others |= r->bits > 8 && r->type != RTN_LOCAL && r->type != RTN_BROADCAST;
-    }
     WRITE_ONCE(inet_net->loopback_is_plain, whole && !others && net_device_is_up(&loopback_device));
+}
+
+// One of the local table comes (1) or goes (-1).
+static void count_in_block(const struct net_route *r, int by) {
+    static const struct net_address block = {.family = AF_INET, .bytes = {127}};
+    if (r->table != RT_TABLE_LOCAL || r->to.family != AF_INET ||
+        !net_address_matches(&r->to, &block, MIN(r->bits, 8)))
+        return;
+    if (r->bits == 8 && r->type == RTN_LOCAL)
+        whole += (unsigned int)by;
+    if (r->bits > 8 && r->type != RTN_LOCAL && r->type != RTN_BROADCAST)
+        others += (unsigned int)by;
 }
 
 static bool leads_to_same(const struct net_route *a, const struct net_route *b) {
@@ -149,52 +163,61 @@ static bool leads_to_same(const struct net_route *a, const struct net_route *b) 
            net_address_eq(&a->source, &b->source);
 }
 
-// Links `fresh` before or behind its equals.
-static void put(struct net_route *fresh, bool behind) {
+// Where a new one goes.
+struct spot {
+    struct net_route *first, *last;  // those that it would stand beside
+    struct net_route *same;          // the first of these that leads to the same
+    struct list_head *before, *past; // the first that is not before these; that is behind them
+};
+
+static struct spot find_spot(const struct net_route *route) {
+    struct spot s = {.before = &routes, .past = &routes};
     struct net_route *r;
-    struct list_head *before = &routes;
-    fresh->rank = 0;
     list_for_each_entry (r, &routes, link) {
-        int order = order_of(r, fresh);
-        if (!order)
-            fresh->rank = behind ? r->rank + 1 : r->rank - 1;
-        if (order > 0 || (!order && !behind)) {
-            before = &r->link;
+        int order = order_of(r, route);
+        if (order < 0)
+            continue;
+        if (s.before == &routes)
+            s.before = &r->link;
+        if (order > 0) {
+            s.past = &r->link;
             break;
         }
+        s.first = s.first ? s.first : r;
+        s.last = r;
+        if (!s.same && leads_to_same(r, route))
+            s.same = r;
     }
-    list_add_tail(&fresh->link, before);
+    return s;
+}
+
+static void put(struct net_route *fresh, const struct spot *s, bool behind) {
+    fresh->rank = !s->first ? 0 : behind ? s->last->rank + 1 : s->first->rank - 1;
+    fresh->serial = ++last_serial;
+    list_add_tail(&fresh->link, behind ? s->past : s->before);
     count++;
+    count_in_block(fresh, 1);
     note_change();
 }
 
 static void drop(struct net_route *r) {
     list_del(&r->link);
     count--;
+    count_in_block(r, -1);
+    note_change();
     rtnetlink_tell_route(r, RTM_DELROUTE, 0);
     inet_free(r);
-}
-
-// The first that a new one would stand beside, and the one among those that leads to the same.
-static struct net_route *find_equal(const struct net_route *route, struct net_route **same) {
-    struct net_route *r, *first = NULL;
-    *same = NULL;
-    list_for_each_entry (r, &routes, link) {
-        if (order_of(r, route))
-            continue;
-        first = first ? first : r;
-        if (!*same && leads_to_same(r, route))
-            *same = r;
-    }
-    return first;
 }
 
 static int replace(struct net_route *old, const struct net_route *route) {
     struct list_head link = old->link;
     int64_t rank = old->rank;
+    count_in_block(old, -1);
     *old = *route;
     old->link = link;
     old->rank = rank;
+    old->serial = ++last_serial;
+    count_in_block(old, 1);
     note_change();
     rtnetlink_tell_route(old, RTM_NEWROUTE, NLM_F_REPLACE);
     return 0;
@@ -202,12 +225,12 @@ static int replace(struct net_route *old, const struct net_route *route) {
 
 int net_route_add_locked(const struct net_route *route, unsigned int how) {
     ASSERT_HELD(&inet_mutex);
-    struct net_route *same, *first = find_equal(route, &same);
-    if (first && how & NLM_F_EXCL)
+    const struct spot s = find_spot(route);
+    if (s.first && how & NLM_F_EXCL)
         return -EEXIST;
-    if (first && how & NLM_F_REPLACE)
-        return same == first ? 0 : same ? -EEXIST : replace(first, route);
-    if (same)
+    if (s.first && how & NLM_F_REPLACE)
+        return s.same == s.first ? 0 : s.same ? -EEXIST : replace(s.first, route);
+    if (s.same)
         return -EEXIST;
     if (!(how & NLM_F_CREATE))
         return -ENOENT;
@@ -217,7 +240,7 @@ int net_route_add_locked(const struct net_route *route, unsigned int how) {
     if (!fresh)
         return -ENOBUFS;
     *fresh = *route;
-    put(fresh, how & NLM_F_APPEND);
+    put(fresh, &s, how & NLM_F_APPEND);
     rtnetlink_tell_route(fresh, RTM_NEWROUTE, how & (NLM_F_CREATE | NLM_F_APPEND));
     return 0;
 }
@@ -300,27 +323,50 @@ int net_route_remove_locked(const struct net_route *like) {
     list_for_each_entry (r, &routes, link) {
         if (is_meant(r, like)) {
             drop(r);
-            note_change();
             return 0;
         }
     }
     return -ESRCH;
 }
 
+// Which ones go.
+struct choice {
+    const struct net_device *device;
+    unsigned int family;
+    bool all;
+    const struct net_address *source; // NULL: by device
+};
+
+static bool is_chosen(const struct net_route *r, const struct choice *c) {
+    if (c->source)
+        return net_address_eq(&r->source, c->source);
+    return r->device == c->device && (!c->family || r->to.family == c->family) &&
+           (c->all || r->scope < RT_SCOPE_HOST);
+}
+
+static void drop_chosen(const struct choice *c) {
+    uint64_t newest = last_serial;
+    struct list_head *at = routes.next;
+    while (at != &routes) {
+        struct net_route *r = list_entry(at, struct net_route, link);
+        at = at->next;
+        if (r->serial > newest || !is_chosen(r, c))
+            continue;
+        drop(r);
+        unsigned int round = round_;
+        net_change_pause();
+        if (round_ != round)
+            at = routes.next;
+    }
+}
+
 void net_route_drop_device_locked(struct net_device *device, unsigned int family, bool all) {
     ASSERT_HELD(&inet_mutex);
-    struct net_route *r, *next;
-    list_for_each_entry_safe (r, next, &routes, link)
-        if (r->device == device && (!family || r->to.family == family) && (all || r->scope < RT_SCOPE_HOST))
-            drop(r);
+    drop_chosen(&(struct choice){.device = device, .family = family, .all = all});
     note_change();
 }
 
 void net_route_drop_source_locked(const struct net_address *source) {
     ASSERT_HELD(&inet_mutex);
-    struct net_route *r, *next;
-    list_for_each_entry_safe (r, next, &routes, link)
-        if (net_address_eq(&r->source, source))
-            drop(r);
-    note_change();
+    drop_chosen(&(struct choice){.source = source});
 }

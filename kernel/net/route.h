@@ -17,7 +17,7 @@ struct net_route {
     struct net_address gateway;    // AF_UNSPEC: none
     struct net_address source;     // that is preferred; AF_UNSPEC: none
     int64_t rank;                  // among those that differ in nothing but where they lead
-    uint64_t serial;               // of all that ever were
+    uint64_t serial;               // the later it came or was replaced, the higher
 };
 
 // What a packet would take.
@@ -33,7 +33,8 @@ int __must_check net_route_check_locked(struct net_route *route, const char **wh
 int __must_check net_route_add_locked(const struct net_route *route, unsigned int how);
 // The first that is as `route` where that says something (0, AF_UNSPEC: nothing). -ESRCH.
 int net_route_remove_locked(const struct net_route *route);
-// Those that go through a device that went down; `all`: also what is of scope host. Family 0: both.
+// Those that go through a device that went down; `all`: also what is of scope host. Family 0: both. This and the next may let go of the lock
+// meanwhile (net_change_pause()).
 void net_route_drop_device_locked(struct net_device *device, unsigned int family, bool all);
 // Those that prefer an address which is no more.
 void net_route_drop_source_locked(const struct net_address *source);
@@ -48,3 +49,5 @@ bool net_route_loopback_is_plain(void);
 bool net_route_is_local_locked(const struct net_address *to);
 // The first route that comes after one of this place (NULL: the first of all). NULL: there is none.
 struct net_route *net_route_next_locked(const struct net_route *place);
+// The one behind r, which is there: without looking for it. NULL: there is none.
+struct net_route *net_route_behind_locked(const struct net_route *r);

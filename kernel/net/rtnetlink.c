@@ -3,10 +3,11 @@
 //
 //   rtnetlink_link, _address, _route, _neighbour   one kind each: reading a request, writing what is told of one
 //   rtnetlink_netconf                          what holds for all of a device's packets
+//   rtnetlink_change                           one change at a time, and who is told of it
 //   device, interface, route, neighbour            what they stand for
 //
-// A request is read and checked without locks and done with the stack's lock; those who listen are told with that lock held, so in the order in
-// which things came to be so. Nothing here touches user memory.
+// A request is read and checked without locks and done with the stack's lock; those who listen are told in the order in which things came to be so
+// (netlink_notice.c). Nothing here touches user memory.
 #include "core/errno.h"
 #include "net/net_ns.h"
 #include "net/rtnetlink_private.h"
@@ -14,20 +15,9 @@
 #include <linux/capability.h>
 #include <linux/fib_rules.h>
 
-struct rt_origin rt_origin;
 static uint64_t changes __net_state;
 
 // ---- for the kinds
-
-void rt_begin(const struct netlink_request *r) {
-    inet_lock(r->net);
-    rt_origin = (struct rt_origin){r->message->nlmsg_seq, netlink_port(r)};
-}
-
-void rt_end(void) {
-    rt_origin = (struct rt_origin){0, 0};
-    inet_unlock();
-}
 
 void rt_note_change(void) {
     ASSERT_HELD(&inet_mutex);
@@ -39,20 +29,6 @@ void rt_dump_check(struct netlink_dump *d) {
     if (d->at[0] && d->at[0] != changes + 1)
         d->flags |= NLM_F_DUMP_INTR;
     d->at[0] = changes + 1;
-}
-
-void rt_tell(unsigned int group,
-             bool (*put)(struct netlink_writer *w, const void *what, unsigned int type, unsigned int flags),
-             const void *what, unsigned int type, unsigned int flags) {
-    struct netlink_writer w;
-    rt_note_change();
-    if (!netlink_has_listeners(inet_net, NETLINK_ROUTE, group))
-        return;
-    struct netlink_packet *p = netlink_packet_create(NETLINK_PACKET, &w);
-    if (p) {
-        (void)put(&w, what, type, flags);
-        netlink_tell(inet_net, NETLINK_ROUTE, group, p, &w);
-    }
 }
 
 // ---- rules: those that Linux begins with, which cannot be changed here

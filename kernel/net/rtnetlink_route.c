@@ -105,15 +105,18 @@ static bool is_asked_for(const struct netlink_dump *d, const struct net_route *r
 
 static int dump(struct netlink_writer *w, struct netlink_dump *d) {
     struct place *place = d->data;
-    const struct net_route *r;
+    const struct net_route *r, *last = NULL;
     int more = 0;
     inet_lock(d->net);
     rt_dump_check(d);
-    while (!more && (r = net_route_next_locked(place->begun ? &place->last : NULL))) {
+    for (r = net_route_next_locked(place->begun ? &place->last : NULL); r; r = net_route_behind_locked(r)) {
         more = is_asked_for(d, r) && !put(w, netlink_dump_begin(w, d, RTM_NEWROUTE, sizeof(struct rtmsg)), r);
-        if (!more)
-            *place = (struct place){true, *r};
+        if (more)
+            break;
+        last = r;
     }
+    if (last)
+        *place = (struct place){true, *last};
     inet_unlock();
     return more;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// /proc/net: devices, addresses, routes and neighbours, in Linux's columns. Each text is made under the stack's lock, of tables that are
-// bounded; nothing is copied to a user meanwhile.
+// /proc/net: devices, addresses, routes and neighbours, in Linux's columns. Each text is made under the stack's lock, which is let go of
+// every so many lines: of the next one its place is known, or its number. Nothing is copied to a user meanwhile.
 #include "lib/format.h"
 #include "net/inet_info.h"
 #include "net/inet_lock.h"
@@ -13,6 +13,19 @@
 #include <linux/rtnetlink.h>
 
 #define ROUTE_WIDTH 127 // of a line of /proc/net/route
+
+#define AT_ONCE 32u // lines, before others get the lock
+
+// After another one of `n` lines. Not 0: the reader has been killed. The lock has been let go of if *n is 0.
+static int let_others(struct seq_buf *s, unsigned int *n) {
+    if (++*n < AT_ONCE)
+        return 0;
+    *n = 0;
+    inet_unlock();
+    int err = cond_resched_killable();
+    inet_lock(s->net);
+    return err;
+}
 
 // Blanks up to the width, and the line's end.
 static void end_line(struct seq_buf *s, size_t start, size_t width) {
@@ -61,17 +74,32 @@ static void show_route4(struct seq_buf *s, const struct net_route *r) {
     end_line(s, start, ROUTE_WIDTH);
 }
 
+// Those of one family and table.
+static int show_table(struct seq_buf *s, unsigned int family, uint32_t table,
+                      void (*show)(struct seq_buf *s, const struct net_route *r)) {
+    const struct net_route *r;
+    struct net_route place;
+    unsigned int n = 0;
+    int err = 0;
+    inet_lock(s->net);
+    for (r = net_route_next_locked(NULL); r && !err;) {
+        bool is_shown = r->to.family == family && r->table == table;
+        if (is_shown) {
+            place = *r;
+            show(s, r);
+            err = let_others(s, &n);
+        }
+        r = is_shown && !n ? net_route_next_locked(&place) : net_route_behind_locked(r);
+    }
+    inet_unlock();
+    return err;
+}
+
 static int show_routes4(struct seq_buf *s, void *arg) {
-    const struct net_route *r = NULL;
     (void)arg;
     seq_puts(s, "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
     end_line(s, 0, ROUTE_WIDTH);
-    inet_lock(s->net);
-    while ((r = net_route_next_locked(r)))
-        if (r->to.family == AF_INET && r->table == RT_TABLE_MAIN)
-            show_route4(s, r);
-    inet_unlock();
-    return 0;
+    return show_table(s, AF_INET, RT_TABLE_MAIN, show_route4);
 }
 
 static void show_bytes(struct seq_buf *s, const struct net_address *a) {
@@ -103,17 +131,13 @@ static void show_null_route6(struct seq_buf *s) {
 
 static int show_routes6(struct seq_buf *s, void *arg) {
     static const uint32_t tables[] = {RT_TABLE_MAIN, RT_TABLE_LOCAL};
+    int err = 0;
     (void)arg;
-    inet_lock(s->net);
-    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
-        const struct net_route *r = NULL;
-        while ((r = net_route_next_locked(r)))
-            if (r->to.family == AF_INET6 && r->table == tables[i])
-                show_route6(s, r);
+    for (size_t i = 0; i < ARRAY_SIZE(tables) && !err; i++) {
+        err = show_table(s, AF_INET6, tables[i], show_route6);
         show_null_route6(s);
     }
-    inet_unlock();
-    return 0;
+    return err;
 }
 
 // ---- addresses and neighbours
@@ -121,24 +145,39 @@ static int show_routes6(struct seq_buf *s, void *arg) {
 #define SCOPE6_LOOPBACK 0x10u
 #define SCOPE6_LINK     0x20u
 
+static void show_address6(struct seq_buf *s, const struct net_interface_address *a) {
+    show_bytes(s, &a->local);
+    seq_printf(s, " %02x %02x %02x %02x %8s\n", a->device->index, a->prefix,
+               a->scope == RT_SCOPE_HOST   ? SCOPE6_LOOPBACK
+               : a->scope == RT_SCOPE_LINK ? SCOPE6_LINK
+                                           : 0,
+               a->flags & 0xff, a->device->name);
+}
+
+// The first of the device's that none before `skip` is; NULL: there are no more.
+static const struct net_interface_address *find_address6(const struct net_device *d, unsigned int skip) {
+    const struct net_interface_address *a;
+    list_for_each_entry (a, &d->addresses, link)
+        if (a->local.family == AF_INET6 && !skip--)
+            return a;
+    return NULL;
+}
+
 static int show_addresses6(struct seq_buf *s, void *arg) {
+    unsigned int n = 0;
+    int err = 0;
     (void)arg;
     inet_lock(s->net);
-    for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
+    for (const struct net_device *d = net_device_next_locked(0); d && !err;
+         d = net_device_next_locked(d->index)) {
         const struct net_interface_address *a;
-        list_for_each_entry (a, &d->addresses, link) {
-            if (a->local.family != AF_INET6)
-                continue;
-            show_bytes(s, &a->local);
-            seq_printf(s, " %02x %02x %02x %02x %8s\n", d->index, a->prefix,
-                       a->scope == RT_SCOPE_HOST   ? SCOPE6_LOOPBACK
-                       : a->scope == RT_SCOPE_LINK ? SCOPE6_LINK
-                                                   : 0,
-                       a->flags & 0xff, d->name);
+        for (unsigned int k = 0; !err && (a = find_address6(d, k)); k++) {
+            show_address6(s, a);
+            err = let_others(s, &n);
         }
     }
     inet_unlock();
-    return 0;
+    return err;
 }
 
 #define ATF_COM  0x2
@@ -159,15 +198,21 @@ static void show_neighbour(struct seq_buf *s, const struct net_neighbour *n) {
 }
 
 static int show_arp(struct seq_buf *s, void *arg) {
-    const struct net_neighbour *n = NULL;
+    const struct net_neighbour *n;
+    unsigned int lines = 0;
+    int err = 0;
     (void)arg;
     seq_puts(s, "IP address       HW type     Flags       HW address            Mask     Device\n");
     inet_lock(s->net);
-    while ((n = net_neighbour_next_locked(n ? n->serial : 0)))
-        if (n->address.family == AF_INET && n->state != NUD_NOARP)
-            show_neighbour(s, n);
+    for (uint64_t at = 0; !err && (n = net_neighbour_next_locked(at));) {
+        at = n->serial;
+        if (n->address.family != AF_INET || n->state == NUD_NOARP)
+            continue;
+        show_neighbour(s, n);
+        err = let_others(s, &lines);
+    }
     inet_unlock();
-    return 0;
+    return err;
 }
 
 static int show_text(struct seq_buf *s, void *arg) {
@@ -177,57 +222,61 @@ static int show_text(struct seq_buf *s, void *arg) {
 
 // ---- groups: those that sockets are members of, and those that every device with addresses is in
 
-struct group_view {
-    struct seq_buf *s; // NULL: they are only counted
-    int family, device, count;
-    const char *name;
-};
+static void show_group(struct seq_buf *s, const struct net_device *d, const struct inet_group *g) {
+    if (g->address.family == AF_INET) {
+        seq_printf(s, "\t\t\t\t%08X %5u 0:00000000\t\t0\n", g->address.word[0], g->users);
+        return;
+    }
+    seq_printf(s, "%-4d %-15s ", d->index, d->name);
+    show_bytes(s, &g->address);
+    seq_printf(s, " %5u 00000004 0\n", g->users);
+}
 
-static void show_group(const struct inet_group *g, void *arg) {
-    struct group_view *l = arg;
-    if (g->device != l->device || g->address.family != l->family)
-        return;
-    l->count++;
-    if (l->s && l->family == AF_INET)
-        seq_printf(l->s, "\t\t\t\t%08X %5u 0:00000000\t\t0\n", g->address.word[0], g->users);
-    if (!l->s || l->family == AF_INET)
-        return;
-    seq_printf(l->s, "%-4d %-15s ", l->device, l->name);
-    show_bytes(l->s, &g->address);
-    seq_printf(l->s, " %5u 00000004 0\n", g->users);
+// The groups of a device, the newest first. The lock is let go of meanwhile.
+static int show_groups(struct seq_buf *s, const struct net_device *d, unsigned int family) {
+    struct inet_group some[AT_ONCE];
+    uint64_t before = UINT64_MAX;
+    unsigned int count, n = AT_ONCE - 1;
+    int err = 0;
+    while (!err && (count = inet_groups_locked(d->index, family, &before, some, AT_ONCE))) {
+        for (unsigned int i = 0; i < count; i++)
+            show_group(s, d, &some[i]);
+        err = let_others(s, &n);
+        n = AT_ONCE - 1;
+    }
+    return err;
 }
 
 static int show_groups4(struct seq_buf *s, void *arg) {
+    int err = 0;
     (void)arg;
     seq_puts(s, "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n");
     inet_lock(s->net);
-    for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
-        struct group_view l = {NULL, AF_INET, d->index, 0, d->name};
+    for (struct net_device *d = net_device_next_locked(0); d && !err; d = net_device_next_locked(d->index)) {
         if (!net_device_is_up(d))
             continue;
-        inet_for_each_group(show_group, &l);
-        seq_printf(s, "%d\t%-10s: %5d %7s\n", d->index, d->name, l.count + 1, "V3");
-        l.s = s;
-        inet_for_each_group(show_group, &l);
+        seq_printf(s, "%d\t%-10s: %5u %7s\n", d->index, d->name,
+                   inet_group_count_locked(d->index, AF_INET) + 1, "V3");
+        err = show_groups(s, d, AF_INET);
         seq_puts(s, "\t\t\t\t010000E0     1 0:00000000\t\t0\n");
     }
     inet_unlock();
-    return 0;
+    return err;
 }
 
 static int show_groups6(struct seq_buf *s, void *arg) {
+    int err = 0;
     (void)arg;
     inet_lock(s->net);
-    for (struct net_device *d = net_device_next_locked(0); d; d = net_device_next_locked(d->index)) {
-        struct group_view l = {s, AF_INET6, d->index, 0, d->name};
+    for (struct net_device *d = net_device_next_locked(0); d && !err; d = net_device_next_locked(d->index)) {
         if (!net_device_is_up(d))
             continue;
-        inet_for_each_group(show_group, &l);
+        err = show_groups(s, d, AF_INET6);
         seq_printf(s, "%-4d %-15s ff020000000000000000000000000001     1 0000000C 0\n", d->index, d->name);
         seq_printf(s, "%-4d %-15s ff010000000000000000000000000001     1 00000008 0\n", d->index, d->name);
     }
     inet_unlock();
-    return 0;
+    return err;
 }
 
 static const struct proc_entry entries[] = {

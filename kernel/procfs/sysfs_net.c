@@ -9,6 +9,7 @@
 #include "net/inet_lock.h"
 #include "net/device.h"
 #include "net/net_ns.h"
+#include "net/rtnetlink.h"
 #include "procfs/sysfs_file.h"
 #include "sched/thread.h"
 #include <linux/capability.h>
@@ -242,9 +243,9 @@ static ssize_t store(struct net_ns *net, const char *text, size_t n, void *file)
     const struct attribute *a = f->attribute;
     if (!net_capable(net, CAP_NET_ADMIN))
         return -EPERM;
-    inet_lock(net);
+    net_change_begin(net);
     int err = a->store(f->device, text, n);
-    inet_unlock();
+    net_change_end();
     return err ? err : (ssize_t)n;
 }
 
