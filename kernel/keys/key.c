@@ -138,19 +138,20 @@ static struct key_user *find_user(uid_t uid) {
     return u;
 }
 
-static bool has_room(const struct key_user *u, unsigned long more_keys, long more_bytes) {
-    unsigned long keys_most = READ_ONCE(key_limits.keys), bytes_most = READ_ONCE(key_limits.bytes);
-    if (!u->uid) {
-        keys_most = READ_ONCE(key_limits.root_keys);
-        bytes_most = READ_ONCE(key_limits.root_bytes);
-    }
-    return more_bytes <= 0 ||
-           (u->keys + more_keys <= keys_most && u->bytes + (unsigned long)more_bytes <= bytes_most);
+static bool has_bytes(const struct key_user *u, unsigned long more) {
+    unsigned long most = u->uid ? READ_ONCE(key_limits.bytes) : READ_ONCE(key_limits.root_bytes);
+    return u->bytes + more <= most;
+}
+
+// For one key more. (Of one that there is already only the bytes are looked at: who has too many keys may still write to them.)
+static bool has_room(const struct key_user *u, unsigned long bytes) {
+    unsigned long most = u->uid ? READ_ONCE(key_limits.keys) : READ_ONCE(key_limits.root_keys);
+    return u->keys + 1 <= most && has_bytes(u, bytes);
 }
 
 int key_charge(struct key *key, long bytes) {
     ASSERT_HELD(&keys_lock);
-    if (!has_room(key->user, 0, bytes))
+    if (bytes > 0 && !has_bytes(key->user, (unsigned long)bytes))
         return -EDQUOT;
     key->charge += (unsigned long)bytes;
     key->user->bytes += (unsigned long)bytes;
@@ -197,7 +198,7 @@ struct key *key_alloc(const struct key_type *type, const char *description, uid_
     size_t bytes = strlen(description) + 1;
     if (!user)
         return ERR_PTR(-ENOMEM);
-    bool may = !refusable || has_room(user, 1, (long)bytes);
+    bool may = !refusable || has_room(user, bytes);
     struct key *key = may ? kzalloc(sizeof(*key)) : NULL;
     char *copy = key ? kstrndup(description, bytes - 1) : NULL;
     if (!copy) {
@@ -367,7 +368,7 @@ static int change_owner(struct key *key, uid_t uid, gid_t gid) {
         struct key_user *to = find_user(uid);
         if (!to)
             return -ENOMEM;
-        if (!has_room(to, 1, (long)key->charge)) {
+        if (!has_room(to, key->charge)) {
             drop_user(to);
             return -EDQUOT;
         }

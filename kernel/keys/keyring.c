@@ -118,6 +118,12 @@ static int judge(struct key *key, const struct key_match *m, bool possessed) {
     return err ? err : key_permission((struct key_ref){key, possessed}, KEY_SEARCH);
 }
 
+// Does the search go into it, a link of `ring`?
+static bool leads_on(const struct key *ring, struct key *key, bool possessed) {
+    return key->type->keyring && ring->depth < KEYRING_DEPTH && !key->revoked && !key->invalidated &&
+           !key_permission((struct key_ref){key, possessed}, KEY_SEARCH);
+}
+
 int keyring_find(struct key_ref from, const struct key_match *m, struct key_ref *out) {
     ASSERT_HELD(&keys_lock);
     struct key *ring;
@@ -143,8 +149,7 @@ int keyring_find(struct key_ref from, const struct key_match *m, struct key_ref 
                 out->key = key;
             else if (verdict < 0)
                 result = verdict;
-            if (verdict && key->type->keyring && ring->depth < KEYRING_DEPTH && !key->revoked &&
-                !key->invalidated && !key_permission((struct key_ref){key, from.possessed}, KEY_SEARCH))
+            if (verdict && leads_on(ring, key, from.possessed))
                 walk_add(key, ring->depth + 1);
         }
         int killed = cond_resched_killable();
@@ -155,6 +160,42 @@ int keyring_find(struct key_ref from, const struct key_match *m, struct key_ref 
     }
     walk_end();
     return out->key ? 0 : result;
+}
+
+static uint64_t last_mark; // [keys_lock]
+
+void keyring_mark_begin(void) {
+    ASSERT_HELD(&keys_lock);
+    last_mark++;
+}
+
+bool keyring_is_marked(const struct key *key) {
+    ASSERT_HELD(&keys_lock);
+    return key->mark == last_mark;
+}
+
+static bool mark(struct key *key) {
+    if (key_permission((struct key_ref){key, true}, KEY_SEARCH))
+        return false;
+    key->mark = last_mark;
+    return true;
+}
+
+int keyring_mark(struct key *from) {
+    ASSERT_HELD(&keys_lock);
+    struct key *ring;
+    int err = 0;
+    walk_begin();
+    if (mark(from))
+        walk_add(from, 0);
+    while (!err && (ring = walk_next())) {
+        for (unsigned int i = 0; i < ring->count; i++)
+            if (mark(ring->links[i]) && leads_on(ring, ring->links[i], true))
+                walk_add(ring->links[i], ring->depth + 1);
+        err = cond_resched_killable();
+    }
+    walk_end();
+    return err;
 }
 
 // Would a link from `ring` to the keyring `below` close a circle (-EDEADLK), or lead too deep (-ELOOP)?
@@ -236,9 +277,11 @@ long key_add(const char *type_name, const char *description, const void *payload
     return result;
 }
 
-// What was found is linked to the keyring `to`, if there is one.
-static long found(struct key_ref ref, int32_t to_id) {
+// What was found, if that was so, is linked to the keyring `to`, if there is one.
+static long found(long result, struct key_ref ref, int32_t to_id) {
     struct key_ref to;
+    if (result)
+        return result == -EAGAIN ? -ENOKEY : result;
     if (!to_id)
         return ref.key->serial;
     long err = key_find_named(to_id, FIND_CREATE, KEY_WRITE, &to);
@@ -249,43 +292,32 @@ static long found(struct key_ref ref, int32_t to_id) {
     return err ? err : ref.key->serial;
 }
 
-// Nobody is asked for keys that are not there.
-long key_request(const char *type_name, const char *description, int32_t to_id) {
+// In a keyring, or in the thread's own (NULL).
+static long search(const int32_t *ring_id, const char *type_name, const char *description, int32_t to_id) {
     const struct key_type *type = key_type_find(type_name);
-    struct key_ref ref, to;
+    const struct key_match m = {IS_ERR(type) ? NULL : type, description, NULL};
+    struct key_ref ring, to, ref = {.key = NULL};
     keys_lock_take();
     key_collect();
-    long result = to_id ? key_find_named(to_id, FIND_CREATE, KEY_WRITE, &to) : 0;
-    if (!result && IS_ERR(type))
-        result = PTR_ERR(type);
-    if (!result)
-        result = key_search_own(&(struct key_match){type, description, NULL}, &ref);
-    if (result == -EAGAIN)
-        result = -ENOKEY;
-    if (!result)
-        result = found(ref, to_id);
-    keys_lock_give();
-    return result;
-}
-
-long keyring_search(int32_t ring_id, const char *type_name, const char *description, int32_t to_id) {
-    const struct key_type *type = key_type_find(type_name);
-    struct key_ref ring, ref, to;
-    keys_lock_take();
-    key_collect();
-    long result = key_find_named(ring_id, 0, KEY_SEARCH, &ring);
+    long result = ring_id ? key_find_named(*ring_id, 0, KEY_SEARCH, &ring) : 0;
     if (!result && to_id)
         result = key_find_named(to_id, FIND_CREATE, KEY_WRITE, &to);
     if (!result && IS_ERR(type))
         result = PTR_ERR(type);
     if (!result)
-        result = keyring_find(ring, &(struct key_match){type, description, NULL}, &ref);
-    if (result == -EAGAIN)
-        result = -ENOKEY;
-    if (!result)
-        result = found(ref, to_id);
+        result = ring_id ? keyring_find(ring, &m, &ref) : key_search_own(&m, &ref);
+    result = found(result, ref, to_id);
     keys_lock_give();
     return result;
+}
+
+// Nobody is asked for keys that are not there.
+long key_request(const char *type, const char *description, int32_t to) {
+    return search(NULL, type, description, to);
+}
+
+long keyring_search(int32_t ring, const char *type, const char *description, int32_t to) {
+    return search(&ring, type, description, to);
 }
 
 long keyring_get_id(int32_t id, bool create) {
@@ -436,17 +468,13 @@ static void tell(struct key *key, void (*fn)(const struct key_info *k, void *arg
 }
 
 int keys_for_each(void (*fn)(const struct key_info *k, void *arg), void *arg) {
-    int err = 0;
     keys_lock_take();
     key_collect();
+    int err = key_mark_own();
     for (struct key *key = key_next(0); key && !err; key = key_next(key->serial)) {
-        struct key_ref ref = {.key = key};
-        if (uid_in(current->cred->user_ns, key->uid) != ID_NONE) {
-            struct key_ref own;
-            ref.possessed = !key_search_own(&(struct key_match){.key = key}, &own);
-            if (!key_permission(ref, KEY_VIEW))
-                tell(key, fn, arg);
-        }
+        struct key_ref ref = {key, keyring_is_marked(key)};
+        if (uid_in(current->cred->user_ns, key->uid) != ID_NONE && !key_permission(ref, KEY_VIEW))
+            tell(key, fn, arg);
         err = cond_resched_killable();
     }
     keys_lock_give();

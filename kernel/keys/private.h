@@ -64,6 +64,7 @@ struct key {
     uint64_t round;         // number of the last walk that came here
     unsigned int depth;     // in it
     struct list_head queue; // of it
+    uint64_t mark;          // number of the last keyring_mark_begin() whose marks reached it
 };
 
 extern struct mutex keys_lock;
@@ -115,6 +116,11 @@ struct key_match {
 // Found in `ring` or a keyring below that may be searched. -EAGAIN: there is none; -EACCES, -EKEYREVOKED, -EKEYEXPIRED; -EINTR.
 int __must_check keyring_find(struct key_ref ring, const struct key_match *m, struct key_ref *out);
 
+// Marks all that keyring_find() would find, possessed, from here: at once, in the time that looking for one takes. -EINTR.
+void keyring_mark_begin(void);
+int __must_check keyring_mark(struct key *ring);
+bool keyring_is_marked(const struct key *key);
+
 // ---- process.c, with keys_lock held
 
 #define FIND_CREATE  1u // a keyring that is not there yet is made
@@ -123,3 +129,4 @@ int __must_check keyring_find(struct key_ref ring, const struct key_match *m, st
 int __must_check key_find_named(int32_t id, unsigned int how, uint32_t need, struct key_ref *out);
 // In all of the thread's keyrings.
 int __must_check key_search_own(const struct key_match *m, struct key_ref *out);
+int __must_check key_mark_own(void); // all that it finds there

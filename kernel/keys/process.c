@@ -288,14 +288,33 @@ void keys_exit_process(struct key **place) {
 
 // ---- what a call names
 
-int key_search_own(const struct key_match *m, struct key_ref *out) {
+#define OWN_RINGS 3
+
+// Those that the thread finds things from; NULL: there is none.
+static void get_own_rings(struct key *rings[OWN_RINGS]) {
     ASSERT_HELD(&keys_lock);
     struct user_rings *users = current->session_keys ? NULL : find_rings(find_space(), current->cred->uid);
-    struct key *rings[] = {current->thread_keys, *current->process_keys,
-                           users ? users->session : current->session_keys};
+    rings[0] = current->thread_keys;
+    rings[1] = *current->process_keys;
+    rings[2] = users ? users->session : current->session_keys;
+}
+
+int key_mark_own(void) {
+    struct key *rings[OWN_RINGS];
+    int err = 0;
+    get_own_rings(rings);
+    keyring_mark_begin();
+    for (size_t i = 0; i < OWN_RINGS && !err; i++)
+        err = rings[i] ? keyring_mark(rings[i]) : 0;
+    return err;
+}
+
+int key_search_own(const struct key_match *m, struct key_ref *out) {
+    struct key *rings[OWN_RINGS];
     int none = 0,
         other = -EAGAIN; // that there is none in one of them counts before what is wrong with that in another
-    for (size_t i = 0; i < ARRAY_SIZE(rings); i++) {
+    get_own_rings(rings);
+    for (size_t i = 0; i < OWN_RINGS; i++) {
         if (!rings[i])
             continue;
         int err = keyring_find((struct key_ref){rings[i], true}, m, out);

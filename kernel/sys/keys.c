@@ -62,6 +62,13 @@ static char *copy_description(const char __user *user, const char *type) {
     return err ? ERR_PTR(err) : NULL;
 }
 
+// What a search is for: the type's name, and the description, which is the result. ERR_PTR.
+static char *copy_names(char type[KEY_TYPE_MAX], const char __user *user_type,
+                        const char __user *description) {
+    int err = read_type(type, user_type);
+    return err ? ERR_PTR(err) : copy_string(description, KEY_DESCRIPTION_MAX);
+}
+
 long sys_add_key(const char __user *type, const char __user *description, const void __user *payload,
                  size_t n, int ring) {
     char name[KEY_TYPE_MAX];
@@ -84,11 +91,7 @@ long sys_add_key(const char __user *type, const char __user *description, const 
 // `info` would go to a program that makes keys; there is none.
 long sys_request_key(const char __user *type, const char __user *description, const char __user *info,
                      int ring) {
-    char name[KEY_TYPE_MAX];
-    int err = read_type(name, type);
-    if (err)
-        return err;
-    char *text = copy_string(description, KEY_DESCRIPTION_MAX);
+    char name[KEY_TYPE_MAX], *text = copy_names(name, type, description);
     if (IS_ERR(text))
         return PTR_ERR(text);
     char *callout = info ? copy_string(info, PAGE_SIZE) : NULL;
@@ -151,11 +154,7 @@ static long read_payload(int id, void __user *buf, size_t room) {
 }
 
 static long search(int ring, const char __user *type, const char __user *description, int to) {
-    char name[KEY_TYPE_MAX];
-    int err = read_type(name, type);
-    if (err)
-        return err;
-    char *text = copy_string(description, KEY_DESCRIPTION_MAX);
+    char name[KEY_TYPE_MAX], *text = copy_names(name, type, description);
     if (IS_ERR(text))
         return PTR_ERR(text);
     long result = keyring_search(ring, name, text, to);

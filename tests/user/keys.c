@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Keys and keyrings (keyrings(7)). Each claim holds on Linux 6.12, too.
 #include "test.h"
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/keyctl.h>
 #include <pthread.h>
@@ -8,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 TEST_DIRECTORY(0755)
 
@@ -376,6 +378,68 @@ static int in_own_namespace(void *arg) {
         return 2;
     int own = (int)ctl(KEYCTL_GET_KEYRING_ID, (unsigned long)USER, 0, 0, 0);
     return own <= 0 || own == outside || !is_described(own, "keyring;0;65534;1f3f0000;_uid.0");
+}
+
+#define FEW      3
+#define NEWCOMER 4321 // who has none yet
+
+// A thread's keyring is never refused. Then there are too many, and only bytes count for those that are there.
+static int have_one_too_many(void *arg) {
+    int key = 0, n = 0;
+    (void)arg;
+    CHECK(setresgid(NEWCOMER, NEWCOMER, NEWCOMER) == 0 && setresuid(NEWCOMER, NEWCOMER, NEWCOMER) == 0);
+    for (char name[] = "a"; n < 10; n++, name[0]++) {
+        int next = user_key(name, "short", OWN);
+        if (next < 0)
+            break;
+        key = next;
+    }
+    CHECK(n == FEW - 1 && errno == EDQUOT); // beside the keyring that they are in
+    CHECK(ctl(KEYCTL_GET_KEYRING_ID, (unsigned long)THREAD, 1, 0, 0) > 0);
+    CHECK(ctl(KEYCTL_UPDATE, (unsigned long)key, (unsigned long)"something longer", 16, 0) == 0);
+    CHECK(ctl(KEYCTL_LINK, (unsigned long)key, (unsigned long)THREAD, 0, 0) == 0);
+    CHECK_ERRNO(user_key("another", "short", THREAD), EDQUOT);
+    return 0;
+}
+
+TEST(who_has_too_many_keys_may_still_write_to_them) {
+    CHECK(!test_put("/proc/sys/kernel/keys/maxkeys", "3\n"));
+    int status = test_wait_exit(test_fork(have_one_too_many, NULL));
+    CHECK(!test_put("/proc/sys/kernel/keys/maxkeys", "200\n") && status == 0);
+}
+
+static double seconds_to_read_keys(void) {
+    static char text[1 << 16];
+    double best = 1e9;
+    for (int i = 0; i < 5; i++) {
+        struct timespec from, to;
+        int fd = open("/proc/keys", O_RDONLY);
+        clock_gettime(CLOCK_MONOTONIC, &from);
+        while (read(fd, text, sizeof(text)) > 0)
+            ;
+        clock_gettime(CLOCK_MONOTONIC, &to);
+        CHECK(fd >= 0 && close(fd) == 0);
+        double t = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+        best = t < best ? t : best;
+    }
+    return best;
+}
+
+// Not with their square. (What one possesses is looked for among the links of one's keyrings.)
+TEST(the_time_to_read_keys_grows_with_their_number) {
+    char name[16];
+    double few = 0;
+    int in = ring("many", OWN);
+    for (int n = 0; n < 4000; n++) {
+        snprintf(name, sizeof(name), "n%d", n);
+        CHECK(user_key(name, "x", in) > 0);
+        if (n == 149)
+            few = seconds_to_read_keys();
+    }
+    double many = seconds_to_read_keys();
+    printf("%.2f ms, %.2f ms\n", few * 1000, many * 1000);
+    CHECK(ctl(KEYCTL_REVOKE, (unsigned long)in, 0, 0, 0) == 0);
+    CHECK(many < 120 * few);
 }
 
 TEST(user_namespaces_have_their_own_users) {
