@@ -160,12 +160,14 @@ void timer_reprogram(void);               // asks for the first timer again, aft
 struct thread *thread_create_idle(unsigned int hart);
 void threads_init(void);
 
-#define SCHED_SLICE_NS      4000000   // of threads that share a hart
-#define SCHED_ROUND_NS      8000000   // in which each of those that share a hart has its turn,
-#define SCHED_SLICE_MIN_NS  750000    // unless there are so many that turns became too short
-#define SCHED_RR_SLICE_NS   100000000 // of SCHED_RR
-#define SCHED_WAKE_BONUS_NS 2000000   // what a sleeper may be ahead of the others when it wakes
-#define SCHED_PREEMPT_NS    1000000   // a woken thread preempts if it is ahead by that much
+#define SCHED_SLICE_NS         4000000 // of threads that share a hart
+#define SCHED_ROUND_NS         8000000 // in which each of those that share a hart has its turn,
+#define SCHED_SLICE_MIN_NS     750000  // unless there are so many that turns became too short
+#define SCHED_OWN_SLICE_MIN_NS 100000  // of one that a program asks for
+#define SCHED_OWN_SLICE_MAX_NS 100000000
+#define SCHED_RR_SLICE_NS      100000000 // of SCHED_RR
+#define SCHED_WAKE_BONUS_NS    2000000   // what a sleeper may be ahead of the others when it wakes
+#define SCHED_PREEMPT_NS       1000000   // a woken thread preempts if it is ahead by that much
 
 // The same in ticks, set by sched_init().
 struct sched_ticks {

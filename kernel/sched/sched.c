@@ -37,9 +37,15 @@ static inline uint64_t slice_ticks(const struct run_queue *rq) {
     return MAX(sched_ticks.round / (rq->queued + 1), sched_ticks.slice_min);
 }
 
+static uint64_t ns_ticks(uint64_t ns) {
+    uint64_t ticks = ns * (timebase_frequency / 1000) / 1000000;
+    return MAX(ticks, 1u);
+}
+
 // t starts a new slice. Returns when its hart should look how it gets on.
 static inline uint64_t start_slice(const struct run_queue *rq, struct thread *t, uint64_t now) {
-    uint64_t end = now + slice_ticks(rq);
+    uint32_t own = READ_ONCE(t->own_slice);
+    uint64_t end = now + (likely(!own) ? slice_ticks(rq) : ns_ticks(own));
     t->slice_end = likely(t->policy != SCHED_RR) ? end : now + sched_ticks.rr_slice;
     return end;
 }
@@ -587,12 +593,17 @@ int sched_set_affinity(struct thread *t, uint64_t mask) {
 ktime_t sched_rr_interval(struct thread *t) {
     if (t->policy == SCHED_FIFO)
         return 0;
-    return t->policy == SCHED_RR ? SCHED_RR_SLICE_NS : SCHED_SLICE_NS;
+    return t->policy == SCHED_RR ? SCHED_RR_SLICE_NS : sched_get_slice(t);
 }
 
-static uint64_t ns_ticks(uint64_t ns) {
-    uint64_t ticks = ns * (timebase_frequency / 1000) / 1000000;
-    return MAX(ticks, 1u);
+ktime_t sched_get_slice(const struct thread *t) {
+    uint32_t own = READ_ONCE(t->own_slice);
+    return own ? own : SCHED_SLICE_NS;
+}
+
+void sched_set_slice(struct thread *t, uint64_t ns) {
+    uint64_t slice = MAX((uint64_t)SCHED_OWN_SLICE_MIN_NS, MIN(ns, (uint64_t)SCHED_OWN_SLICE_MAX_NS));
+    WRITE_ONCE(t->own_slice, ns ? (uint32_t)slice : 0);
 }
 
 void sched_init(void) {

@@ -80,6 +80,7 @@ static void inherit(struct thread *t, const struct thread *creator) {
         t->nice = creator->nice;
         t->policy = creator->policy;
         t->base_priority = t->rt_priority = creator->base_priority;
+        t->own_slice = READ_ONCE(creator->own_slice);
     }
     runqueue_update_weight(t);
     t->vruntime = vruntime_at(creator, rdtime()); // it does not preempt its creator

@@ -98,6 +98,7 @@ struct thread {
     uint8_t lent_priority;   // [r] what priority inheritance gives it, 0: nothing
     uint8_t rt_priority;     // [r] the higher of the two: what counts
     bool reset_on_fork;      // SCHED_RESET_ON_FORK
+    uint32_t own_slice;      // ns of a slice, which a program asked for; 0: as the scheduler has them
     uint32_t weight;         // [r] of nice and policy; 1024 is nice 0
     uint32_t load;           // [r] its part of user->load while it is runnable, in prices
     struct user *user;       // [r] whose share of the harts it takes (sched/user.h), a reference
@@ -308,6 +309,9 @@ void sched_set_nice(struct thread *thread, int nice);                           
 void sched_set_user(struct user *user); // the current thread takes its share of the harts from this user's
 uint64_t sched_online_mask(void);
 ktime_t sched_rr_interval(struct thread *thread);
+// How long it runs while others wait, in ns. Setting it clamps it to SCHED_OWN_SLICE_*; 0: as the scheduler has it.
+ktime_t sched_get_slice(const struct thread *thread);
+void sched_set_slice(struct thread *thread, uint64_t ns);
 
 // Boot: makes the running code the boot hart's idle thread; brings up the other harts; the idle loop, entered
 // by each hart at the end of its start.

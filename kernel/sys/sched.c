@@ -159,8 +159,10 @@ static int apply_attr(struct thread *t, const struct sched_attr *attr) {
     int err = sched_set_policy(t, policy, priority);
     if (err)
         return err;
-    if (fair && !keep)
+    if (fair && !keep) {
         sched_set_nice(t, nice);
+        sched_set_slice(t, attr->sched_runtime);
+    }
     t->reset_on_fork = attr->sched_flags & SCHED_FLAG_RESET_ON_FORK;
     return 0;
 }
@@ -193,9 +195,12 @@ long sys_sched_getattr(pid_t tid, void __user *user, unsigned int size, unsigned
         .size = MIN(size, (unsigned int)sizeof(attr)),
         .sched_policy = t->policy,
         .sched_flags = t->reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0,
-        .sched_nice = t->nice,
         .sched_priority = t->base_priority,
     };
+    if (!t->base_priority) { // the share of the time that it gets counts
+        attr.sched_nice = t->nice;
+        attr.sched_runtime = (uint64_t)sched_get_slice(t);
+    }
     thread_put(t);
     return put_object_part(user, attr, attr.size);
 }

@@ -6,6 +6,7 @@
 #include <linux/kcmp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -305,15 +306,81 @@ TEST(vhangup_takes_the_terminal_from_all_who_have_it) {
 
 // ---- sched_setattr
 
+struct attributes {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t times[3]; // runtime, deadline, period
+    uint32_t clamps[2];
+};
+
+static struct attributes attributes(pid_t pid) {
+    struct attributes a = {.size = 0};
+    CHECK(syscall(SYS_sched_getattr, pid, &a, sizeof(a), 0) == 0);
+    return a;
+}
+
+// Sets a slice of so many ns; the one that there is then.
+static uint64_t set_slice(uint32_t policy, uint64_t ns) {
+    struct attributes a = {.size = 48, .policy = policy, .times = {ns}};
+    CHECK(syscall(SYS_sched_setattr, 0, &a, 0) == 0);
+    return attributes(0).times[0];
+}
+
+// The C library's refuses.
+static long set_policy(int policy, int priority) {
+    return syscall(SYS_sched_setscheduler, 0, policy, &priority);
+}
+
+TEST(a_time_slice_can_be_a_threads_own) {
+    const int normal = 0, batch = 3, keep_all = 0x18;
+    uint64_t usual = attributes(0).times[0];
+    CHECK(usual >= 100000 && usual <= 100000000);
+    CHECK(set_slice(normal, 123456) == 123456 && set_slice(batch, 3000000) == 3000000);
+    CHECK(set_slice(normal, 1) == 100000 && set_slice(normal, UINT64_MAX) == 100000000);
+    CHECK(!set_policy(SCHED_BATCH, 0) && attributes(0).times[0] == 100000000);
+    struct attributes kept = {.size = 48, .flags = keep_all, .times = {7000000}};
+    CHECK(!syscall(SYS_sched_setattr, 0, &kept, 0) && attributes(0).times[0] == 100000000);
+    // Those of a real-time policy have none, and have theirs again behind it.
+    CHECK(!set_policy(SCHED_FIFO, 1) && attributes(0).times[0] == 0 && attributes(0).nice == 0);
+    CHECK(!set_policy(SCHED_OTHER, 0) && attributes(0).times[0] == 100000000);
+    pid_t child = test_start_idle(NULL, NULL);
+    CHECK(attributes(child).times[0] == 100000000);
+    test_end(child);
+    CHECK(!set_policy(SCHED_OTHER | SCHED_RESET_ON_FORK, 0));
+    child = test_start_idle(NULL, NULL);
+    CHECK(attributes(child).times[0] == usual);
+    test_end(child);
+    CHECK(set_slice(normal, 0) == usual);
+}
+
+// Two that only count on one processor get on alike, however long their slices are.
+TEST(slices_of_ones_own_get_no_larger_share) {
+    enum { MS = 600 };
+    volatile uint64_t *counts = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cpu_set_t one;
+    pid_t pids[2];
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    for (int i = 0; i < 2; i++) {
+        pids[i] = fork();
+        if (!pids[i]) {
+            if (sched_setaffinity(0, sizeof(one), &one) || set_slice(0, i ? 20000000 : 100000) == 0)
+                _exit(1);
+            for (;;)
+                counts[8 * i]++;
+        }
+    }
+    usleep(MS * 1000);
+    uint64_t a = counts[0], b = counts[8];
+    test_end(pids[0]);
+    test_end(pids[1]);
+    CHECK(a > b / 3 && b > a / 3);
+}
+
 TEST(what_a_machine_of_one_speed_does_not_have_is_not_supported) {
-    struct {
-        uint32_t size, policy;
-        uint64_t flags;
-        int32_t nice;
-        uint32_t priority;
-        uint64_t times[3];
-        uint32_t clamps[2];
-    } attr = {.size = 56, .flags = 0x20 | 0x08 | 0x10, .clamps = {10, 20}};
+    struct attributes attr = {.size = 56, .flags = 0x20 | 0x08 | 0x10, .clamps = {10, 20}};
     CHECK_ERRNO(syscall(SYS_sched_setattr, 0, &attr, 0), EOPNOTSUPP);
     attr.flags = 0x1000;
     CHECK_ERRNO(syscall(SYS_sched_setattr, 0, &attr, 0), EINVAL);
