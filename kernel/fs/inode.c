@@ -2,6 +2,7 @@
 // Inodes, superblocks and the register of file system types.
 #include "fs/inode.h"
 #include "core/errno.h"
+#include "fs/acl.h"
 #include "fs/file.h"
 #include "fs/file_lock.h"
 #include "fs/path.h"
@@ -211,6 +212,8 @@ mode_t inode_new_mode(const struct inode *dir, mode_t mode) {
     if (runs_as_group && dir->mode & S_ISGID && !cred_in_group(cred, dir->gid) &&
         !inode_capable(cred, dir, CAP_FSETID))
         mode &= ~S_ISGID;
+    if (acl_replaces_umask(dir))
+        return mode | MODE_LESS_UMASK;
     return mode & ~(current->fs ? current->fs->umask : 0);
 }
 

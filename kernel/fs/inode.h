@@ -22,7 +22,7 @@ struct pipe;
 struct slab_cache;
 struct file_lock_list;
 struct watch;
-struct xattr;
+struct xattrs;
 
 #define MKDEV(major, minor) (((dev_t)(major) << 20) | (minor))
 #define DEV_MAJOR(dev)      ((unsigned int)((dev) >> 20))
@@ -135,7 +135,7 @@ struct inode {
     };
     struct file_lock_list *locks; // fs/file_lock.c: POSIX and flock locks, made on demand
     struct watch *watches;        // fs/event/notify.c
-    struct xattr *xattrs;         // [lock] fs/xattr.c
+    struct xattrs *xattrs;        // [lock; read without] fs/xattr.h. NULL: it has never had any
 };
 
 // A cleared inode, one reference: owner root, the next number of sb, times now, nlink 1 (directory: 2). It

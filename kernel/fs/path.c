@@ -7,6 +7,7 @@
 #include "fs/path.h"
 #include "arch/riscv/uaccess.h"
 #include "core/errno.h"
+#include "fs/acl.h"
 #include "fs/dentry.h"
 #include "fs/event/notify.h"
 #include "fs/fdtable.h"
@@ -127,14 +128,16 @@ struct path path_process_root(void) {
 // ---- permission
 
 int inode_permission(struct inode *inode, int mask) {
-    mode_t mode = inode->mode;
+    mode_t mode =
+        __atomic_load_n(&inode->mode, __ATOMIC_ACQUIRE); // one that goes with a list is seen behind it
+    bool by_mode = likely(!READ_ONCE(inode->xattrs));
     if (mask & 2 && inode_is_immutable(inode))
         return -EPERM;
-    if ((mode >> 6 & mode >> 3 & mode & mask & 7) == (mode_t)mask)
+    if (by_mode && (mode >> 6 & mode >> 3 & mode & mask & 7) == (mode_t)mask)
         return 0; // for everybody
     const struct cred *cred = current->cred;
     mode_t mine = cred->fsuid == inode->uid ? mode >> 6 : cred_in_group(cred, inode->gid) ? mode >> 3 : mode;
-    if ((mine & mask) == (mode_t)mask)
+    if (by_mode ? (mine & mask) == (mode_t)mask : !acl_permission(inode, mask))
         return 0;
     if (inode_capable(cred, inode, CAP_DAC_OVERRIDE) && (!(mask & 1) || S_ISDIR(mode) || (mode & 0111)))
         return 0;

@@ -35,7 +35,7 @@ struct fs_type {
     bool nodev;
     bool fixed_names; // see vfs_has_fixed_names()
     bool shared;      // all mounts show one superblock; whether it is read-only is then each mount's own
-    bool xattrs;      // inodes keep extended attributes (fs/xattr.c)
+    bool xattrs;      // inodes keep extended attributes (fs/xattr.c) and access control lists (fs/acl.c)
     bool no_leases;   // on its files (fs/lease.h)
     bool handles;     // its files have handles (fs/handle.h)
     bool has_flags;   // those of chattr(1): INODE_FLAGS

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Extended attributes in memory: a list for each inode, by name (the last first, as Linux tells them), which inode->lock guards.
 #include "fs/xattr.h"
+#include "fs/acl.h"
 #include "fs/superblock.h"
 #include "lib/string.h"
 #include "mm/page.h"
@@ -29,32 +30,48 @@ int xattr_check_name(const struct inode *inode, const char *name) {
 
 // ---- accounts
 
-static uint64_t inodes_of(const struct xattr *x) {
-    return (sizeof(*x) + x->name_size + x->size + INODE_SIZE - 1) / INODE_SIZE;
+static uint64_t inodes_of(size_t bytes) {
+    return (bytes + INODE_SIZE - 1) / INODE_SIZE;
 }
 
-static int charge(struct superblock *sb, const struct xattr *x) {
-    uint64_t used = __atomic_add_fetch(&sb->used_inodes, inodes_of(x), __ATOMIC_SEQ_CST),
+int xattr_charge(struct superblock *sb, size_t bytes) {
+    uint64_t used = __atomic_add_fetch(&sb->used_inodes, inodes_of(bytes), __ATOMIC_SEQ_CST),
              max = READ_ONCE(sb->max_inodes);
     if (!memory_is_short() && (!max || used <= max))
         return 0;
-    __atomic_fetch_sub(&sb->used_inodes, inodes_of(x), __ATOMIC_RELAXED);
+    xattr_uncharge(sb, bytes);
     return -ENOSPC;
+}
+
+void xattr_uncharge(struct superblock *sb, size_t bytes) {
+    __atomic_fetch_sub(&sb->used_inodes, inodes_of(bytes), __ATOMIC_RELAXED);
+}
+
+int xattrs_make(struct inode *inode) {
+    struct xattrs *x = kzalloc(sizeof(*x));
+    if (!x)
+        return -ENOMEM;
+    __atomic_store_n(&inode->xattrs, x, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static size_t size_of(const struct xattr *x) {
+    return sizeof(*x) + x->name_size + x->size;
 }
 
 static void release(struct superblock *sb, struct xattr *x) {
     if (!x)
         return;
-    __atomic_fetch_sub(&sb->used_inodes, inodes_of(x), __ATOMIC_RELAXED);
+    xattr_uncharge(sb, size_of(x));
     kfree(x);
 }
 
 // ---- the list
 
-// Where it is, or is to be put.
+// Where it is, or is to be put, of an inode that has had any.
 static struct xattr **place_locked(struct inode *inode, const char *name, bool *found) {
     ASSERT_HELD(&inode->lock);
-    struct xattr **at = &inode->xattrs;
+    struct xattr **at = &inode->xattrs->list;
     int order = 1;
     while (*at && (order = strcmp((*at)->data, name)) > 0) {
         at = &(*at)->next;
@@ -69,8 +86,8 @@ ssize_t xattr_get(struct inode *inode, const char *name, void *value, size_t n) 
     ssize_t ret = mutex_lock_killable(&inode->lock);
     if (ret)
         return ret;
-    const struct xattr *x = *place_locked(inode, name, &found);
-    ret = !found ? -ENODATA : n && x->size > n ? -ERANGE : (ssize_t)x->size;
+    const struct xattr *x = inode->xattrs ? *place_locked(inode, name, &found) : NULL;
+    ret = !x || !found ? -ENODATA : n && x->size > n ? -ERANGE : (ssize_t)x->size;
     if (ret > 0 && n)
         memcpy(value, x->data + x->name_size, x->size);
     mutex_unlock(&inode->lock);
@@ -86,7 +103,7 @@ static struct xattr *make(struct superblock *sb, const char *name, const void *v
     x->size = size;
     memcpy(x->data, name, name_size);
     memcpy(x->data + name_size, value, size);
-    int err = charge(sb, x);
+    int err = xattr_charge(sb, size_of(x));
     if (!err)
         return x;
     kfree(x);
@@ -103,9 +120,12 @@ int xattr_set(struct inode *inode, const char *name, const void *value, size_t s
         release(inode->sb, new);
         return err;
     }
-    struct xattr **at = place_locked(inode, name, &found), *old = found ? *at : NULL;
-    if (found ? flags & XATTR_CREATE : !value || flags & XATTR_REPLACE) {
+    if (!inode->xattrs)
+        err = new && !(flags & XATTR_REPLACE) ? xattrs_make(inode) : -ENODATA;
+    struct xattr **at = err ? NULL : place_locked(inode, name, &found), *old = at && found ? *at : NULL;
+    if (!err && (found ? flags & XATTR_CREATE : !value || flags & XATTR_REPLACE))
         err = found ? -EEXIST : -ENODATA;
+    if (err) {
         old = new;
     } else if (new) {
         new->next = found ? old->next : *at;
@@ -124,33 +144,58 @@ static bool is_listed(const struct xattr *x, bool all) {
     return all || strncmp(x->data, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN);
 }
 
-ssize_t xattr_list(struct inode *inode, char *names, size_t n, bool all) {
-    size_t len = 0;
-    ssize_t ret = mutex_lock_killable(&inode->lock);
-    if (ret)
-        return ret;
-    for (const struct xattr *x = inode->xattrs; x; x = x->next) {
-        if (!is_listed(x, all))
-            continue;
-        if (n && len + x->name_size > n) {
-            ret = -ERANGE;
-            break;
-        }
-        if (n)
-            memcpy(names + len, x->data, x->name_size);
-        len += x->name_size;
+struct names {
+    char *text;
+    size_t len, room; // room 0: they are only counted
+};
+
+// 0 or -ERANGE.
+static int add_name(struct names *out, const char *name, size_t size) {
+    if (out->room && out->len + size > out->room)
+        return -ERANGE;
+    if (out->room)
+        memcpy(out->text + out->len, name, size);
+    out->len += size;
+    return 0;
+}
+
+// [inode->lock]
+static int add_names(struct names *out, const struct xattrs *attributes, bool all) {
+    static const char *const lists[ACL_KINDS] = {XATTR_NAME_POSIX_ACL_ACCESS, XATTR_NAME_POSIX_ACL_DEFAULT};
+    int err = 0;
+    for (int kind = 0; kind < ACL_KINDS && !err; kind++)
+        if (attributes->acls[kind])
+            err = add_name(out, lists[kind], strlen(lists[kind]) + 1);
+    for (const struct xattr *x = attributes->list; x && !err; x = x->next) {
+        if (is_listed(x, all))
+            err = add_name(out, x->data, x->name_size);
         cond_resched();
     }
+    return err;
+}
+
+ssize_t xattr_list(struct inode *inode, char *names, size_t n, bool all) {
+    struct names out = {.text = names, .room = n};
+    int err = mutex_lock_killable(&inode->lock);
+    if (err)
+        return err;
+    if (inode->xattrs)
+        err = add_names(&out, inode->xattrs, all);
     mutex_unlock(&inode->lock);
-    return ret ? ret : (ssize_t)len;
+    return err ? err : (ssize_t)out.len;
 }
 
 void xattr_free(struct inode *inode) {
-    for (struct xattr *x = inode->xattrs, *next; x; x = next) {
+    struct xattrs *all = inode->xattrs;
+    if (!all)
+        return;
+    for (struct xattr *x = all->list, *next; x; x = next) {
         next = x->next;
         release(inode->sb, x);
         cond_resched();
     }
+    acl_free(inode);
+    kfree(all);
     inode->xattrs = NULL;
 }
 
@@ -185,8 +230,9 @@ bool file_caps_get(struct inode *inode, struct file_caps *out) {
 void xattr_drop_caps_locked(struct inode *inode) {
     ASSERT_HELD(&inode->lock);
     bool found;
-    struct xattr **at = place_locked(inode, XATTR_NAME_CAPS, &found), *x = *at;
-    if (!found)
+    struct xattr **at = inode->xattrs ? place_locked(inode, XATTR_NAME_CAPS, &found) : NULL,
+                 *x = at ? *at : NULL;
+    if (!x || !found)
         return;
     *at = x->next;
     release(inode->sb, x);

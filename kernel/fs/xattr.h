@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: MIT
 // Extended attributes (xattr(7)) of inodes whose file system keeps them in memory (fs_type.xattrs). Who may is the caller's matter.
-// They count as inodes of their file system, by the size.
+// They count as inodes of their file system, by the size. Access control lists are told of as attributes, too (acl.h).
 #pragma once
 #include "core/errno.h"
 #include "fs/inode.h"
+
+enum acl_kind { ACL_OF_ACCESS, ACL_OF_NEW, ACL_KINDS };
+
+// inode->xattrs: made with the first attribute, and there as long as the inode.
+struct xattrs {
+    struct xattr *list;          // [inode->lock]
+    struct acl *acls[ACL_KINDS]; // [inode->lock and spin], each a reference
+};
+
+// Room for attributes, of which the inode has had none. inode->lock held, or nobody has the inode yet. 0 or -ENOMEM.
+int __must_check xattrs_make(struct inode *inode);
+// An attribute of so many bytes. 0 or -ENOSPC.
+int __must_check xattr_charge(struct superblock *sb, size_t bytes);
+void xattr_uncharge(struct superblock *sb, size_t bytes);
 
 // Whether there is such an attribute on its file system. 0; -EOPNOTSUPP; -EINVAL: `name` is a prefix alone.
 int __must_check xattr_check_name(const struct inode *inode, const char *name);

@@ -222,7 +222,7 @@ static int bind_in(struct unix_socket *u, struct path *dir, const struct last_co
         return err;
     if (u->address)
         return -EINVAL;
-    mode_t mode = READ_ONCE(u->s.file->inode->mode);
+    mode_t mode = READ_ONCE(u->s.file->inode->mode) & ~current->fs->umask; // also where a list stands for it
     err = vfs_create(dir->dentry, last->name, last->len, inode_new_mode(dir->dentry->inode, mode), 0, &d);
     if (err) {
         if (d)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Extended attributes (xattr(7)): what is checked before a file system is asked, in Linux's order, so that a program's mistakes are told as
-// there. tmpfs keeps attributes of users, trusted ones and those of security; there are no access control lists. A socket has one that
+// there. tmpfs keeps attributes of users, trusted ones, those of security, and access control lists. A socket has one that
 // tells its protocol's name. On other file systems a list of them is empty, and all else is EOPNOTSUPP.
 #include "arch/riscv/uaccess.h"
+#include "fs/acl.h"
 #include "fs/dentry.h"
 #include "fs/event/notify.h"
 #include "fs/fdtable.h"
@@ -136,15 +137,17 @@ static long get(int err, struct subject *s, const char __user *user_name, void _
     if (err)
         return err;
     long ret = read_name(name, user_name);
+    int kind = ret ? -1 : acl_kind_of(name);
     if (!ret)
         ret = check_permission(s->inode, name, READ);
     bool is_protocol = !ret && is_socket(s->inode) && !strcmp(name, socket_attribute);
-    if (!ret && !is_protocol)
+    if (!ret && !is_protocol && kind < 0)
         ret = xattr_check_name(s->inode, name);
     if (!ret)
         ret = buffer_make(&b, n);
     if (!ret)
         ret = is_protocol ? buffer_put_text(&b, s->inode->ops->protocol(s->inode))
+              : kind >= 0 ? acl_get(s->inode, (enum acl_kind)kind, b.data, b.n)
                           : xattr_get(s->inode, name, b.data, b.n);
     put(s);
     return buffer_give(&b, value, ret);
@@ -165,23 +168,32 @@ static long list(int err, struct subject *s, char __user *names, size_t n) {
     return buffer_give(&b, names, ret);
 }
 
-// The attribute gets the buffer's value; `takes`: it goes.
-static long change(int err, struct subject *s, const char *name, const struct buffer *b, bool takes,
-                   int flags) {
-    if (err)
-        return err;
-    if (s->path.dentry)
-        err = mount_check_writable(s->path.mount);
-    if (!err)
-        err = check_permission(s->inode, name, WRITE);
+static int change_other(struct inode *inode, const char *name, const struct buffer *b, bool takes,
+                        int flags) {
+    int err = check_permission(inode, name, WRITE);
     if (!err && !takes && !strcmp(name, XATTR_NAME_CAPS) && !file_caps_are_valid(b->data, b->n))
         err = -EINVAL;
     if (!err)
         err = check_security(name);
     if (!err)
-        err = xattr_check_name(s->inode, name);
+        err = xattr_check_name(inode, name);
     if (!err)
-        err = xattr_set(s->inode, name, takes ? NULL : b->data ? b->data : "", takes ? 0 : b->n, flags);
+        err = xattr_set(inode, name, takes ? NULL : b->data ? b->data : "", takes ? 0 : b->n, flags);
+    return err;
+}
+
+// The attribute gets the buffer's value; `takes`: it goes.
+static long change(int err, struct subject *s, const char *name, const struct buffer *b, bool takes,
+                   int flags) {
+    int kind = acl_kind_of(name);
+    if (err)
+        return err;
+    if (s->path.dentry)
+        err = mount_check_writable(s->path.mount);
+    if (!err && kind >= 0) // whether it is there already does not matter
+        err = acl_set(s->inode, (enum acl_kind)kind, takes ? NULL : b->data, takes ? 0 : b->n);
+    else if (!err)
+        err = change_other(s->inode, name, b, takes, flags);
     if (!err && s->path.dentry)
         notify_dentry(s->path.dentry, IN_ATTRIB);
     put(s);

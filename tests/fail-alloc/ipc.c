@@ -76,6 +76,27 @@ int do_attributes(void) {
     return err;
 }
 
+// What is made in a directory with a default list gets two.
+int do_acl(void) {
+    static const uint32_t list[] = {
+        2,   7 << 16 | 1,    -1u, 6 << 16 | 2,    1000, 5 << 16 | 4,
+        -1u, 7 << 16 | 0x10, -1u, 5 << 16 | 0x20, -1u};  // the version; tag and permissions, id
+    unlink("lists/f"), rmdir("lists/d"), rmdir("lists"); // of one that failed
+    if (mkdir("lists", 0700))
+        return errno;
+    int fd = -1, err = setxattr("lists", "system.posix_acl_default", list, sizeof(list), 0) ||
+                               setxattr("lists", "system.posix_acl_access", list, sizeof(list), 0) ||
+                               mkdir("lists/d", 0755) ||
+                               (fd = open("lists/f", O_CREAT | O_WRONLY, 0644)) < 0 ||
+                               setxattr("lists/f", "system.posix_acl_access", list, sizeof(list), 0)
+                           ? errno
+                           : 0;
+    if (fd >= 0)
+        close(fd);
+    unlink("lists/f"), rmdir("lists/d"), rmdir("lists");
+    return err;
+}
+
 int do_mqueue(void) {
     char text[100] = "";
     struct mq_attr attr = {.mq_maxmsg = 3, .mq_msgsize = sizeof(text)};

@@ -491,6 +491,7 @@ static const struct operation operations[] = {
     {"mqueue", do_mqueue, false},
     {"filters", do_filters, false},
     {"attributes", do_attributes, false},
+    {"acl", do_acl, false},
     {"others", do_others, false},
     {"remap", do_remap, false},
     {"seal", do_seal, false},

@@ -19,6 +19,7 @@ static inline int error_of(long ret) {
 int do_watches(void);
 int do_sysv(void);
 int do_attributes(void);
+int do_acl(void);
 int do_mqueue(void);
 int do_filters(void);
 

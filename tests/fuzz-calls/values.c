@@ -201,8 +201,29 @@ static unsigned long address(void) {
 
 static unsigned long path(void) {
     static const char *const own[] = {
-        ".",    "..",   "a",  "b",        "c",     "d",    "d/a",    "d/b",     "d/e",     "d/e/f", "link",
-        "loop", "fifo", "a/", "d/../d/.", "tmpfs", "proc", "user.x", "size=1M", "remount", "",
+        ".",
+        "..",
+        "a",
+        "b",
+        "c",
+        "d",
+        "d/a",
+        "d/b",
+        "d/e",
+        "d/e/f",
+        "link",
+        "loop",
+        "fifo",
+        "a/",
+        "d/../d/.",
+        "tmpfs",
+        "proc",
+        "user.x",
+        "system.posix_acl_access",
+        "system.posix_acl_default",
+        "size=1M",
+        "remount",
+        "",
     };
     static const char *const of_all[] = {
         "/tmp",

@@ -3,6 +3,7 @@
 // target.
 #include "fs/tmpfs/tmpfs.h"
 #include "core/errno.h"
+#include "fs/acl.h"
 #include "fs/dentry.h"
 #include "fs/mount.h"
 #include "fs/superblock.h"
@@ -86,10 +87,15 @@ void tmpfs_inode_free(struct inode *inode) {
 // ---- directories
 
 static int tmpfs_create(struct inode *dir, struct dentry *d, mode_t mode, dev_t rdev) {
-    struct inode *inode = make_inode(dir->sb, mode);
+    struct inode *inode = make_inode(dir->sb, mode & ~MODE_LESS_UMASK);
     if (IS_ERR(inode))
         return PTR_ERR(inode);
     inode_init_owner(inode, dir);
+    int err = S_ISLNK(mode) ? 0 : acl_inherit(inode, dir, mode);
+    if (unlikely(err)) {
+        inode_put(inode);
+        return err;
+    }
     inode->flags = dir->flags & INODE_FLAGS_INHERITED;
     inode->rdev = rdev;
     d->inode = inode;
