@@ -98,14 +98,19 @@ struct mount *mount_on(const struct mount *parent, const struct dentry *d) {
     return NULL;
 }
 
-void mount_attach(struct mount *m, struct mount *parent, struct dentry *d) {
-    mount_get(parent);
-    dentry_get(d);
-    spin_lock(&mounts_lock);
+void mount_attach_locked(struct mount *m, struct mount *parent, struct dentry *d) {
+    ASSERT_HELD(&mounts_lock);
     m->parent = parent;
     m->mountpoint = d;
     list_add_tail(&m->sibling, &parent->children);
     WRITE_ONCE(d->mounted, d->mounted + 1);
+}
+
+void mount_attach(struct mount *m, struct mount *parent, struct dentry *d) {
+    mount_get(parent);
+    dentry_get(d);
+    spin_lock(&mounts_lock);
+    mount_attach_locked(m, parent, d);
     spin_unlock(&mounts_lock);
 }
 

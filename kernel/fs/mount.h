@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Mounts: file systems and parts of them laid over directories. A mount namespace is a tree of them (mount_namespaces(7));
-// every mount is private: what is mounted below one of two that show the same directory is not seen below the other.
+// Mounts: file systems and parts of them laid over directories. A mount namespace is a tree of them (mount_namespaces(7)).
+// All are private at first: what is mounted below one of two that show the same directory is seen below the other only if they share.
 #pragma once
 #include "core/errno.h"
 #include "core/namespace.h"
@@ -43,8 +43,13 @@ struct mount {
     unsigned int expires; // [t] not 0: MNT_EXPIRE was asked for, and `visits` at the next time if nobody came
     uint64_t id;          // [I] once listed; no other mount has it, ever
     struct mount_ns *ns;  // [t] [mounts] in whose tree it is; NULL: in none
-    bool unbindable;      // [t]
-    bool locked;          // [t] it hides what a namespace with more power had hidden: it stays where it is
+    struct peer_group *group; // [t] mount_peers.c: whose peer, or slave, it is; NULL: it is private
+    struct list_head peer;    // [t] in it
+    bool slave;               // [t] it gets what happens on the peers, and gives nothing
+    struct mount *receiver;   // [t] of a copy that is to be laid: on which mount
+    bool going;               // [t] it is being taken away
+    bool unbindable;          // [t]
+    bool locked;           // [t] it hides what a namespace with more power had hidden: it stays where it is
     struct mount_lid *lid; // [t] of a locked one: stays on its place when it is taken away with its parent
     struct list_head
         lids; // [mounts] places in this one that are hidden though nothing is mounted there any more
@@ -68,9 +73,9 @@ struct file *__must_check mount_open_new(struct dentry *root, const char *source
 // mount_setattr(2): MS_* flags that go and that come, in this order, and whether it can be bound; all or nothing.
 struct mount_change {
     unsigned int clear, set;
-    unsigned int propagation; // 0, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE
+    unsigned int propagation; // 0, MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE
 };
-// Of the mount whose root `at` is; `recursive`: of all below, too. -EINVAL, -EPERM, -EBUSY (see mount_remount()).
+// Of the mount whose root `at` is; `recursive`: of all below, too. -EINVAL, -EPERM, -EBUSY (see mount_remount()), -ENOMEM.
 int __must_check mount_change_flags(const struct path *at, const struct mount_change *change, bool recursive);
 // fsconfig(2)'s FSCONFIG_CMD_RECONFIGURE: what is mounted changes, not the mounts. As mount_remount().
 int __must_check mount_reconfigure(struct superblock *sb, const char *options, unsigned int clear,
@@ -78,7 +83,7 @@ int __must_check mount_reconfigure(struct superblock *sb, const char *options, u
 // Changes what is mounted, options included, and the mount; with MS_BIND the mount alone. -EBUSY: it shall be read-only
 // and a file is open for writing.
 int __must_check mount_remount(const struct path *at, const char *options, unsigned long flags);
-// MS_PRIVATE, MS_SLAVE (which a private mount is already), MS_UNBINDABLE; with MS_REC for all below, too.
+// MS_SHARED, MS_PRIVATE, MS_SLAVE (which a private mount is already), MS_UNBINDABLE; with MS_REC for all below, too. -EINVAL, -ENOMEM.
 int __must_check mount_set_type(const struct path *at, unsigned long flags);
 // umount2(2) of the mount whose root `at` is; at's own reference is the caller's still. -EINVAL, -EBUSY, -EAGAIN.
 int __must_check mount_remove(const struct path *at, int flags);
@@ -103,6 +108,13 @@ bool mount_has_devices(const struct mount *m);
 bool mount_is_mine(const struct mount *m);
 // May the current thread change the tree that it sees?
 bool mount_may_change(void);
+// How m shares what is mounted on it, by the numbers of groups; 0: it does not. As the current thread sees it. May sleep.
+struct mount_peers {
+    uint64_t group, master; // whose peer it is; whose slave, or that group is
+    uint64_t from;          // the nearest of those above it that is to be seen
+    bool unbindable;
+};
+void mount_get_peers(const struct mount *m, struct mount_peers *out);
 // Room for n mounts, for what is to become one: whose account it is on, or NULL (too many). For mount_give_back().
 struct user *__must_check mount_reserve(unsigned int n);
 void mount_give_back(struct user *user, unsigned int n);

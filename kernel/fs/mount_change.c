@@ -32,11 +32,17 @@ bool mount_is_reachable(const struct path *p, const struct path *above) {
 
 // ---- making
 
-// Lays the tree `top` over the place, and lists its mounts. [t]
-static void lay(struct mount *top, const struct path *at) {
+// Lays the tree `top` over the place and wherever that is shared, and lists its mounts. 0, or mount_propagate()'s errors. [t]
+static int lay(struct mount *top, const struct path *at) {
+    struct list_head copies = LIST_HEAD_INIT(copies);
+    int err = mount_propagate(top, at, &copies);
+    if (err)
+        return err;
     mount_attach(top, at->mount, at->dentry);
     for (struct mount *m = top; m; m = mount_next(m, top))
         mount_list(m, at->mount->ns);
+    mount_lay_copies(&copies, at->dentry);
+    return 0;
 }
 
 // Does all of that file system show already in the namespace, as it would through a mount with these flags? [t]
@@ -90,8 +96,8 @@ int mount_new(const struct path *at, const struct fs_type *type, const char *sou
         if (!err)
             err = mount_may_show(p.at.mount->ns, type, m);
         if (!err)
-            lay(m, &p.at);
-        else
+            err = lay(m, &p.at);
+        if (err)
             mount_unsettle(p.at.dentry);
         mount_place_unlock(&p);
     }
@@ -131,6 +137,7 @@ void mount_dissolve(struct mount *top, struct list_head *gone) {
         spin_lock(&mounts_lock);
         mount_unlist_locked(m);
         spin_unlock(&mounts_lock);
+        mount_leave_peers(m);
         list_add_tail(&m->link, gone);
     }
     list_for_each_entry (m, gone, link)
@@ -173,6 +180,9 @@ static int remove_locked(struct mount *m, int flags, struct list_head *gone) {
     if (own_root && !(flags & MNT_DETACH))
         return mount_set_flags(m, false, m->sb->flags | MS_RDONLY); // it cannot go
     if (!(flags & MNT_DETACH)) {
+        int err = mount_check_idle_copies(m);
+        if (err)
+            return err;
         spin_lock(&mounts_lock);
         bool idle = is_idle(m);
         struct path place = {NULL, NULL};
@@ -183,11 +193,14 @@ static int remove_locked(struct mount *m, int flags, struct list_head *gone) {
         spin_unlock(&mounts_lock);
         if (!idle)
             return -EBUSY;
+        mount_leave_peers(m);
         list_add_tail(&m->link, gone);
+        mount_remove_copies_at(&place, gone);
         mount_unsettle(place.dentry);
         path_put(&place);
         return 0;
     }
+    mount_remove_copies(m, gone);
     mount_dissolve(m, gone);
     return 0;
 }
@@ -205,19 +218,26 @@ int mount_remove(const struct path *at, int flags) {
 
 // ---- binding
 
-static struct mount *clone(const struct mount *m, struct dentry *root) {
+static struct mount *clone(const struct mount *m, struct dentry *root, struct user *user) {
     dentry_get(root);
-    return mount_alloc(root, m->source, m->flags);
+    struct mount *copy = mount_alloc(root, m->source, m->flags);
+    if (copy && user) {
+        user_uncharge(copy->user, USER_MOUNTS, 1);
+        user_put(copy->user);
+        copy->user = user_get(user);
+        (void)user_charge(user, USER_MOUNTS, 1);
+    }
+    return copy;
 }
 
 // What m must be copied as: in a namespace of others who may less, what is hidden there stays hidden, and what is forbidden
 // stays forbidden. 0 or -ENOMEM.
-static int restrict_copy(const struct mount *m, struct mount *copy, const struct mount_ns *to) {
+static int restrict_copy(const struct mount *m, struct mount *copy, const struct mount_copying *c) {
     copy->locked = m->locked;
     copy->kept_flags = m->kept_flags;
-    if (m->ns && to->ns.owner != m->ns->ns.owner) {
+    if (c->from && c->to->ns.owner != c->from->ns.owner) {
         copy->locked = true;
-        copy->kept_flags = MOUNT_FLAGS;
+        mount_keep_flags(copy);
     }
     if (!copy->locked)
         return 0;
@@ -225,30 +245,38 @@ static int restrict_copy(const struct mount *m, struct mount *copy, const struct
     return copy->lid ? 0 : -ENOMEM;
 }
 
-static struct mount *clone_for(const struct mount *m, struct dentry *root, const struct mount_ns *to) {
-    struct mount *copy = clone(m, root);
-    if (copy && restrict_copy(m, copy, to)) {
+static struct mount *clone_for(const struct mount *m, struct dentry *root, struct mount_copying *c) {
+    struct mount *copy = clone(m, root, c->user);
+    int err = copy ? restrict_copy(m, copy, c) : -ENOMEM;
+    if (!err)
+        err = mount_copy_peers(m, copy, c->peering);
+    if (!err)
+        return copy;
+    if (copy)
         mount_put(copy);
-        return NULL;
-    }
-    return copy;
+    return NULL;
 }
 
-struct mount *mount_clone_tree(struct mount *from, struct dentry *root, const struct mount_ns *to, bool all) {
-    struct mount *top = clone_for(from, root, to), *copy;
-    unsigned int count = 1;
-    int err = 0;
+static bool has_room(const struct mount_copying *c) {
+    return c->user ? mount_has_room_for(c->to, c->user, c->count) : mount_has_room(c->to, c->count);
+}
+
+struct mount *mount_clone_tree(struct mount *from, struct dentry *root, struct mount_copying *c) {
+    struct mount *top = clone_for(from, root, c), *copy;
     if (!top)
         return ERR_PTR(-ENOMEM);
     from->copy = top;
+    c->count++;
+    int err = c->user && !has_room(c) ? -ENOSPC
+                                      : 0; // who copies for himself has looked whether there is room for one
     for (struct mount *m = mount_next(from, from); m && !err; m = mount_next(m, from)) {
         bool shown = m->parent != from || dentry_is_below(m->mountpoint, root);
         m->copy = NULL;
         // A namespace that had the file of an older one could be in that one's tree itself: neither would ever go.
-        bool left_out = all ? nsfs_has_mounts(m->root) : m->unbindable;
+        bool left_out = c->all ? nsfs_has_mounts(m->root) : m->unbindable;
         if (!shown || left_out || !m->parent->copy)
             continue;
-        copy = clone_for(m, m->root, to);
+        copy = clone_for(m, m->root, c);
         if (!copy) {
             err = -ENOMEM;
             break;
@@ -256,7 +284,8 @@ struct mount *mount_clone_tree(struct mount *from, struct dentry *root, const st
         copy->unbindable = m->unbindable;
         m->copy = copy;
         mount_attach(copy, m->parent->copy, m->mountpoint);
-        if (!mount_has_room(to, ++count))
+        c->count++;
+        if (!has_room(c))
             err = -ENOSPC;
         cond_resched();
         if (!err && signal_pending_fatal())
@@ -288,8 +317,9 @@ int mount_check_bound(const struct path *from) {
 struct mount *mount_clone_bound(const struct path *from, const struct mount_ns *to, bool recursive) {
     if (!recursive && hides_something(from))
         return ERR_PTR(-EINVAL);
-    struct mount *m = recursive ? mount_clone_tree(from->mount, from->dentry, to, false)
-                                : clone_for(from->mount, from->dentry, to);
+    struct mount_copying c = {.from = from->mount->ns, .to = to};
+    struct mount *m = recursive ? mount_clone_tree(from->mount, from->dentry, &c)
+                                : clone_for(from->mount, from->dentry, &c);
     if (!m)
         return ERR_PTR(-ENOMEM);
     if (!IS_ERR(m))
@@ -298,6 +328,7 @@ struct mount *mount_clone_bound(const struct path *from, const struct mount_ns *
 }
 
 int mount_bind(const struct path *at, const struct path *from, unsigned long flags) {
+    struct list_head gone = LIST_HEAD_INIT(gone);
     struct mount_place p;
     int err = mount_place_lock(&p, at);
     if (err)
@@ -310,12 +341,13 @@ int mount_bind(const struct path *at, const struct path *from, unsigned long fla
     if (!err) {
         struct mount *m = mount_clone_bound(from, p.at.mount->ns, flags & MS_REC);
         err = IS_ERR(m) ? PTR_ERR(m) : 0;
-        if (!err)
-            lay(m, &p.at);
+        if (!err && (err = lay(m, &p.at)))
+            mount_dissolve(m, &gone);
     }
     if (err)
         mount_unsettle(p.at.dentry);
     mount_place_unlock(&p);
+    mount_release(&gone);
     return err;
 }
 
@@ -340,7 +372,8 @@ static int check_move(const struct path *at, const struct path *from) {
         return -EINVAL;
     if (mount_is_detached_root(m))
         return 0;
-    if (!mount_is_mine(m) || !m->parent || m->locked)
+    // From a shared one it would have to go elsewhere, too.
+    if (!mount_is_mine(m) || !m->parent || m->locked || mount_is_shared(m->parent))
         return -EINVAL;
     for (const struct mount *above = at->mount; above; above = above->parent)
         if (above == m)
@@ -356,15 +389,22 @@ int mount_move(const struct path *at, const struct path *from) {
         return err;
     err = check_move(&p.at, from);
     bool detached = !err && mount_is_detached_root(from->mount);
+    struct list_head copies = LIST_HEAD_INIT(copies);
     if (detached)
-        err = mount_lay_detached(from->mount, &p.at, &left);
-    if (!err && !detached) {
+        err = mount_prepare_detached(from->mount, p.at.mount->ns);
+    if (!err)
+        err = mount_propagate(from->mount, &p.at, &copies);
+    if (!err && detached) {
+        left = mount_lay_detached(from->mount, &p.at);
+    } else if (!err) {
         struct path old = take_off(from->mount);
         mount_attach(from->mount, p.at.mount, p.at.dentry);
         let_go(&old);
-    } else if (err) {
-        mount_unsettle(p.at.dentry);
     }
+    if (!err)
+        mount_lay_copies(&copies, p.at.dentry);
+    else
+        mount_unsettle(p.at.dentry);
     mount_place_unlock(&p);
     mount_end_detached(left);
     return err;
@@ -381,6 +421,10 @@ static int check_pivot(const struct path *new_root, const struct path *put_old, 
         return -EINVAL;
     if (new_root->dentry->dead)
         return -ENOENT;
+    // On shared ones it would have to happen elsewhere, too.
+    if (mount_is_shared(put_old->mount) || (m->parent && mount_is_shared(m->parent)) ||
+        (root->mount->parent && mount_is_shared(root->mount->parent)))
+        return -EINVAL;
     if (m == root->mount || put_old->mount == root->mount)
         return -EBUSY;
     if (!path_is_mount_root(root) || is_fixed_root(root->mount) || !path_is_mount_root(new_root) ||

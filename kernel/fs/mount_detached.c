@@ -124,24 +124,25 @@ static int restrict_tree(struct mount *top) {
         if (!m->lid && !(m->lid = kmalloc(sizeof(*m->lid))))
             return -ENOMEM;
     for (m = top; m; m = mount_next(m, top)) {
-        m->kept_flags = MOUNT_FLAGS;
+        mount_keep_flags(m);
         m->locked = m != top;
+        mount_make_slave(m);
     }
     return 0;
 }
 
-int mount_lay_detached(struct mount *top, const struct path *at, struct mount_ns **left) {
+int mount_prepare_detached(struct mount *top, const struct mount_ns *to) {
+    ASSERT_HELD(&mount_mutex);
+    for (const struct mount *m = top; m; m = mount_next(m, top))
+        if (nsfs_has_mounts(m->root)) // it may keep `to`, or one that keeps that
+            return -ELOOP;
+    return top->ns->ns.owner == to->ns.owner ? 0 : restrict_tree(top);
+}
+
+struct mount_ns *mount_lay_detached(struct mount *top, const struct path *at) {
     ASSERT_HELD(&mount_mutex);
     struct mount_ns *from = top->ns, *to = at->mount->ns;
     struct mount *m;
-    for (m = top; m; m = mount_next(m, top))
-        if (nsfs_has_mounts(m->root)) // it may keep `to`, or one that keeps that
-            return -ELOOP;
-    if (from->ns.owner != to->ns.owner) {
-        int err = restrict_tree(top);
-        if (err)
-            return err;
-    }
     struct list_head *before = &to->mounts;
     for (m = top; m; m = mount_next(m, top)) { // in the order of their numbers
         spin_lock(&mounts_lock);
@@ -151,8 +152,7 @@ int mount_lay_detached(struct mount *top, const struct path *at, struct mount_ns
         before = &m->link;
     }
     mount_attach(top, at->mount, at->dentry);
-    *left = from;
-    return 0;
+    return from;
 }
 
 void mount_end_detached(struct mount_ns *left) {

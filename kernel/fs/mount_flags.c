@@ -11,6 +11,10 @@ unsigned int mount_new_flags(unsigned long flags) {
     return (flags & MOUNT_FLAGS & ~(unsigned long)(MS_STRICTATIME | MS_NOATIME | MS_RELATIME)) | times;
 }
 
+void mount_keep_flags(struct mount *m) {
+    m->kept_flags |= (m->flags & MOUNT_FLAGS) | MOUNT_TIME_FLAGS;
+}
+
 int mount_check_kept_flags(const struct mount *m, unsigned int now) {
     unsigned int kept = m->kept_flags & m->flags & ~MOUNT_TIME_FLAGS;
     if (m->kept_flags && ((m->flags ^ now) & MOUNT_TIME_FLAGS))
@@ -112,16 +116,30 @@ int mount_reconfigure(struct superblock *sb, const char *options, unsigned int c
     return err;
 }
 
+// m, which has a group if that is its type now. [t]
+static void set_type(struct mount *m, unsigned long type) {
+    if (type == MS_SLAVE) {
+        mount_make_slave(m);
+        return;
+    }
+    if (type != MS_SHARED)
+        mount_leave_peers(m);
+    m->unbindable = type == MS_UNBINDABLE;
+}
+
 int mount_set_type(const struct path *at, unsigned long flags) {
     unsigned long type = flags & ~(unsigned long)(MS_REC | MS_SILENT);
-    // One kind at a time; to share is not possible.
-    if (!path_is_mount_root(at) || (type != MS_PRIVATE && type != MS_SLAVE && type != MS_UNBINDABLE))
+    uint64_t first;
+    // One kind at a time.
+    if (!path_is_mount_root(at) ||
+        (type != MS_SHARED && type != MS_PRIVATE && type != MS_SLAVE && type != MS_UNBINDABLE))
         return -EINVAL;
     mutex_lock(&mount_mutex);
     int err = mount_is_mine(at->mount) ? 0 : -EINVAL;
+    if (!err && type == MS_SHARED)
+        err = mount_make_shared(at->mount, flags & MS_REC, &first);
     for (struct mount *m = at->mount; !err && m; m = flags & MS_REC ? mount_next(m, at->mount) : NULL)
-        if (type != MS_SLAVE)
-            m->unbindable = type == MS_UNBINDABLE;
+        set_type(m, type);
     mount_unlock();
     return err;
 }
@@ -155,19 +173,22 @@ static int prepare(struct mount *top, const struct mount_change *c, bool recursi
 
 int mount_change_flags(const struct path *at, const struct mount_change *c, bool recursive) {
     struct mount *top = at->mount, *m;
+    uint64_t first;
     if (!path_is_mount_root(at))
         return -EINVAL;
     mutex_lock(&mount_mutex);
     bool known = mount_is_mine(top) || mount_is_detached_root(top);
     int err = known ? prepare(top, c, recursive) : -EINVAL;
+    if (!err && c->propagation == MS_SHARED)
+        err = mount_make_shared(top, recursive, &first);
     for (m = known ? top : NULL; m; m = next_to_change(m, top, recursive)) {
         if (err && m->copy)
             WRITE_ONCE(m->flags, m->flags & ~(unsigned int)MS_RDONLY);
         if (err)
             continue;
         WRITE_ONCE(m->flags, changed_flags(m, c));
-        if (c->propagation && c->propagation != MS_SLAVE)
-            m->unbindable = c->propagation == MS_UNBINDABLE;
+        if (c->propagation)
+            set_type(m, c->propagation);
     }
     mount_unlock();
     return err;

@@ -49,12 +49,16 @@ bool mount_has_devices(const struct mount *m) {
     return !(READ_ONCE(m->flags) & MS_NODEV) && (m->sb->owner == &first_user_ns || m->sb->type->has_devices);
 }
 
-bool mount_has_room(const struct mount_ns *ns, unsigned int n) {
+bool mount_has_room_for(const struct mount_ns *ns, struct user *user, unsigned int n) {
     unsigned long most = READ_ONCE(limits.mounts_max);
     if (ns->ns.owner == &first_user_ns)
         return mount_count + n <= most;
-    long own = user_charge(current->cred->user, USER_MOUNTS, 0);
+    long own = user_charge(user, USER_MOUNTS, 0);
     return mount_count + n <= most / 2 && (unsigned long)own <= most / USER_SHARE;
+}
+
+bool mount_has_room(const struct mount_ns *ns, unsigned int n) {
+    return mount_has_room_for(ns, current->cred->user, n);
 }
 
 struct user *mount_reserve(unsigned int n) {
@@ -138,8 +142,13 @@ static void follow(struct path *place, const struct mount_ns *old) {
 }
 
 static int copy_tree(struct mount_ns *to, struct mount_ns *old, struct fs_context *fs) {
+    // One that may less gets what is mounted on those that are shared, and gives nothing.
+    struct mount_copying c = {.from = old,
+                              .to = to,
+                              .peering = to->ns.owner == old->ns.owner ? PEERS_SAME : PEERS_SLAVE,
+                              .all = true};
     mutex_lock(&mount_mutex);
-    struct mount *top = mount_clone_tree(old->root, old->root->root, to, true);
+    struct mount *top = mount_clone_tree(old->root, old->root->root, &c);
     int err = IS_ERR(top) ? PTR_ERR(top) : 0;
     if (!err) {
         for (struct mount *m = top; m; m = mount_next(m, top))

@@ -31,6 +31,8 @@ void mount_unlock(void);
 void mount_unsettle(struct dentry *d);
 // Lays m, which is nowhere, over d in parent. [t]
 void mount_attach(struct mount *m, struct mount *parent, struct dentry *d);
+// The same with the caller's references to both. [t] and [mounts]
+void mount_attach_locked(struct mount *m, struct mount *parent, struct dentry *d);
 // Takes m off its place; the references to that are the caller's then. [t] and [mounts]
 struct path mount_detach_locked(struct mount *m);
 // Lists m in ns, where it gets its number by that, and its reference becomes the list's. [t]
@@ -42,16 +44,29 @@ void mount_unlist_locked(struct mount *m);
 struct mount_ns *mount_current_ns(void); // that the current thread sees
 // May ns have n more? Root's processes may have all there may be, those of others a half, and of one user an eighth. [t]
 bool mount_has_room(const struct mount_ns *ns, unsigned int n);
+// The same for another user's than the caller's.
+bool mount_has_room_for(const struct mount_ns *ns, struct user *user, unsigned int n);
 // The tree of mounts `top` that nobody reaches from now on: taken apart, for mount_release(). [t]
 void mount_dissolve(struct mount *top, struct list_head *gone);
 void mount_release(struct list_head *gone);
 // The namespaces of mounts (mount_ns.c): the first one's root.
 void mount_ns_init(struct mount *root);
+// What a copy of a mount has of its group.
+enum mount_peering {
+    PEERS_SAME,     // it is a peer, or a slave, as that is
+    PEERS_SLAVE,    // it is a slave where that is a peer
+    PEERS_OF_SLAVE, // it is the first peer of a group that is the slave of that one's
+};
+struct mount_copying {
+    const struct mount_ns *from, *to; // NULL: from a mount that is in none
+    struct user *user;                // to whom the copies are charged; NULL: the caller
+    enum mount_peering peering;
+    bool all;           // for a new namespace: with those that cannot be bound
+    unsigned int count; // copies so far, which are not listed yet
+};
 // A copy of the mount `from`, showing what is at `root`, with all that is mounted below that; while this lasts, m->copy
-// of each mount is what it was copied to, NULL where it was left out. `all`: for a new namespace, with those that cannot
-// be bound. ERR_PTR(-ENOMEM, -ENOSPC, -EINTR). [t]
-struct mount *__must_check mount_clone_tree(struct mount *from, struct dentry *root,
-                                            const struct mount_ns *to, bool all);
+// of each mount is what it was copied to, NULL where it was left out. ERR_PTR(-ENOMEM, -ENOSPC, -EINTR). [t]
+struct mount *__must_check mount_clone_tree(struct mount *from, struct dentry *root, struct mount_copying *c);
 // What is mounted there, or NULL. [t] or [mounts]
 struct mount *mount_on(const struct mount *parent, const struct dentry *d);
 // The mount behind m in the tree below and with `top`, each before those on it; NULL at the end. [t]
@@ -73,12 +88,39 @@ int __must_check mount_check_bound(const struct path *from);
 struct mount *__must_check mount_clone_bound(const struct path *from, const struct mount_ns *to,
                                              bool recursive);
 
+// ---- mount_peers.c
+
+// m is private from now on. [t]
+void mount_leave_peers(struct mount *m);
+// One that is shared becomes a slave of the others, or of its group's master if there are none. [t]
+void mount_make_slave(struct mount *m);
+// All that are not get a group; those have numbers from *first on. 0, or -ENOMEM and nothing has changed. [t]
+int __must_check mount_make_shared(struct mount *top, bool recursive, uint64_t *first);
+// `copy`, new and private, of m. 0 or -ENOMEM. [t]
+int __must_check mount_copy_peers(const struct mount *m, struct mount *copy, enum mount_peering how);
+// The tree `top` is to be laid over `at`. Where that is shared, makes top's mounts so, and the copies for all that get what happens
+// there, in a list. 0; -EINVAL (it has some that cannot be bound), -ENOMEM, -ENOSPC, -EINTR, and nothing has changed. [t]
+int __must_check mount_propagate(struct mount *top, const struct path *at, struct list_head *copies);
+void mount_lay_copies(struct list_head *copies, struct dentry *d); // [t]
+// Is m's place one where a mount that goes takes others with it, of which one is in use? 0 or -EBUSY. [t]
+int __must_check mount_check_idle_copies(const struct mount *m);
+// Takes away what lies on a place where mounts are shared from where they get that, but for what has more on it; for
+// mount_release(). [t]
+void mount_remove_copies_at(const struct path *place, struct list_head *gone);
+// The same for all of the tree `top`, which is to go. [t]
+void mount_remove_copies(struct mount *top, struct list_head *gone);
+static inline bool mount_is_shared(const struct mount *m) {
+    return m->group && !m->slave;
+}
+
 // ---- mount_detached.c
 
 // [t] Is it the root of a tree that a descriptor has?
 bool mount_is_detached_root(const struct mount *m);
-// Lays that tree over `at`. 0, -ELOOP, -ENOMEM. *left is for mount_end_detached(), which may sleep, without the mutex. [t]
-int __must_check mount_lay_detached(struct mount *top, const struct path *at, struct mount_ns **left);
+// That tree is to come into `to`: in a namespace of others it may less from now on. 0, -ELOOP, -ENOMEM. [t]
+int __must_check mount_prepare_detached(struct mount *top, const struct mount_ns *to);
+// Lays it over `at`. What it leaves is for mount_end_detached(), which may sleep, without the mutex. [t]
+struct mount_ns *__must_check mount_lay_detached(struct mount *top, const struct path *at);
 void mount_end_detached(struct mount_ns *left); // NULL: nothing
 
 // ---- mount_place.c
@@ -99,6 +141,8 @@ void mount_place_unlock(struct mount_place *p);
 #define MOUNT_TIME_FLAGS ((unsigned int)(MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME))
 // What a mount keeps of mount(2)'s flags: access times are relative to changes unless it is said otherwise.
 unsigned int mount_new_flags(unsigned long flags);
+// m comes from a namespace with more power: the flags that it has stay, and access times are kept as they are. [t]
+void mount_keep_flags(struct mount *m);
 // Flags that a namespace with more power set, or left, stay: access times as they are, the others set.
 int __must_check mount_check_kept_flags(const struct mount *m, unsigned int now);
 // Changes a mount's own flags, or those of what it shows, unless that forbids writing and somebody does. 0 or -EBUSY.

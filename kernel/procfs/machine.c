@@ -345,6 +345,20 @@ static bool mounts_line(struct mount *m, void *arg) {
     return true;
 }
 
+// proc_pid_mountinfo(5)'s optional fields.
+static void show_peers(struct seq_buf *s, const struct mount *m) {
+    struct mount_peers peers;
+    mount_get_peers(m, &peers);
+    if (peers.group)
+        seq_printf(s, " shared:%d", mount_short_id(peers.group));
+    if (peers.master)
+        seq_printf(s, " master:%d", mount_short_id(peers.master));
+    if (peers.from && peers.from != peers.master)
+        seq_printf(s, " propagate_from:%d", mount_short_id(peers.from));
+    if (peers.unbindable)
+        seq_puts(s, " unbindable");
+}
+
 static bool mountinfo_line(struct mount *m, void *arg) {
     struct mounts_text *t = arg;
     char flags[128], super[64], options[256];
@@ -360,8 +374,9 @@ static bool mountinfo_line(struct mount *m, void *arg) {
     mount_format_flags(m, flags, sizeof(flags));
     superblock_flags(m, super);
     instance_options(m, options);
-    seq_printf(t->s, " %s%s%s - %s ", read_only(m->flags), flags, m->unbindable ? " unbindable" : "",
-               m->sb->type->name);
+    seq_printf(t->s, " %s%s", read_only(m->flags), flags);
+    show_peers(t->s, m);
+    seq_printf(t->s, " - %s ", m->sb->type->name);
     seq_escape(t->s, m->source, "#");
     seq_printf(t->s, " %s%s%s\n", read_only(m->sb->flags), super, options);
     return true;

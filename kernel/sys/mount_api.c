@@ -83,7 +83,7 @@ static unsigned int times_of(uint64_t attributes) {
 // 0 or -EINVAL.
 static int read_change(const struct mount_attr *attr, struct mount_change *change) {
     bool times = attr->attr_clr & MOUNT_ATTR__ATIME;
-    if (attr->propagation & ~(uint64_t)(MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE) || // MS_SHARED: there is none
+    if (attr->propagation & ~(uint64_t)(MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE) ||
         attr->propagation & (attr->propagation - 1) ||
         (attr->attr_set | attr->attr_clr) & ~(uint64_t)ATTRIBUTES) // MOUNT_ATTR_IDMAP among these
         return -EINVAL;

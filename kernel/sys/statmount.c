@@ -26,6 +26,7 @@ struct mount_request {
 
 #define TELL_SB_BASIC  0x01u
 #define TELL_MNT_BASIC 0x02u
+#define TELL_FROM      0x04u
 #define TELL_MNT_ROOT  0x08u
 #define TELL_MNT_POINT 0x10u
 #define TELL_FS_TYPE   0x20u
@@ -109,8 +110,21 @@ static void tell_mount(struct telling *t) {
     t->told.mnt_id_old = (uint32_t)mount_short_id(m->id);
     t->told.mnt_parent_id_old = (uint32_t)mount_short_id(parent);
     t->told.mnt_attr = mount_attributes_of(READ_ONCE(m->flags));
-    t->told.mnt_propagation = m->unbindable ? MS_UNBINDABLE : MS_PRIVATE;
+    struct mount_peers peers;
+    mount_get_peers(m, &peers);
+    unsigned long types = (peers.group ? MS_SHARED : 0) | (peers.master ? MS_SLAVE : 0) |
+                          (peers.unbindable ? MS_UNBINDABLE : 0);
+    t->told.mnt_propagation = types ? types : MS_PRIVATE;
+    t->told.mnt_peer_group = (uint64_t)mount_short_id(peers.group);
+    t->told.mnt_master = (uint64_t)mount_short_id(peers.master);
     t->told.mask |= TELL_MNT_BASIC;
+}
+
+static void tell_from(struct telling *t) {
+    struct mount_peers peers;
+    mount_get_peers(t->m, &peers);
+    t->told.propagate_from = (uint64_t)mount_short_id(peers.from);
+    t->told.mask |= TELL_FROM;
 }
 
 static void tell_places(struct telling *t, uint64_t wanted) {
@@ -139,6 +153,8 @@ static void tell(struct telling *t, uint64_t wanted) {
         tell_superblock(t);
     if (wanted & TELL_MNT_BASIC)
         tell_mount(t);
+    if (wanted & TELL_FROM)
+        tell_from(t);
     if (wanted & TELL_FS_TYPE)
         add_text(t, &t->told.fs_type, TELL_FS_TYPE, t->m->sb->type->name);
     tell_places(t, wanted);

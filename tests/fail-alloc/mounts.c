@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Operations of walk.c: mounts that are made step by step.
+// Operations of walk.c: mounts that are made step by step, and those that are shared.
 #define _GNU_SOURCE
 #include "walk.h"
 #include <fcntl.h>
@@ -10,6 +10,9 @@
 
 #define RECURSIVE 0x8000 // AT_RECURSIVE
 
+enum { BIND = 4096, REC = 16384, SLAVE = 1 << 19, SHARED = 1 << 20 };
+
+int mount(const char *, const char *, const char *, unsigned long, const void *);
 int umount2(const char *, int);
 
 static int lay(int tree) {
@@ -32,5 +35,27 @@ int do_mount_steps(void) {
         err = errno;
     while (!umount2("steps", 2)) // MNT_DETACH
         ;
+    return err;
+}
+
+static int share(void) {
+    return mount("t", "shared", "tmpfs", 0, NULL) || mkdir("shared/a", 0700) ||
+                   mount(NULL, "shared", NULL, SHARED, NULL) || mount("shared", "peer", NULL, BIND, NULL) ||
+                   mount("shared", "slave", NULL, BIND, NULL) || mount(NULL, "slave", NULL, SLAVE, NULL) ||
+                   mount(NULL, "slave", NULL, SHARED, NULL) || mount("t", "shared/a", "tmpfs", 0, NULL) ||
+                   mount("slave", "peer/a", NULL, BIND | REC, NULL)
+               ? errno
+               : 0;
+}
+
+int do_mount_shared(void) {
+    static const char *const places[] = {"shared", "peer", "slave"};
+    for (int i = 0; i < 3; i++)
+        if (mkdir(places[i], 0700) && errno != EEXIST)
+            return errno;
+    int err = share();
+    for (int i = 0; i < 3; i++)
+        while (!umount2(places[i], 2)) // MNT_DETACH
+            ;
     return err;
 }

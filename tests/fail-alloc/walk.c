@@ -498,6 +498,7 @@ static const struct operation operations[] = {
     {"lease", do_lease, false},
     {"keys", do_keys, false},
     {"mount steps", do_mount_steps, false},
+    {"mount shared", do_mount_shared, false},
     {"namespaces", do_namespaces, false},
     {"enter", do_enter, false},
     {"pids", do_pid_namespace, false},

@@ -25,6 +25,7 @@ int do_filters(void);
 
 // mounts.c
 int do_mount_steps(void);
+int do_mount_shared(void);
 
 // others.c
 int do_others(void);

@@ -521,6 +521,12 @@ static unsigned long filter(void) {
     return one_in(8) ? buffer(64) : (unsigned long)&program;
 }
 
+static unsigned long mount_flags(void) {
+    static const unsigned long kinds[] = {4096,    4096,    4096 | 16384, 32,     8192,
+                                          1 << 17, 1 << 18, 1 << 19,      1 << 20}; // MS_BIND to MS_SHARED
+    return one_in(4) ? bits() : ONE_OF(kinds) | (one_in(4) ? 16384 : 0);
+}
+
 // fsopen(2) and its kin.
 static void mount_steps(const char *name, unsigned long a[]) {
     static const char *const types[] = {"tmpfs", "proc", "sysfs", "devpts", "mqueue", "9p", "nosuch"};
@@ -583,7 +589,7 @@ static void special(const char *name, unsigned long a[]) {
         a[0] = one_in(8) ? number() | 1 : 1 + random_below(3), a[1] = one_in(2) ? 0 : random_below(64),
         a[2] = filter();
     else if (!strcmp(name, "mount"))
-        a[2] = path(), a[3] = one_in(2) ? bits() : one_in(2) ? 4096 : 32;
+        a[2] = path(), a[3] = mount_flags();
     else
         mount_steps(name, a);
 }

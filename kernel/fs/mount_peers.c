@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: MIT
+// Shared mounts (mount_namespaces(7), "Shared subtrees"). What is mounted on one of a peer group, or taken away from it, is so on all
+// of the group and on its slaves, of which nothing comes back. A group may itself be the slave of one, so groups form trees.
+//
+// Whoever mounts asks for the copies first, which may fail, and lays them when all that can fail has been done.
+#include "core/errno.h"
+#include "fs/dentry.h"
+#include "fs/mount_private.h"
+#include "fs/path_walk.h"
+#include "mm/slab.h"
+#include "sched/thread.h"
+#include "upcalls.h"
+
+struct peer_group {
+    uint64_t id; // [I]
+    struct list_head
+        members;        // [t] mounts: the peers, and behind them slaves that are in no group of their own
+    unsigned int peers; // [t] how many of those are peers
+    struct list_head slaves;   // [t] groups
+    struct peer_group *master; // [t] whose slave this one is; NULL: nobody's
+    struct list_head link;     // [t] in the master's slaves
+    struct mount *received;    // [t] of what is laid at the moment: the first copy for one of the peers
+};
+
+static uint64_t next_id = 1; // [t]
+
+// ---- groups
+
+static void set_master(struct peer_group *g, struct peer_group *master) {
+    g->master = master;
+    if (master)
+        list_add_tail(&g->link, &master->slaves);
+    else
+        list_init(&g->link);
+}
+
+static struct peer_group *group_create(struct peer_group *master) {
+    struct peer_group *g = kzalloc(sizeof(*g));
+    if (!g)
+        return NULL;
+    g->id = next_id++;
+    list_init(&g->members);
+    list_init(&g->slaves);
+    set_master(g, master);
+    return g;
+}
+
+static void join(struct mount *m, struct peer_group *g, bool slave) {
+    m->group = g;
+    m->slave = slave;
+    if (slave) {
+        list_add_tail(&m->peer, &g->members);
+    } else {
+        list_add(&m->peer, &g->members);
+        g->peers++;
+    }
+}
+
+// It has no peer any more: its slaves are its master's.
+static void group_end(struct peer_group *g) {
+    struct mount *m, *next;
+    struct peer_group *slave, *next_slave;
+    list_for_each_entry_safe (m, next, &g->members, peer) {
+        list_del(&m->peer);
+        m->group = NULL;
+        m->slave = false;
+        if (g->master)
+            join(m, g->master, true);
+        cond_resched();
+    }
+    list_for_each_entry_safe (slave, next_slave, &g->slaves, link) {
+        list_del(&slave->link);
+        set_master(slave, g->master);
+        cond_resched();
+    }
+    list_del(&g->link);
+    kfree(g);
+}
+
+void mount_leave_peers(struct mount *m) {
+    ASSERT_HELD(&mount_mutex);
+    struct peer_group *g = m->group;
+    bool peer = mount_is_shared(m);
+    if (!g)
+        return;
+    list_del(&m->peer);
+    m->group = NULL;
+    m->slave = false;
+    if (peer && !--g->peers)
+        group_end(g);
+}
+
+void mount_make_slave(struct mount *m) {
+    ASSERT_HELD(&mount_mutex);
+    struct peer_group *g = m->group;
+    if (!mount_is_shared(m))
+        return;
+    list_del(&m->peer);
+    g->peers--;
+    join(m, g, true);
+    if (!g->peers)
+        group_end(g);
+}
+
+static int make_shared(struct mount *m) {
+    if (mount_is_shared(m))
+        return 0;
+    struct peer_group *g = group_create(m->group);
+    if (!g)
+        return -ENOMEM;
+    if (m->group)
+        list_del(&m->peer);
+    join(m, g, false);
+    return 0;
+}
+
+// Those of the tree become what they were whose groups are no older than `first`. [t]
+static void unshare_since(struct mount *top, bool recursive, uint64_t first) {
+    for (struct mount *m = top; m; m = recursive ? mount_next(m, top) : NULL)
+        if (mount_is_shared(m) && m->group->id >= first)
+            mount_make_slave(m);
+}
+
+int mount_make_shared(struct mount *top, bool recursive, uint64_t *first) {
+    ASSERT_HELD(&mount_mutex);
+    *first = next_id;
+    int err = 0;
+    for (struct mount *m = top; m && !err; m = recursive ? mount_next(m, top) : NULL) {
+        err = make_shared(m);
+        cond_resched();
+    }
+    if (err)
+        unshare_since(top, recursive, *first);
+    return err;
+}
+
+int mount_copy_peers(const struct mount *m, struct mount *copy, enum mount_peering how) {
+    ASSERT_HELD(&mount_mutex);
+    struct peer_group *g = m->group;
+    if (!g)
+        return 0;
+    if (how == PEERS_OF_SLAVE && !(g = group_create(g)))
+        return -ENOMEM;
+    join(copy, g, m->slave || how == PEERS_SLAVE);
+    return 0;
+}
+
+// ---- who gets what happens
+
+// Behind g in the tree of groups below and with `top`, each before its slaves; NULL at the end.
+static struct peer_group *next_group(const struct peer_group *g, const struct peer_group *top) {
+    if (!list_empty(&g->slaves))
+        return list_first_entry(&g->slaves, struct peer_group, link);
+    for (; g != top; g = g->master)
+        if (g->link.next != &g->master->slaves)
+            return list_entry(g->link.next, struct peer_group, link);
+    return NULL;
+}
+
+struct receivers {
+    const struct mount *origin; // where it happens, which is shared
+    struct peer_group *group;
+    struct list_head *at; // in group->members
+};
+
+static struct receivers receivers_of(const struct mount *origin) {
+    struct peer_group *g = mount_is_shared(origin) ? origin->group : NULL;
+    return (struct receivers){origin, g, g ? &g->members : NULL};
+}
+
+// The next mount that gets what happens on the origin: the peers of each group before its slaves, and a group before those that are its
+// slaves. NULL: all have been. What is nowhere yet is left out, so members that come meanwhile may be copies. [t]
+static struct mount *next_receiver(struct receivers *r) {
+    while (r->group) {
+        r->at = r->at->next;
+        cond_resched();
+        if (r->at == &r->group->members) {
+            r->group = next_group(r->group, r->origin->group);
+            r->at = r->group ? &r->group->members : NULL;
+            if (r->group)
+                r->group->received = NULL;
+            continue;
+        }
+        struct mount *m = list_entry(r->at, struct mount, peer);
+        if (m != r->origin && m->ns)
+            return m;
+    }
+    return NULL;
+}
+
+// ---- mounting
+
+static struct mount *source_for(const struct peer_group *g) {
+    while (!g->received)
+        g = g->master;
+    return g->received;
+}
+
+// The copy for m. NULL: its namespace has no room, which is nobody's concern but its own. ERR_PTR.
+static struct mount *copy_for(struct mount *m, const struct mount_ns *from, unsigned int *count) {
+    struct peer_group *g = m->group;
+    struct mount *source = source_for(g);
+    struct mount_copying c = {.from = from,
+                              .to = m->ns,
+                              .user = m->user,
+                              .peering = m->slave      ? PEERS_SLAVE
+                                         : g->received ? PEERS_SAME
+                                                       : PEERS_OF_SLAVE,
+                              .count = *count};
+    struct mount *copy = mount_clone_tree(source, source->root, &c);
+    if (IS_ERR(copy))
+        return PTR_ERR(copy) == -ENOSPC && m->ns->ns.owner != from->ns.owner ? NULL : copy;
+    *count = c.count;
+    copy->locked = false; // it hides nothing but what the same tree had shown
+    copy->receiver = m;
+    if (!m->slave && !g->received)
+        g->received = copy;
+    return copy;
+}
+
+static bool has_unbindable(struct mount *top) {
+    for (const struct mount *m = top; m; m = mount_next(m, top))
+        if (m->unbindable)
+            return true;
+    return false;
+}
+
+static void drop_copies(struct list_head *copies) {
+    struct list_head gone = LIST_HEAD_INIT(gone);
+    while (!list_empty(copies))
+        mount_dissolve(list_first_entry(copies, struct mount, link), &gone);
+    mount_release(&gone); // what they showed is mounted elsewhere
+}
+
+int mount_propagate(struct mount *top, const struct path *at, struct list_head *copies) {
+    ASSERT_HELD(&mount_mutex);
+    struct mount *m, *copy;
+    uint64_t first;
+    if (!mount_is_shared(at->mount))
+        return 0;
+    if (has_unbindable(top))
+        return -EINVAL;
+    int err = mount_make_shared(top, true, &first);
+    if (err)
+        return err;
+    unsigned int count = 1;
+    at->mount->group->received = top;
+    struct receivers r = receivers_of(at->mount);
+    while (!err && (m = next_receiver(&r))) {
+        if (!dentry_is_below(at->dentry, m->root)) // not to be seen there
+            continue;
+        copy = copy_for(m, at->mount->ns, &count);
+        err = IS_ERR(copy) ? PTR_ERR(copy) : 0;
+        if (!err && copy)
+            list_add_tail(&copy->link, copies);
+        if (!err && signal_pending_fatal())
+            err = -EINTR;
+    }
+    if (!err)
+        return 0;
+    drop_copies(copies);
+    unshare_since(top, true, first);
+    return err;
+}
+
+// Slides `copy`, which lies on the same place, under m. [t]
+static void put_under(struct mount *copy, struct mount *m) {
+    mount_get(copy);
+    dentry_get(copy->root);
+    spin_lock(&mounts_lock);
+    struct path old = mount_detach_locked(m);
+    mount_attach_locked(m, copy, copy->root);
+    spin_unlock(&mounts_lock);
+    path_put(&old);
+}
+
+void mount_lay_copies(struct list_head *copies, struct dentry *d) {
+    ASSERT_HELD(&mount_mutex);
+    while (!list_empty(copies)) {
+        struct mount *copy = list_first_entry(copies, struct mount, link), *m;
+        struct mount *above = mount_on(copy->receiver, d);
+        list_del(&copy->link);
+        mount_attach(copy, copy->receiver, d);
+        for (m = copy; m; m = mount_next(m, copy))
+            mount_list(m, copy->receiver->ns);
+        if (above) // what lay there lies on top still
+            put_under(copy, above);
+        cond_resched();
+    }
+}
+
+// ---- taking away
+
+// What lies on d in m and may go with what lay there in a peer of m. NULL: nothing, or there is more on it.
+static struct mount *loose_on(const struct mount *m, const struct dentry *d, struct mount **above) {
+    struct mount *on = mount_on(m, d);
+    *above = on ? mount_on(on, on->root) : NULL;
+    if (!on || on->going ||
+        (!list_empty(&on->children) && (!*above || on->children.next->next != &on->children)))
+        return NULL;
+    return on;
+}
+
+int mount_check_idle_copies(const struct mount *m) {
+    ASSERT_HELD(&mount_mutex);
+    struct receivers r = receivers_of(m->parent);
+    struct mount *to, *on, *above;
+    while ((to = next_receiver(&r))) {
+        on = loose_on(to, m->mountpoint, &above);
+        if (on && ref_read(&on->refs) != (above ? 2 : 1))
+            return -EBUSY;
+    }
+    return 0;
+}
+
+// m goes; what lies on all of it lies on its place from now on.
+static void take_away(struct mount *m, struct mount *above, struct list_head *gone) {
+    struct path old = {NULL, NULL};
+    spin_lock(&mounts_lock);
+    struct path place = mount_detach_locked(m);
+    mount_unlist_locked(m);
+    if (above) {
+        old = mount_detach_locked(above);
+        mount_attach_locked(above, place.mount, place.dentry);
+    }
+    spin_unlock(&mounts_lock);
+    mount_leave_peers(m);
+    list_add_tail(&m->link, gone);
+    if (!above) {
+        mount_unsettle(place.dentry);
+        old = place;
+    }
+    path_put(&old);
+}
+
+void mount_remove_copies_at(const struct path *place, struct list_head *gone) {
+    ASSERT_HELD(&mount_mutex);
+    struct receivers r = receivers_of(place->mount);
+    struct mount *to, *on, *above;
+    while ((to = next_receiver(&r))) {
+        on = loose_on(to, place->dentry, &above);
+        if (on && !on->locked)
+            take_away(on, above, gone);
+    }
+}
+
+static struct mount *deepest(struct mount *m) {
+    while (!list_empty(&m->children))
+        m = list_first_entry(&m->children, struct mount, sibling);
+    return m;
+}
+
+// Behind m in the tree `top`, each behind those on it. [t]
+static struct mount *next_upward(const struct mount *m, const struct mount *top) {
+    if (m == top)
+        return NULL;
+    return m->sibling.next == &m->parent->children
+               ? m->parent
+               : deepest(list_entry(m->sibling.next, struct mount, sibling));
+}
+
+void mount_remove_copies(struct mount *top, struct list_head *gone) {
+    ASSERT_HELD(&mount_mutex);
+    struct mount *m;
+    for (m = top; m; m = mount_next(m, top))
+        m->going = true; // for good
+    for (m = deepest(top); m; m = next_upward(m, top))
+        mount_remove_copies_at(&(struct path){m->parent, m->mountpoint}, gone);
+}
+
+// ---- telling
+
+// Is one of the group to be seen from the current thread's root?
+static bool is_seen(const struct peer_group *g, const struct mount_ns *ns, const struct path *root) {
+    const struct mount *m;
+    list_for_each_entry (m, &g->members, peer) {
+        struct path at = {(struct mount *)m, m->root};
+        if (!m->slave && m->ns == ns && mount_is_reachable(&at, root))
+            return true;
+        cond_resched();
+    }
+    return false;
+}
+
+void mount_get_peers(const struct mount *m, struct mount_peers *out) {
+    struct path root = path_process_root();
+    mutex_lock(&mount_mutex);
+    const struct peer_group *g = m->group, *master = g && !m->slave ? g->master : g;
+    *out = (struct mount_peers){.group = mount_is_shared(m) ? g->id : 0,
+                                .master = master ? master->id : 0,
+                                .unbindable = m->unbindable};
+    for (g = master; g && !out->from; g = g->master)
+        if (is_seen(g, m->ns, &root))
+            out->from = g->id;
+    mount_unlock();
+    path_put(&root);
+}
