@@ -232,6 +232,30 @@ TEST(one_user_leaves_mounts_for_another) {
     (void)pid; // ends with the test
 }
 
+// Each doubles what there is, since "m" and all that it is bound on are peers.
+static void double_what_is_shared(void *arg) {
+    (void)arg;
+    become_root_within(THIRD, CLONE_NEWNS);
+    CHECK(!mount("t", "m", "tmpfs", 0, NULL) && !mkdir("m/a", 0777) &&
+          !mount(NULL, "m", NULL, MS_SHARED, NULL));
+    while (!mount("m", "m/a", NULL, MS_BIND, NULL))
+        ;
+    CHECK(errno == ENOSPC);
+    while (!mount("/proc", "/proc", NULL, MS_BIND | MS_REC, NULL))
+        ;
+    CHECK(errno == ENOSPC);
+}
+
+TEST(who_has_no_room_for_what_is_shared_keeps_nobody_from_mounting) {
+    CHECK((!mkdir("m", 0777) || errno == EEXIST) && !mkdir("shared", 0777));
+    CHECK(!mount("t", "shared", "tmpfs", 0, NULL) && !mount(NULL, "shared", NULL, MS_SHARED, NULL) &&
+          !mkdir("shared/a", 0777) && !mkdir("shared/b", 0777));
+    pid_t pid = test_start_idle(double_what_is_shared, NULL);
+    CHECK(!mount("t", "shared/a", "tmpfs", 0, NULL) && !mkdir("shared/a/in", 0777));
+    test_end(pid);
+    CHECK(!umount("shared/a") && !umount("shared") && !rmdir("shared"));
+}
+
 // A configuration holds a file system that is mounted nowhere: it counts as mounts do. (Linux counts neither.)
 TEST(configurations_of_file_systems_are_a_users_own_to_use_up) {
     struct rlimit most = {4096, 4096};
