@@ -6,9 +6,10 @@
 // An inode gets its list with the first lock and keeps it. An owner's locks stand together in it, in the order of their
 // ranges: owners in the order in which they came. Waiters sleep on the list's queue and look again whenever a lock goes.
 //
-// Who waits for a POSIX lock of another process's is in `waiters` with the owner that is in the way; whoever is about to
-// wait follows these from owner to owner, and where that leads to himself there is a deadlock. When a lock goes, its
-// list's waiters are as good as awake: nobody is in their way until they have looked.
+// Who waits stands in the list, too, for those who are told of locks. Who waits for a POSIX lock of another process's is in
+// `waiters` with the owner that is in the way; whoever is about to wait follows these from owner to owner, and where that leads
+// to himself there is a deadlock. When a lock goes, its list's waiters are as good as awake: nobody is in their way until they
+// have looked.
 #include "fs/file_lock.h"
 #include "core/panic.h"
 #include "fs/file_lock_list.h"
@@ -30,11 +31,19 @@ struct file_lock {
     pid_t pid;         // who set it
     short type;        // F_RDLCK, F_WRLCK
     off_t first, last; // inclusive
+    uint64_t serial;   // who came later has a larger one
     struct user *user; // to whom it is charged, a reference
 };
 
-// One that waits for a POSIX lock.
+// One that waits for a lock.
 struct lock_waiter {
+    struct list_head of_list;       // [list->lock] in list->waiting
+    const struct file_lock *wanted; // [I]
+    uint64_t serial;                // [list->lock] of its coming
+    uint64_t behind;                // [list->lock] the serial of the lock in the way when it last looked
+    unsigned int
+        level; // [list->lock] others that wait for the same are in its way before: how many, and itself
+    // Of POSIX locks.
     struct list_head link;             // [waiters_lock]
     const struct file_lock_list *list; // [I]
     const void *owner;                 // [I]
@@ -58,6 +67,7 @@ struct file_lock_list *file_lock_list_get(struct inode *inode) {
     spin_init(&list->lock);
     list_init(&list->locks);
     list_init(&list->leases);
+    list_init(&list->waiting);
     wait_queue_init(&list->released);
     list->inode = inode;
     spin_lock(&lists_lock);
@@ -72,6 +82,11 @@ struct file_lock_list *file_lock_list_get(struct inode *inode) {
     return other;
 }
 
+uint64_t file_lock_serial(void) {
+    static uint64_t last; // [a]
+    return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
 static bool is_own(const struct file_lock *a, const struct file_lock *b) {
     return a->kind == b->kind && a->owner == b->owner;
 }
@@ -80,14 +95,16 @@ static bool overlap(const struct file_lock *a, const struct file_lock *b) {
     return a->first <= b->last && b->first <= a->last;
 }
 
+static bool conflict(const struct file_lock *a, const struct file_lock *b) {
+    bool same_world = (a->kind == KIND_FLOCK) == (b->kind == KIND_FLOCK);
+    return same_world && !is_own(a, b) && overlap(a, b) && (a->type == F_WRLCK || b->type == F_WRLCK);
+}
+
 static struct file_lock *find_conflict(struct file_lock_list *list, const struct file_lock *wanted) {
     struct file_lock *l;
-    list_for_each_entry (l, &list->locks, link) {
-        bool same_world = (l->kind == KIND_FLOCK) == (wanted->kind == KIND_FLOCK);
-        if (same_world && !is_own(l, wanted) && overlap(l, wanted) &&
-            (l->type == F_WRLCK || wanted->type == F_WRLCK))
+    list_for_each_entry (l, &list->locks, link)
+        if (conflict(l, wanted))
             return l;
-    }
     return NULL;
 }
 
@@ -148,6 +165,7 @@ static void cut_out(struct file_lock_list *list, const struct file_lock *wanted,
             s->rest->first = wanted->last + 1;
             list_add(&s->rest->link, &l->link);
             s->rest = NULL;
+            l->serial = file_lock_serial(); // Linux makes the first part anew
             l->last = wanted->first - 1;
         } else if (before) {
             l->last = wanted->first - 1;
@@ -186,6 +204,7 @@ static void join(struct file_lock_list *list, struct file_lock *wanted) {
         bool touches_after = wanted->last != END_OF_FILE && wanted->last + 1 == l->first;
         if (!touches_before && !touches_after)
             continue;
+        wanted->serial = l->serial;
         wanted->first = MIN(wanted->first, l->first);
         wanted->last = MAX(wanted->last, l->last);
         list_del(&l->link);
@@ -208,8 +227,28 @@ static bool closes_circle(const struct lock_waiter *w, const void *owner) {
     return false;
 }
 
+// For those who are told of it. [list->lock]
+static void note_waiting(struct file_lock_list *list, struct lock_waiter *w, const struct file_lock *l) {
+    const struct lock_waiter *other;
+    if (list_empty(&w->of_list)) {
+        list_add_tail(&w->of_list, &list->waiting);
+        w->serial = file_lock_serial();
+    }
+    w->behind = l->serial;
+    w->level = 1;
+    list_for_each_entry (other, &list->waiting, of_list) {
+        if (other == w)
+            break;
+        if (other->behind == w->behind && other->level == w->level && conflict(other->wanted, w->wanted))
+            w->level++;
+    }
+}
+
 // w is about to wait for `conflict` to go. -EAGAIN: it may; -EDEADLK. [list->lock]
-static int wait_for(struct lock_waiter *w, const struct file_lock *conflict) {
+static int wait_for(struct file_lock_list *list, struct lock_waiter *w, const struct file_lock *conflict) {
+    note_waiting(list, w, conflict);
+    if (w->wanted->kind != KIND_POSIX)
+        return -EAGAIN;
     const void *owner = conflict->kind == KIND_POSIX ? conflict->owner : NULL;
     spin_lock(&waiters_lock);
     w->blocker = NULL;
@@ -243,15 +282,18 @@ static void wake_waiters(struct file_lock_list *list) {
 }
 
 // Replaces what the owner has in the range by `wanted` (F_UNLCK: by nothing), if nobody else's lock is in the
-// way. 0, -EAGAIN, or with a waiter (NULL: none) -EDEADLK.
+// way. 0, -EAGAIN, or with a waiter (NULL: it does not wait) -EDEADLK.
 static int try_change(struct file_lock_list *list, struct file_lock *wanted, struct spare *s,
                       struct lock_waiter *w) {
     int err = 0;
     spin_lock(&list->lock);
-    const struct file_lock *conflict = wanted->type != F_UNLCK ? find_conflict(list, wanted) : NULL;
-    if (conflict) {
-        err = w ? wait_for(w, conflict) : -EAGAIN;
+    const struct file_lock *in_way = wanted->type != F_UNLCK ? find_conflict(list, wanted) : NULL;
+    if (in_way) {
+        err = w ? wait_for(list, w, in_way) : -EAGAIN;
     } else {
+        if (w)
+            list_del(&w->of_list);
+        wanted->serial = file_lock_serial();
         cut_out(list, wanted, s);
         if (wanted->type != F_UNLCK) {
             join(list, wanted);
@@ -268,13 +310,14 @@ static int try_change(struct file_lock_list *list, struct file_lock *wanted, str
 
 static int change(struct inode *inode, struct file_lock *wanted, bool wait) {
     struct file_lock_list *list = file_lock_list_get(inode);
-    struct lock_waiter waiter = {.list = list, .owner = wanted->owner},
-                       *w = wait && wanted->kind == KIND_POSIX ? &waiter : NULL;
+    struct lock_waiter waiter = {.list = list, .owner = wanted->owner, .wanted = wanted},
+                       *w = wait ? &waiter : NULL;
     struct spare s;
     int result = -EAGAIN, err = list ? 0 : -ENOLCK;
     if (err)
         return err;
     list_init(&waiter.link);
+    list_init(&waiter.of_list);
     err = spare_init(&s);
     if (!err)
         err = try_change(list, wanted, &s, w);
@@ -285,6 +328,9 @@ static int change(struct inode *inode, struct file_lock *wanted, bool wait) {
     }
     if (!list_empty(&waiter.link))
         waiter_leave(&waiter);
+    spin_lock(&list->lock);
+    list_del(&waiter.of_list);
+    spin_unlock(&list->lock);
     spare_free(&s);
     return err;
 }
@@ -443,10 +489,32 @@ static struct file_lock_info info_of(const struct file_lock_list *list, const st
                                    .dev = list->inode->sb ? list->inode->sb->dev : 0,
                                    .ino = list->inode->ino,
                                    .first = l->first,
-                                   .last = l->last == END_OF_FILE ? -1 : l->last};
+                                   .last = l->last == END_OF_FILE ? -1 : l->last,
+                                   .serial = l->serial};
 }
 
-// Skips *at locks that are an owner's (NULL: anybody's), then takes up to n.
+// As lease_infos_locked().
+static unsigned int waiting_infos_locked(const struct file_lock_list *list, unsigned long *at,
+                                         struct file_lock_info *out, unsigned int n) {
+    ASSERT_HELD(&list->lock);
+    const struct lock_waiter *w;
+    unsigned int taken = 0;
+    list_for_each_entry (w, &list->waiting, of_list) {
+        if (taken == n)
+            break;
+        if (*at) {
+            --*at;
+            continue;
+        }
+        out[taken] = info_of(list, w->wanted);
+        out[taken].serial = w->serial;
+        out[taken].behind = w->behind;
+        out[taken++].level = w->level;
+    }
+    return taken;
+}
+
+// Skips *at locks that are an owner's (NULL: anybody's, and those that are waited for), then takes up to n.
 static unsigned int take_infos(struct file_lock_list *list, const void *file, const void *files,
                                unsigned long *at, struct file_lock_info *out, unsigned int n) {
     struct file_lock *l;
@@ -463,6 +531,8 @@ static unsigned int take_infos(struct file_lock_list *list, const void *file, co
             out[taken++] = info_of(list, l);
     }
     taken += lease_infos_locked(list, file, at, out + taken, n - taken);
+    if (!file)
+        taken += waiting_infos_locked(list, at, out + taken, n - taken);
     spin_unlock(&list->lock);
     return taken;
 }
@@ -502,7 +572,7 @@ static int walk_on(struct walk *w, struct file_lock_info *out, unsigned int n) {
     return taken;
 }
 
-int file_locks_for_each(void (*fn)(const struct file_lock_info *l, void *arg), void *arg) {
+int file_locks_for_each(int (*fn)(const struct file_lock_info *l, void *arg), void *arg) {
     struct file_lock_info locks[16];
     struct walk w = {0};
     int err = 0, n;
@@ -510,9 +580,10 @@ int file_locks_for_each(void (*fn)(const struct file_lock_info *l, void *arg), v
     list_add(&w.mark.link, &lists);
     spin_unlock(&lists_lock);
     while (!err && (n = walk_on(&w, locks, ARRAY_SIZE(locks))) >= 0) {
-        for (int i = 0; i < n; i++)
-            fn(&locks[i], arg);
-        err = cond_resched_killable();
+        for (int i = 0; i < n && !err; i++)
+            err = fn(&locks[i], arg);
+        if (!err)
+            err = cond_resched_killable();
     }
     spin_lock(&lists_lock);
     list_del(&w.mark.link);

@@ -22,10 +22,14 @@ struct file_lock_info {
     pid_t pid;         // who set it; -1: an open file's
     dev_t dev;
     ino_t ino;
-    off_t first, last; // last -1: to the end
+    off_t first, last;  // last -1: to the end
+    uint64_t serial;    // who came later has a larger one
+    unsigned int level; // 0: it is set; else it waits for `behind`, or for one of the level before which does
+    uint64_t behind;    // the serial of one that is set
 };
-// Calls fn for each lock that there is from beginning to end, and maybe for others. May sleep. 0, or -EINTR: killed.
-int __must_check file_locks_for_each(void (*fn)(const struct file_lock_info *l, void *arg), void *arg);
+// Calls fn for each lock that there is from beginning to end, and maybe for others; and for those that are waited for. May sleep. 0, or
+// -EINTR: killed; or what fn returns.
+int __must_check file_locks_for_each(int (*fn)(const struct file_lock_info *l, void *arg), void *arg);
 // Up to n of those that an open file, or a process with this table of files, has on f's inode, from number `at` on (0 is the first).
 // How many.
 unsigned int file_locks_get_of(struct file *f, const void *files, unsigned long at,

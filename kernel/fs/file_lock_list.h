@@ -13,8 +13,10 @@ struct file_lock_list {
     struct spinlock lock;
     struct list_head locks;     // [lock]
     struct list_head leases;    // [lock]
+    struct list_head waiting;   // [lock] those who wait for one of the locks
     struct wait_queue released; // a lock or a lease has gone
 };
 
+uint64_t file_lock_serial(void); // the next lock's or lease's
 // The inode's. NULL: no memory.
 struct file_lock_list *file_lock_list_get(struct inode *inode);

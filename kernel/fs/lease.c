@@ -21,6 +21,7 @@ struct lease {
     struct list_head link;     // [lock] in the inode's list
     struct file *file;         // [I] not referenced: the lease goes with it
     pid_t pid;                 // [I] who asked for it
+    uint64_t serial;           // [I] file_lock_info's
     struct user *user;         // [I] to whom it is charged, as locks are; a reference
     short type;                // [lock] F_RDLCK, F_WRLCK
     bool ends, sinks;          // [lock] it is being broken: to nothing, to F_RDLCK
@@ -37,7 +38,11 @@ static struct lease *lease_alloc(struct file *f, int type) {
         return NULL;
     struct lease *l = kzalloc(sizeof(*l));
     if (l)
-        *l = (struct lease){.file = f, .pid = current->pid, .user = user_get(user), .type = (short)type};
+        *l = (struct lease){.file = f,
+                            .pid = current->pid,
+                            .serial = file_lock_serial(),
+                            .user = user_get(user),
+                            .type = (short)type};
     else
         user_uncharge(user, USER_LOCKS, 1);
     return l;
@@ -286,7 +291,8 @@ unsigned int lease_infos_locked(const struct file_lock_list *list, const void *f
                                                    .pid = l->pid,
                                                    .dev = list->inode->sb ? list->inode->sb->dev : 0,
                                                    .ino = list->inode->ino,
-                                                   .last = -1};
+                                                   .last = -1,
+                                                   .serial = l->serial};
     }
     return taken;
 }

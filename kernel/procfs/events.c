@@ -11,6 +11,8 @@
 #include "fs/file_lock.h"
 #include "fs/superblock.h"
 #include "lib/string.h"
+#include "lib/tree.h"
+#include "mm/slab.h"
 #include "procfs/private.h"
 #include "sched/id.h"
 #include "tty/tty.h"
@@ -82,26 +84,65 @@ static int show_consoles(struct seq_buf *s, void *arg) {
 
 // ---- locks
 
-struct lock_lines {
-    struct seq_buf *s;
-    unsigned long number;
+// In the order of the file: the last that was set comes first, each with those that wait for it.
+struct lock_line {
+    RB_ENTRY(lock_line) node;
+    struct file_lock_info lock;
 };
+RB_HEAD(lock_lines, lock_line);
 
-static void lock_line(const struct file_lock_info *l, void *arg) {
-    struct lock_lines *lines = arg;
-    if (l->pid > 0 && !pid_shown(l->pid))
-        return; // of another pid namespace
-    file_lock_show(lines->s, ++lines->number, l);
+static uint64_t set_serial(const struct lock_line *l) {
+    return l->lock.level ? l->lock.behind : l->lock.serial;
+}
+
+static int compare_lines(const struct lock_line *a, const struct lock_line *b) {
+    uint64_t of_a = set_serial(a), of_b = set_serial(b);
+    if (of_a != of_b)
+        return of_a > of_b ? -1 : 1;
+    if (a->lock.level != b->lock.level)
+        return a->lock.level < b->lock.level ? -1 : 1;
+    return a->lock.serial < b->lock.serial ? -1 : a->lock.serial > b->lock.serial;
+}
+RB_GENERATE_STATIC(lock_lines, lock_line, node, compare_lines)
+
+static int keep_line(const struct file_lock_info *l, void *arg) {
+    struct lock_line *line = kmalloc(sizeof(*line));
+    if (!line)
+        return -ENOMEM;
+    line->lock = *l;
+    if (RB_INSERT(lock_lines, arg, line))
+        kfree(line); // it moved while they were gone through
+    return 0;
 }
 
 static int show_locks(struct seq_buf *s, void *arg) {
-    struct lock_lines lines = {s, 0};
+    struct lock_lines lines = RB_INITIALIZER(&lines);
+    struct lock_line *line;
+    uint64_t shown = 0; // the serial of the last that is set and shown
+    unsigned long number = 0;
     (void)arg;
-    return file_locks_for_each(lock_line, &lines);
+    int err = file_locks_for_each(keep_line, &lines);
+    while ((line = RB_MIN(lock_lines, &lines))) {
+        const struct file_lock_info *l = &line->lock;
+        bool foreign = l->pid > 0 && !pid_shown(l->pid); // of another pid namespace
+        if (!l->level && !foreign) {
+            shown = l->serial;
+            number++;
+        }
+        if (!err && shown == set_serial(line))
+            file_lock_show(s, number, l);
+        RB_REMOVE(lock_lines, &lines, line);
+        kfree(line);
+        cond_resched();
+    }
+    return err;
 }
 
 void file_lock_show(struct seq_buf *s, unsigned long number, const struct file_lock_info *l) {
-    seq_printf(s, "%lu: %s %-9s %s %d %02x:%02x:%lu ", number, l->kind, l->state,
+    seq_printf(s, "%lu: ", number);
+    for (unsigned int i = 1; i < l->level; i++)
+        seq_puts(s, " ");
+    seq_printf(s, "%s%s %-9s %s %d %02x:%02x:%lu ", l->level ? "-> " : "", l->kind, l->state,
                l->type == F_WRLCK   ? "WRITE"
                : l->type == F_RDLCK ? "READ"
                                     : "UNLCK",

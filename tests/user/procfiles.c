@@ -3,6 +3,7 @@
 #include "test.h"
 #include <fcntl.h>
 #include <linux/rtc.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -51,6 +52,60 @@ TEST(locks_are_told_with_who_has_them_and_where) {
     CHECK(has("/proc/locks", line) && has(info, line));
     snprintf(info, sizeof(info), ":%lu ", (unsigned long)st.st_ino);
     CHECK(!close(fd) && !has("/proc/locks", info));
+}
+
+// Where the line stands that tells of this file from there on; NULL: there is none.
+static const char *line_of(const char *at, const struct stat *st, const char *what) {
+    char inode[64];
+    snprintf(inode, sizeof(inode), "%02x:%02x:%lu ", major(st->st_dev), minor(st->st_dev),
+             (unsigned long)st->st_ino);
+    for (; at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
+        const char *end = strchr(at, '\n'), *kind = strchr(at, ' '), *found = strstr(at, inode);
+        if (end && found && found < end && !strncmp(kind + 1, what, strlen(what)))
+            return at;
+    }
+    return NULL;
+}
+
+// The last that was set comes first, and each is followed by those that wait for it.
+TEST(locks_are_told_with_those_that_wait_for_them) {
+    struct stat st[2];
+    int fds[4];
+    pid_t waiting[2];
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    CHECK(!sched_setaffinity(0, sizeof(one), &one)); // Linux has a list for each
+    for (int i = 0; i < 4; i++) {
+        fds[i] = open(i % 2 ? "one" : "other", O_CREAT | O_RDWR, 0600);
+        CHECK(fds[i] >= 0 && !fstat(fds[i], &st[i % 2]));
+    }
+    CHECK(!flock(fds[0], LOCK_EX) && !flock(fds[1], LOCK_SH));
+    const char *text = content("/proc/locks"), *older = line_of(text, &st[0], "FLOCK  ADVISORY  WRITE"),
+               *newer = line_of(text, &st[1], "FLOCK  ADVISORY  READ ");
+    CHECK(older && newer && newer < older && !line_of(text, &st[0], "->"));
+    for (int i = 0; i < 2; i++) {
+        int fd = open("other", O_RDWR);
+        waiting[i] = fork();
+        if (!waiting[i]) {
+            flock(fd, LOCK_EX);
+            _exit(0);
+        }
+        close(fd);
+        for (int k = 0; k < 500 && !line_of(content("/proc/locks"), &st[0],
+                                            i ? " -> FLOCK  ADVISORY  WRITE" : "-> FLOCK  ADVISORY  WRITE");
+             k++)
+            usleep(10000);
+    }
+    text = content("/proc/locks");
+    older = line_of(text, &st[0], "FLOCK  ADVISORY  WRITE");
+    const char *first = line_of(older, &st[0], "-> FLOCK  ADVISORY  WRITE"),
+               *second = line_of(older, &st[0], " -> FLOCK  ADVISORY  WRITE");
+    CHECK(older && first == strchr(older, '\n') + 1 && second == strchr(first, '\n') + 1);
+    CHECK(atoi(first) == atoi(older) && atoi(second) == atoi(older));
+    CHECK(atoi(strstr(first, "WRITE") + 5) == waiting[0] && atoi(strstr(second, "WRITE") + 5) == waiting[1]);
+    CHECK(!flock(fds[0], LOCK_UN) && test_wait_exit(waiting[0]) == 0 && test_wait_exit(waiting[1]) == 0);
+    CHECK(!line_of(content("/proc/locks"), &st[0], ""));
 }
 
 TEST(all_locks_of_many_files_are_told) {
