@@ -39,23 +39,33 @@ static struct inet_socket *find_other_end(const struct tcp_pcb *p) {
     return i && i->tcp == q ? i : NULL; // not the listener of one that is being made
 }
 
-// Looks for it, once for each state that the routes are in.
+static void unlink(struct inet_socket *i) {
+    if (!i->peer)
+        return;
+    i->peer->peer = NULL;
+    i->peer = NULL;
+}
+
+// Looks for it, once for each state that the routes are in. What is ahead is on its sender's account only while the two are linked: so who had
+// no room may have some where they are no longer, and be told of nothing else.
 static void look(struct inet_socket *i) {
-    struct inet_socket *peer = NULL;
+    struct inet_socket *peer = NULL, *before = i->peer;
     if (is_here(&i->tcp->remote_ip) && is_here(&i->tcp->local_ip))
         peer = find_other_end(i->tcp);
     if (peer == i) // connected to itself
         peer = NULL;
-    inet_tcp_direct_end(i);
+    unlink(i);
     i->looked_in = net_route_round_locked();
     i->looked = true;
-    if (!peer)
-        return;
-    inet_tcp_direct_end(peer);
-    peer->looked_in = i->looked_in;
-    peer->looked = true;
-    peer->peer = i;
-    i->peer = peer;
+    if (peer) {
+        unlink(peer);
+        peer->looked_in = i->looked_in;
+        peer->looked = true;
+        peer->peer = i;
+        i->peer = peer;
+    }
+    inet_tcp_room(i);
+    inet_tcp_room(before);
 }
 
 void inet_tcp_direct_begin(struct inet_socket *i) {
@@ -64,10 +74,9 @@ void inet_tcp_direct_begin(struct inet_socket *i) {
 }
 
 void inet_tcp_direct_end(struct inet_socket *i) {
-    if (!i->peer)
-        return;
-    i->peer->peer = NULL;
-    i->peer = NULL;
+    struct inet_socket *peer = i->peer;
+    unlink(i);
+    inet_tcp_room(peer);
 }
 
 // Both go on, and what p has sent has reached q.

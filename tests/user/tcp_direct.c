@@ -110,6 +110,46 @@ TEST(small_buffers_fill_and_go_on) {
     filled_buffers_tell(20000, 8192);
 }
 
+#define PLACE "10.9.8.7"
+
+static void put_place(bool there) {
+    struct ifreq r = {.ifr_name = "lo:9"};
+    struct sockaddr_in *a = (void *)&r.ifr_addr;
+    int s = socket(AF_INET, SOCK_DGRAM, 0);
+    *a = v4(PLACE, 0);
+    if (!there)
+        r.ifr_flags = 0;
+    CHECK(ioctl(s, there ? SIOCSIFADDR : SIOCSIFFLAGS, &r) == 0 && close(s) == 0);
+}
+
+static size_t read_what_is_there(size_t at) {
+    for (ssize_t n; (n = recv(d, buffer, 30000, MSG_DONTWAIT)) > 0; at += (size_t)n)
+        CHECK(is_right(buffer, at, (size_t)n));
+    return at;
+}
+
+// What is written meanwhile cannot arrive. Then all is as it was, and there is room.
+TEST(who_has_no_room_hears_of_it_though_the_address_was_away) {
+    put_place(true);
+    int l = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind4(l, PLACE, 0) == 0 && listen(l, 1) == 0);
+    c = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind4(c, PLACE, 0) == 0 && connect4(c, PLACE, port_of(l)) == 0);
+    CHECK((d = accept(l, NULL, NULL)) >= 0);
+    size_t n = fill(), at = 0;
+    CHECK(!(poll_now(c) & POLLOUT));
+    put_place(false);
+    (void)!send(d, "x", 1, MSG_DONTWAIT); // finds that there is no way
+    at = read_what_is_there(at);
+    put_place(true);
+    struct pollfd p = {c, POLLOUT, 0};
+    for (double end = seconds() + 20; !poll(&p, 1, 100) && seconds() < end;)
+        at = read_what_is_there(at);
+    CHECK(p.revents & POLLOUT);
+    CHECK(close(c) == 0);
+    CHECK(read_rest(at) == n);
+}
+
 TEST(end_comes_right_behind_full_buffers) {
     connect_with(0, 0);
     size_t n = fill();
