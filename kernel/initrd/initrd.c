@@ -15,6 +15,7 @@
 #include "fs/xattr.h"
 #include "initrd/inits.h"
 #include "lib/format.h"
+#include "lib/metadata.h"
 #include "lib/string.h"
 #include "lib/unpack.h"
 #include "mm/ledger.h"
@@ -64,7 +65,7 @@ static int set_mtime(void *ctx, struct unpack_node *node, int64_t mtime) {
     return inode_setattr(dentry_of(node)->inode, &a);
 }
 
-// What tmpfs keeps, as the calls have it (sys/xattr.c).
+// What tmpfs keeps, as the calls have it (sys/xattr.c). However many entries bring some, a file has no more than one may have in an archive.
 static int set_xattr(void *ctx, struct unpack_node *node, const char *name, const void *value, size_t size) {
     (void)ctx;
     struct inode *inode = dentry_of(node)->inode;
@@ -79,6 +80,9 @@ static int set_xattr(void *ctx, struct unpack_node *node, const char *name, cons
         return -EPERM;
     if (!strcmp(name, XATTR_NAME_CAPS) && (!S_ISREG(inode->mode) || !file_caps_are_valid(value, size)))
         return -EINVAL;
+    if (xattr_get(inode, name, NULL, 0) == -ENODATA &&
+        xattr_list(inode, NULL, 0, true) + (ssize_t)strlen(name) + 1 > METADATA_XATTR_NAMES)
+        return -E2BIG;
     return xattr_set(inode, name, value, size, 0);
 }
 

@@ -130,6 +130,23 @@ case("metadata_is_attributes_of_the_entry_before", archive(file("a", "1"), file(
     f 0644 0:0 7 a = 1
     f 0644 0:0 7 b = """, why="Linux has no place for extended attributes in its archives")
 
+def _names(first):
+    """Records of attributes without a value whose names are 13 bytes each, 65,000 of the 65,536 that a file may have."""
+    return "".join(f"00000017\1\1user.{n:07}\0" for n in range(first, first + 5000))
+
+
+_many, _more = _names(0), _names(5000)
+
+case("attributes_by_several_names_are_not_more_than_a_file_may_have",
+     archive(name_of("a", 1, "1"), file("METADATA!!!", _many), name_of("b", 1), file("METADATA!!!", _more), file("c")), """
+    f 0644 0:0 7 a = 1 (2 links)
+    f 0644 0:0 7 b = 1 (2 links, as a)
+    f 0644 0:0 7 c = """, 'warning: ("METADATA!!!"), offset', linux=f"""
+    f 0644 0:0 7 METADATA!!! = {fnv(_more.encode())}
+    f 0644 0:0 7 a = 1 (2 links)
+    f 0644 0:0 7 b = 1 (2 links, as a)
+    f 0644 0:0 7 c = """, why="Linux has no place for extended attributes in its archives")
+
 case("trailer_in_a_directory_is_a_file", archive(directory("d"), file("d/TRAILER!!!", "x"), file("e")), """
     d 0755 0:0 9 d
     f 0644 0:0 7 d/TRAILER!!! = x

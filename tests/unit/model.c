@@ -4,6 +4,7 @@
 #include "model.h"
 #include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
+#include "lib/metadata.h"
 #include "lib/decompress/decompress.h"
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +21,8 @@ struct object {
     const char *data; // borrowed, or `copy`
     char *copy;
     size_t size;
-    char *xattrs; // of the dump; NULL: none
+    char *xattrs;       // of the dump; NULL: none
+    size_t xattr_names; // bytes
 };
 
 RB_HEAD(children, unpack_node);
@@ -299,6 +301,10 @@ static int model_set_xattr(void *ctx, struct unpack_node *node, const char *name
     if (err)
         return err;
     char *old = o->xattrs;
+    size_t names = name ? o->xattr_names + strlen(name) + 1 : 0;
+    if (names > METADATA_XATTR_NAMES)
+        return -E2BIG;
+    o->xattr_names = names;
     o->xattrs = NULL;
     if (name &&
         asprintf(&o->xattrs, "%s {%s=%.*s}", old ? old : "", name, (int)size, (const char *)value) < 0)
