@@ -1,11 +1,27 @@
 # SPDX-License-Identifier: MIT
 """Tests of others, run on Drupe and on Linux: what a console says of them, and what passes on one and not on the other."""
+import argparse
 import collections
+import pathlib
 import re
 
 import example
+import machine
 
 WANTED = 0.99
+
+
+def arguments(name, harts, what):
+    """The command line of such a test, whose consoles are kept in build/test/NAME: how many harts, the result's file, and which of `what`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--harts", type=lambda text: [int(n) for n in text.split(",")], default=harts)
+    parser.add_argument("--keep", type=pathlib.Path, default=machine.BUILD / "test" / name)
+    parser.add_argument("--limit", type=int, default=7200)
+    parser.add_argument("result", type=pathlib.Path)
+    parser.add_argument(what, nargs="*")
+    found = parser.parse_args()
+    found.keep.mkdir(parents=True, exist_ok=True)
+    return found
 
 
 def console_of(name, part, harts, linux, options):

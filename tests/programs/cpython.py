@@ -10,7 +10,6 @@ one hart do, if the row is there. A machine has SECONDS until it is given up. Th
 FOLDER, one for each module (or each part of one that starts processes by the hundred) and kernel; what is there already is not run again. RESULT gets
 "passed failed skipped": a module counts as passed if Drupe passes 99 % of what Linux does. Exit status 1: one does not.
 """
-import argparse
 import pathlib
 import re
 import sys
@@ -76,14 +75,7 @@ def write(module, cells, harts):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--harts", type=lambda text: [int(n) for n in text.split(",")], default=[4, 1])
-    parser.add_argument("--keep", type=pathlib.Path, default=machine.BUILD / "test/cpython")
-    parser.add_argument("--limit", type=int, default=7200)
-    parser.add_argument("result", type=pathlib.Path)
-    parser.add_argument("modules", nargs="*")
-    options = parser.parse_args()
-    options.keep.mkdir(parents=True, exist_ok=True)
+    options = beside.arguments("cpython", [4, 1], "modules")
     good, modules = 0, options.modules or MODULES
     for module in modules:
         try:

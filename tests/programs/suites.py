@@ -9,7 +9,6 @@ Linux has 4 harts. A machine has SECONDS until it is given up. The consoles are 
 what is there already is not run again. RESULT gets "passed failed skipped": a suite counts as passed if Drupe passes 99 % of what Linux does
 with each number of harts. Exit status 1: one does not.
 """
-import argparse
 import pathlib
 import re
 import sys
@@ -55,14 +54,7 @@ def write(suite, cells, linux):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--harts", type=lambda text: [int(n) for n in text.split(",")], default=HARTS)
-    parser.add_argument("--keep", type=pathlib.Path, default=machine.BUILD / "test/suites")
-    parser.add_argument("--limit", type=int, default=7200)
-    parser.add_argument("result", type=pathlib.Path)
-    parser.add_argument("examples", nargs="*")
-    options = parser.parse_args()
-    options.keep.mkdir(parents=True, exist_ok=True)
+    options = beside.arguments("suites", HARTS, "examples")
     passed = failed = 0
     print("\n".join(HEAD))
     for example in options.examples or SUITES:

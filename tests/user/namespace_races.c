@@ -16,39 +16,18 @@
 
 TEST_DIRECTORY(0777)
 
-static atomic_int resident;
 static char paths[5][64];
 
-static void in_a_process(void (*fn)(void)) {
-    pid_t pid = fork();
-    if (!pid) {
-        fn();
-        _exit(0);
-    }
-    CHECK(pid > 0 && waitpid(pid, NULL, 0) == pid);
+static void have_namespaces(void *arg) {
+    (void)arg;
+    CHECK(!unshare(ALL_NEW) && !mount("t", "place", "tmpfs", 0, NULL));
 }
 
-// A process with namespaces of its own, which the racers look at while it ends.
 static void make_resident(void) {
     static const char *const names[] = {"ns/mnt", "ns/user", "mountinfo", "mounts", "uid_map"};
-    int ready[2];
-    char c;
-    CHECK(!pipe(ready));
-    pid_t pid = fork();
-    if (!pid) {
-        CHECK(!unshare(ALL_NEW) && !mount("t", "place", "tmpfs", 0, NULL) && write(ready[1], "r", 1) == 1);
-        for (;;)
-            pause();
-    }
-    CHECK(pid > 0 && read(ready[0], &c, 1) == 1 && !close(ready[0]) && !close(ready[1]));
-    resident = pid;
+    make_resident_of(have_namespaces);
     for (int i = 0; i < 5; i++)
-        snprintf(paths[i], sizeof(paths[i]), "/proc/%d/%s", pid, names[i]);
-}
-
-static void end_resident(void) {
-    kill(resident, SIGKILL);
-    waitpid(resident, NULL, 0);
+        snprintf(paths[i], sizeof(paths[i]), "/proc/%d/%s", resident, names[i]);
 }
 
 static void enter(void) {
@@ -66,15 +45,8 @@ static void enter_in_a_process(void) {
 }
 
 static void read_about(void) {
-    char text[512];
-    for (int i = 0; i < 5; i++) {
-        int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            continue;
-        while (read(fd, text, sizeof(text)) > 0)
-            ;
-        close(fd);
-    }
+    for (int i = 0; i < 5; i++)
+        test_read_to_end(open(paths[i], O_RDONLY | O_CLOEXEC));
 }
 
 TEST(a_namespace_ends_while_others_enter_and_read_it) {
@@ -218,15 +190,8 @@ static void enter_pids_in_a_process(void) {
 
 static void read_about_init(void) {
     static const char *const names[] = {"status", "stat", "task/1/stat", "ns/pid", "cmdline"};
-    char text[512];
-    for (int i = 0; i < 20; i++) {
-        int fd = open_of_init(names[i % 5]);
-        if (fd < 0)
-            continue;
-        while (read(fd, text, sizeof(text)) > 0)
-            ;
-        close(fd);
-    }
+    for (int i = 0; i < 20; i++)
+        test_read_to_end(open_of_init(names[i % 5]));
 }
 
 static void mount_pids(void) {
@@ -237,10 +202,7 @@ static void mount_pids(void) {
     pid_t pid = fork();
     if (!pid) {
         mount("p", "place", "proc", 0, NULL);
-        int fd = open("place/self/status", O_RDONLY);
-        char text[512];
-        while (fd >= 0 && read(fd, text, sizeof(text)) > 0)
-            ;
+        test_read_to_end(open("place/self/status", O_RDONLY));
         _exit(0);
     }
     if (pid > 0)
@@ -311,7 +273,6 @@ static void use_ipc_in_a_process(void) {
 }
 
 static void read_about_ipc(void) {
-    char text[512];
     int users = open_of_init("ns/user"), ipc = open_of_init("ns/ipc");
     if (users < 0 || ipc < 0 || setns(users, CLONE_NEWUSER) || setns(ipc, CLONE_NEWIPC))
         return;
@@ -319,9 +280,7 @@ static void read_about_ipc(void) {
     close(ipc);
     for (int i = 0; i < 3; i++) {
         static const char *const names[] = {"/proc/sysvipc/shm", "/proc/sysvipc/sem", "/proc/sysvipc/msg"};
-        int fd = open(names[i], O_RDONLY);
-        while (fd >= 0 && read(fd, text, sizeof(text)) > 0)
-            ;
+        test_read_to_end(open(names[i], O_RDONLY));
     }
     shmctl(shmget(1, 1, 0), IPC_RMID, NULL);
     semctl(semget(1, 1, 0), 0, IPC_RMID);

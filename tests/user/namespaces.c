@@ -18,21 +18,7 @@
 
 #define USER 1000
 
-static char here[64];
-
 TEST_DIRECTORY(0777)
-__attribute__((constructor)) static void where(void) {
-    CHECK(getcwd(here, sizeof(here)));
-}
-
-static const char *get(const char *path) {
-    static char text[4096];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    CHECK(n >= 0 && close(fd) == 0);
-    text[n] = '\0';
-    return text;
-}
 
 static void become_user(void) {
     CHECK(!setgid(USER) && !setuid(USER));
@@ -63,14 +49,14 @@ TEST(without_a_map_all_ids_are_the_overflow_id) {
     CHECK(getuid() == 65534 && geteuid() == 65534 && getgid() == 65534);
     CHECK_ERRNO(setuid(0), EINVAL);
     CHECK_ERRNO(syscall(SYS_setresuid, 0, -1, -1), EINVAL);
-    CHECK(strtoul(strstr(get("/proc/self/status"), "CapEff:") + 7, NULL, 16) >> CAP_SYS_ADMIN & 1);
+    CHECK(strtoul(strstr(test_read("/proc/self/status"), "CapEff:") + 7, NULL, 16) >> CAP_SYS_ADMIN & 1);
 }
 
 TEST(one_may_map_oneself_once) {
     become_root_within(0);
     CHECK(getuid() == 0 && geteuid() == 0 && getgid() == 0 && getegid() == 0);
-    CHECK(!strcmp(get("/proc/self/uid_map"), "         0       1000          1\n"));
-    CHECK(!strcmp(get("/proc/self/setgroups"), "deny\n"));
+    CHECK(!strcmp(test_read("/proc/self/uid_map"), "         0       1000          1\n"));
+    CHECK(!strcmp(test_read("/proc/self/setgroups"), "deny\n"));
     CHECK_ERRNO(test_put("/proc/self/uid_map", "0 1000 1"), EPERM);
     CHECK_ERRNO(syscall(SYS_setgroups, 0, NULL), EPERM);
     CHECK_ERRNO(test_put("/proc/self/setgroups", "allow"), EPERM);
@@ -110,7 +96,7 @@ static int map_child(void *arg) {
     CHECK(!setgroups(2, (gid_t[]){21, 20}) && !setresuid(15, 15, 15));
     gid_t groups[4];
     CHECK(getgroups(4, groups) == 2 && groups[0] == 20 && groups[1] == 21);
-    CHECK(strstr(get("/proc/self/status"), "Uid:\t15\t15\t15\t15\n"));
+    CHECK(strstr(test_read("/proc/self/status"), "Uid:\t15\t15\t15\t15\n"));
     return 0;
 }
 
@@ -130,7 +116,7 @@ TEST(root_may_map_ranges_for_others) {
 TEST(capabilities_within_are_none_outside) {
     struct stat st;
     become_root_within(0);
-    CHECK_ERRNO(mount("t", here, "tmpfs", 0, NULL), EPERM); // the mounts are others' still
+    CHECK_ERRNO(mount("t", test_place, "tmpfs", 0, NULL), EPERM); // the mounts are others' still
     CHECK_ERRNO(sethostname("x", 1), EPERM);
     CHECK_ERRNO(mknod("device", S_IFCHR | 0666, 0x103), EPERM);
     CHECK_ERRNO(kill(1, 0), EPERM);
@@ -161,7 +147,7 @@ TEST(set_user_id_programs_of_unmapped_users_give_nothing) {
         _exit(1);
     }
     CHECK(test_wait_exit(pid) == 42);
-    CHECK(!strstr(get("/proc/self/status"), "Uid:\t65534"));
+    CHECK(!strstr(test_read("/proc/self/status"), "Uid:\t65534"));
 }
 
 TEST(a_namespace_of_threads_that_share_is_refused) {
@@ -215,7 +201,7 @@ TEST(names_are_ones_own_in_a_uts_namespace) {
     CHECK(first >= 0 && !unshare(CLONE_NEWUTS) && number("uts") != old);
     CHECK(!gethostname(name, sizeof(name)) && !strcmp(name, before)); // a copy
     CHECK(!sethostname("inner", 5) && !gethostname(name, sizeof(name)) && !strcmp(name, "inner"));
-    CHECK(!strcmp(get("/proc/sys/kernel/hostname"), "inner\n"));
+    CHECK(!strcmp(test_read("/proc/sys/kernel/hostname"), "inner\n"));
     CHECK(!setns(first, 0) && !gethostname(name, sizeof(name)) && !strcmp(name, before) &&
           number("uts") == old);
 }
@@ -231,7 +217,7 @@ TEST(mounts_in_a_namespace_are_not_seen_outside) {
         _exit(0);
     }
     CHECK(test_wait_exit(pid) == 0);
-    CHECK(access("m/inside", F_OK) == -1 && !strstr(get("/proc/self/mounts"), "/m tmpfs"));
+    CHECK(access("m/inside", F_OK) == -1 && !strstr(test_read("/proc/self/mounts"), "/m tmpfs"));
 }
 
 TEST(root_of_a_user_namespace_may_mount_in_its_own) {
@@ -239,8 +225,8 @@ TEST(root_of_a_user_namespace_may_mount_in_its_own) {
     CHECK(!mkdir("of-user", 0755) && !chown("of-user", USER, USER));
     become_root_within(CLONE_NEWNS);
     CHECK(!mount("t", "of-user", "tmpfs", 0, "mode=700") && !mkdir("of-user/a", 0755));
-    snprintf(line, sizeof(line), "%s/of-user tmpfs", here);
-    CHECK(strstr(get("/proc/self/mounts"), line));
+    snprintf(line, sizeof(line), "%s/of-user tmpfs", test_place);
+    CHECK(strstr(test_read("/proc/self/mounts"), line));
     CHECK(!mount("/proc", "of-user/a", NULL, MS_BIND | MS_REC, NULL));
     CHECK(!umount2("of-user/a", MNT_DETACH) && !umount("of-user"));
     CHECK_ERRNO(mount("d", "of-user", "devtmpfs", 0, NULL), EPERM);
@@ -286,7 +272,8 @@ TEST(others_mounts_keep_no_name_from_going) {
         CHECK(!mount("t", "place", "tmpfs", 0, NULL) && !mount("t", "place2", "tmpfs", 0, NULL));
         CHECK_ERRNO(rmdir("place"), EBUSY); // one's own do
         CHECK(write(ready[1], "r", 1) == 1 && read(done[0], &c, 1) == 1);
-        CHECK(!strstr(get("/proc/self/mounts"), "/place ") && !strstr(get("/proc/self/mounts"), "/place2 "));
+        CHECK(!strstr(test_read("/proc/self/mounts"), "/place ") &&
+              !strstr(test_read("/proc/self/mounts"), "/place2 "));
         _exit(0);
     }
     CHECK(read(ready[0], &c, 1) == 1);
@@ -309,13 +296,13 @@ TEST(a_namespace_is_entered_by_its_file_and_by_a_pidfd) {
     int own = open("/proc/self/ns/mnt", O_RDONLY), fd = (int)syscall(SYS_pidfd_open, pid, 0);
     CHECK(own >= 0 && fd >= 0 && access("e/seen", F_OK) == -1);
     CHECK_ERRNO(setns(fd, 0), EINVAL);
-    CHECK(!setns(fd, CLONE_NEWNS | CLONE_NEWUTS) && !chdir(here) && !access("e/seen", F_OK));
+    CHECK(!setns(fd, CLONE_NEWNS | CLONE_NEWUTS) && !chdir(test_place) && !access("e/seen", F_OK));
     char name[65];
     CHECK(!gethostname(name, sizeof(name)) && !strcmp(name, "theirs"));
-    CHECK(!setns(own, CLONE_NEWNS) && !chdir(here) && access("e/seen", F_OK) == -1);
+    CHECK(!setns(own, CLONE_NEWNS) && !chdir(test_place) && access("e/seen", F_OK) == -1);
     snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
     fd = open(path, O_RDONLY);
-    CHECK(fd >= 0 && !setns(fd, 0) && !chdir(here) && !access("e/seen", F_OK));
+    CHECK(fd >= 0 && !setns(fd, 0) && !chdir(test_place) && !access("e/seen", F_OK));
     CHECK(write(done[1], "d", 1) == 1 && test_wait_exit(pid) == 0);
     CHECK(!access("e/seen", F_OK)); // it lives as long as somebody is in it
 }
@@ -338,7 +325,8 @@ TEST(a_mounted_namespace_outlives_its_processes) {
 TEST(a_root_of_ones_own_is_pivoted_to) {
     CHECK(!mkdir("root", 0755));
     become_root_within(CLONE_NEWNS);
-    CHECK(!mount("t", here, "tmpfs", 0, NULL) && !chdir(here) && !chroot(".") && !mkdir("new", 0755));
+    CHECK(!mount("t", test_place, "tmpfs", 0, NULL) && !chdir(test_place) && !chroot(".") &&
+          !mkdir("new", 0755));
     CHECK(!mount("new", "new", NULL, MS_BIND, NULL) && !mkdir("new/old", 0755) && !mkdir("new/here", 0755));
     CHECK(!syscall(SYS_pivot_root, "new", "new/old") && !chdir("/") && !access("/here", F_OK));
     CHECK(!access("/old/new", F_OK) && !umount2("/old", MNT_DETACH) && access("/old/new", F_OK) == -1);

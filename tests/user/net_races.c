@@ -21,7 +21,6 @@
 
 TEST_DIRECTORY(0777)
 
-static atomic_int resident;
 static atomic_int leavers; // descriptors of a network that threads enter
 
 static void set_lo(bool up) {
@@ -29,15 +28,6 @@ static void set_lo(bool up) {
     int s = socket(AF_INET, SOCK_DGRAM, 0);
     ioctl(s, SIOCSIFFLAGS, &r);
     close(s);
-}
-
-static void in_a_process(void (*fn)(void)) {
-    pid_t pid = fork();
-    if (!pid) {
-        fn();
-        _exit(0);
-    }
-    CHECK(pid > 0 && waitpid(pid, NULL, 0) == pid);
 }
 
 static struct sockaddr_in here(void) {
@@ -59,26 +49,15 @@ static void serve(void) {
     listen(u, 64);
 }
 
-static void make_resident(void) {
-    int ready[2];
-    char c;
-    CHECK(!pipe(ready));
-    pid_t pid = fork();
-    if (!pid) {
-        CHECK(!unshare(CLONE_NEWUSER | CLONE_NEWNET));
-        set_lo(true);
-        serve();
-        CHECK(write(ready[1], "r", 1) == 1);
-        for (;;)
-            pause();
-    }
-    CHECK(pid > 0 && read(ready[0], &c, 1) == 1 && !close(ready[0]) && !close(ready[1]));
-    resident = pid;
+static void be_resident(void *arg) {
+    (void)arg;
+    CHECK(!unshare(CLONE_NEWUSER | CLONE_NEWNET));
+    set_lo(true);
+    serve();
 }
 
-static void end_resident(void) {
-    kill(resident, SIGKILL);
-    waitpid(resident, NULL, 0);
+static void make_resident(void) {
+    make_resident_of(be_resident);
 }
 
 static int open_of_resident(const char *file) {
@@ -124,15 +103,8 @@ static void enter_in_a_process(void) {
 static void read_about(void) {
     static const char *const files[] = {"net/tcp",     "net/dev",   "net/unix",
                                         "net/netlink", "net/route", "net/snmp"};
-    char text[512];
-    for (int i = 0; i < 12; i++) {
-        int fd = open_of_resident(files[i % 6]);
-        if (fd < 0)
-            continue;
-        while (read(fd, text, sizeof(text)) > 0)
-            ;
-        close(fd);
-    }
+    for (int i = 0; i < 12; i++)
+        test_read_to_end(open_of_resident(files[i % 6]));
 }
 
 TEST(a_network_ends_while_others_enter_use_and_read_it) {

@@ -14,12 +14,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-static char here[64];
-
 TEST_DIRECTORY(0777)
-__attribute__((constructor)) static void where(void) {
-    CHECK(getcwd(here, sizeof(here)));
-}
 
 // ---- numbers
 
@@ -160,9 +155,9 @@ TEST(unshare_is_of_the_children) {
     struct stat mine, childrens;
     int status;
     CHECK(!unshare(CLONE_NEWPID) && getpid() == me);
-    CHECK_ERRNO(readlink("/proc/self/ns/pid_for_children", here, 1), ENOENT); // nobody is there
+    CHECK_ERRNO(readlink("/proc/self/ns/pid_for_children", test_place, 1), ENOENT); // nobody is there
     CHECK_ERRNO(unshare(CLONE_NEWPID), EINVAL);
-    CHECK_ERRNO(syscall(SYS_clone, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, here, 0, 0, 0), EINVAL);
+    CHECK_ERRNO(syscall(SYS_clone, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, test_place, 0, 0, 0), EINVAL);
     pid_t init = start(0, idle, NULL), second = start(0, is_3, NULL);
     CHECK(!stat("/proc/self/ns/pid", &mine) && !stat("/proc/self/ns/pid_for_children", &childrens));
     CHECK(mine.st_ino != childrens.st_ino);
@@ -184,8 +179,9 @@ TEST(who_has_a_user_namespace_may_have_one) {
 }
 
 TEST(clone_refuses_what_cannot_be) {
-    CHECK_ERRNO(syscall(SYS_clone, CLONE_NEWPID | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, here, 0, 0, 0),
-                EINVAL);
+    CHECK_ERRNO(
+        syscall(SYS_clone, CLONE_NEWPID | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, test_place, 0, 0, 0),
+        EINVAL);
 }
 
 static int deeper(void *arg) {

@@ -11,21 +11,7 @@
 #include <termios.h>
 #include <time.h>
 
-static char here[64];
-
 TEST_DIRECTORY(0777)
-__attribute__((constructor)) static void where(void) {
-    CHECK(getcwd(here, sizeof(here)));
-}
-
-static const char *get(const char *path) {
-    static char text[8192];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    CHECK(n >= 0 && close(fd) == 0);
-    text[n] = '\0';
-    return text;
-}
 
 // ---- /proc
 
@@ -39,26 +25,27 @@ static int sees_proc(void *unused) {
     char link[32], text[64];
     struct stat st;
     (void)unused;
-    CHECK(!mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) && !mount("proc", here, "proc", 0, NULL));
-    CHECK(!chdir("/") && !chdir(here));
+    CHECK(!mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) && !mount("proc", test_place, "proc", 0, NULL));
+    CHECK(!chdir("/") && !chdir(test_place));
     pid_t pid = start(0, idle, NULL);
     CHECK(pid == 2 && lists(".", "1") && lists(".", "2") && !lists(".", "3"));
     ssize_t n = readlink("self", link, sizeof(link) - 1);
     CHECK(n == 1 && link[0] == '1');
     CHECK(readlink("thread-self", link, sizeof(link)) == 8 && !memcmp(link, "1/task/1", 8));
     int stat_pid, parent, group;
-    CHECK(sscanf(get("2/stat"), "%d (%*[^)]) %*c %d %d ", &stat_pid, &parent, &group) == 3);
+    CHECK(sscanf(test_read("2/stat"), "%d (%*[^)]) %*c %d %d ", &stat_pid, &parent, &group) == 3);
     CHECK(stat_pid == 2 && parent == 1 && group == 0);
-    const char *status = get("2/status");
+    const char *status = test_read("2/status");
     CHECK(strstr(status, "\nTgid:\t2\n") && strstr(status, "\nPid:\t2\n") && strstr(status, "\nPPid:\t1\n"));
     CHECK(strstr(status, "\nNSpid:\t2\n") && strstr(status, "\nNSpgid:\t0\n"));
     CHECK(!stat("2/task/2", &st) && stat("2/task/3", &st) == -1);
     pid_t inner = start(CLONE_NEWPID, idle, NULL);
     CHECK(inner == 3);
-    CHECK(strstr(get("3/status"), "\nNStgid:\t3\t1\n") && strstr(get("3/status"), "\nNSpid:\t3\t1\n"));
+    CHECK(strstr(test_read("3/status"), "\nNStgid:\t3\t1\n") &&
+          strstr(test_read("3/status"), "\nNSpid:\t3\t1\n"));
     int fd = (int)syscall(SYS_pidfd_open, 3, 0);
     snprintf(text, sizeof(text), "self/fdinfo/%d", fd);
-    CHECK(strstr(get(text), "Pid:\t3\nNSpid:\t3\t1\n"));
+    CHECK(strstr(test_read(text), "Pid:\t3\nNSpid:\t3\t1\n"));
     return 0;
 }
 
@@ -68,7 +55,7 @@ TEST(a_proc_mounted_within_shows_what_is_within) {
 
 static int mounts_proc(void *unused) {
     (void)unused;
-    return mount("proc", here, "proc", 0, NULL) ? errno : 0;
+    return mount("proc", test_place, "proc", 0, NULL) ? errno : 0;
 }
 
 static int may_not_mount_proc(void *unused) {
@@ -89,8 +76,8 @@ static int sees_old_proc(void *arg) {
     ssize_t n = readlink("/proc/self", link, sizeof(link) - 1);
     CHECK(n > 0);
     link[n] = '\0';
-    CHECK(atoi(link) > 1);                            // as those outside call us
-    CHECK(strstr(get("/proc/self/status"), "\t1\n")); // NSpid
+    CHECK(atoi(link) > 1);                                  // as those outside call us
+    CHECK(strstr(test_read("/proc/self/status"), "\t1\n")); // NSpid
     return 0;
 }
 
@@ -100,9 +87,9 @@ TEST(the_proc_outside_shows_both_numbers) {
     pid_t pid = start(CLONE_NEWPID, idle, NULL);
     snprintf(path, sizeof(path), "/proc/%d/status", pid);
     snprintf(text, sizeof(text), "\nNSpid:\t%d\t1\n", pid);
-    CHECK(strstr(get(path), text));
+    CHECK(strstr(test_read(path), text));
     snprintf(text, sizeof(text), "\nNSpgid:\t%d\t0\n", getpgrp());
-    CHECK(strstr(get(path), text));
+    CHECK(strstr(test_read(path), text));
     test_end(pid);
 }
 

@@ -5,7 +5,30 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 #include <time.h>
+
+// ---- others
+
+static inline void in_a_process(void (*fn)(void)) {
+    pid_t pid = fork();
+    if (!pid) {
+        fn();
+        _exit(0);
+    }
+    CHECK(pid > 0 && waitpid(pid, NULL, 0) == pid);
+}
+
+// A process that has called fn(NULL) and waits, which the racers look at while it ends.
+static atomic_int resident __attribute__((unused));
+
+static inline void make_resident_of(void (*fn)(void *)) {
+    atomic_store(&resident, test_start_idle(fn, NULL));
+}
+
+static inline void end_resident(void) {
+    test_end(atomic_load(&resident));
+}
 
 // ---- rounds: every thread does its part of a round at the same moment
 

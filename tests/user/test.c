@@ -21,11 +21,13 @@ void test_register(struct test *t) {
     tests_end = &t->next;
 }
 
+char test_place[64];
+
 void test_enter_directory(const char *file, mode_t mode) {
     const char *base = strrchr(file, '/');
     char name[64];
     snprintf(name, sizeof(name), "/tmp/%s.%d", base ? base + 1 : file, getpid());
-    if (mkdir(name, mode) || chmod(name, mode) || chdir(name))
+    if (mkdir(name, mode) || chmod(name, mode) || chdir(name) || !getcwd(test_place, sizeof(test_place)))
         perror(name);
 }
 
@@ -33,6 +35,24 @@ int test_make(const char *path, const char *text) {
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
     CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
     return fd;
+}
+
+const char *test_read(const char *path) {
+    static char text[8192];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    CHECK(n >= 0 && close(fd) == 0);
+    text[n] = '\0';
+    return text;
+}
+
+void test_read_to_end(int fd) {
+    char text[4096];
+    if (fd < 0)
+        return;
+    while (read(fd, text, sizeof(text)) > 0)
+        ;
+    close(fd);
 }
 
 long test_number_in(const char *path, const char *key) {

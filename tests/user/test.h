@@ -45,12 +45,18 @@ void test_fail(const char *file, int line, const char *claim) __attribute__((nor
         test_enter_directory(__FILE__, mode_);                                                               \
     }
 void test_enter_directory(const char *file, mode_t mode);
+extern char test_place[64]; // its path
 
 // Makes a file with this text; its descriptor, behind the text.
 int test_make(const char *path, const char *text);
 
 // Writes the text to the file at once, which is there. 0, or -1 with errno.
 int test_put(const char *path, const char *text);
+
+// The file's text, as far as one read of 8,191 bytes gives it; until the next call.
+const char *test_read(const char *path);
+// Reads what is open to its end, or to an error, and closes it. -1: it is not open.
+void test_read_to_end(int fd);
 
 // A child that has called fn(arg), if there is one, and waits to be ended.
 pid_t test_start_idle(void (*fn)(void *), void *arg);
