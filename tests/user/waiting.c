@@ -247,13 +247,15 @@ static uint64_t expiries(int fd) {
 }
 
 TEST(timerfd_counts_what_expired_since_the_last_read) {
-    struct itimerspec once = {{0, 0}, {0, 20000000}}, often = {{0, 1000000}, {0, 1}}, now;
+    struct itimerspec late = {{0, 0}, {1000, 0}}, once = {{0, 0}, {0, 20000000}},
+                      often = {{0, 1000000}, {0, 1}}, now;
     struct epoll_event e = {.events = EPOLLIN};
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), set = epoll_create1(0);
     struct pollfd pfd = {fd, POLLIN, 0};
     CHECK(fd >= 0 && epoll_ctl(set, EPOLL_CTL_ADD, fd, &e) == 0 && poll(&pfd, 1, 0) == 0);
-    CHECK(timerfd_settime(fd, 0, &once, NULL) == 0);
-    CHECK(timerfd_gettime(fd, &now) == 0 && now.it_value.tv_nsec > 0 && now.it_value.tv_nsec <= 20000000);
+    CHECK(timerfd_settime(fd, 0, &late, NULL) == 0 && timerfd_gettime(fd, &now) == 0);
+    CHECK(now.it_value.tv_sec >= 900 && now.it_value.tv_sec <= 1000 && !now.it_interval.tv_nsec);
+    CHECK(timerfd_settime(fd, 0, &once, &now) == 0 && now.it_value.tv_sec >= 900);
     CHECK(epoll_wait(set, &e, 1, -1) == 1 && poll(&pfd, 1, -1) == 1 && pfd.revents == POLLIN);
     CHECK(expiries(fd) == 1 && poll(&pfd, 1, 0) == 0);
     CHECK(timerfd_gettime(fd, &now) == 0 && !now.it_value.tv_nsec && !now.it_value.tv_sec);
