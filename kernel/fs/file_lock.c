@@ -115,24 +115,36 @@ struct spare {
     struct file_lock *lock, *rest;
 };
 
-static struct file_lock *lock_alloc(void) {
-    struct user *user = current->real_cred->user;
-    if (!user_may_charge(user, USER_LOCKS, 1, READ_ONCE(limits.locks_max)))
+void *file_lock_alloc(size_t size, struct user **user) {
+    struct user *payer = current->real_cred->user;
+    if (!user_may_charge(payer, USER_LOCKS, 1, READ_ONCE(limits.locks_max)))
         return NULL;
-    struct file_lock *l = kmalloc(sizeof(*l));
-    if (l)
-        l->user = user_get(user);
+    void *memory = kzalloc(size);
+    if (memory)
+        *user = user_get(payer);
     else
-        user_uncharge(user, USER_LOCKS, 1);
+        user_uncharge(payer, USER_LOCKS, 1);
+    return memory;
+}
+
+void file_lock_free(void *memory, struct user *user) {
+    if (!memory)
+        return;
+    user_uncharge(user, USER_LOCKS, 1);
+    user_put(user);
+    kfree(memory);
+}
+
+static struct file_lock *lock_alloc(void) {
+    struct user *user;
+    struct file_lock *l = file_lock_alloc(sizeof(*l), &user);
+    if (l)
+        l->user = user;
     return l;
 }
 
 static void lock_free(struct file_lock *l) {
-    if (!l)
-        return;
-    user_uncharge(l->user, USER_LOCKS, 1);
-    user_put(l->user);
-    kfree(l);
+    file_lock_free(l, l ? l->user : NULL);
 }
 
 // All but to whom it is charged.

@@ -18,5 +18,10 @@ struct file_lock_list {
 };
 
 uint64_t file_lock_serial(void); // the next lock's or lease's
+// Memory for a lock or a lease, on the account of the caller's user, to whom *user refers then. NULL: no memory, or he has too many.
+struct user;
+void *__must_check file_lock_alloc(size_t size, struct user **user);
+void file_lock_free(void *memory, struct user *user); // NULL is fine
+
 // The inode's. NULL: no memory.
 struct file_lock_list *file_lock_list_get(struct inode *inode);

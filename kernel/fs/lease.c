@@ -11,10 +11,8 @@
 #include "core/panic.h"
 #include "fs/async.h"
 #include "fs/superblock.h"
-#include "mm/slab.h"
 #include "sched/clock.h"
 #include "sched/thread.h"
-#include "sched/user.h"
 #include <linux/capability.h>
 
 struct lease {
@@ -33,27 +31,15 @@ unsigned long leases_enabled = 1;
 
 // NULL: no memory, or the user has too many.
 static struct lease *lease_alloc(struct file *f, int type) {
-    struct user *user = current->real_cred->user;
-    if (!user_may_charge(user, USER_LOCKS, 1, READ_ONCE(limits.locks_max)))
-        return NULL;
-    struct lease *l = kzalloc(sizeof(*l));
+    struct user *user;
+    struct lease *l = file_lock_alloc(sizeof(*l), &user);
     if (l)
-        *l = (struct lease){.file = f,
-                            .pid = current->pid,
-                            .serial = file_lock_serial(),
-                            .user = user_get(user),
-                            .type = (short)type};
-    else
-        user_uncharge(user, USER_LOCKS, 1);
+        *l = (struct lease){.file = f, .pid = current->pid, .user = user, .type = (short)type};
     return l;
 }
 
 static void lease_free(struct lease *l) {
-    if (!l)
-        return;
-    user_uncharge(l->user, USER_LOCKS, 1);
-    user_put(l->user);
-    kfree(l);
+    file_lock_free(l, l ? l->user : NULL);
 }
 
 static short target(const struct lease *l) {
