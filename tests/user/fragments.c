@@ -261,6 +261,63 @@ static void begin_many(const char *p, int count) {
         put(p, IPPROTO_UDP, i % 2 ? 16000 : 0, i % 2 ? 28000 : 12000, true);
 }
 
+// Sends to itself until the user has all that he may: large ones, and small ones in what these leave.
+static void use_up_account(void) {
+    static const size_t sizes[] = {60000, 4000, 300};
+    for (int i = 0, which = 0; i < 1000; i++) {
+        int s = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+        if (s < 0)
+            return;
+        CHECK(bind4(s, "127.0.0.1", 0) == 0 && connect4(s, "127.0.0.1", port_of(s)) == 0);
+        for (int k = 0; k < 4; k++)
+            if (send(s, data, sizes[which], 0) < 0 && ++which == sizeof(sizes) / sizeof(*sizes))
+                return;
+    }
+    CHECK(!"it never ended");
+}
+
+// A user's socket, which tells how many datagrams it has got.
+static int be_receiver(int in, int out, bool full) {
+    char byte;
+    int n = 0;
+    CHECK(setuid(1000) == 0);
+    int s = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    CHECK(bind4(s, "127.0.0.1", 0) == 0);
+    if (full)
+        use_up_account();
+    port = port_of(s);
+    CHECK(write(out, &port, sizeof(port)) == sizeof(port) && read(in, &byte, 1) == 1);
+    while (recv(s, buffer, sizeof(buffer), 0) == 5000)
+        n++;
+    return n;
+}
+
+static int sent_to_user(bool full) {
+    static char p[1 << 16];
+    int to[2], from[2], status;
+    open_raw();
+    CHECK(pipe(to) == 0 && pipe(from) == 0);
+    pid_t pid = fork();
+    if (!pid)
+        _exit(be_receiver(to[0], from[1], full));
+    CHECK(pid > 0 && read(from[0], &port, sizeof(port)) == sizeof(port));
+    for (int i = 0; i < 5; i++, id++) {
+        int n = make_datagram(p, 5000);
+        put(p, IPPROTO_UDP, 0, 3200, true);
+        put(p, IPPROTO_UDP, 3200, n, false);
+    }
+    CHECK(write(to[1], "", 1) == 1 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+// What has become whole is the kernel's until a socket keeps it: then it is its user's, who if he has all that he may gets one, and no more.
+TEST(what_became_whole_is_on_its_receivers_account) {
+    struct utsname u;
+    CHECK(sent_to_user(false) == 5);
+    if (!uname(&u) && strstr(u.release, "drupe")) // Linux has no such account
+        CHECK(sent_to_user(true) == 1);
+}
+
 // Packets that never become whole do not keep others from coming; many take bounded memory (Linux hears no more fragments then).
 TEST(fragments_without_end) {
     static char p[1 << 16];
