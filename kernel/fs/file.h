@@ -117,7 +117,7 @@ void file_put(struct file *f);
 off_t file_seek(struct file *f, off_t offset, int whence, off_t end);
 void file_end_writing(struct file *f); // it may be executed though f can write it: memfd_create(2)
 // Gives f a place: of a pipe or the like, which /proc/PID/fd shows as "word:[inode number]" or, for an
-// anonymous inode, "anon_inode:[word]". It takes its own reference to the inode. 0 or -ENOMEM.
+// anonymous inode, "anon_inode:word". It takes its own reference to the inode. 0 or -ENOMEM.
 int __must_check file_set_pseudo(struct file *f, struct inode *inode, const char *word);
 // Opens path (kernel string) relative to cwd as the current credentials. ERR_PTR(-errno).
 struct file *__must_check file_open(const char *path, int flags, mode_t mode);
@@ -130,7 +130,7 @@ struct file *__must_check file_open_how(int dfd, const char *path, int flags, mo
                                         unsigned int lookup);
 // Opens a name in a directory, for kernel code; no symlinks, no check of permission.
 struct file *__must_check file_open_in(const struct path *dir, const char *name, int flags);
-// A file on an anonymous inode, "anon_inode:[name]" (eventfd, epoll, pidfd, ...).
+// A file on an anonymous inode, "anon_inode:name" ("[eventfd]", "[eventpoll]", ...; "inotify").
 struct file *__must_check file_create_anon(const char *name, const struct file_ops *ops, void *private_data,
                                            int flags);
 // Reads at an offset into kernel memory, whole or until the end. Bytes or -errno.

@@ -100,7 +100,7 @@ static struct file *create(const struct fs_type *type, struct superblock *sb) {
     mutex_init(&s->lock);
     s->type = type;
     s->phase = sb ? CHANGING : CREATING;
-    struct file *f = file_create_anon("fscontext", &setup_ops, s, O_RDWR);
+    struct file *f = file_create_anon("[fscontext]", &setup_ops, s, O_RDWR);
     if (IS_ERR(f)) {
         mount_give_back(s->user, ROOM);
         kfree(s);

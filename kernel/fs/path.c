@@ -564,7 +564,7 @@ static char *pseudo_name(const struct dentry *d, char *buf, size_t n) {
     if (S_ISFIFO(d->inode->mode) || S_ISSOCK(d->inode->mode) || S_ISREG(d->inode->mode))
         lib_snprintf(buf, n, "%s:[%lu]", d->name, (unsigned long)d->inode->ino);
     else
-        lib_snprintf(buf, n, "anon_inode:[%s]", d->name);
+        lib_snprintf(buf, n, "anon_inode:%s", d->name);
     return buf;
 }
 

@@ -197,15 +197,15 @@ static bool snapshot_tcp(struct inet_snapshot *s) {
     return true;
 }
 
-static bool snapshot_udp(struct inet_snapshot *s) {
+static bool snapshot_udp(struct inet_snapshot *s, int protocol) {
     for (const struct udp_pcb *p = udp_pcbs; p; p = p->next) {
         struct inet_socket *i = p->recv_arg;
-        if (p->flags & UDP_FLAGS_UDPLITE) // Linux has a file of its own for these
+        if (!(p->flags & UDP_FLAGS_UDPLITE) != (protocol == IPPROTO_UDP))
             continue;
         struct inet_info *info = add(s);
         if (!info)
             return false;
-        info->protocol = IPPROTO_UDP;
+        info->protocol = (uint8_t)protocol;
         info->state = p->flags & UDP_FLAGS_CONNECTED ? TCP_ESTABLISHED : TCP_CLOSE;
         info->local_port = p->local_port;
         info->remote_port = p->remote_port;
@@ -241,9 +241,10 @@ struct inet_snapshot *inet_snapshot_create(struct net_ns *net, int protocol) {
         return ERR_PTR(-ENOMEM);
     s->user = user_get(current->cred->user);
     inet_lock(net);
-    bool whole = protocol == IPPROTO_TCP   ? snapshot_tcp(s)
-                 : protocol == IPPROTO_UDP ? snapshot_udp(s)
-                                           : snapshot_raw(s, protocol);
+    bool is_udp = protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE;
+    bool whole = protocol == IPPROTO_TCP ? snapshot_tcp(s)
+                 : is_udp                ? snapshot_udp(s, protocol)
+                                         : snapshot_raw(s, protocol);
     inet_unlock();
     if (whole)
         return s;

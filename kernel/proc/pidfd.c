@@ -44,7 +44,7 @@ static const struct file_ops pidfd_ops = {
 
 struct file *pidfd_create(struct process *p, unsigned int flags) {
     process_get(p);
-    struct file *f = file_create_anon("pidfd", &pidfd_ops, p, flags);
+    struct file *f = file_create_anon("[pidfd]", &pidfd_ops, p, flags);
     if (IS_ERR(f))
         process_put(p);
     return f;

@@ -368,7 +368,7 @@ struct file *signalfd_create(sigset_bits mask, int flags) {
     list_init(&s->watches);
     s->first.file = s;
     s->user = user_get(current->cred->user);
-    struct file *f = file_create_anon("signalfd", &signalfd_ops, s, O_RDWR | (flags & O_NONBLOCK));
+    struct file *f = file_create_anon("[signalfd]", &signalfd_ops, s, O_RDWR | (flags & O_NONBLOCK));
     if (IS_ERR(f)) {
         user_put(s->user);
         kfree(s);

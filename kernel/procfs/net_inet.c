@@ -7,10 +7,11 @@
 #include "procfs/private.h"
 #include "sched/thread.h"
 
-#define IPPROTO_ICMP   1
-#define IPPROTO_TCP    6
-#define IPPROTO_UDP    17
-#define IPPROTO_ICMPV6 58
+#define IPPROTO_ICMP    1
+#define IPPROTO_TCP     6
+#define IPPROTO_UDP     17
+#define IPPROTO_UDPLITE 136
+#define IPPROTO_ICMPV6  58
 
 enum { STATE_TIME_WAIT = 6, STATE_LISTEN = 10 };
 
@@ -340,13 +341,13 @@ static int show_udplite(struct seq_buf *s, void *arg) {
     (void)arg;
     seq_puts(s, "   sl  " HEAD4 " ref pointer drops");
     end_line(s, 0, UDP_WIDTH);
-    return 0;
+    return show_all(s, IPPROTO_UDPLITE, AF_INET, show_udp_socket);
 }
 
 static int show_udplite6(struct seq_buf *s, void *arg) {
     (void)arg;
     seq_puts(s, "  sl  " HEAD6 " ref pointer drops\n");
-    return 0;
+    return show_all(s, IPPROTO_UDPLITE, AF_INET6, show_udp_socket);
 }
 
 static const struct proc_entry entries[] = {

@@ -128,6 +128,29 @@ TEST(other_sockets_stand_in_their_files) {
     close(a), close(b), close(c), close(r);
 }
 
+TEST(udplite_sockets_have_files_of_their_own) {
+    static const char *const files[] = {"/proc/net/udplite", "/proc/net/udplite6", "/proc/net/udp"};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(45678), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in6 a6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(45679), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int s[] = {socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE), socket(AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE)};
+    CHECK(bind(s[0], (void *)&a, sizeof(a)) == 0 && bind(s[1], (void *)&a6, sizeof(a6)) == 0);
+    static const char *const keys[] = {
+        " 0100007F:B26E 00000000:0000 07 ",
+        " 00000000000000000000000001000000:B26F 00000000000000000000000000000000:0000 07 "};
+    for (int i = 0; i < 3; i++) {
+        read_all(files[i], 4096);
+        for (int k = 0; k < 2; k++)
+            CHECK(!line_with(keys[k]) == (i != k));
+        unsigned long ino;
+        CHECK(i == 2 || (sscanf(line_with(keys[i]),
+                                "%*d: %*x:%*x %*x:%*x %*x %*x:%*x %*x:%*x %*x %*d %*d %lu", &ino) == 1 &&
+                         ino == inode_of(s[i])));
+    }
+    close(s[0]), close(s[1]);
+}
+
 // With more of them than a page has room for, in pieces of any size each is there once.
 TEST(a_long_list_is_read_piece_by_piece_without_gaps) {
     enum { MANY = 200 };

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -424,6 +425,21 @@ TEST(fdinfo_tells_of_locks_before_what_the_file_says_itself) {
     const char *text = fdinfo(fd);
     CHECK(!strncmp(text, "lock:\t1: FLOCK  ADVISORY  READ ", 31));
     CHECK(!strncmp(strchr(text, '\n') + 1, "eventfd-count: ", 15));
+}
+
+TEST(anonymous_files_are_called_as_Linux_calls_them) {
+    static const char *const names[] = {"anon_inode:[eventpoll]", "anon_inode:[eventfd]",
+                                        "anon_inode:[timerfd]", "anon_inode:[signalfd]",
+                                        "anon_inode:inotify"};
+    sigset_t set;
+    sigemptyset(&set);
+    int fds[] = {epoll_create1(0), eventfd(0, 0), timerfd_create(CLOCK_MONOTONIC, 0), signalfd(-1, &set, 0),
+                 inotify_init1(0)};
+    for (int i = 0; i < 5; i++) {
+        char path[64], name[64] = "";
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[i]);
+        CHECK(readlink(path, name, sizeof(name) - 1) > 0 && !strcmp(name, names[i]));
+    }
 }
 
 TEST(fdinfo_tells_what_execve_closes) {

@@ -432,7 +432,7 @@ struct file *epoll_create(void) {
     spin_init(&set->lock);
     list_init(&set->ready);
     wait_queue_init(&set->wait);
-    struct file *f = file_create_anon("eventpoll", &epoll_ops, set, O_RDWR);
+    struct file *f = file_create_anon("[eventpoll]", &epoll_ops, set, O_RDWR);
     if (IS_ERR(f))
         kfree(set);
     else

@@ -105,7 +105,7 @@ struct file *eventfd_create(unsigned int count, int flags) {
     e->semaphore = flags & EVENTFD_SEMAPHORE;
     e->id = __atomic_fetch_add(&last_id, 1, __ATOMIC_RELAXED) & INT32_MAX;
     wait_queue_init(&e->wait);
-    struct file *f = file_create_anon("eventfd", &eventfd_ops, e, O_RDWR | (flags & O_NONBLOCK));
+    struct file *f = file_create_anon("[eventfd]", &eventfd_ops, e, O_RDWR | (flags & O_NONBLOCK));
     if (IS_ERR(f))
         kfree(e);
     return f;

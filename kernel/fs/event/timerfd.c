@@ -159,7 +159,7 @@ struct file *timerfd_create(int clock, int flags) {
     t->realtime = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM;
     t->clock_set.wake = clock_was_set_wake;
     wait_queue_init(&t->wait);
-    struct file *f = file_create_anon("timerfd", &timerfd_ops, t, O_RDWR | flags);
+    struct file *f = file_create_anon("[timerfd]", &timerfd_ops, t, O_RDWR | flags);
     if (IS_ERR(f))
         kfree(t);
     return f;
