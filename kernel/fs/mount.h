@@ -43,12 +43,13 @@ struct mount {
     unsigned int expires; // [t] not 0: MNT_EXPIRE was asked for, and `visits` at the next time if nobody came
     uint64_t id;          // [I] once listed; no other mount has it, ever
     struct mount_ns *ns;  // [t] [mounts] in whose tree it is; NULL: in none
-    struct peer_group *group; // [t] mount_peers.c: whose peer, or slave, it is; NULL: it is private
-    struct list_head peer;    // [t] in it
-    bool slave;               // [t] it gets what happens on the peers, and gives nothing
-    struct mount *receiver;   // [t] of a copy that is to be laid: on which mount
-    bool going;               // [t] it is being taken away
-    bool unbindable;          // [t]
+    struct peer_group *group;  // [t] mount_peers.c: whose peer, or slave, it is; NULL: it is private
+    struct list_head peer;     // [t] in it
+    bool slave;                // [t] it gets what happens on the peers, and gives nothing
+    struct mount *receiver;    // [t] of a copy that is to be laid: on which mount
+    bool going;                // [t] it is being taken away
+    struct mount *next_marked; // [t] of those that go with another
+    bool unbindable;           // [t]
     bool locked;           // [t] it hides what a namespace with more power had hidden: it stays where it is
     struct mount_lid *lid; // [t] of a locked one: stays on its place when it is taken away with its parent
     struct list_head

@@ -183,6 +183,7 @@ static int remove_locked(struct mount *m, int flags, struct list_head *gone) {
         int err = mount_check_idle_copies(m);
         if (err)
             return err;
+        struct mount *marked = mount_mark_copies(m);
         spin_lock(&mounts_lock);
         bool idle = is_idle(m);
         struct path place = {NULL, NULL};
@@ -191,17 +192,20 @@ static int remove_locked(struct mount *m, int flags, struct list_head *gone) {
             mount_unlist_locked(m);
         }
         spin_unlock(&mounts_lock);
-        if (!idle)
+        if (!idle) {
+            mount_spare_copies(m, marked);
             return -EBUSY;
+        }
         mount_leave_peers(m);
         list_add_tail(&m->link, gone);
-        mount_remove_copies_at(&place, gone);
+        mount_take_marked(marked, gone);
         mount_unsettle(place.dentry);
         path_put(&place);
         return 0;
     }
-    mount_remove_copies(m, gone);
+    struct mount *marked = mount_mark_copies(m);
     mount_dissolve(m, gone);
+    mount_take_marked(marked, gone);
     return 0;
 }
 

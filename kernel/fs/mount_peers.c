@@ -6,6 +6,7 @@
 #include "core/errno.h"
 #include "fs/dentry.h"
 #include "fs/mount_private.h"
+#include "fs/nsfs.h"
 #include "fs/path_walk.h"
 #include "mm/slab.h"
 #include "sched/thread.h"
@@ -196,6 +197,14 @@ static struct mount *source_for(const struct peer_group *g) {
     return g->received;
 }
 
+// What the copy comes under may hide something: then the copy does. 0 or -ENOMEM.
+static int lock_under(struct mount *copy, const struct mount *above) {
+    copy->locked = above && above->locked; // else it hides nothing but what the same tree had shown
+    if (copy->locked && !copy->lid)
+        copy->lid = kmalloc(sizeof(*copy->lid));
+    return copy->locked && !copy->lid ? -ENOMEM : 0;
+}
+
 // The copy for m. NULL: its namespace has no room, which is nobody's concern but its own. ERR_PTR.
 static struct mount *copy_for(struct mount *m, const struct mount_ns *from, unsigned int *count) {
     struct peer_group *g = m->group;
@@ -211,7 +220,6 @@ static struct mount *copy_for(struct mount *m, const struct mount_ns *from, unsi
     if (IS_ERR(copy))
         return PTR_ERR(copy) == -ENOSPC && m->ns->ns.owner != from->ns.owner ? NULL : copy;
     *count = c.count;
-    copy->locked = false; // it hides nothing but what the same tree had shown
     copy->receiver = m;
     if (!m->slave && !g->received)
         g->received = copy;
@@ -221,6 +229,14 @@ static struct mount *copy_for(struct mount *m, const struct mount_ns *from, unsi
 static bool has_unbindable(struct mount *top) {
     for (const struct mount *m = top; m; m = mount_next(m, top))
         if (m->unbindable)
+            return true;
+    return false;
+}
+
+// A file of a namespace of mounts: what gets a copy may be that one's tree, which would keep itself.
+static bool has_namespace(struct mount *top) {
+    for (const struct mount *m = top; m; m = mount_next(m, top))
+        if (nsfs_has_mounts(m->root))
             return true;
     return false;
 }
@@ -244,15 +260,18 @@ int mount_propagate(struct mount *top, const struct path *at, struct list_head *
     if (err)
         return err;
     unsigned int count = 1;
+    bool stays_here = has_namespace(top);
     at->mount->group->received = top;
     struct receivers r = receivers_of(at->mount);
     while (!err && (m = next_receiver(&r))) {
         if (!dentry_is_below(at->dentry, m->root)) // not to be seen there
             continue;
-        copy = copy_for(m, at->mount->ns, &count);
+        copy = stays_here ? ERR_PTR(-EINVAL) : copy_for(m, at->mount->ns, &count);
         err = IS_ERR(copy) ? PTR_ERR(copy) : 0;
-        if (!err && copy)
+        if (!err && copy) {
             list_add_tail(&copy->link, copies);
+            err = lock_under(copy, mount_on(m, at->dentry));
+        }
         if (!err && signal_pending_fatal())
             err = -EINTR;
     }
@@ -290,27 +309,105 @@ void mount_lay_copies(struct list_head *copies, struct dentry *d) {
 }
 
 // ---- taking away
-
-// What lies on d in m and may go with what lay there in a peer of m. NULL: nothing, or there is more on it.
-static struct mount *loose_on(const struct mount *m, const struct dentry *d, struct mount **above) {
-    struct mount *on = mount_on(m, d);
-    *above = on ? mount_on(on, on->root) : NULL;
-    if (!on || on->going ||
-        (!list_empty(&on->children) && (!*above || on->children.next->next != &on->children)))
-        return NULL;
-    return on;
-}
+//
+// What goes with others is marked first, while the groups are what they are: who goes leaves his, and may be the last of one.
 
 int mount_check_idle_copies(const struct mount *m) {
     ASSERT_HELD(&mount_mutex);
     struct receivers r = receivers_of(m->parent);
     struct mount *to, *on, *above;
     while ((to = next_receiver(&r))) {
-        on = loose_on(to, m->mountpoint, &above);
-        if (on && ref_read(&on->refs) != (above ? 2 : 1))
+        on = mount_on(to, m->mountpoint);
+        above = on ? mount_on(on, on->root) : NULL;
+        if (!on || on->going || (!above && !list_empty(&on->children)))
+            continue;
+        if (ref_read(&on->refs) != (above ? 2 : 1))
             return -EBUSY;
     }
     return 0;
+}
+
+// Does nothing lie on m but what goes, too, or covers all of it?
+static bool is_loose(const struct mount *m) {
+    const struct mount *child;
+    list_for_each_entry (child, &m->children, sibling) {
+        if (!child->going && child->mountpoint != m->root)
+            return false;
+        cond_resched();
+    }
+    return true;
+}
+
+// Marks what may go with m, in front of what is marked already.
+static void mark_copies(const struct mount *m, struct mount **marked) {
+    struct receivers r = receivers_of(m->parent);
+    struct mount *to, *on;
+    while ((to = next_receiver(&r))) {
+        on = mount_on(to, m->mountpoint);
+        if (!on || on->going || !is_loose(on))
+            continue;
+        on->going = true;
+        on->next_marked = *marked;
+        *marked = on;
+    }
+}
+
+static struct mount *deepest(struct mount *m) {
+    while (!list_empty(&m->children))
+        m = list_first_entry(&m->children, struct mount, sibling);
+    return m;
+}
+
+// Behind m in the tree `top`, each behind those on it. [t]
+static struct mount *next_upward(const struct mount *m, const struct mount *top) {
+    if (m == top)
+        return NULL;
+    return m->sibling.next == &m->parent->children
+               ? m->parent
+               : deepest(list_entry(m->sibling.next, struct mount, sibling));
+}
+
+// One that is locked hides something where it lies, so it goes with that, or with the top of what goes where somebody may more.
+static bool goes(const struct mount *m, bool with_top) {
+    return !m->locked || with_top || (m->parent->going && m->mountpoint != m->parent->root);
+}
+
+// Of those marked, parents first, the ones that go, children first.
+static struct mount *choose(struct mount *marked, const struct mount *below_top) {
+    struct mount *chosen = NULL, *next;
+    bool with_top = true;
+    for (struct mount *m = marked; m; m = next) {
+        next = m->next_marked;
+        with_top &= m != below_top;
+        m->going = goes(m, with_top);
+        if (m->going) {
+            m->next_marked = chosen;
+            chosen = m;
+        }
+        cond_resched();
+    }
+    return chosen;
+}
+
+struct mount *mount_mark_copies(struct mount *top) {
+    ASSERT_HELD(&mount_mutex);
+    struct mount *m, *marked = NULL, *below_top;
+    for (m = top; m; m = mount_next(m, top))
+        m->going = true;
+    for (m = deepest(top); m != top; m = next_upward(m, top))
+        mark_copies(m, &marked);
+    below_top = marked;
+    mark_copies(top, &marked);
+    return choose(marked, below_top);
+}
+
+void mount_spare_copies(struct mount *top, struct mount *marked) {
+    ASSERT_HELD(&mount_mutex);
+    struct mount *m;
+    for (m = top; m; m = mount_next(m, top))
+        m->going = false;
+    for (m = marked; m; m = m->next_marked)
+        m->going = false;
 }
 
 // m goes; what lies on all of it lies on its place from now on.
@@ -333,39 +430,13 @@ static void take_away(struct mount *m, struct mount *above, struct list_head *go
     path_put(&old);
 }
 
-void mount_remove_copies_at(const struct path *place, struct list_head *gone) {
+void mount_take_marked(struct mount *marked, struct list_head *gone) {
     ASSERT_HELD(&mount_mutex);
-    struct receivers r = receivers_of(place->mount);
-    struct mount *to, *on, *above;
-    while ((to = next_receiver(&r))) {
-        on = loose_on(to, place->dentry, &above);
-        if (on && !on->locked)
-            take_away(on, above, gone);
+    for (struct mount *m = marked, *next; m; m = next) {
+        next = m->next_marked;
+        take_away(m, mount_on(m, m->root), gone);
+        cond_resched();
     }
-}
-
-static struct mount *deepest(struct mount *m) {
-    while (!list_empty(&m->children))
-        m = list_first_entry(&m->children, struct mount, sibling);
-    return m;
-}
-
-// Behind m in the tree `top`, each behind those on it. [t]
-static struct mount *next_upward(const struct mount *m, const struct mount *top) {
-    if (m == top)
-        return NULL;
-    return m->sibling.next == &m->parent->children
-               ? m->parent
-               : deepest(list_entry(m->sibling.next, struct mount, sibling));
-}
-
-void mount_remove_copies(struct mount *top, struct list_head *gone) {
-    ASSERT_HELD(&mount_mutex);
-    struct mount *m;
-    for (m = top; m; m = mount_next(m, top))
-        m->going = true; // for good
-    for (m = deepest(top); m; m = next_upward(m, top))
-        mount_remove_copies_at(&(struct path){m->parent, m->mountpoint}, gone);
 }
 
 // ---- telling

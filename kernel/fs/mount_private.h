@@ -104,11 +104,10 @@ int __must_check mount_propagate(struct mount *top, const struct path *at, struc
 void mount_lay_copies(struct list_head *copies, struct dentry *d); // [t]
 // Is m's place one where a mount that goes takes others with it, of which one is in use? 0 or -EBUSY. [t]
 int __must_check mount_check_idle_copies(const struct mount *m);
-// Takes away what lies on a place where mounts are shared from where they get that, but for what has more on it; for
-// mount_release(). [t]
-void mount_remove_copies_at(const struct path *place, struct list_head *gone);
-// The same for all of the tree `top`, which is to go. [t]
-void mount_remove_copies(struct mount *top, struct list_head *gone);
+// The tree `top` is to go: what goes with it, where its places are shared, but for what has more on it, in a chain. [t]
+struct mount *mount_mark_copies(struct mount *top);
+void mount_spare_copies(struct mount *top, struct mount *marked);     // nothing of that goes after all [t]
+void mount_take_marked(struct mount *marked, struct list_head *gone); // for mount_release() [t]
 static inline bool mount_is_shared(const struct mount *m) {
     return m->group && !m->slave;
 }

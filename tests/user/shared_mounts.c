@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 enum {
@@ -246,11 +247,14 @@ static int in_namespace(void *arg) {
     return there("m/b/x");
 }
 
+static bool lesser(void) {
+    return !unshare(CLONE_NEWUSER | CLONE_NEWNS) && !test_put("/proc/self/setgroups", "deny") &&
+           !test_put("/proc/self/uid_map", "0 0 1") && !test_put("/proc/self/gid_map", "0 0 1");
+}
+
 static int in_lesser_namespace(void *arg) {
     struct step *s = arg;
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) || test_put("/proc/self/setgroups", "deny") ||
-        test_put("/proc/self/uid_map", "0 0 1") || test_put("/proc/self/gid_map", "0 0 1") ||
-        !is("m", "master"))
+    if (!lesser() || !is("m", "master"))
         return 1;
     tell(s->from[1]);
     wait_for(s->to[0]);
@@ -317,6 +321,152 @@ TEST(a_whole_tree_is_shared) {
     CHECK_ERRNO(type("/", SHARED | 2), EINVAL);
     dir("nomount");
     CHECK_ERRNO(type("nomount", SHARED), EINVAL);
+}
+
+// ---- what goes with it
+
+// What lay there when the namespace was made, and is locked, goes with that of who may more; but not if something more lies on it, and
+// then it hides what it did.
+static int in_older_lesser_namespace(void *arg) {
+    struct step *s = arg;
+    if (!lesser() || !tmpfs("m/c/in", "own") || !tmpfs("m/d/x", "own"))
+        return 1;
+    errno = 0;
+    if (umount2("m/a", DETACH) == 0 || errno != EINVAL)
+        return 2;
+    tell(s->from[1]);
+    wait_for(s->to[0]);
+    if (there("m/a/x") || there("m/b/in") || !there("m/c/in/own") || !there("m/d/x/own"))
+        return 3;
+    tell(s->from[1]);
+    wait_for(s->to[0]);
+    if (!there("m/a/y") || there("m/d/y") || !there("m/d/x/own")) // it came under what stayed
+        return 4;
+    return 0;
+}
+
+TEST(what_is_locked_goes_with_that_of_who_may_more) {
+    struct step s;
+    begin("m");
+    CHECK(tmpfs("m/a", "x") && tmpfs("m/b", "in") && tmpfs("m/b/in", "deep") && tmpfs("m/c", "in") &&
+          tmpfs("m/d", "x"));
+    CHECK(pipe(s.to) == 0 && pipe(s.from) == 0);
+    pid_t pid = test_fork(in_older_lesser_namespace, &s);
+    CHECK(close(s.to[0]) == 0 && close(s.from[1]) == 0);
+    wait_for(s.from[0]);
+    CHECK(umount2("m/a", 0) == 0 && umount2("m/b", DETACH) == 0 && umount2("m/c", DETACH) == 0 &&
+          umount2("m/d", 0) == 0);
+    tell(s.to[1]);
+    wait_for(s.from[0]);
+    CHECK(tmpfs("m/a", "y") && tmpfs("m/d", "y"));
+    tell(s.to[1]);
+    CHECK(test_wait_exit(pid) == 0);
+    CHECK(close(s.to[1]) == 0 && close(s.from[0]) == 0);
+    end("m");
+}
+
+static bool on_linux(void) {
+    struct utsname u;
+    return !uname(&u) && !strstr(u.release, "drupe");
+}
+
+// What is hidden in a namespace stays so in a lesser one when something comes below what hides it.
+static int in_least_namespace(void *arg) {
+    struct step *s = arg;
+    if (!lesser())
+        return 1;
+    errno = 0;
+    if (bind_to("m", "f", 0) == 0 || errno != EINVAL)
+        return 2;
+    tell(s->from[1]);
+    wait_for(s->to[0]);
+    if (!there("m/a/own"))
+        return 3;
+    errno = 0;
+    if (!on_linux() &&
+        (bind_to("m", "f", 0) == 0 || errno != EINVAL)) // Linux 6.12 looks at the lower one only
+        return 4;
+    tell(s->from[1]);
+    wait_for(s->to[0]);
+    if (!there("m/a/own") || bind_to("m", "f", 0) == 0)
+        return 5;
+    return 0;
+}
+
+static int hides(void *arg) {
+    if (!lesser() || !tmpfs("m/a", "own"))
+        return 10;
+    return test_wait_exit(test_fork(in_least_namespace, arg));
+}
+
+TEST(what_comes_below_what_is_locked_is_locked) {
+    struct step s;
+    begin("m");
+    dir("f");
+    CHECK(pipe(s.to) == 0 && pipe(s.from) == 0);
+    pid_t pid = test_fork(hides, &s);
+    CHECK(close(s.to[0]) == 0 && close(s.from[1]) == 0);
+    wait_for(s.from[0]);
+    CHECK(tmpfs("m/a", "x"));
+    tell(s.to[1]);
+    wait_for(s.from[0]);
+    CHECK(umount2("m/a", 0) == 0);
+    tell(s.to[1]);
+    CHECK(test_wait_exit(pid) == 0);
+    CHECK(close(s.to[1]) == 0 && close(s.from[0]) == 0 && rmdir("f") == 0);
+    end("m");
+}
+
+// What goes from a mount goes from its slave, too, and if it is the mount itself that lies there, it goes: the last of its group.
+TEST(who_lies_on_his_slave_goes_with_what_lay_on_him) {
+    begin("m");
+    dir("p");
+    CHECK(bind_to("m", "p", 0) == 0 && type("m", SLAVE) == 0 && tmpfs("p/b", "x") && there("m/b/x"));
+    CHECK(umount2("m/b", 0) == 0 && there("p/b/x") && mount("p", "m/b", NULL, MOVE, NULL) == 0 &&
+          there("m/b/b/x"));
+    CHECK(umount2("m/b/b", 0) == 0 && is("m/b", "") && is("m", ""));
+    CHECK_ERRNO(umount2("m/b", 0), EINVAL);
+    end("m");
+    for (int flags = 0; flags <= DETACH; flags += DETACH) { // and on all of him
+        begin("m");
+        CHECK(bind_to("m/b", "p", 0) == 0 && type("m", SLAVE) == 0);
+        int fd = open("p", O_PATH);
+        CHECK(fd >= 0 && tmpfs("p", "x") && there("m/b/x") && umount2("m/b", 0) == 0);
+        CHECK(syscall(SYS_move_mount, fd, "", AT_FDCWD, "m/b", MOVE_MOUNT_F_EMPTY_PATH) == 0 &&
+              close(fd) == 0 && there("m/b/x") && !there("p/x"));
+        CHECK(umount2("m/b", flags) == 0 && is("m/b", "") && is("m", ""));
+        CHECK_ERRNO(umount2("m/b", 0), EINVAL);
+        end("m");
+    }
+    CHECK(rmdir("p") == 0);
+}
+
+static int stays(void *arg) {
+    struct step *s = arg;
+    if (unshare(CLONE_NEWNS))
+        return 1;
+    tell(s->from[1]);
+    wait_for(s->to[0]);
+    return 0;
+}
+
+// It would keep itself.
+TEST(no_namespace_gets_its_own_file) {
+    struct step s;
+    char path[64];
+    begin("m");
+    CHECK(close(open("m/f/ns", O_CREAT | O_WRONLY, 0600)) == 0);
+    CHECK(pipe(s.to) == 0 && pipe(s.from) == 0);
+    pid_t pid = test_fork(stays, &s);
+    CHECK(close(s.to[0]) == 0 && close(s.from[1]) == 0);
+    wait_for(s.from[0]);
+    snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+    CHECK_ERRNO(bind_to(path, "m/f/ns", 0), EINVAL);
+    CHECK(type("m", PRIVATE) == 0 && bind_to(path, "m/f/ns", 0) == 0 && umount2("m/f/ns", 0) == 0);
+    tell(s.to[1]);
+    CHECK(test_wait_exit(pid) == 0);
+    CHECK(close(s.to[1]) == 0 && close(s.from[0]) == 0);
+    end("m");
 }
 
 // ---- by descriptors
