@@ -19,15 +19,16 @@ source=$(realpath "$1")
 work=$2
 final=$(realpath -m "$3")
 sysroot=$final.tmp
+here=$(dirname "$(realpath "$0")")
 CROSS=${CROSS:-riscv64-linux-gnu-}
 loader=ld-musl-riscv64.so.1
 
-# Where the package with Linux's uapi headers put them. musl's own headers of the same names must win, and the
-# headers of the other C library that lie beside them must stay out, so only these directories are taken.
+# Where the compiler finds Linux's uapi headers. musl's own headers of the same names must win, and the headers of the
+# other C library that lie beside them must stay out, so only these directories are taken.
 install_uapi() {
-    from=$(dpkg-query -L linux-libc-dev-riscv64-cross | sed -n 's,/linux/stat\.h$,,p')
-    for dir in linux asm asm-generic mtd; do
-        cp -RL "$from/$dir" "$sysroot/include/"
+    for header in linux/stat.h asm/stat.h asm-generic/stat.h mtd/mtd-abi.h; do
+        from=$("$here/header.sh" "${CROSS}gcc" "$header")
+        cp -RL "$(dirname "$from")" "$sysroot/include/"
     done
 }
 

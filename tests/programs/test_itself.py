@@ -40,7 +40,7 @@ def built(given, tmp_path_factory):
     except example.Missing as e:
         pytest.skip(f"Debian's riscv64 packages cannot be had here: {e}")
     out = tmp_path_factory.mktemp("built") / "out"
-    done = subprocess.run([machine.BUILD / "drupe", "run", "--root", root, "-m", "4G", "-S", "4", "-f", f"{given}:/given", "--out", f"/srv/out:{out}", "--",
+    done = subprocess.run([machine.BUILD / "drupe", "run", "--root", root, "-m", "4G", "-S", str(os.cpu_count()), "-f", f"{given}:/given", "--out", f"/srv/out:{out}", "--",
                            "/example/check", "/given/drupe.bundle", "/given/source", "/srv/out"],
                           check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT)
     holds, fails = example.claims(done.stdout)
