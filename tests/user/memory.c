@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // mmap and its kin: anonymous and file mappings, sharing, protection, growth, limits.
 #include "test.h"
+#include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -136,6 +138,52 @@ TEST(writing_a_file_from_the_archive_leaves_its_neighbours) {
     CHECK(p[st.st_size - 1] == changed);
     CHECK(pwrite(fd, &tail, 1, st.st_size - 1) == 1 && p[st.st_size - 1] == tail);
     CHECK(pread(lib, again, 64, 0) == 64 && !memcmp(first, again, 64));
+}
+
+static const char *volatile place;
+
+static void *touch_places(void *arg) {
+    const char *done = NULL;
+    for (;;) {
+        const char *now = __atomic_load_n(&place, __ATOMIC_ACQUIRE);
+        if (now == arg)
+            return NULL;
+        if (now != done)
+            (void)*(const volatile char *)now;
+        done = now;
+    }
+}
+
+// Of a file that the archive lends, each page is one when it is touched for the first time. Linux has them all in its page cache.
+static void read_while_it_is_touched(const char *path) {
+    char now[64], later[64];
+    struct stat st;
+    pthread_t t;
+    int fd = open(path, O_RDONLY);
+    CHECK(fd >= 0 && fstat(fd, &st) == 0);
+    char *p = map(st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    CHECK(p != MAP_FAILED && !madvise(p, st.st_size, MADV_RANDOM));
+    place = &now[0];
+    CHECK(pthread_create(&t, NULL, touch_places, later) == 0);
+    for (off_t at = 0; at + 64 <= st.st_size; at += PAGE) {
+        __atomic_store_n(&place, p + at, __ATOMIC_RELEASE);
+        CHECK(pread(fd, now, 64, at) == 64 && pread(fd, later, 64, at) == 64);
+        CHECK(!memcmp(now, later, 64));
+    }
+    __atomic_store_n(&place, later, __ATOMIC_RELEASE);
+    CHECK(pthread_join(t, NULL) == 0 && munmap(p, st.st_size) == 0 && close(fd) == 0);
+}
+
+TEST(what_the_archive_lends_is_read_while_it_is_mapped) {
+    char path[300];
+    DIR *d = opendir("/tests");
+    CHECK(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        snprintf(path, sizeof(path), "/tests/%s", e->d_name);
+        if (e->d_type == DT_REG)
+            read_while_it_is_touched(path);
+    }
+    CHECK(closedir(d) == 0);
 }
 
 TEST(fixed_mappings_replace_and_NOREPLACE_does_not) {

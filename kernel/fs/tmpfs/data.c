@@ -26,7 +26,9 @@ const char *tmpfs_borrow(struct inode *inode, uint64_t at, size_t *n) {
     struct tmpfs_data *t = tmpfs_data(inode);
     const char *from = NULL;
     spin_lock(&inode->spin);
-    if (t->loan.data && at < t->loan.size && !pagecache_get(&t->cache, at >> PAGE_SHIFT)) {
+    if (pagecache_get(&t->cache, at >> PAGE_SHIFT)) {
+        *n = 0;
+    } else if (t->loan.data && at < t->loan.size) {
         if (t->cache.root) // the next page may be another
             *n = MIN(*n, PAGE_SIZE - (at & PAGE_MASK));
         *n = MIN(*n, MIN(t->loan.size - at, (uint64_t)BORROW_MAX));

@@ -37,7 +37,7 @@ struct page *tmpfs_find_page(struct inode *inode, unsigned long index);
 // behind the file's end: a write may not have filled those yet, and they hold what lay in memory (TMPFS_OVERWRITE).
 unsigned int tmpfs_find_pages(struct inode *inode, unsigned long index, struct page **pages, unsigned int n);
 // The borrowed bytes from offset `at` on, *n or fewer (then *n says how many), which stay there until
-// tmpfs_borrow_end(). NULL: byte `at` is in a page, or nowhere.
+// tmpfs_borrow_end(). NULL: byte `at` is in a page, then *n is 0, or nowhere.
 const char *tmpfs_borrow(struct inode *inode, uint64_t at, size_t *n);
 void tmpfs_borrow_end(struct inode *inode);
 // The page with a reference, made if need be: from the borrowed bytes, or of zeros. ERR_PTR(-ENOMEM, -ENOSPC; -EFAULT:

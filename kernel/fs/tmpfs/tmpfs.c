@@ -193,7 +193,7 @@ static const struct inode_ops special_ops = {.setattr = inode_setattr};
 
 // ---- regular files
 
-// Tries to read at most *n bytes, and says in *n how many it tried. Bytes copied.
+// Tries to read at most *n bytes, and says in *n how many it tried: 0, and it is to be tried again. Bytes copied.
 static size_t read_part(struct inode *inode, struct uio *u, uint64_t at, size_t *n) {
     struct page *pages[READ_BATCH];
     size_t offset = at & PAGE_MASK;
@@ -206,7 +206,7 @@ static size_t read_part(struct inode *inode, struct uio *u, uint64_t at, size_t 
         return uio_write_pages(u, pages, count, offset, *n);
     }
     const char *borrowed = tmpfs_borrow(inode, at, n);
-    if (!borrowed) {
+    if (!borrowed) { // a hole, or (*n is 0) a page that has come since we looked for one
         *n = MIN(*n, PAGE_SIZE - offset);
         return uio_zero(u, *n);
     }
@@ -232,6 +232,8 @@ static ssize_t file_read_op(struct file *f, struct uio *u, off_t *pos) {
     uint64_t size = READ_ONCE(inode->size), at = *pos;
     while (u->resid && at < size) {
         size_t n = MIN(size - at, u->resid), copied = read_part(inode, u, at, &n);
+        if (unlikely(!n)) // the page is found the next time, if the file has not become smaller
+            size = MIN(size, READ_ONCE(inode->size));
         at += copied;
         done += copied;
         if (copied < n) {
