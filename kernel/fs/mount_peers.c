@@ -4,6 +4,7 @@
 //
 // Whoever mounts asks for the copies first, which may fail, and lays them when all that can fail has been done.
 #include "core/errno.h"
+#include "core/panic.h"
 #include "fs/dentry.h"
 #include "fs/mount_private.h"
 #include "fs/nsfs.h"
@@ -282,8 +283,10 @@ int mount_propagate(struct mount *top, const struct path *at, struct list_head *
     return err;
 }
 
-// Slides `copy`, which lies on the same place, under m. [t]
+// Slides `copy`, which lies on the same place, and what may lie on all of it, under m. [t]
 static void put_under(struct mount *copy, struct mount *m) {
+    for (struct mount *on = copy; on; on = mount_on(copy, copy->root))
+        copy = on;
     mount_get(copy);
     dentry_get(copy->root);
     spin_lock(&mounts_lock);
@@ -327,11 +330,19 @@ int mount_check_idle_copies(const struct mount *m) {
     return 0;
 }
 
-// Does nothing lie on m but what goes, too, or covers all of it?
+// Would something that covers all of m lie on m's place if m went?
+static bool leaves_cover(const struct mount *m) {
+    while ((m = mount_on(m, m->root)))
+        if (!m->going || m->locked)
+            return true;
+    return false;
+}
+
+// Does nothing lie on m but what goes, too, and leaves nothing there, or covers all of it?
 static bool is_loose(const struct mount *m) {
     const struct mount *child;
     list_for_each_entry (child, &m->children, sibling) {
-        if (!child->going && child->mountpoint != m->root)
+        if (child->mountpoint != m->root && (!child->going || leaves_cover(child)))
             return false;
         cond_resched();
     }
@@ -421,6 +432,7 @@ static void take_away(struct mount *m, struct mount *above, struct list_head *go
         mount_attach_locked(above, place.mount, place.dentry);
     }
     spin_unlock(&mounts_lock);
+    ASSERT(list_empty(&m->children));
     mount_leave_peers(m);
     list_add_tail(&m->link, gone);
     if (!above) {

@@ -202,6 +202,8 @@ TEST(what_is_there_already_stays_on_top) {
     CHECK(umount2("s/b/x", 0) == 0 && umount2("s/b", 0) == 0);
     CHECK(tmpfs("m/b", "x") && tmpfs("m/b/x", "y") && there("s/b/x/y") && umount2("m/b", DETACH) == 0 &&
           !there("s/b/x"));
+    CHECK(tmpfs("m/c", "x") && tmpfs("m/c/x", "y") && tmpfs("s/c/x", "own") && umount2("m/c", DETACH) == 0);
+    CHECK(there("s/c/own") || there("s/c/x/own")); // Linux lays it where the lowest of those was that went
     end("s");
     end("m");
 }
