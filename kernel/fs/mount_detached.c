@@ -133,9 +133,11 @@ static int restrict_tree(struct mount *top) {
 
 int mount_prepare_detached(struct mount *top, const struct mount_ns *to) {
     ASSERT_HELD(&mount_mutex);
-    for (const struct mount *m = top; m; m = mount_next(m, top))
+    const struct mount *m = top;
+    do {
         if (nsfs_has_mounts(m->root)) // it may keep `to`, or one that keeps that
             return -ELOOP;
+    } while ((m = mount_next(m, top)));
     return top->ns->ns.owner == to->ns.owner ? 0 : restrict_tree(top);
 }
 

@@ -402,9 +402,10 @@ static struct mount *choose(struct mount *marked, const struct mount *below_top)
 
 struct mount *mount_mark_copies(struct mount *top) {
     ASSERT_HELD(&mount_mutex);
-    struct mount *m, *marked = NULL, *below_top;
-    for (m = top; m; m = mount_next(m, top))
+    struct mount *m = top, *marked = NULL, *below_top;
+    do {
         m->going = true;
+    } while ((m = mount_next(m, top)));
     for (m = deepest(top); m != top; m = next_upward(m, top))
         mark_copies(m, &marked);
     below_top = marked;

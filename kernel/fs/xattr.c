@@ -110,9 +110,23 @@ static struct xattr *make(struct superblock *sb, const char *name, const void *v
     return ERR_PTR(err);
 }
 
-int xattr_set(struct inode *inode, const char *name, const void *value, size_t size, int flags) {
-    struct xattr *new = value ? make(inode->sb, name, value, size) : NULL;
+// `new`, or nothing, takes the place of what has that name, which is the caller's then (*old). [i]
+static int replace_locked(struct inode *inode, const char *name, struct xattr *new, int flags,
+                          struct xattr **old) {
     bool found;
+    struct xattr **at = place_locked(inode, name, &found);
+    if (found ? flags & XATTR_CREATE : !new || flags & XATTR_REPLACE)
+        return found ? -EEXIST : -ENODATA;
+    *old = found ? *at : NULL;
+    struct xattr *behind = found ? (*at)->next : *at;
+    if (new)
+        new->next = behind;
+    *at = new ? new : behind;
+    return 0;
+}
+
+int xattr_set(struct inode *inode, const char *name, const void *value, size_t size, int flags) {
+    struct xattr *new = value ? make(inode->sb, name, value, size) : NULL, *old = NULL;
     if (IS_ERR(new))
         return (int)PTR_ERR(new);
     int err = mutex_lock_killable(&inode->lock);
@@ -122,19 +136,10 @@ int xattr_set(struct inode *inode, const char *name, const void *value, size_t s
     }
     if (!inode->xattrs)
         err = new && !(flags & XATTR_REPLACE) ? xattrs_make(inode) : -ENODATA;
-    struct xattr **at = err ? NULL : place_locked(inode, name, &found), *old = at && found ? *at : NULL;
-    if (!err && (found ? flags & XATTR_CREATE : !value || flags & XATTR_REPLACE))
-        err = found ? -EEXIST : -ENODATA;
-    if (err) {
-        old = new;
-    } else if (new) {
-        new->next = found ? old->next : *at;
-        *at = new;
-    } else {
-        *at = old->next;
-    }
+    if (!err)
+        err = replace_locked(inode, name, new, flags, &old);
     mutex_unlock(&inode->lock);
-    release(inode->sb, old);
+    release(inode->sb, err ? new : old);
     if (!err)
         inode_touch(inode, false);
     return err;

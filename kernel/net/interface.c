@@ -86,7 +86,7 @@ static struct net_route route_of(const struct net_interface_address *a, const st
                : a->metric                                                ? a->metric
                : v4                                                       ? 0
                                                                           : METRIC6;
-    if (v4)
+    if (source)
         r.source = *source;
     return r;
 }
