@@ -27,8 +27,8 @@ TEST_DIRECTORY(0777)
 static void start(void) {
     char dir[32];
     snprintf(dir, sizeof(dir), "of-%d", getpid());
-    CHECK(mkdir(dir, 0777) == 0 && mount("tmpfs", dir, "tmpfs", 0, "nr_inodes=100,mode=777") == 0 &&
-          chdir(dir) == 0);
+    CHECK(unshare(CLONE_NEWNS) == 0 && mkdir(dir, 0777) == 0 &&
+          mount("tmpfs", dir, "tmpfs", 0, "nr_inodes=100,mode=777") == 0 && chdir(dir) == 0);
     umask(022);
     CHECK(close(test_make("f", "text")) == 0);
 }
