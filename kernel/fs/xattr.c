@@ -113,6 +113,7 @@ static struct xattr *make(struct superblock *sb, const char *name, const void *v
 // `new`, or nothing, takes the place of what has that name, which is the caller's then (*old). [i]
 static int replace_locked(struct inode *inode, const char *name, struct xattr *new, int flags,
                           struct xattr **old) {
+    ASSERT_HELD(&inode->lock);
     bool found;
     struct xattr **at = place_locked(inode, name, &found);
     if (found ? flags & XATTR_CREATE : !new || flags & XATTR_REPLACE)
