@@ -57,7 +57,8 @@ void mount_put(struct mount *m) {
     kfree(m);
 }
 
-struct mount *mount_alloc(struct dentry *root, const char *source, unsigned long flags) {
+struct mount *mount_alloc_for(struct user *user, struct dentry *root, const char *source,
+                              unsigned long flags) {
     struct mount *m = kzalloc(sizeof(*m));
     const char *word = source ? source : "none";
     if (!m || !(m->source = kstrndup(word, strlen(word)))) {
@@ -68,7 +69,7 @@ struct mount *mount_alloc(struct dentry *root, const char *source, unsigned long
     ref_init(&m->refs);
     m->root = root;
     m->sb = root->inode->sb;
-    m->user = user_get(current->cred ? current->cred->user : &root_user);
+    m->user = user_get(user);
     (void)user_charge(m->user, USER_MOUNTS, 1);
     ref_get(&m->sb->refs);
     __atomic_fetch_add(&m->sb->mounts, 1, __ATOMIC_RELAXED);
@@ -81,6 +82,10 @@ struct mount *mount_alloc(struct dentry *root, const char *source, unsigned long
     list_add(&m->sb_link, &m->sb->mount_list);
     spin_unlock(&mounts_lock);
     return m;
+}
+
+struct mount *mount_alloc(struct dentry *root, const char *source, unsigned long flags) {
+    return mount_alloc_for(current->cred ? current->cred->user : &root_user, root, source, flags);
 }
 
 struct mount *mount_create_internal(struct dentry *root) {

@@ -11,7 +11,6 @@
 #include "fs/vfs.h"
 #include "lib/string.h"
 #include "sched/thread.h"
-#include "sched/user.h"
 #include "upcalls.h"
 #include <linux/capability.h>
 #include <linux/fcntl.h>
@@ -224,14 +223,7 @@ int mount_remove(const struct path *at, int flags) {
 
 static struct mount *clone(const struct mount *m, struct dentry *root, struct user *user) {
     dentry_get(root);
-    struct mount *copy = mount_alloc(root, m->source, m->flags);
-    if (copy && user) {
-        user_uncharge(copy->user, USER_MOUNTS, 1);
-        user_put(copy->user);
-        copy->user = user_get(user);
-        (void)user_charge(user, USER_MOUNTS, 1);
-    }
-    return copy;
+    return user ? mount_alloc_for(user, root, m->source, m->flags) : mount_alloc(root, m->source, m->flags);
 }
 
 // What m must be copied as: in a namespace of others who may less, what is hidden there stays hidden, and what is forbidden

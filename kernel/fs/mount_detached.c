@@ -133,11 +133,8 @@ static int restrict_tree(struct mount *top) {
 
 int mount_prepare_detached(struct mount *top, const struct mount_ns *to) {
     ASSERT_HELD(&mount_mutex);
-    const struct mount *m = top;
-    do {
-        if (nsfs_has_mounts(m->root)) // it may keep `to`, or one that keeps that
-            return -ELOOP;
-    } while ((m = mount_next(m, top)));
+    if (mount_has_namespaces(top)) // one may keep `to`, or one that keeps that
+        return -ELOOP;
     return top->ns->ns.owner == to->ns.owner ? 0 : restrict_tree(top);
 }
 

@@ -138,7 +138,7 @@ int mount_set_type(const struct path *at, unsigned long flags) {
     int err = mount_is_mine(at->mount) ? 0 : -EINVAL;
     if (!err && type == MS_SHARED)
         err = mount_make_shared(at->mount, flags & MS_REC, &first);
-    for (struct mount *m = at->mount; !err && m; m = flags & MS_REC ? mount_next(m, at->mount) : NULL)
+    for (struct mount *m = at->mount; !err && m; m = mount_next_if(flags & MS_REC, m, at->mount))
         set_type(m, type);
     mount_unlock();
     return err;
@@ -150,17 +150,13 @@ static unsigned int changed_flags(const struct mount *m, const struct mount_chan
     return (READ_ONCE(m->flags) & ~c->clear) | c->set;
 }
 
-static struct mount *next_to_change(struct mount *m, const struct mount *top, bool recursive) {
-    return recursive ? mount_next(m, top) : NULL;
-}
-
 // Forbids writing in those that are to be read-only; which they are is noted in `copy`. 0, -EPERM, -EBUSY: some may be so. [t]
 static int prepare(struct mount *top, const struct mount_change *c, bool recursive) {
     struct mount *m;
     int err = 0;
-    for (m = top; m; m = next_to_change(m, top, recursive))
+    for (m = top; m; m = mount_next_if(recursive, m, top))
         m->copy = NULL;
-    for (m = top; m && !err; m = next_to_change(m, top, recursive)) {
+    for (m = top; m && !err; m = mount_next_if(recursive, m, top)) {
         unsigned int before = READ_ONCE(m->flags), now = changed_flags(m, c);
         err = mount_check_kept_flags(m, now);
         if (err || !(now & ~before & MS_RDONLY))
@@ -181,7 +177,7 @@ int mount_change_flags(const struct path *at, const struct mount_change *c, bool
     int err = known ? prepare(top, c, recursive) : -EINVAL;
     if (!err && c->propagation == MS_SHARED)
         err = mount_make_shared(top, recursive, &first);
-    for (m = known ? top : NULL; m; m = next_to_change(m, top, recursive)) {
+    for (m = known ? top : NULL; m; m = mount_next_if(recursive, m, top)) {
         if (err && m->copy)
             WRITE_ONCE(m->flags, m->flags & ~(unsigned int)MS_RDONLY);
         if (err)

@@ -118,7 +118,7 @@ static int make_shared(struct mount *m) {
 
 // Those of the tree become what they were whose groups are no older than `first`. [t]
 static void unshare_since(struct mount *top, bool recursive, uint64_t first) {
-    for (struct mount *m = top; m; m = recursive ? mount_next(m, top) : NULL)
+    for (struct mount *m = top; m; m = mount_next_if(recursive, m, top))
         if (mount_is_shared(m) && m->group->id >= first)
             mount_make_slave(m);
 }
@@ -127,7 +127,7 @@ int mount_make_shared(struct mount *top, bool recursive, uint64_t *first) {
     ASSERT_HELD(&mount_mutex);
     *first = next_id;
     int err = 0;
-    for (struct mount *m = top; m && !err; m = recursive ? mount_next(m, top) : NULL) {
+    for (struct mount *m = top; m && !err; m = mount_next_if(recursive, m, top)) {
         err = make_shared(m);
         cond_resched();
     }
@@ -235,7 +235,7 @@ static bool has_unbindable(struct mount *top) {
 }
 
 // A file of a namespace of mounts: what gets a copy may be that one's tree, which would keep itself.
-static bool has_namespace(struct mount *top) {
+bool mount_has_namespaces(const struct mount *top) {
     for (const struct mount *m = top; m; m = mount_next(m, top))
         if (nsfs_has_mounts(m->root))
             return true;
@@ -261,7 +261,7 @@ int mount_propagate(struct mount *top, const struct path *at, struct list_head *
     if (err)
         return err;
     unsigned int count = 1;
-    bool stays_here = has_namespace(top);
+    bool stays_here = mount_has_namespaces(top);
     at->mount->group->received = top;
     struct receivers r = receivers_of(at->mount);
     while (!err && (m = next_receiver(&r))) {

@@ -19,6 +19,9 @@ extern struct mount_ns first_mount_ns;
 
 // A mount that is nowhere. Takes over the reference to root. NULL if no memory.
 struct mount *__must_check mount_alloc(struct dentry *root, const char *source, unsigned long flags);
+// The same on another user's account than the caller's.
+struct mount *__must_check mount_alloc_for(struct user *user, struct dentry *root, const char *source,
+                                           unsigned long flags);
 // A place that stays hidden.
 struct mount_lid {
     struct list_head link; // [mounts]
@@ -71,6 +74,13 @@ struct mount *__must_check mount_clone_tree(struct mount *from, struct dentry *r
 struct mount *mount_on(const struct mount *parent, const struct dentry *d);
 // The mount behind m in the tree below and with `top`, each before those on it; NULL at the end. [t]
 struct mount *mount_next(const struct mount *m, const struct mount *top);
+
+// The same, if it is `recursive`; NULL else: `top` is all there is to it. [t]
+static inline struct mount *mount_next_if(bool recursive, const struct mount *m, const struct mount *top) {
+    return recursive ? mount_next(m, top) : NULL;
+}
+// Does anything in the tree `top` show the file of a mount namespace? [t]
+bool mount_has_namespaces(const struct mount *top);
 
 static inline bool path_is_mount_root(const struct path *p) {
     return p->dentry == p->mount->root;

@@ -69,8 +69,8 @@ struct netlink_socket *netlink_find(const struct net_ns *net, int protocol,
                                     uint32_t port); // referenced, or NULL
 // The next after n (NULL: the first) of a protocol, in any network, referenced; the reference to n goes.
 struct netlink_socket *netlink_next_socket(int protocol, struct netlink_socket *n);
-// The same of those of one network, of any protocol, that are in groups; *serial is 0 at first. The time this takes is bounded by these:
-// what is told is told with the stack's lock, and others' sockets may be many.
+// The same of those of one network, of any protocol, that are in groups; *serial is 0 at first. Others' sockets, which may be
+// many, cost nothing.
 struct netlink_socket *netlink_next_member(const struct net_ns *net, struct netlink_socket *n,
                                            uint64_t *serial);
 #define NETLINK_PROTOCOLS 32

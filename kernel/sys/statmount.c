@@ -102,7 +102,7 @@ static void tell_superblock(struct telling *t) {
     t->told.mask |= TELL_SB_BASIC;
 }
 
-static void tell_mount(struct telling *t) {
+static void tell_mount(struct telling *t, const struct mount_peers *peers) {
     const struct mount *m = t->m;
     uint64_t parent = mount_parent_id(m);
     t->told.mnt_id = mount_unique_id(m->id);
@@ -110,21 +110,12 @@ static void tell_mount(struct telling *t) {
     t->told.mnt_id_old = (uint32_t)mount_short_id(m->id);
     t->told.mnt_parent_id_old = (uint32_t)mount_short_id(parent);
     t->told.mnt_attr = mount_attributes_of(READ_ONCE(m->flags));
-    struct mount_peers peers;
-    mount_get_peers(m, &peers);
-    unsigned long types = (peers.group ? MS_SHARED : 0) | (peers.master ? MS_SLAVE : 0) |
-                          (peers.unbindable ? MS_UNBINDABLE : 0);
+    unsigned long types = (peers->group ? MS_SHARED : 0) | (peers->master ? MS_SLAVE : 0) |
+                          (peers->unbindable ? MS_UNBINDABLE : 0);
     t->told.mnt_propagation = types ? types : MS_PRIVATE;
-    t->told.mnt_peer_group = (uint64_t)mount_short_id(peers.group);
-    t->told.mnt_master = (uint64_t)mount_short_id(peers.master);
+    t->told.mnt_peer_group = (uint64_t)mount_short_id(peers->group);
+    t->told.mnt_master = (uint64_t)mount_short_id(peers->master);
     t->told.mask |= TELL_MNT_BASIC;
-}
-
-static void tell_from(struct telling *t) {
-    struct mount_peers peers;
-    mount_get_peers(t->m, &peers);
-    t->told.propagate_from = (uint64_t)mount_short_id(peers.from);
-    t->told.mask |= TELL_FROM;
 }
 
 static void tell_places(struct telling *t, uint64_t wanted) {
@@ -151,10 +142,15 @@ static void tell_options(struct telling *t) {
 static void tell(struct telling *t, uint64_t wanted) {
     if (wanted & TELL_SB_BASIC)
         tell_superblock(t);
+    struct mount_peers peers = {0};
+    if (wanted & (TELL_MNT_BASIC | TELL_FROM))
+        mount_get_peers(t->m, &peers);
     if (wanted & TELL_MNT_BASIC)
-        tell_mount(t);
-    if (wanted & TELL_FROM)
-        tell_from(t);
+        tell_mount(t, &peers);
+    if (wanted & TELL_FROM) {
+        t->told.propagate_from = (uint64_t)mount_short_id(peers.from);
+        t->told.mask |= TELL_FROM;
+    }
     if (wanted & TELL_FS_TYPE)
         add_text(t, &t->told.fs_type, TELL_FS_TYPE, t->m->sb->type->name);
     tell_places(t, wanted);
