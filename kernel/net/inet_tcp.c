@@ -164,10 +164,12 @@ static err_t on_connected(void *arg, struct tcp_pcb *p, err_t err) {
 
 #define HELD_BACK (200 * 1000 * NSEC_PER_USEC) // at most, as on Linux
 
-// Twice a second lwIP sends what it could not send before; not what is held back.
+// Twice a second lwIP sends what it could not send before; not what is held back. And who waited for room at an end that has gone without
+// its reset having arrived is told of it here: at once would be before the reset.
 static err_t on_poll(void *arg, struct tcp_pcb *p) {
     struct inet_socket *i = arg;
     (void)p;
+    inet_tcp_room(i);
     if (i && unlikely(i->held_since) && clock_monotonic() - i->held_since < HELD_BACK)
         return ERR_INPROGRESS;
     return ERR_OK;

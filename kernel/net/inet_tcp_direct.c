@@ -39,7 +39,7 @@ static struct inet_socket *find_other_end(const struct tcp_pcb *p) {
     return i && i->tcp == q ? i : NULL; // not the listener of one that is being made
 }
 
-static void unlink(struct inet_socket *i) {
+void inet_tcp_direct_end(struct inet_socket *i) {
     if (!i->peer)
         return;
     i->peer->peer = NULL;
@@ -54,11 +54,11 @@ static void look(struct inet_socket *i) {
         peer = find_other_end(i->tcp);
     if (peer == i) // connected to itself
         peer = NULL;
-    unlink(i);
+    inet_tcp_direct_end(i);
     i->looked_in = net_route_round_locked();
     i->looked = true;
     if (peer) {
-        unlink(peer);
+        inet_tcp_direct_end(peer);
         peer->looked_in = i->looked_in;
         peer->looked = true;
         peer->peer = i;
@@ -71,12 +71,6 @@ static void look(struct inet_socket *i) {
 void inet_tcp_direct_begin(struct inet_socket *i) {
     i->looked = false;
     i->ahead = 0;
-}
-
-void inet_tcp_direct_end(struct inet_socket *i) {
-    struct inet_socket *peer = i->peer;
-    unlink(i);
-    inet_tcp_room(peer);
 }
 
 // Both go on, and what p has sent has reached q.

@@ -128,16 +128,22 @@ static size_t read_what_is_there(size_t at) {
     return at;
 }
 
-// What is written meanwhile cannot arrive. Then all is as it was, and there is room.
-TEST(who_has_no_room_hears_of_it_though_the_address_was_away) {
+// Both ends at PLACE, and no room left at c. How much went.
+static size_t connect_at_place_and_fill(void) {
     put_place(true);
     int l = socket(AF_INET, SOCK_STREAM, 0);
     CHECK(bind4(l, PLACE, 0) == 0 && listen(l, 1) == 0);
     c = socket(AF_INET, SOCK_STREAM, 0);
     CHECK(bind4(c, PLACE, 0) == 0 && connect4(c, PLACE, port_of(l)) == 0);
-    CHECK((d = accept(l, NULL, NULL)) >= 0);
-    size_t n = fill(), at = 0;
+    CHECK((d = accept(l, NULL, NULL)) >= 0 && close(l) == 0);
+    size_t n = fill();
     CHECK(!(poll_now(c) & POLLOUT));
+    return n;
+}
+
+// What is written meanwhile cannot arrive. Then all is as it was, and there is room.
+TEST(who_has_no_room_hears_of_it_though_the_address_was_away) {
+    size_t n = connect_at_place_and_fill(), at = 0;
     put_place(false);
     (void)!send(d, "x", 1, MSG_DONTWAIT); // finds that there is no way
     at = read_what_is_there(at);
@@ -148,6 +154,42 @@ TEST(who_has_no_room_hears_of_it_though_the_address_was_away) {
     CHECK(p.revents & POLLOUT);
     CHECK(close(c) == 0);
     CHECK(read_rest(at) == n);
+}
+
+// The reset that is for it cannot arrive.
+TEST(who_has_no_room_hears_of_an_end_that_went_while_the_address_was_away) {
+    int err = 0;
+    signal(SIGPIPE, SIG_IGN);
+    connect_at_place_and_fill();
+    put_place(false);
+    CHECK(close(d) == 0);
+    put_place(true);
+    for (double end = seconds() + 20; err != ECONNRESET && seconds() < end;) {
+        struct pollfd p = {c, POLLOUT, 0};
+        if (poll(&p, 1, 100))
+            err = write(c, buffer, 1) < 0 ? errno : 0;
+    }
+    CHECK(err == ECONNRESET);
+}
+
+static void *close_it(void *arg) {
+    close(*(int *)arg);
+    return NULL;
+}
+
+// No room in between.
+TEST(who_has_no_room_hears_first_that_the_other_end_has_gone) {
+    for (int i = 0; i < 50; i++) {
+        pthread_t t;
+        connect_with(4096, 4096);
+        do { // Linux makes some more room of what has arrived
+            fill();
+            usleep(20000);
+        } while (poll_now(c) & POLLOUT);
+        CHECK(pthread_create(&t, NULL, close_it, &d) == 0);
+        CHECK(poll_for(c, POLLOUT) & POLLERR);
+        CHECK(pthread_join(t, NULL) == 0 && close(c) == 0);
+    }
 }
 
 TEST(end_comes_right_behind_full_buffers) {
