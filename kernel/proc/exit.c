@@ -5,7 +5,6 @@
 // leaves its process. The one that leaves last makes the process a zombie: its children get a new parent, its
 // own parent is told.
 #include "proc/exit.h"
-#include "proc/namespace.h"
 #include "arch/riscv/uaccess.h"
 #include "core/panic.h"
 #include "fs/fdtable.h"
@@ -13,9 +12,11 @@
 #include "ipc/sem.h"
 #include "keys/key.h"
 #include "lib/string.h"
+#include "proc/accounting.h"
 #include "proc/coredump.h"
 #include "proc/fork.h"
 #include "proc/futex.h"
+#include "proc/namespace.h"
 #include "proc/oom.h"
 #include "proc/posix_timer.h"
 #include "proc/process.h"
@@ -210,6 +211,7 @@ static bool begin_exit(struct process *p, struct thread *t, int status) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     spin_lock(&p->sig_lock);
     t->exiting = true;
+    p->used_privilege |= t->used_privilege;
     if (!p->killed)
         t->sig_pending &= ~SIGNAL_BIT(SIGKILL);
     bool last = --p->live_threads == 0;
@@ -270,6 +272,7 @@ static void end_namespace(struct process *init) {
         init->exit_status = ns->reboot_signal;
     spin_unlock(&init->sig_lock);
     spin_unlock_irqrestore(&process_lock, flags);
+    accounting_end(ns);
 }
 
 void process_exit_thread(int status) {
@@ -280,8 +283,10 @@ void process_exit_thread(int status) {
     bool last = begin_exit(p, t, status);
     if (last && p == init_process)
         panic("Attempted to kill init! exitcode=0x%08x", p->exit_status);
-    if (last)
+    if (last) {
         posix_timers_exit(p);
+        accounting_of_end(p);
+    }
     ptrace_exit_tracer();
     drop_memory(t);
     sem_leave_undos(t);

@@ -96,6 +96,7 @@ struct process {
     struct io_usage dead_io;                       // [p] and the children's
     long peak_rss, child_peak_rss;                 // [p] pages
 
+    bool used_privilege;                  // [s] a thread that has ended used a capability: acct(5)
     uint64_t execs;                       // [p] how often it has become another program; read without
     bool child_subreaper;                 // [a]
     int oom_score_adj, oom_score_adj_min; // [a] proc/oom.h; what it may be lowered to without privilege

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Process groups, sessions and the controlling terminal: setpgid(2), setsid(2), credentials(7).
 #include "proc/session.h"
+#include "fs/inode.h"
 #include "proc/process.h"
 #include <asm/signal.h>
 
@@ -121,6 +122,15 @@ struct tty *process_tty(void) {
         terminals->get(tty);
     spin_unlock_irqrestore(&process_lock, flags);
     return tty;
+}
+
+unsigned int process_tty_number(void) {
+    struct tty *tty = process_tty();
+    if (!tty)
+        return 0;
+    unsigned int number = DEV_ENCODE(terminals->number(tty));
+    terminals->put(tty);
+    return number;
 }
 
 void process_drop_tty_locked(struct process *p, struct tty **old) {

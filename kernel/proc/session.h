@@ -16,6 +16,7 @@ struct session_tty_ops {
     // The session's leader exits: the terminal hangs up, or (pty) sends SIGHUP to the foreground group. No process of the
     // session has it afterwards (session_clear_tty() is called from here).
     void (*leader_exit)(struct tty *tty, pid_t session);
+    dev_t (*number)(struct tty *tty);
 };
 // Boot: before the first terminal becomes anybody's.
 void session_set_tty_ops(const struct session_tty_ops *ops);
@@ -32,6 +33,7 @@ int __must_check pgrp_check_session(pid_t pgrp, pid_t session);
 // session (takes a reference of its own); taken from all processes of a session.
 struct tty *process_tty(void);
 void process_set_tty(struct tty *tty);
+unsigned int process_tty_number(void); // as stat(2) of it and /proc/PID/stat tell; 0: there is none
 void session_clear_tty(pid_t session);
 
 // ---- for fork, exit, setsid; process_lock held where the name says so

@@ -6,7 +6,6 @@
 #include "ipc/msg.h"
 #include "ipc/sem.h"
 #include "ipc/shm.h"
-#include "lib/number.h"
 #include "procfs/private.h"
 #include "sched/thread.h"
 
@@ -85,21 +84,14 @@ static int show_sem_limits(struct seq_buf *s, void *arg) {
 static ssize_t store_sem_limits(const char *text, size_t n, void *arg) {
     static const unsigned long most[] = {INT32_MAX, INT32_MAX, SEM_AT_ONCE * 64, IPC_MOST};
     unsigned long values[4];
-    unsigned int count = 0;
+    int count = proc_parse_numbers(text, values, 4);
     (void)arg;
-    for (const char *at = text; count < 4; count++) {
-        while (*at == ' ' || *at == '\t')
-            at++;
-        const char *end = number_read(at, 10, INT32_MAX, &values[count]);
-        if (end == at)
-            break;
-        if (values[count] > most[count])
+    for (int i = 0; i < count; i++)
+        if (values[i] > most[i])
             return -EINVAL;
-        at = end;
-    }
-    for (unsigned int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++)
         WRITE_ONCE(ipc_current()->sem_limits[i], values[i]);
-    return count ? (ssize_t)n : -EINVAL;
+    return count < 0 ? count : (ssize_t)n;
 }
 
 // ---- numbers of a namespace: the caller's

@@ -90,6 +90,8 @@ int proc_show_number(struct seq_buf *s, void *number);
 ssize_t proc_store_number(const char *text, size_t n, void *number);
 // The number at the start of `text`; -EINVAL if there is none or something else follows it on the line.
 long proc_parse_number(const char *text, unsigned long *out);
+// Up to `most` of them, with blanks between, each at most INT32_MAX. How many there are; -EINVAL: none.
+int proc_parse_numbers(const char *text, unsigned long *out, int most);
 
 #define PROC_NUMBER(path_, at_, low_, high_)                                                                 \
     {                                                                                                        \

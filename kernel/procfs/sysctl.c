@@ -13,6 +13,7 @@
 #include "lib/number.h"
 #include "lib/string.h"
 #include "mm/page.h"
+#include "proc/accounting.h"
 #include "proc/coredump.h"
 #include "proc/uts.h"
 #include "procfs/private.h"
@@ -32,6 +33,18 @@ int proc_show_text(struct seq_buf *s, void *arg) {
 long proc_parse_number(const char *text, unsigned long *out) {
     const char *end = number_read(text, 10, UINT64_MAX, out);
     return end == text || (*end && *end != '\n' && *end != ' ' && *end != '\t') ? -EINVAL : 0;
+}
+
+int proc_parse_numbers(const char *text, unsigned long *out, int most) {
+    int count = 0;
+    for (const char *end; count < most; text = end, count++) {
+        while (*text == ' ' || *text == '\t')
+            text++;
+        end = number_read(text, 10, INT32_MAX, &out[count]);
+        if (end == text)
+            break;
+    }
+    return count ? count : -EINVAL;
 }
 
 // ---- names
@@ -63,6 +76,23 @@ static ssize_t store_core_pattern(const char *text, size_t n, void *arg) {
     (void)arg;
     int err = core_set_pattern(text, n);
     return err ? err : (ssize_t)n;
+}
+
+// kernel.acct: three numbers, of which a write may store the first few.
+static int show_acct(struct seq_buf *s, void *arg) {
+    (void)arg;
+    seq_printf(s, "%lu\t%lu\t%lu\n", READ_ONCE(accounting_limits[0]), READ_ONCE(accounting_limits[1]),
+               READ_ONCE(accounting_limits[2]));
+    return 0;
+}
+
+static ssize_t store_acct(const char *text, size_t n, void *arg) {
+    unsigned long values[ARRAY_SIZE(accounting_limits)];
+    int count = proc_parse_numbers(text, values, ARRAY_SIZE(values));
+    (void)arg;
+    for (int i = 0; i < count; i++)
+        WRITE_ONCE(accounting_limits[i], values[i]);
+    return count < 0 ? count : (ssize_t)n;
 }
 
 // ---- random numbers
@@ -238,6 +268,7 @@ static const struct proc_entry entries[] = {
     {.path = "sys/kernel/hostname", .mode = 0644, .show = show_name, .store = store_name},
     {.path = "sys/kernel/domainname", .mode = 0644, .show = show_name, .store = store_name, .arg = boot_id},
     {.path = "sys/kernel/core_pattern", .mode = 0644, .show = show_core_pattern, .store = store_core_pattern},
+    {.path = "sys/kernel/acct", .mode = 0644, .show = show_acct, .store = store_acct},
     PROC_NUMBER("kernel/core_uses_pid", &core_uses_pid, 0, 1),
     PROC_TEXT("kernel/core_pipe_limit", "0"),
     {.path = "sys/kernel/printk", .mode = 0644, .show = show_printk, .store = store_printk},

@@ -9,9 +9,17 @@
 
 #define PID_NS_DEPTH_MAX 32
 
+struct file;
 struct process;
 struct wait_queue;
 RB_HEAD(id_numbers, id_number);
+
+// Where records of the processes that end go: proc/accounting.h.
+struct accounting {
+    struct file *file;  // [accounting_lock] NULL: nowhere
+    bool full;          // [accounting_lock] its file system was, when it was looked at last
+    ktime_t look_again; // [accounting_lock] monotonic
+};
 
 struct pid_ns {
     struct namespace ns;
@@ -25,6 +33,7 @@ struct pid_ns {
     pid_t last;                 // [process_lock] given out; read without
     uint64_t *used;             // [process_lock] a bit for each number
     struct id_numbers numbers;  // [process_lock] not of the first, which has a table (id.c)
+    struct accounting accounting;
 };
 
 extern struct pid_ns first_pid_ns;

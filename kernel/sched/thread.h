@@ -150,6 +150,7 @@ struct thread {
     struct restart_block restart;   // [o]
     struct seccomp_filter *filters; // [s] proc/seccomp.h; the newest, a reference
     uint8_t seccomp;                // [s] SECCOMP_MODE_*
+    bool used_privilege;            // [o] a capability made a difference: acct(5)
     bool no_new_privs;              // [a] execve gives no privileges; never false again
     struct ptrace ptrace;
 
@@ -245,16 +246,22 @@ void thread_yield(void); // sched_yield(2)
 static inline void thread_set_state(enum thread_state state) {
     __atomic_store_n(&current->state, state, __ATOMIC_SEQ_CST);
 }
+// It is noted that the current thread has used a capability.
+static inline bool thread_uses(bool capability) {
+    if (capability)
+        current->used_privilege = true;
+    return capability;
+}
 // True if the current thread may do what CAP_* (linux/capability.h) stands for.
 static inline bool capable(int cap) {
-    return cred_capable(current->cred, cap);
+    return thread_uses(cred_capable(current->cred, cap));
 }
 // The same over what belongs to the user namespace u, and over what belongs to its own.
 static inline bool capable_in(const struct user_ns *u, int cap) {
-    return cred_capable_in(current->cred, u, cap);
+    return thread_uses(cred_capable_in(current->cred, u, cap));
 }
 static inline bool capable_within(int cap) {
-    return cred_capable_within(current->cred, cap);
+    return thread_uses(cred_capable_within(current->cred, cap));
 }
 // What it has of a kind; kernel threads have the first ones.
 static inline struct namespace *current_namespace(enum namespace_kind kind) {

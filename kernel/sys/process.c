@@ -5,10 +5,12 @@
 #include "arch/riscv/uaccess.h"
 #include "core/user_ns.h"
 #include "fs/fdtable.h"
+#include "fs/file.h"
 #include "fs/path.h"
 #include "ipc/sem.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "proc/accounting.h"
 #include "proc/exec.h"
 #include "proc/exit.h"
 #include "proc/fork.h"
@@ -362,6 +364,37 @@ long sys_vhangup(void) {
     if (!capable(CAP_SYS_TTY_CONFIG))
         return -EPERM;
     tty_hangup_own();
+    return 0;
+}
+
+// ---- accounting
+
+static struct file *open_for_records(const char *name) {
+    struct file *f = file_open(name, O_WRONLY | O_APPEND | O_LARGEFILE, 0);
+    if (IS_ERR(f))
+        return f;
+    int err = !S_ISREG(f->inode->mode) ? -EACCES : !f->backing || !f->ops->write ? -EINVAL : 0;
+    if (!err)
+        return f;
+    file_put(f);
+    return ERR_PTR(err);
+}
+
+long sys_acct(const char __user *path) {
+    struct user_name name;
+    struct file *f = NULL;
+    if (!capable(CAP_SYS_PACCT))
+        return -EPERM;
+    if (path) {
+        int err = user_name_get(&name, path, false);
+        if (err)
+            return err;
+        f = open_for_records(name.text);
+        user_name_put(&name);
+        if (IS_ERR(f))
+            return PTR_ERR(f);
+    }
+    accounting_set(f);
     return 0;
 }
 

@@ -255,7 +255,7 @@ static struct chrdev tty_current = {.dev = MKDEV(TTYAUX_MAJOR, 0),
                                     .ops = &tty_ops};
 
 static const struct session_tty_ops session_ops = {
-    .get = tty_get, .put = tty_put, .leader_exit = session_leader_exit};
+    .get = tty_get, .put = tty_put, .leader_exit = session_leader_exit, .number = tty_dev};
 
 void tty_init(void) {
     session_set_tty_ops(&session_ops);

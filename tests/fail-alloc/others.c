@@ -40,6 +40,20 @@ int do_others(void) {
     return waitpid(pid, NULL, 0) == pid ? err : errno;
 }
 
+// A record of a process that has ended; one that there is no memory for is not written.
+int do_accounting(void) {
+    int fd = open("records", O_WRONLY | O_CREAT, 0600);
+    if (fd < 0 || acct("records"))
+        return errno;
+    pid_t pid = fork();
+    if (!pid)
+        _exit(0);
+    int err = pid < 0 ? errno : 0;
+    if (pid > 0 && waitpid(pid, NULL, 0) != pid)
+        err = errno;
+    return acct(NULL) ? errno : err;
+}
+
 // Pages of a file turned round.
 int do_remap(void) {
     int fd = memfd_create("remapped", 0);

@@ -493,6 +493,7 @@ static const struct operation operations[] = {
     {"attributes", do_attributes, false},
     {"acl", do_acl, false},
     {"others", do_others, false},
+    {"accounting", do_accounting, false},
     {"remap", do_remap, false},
     {"seal", do_seal, false},
     {"lease", do_lease, false},

@@ -29,6 +29,7 @@ int do_mount_shared(void);
 
 // others.c
 int do_others(void);
+int do_accounting(void);
 int do_keys(void);
 int do_lease(void);
 int do_remap(void);

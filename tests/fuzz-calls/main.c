@@ -225,6 +225,7 @@ static void remove_lasting(void) {
         if (f)
             fclose(f);
     }
+    acct(NULL);
     mkdir("/queues", 0755);
     if (mount("mqueue", "/queues", "mqueue", 0, NULL) == 0) {
         nftw("/queues", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
