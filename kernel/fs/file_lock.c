@@ -3,13 +3,16 @@
 // belong to a process, which is to say to its table of open files, and cover a range; "open file description"
 // locks are ranges that belong to an open file. The latter two see each other, flock's are apart.
 //
-// An inode gets its list with the first lock and keeps it. An owner's locks stand together in it, in the order of their
-// ranges: owners in the order in which they came. Waiters sleep on the list's queue and look again whenever a lock goes.
+// An inode gets its list with the first lock and keeps it. In it are owners, in the order in which they came, each with a tree of his
+// locks by their ranges, which do not overlap. A mutex guards it, and whoever goes through more than one tree's height yields: a user has
+// as many locks on one file as he likes, and only those who want locks on that file wait for him.
 //
-// Who waits stands in the list, too, for those who are told of locks. Who waits for a POSIX lock of another process's is in
-// `waiters` with the owner that is in the way; whoever is about to wait follows these from owner to owner, and where that leads
-// to himself there is a deadlock. When a lock goes, its list's waiters are as good as awake: nobody is in their way until they
-// have looked.
+// Who waits stands behind the lock in his way or, as on Linux, behind another whose wish is in his way and who waits for that lock already:
+// so who lets go of a lock wakes only those who can have it now. Whoever is woken looks again; if he gets what he wants, those behind him
+// wait for his lock; if he gives up, they are woken.
+//
+// Whoever is about to wait for a POSIX lock follows the way from owner to owner of what each waits for, on whatever file, and where that
+// leads to himself there is a deadlock. For this alone, `behind` is written with `waiters_lock` held, too.
 #include "fs/file_lock.h"
 #include "core/panic.h"
 #include "fs/file_lock_list.h"
@@ -20,42 +23,13 @@
 #include "sched/user.h"
 #include <linux/fs.h>
 
-#define END_OF_FILE INT64_MAX // `last` of a lock without an end
+#define MAX_CHAIN 10   // owners that a deadlock may go through to be found, as in Linux
+#define MAX_STEPS 1000 // waiters that are looked at for it
 
-enum lock_kind { KIND_FLOCK, KIND_POSIX, KIND_OFD };
+// ---- the lists
 
-struct file_lock {
-    struct list_head link;
-    enum lock_kind kind;
-    const void *owner; // struct file, or of POSIX locks the struct files
-    pid_t pid;         // who set it
-    short type;        // F_RDLCK, F_WRLCK
-    off_t first, last; // inclusive
-    uint64_t serial;   // who came later has a larger one
-    struct user *user; // to whom it is charged, a reference
-};
-
-// One that waits for a lock.
-struct lock_waiter {
-    struct list_head of_list;       // [list->lock] in list->waiting
-    const struct file_lock *wanted; // [I]
-    uint64_t serial;                // [list->lock] of its coming
-    uint64_t behind;                // [list->lock] the serial of the lock in the way when it last looked
-    unsigned int
-        level; // [list->lock] others that wait for the same are in its way before: how many, and itself
-    // Of POSIX locks.
-    struct list_head link;             // [waiters_lock]
-    const struct file_lock_list *list; // [I]
-    const void *owner;                 // [I]
-    const void *blocker; // [waiters_lock] the owner in the way; NULL: none, or it has to look again
-};
-
-#define MAX_CHAIN 10 // owners that a deadlock may go through to be found, as in Linux
-
-static struct spinlock lists_lock = SPINLOCK_INIT; // a list's lock is taken within it
+static struct spinlock lists_lock = SPINLOCK_INIT;
 static struct list_head lists = LIST_HEAD_INIT(lists);
-static struct spinlock waiters_lock = SPINLOCK_INIT; // taken within a list's lock
-static struct list_head waiters = LIST_HEAD_INIT(waiters);
 
 struct file_lock_list *file_lock_list_get(struct inode *inode) {
     struct file_lock_list *list = __atomic_load_n(&inode->locks, __ATOMIC_ACQUIRE), *other = NULL;
@@ -64,12 +38,13 @@ struct file_lock_list *file_lock_list_get(struct inode *inode) {
     list = kzalloc(sizeof(*list));
     if (!list)
         return NULL;
-    spin_init(&list->lock);
-    list_init(&list->locks);
+    ref_init(&list->refs);
+    list->dev = inode->sb ? inode->sb->dev : 0;
+    list->ino = inode->ino;
+    mutex_init(&list->lock);
+    list_init(&list->owners);
     list_init(&list->leases);
-    list_init(&list->waiting);
     wait_queue_init(&list->released);
-    list->inode = inode;
     spin_lock(&lists_lock);
     bool first =
         __atomic_compare_exchange_n(&inode->locks, &other, list, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
@@ -82,30 +57,242 @@ struct file_lock_list *file_lock_list_get(struct inode *inode) {
     return other;
 }
 
+void file_lock_list_put(struct file_lock_list *list) {
+    if (ref_put(&list->refs))
+        kfree(list);
+}
+
+void file_locks_free(struct inode *inode) {
+    struct file_lock_list *list = inode->locks;
+    spin_lock(&lists_lock);
+    list_del(&list->link);
+    spin_unlock(&lists_lock);
+    inode->locks = NULL;
+    file_lock_list_put(list);
+}
+
+void file_lock_lists_enter(struct file_lock_list *mark) {
+    mark->is_mark = true;
+    spin_lock(&lists_lock);
+    list_add(&mark->link, &lists);
+    spin_unlock(&lists_lock);
+}
+
+void file_lock_lists_leave(struct file_lock_list *mark) {
+    spin_lock(&lists_lock);
+    list_del(&mark->link);
+    spin_unlock(&lists_lock);
+}
+
+struct file_lock_list *file_lock_list_next(struct file_lock_list *mark) {
+    struct file_lock_list *list = NULL;
+    spin_lock(&lists_lock);
+    struct list_head *at = mark->link.next;
+    while (at != &lists && list_entry(at, struct file_lock_list, link)->is_mark)
+        at = at->next;
+    if (at != &lists) {
+        list = list_entry(at, struct file_lock_list, link);
+        ref_get(&list->refs);
+        list_del(&mark->link);
+        list_add(&mark->link, at);
+    }
+    spin_unlock(&lists_lock);
+    return list;
+}
+
+// ---- locks, owners, and what is in whose way
+
 uint64_t file_lock_serial(void) {
     static uint64_t last; // [a]
     return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
-static bool is_own(const struct file_lock *a, const struct file_lock *b) {
-    return a->kind == b->kind && a->owner == b->owner;
+static int compare_locks(const struct file_lock *a, const struct file_lock *b) {
+    return a->first < b->first ? -1 : a->first > b->first;
 }
+RB_GENERATE(owner_locks, file_lock, node, compare_locks)
 
 static bool overlap(const struct file_lock *a, const struct file_lock *b) {
     return a->first <= b->last && b->first <= a->last;
 }
 
+// Of two owners.
 static bool conflict(const struct file_lock *a, const struct file_lock *b) {
-    bool same_world = (a->kind == KIND_FLOCK) == (b->kind == KIND_FLOCK);
-    return same_world && !is_own(a, b) && overlap(a, b) && (a->type == F_WRLCK || b->type == F_WRLCK);
+    return overlap(a, b) && (a->type == F_WRLCK || b->type == F_WRLCK);
 }
 
-static struct file_lock *find_conflict(struct file_lock_list *list, const struct file_lock *wanted) {
-    struct file_lock *l;
-    list_for_each_entry (l, &list->locks, link)
-        if (conflict(l, wanted))
-            return l;
+static bool is_own(const struct lock_owner *o, const struct file_lock *l) {
+    return o->kind == l->kind && o->owner == l->owner;
+}
+
+static struct lock_owner *find_owner(const struct file_lock_list *list, enum lock_kind kind,
+                                     const void *owner) {
+    ASSERT_HELD(&list->lock);
+    struct lock_owner *o;
+    list_for_each_entry (o, &list->owners, link) {
+        if (o->kind == kind && o->owner == owner)
+            return o;
+        cond_resched();
+    }
     return NULL;
+}
+
+// The first of an owner's locks that ends at `at` or behind.
+static struct file_lock *first_behind(const struct lock_owner *o, off_t at) {
+    struct file_lock *l = RB_ROOT(&o->locks), *found = NULL;
+    while (l) {
+        bool behind = l->last >= at;
+        if (behind)
+            found = l;
+        l = behind ? RB_LEFT(l, node) : RB_RIGHT(l, node);
+    }
+    return found;
+}
+
+static struct file_lock *first_overlap(const struct lock_owner *o, const struct file_lock *wanted) {
+    struct file_lock *l = first_behind(o, wanted->first);
+    return l && l->first <= wanted->last ? l : NULL;
+}
+
+// An owner's first lock in the way of another's wish.
+static struct file_lock *find_conflict_of(const struct lock_owner *o, const struct file_lock *wanted) {
+    if (wanted->type == F_RDLCK && !o->writes)
+        return NULL;
+    struct file_lock *l = first_overlap(o, wanted);
+    while (l && overlap(l, wanted) && !conflict(l, wanted)) {
+        cond_resched();
+        l = RB_NEXT(owner_locks, &o->locks, l);
+    }
+    return l && overlap(l, wanted) ? l : NULL;
+}
+
+static struct file_lock *find_conflict(const struct file_lock_list *list, const struct file_lock *wanted) {
+    ASSERT_HELD(&list->lock);
+    const struct lock_owner *o;
+    list_for_each_entry (o, &list->owners, link) {
+        bool same_world = (o->kind == KIND_FLOCK) == (wanted->kind == KIND_FLOCK);
+        struct file_lock *l = same_world && !is_own(o, wanted) ? find_conflict_of(o, wanted) : NULL;
+        if (l)
+            return l;
+        cond_resched();
+    }
+    return NULL;
+}
+
+// ---- waiting
+
+static struct spinlock waiters_lock = SPINLOCK_INIT;
+RB_HEAD(lock_waiters, lock_waiter);
+static struct lock_waiters waiters = RB_INITIALIZER(&waiters);
+
+// By whose they are.
+static int compare_waiters(const struct lock_waiter *a, const struct lock_waiter *b) {
+    if (a->wish.owner != b->wish.owner)
+        return a->wish.owner < b->wish.owner ? -1 : 1;
+    return a < b ? -1 : a > b;
+}
+RB_GENERATE_STATIC(lock_waiters, lock_waiter, node, compare_waiters)
+
+// One that waits for a lock for this owner; NULL: none.
+static const struct lock_waiter *waiter_of(const void *owner) {
+    struct lock_waiter key = {.wish.owner = owner};
+    const struct lock_waiter *w = RB_NFIND(lock_waiters, &waiters, &key);
+    return w && w->wish.owner == owner ? w : NULL;
+}
+
+// Does the way from l through what each owner waits for lead to `owner`? [waiters_lock]
+static bool closes_circle(const struct file_lock *l, const void *owner) {
+    int links = 0;
+    for (int steps = 0; steps < MAX_STEPS; steps++) {
+        if (l->waiter && l->waiter->behind) { // on to what is set
+            l = l->waiter->behind;
+            continue;
+        }
+        if (l->kind != KIND_POSIX)
+            return false;
+        if (l->owner == owner)
+            return true;
+        const struct lock_waiter *w = waiter_of(l->owner);
+        if (!w || !w->behind || ++links >= MAX_CHAIN)
+            return false;
+        l = w->behind;
+    }
+    return false;
+}
+
+static void set_behind(struct lock_waiter *w, struct file_lock *l) {
+    spin_lock(&waiters_lock);
+    WRITE_ONCE(w->behind, l);
+    spin_unlock(&waiters_lock);
+}
+
+// All who wait for l look again.
+static void wake_blocked(struct file_lock *l) {
+    while (!list_empty(&l->blocked)) {
+        struct lock_waiter *w = list_first_entry(&l->blocked, struct lock_waiter, link);
+        list_del(&w->link);
+        set_behind(w, NULL);
+        thread_wake(w->thread); // it is there until it has had list->lock
+        cond_resched();
+    }
+}
+
+// Who waited behind a wish waits behind the lock that it became.
+static void move_blocked(struct file_lock *from, struct file_lock *to) {
+    struct lock_waiter *w;
+    list_for_each_entry (w, &from->blocked, link) {
+        set_behind(w, to);
+        cond_resched();
+    }
+    list_splice_tail(&from->blocked, &to->blocked);
+}
+
+// The last in the row of those who wait for l that w has to wait for; l itself if there is none.
+static struct file_lock *end_of_row(struct file_lock *l, const struct lock_waiter *w) {
+    const struct list_head *at = l->blocked.next;
+    while (at != &l->blocked) {
+        struct lock_waiter *other = list_entry(at, struct lock_waiter, link);
+        at = at->next;
+        bool own = other->wish.kind == w->wish.kind && other->wish.owner == w->wish.owner;
+        if (!own && conflict(&other->wish, &w->wish)) {
+            l = &other->wish;
+            at = l->blocked.next;
+        }
+        cond_resched();
+    }
+    return l;
+}
+
+// w is about to wait for l to go. -EAGAIN: it may; -EDEADLK.
+static int wait_for(struct file_lock *l, struct lock_waiter *w) {
+    bool posix = w->wish.kind == KIND_POSIX;
+    struct file_lock *behind = end_of_row(l, w);
+    spin_lock(&waiters_lock);
+    bool deadlock = posix && closes_circle(behind, w->wish.owner);
+    if (!deadlock)
+        WRITE_ONCE(w->behind, behind);
+    if (!deadlock && posix && !w->known) {
+        RB_INSERT(lock_waiters, &waiters, w);
+        w->known = true;
+    }
+    spin_unlock(&waiters_lock);
+    if (deadlock)
+        return -EDEADLK;
+    list_add_tail(&w->link, &behind->blocked);
+    wake_blocked(&w->wish); // maybe what is in w's way is not in theirs
+    return -EAGAIN;
+}
+
+// w waits no longer, whether it has what it wished or not.
+static void waiter_leave(struct file_lock_list *list, struct lock_waiter *w) {
+    mutex_lock(&list->lock);
+    list_del(&w->link);
+    spin_lock(&waiters_lock);
+    if (w->known)
+        RB_REMOVE(lock_waiters, &waiters, w);
+    spin_unlock(&waiters_lock);
+    wake_blocked(&w->wish);
+    mutex_unlock(&list->lock);
 }
 
 // ---- changing one's own locks
@@ -152,6 +339,8 @@ static void lock_fill(struct file_lock *to, const struct file_lock *from) {
     struct user *user = to->user;
     *to = *from;
     to->user = user;
+    to->waiter = NULL;
+    list_init(&to->blocked);
 }
 
 static int spare_init(struct spare *s) {
@@ -165,184 +354,166 @@ static void spare_free(struct spare *s) {
     lock_free(s->rest);
 }
 
-// Takes the range of `wanted` out of the owner's other locks.
-static void cut_out(struct file_lock_list *list, const struct file_lock *wanted, struct spare *s) {
-    struct file_lock *l, *next;
-    list_for_each_entry_safe (l, next, &list->locks, link) {
-        if (!is_own(l, wanted) || !overlap(l, wanted))
-            continue;
+static void add(struct lock_owner *o, struct file_lock *l) {
+    ASSERT(!RB_INSERT(owner_locks, &o->locks, l));
+    o->writes += l->type == F_WRLCK;
+}
+
+static void drop(struct lock_owner *o, struct file_lock *l) {
+    RB_REMOVE(owner_locks, &o->locks, l);
+    o->writes -= l->type == F_WRLCK;
+    wake_blocked(l);
+    lock_free(l);
+}
+
+// Takes the range of `wanted` out of the owner's locks.
+static void cut_out(struct lock_owner *o, const struct file_lock *wanted, struct spare *s) {
+    struct file_lock *l;
+    while ((l = first_overlap(o, wanted))) {
         bool before = l->first<wanted->first, after = l->last> wanted->last;
+        if (!before && !after) {
+            drop(o, l);
+            continue;
+        }
+        off_t last = l->last;
+        if (before)
+            l->last = wanted->first - 1;
+        else
+            l->first = wanted->last + 1; // it stays where it is in the tree
         if (before && after) {
             lock_fill(s->rest, l);
             s->rest->first = wanted->last + 1;
-            list_add(&s->rest->link, &l->link);
+            s->rest->last = last;
+            add(o, s->rest);
             s->rest = NULL;
             l->serial = file_lock_serial(); // Linux makes the first part anew
-            l->last = wanted->first - 1;
-        } else if (before) {
-            l->last = wanted->first - 1;
-        } else if (after) {
-            l->first = wanted->last + 1;
-        } else {
-            list_del(&l->link);
-            lock_free(l);
         }
+        wake_blocked(l);
+        cond_resched();
     }
-}
-
-// Puts a lock that overlaps none of its owner's into its place.
-static void insert(struct file_lock_list *list, struct file_lock *lock) {
-    struct file_lock *l;
-    struct list_head *at = &list->locks; // before what it goes
-    bool mine = false;
-    list_for_each_entry (l, &list->locks, link) {
-        bool own = is_own(l, lock);
-        if ((own && l->first > lock->first) || (mine && !own)) {
-            at = &l->link;
-            break;
-        }
-        mine |= own;
-    }
-    list_add_tail(&lock->link, at);
 }
 
 // Joins `wanted` with the owner's locks of the same type that touch it.
-static void join(struct file_lock_list *list, struct file_lock *wanted) {
-    struct file_lock *l, *next;
-    list_for_each_entry_safe (l, next, &list->locks, link) {
-        if (!is_own(l, wanted) || l->type != wanted->type)
-            continue;
-        bool touches_before = l->last != END_OF_FILE && l->last + 1 == wanted->first;
-        bool touches_after = wanted->last != END_OF_FILE && wanted->last + 1 == l->first;
-        if (!touches_before && !touches_after)
-            continue;
-        wanted->serial = l->serial;
-        wanted->first = MIN(wanted->first, l->first);
-        wanted->last = MAX(wanted->last, l->last);
-        list_del(&l->link);
-        lock_free(l);
+static void join(struct lock_owner *o, struct file_lock *wanted) {
+    struct file_lock *before = wanted->first ? first_behind(o, wanted->first - 1) : NULL;
+    struct file_lock *after = wanted->last != END_OF_FILE ? first_behind(o, wanted->last + 1) : NULL;
+    if (before && before->last == wanted->first - 1 && before->type == wanted->type) {
+        wanted->serial = before->serial;
+        wanted->first = before->first;
+        drop(o, before);
+    }
+    if (after && after->first == wanted->last + 1 && after->type == wanted->type) {
+        wanted->serial = after->serial;
+        wanted->last = after->last;
+        drop(o, after);
     }
 }
 
-// Does the way from `owner` through what each waits for lead to w's owner? [waiters_lock]
-static bool closes_circle(const struct lock_waiter *w, const void *owner) {
-    for (int i = 0; owner && i < MAX_CHAIN; i++) {
-        const struct lock_waiter *other;
-        const void *next = NULL;
-        if (owner == w->owner)
-            return true;
-        list_for_each_entry (other, &waiters, link)
-            if (other->owner == owner && other->blocker)
-                next = other->blocker;
-        owner = next;
+static struct lock_owner *owner_add(struct file_lock_list *list, const struct file_lock *l) {
+    ASSERT_HELD(&list->lock);
+    struct lock_owner *o = kzalloc(sizeof(*o));
+    if (!o)
+        return NULL;
+    o->kind = l->kind;
+    o->owner = l->owner;
+    RB_INIT(&o->locks);
+    list_add_tail(&o->link, &list->owners);
+    return o;
+}
+
+static void owner_drop_if_empty(struct lock_owner *o) {
+    if (!RB_EMPTY(&o->locks))
+        return;
+    list_del(&o->link);
+    kfree(o);
+}
+
+// The owner has `wanted` from now on (F_UNLCK: nothing in its range).
+static void put_in(struct lock_owner *o, struct file_lock *wanted, struct spare *s, struct lock_waiter *w) {
+    wanted->serial = file_lock_serial();
+    cut_out(o, wanted, s);
+    if (wanted->type != F_UNLCK) {
+        join(o, wanted);
+        lock_fill(s->lock, wanted);
+        add(o, s->lock);
+        if (w)
+            move_blocked(&w->wish, s->lock);
+        s->lock = NULL;
     }
+    owner_drop_if_empty(o);
+}
+
+// flock(2) gives up the lock that it changes before it waits for others. True: it is so already.
+static bool give_up_flock(struct file_lock_list *list, const struct file_lock *wanted) {
+    struct lock_owner *o = find_owner(list, KIND_FLOCK, wanted->owner);
+    if (!o)
+        return false;
+    struct file_lock *l = RB_ROOT(&o->locks);
+    if (l->type == wanted->type)
+        return true;
+    drop(o, l);
+    owner_drop_if_empty(o);
     return false;
 }
 
-// For those who are told of it. [list->lock]
-static void note_waiting(struct file_lock_list *list, struct lock_waiter *w, const struct file_lock *l) {
-    const struct lock_waiter *other;
-    if (list_empty(&w->of_list)) {
-        list_add_tail(&w->of_list, &list->waiting);
-        w->serial = file_lock_serial();
-    }
-    w->behind = l->serial;
-    w->level = 1;
-    list_for_each_entry (other, &list->waiting, of_list) {
-        if (other == w)
-            break;
-        if (other->behind == w->behind && other->level == w->level && conflict(other->wanted, w->wanted))
-            w->level++;
-    }
-}
-
-// w is about to wait for `conflict` to go. -EAGAIN: it may; -EDEADLK. [list->lock]
-static int wait_for(struct file_lock_list *list, struct lock_waiter *w, const struct file_lock *conflict) {
-    note_waiting(list, w, conflict);
-    if (w->wanted->kind != KIND_POSIX)
-        return -EAGAIN;
-    const void *owner = conflict->kind == KIND_POSIX ? conflict->owner : NULL;
-    spin_lock(&waiters_lock);
-    w->blocker = NULL;
-    bool deadlock = closes_circle(w, owner);
-    if (!deadlock) {
-        w->blocker = owner;
-        if (list_empty(&w->link))
-            list_add_tail(&w->link, &waiters);
-    }
-    spin_unlock(&waiters_lock);
-    return deadlock ? -EDEADLK : -EAGAIN;
-}
-
-static void waiter_leave(struct lock_waiter *w) {
-    spin_lock(&waiters_lock);
-    list_del(&w->link);
-    spin_unlock(&waiters_lock);
-}
-
-// Less may be locked now: all that wait look again.
-static void wake_waiters(struct file_lock_list *list) {
-    struct lock_waiter *w;
-    if (READ_ONCE(waiters.next) != &waiters) {
-        spin_lock(&waiters_lock);
-        list_for_each_entry (w, &waiters, link)
-            if (w->list == list)
-                w->blocker = NULL;
-        spin_unlock(&waiters_lock);
-    }
-    wake_all(&list->released);
-}
-
 // Replaces what the owner has in the range by `wanted` (F_UNLCK: by nothing), if nobody else's lock is in the
-// way. 0, -EAGAIN, or with a waiter (NULL: it does not wait) -EDEADLK.
+// way. 0, -EAGAIN, -ENOLCK, or with a waiter (NULL: it does not wait) -EDEADLK.
+static int try_change_locked(struct file_lock_list *list, struct file_lock *wanted, struct spare *s,
+                             struct lock_waiter *w) {
+    ASSERT_HELD(&list->lock);
+    if (wanted->kind == KIND_FLOCK && give_up_flock(list, wanted))
+        return 0;
+    struct file_lock *in_way = wanted->type != F_UNLCK ? find_conflict(list, wanted) : NULL;
+    if (in_way)
+        return w ? wait_for(in_way, w) : -EAGAIN;
+    struct lock_owner *o = find_owner(list, wanted->kind, wanted->owner);
+    if (!o && wanted->type == F_UNLCK)
+        return 0;
+    if (!o && !(o = owner_add(list, wanted)))
+        return -ENOLCK;
+    put_in(o, wanted, s, w);
+    return 0;
+}
+
 static int try_change(struct file_lock_list *list, struct file_lock *wanted, struct spare *s,
                       struct lock_waiter *w) {
-    int err = 0;
-    spin_lock(&list->lock);
-    const struct file_lock *in_way = wanted->type != F_UNLCK ? find_conflict(list, wanted) : NULL;
-    if (in_way) {
-        err = w ? wait_for(list, w, in_way) : -EAGAIN;
-    } else {
-        if (w)
-            list_del(&w->of_list);
-        wanted->serial = file_lock_serial();
-        cut_out(list, wanted, s);
-        if (wanted->type != F_UNLCK) {
-            join(list, wanted);
-            lock_fill(s->lock, wanted);
-            insert(list, s->lock);
-            s->lock = NULL;
-        }
-    }
-    spin_unlock(&list->lock);
-    if (!err)
-        wake_waiters(list);
+    int err = mutex_lock_killable(&list->lock);
+    if (err)
+        return err;
+    err = try_change_locked(list, wanted, s, w);
+    mutex_unlock(&list->lock);
+    return err;
+}
+
+static int change_waiting(struct file_lock_list *list, struct file_lock *wanted, struct spare *s) {
+    struct lock_waiter w = {.wish = *wanted, .thread = current};
+    bool waited = false;
+    int err;
+    list_init(&w.link);
+    list_init(&w.wish.blocked);
+    w.wish.waiter = &w;
+    w.wish.serial = file_lock_serial();
+    do {
+        err = try_change(list, wanted, s, &w);
+        if (err != -EAGAIN)
+            break;
+        waited = true;
+        err = wait_until_woken(!READ_ONCE(w.behind), -ERESTARTSYS, (schedule(), 0));
+    } while (!err);
+    if (waited)
+        waiter_leave(list, &w);
     return err;
 }
 
 static int change(struct inode *inode, struct file_lock *wanted, bool wait) {
     struct file_lock_list *list = file_lock_list_get(inode);
-    struct lock_waiter waiter = {.list = list, .owner = wanted->owner, .wanted = wanted},
-                       *w = wait ? &waiter : NULL;
     struct spare s;
-    int result = -EAGAIN, err = list ? 0 : -ENOLCK;
-    if (err)
-        return err;
-    list_init(&waiter.link);
-    list_init(&waiter.of_list);
-    err = spare_init(&s);
+    if (!list)
+        return -ENOLCK;
+    int err = spare_init(&s);
     if (!err)
-        err = try_change(list, wanted, &s, w);
-    if (err == -EAGAIN && wait) {
-        err =
-            wait_event_interruptible(&list->released, (result = try_change(list, wanted, &s, w)) != -EAGAIN);
-        err = err ? err : result;
-    }
-    if (!list_empty(&waiter.link))
-        waiter_leave(&waiter);
-    spin_lock(&list->lock);
-    list_del(&waiter.of_list);
-    spin_unlock(&list->lock);
+        err = wait && wanted->type != F_UNLCK ? change_waiting(list, wanted, &s)
+                                              : try_change(list, wanted, &s, NULL);
     spare_free(&s);
     return err;
 }
@@ -350,21 +521,18 @@ static int change(struct inode *inode, struct file_lock *wanted, bool wait) {
 // All locks of an owner on the inode go.
 static void drop_owner(struct inode *inode, enum lock_kind kind, const void *owner) {
     struct file_lock_list *list = __atomic_load_n(&inode->locks, __ATOMIC_ACQUIRE);
-    struct file_lock *l, *next;
-    bool dropped = false;
+    struct file_lock *l;
     if (!list)
         return;
-    spin_lock(&list->lock);
-    list_for_each_entry_safe (l, next, &list->locks, link) {
-        if (l->kind != kind || l->owner != owner)
-            continue;
-        list_del(&l->link);
-        lock_free(l);
-        dropped = true;
+    mutex_lock(&list->lock);
+    struct lock_owner *o = find_owner(list, kind, owner);
+    while (o && (l = RB_ROOT(&o->locks))) {
+        drop(o, l);
+        cond_resched();
     }
-    spin_unlock(&list->lock);
-    if (dropped)
-        wake_waiters(list);
+    if (o)
+        owner_drop_if_empty(o);
+    mutex_unlock(&list->lock);
 }
 
 // ---- the calls
@@ -412,20 +580,17 @@ static int get_range(struct file *f, const struct flock *lock, struct file_lock 
 }
 
 // What F_OFD_GETLK says of F_UNLCK: a lock of the file's own in the range.
-static const struct file_lock *find_own(struct file_lock_list *list, const struct file_lock *wanted) {
-    const struct file_lock *l;
-    list_for_each_entry (l, &list->locks, link)
-        if (is_own(l, wanted) && overlap(l, wanted))
-            return l;
-    return NULL;
+static const struct file_lock *find_own(const struct file_lock_list *list, const struct file_lock *wanted) {
+    const struct lock_owner *o = find_owner(list, wanted->kind, wanted->owner);
+    return o ? first_overlap(o, wanted) : NULL;
 }
 
-static void test(struct inode *inode, const struct file_lock *wanted, struct flock *lock) {
+static int test(struct inode *inode, const struct file_lock *wanted, struct flock *lock) {
     struct file_lock_list *list = __atomic_load_n(&inode->locks, __ATOMIC_ACQUIRE);
     lock->l_type = F_UNLCK;
-    if (!list)
-        return;
-    spin_lock(&list->lock);
+    int err = list ? mutex_lock_killable(&list->lock) : 0;
+    if (!list || err)
+        return err;
     const struct file_lock *l =
         wanted->type == F_UNLCK ? find_own(list, wanted) : find_conflict(list, wanted);
     if (l) {
@@ -435,9 +600,10 @@ static void test(struct inode *inode, const struct file_lock *wanted, struct flo
         lock->l_len = l->last == END_OF_FILE ? 0 : l->last - l->first + 1;
         lock->l_pid = l->kind == KIND_POSIX ? l->pid : -1;
     }
-    spin_unlock(&list->lock);
+    mutex_unlock(&list->lock);
     if (l)
         lock->l_pid = pid_shown(lock->l_pid);
+    return 0;
 }
 
 int file_fcntl_lock(struct file *f, unsigned int cmd, struct flock *lock) {
@@ -457,10 +623,8 @@ int file_fcntl_lock(struct file *f, unsigned int cmd, struct flock *lock) {
     int err = get_range(f, lock, &wanted);
     if (err)
         return err;
-    if (only_test) {
-        test(f->inode, &wanted, lock);
-        return 0;
-    }
+    if (only_test)
+        return test(f->inode, &wanted, lock);
     if ((lock->l_type == F_RDLCK && access == O_WRONLY) || (lock->l_type == F_WRLCK && access == O_RDONLY))
         return -EBADF;
     return change(f->inode, &wanted, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
@@ -476,135 +640,4 @@ void file_locks_release(struct file *f) {
     drop_owner(f->inode, KIND_FLOCK, f);
     drop_owner(f->inode, KIND_OFD, f);
     lease_forget(f);
-}
-
-void file_locks_free(struct inode *inode) {
-    struct file_lock_list *list = inode->locks;
-    if (list) {
-        spin_lock(&lists_lock);
-        list_del(&list->link);
-        spin_unlock(&lists_lock);
-    }
-    kfree(list);
-    inode->locks = NULL;
-}
-
-// ---- for /proc
-
-static struct file_lock_info info_of(const struct file_lock_list *list, const struct file_lock *l) {
-    static const char *const kinds[] = {
-        [KIND_FLOCK] = "FLOCK ", [KIND_POSIX] = "POSIX ", [KIND_OFD] = "OFDLCK"};
-    return (struct file_lock_info){.kind = kinds[l->kind],
-                                   .state = "ADVISORY",
-                                   .type = l->type,
-                                   .pid = l->kind == KIND_OFD ? -1 : l->pid,
-                                   .dev = list->inode->sb ? list->inode->sb->dev : 0,
-                                   .ino = list->inode->ino,
-                                   .first = l->first,
-                                   .last = l->last == END_OF_FILE ? -1 : l->last,
-                                   .serial = l->serial};
-}
-
-// As lease_infos_locked().
-static unsigned int waiting_infos_locked(const struct file_lock_list *list, unsigned long *at,
-                                         struct file_lock_info *out, unsigned int n) {
-    ASSERT_HELD(&list->lock);
-    const struct lock_waiter *w;
-    unsigned int taken = 0;
-    list_for_each_entry (w, &list->waiting, of_list) {
-        if (taken == n)
-            break;
-        if (*at) {
-            --*at;
-            continue;
-        }
-        out[taken] = info_of(list, w->wanted);
-        out[taken].serial = w->serial;
-        out[taken].behind = w->behind;
-        out[taken++].level = w->level;
-    }
-    return taken;
-}
-
-// Skips *at locks that are an owner's (NULL: anybody's, and those that are waited for), then takes up to n.
-static unsigned int take_infos(struct file_lock_list *list, const void *file, const void *files,
-                               unsigned long *at, struct file_lock_info *out, unsigned int n) {
-    struct file_lock *l;
-    unsigned int taken = 0;
-    spin_lock(&list->lock);
-    list_for_each_entry (l, &list->locks, link) {
-        if (taken == n)
-            break;
-        if (file && l->owner != (l->kind == KIND_POSIX ? files : file))
-            continue;
-        if (*at)
-            --*at;
-        else
-            out[taken++] = info_of(list, l);
-    }
-    taken += lease_infos_locked(list, file, at, out + taken, n - taken);
-    if (!file)
-        taken += waiting_infos_locked(list, at, out + taken, n - taken);
-    spin_unlock(&list->lock);
-    return taken;
-}
-
-// Where somebody who goes through the lists is: a mark in `lists`, which is no list.
-struct walk {
-    struct file_lock_list mark;
-    const struct file_lock_list *list; // of which `done` locks have been taken
-    unsigned long done;
-};
-
-static struct file_lock_list *next_list_locked(struct walk *w) {
-    ASSERT_HELD(&lists_lock);
-    struct list_head *at = w->mark.link.next;
-    while (at != &lists && !list_entry(at, struct file_lock_list, link)->inode)
-        at = at->next;
-    return at == &lists ? NULL : list_entry(at, struct file_lock_list, link);
-}
-
-// Up to n of the next list's locks. How many; -1: that was the last list.
-static int walk_on(struct walk *w, struct file_lock_info *out, unsigned int n) {
-    spin_lock(&lists_lock);
-    struct file_lock_list *list = next_list_locked(w);
-    unsigned long skip = list == w->list ? w->done : 0;
-    int taken = -1;
-    if (list) {
-        w->done = skip + n;
-        w->list = list;
-        taken = (int)take_infos(list, NULL, NULL, &skip, out, n);
-    }
-    if (taken >= 0 && (unsigned int)taken < n) {
-        list_del(&w->mark.link);
-        list_add(&w->mark.link, &list->link);
-        w->list = NULL;
-    }
-    spin_unlock(&lists_lock);
-    return taken;
-}
-
-int file_locks_for_each(int (*fn)(const struct file_lock_info *l, void *arg), void *arg) {
-    struct file_lock_info locks[16];
-    struct walk w = {0};
-    int err = 0, n;
-    spin_lock(&lists_lock);
-    list_add(&w.mark.link, &lists);
-    spin_unlock(&lists_lock);
-    while (!err && (n = walk_on(&w, locks, ARRAY_SIZE(locks))) >= 0) {
-        for (int i = 0; i < n && !err; i++)
-            err = fn(&locks[i], arg);
-        if (!err)
-            err = cond_resched_killable();
-    }
-    spin_lock(&lists_lock);
-    list_del(&w.mark.link);
-    spin_unlock(&lists_lock);
-    return err;
-}
-
-unsigned int file_locks_get_of(struct file *f, const void *files, unsigned long at,
-                               struct file_lock_info *out, unsigned int n) {
-    struct file_lock_list *list = f->inode ? __atomic_load_n(&f->inode->locks, __ATOMIC_ACQUIRE) : NULL;
-    return list ? take_infos(list, f, files, &at, out, n) : 0;
 }

@@ -27,12 +27,11 @@ struct file_lock_info {
     unsigned int level; // 0: it is set; else it waits for `behind`, or for one of the level before which does
     uint64_t behind;    // the serial of one that is set
 };
-// Calls fn for each lock that there is from beginning to end, and maybe for others; and for those that are waited for. May sleep. 0, or
-// -EINTR: killed; or what fn returns.
+// Calls fn for each lock that there is from beginning to end, and maybe for others; and for those that are waited for, with the locks of
+// that file held: fn takes none itself. 0, or -EINTR: killed; or what fn returns.
 int __must_check file_locks_for_each(int (*fn)(const struct file_lock_info *l, void *arg), void *arg);
-// Up to n of those that an open file, or a process with this table of files, has on f's inode, from number `at` on (0 is the first).
-// How many.
-unsigned int file_locks_get_of(struct file *f, const void *files, unsigned long at,
-                               struct file_lock_info *out, unsigned int n);
+// For each that an open file, or a process with this table of files, has on f's inode.
+int __must_check file_locks_for_each_of(struct file *f, const void *files,
+                                        int (*fn)(const struct file_lock_info *l, void *arg), void *arg);
 // The inode goes, without locks on it.
 void file_locks_free(struct inode *inode);

@@ -34,7 +34,8 @@ static struct lease *lease_alloc(struct file *f, int type) {
     struct user *user;
     struct lease *l = file_lock_alloc(sizeof(*l), &user);
     if (l)
-        *l = (struct lease){.file = f, .pid = current->pid, .user = user, .type = (short)type};
+        *l = (struct lease){
+            .file = f, .pid = current->pid, .serial = file_lock_serial(), .user = user, .type = (short)type};
     return l;
 }
 
@@ -49,6 +50,7 @@ static short target(const struct lease *l) {
 // It gets the type that its holder wants, or has to take.
 static void change_locked(struct file_lock_list *list, struct lease *l, short type) {
     ASSERT_HELD(&list->lock);
+    WRITE_ONCE(list->changes, list->changes + 1);
     if (type == F_UNLCK) {
         list_del(&l->link);
         async_disown(l->file);
@@ -72,6 +74,7 @@ static bool time_out_locked(struct file_lock_list *list) {
             change_locked(list, l, F_RDLCK);
         if (ends)
             change_locked(list, l, F_UNLCK);
+        cond_resched();
     }
     return any;
 }
@@ -79,9 +82,11 @@ static bool time_out_locked(struct file_lock_list *list) {
 static struct lease *find_locked(const struct file_lock_list *list, const struct file *f) {
     ASSERT_HELD(&list->lock);
     struct lease *l;
-    list_for_each_entry (l, &list->leases, link)
+    list_for_each_entry (l, &list->leases, link) {
         if (l->file == f)
             return l;
+        cond_resched();
+    }
     return NULL;
 }
 
@@ -99,9 +104,11 @@ static int check_opens(const struct file *f, int type) {
 static int check_others_locked(const struct file_lock_list *list, const struct file *f, int type) {
     ASSERT_HELD(&list->lock);
     const struct lease *l;
-    list_for_each_entry (l, &list->leases, link)
+    list_for_each_entry (l, &list->leases, link) {
         if (l->file != f && (type == F_WRLCK || l->ends))
             return -EAGAIN;
+        cond_resched();
+    }
     return 0;
 }
 
@@ -134,10 +141,10 @@ static int add(struct file *f, int fd, int type) {
         return -ENOMEM;
     int err = async_prepare(f, fd);
     if (!err) {
-        spin_lock(&list->lock);
+        mutex_lock(&list->lock);
         time_out_locked(list);
         err = add_locked(list, f, type, &new);
-        spin_unlock(&list->lock);
+        mutex_unlock(&list->lock);
         wake_all(&list->released);
     }
     lease_free(new);
@@ -149,11 +156,11 @@ static int take_away(struct file *f) {
     struct file_lock_list *list = __atomic_load_n(&f->inode->locks, __ATOMIC_ACQUIRE);
     if (!list)
         return -EAGAIN;
-    spin_lock(&list->lock);
+    mutex_lock(&list->lock);
     struct lease *l = find_locked(list, f);
     if (l)
         change_locked(list, l, F_UNLCK);
-    spin_unlock(&list->lock);
+    mutex_unlock(&list->lock);
     if (l)
         wake_all(&list->released);
     return l ? 0 : -EAGAIN;
@@ -174,11 +181,11 @@ int lease_get(struct file *f) {
     struct file_lock_list *list = f->inode ? __atomic_load_n(&f->inode->locks, __ATOMIC_ACQUIRE) : NULL;
     if (!list)
         return F_UNLCK;
-    spin_lock(&list->lock);
+    mutex_lock(&list->lock);
     bool changed = time_out_locked(list);
     const struct lease *l = find_locked(list, f);
     int type = l ? target(l) : F_UNLCK;
-    spin_unlock(&list->lock);
+    mutex_unlock(&list->lock);
     if (changed)
         wake_all(&list->released);
     return type;
@@ -203,6 +210,7 @@ static bool tell_locked(struct file_lock_list *list, bool write) {
     struct lease *l;
     bool any = false;
     list_for_each_entry (l, &list->leases, link) {
+        cond_resched();
         if (!stands_against(l, write))
             continue;
         any = true;
@@ -220,37 +228,40 @@ static bool tell_locked(struct file_lock_list *list, bool write) {
     return any;
 }
 
-// When the next one becomes by itself what it is to become; KTIME_NEVER: none is in the way.
-static bool must_wait(struct file_lock_list *list, bool write, ktime_t *until) {
+// *until: when the next one becomes by itself what it is to become; *seen: which changes of leases this is after.
+static bool must_wait(struct file_lock_list *list, bool write, ktime_t *until, unsigned long *seen) {
     struct lease *l;
     bool any = false;
     *until = KTIME_NEVER;
-    spin_lock(&list->lock);
+    mutex_lock(&list->lock);
     time_out_locked(list); // others who wait have their own time
+    *seen = list->changes;
     list_for_each_entry (l, &list->leases, link) {
+        cond_resched();
         if (!stands_against(l, write))
             continue;
         any = true;
         *until = MIN(*until, MIN(l->ends ? l->ends_at : KTIME_NEVER, l->sinks ? l->sinks_at : KTIME_NEVER));
     }
-    spin_unlock(&list->lock);
+    mutex_unlock(&list->lock);
     return any;
 }
 
 int lease_break_slow(struct inode *inode, int flags) {
     struct file_lock_list *list = inode->locks;
     bool write = (flags & O_ACCMODE) != O_RDONLY;
-    ktime_t until, ignored;
-    spin_lock(&list->lock);
+    ktime_t until;
+    unsigned long seen;
+    mutex_lock(&list->lock);
     bool changed = time_out_locked(list), waits = tell_locked(list, write);
-    spin_unlock(&list->lock);
+    mutex_unlock(&list->lock);
     if (changed)
         wake_all(&list->released);
     if (waits && flags & O_NONBLOCK)
         return -EWOULDBLOCK;
     int err = 0;
-    while (!err && must_wait(list, write, &until)) {
-        err = wait_event_interruptible_deadline(&list->released, !must_wait(list, write, &ignored), until);
+    while (!err && must_wait(list, write, &until, &seen)) {
+        err = wait_event_interruptible_deadline(&list->released, READ_ONCE(list->changes) != seen, until);
         err = err == -ETIME ? 0 : err;
     }
     return err;
@@ -258,27 +269,26 @@ int lease_break_slow(struct inode *inode, int flags) {
 
 // ---- for /proc
 
-unsigned int lease_infos_locked(const struct file_lock_list *list, const void *f, unsigned long *at,
-                                struct file_lock_info *out, unsigned int n) {
+int lease_tell_locked(const struct file_lock_list *list, const void *f,
+                      int (*fn)(const struct file_lock_info *l, void *arg), void *arg) {
     ASSERT_HELD(&list->lock);
     const struct lease *l;
-    unsigned int taken = 0;
+    int err = 0;
     list_for_each_entry (l, &list->leases, link) {
-        if (taken == n)
+        const struct file_lock_info info = {.kind = "LEASE ",
+                                            .state = l->ends || l->sinks ? "BREAKING" : "ACTIVE",
+                                            .type = target(l),
+                                            .pid = l->pid,
+                                            .dev = list->dev,
+                                            .ino = list->ino,
+                                            .last = -1,
+                                            .serial = l->serial};
+        if (!f || l->file == f)
+            err = fn(&info, arg);
+        if (!err)
+            err = cond_resched_killable();
+        if (err)
             break;
-        if (f && l->file != f)
-            continue;
-        if (*at)
-            --*at;
-        else
-            out[taken++] = (struct file_lock_info){.kind = "LEASE ",
-                                                   .state = l->ends || l->sinks ? "BREAKING" : "ACTIVE",
-                                                   .type = target(l),
-                                                   .pid = l->pid,
-                                                   .dev = list->inode->sb ? list->inode->sb->dev : 0,
-                                                   .ino = list->inode->ino,
-                                                   .last = -1,
-                                                   .serial = l->serial};
     }
-    return taken;
+    return err;
 }

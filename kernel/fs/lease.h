@@ -26,6 +26,6 @@ static inline int __must_check lease_break(struct inode *inode, int flags) {
     return lease_break_slow(inode, flags);
 }
 
-// For file_lock.c's infos: those of f (NULL: all), but for *at that are skipped. How many, up to n. [list->lock]
-unsigned int lease_infos_locked(const struct file_lock_list *list, const void *f, unsigned long *at,
-                                struct file_lock_info *out, unsigned int n);
+// For file_lock_tell.c: calls fn for f's (NULL: for all).
+int __must_check lease_tell_locked(const struct file_lock_list *list, const void *f,
+                                   int (*fn)(const struct file_lock_info *l, void *arg), void *arg);

@@ -111,7 +111,7 @@ static int keep_line(const struct file_lock_info *l, void *arg) {
         return -ENOMEM;
     line->lock = *l;
     if (RB_INSERT(lock_lines, arg, line))
-        kfree(line); // it moved while they were gone through
+        kfree(line); // told already
     return 0;
 }
 

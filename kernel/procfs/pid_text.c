@@ -491,25 +491,28 @@ int pid_show_oom_score_adj(struct seq_buf *s, struct pid_node *n) {
 
 #define FDINFO_LINE 256
 
-#define LOCKS_AT_ONCE 16
+struct lock_text {
+    struct seq_buf *out;
+    unsigned long number;
+};
+
+static int put_lock(const struct file_lock_info *l, void *arg) {
+    struct lock_text *t = arg;
+    seq_puts(t->out, "lock:\t");
+    file_lock_show(t->out, ++t->number, l);
+    return 0;
+}
 
 // Those that the process has on f by this file or, POSIX ones, by all its files.
-static void put_locks(struct seq_buf *s, struct pid_node *n, struct file *f) {
-    struct file_lock_info locks[LOCKS_AT_ONCE];
-    unsigned long at = 0;
+static int put_locks(struct seq_buf *s, struct pid_node *n, struct file *f) {
+    struct lock_text text = {.out = s};
     if (!f->inode || !READ_ONCE(f->inode->locks))
-        return;
+        return 0;
     struct files *files = pid_node_files(n);
-    for (unsigned int got; (got = file_locks_get_of(f, files, at, locks, LOCKS_AT_ONCE)); at += got) {
-        for (unsigned int i = 0; i < got; i++) {
-            seq_puts(s, "lock:\t");
-            file_lock_show(s, at + i + 1, &locks[i]);
-        }
-        if (cond_resched_killable())
-            break;
-    }
+    int err = file_locks_for_each_of(f, files, put_lock, &text);
     if (files)
         files_put(files);
+    return err;
 }
 
 int pid_show_fdinfo(struct seq_buf *s, struct pid_node *n) {
@@ -520,16 +523,16 @@ int pid_show_fdinfo(struct seq_buf *s, struct pid_node *n) {
     seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos,
                f->flags | (cloexec ? O_CLOEXEC : 0), f->path.mount ? mount_short_id(f->path.mount->id) : 0,
                f->inode ? (unsigned long)f->inode->ino : 0);
-    put_locks(s, n, f);
+    int err = put_locks(s, n, f);
     char line[FDINFO_LINE];
     size_t len;
-    for (uint64_t at[2] = {0}; f->ops->describe && (len = f->ops->describe(f, at, line, sizeof(line)));) {
+    for (uint64_t at[2] = {0};
+         !err && f->ops->describe && (len = f->ops->describe(f, at, line, sizeof(line)));) {
         seq_write(s, line, len);
-        if (cond_resched_killable())
-            break;
+        err = cond_resched_killable();
     }
     file_put(f);
-    return 0;
+    return err;
 }
 
 // Set for all threads of a process; of others' by who may change how they run.

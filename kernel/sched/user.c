@@ -12,7 +12,7 @@
 #define THREADS_MIN    20
 #define THREADS_PART   8   // of memory is for kernel stacks, as in Linux
 #define WATCHES_PART   25  // of memory for one user's watches of epoll, as in Linux
-#define LOCKS_PART     200 // and for locks on files, each of which is compared with all others of its file
+#define LOCKS_PART     100 // and for locks on files
 #define MOUNTS_PART    25
 #define MOUNT_SIZE     1024ul
 #define MOUNTS_MOST    100000ul // Linux's number
@@ -25,7 +25,7 @@
 #define EVENTS_PART    32
 #define IPC_PART       16
 #define FILTERS_PART   16
-#define LOCK_SIZE      64ul
+#define LOCK_SIZE      192ul   // and its owner
 #define PIPE_SOFT_MOST 16384ul // Linux's number
 #define PIPE_SOFT_PART 16
 #define TEXT_PART      32
