@@ -42,6 +42,7 @@ struct inode_ops {
     int (*revalidate)(struct dentry *d, bool on_way);
     // Of others, whose names are in that tree as long as something is mounted there: has d lost its meaning? NULL: none ever does.
     bool (*is_gone)(const struct dentry *d);
+    bool no_places;                   // nothing can be mounted on what is in the directory
     void (*kept)(struct dentry *d);   // d was found, or has been moved, and is in the tree from now on
     void (*forget)(struct dentry *d); // takes it out again
     int (*create)(struct inode *dir, struct dentry *d, mode_t mode,

@@ -86,7 +86,8 @@ static int settle_place(struct mount_place *p) {
     inode_put(names);
     if (!found)
         return -EAGAIN;
-    if (!p->at.dentry->dead && mount_is_mine(p->at.mount))
+    bool place = !p->names->ops || !p->names->ops->no_places;
+    if (place && !p->at.dentry->dead && mount_is_mine(p->at.mount))
         return 0;
     mount_unsettle(p->at.dentry);
     return -ENOENT;

@@ -139,7 +139,7 @@ struct mount_place {
     struct inode *names; // whose lock keeps its name
 };
 // Takes the place where a mount on `at` would go, and the topology's mutex. The directory's lock comes first: its holder may
-// wait for a server, however long, and then only who wants that place waits, too, and can be killed. 0, -ENOENT (it has been
+// wait for a server, however long, and then only who wants that place waits, too, and can be killed. 0, -ENOENT (it is none, has been
 // removed, or is not in the tree of mounts), -ENOMEM, -EINTR.
 int __must_check mount_place_lock(struct mount_place *p, const struct path *at);
 void mount_place_unlock(struct mount_place *p);

@@ -313,13 +313,14 @@ struct dentry *vfs_lookup(struct dentry *dir, const char *name, size_t len) {
     return lookup(dir, name, len, false);
 }
 
-// Goes on with the target of the link d, whose reference it takes over. *d is in the directory w->at.
-static int walk_follow(struct walk *w, struct dentry *d) {
+// Goes on with the target of the link d, whose reference it takes over. Its name is in the directory w->at; `flags` are those of the
+// mount that shows it, which is another where the link is mounted on that name.
+static int walk_follow(struct walk *w, struct dentry *d, unsigned int flags) {
     struct inode *inode = d->inode;
     char *buffer = NULL;
     int err = -ELOOP;
     if (++w->links > MAX_LINKS || (w->flags & LOOKUP_NO_SYMLINKS) || w->depth == MAX_LINKS ||
-        (w->at.mount->flags & MS_NOSYMFOLLOW))
+        (flags & MS_NOSYMFOLLOW))
         goto out;
     if (inode->ops->follow) {
         struct path to;
@@ -405,21 +406,59 @@ static bool at_end(const struct walk *w, bool *slash) {
     }
 }
 
+// What is on top of d, of the directory w->at: what is mounted there counts, and may be a link or lie on one. Takes d over.
+static int cross_down(const struct walk *w, struct dentry *d, struct path *to) {
+    *to = (struct path){w->at.mount, d};
+    mount_get(to->mount);
+    mount_cross_down(to);
+    if (!(w->flags & LOOKUP_NO_XDEV) || to->mount == w->at.mount)
+        return 0;
+    path_put(to);
+    return -EXDEV;
+}
+
+// Goes on with the target of the link that is there; takes it over.
+static int follow_from(struct walk *w, struct path *link) {
+    unsigned int flags = READ_ONCE(link->mount->flags);
+    mount_put(link->mount);
+    return walk_follow(w, link->dentry, flags);
+}
+
 static int step(struct walk *w, const char *name, size_t len, bool follow, bool end) {
     struct dentry *d = lookup(w->at.dentry, name, len, !end);
     if (IS_ERR(d))
         return PTR_ERR(d);
+    if (unlikely(READ_ONCE(d->mounted))) {
+        struct path to;
+        int err = cross_down(w, d, &to);
+        if (!err && follow && S_ISLNK(to.dentry->inode->mode))
+            return follow_from(w, &to);
+        if (!err)
+            walk_to(w, to);
+        return err;
+    }
     if (unlikely(S_ISLNK(d->inode->mode)) && follow)
-        return walk_follow(w, d);
+        return walk_follow(w, d, READ_ONCE(w->at.mount->flags));
     struct dentry *old = w->at.dentry;
     w->at.dentry = d;
     dentry_put(old);
-    if (unlikely(READ_ONCE(d->mounted))) {
-        struct mount *before = w->at.mount;
-        mount_cross_down(&w->at);
-        if ((w->flags & LOOKUP_NO_XDEV) && w->at.mount != before)
-            return -EXDEV;
-    }
+    return 0;
+}
+
+// Where the last component, which may be there or not, is a link: goes on with its target.
+static int follow_last(struct walk *w, const char *name, size_t len, bool *followed) {
+    struct dentry *d = vfs_lookup(w->at.dentry, name, len);
+    struct path to;
+    *followed = false;
+    if (IS_ERR(d)) // who asked sees why
+        return 0;
+    int err = cross_down(w, d, &to);
+    if (err)
+        return err;
+    *followed = S_ISLNK(to.dentry->inode->mode);
+    if (*followed)
+        return follow_from(w, &to);
+    path_put(&to);
     return 0;
 }
 
@@ -430,6 +469,11 @@ static int check_directory(const struct walk *w) {
     return inode_permission(inode, 1);
 }
 
+// 1: "."; 2: ".."; 0: another name.
+static unsigned int count_dots(const char *name, size_t len) {
+    return name[0] != '.' ? 0 : len == 1 ? 1 : len == 2 && name[1] == '.' ? 2 : 0;
+}
+
 // What the last component is when a name is to be made or removed there: not "." or "..".
 static int keep_last(struct last_component *last, const char *name, size_t len, bool slash) {
     if (len > NAME_MAX)
@@ -438,7 +482,7 @@ static int keep_last(struct last_component *last, const char *name, size_t len, 
     last->name[len] = '\0';
     last->len = len;
     last->slash = slash;
-    last->dots = name[0] != '.' ? 0 : len == 1 ? 1 : len == 2 && name[1] == '.' ? 2 : 0;
+    last->dots = count_dots(name, len);
     return 0;
 }
 
@@ -455,21 +499,16 @@ static int walk_name(struct walk *w, struct last_component *last) {
         if (len > NAME_MAX)
             return -ENAMETOOLONG;
         bool end = at_end(w, &slash), follow = !end || slash || (w->flags & LOOKUP_FOLLOW);
+        unsigned int dots = count_dots(name, len);
         if (end && last) {
-            struct dentry *d = NULL;
-            if ((w->flags & LOOKUP_FOLLOW) && name[0] != '.')
-                d = vfs_lookup(w->at.dentry, name, len);
-            if (!d || IS_ERR(d) || !S_ISLNK(d->inode->mode)) {
-                if (d && !IS_ERR(d))
-                    dentry_put(d);
-                return keep_last(last, name, len, slash);
-            }
-            if ((err = walk_follow(w, d)))
-                return err;
+            bool followed = false;
+            err = (w->flags & LOOKUP_FOLLOW) && !dots ? follow_last(w, name, len, &followed) : 0;
+            if (err || !followed)
+                return err ? err : keep_last(last, name, len, slash);
             continue;
         }
-        if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))
-            err = len == 1 ? 0 : walk_up(w);
+        if (dots)
+            err = dots == 1 ? 0 : walk_up(w);
         else
             err = step(w, name, len, follow, end);
         if (err)

@@ -614,8 +614,8 @@ static const struct pid_file files[] = {
 static const unsigned int file_count = ARRAY_SIZE(files);
 
 static const struct inode_ops pid_dir_ops = {.lookup = pid_dir_lookup};
-static const struct inode_ops fd_dir_ops = {.lookup = fd_lookup, .permit = fd_permit};
-static const struct inode_ops fdinfo_dir_ops = {.lookup = fdinfo_lookup};
+static const struct inode_ops fd_dir_ops = {.lookup = fd_lookup, .permit = fd_permit, .no_places = true};
+static const struct inode_ops fdinfo_dir_ops = {.lookup = fdinfo_lookup, .no_places = true};
 static const struct inode_ops task_dir_ops = {.lookup = task_lookup};
 static const struct inode_ops link_ops = {.readlink = link_readlink, .follow = link_follow};
 static const struct file_ops pid_dir_fops = {.readdir = pid_dir_readdir, .lseek = proc_lseek};

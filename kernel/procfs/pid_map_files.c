@@ -138,5 +138,5 @@ static int map_files_readdir(struct file *f, struct dir_context *ctx) {
     return 0;
 }
 
-const struct inode_ops pid_map_files_ops = {.lookup = map_files_lookup};
+const struct inode_ops pid_map_files_ops = {.lookup = map_files_lookup, .no_places = true};
 const struct file_ops pid_map_files_fops = {.readdir = map_files_readdir, .lseek = proc_lseek};
