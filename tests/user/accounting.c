@@ -233,7 +233,8 @@ static int leave_it_on(void *arg) {
 
 TEST(records_end_with_their_namespace) {
     in_new(leave_it_on);
-    CHECK(read_records() == 2 && records[0].ac_pid == 1 && records[1].ac_pid == 1); // the init's, and the last
+    CHECK(read_records() == 2 && records[0].ac_pid == 1 &&
+          records[1].ac_pid == 1); // the init's, and the last
 }
 
 static int forks_for_a_second(void *arg) {
