@@ -151,7 +151,8 @@ TEST(hidden_link_is_followed_to_what_is_created) {
     CHECK(symlink("made", ".link") == 0);
     int fd = open(".link", O_CREAT | O_WRONLY, 0644);
     CHECK(fd >= 0 && write(fd, "x", 1) == 1 && close(fd) == 0 && holds("made", "x"));
-    CHECK(symlink("...", "..link") == 0 && (fd = open("..link", O_CREAT | O_WRONLY, 0644)) >= 0 && there("..."));
+    CHECK(symlink("...", "..link") == 0 && (fd = open("..link", O_CREAT | O_WRONLY, 0644)) >= 0 &&
+          there("..."));
 }
 
 TEST(nothing_lies_on_the_names_of_descriptors) {

@@ -67,7 +67,7 @@ static long milliseconds(void) {
 }
 
 // Rounds until the time is over; how many there were.
-static int run_race(const struct race *r) {
+static inline int run_race(const struct race *r) {
     pthread_t threads[MAX_RACERS];
     long end = milliseconds() + MILLISECONDS;
     int rounds = 0, one = sysconf(_SC_NPROCESSORS_ONLN) == 1;
