@@ -20,14 +20,20 @@
 #include "mm/slab.h"
 #include "sched/thread.h"
 #include "sched/user.h"
+#include "upcalls.h"
 
 struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
 struct spinlock mounts_lock = SPINLOCK_INIT;
 unsigned int mount_count;
 static uint64_t next_id = 1;                                 // [t]
+static uint64_t looks;                                       // [t] how often somebody looked what he sees
 static struct list_head old_lids = LIST_HEAD_INIT(old_lids); // [mounts] of mounts that have gone
 static struct mount *nowhere;    // [I] what is behind a lid: an empty directory of nobody's
 static struct mount *root_mount; // [I]
+
+#define PLACES_LOG2    11
+#define LISTED_AT_ONCE ((size_t)256)
+static struct list_head places[1 << PLACES_LOG2]; // [t] [mounts] mounts, by what they are on
 
 void mount_get(struct mount *m) {
     ref_get(&m->refs);
@@ -95,10 +101,15 @@ struct mount *mount_create_internal(struct dentry *root) {
 
 // ---- the tree
 
+static struct list_head *places_of(const struct mount *parent, const struct dentry *d) {
+    uint64_t sum = (uintptr_t)parent / sizeof(*parent) + (uintptr_t)d / sizeof(*d) * 31;
+    return &places[sum * 0x9e3779b97f4a7c15ull >> (64 - PLACES_LOG2)];
+}
+
 struct mount *mount_on(const struct mount *parent, const struct dentry *d) {
     struct mount *m;
-    list_for_each_entry (m, &parent->children, sibling)
-        if (m->mountpoint == d)
+    list_for_each_entry (m, places_of(parent, d), place)
+        if (m->parent == parent && m->mountpoint == d)
             return m;
     return NULL;
 }
@@ -108,6 +119,7 @@ void mount_attach_locked(struct mount *m, struct mount *parent, struct dentry *d
     m->parent = parent;
     m->mountpoint = d;
     list_add_tail(&m->sibling, &parent->children);
+    list_add(&m->place, places_of(parent, d));
     WRITE_ONCE(d->mounted, d->mounted + 1);
 }
 
@@ -135,6 +147,7 @@ static struct mount_lid *take_old_lid(void) {
 // Lids that come when we have looked, but have the mutex still, are seen by the second look.
 void mount_unlock(void) {
     struct mount_lid *lid;
+    mount_settle_groups();
     do {
         while ((lid = take_old_lid())) {
             mount_unsettle(lid->place);
@@ -152,6 +165,7 @@ struct path mount_detach_locked(struct mount *m) {
     if (!place.mount)
         return place;
     list_del(&m->sibling);
+    list_del(&m->place);
     WRITE_ONCE(place.dentry->mounted, place.dentry->mounted - 1);
     m->parent = NULL;
     m->mountpoint = NULL;
@@ -240,26 +254,38 @@ bool mount_cross_up(struct path *p) {
 
 // ---- the list
 
-void mount_for_each(struct mount_ns *ns, bool (*fn)(struct mount *m, void *arg), void *arg) {
-    struct mount *m, *each;
-    bool go_on = true;
-    for (uint64_t id = 0; go_on;) { // ids only grow, and the list is in their order
-        m = NULL;
-        spin_lock(&mounts_lock);
-        list_for_each_entry (each, &ns->mounts, link) {
-            if (each->id <= id)
-                continue;
-            m = each;
-            mount_get(m);
-            break;
-        }
-        spin_unlock(&mounts_lock);
-        if (!m)
-            return;
-        id = m->id;
-        go_on = fn(m, arg);
-        mount_put(m);
+// The one behind `last`, which had that number, referenced; NULL: there is none. [mounts]
+static struct mount *next_listed(const struct mount_ns *ns, const struct mount *last, uint64_t id) {
+    const struct list_head *l = last && last->ns == ns ? &last->link : &ns->mounts;
+    struct mount *m;
+    while ((l = l->next) != &ns->mounts) {
+        m = list_entry(l, struct mount, link);
+        if (m->id <= id)
+            continue;
+        mount_get(m);
+        return m;
     }
+    return NULL;
+}
+
+void mount_for_each(struct mount_ns *ns, bool (*fn)(struct mount *m, void *arg), void *arg) {
+    struct mount *m = NULL, *last;
+    bool go_on = true;
+    uint64_t id = 0; // they only grow, and the list is in their order
+    do {
+        last = m;
+        spin_lock(&mounts_lock);
+        m = next_listed(ns, last, id);
+        spin_unlock(&mounts_lock);
+        if (last)
+            mount_put(last);
+        if (m) {
+            id = m->id;
+            go_on = fn(m, arg) && !signal_pending_fatal();
+        }
+    } while (m && go_on);
+    if (m)
+        mount_put(m);
 }
 
 struct mount *mount_find(uint64_t unique) {
@@ -279,20 +305,54 @@ static bool comes_behind(uint64_t id, uint64_t last, bool reverse) {
     return !last || (reverse ? id < last : id > last);
 }
 
-size_t mount_list_below(const struct path *above, uint64_t but, uint64_t last, bool reverse, uint64_t *ids,
+void mount_begin_look(void) {
+    ASSERT_HELD(&mount_mutex);
+    looks++;
+}
+
+bool mount_is_in_sight(struct mount *m, const struct path *above) {
+    struct mount *known = m, *next;
+    struct dentry *d = m->root;
+    ASSERT_HELD(&mount_mutex);
+    for (; known != above->mount && known->parent && known->looked != looks; known = known->parent)
+        d = known->mountpoint;
+    bool seen =
+        known == above->mount ? dentry_is_below(d, above->dentry) : known->looked == looks && known->seen;
+    for (; m != known; m = next) {
+        next = m->parent;
+        m->looked = looks;
+        m->seen = seen;
+    }
+    return seen;
+}
+
+// A few, with the mutex held for no longer than that takes.
+static size_t list_some(const struct path *above, uint64_t but, uint64_t last, bool reverse, uint64_t *ids,
                         size_t n) {
     size_t done = 0;
     mutex_lock(&mount_mutex);
+    mount_begin_look();
     const struct list_head *all = &mount_current_ns()->mounts;
     for (const struct list_head *l = reverse ? all->prev : all->next; l != all && done < n;
          l = reverse ? l->prev : l->next) {
         struct mount *m = list_entry(l, struct mount, link);
-        struct path at = {m, m->root};
         uint64_t id = mount_unique_id(m->id);
-        if (id != but && comes_behind(id, last, reverse) && mount_is_reachable(&at, above))
+        if (id != but && comes_behind(id, last, reverse) && mount_is_in_sight(m, above))
             ids[done++] = id;
+        cond_resched();
     }
     mount_unlock();
+    return done;
+}
+
+size_t mount_list_below(const struct path *above, uint64_t but, uint64_t last, bool reverse, uint64_t *ids,
+                        size_t n) {
+    size_t done = 0, more;
+    do {
+        more = list_some(above, but, last, reverse, ids + done, MIN(n - done, LISTED_AT_ONCE));
+        done += more;
+        last = more ? ids[done - 1] : last;
+    } while (more == LISTED_AT_ONCE && !signal_pending_fatal());
     return done;
 }
 
@@ -326,6 +386,8 @@ struct path mount_root(void) {
 }
 
 void mount_init(void) {
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+        list_init(&places[i]);
     struct dentry *root = tmpfs_create_root();
     if (IS_ERR(root) || !(root_mount = mount_alloc(root, "rootfs", 0)))
         panic("no memory for the root file system");

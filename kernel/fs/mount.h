@@ -29,6 +29,7 @@ struct mount {
     struct list_head link;     // [t] [mounts] in ns->mounts
     struct list_head children; // [t] [mounts] what is mounted on places in this one
     struct list_head sibling;  // [t] [mounts] in the parent's children
+    struct list_head place;    // [t] [mounts] with others that are found where this one is
     struct refcount refs;
     struct mount *parent;      // [t] [mounts] referenced; NULL: the root of all, or taken away
     struct dentry *mountpoint; // [t] [mounts] in parent; referenced
@@ -49,6 +50,8 @@ struct mount {
     struct mount *receiver;    // [t] of a copy that is to be laid: on which mount
     bool going;                // [t] it is being taken away
     struct mount *next_marked; // [t] of those that go with another
+    uint64_t looked;           // [t] the number of the last look for what is to be seen,
+    bool seen;                 // [t] and what came of it
     bool unbindable;           // [t]
     bool locked;           // [t] it hides what a namespace with more power had hidden: it stays where it is
     struct mount_lid *lid; // [t] of a locked one: stays on its place when it is taken away with its parent

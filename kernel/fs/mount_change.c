@@ -130,6 +130,7 @@ static void leave_place(struct mount *m, bool covered) {
 
 // Takes the mounts of the tree `top` apart and off the list, if they are on it, into the list `gone`. [t]
 void mount_dissolve(struct mount *top, struct list_head *gone) {
+    struct list_head apart = LIST_HEAD_INIT(apart);
     struct mount *m;
     for (struct mount *m = top, *next; m; m = next) {
         next = mount_next(m, top);
@@ -137,10 +138,14 @@ void mount_dissolve(struct mount *top, struct list_head *gone) {
         mount_unlist_locked(m);
         spin_unlock(&mounts_lock);
         mount_leave_peers(m);
-        list_add_tail(&m->link, gone);
+        list_add_tail(&m->link, &apart);
+        cond_resched();
     }
-    list_for_each_entry (m, gone, link)
+    list_for_each_entry (m, &apart, link) {
         leave_place(m, m->locked && m != top);
+        cond_resched();
+    }
+    list_splice_tail(&apart, gone);
 }
 
 // Lets go of those taken apart. What was only mounted there goes, however much it is: without the topology's mutex, for

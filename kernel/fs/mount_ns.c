@@ -91,31 +91,34 @@ bool mount_is_place_slow(const struct dentry *d) {
     return found;
 }
 
-static struct mount *on_or_below(const struct mount *parent, const struct dentry *d) {
-    struct mount *m;
-    list_for_each_entry (m, &parent->children, sibling)
-        if (dentry_is_below(m->mountpoint, d))
-            return m;
-    return NULL;
+static struct mount *add_to(struct mount *chain, struct mount *m) {
+    m->next_marked = chain;
+    return m;
 }
 
-// One of the mounts on d, or NULL; with `below` also of those on what is below d. [t]
-static struct mount *any_on(const struct dentry *d, bool below) {
-    struct mount *m, *found = NULL;
+// The mounts on d in a chain; with `below` also those on what is below d. [t]
+static struct mount *all_on(const struct dentry *d, bool below) {
+    struct mount *parent, *m, *all = NULL;
     spin_lock(&mounts_lock);
-    list_for_each_entry (m, &d->inode->sb->mount_list, sb_link)
-        if ((found = below ? on_or_below(m, d) : mount_on(m, d)))
-            break;
+    list_for_each_entry (parent, &d->inode->sb->mount_list, sb_link) {
+        if (!below && (m = mount_on(parent, d)))
+            all = add_to(all, m);
+        if (!below)
+            continue;
+        list_for_each_entry (m, &parent->children, sibling)
+            if (dentry_is_below(m->mountpoint, d))
+                all = add_to(all, m);
+    }
     spin_unlock(&mounts_lock);
-    return found;
+    return all;
 }
 
 static void forget(struct dentry *d, bool below) {
     struct list_head gone = LIST_HEAD_INIT(gone);
-    struct mount *m;
     mutex_lock(&mount_mutex);
-    while ((m = any_on(d, below)))
-        mount_dissolve(m, &gone);
+    for (struct mount *m = all_on(d, below); m; m = m->next_marked)
+        if (m->parent) // not gone with another of them
+            mount_dissolve(m, &gone);
     mount_unlock();
     mount_release(&gone);
 }

@@ -22,9 +22,12 @@ struct peer_group {
     struct peer_group *master; // [t] whose slave this one is; NULL: nobody's
     struct list_head link;     // [t] in the master's slaves
     struct mount *received;    // [t] of what is laid at the moment: the first copy for one of the peers
+    struct peer_group *ending; // [t] the next of those that have no peer any more
 };
 
 static uint64_t next_id = 1; // [t]
+static struct peer_group
+    *ending; // [t] what they had goes on when all is done that is done with the mutex held
 
 // ---- groups
 
@@ -58,8 +61,28 @@ static void join(struct mount *m, struct peer_group *g, bool slave) {
     }
 }
 
-// It has no peer any more: its slaves are its master's.
-static void group_end(struct peer_group *g) {
+// m is a peer of g no longer. Without any, g ends.
+static void lose_peer(struct peer_group *g) {
+    if (--g->peers)
+        return;
+    g->ending = ending;
+    ending = g;
+}
+
+// The first that goes on, from g upward; those on the way know it then.
+static struct peer_group *lasting(struct peer_group *g) {
+    struct peer_group *top = g, *next;
+    while (top && !top->peers)
+        top = top->master;
+    for (; g != top; g = next) {
+        next = g->master;
+        g->master = top;
+    }
+    return top;
+}
+
+// Its slaves are its master's, which goes on.
+static void pass_slaves(struct peer_group *g) {
     struct mount *m, *next;
     struct peer_group *slave, *next_slave;
     list_for_each_entry_safe (m, next, &g->members, peer) {
@@ -75,8 +98,22 @@ static void group_end(struct peer_group *g) {
         set_master(slave, g->master);
         cond_resched();
     }
-    list_del(&g->link);
-    kfree(g);
+}
+
+// All at once, so that each slave goes on but once: groups that end may be each other's slaves.
+void mount_settle_groups(void) {
+    ASSERT_HELD(&mount_mutex);
+    for (struct peer_group *g = ending; g; g = g->ending) {
+        list_del(&g->link);
+        g->master = lasting(g->master);
+        cond_resched();
+    }
+    while (ending) {
+        struct peer_group *g = ending;
+        ending = g->ending;
+        pass_slaves(g);
+        kfree(g);
+    }
 }
 
 void mount_leave_peers(struct mount *m) {
@@ -88,8 +125,8 @@ void mount_leave_peers(struct mount *m) {
     list_del(&m->peer);
     m->group = NULL;
     m->slave = false;
-    if (peer && !--g->peers)
-        group_end(g);
+    if (peer)
+        lose_peer(g);
 }
 
 void mount_make_slave(struct mount *m) {
@@ -98,10 +135,8 @@ void mount_make_slave(struct mount *m) {
     if (!mount_is_shared(m))
         return;
     list_del(&m->peer);
-    g->peers--;
     join(m, g, true);
-    if (!g->peers)
-        group_end(g);
+    lose_peer(g);
 }
 
 static int make_shared(struct mount *m) {
@@ -349,17 +384,44 @@ static bool is_loose(const struct mount *m) {
     return true;
 }
 
-// Marks what may go with m, in front of what is marked already.
+// Marks the one on that place of `to`, if there is one and it may go, in front of what is marked already.
+static void mark(const struct mount *to, const struct dentry *place, struct mount **marked) {
+    struct mount *on = mount_on(to, place);
+    if (!on || on->going || !is_loose(on))
+        return;
+    on->going = true;
+    on->next_marked = *marked;
+    *marked = on;
+}
+
+// What may go with m.
 static void mark_copies(const struct mount *m, struct mount **marked) {
     struct receivers r = receivers_of(m->parent);
-    struct mount *to, *on;
+    const struct mount *to;
+    while ((to = next_receiver(&r)))
+        mark(to, m->mountpoint, marked);
+}
+
+static bool has_fewer(const struct mount *a, const struct mount *b) {
+    const struct list_head *l = a->children.next, *k = b->children.next;
+    while (l != &a->children && k != &b->children) {
+        l = l->next;
+        k = k->next;
+    }
+    return k != &b->children;
+}
+
+// What may go with all that is on `parent`: looked for on the one or on the other, whichever has less.
+static void mark_copies_below(const struct mount *parent, struct mount **marked) {
+    struct receivers r = receivers_of(parent);
+    const struct mount *to, *m;
     while ((to = next_receiver(&r))) {
-        on = mount_on(to, m->mountpoint);
-        if (!on || on->going || !is_loose(on))
-            continue;
-        on->going = true;
-        on->next_marked = *marked;
-        *marked = on;
+        bool other = has_fewer(to, parent);
+        list_for_each_entry (m, other ? &to->children : &parent->children, sibling) {
+            if (!other || mount_on(parent, m->mountpoint))
+                mark(to, m->mountpoint, marked);
+            cond_resched();
+        }
     }
 }
 
@@ -407,7 +469,8 @@ struct mount *mount_mark_copies(struct mount *top) {
         m->going = true;
     } while ((m = mount_next(m, top)));
     for (m = deepest(top); m != top; m = next_upward(m, top))
-        mark_copies(m, &marked);
+        if (m->sibling.next == &m->parent->children) // all that is below the parent's is marked
+            mark_copies_below(m->parent, &marked);
     below_top = marked;
     mark_copies(top, &marked);
     return choose(marked, below_top);
@@ -454,12 +517,11 @@ void mount_take_marked(struct mount *marked, struct list_head *gone) {
 
 // ---- telling
 
-// Is one of the group to be seen from the current thread's root?
+// Is one of the group to be seen from that root?
 static bool is_seen(const struct peer_group *g, const struct mount_ns *ns, const struct path *root) {
-    const struct mount *m;
+    struct mount *m;
     list_for_each_entry (m, &g->members, peer) {
-        struct path at = {(struct mount *)m, m->root};
-        if (!m->slave && m->ns == ns && mount_is_reachable(&at, root))
+        if (!m->slave && m->ns == ns && mount_is_in_sight(m, root))
             return true;
         cond_resched();
     }
@@ -469,6 +531,7 @@ static bool is_seen(const struct peer_group *g, const struct mount_ns *ns, const
 void mount_get_peers(const struct mount *m, struct mount_peers *out) {
     struct path root = path_process_root();
     mutex_lock(&mount_mutex);
+    mount_begin_look();
     const struct peer_group *g = m->group, *master = g && !m->slave ? g->master : g;
     *out = (struct mount_peers){.group = mount_is_shared(m) ? g->id : 0,
                                 .master = master ? master->id : 0,

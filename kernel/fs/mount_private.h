@@ -79,6 +79,10 @@ struct mount *mount_next(const struct mount *m, const struct mount *top);
 static inline struct mount *mount_next_if(bool recursive, const struct mount *m, const struct mount *top) {
     return recursive ? mount_next(m, top) : NULL;
 }
+// As mount_is_reachable() of m's root, for many in one look, which ends with the mutex's release and is from one place: what lies on the way of
+// one is known for the others. [t]
+void mount_begin_look(void);
+bool mount_is_in_sight(struct mount *m, const struct path *above);
 // Does anything in the tree `top` show the file of a mount namespace? [t]
 bool mount_has_namespaces(const struct mount *top);
 
@@ -100,6 +104,8 @@ struct mount *__must_check mount_clone_bound(const struct path *from, const stru
 
 // ---- mount_peers.c
 
+// What groups without peers had is their masters' from now on: before the mutex is released. [t]
+void mount_settle_groups(void);
 // m is private from now on. [t]
 void mount_leave_peers(struct mount *m);
 // One that is shared becomes a slave of the others, or of its group's master if there are none. [t]

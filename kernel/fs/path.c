@@ -616,6 +616,7 @@ char *path_name_from(const struct path *p, const struct path *root, bool *reache
     *reached = true;
     while (fits && !(here.dentry == root->dentry && here.mount == root->mount)) {
         if (here.dentry == here.mount->root) {
+            cond_resched(); // as many lie on each other as somebody likes
             if (mount_cross_up(&here))
                 continue;
             *reached = false;
