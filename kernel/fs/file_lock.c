@@ -370,6 +370,7 @@ static void drop(struct lock_owner *o, struct file_lock *l) {
 static void cut_out(struct lock_owner *o, const struct file_lock *wanted, struct spare *s) {
     struct file_lock *l;
     while ((l = first_overlap(o, wanted))) {
+        cond_resched();
         bool before = l->first<wanted->first, after = l->last> wanted->last;
         if (!before && !after) {
             drop(o, l);
@@ -389,7 +390,6 @@ static void cut_out(struct lock_owner *o, const struct file_lock *wanted, struct
             l->serial = file_lock_serial(); // Linux makes the first part anew
         }
         wake_blocked(l);
-        cond_resched();
     }
 }
 

@@ -123,6 +123,7 @@ static void free_released(struct vm_area *a) {
         vm_file_ops->put(a->file);
         slab_free(vm_area_cache, a);
         a = next;
+        cond_resched();
     }
 }
 
@@ -161,6 +162,7 @@ void area_remove_all(struct vmspace *vm) {
                 RB_RIGHT(parent, node) = NULL;
             release(vm, a);
             a = parent;
+            cond_resched();
         }
     }
     RB_INIT(&vm->areas);

@@ -102,7 +102,9 @@ static int copy_tree(struct fork *f, const struct vm_area *a, struct vm_area *pa
     *place = copy;
     copy->flags &= ~MAP_LOCKED;
     area_enter_backing(copy);
-    int err = a->flags & VM_DONTFORK ? 0 : share_pages(f, a);
+    int err = cond_resched_killable();
+    if (!err && !(a->flags & VM_DONTFORK))
+        err = share_pages(f, a);
     if (!err && RB_LEFT(a, node))
         err = copy_tree(f, RB_LEFT(a, node), copy, &RB_LEFT(copy, node));
     if (!err && RB_RIGHT(a, node))
@@ -117,6 +119,7 @@ static void remove_unwanted(struct vmspace *vm) {
         next = area_next(a);
         if (a->flags & VM_DONTFORK)
             area_remove(vm, a);
+        cond_resched();
     }
 }
 

@@ -393,8 +393,10 @@ static void epoll_release(struct file *f) {
     struct epoll *set = f->private_data;
     struct epoll_item *item;
     mutex_lock(&set->mutex);
-    while ((item = RB_MIN(epoll_tree, &set->items)))
+    while ((item = RB_MIN(epoll_tree, &set->items))) {
         epoll_remove(set, item);
+        cond_resched();
+    }
     mutex_unlock(&set->mutex);
     epoll_put(set);
 }
@@ -479,8 +481,10 @@ void epoll_forget_file(struct file *f) {
     while ((set = epoll_first_set(f))) {
         struct epoll_item key = {.file = f, .fd = 0}, *item;
         mutex_lock(&set->mutex);
-        while ((item = RB_NFIND(epoll_tree, &set->items, &key)) && item->file == f)
+        while ((item = RB_NFIND(epoll_tree, &set->items, &key)) && item->file == f) {
             epoll_remove(set, item);
+            cond_resched();
+        }
         mutex_unlock(&set->mutex);
         epoll_put(set);
     }

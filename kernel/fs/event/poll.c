@@ -69,6 +69,7 @@ void poll_waiter_end(struct poll_waiter *w) {
             poll_entry_leave(&b->entry[i]);
         next = b->next;
         page_put(phys_to_page(virt_to_phys(b)));
+        cond_resched();
     }
     w->used = 0;
     w->more = NULL;

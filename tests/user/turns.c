@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// A call that takes long because of what its program has lets others have their turns meanwhile: a realtime thread of the same hart, which
+// wakes 5,000 times a second, goes on.
+#include "test.h"
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+TEST_DIRECTORY(0755)
+
+#define MANY  20000
+#define TURNS 5 // at least
+
+static volatile unsigned long *turns; // of the realtime thread
+
+static void take_turns(void) {
+    for (;;) {
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+        ++*turns;
+    }
+}
+
+static void start(void) {
+    cpu_set_t one;
+    struct rlimit files = {MANY + 100, MANY + 100};
+    struct sched_param p = {.sched_priority = 50};
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    turns = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(turns != MAP_FAILED && !sched_setaffinity(0, sizeof(one), &one) &&
+          !setrlimit(RLIMIT_NOFILE, &files));
+    pid_t pid = fork();
+    if (!pid)
+        take_turns();
+    CHECK(pid > 0 && !syscall(SYS_sched_setscheduler, pid, SCHED_FIFO, &p));
+    while (!*turns)
+        usleep(1000);
+}
+
+// The turns that others have in what `call` does; as many as expected, unless the host's processor is elsewhere again and again.
+static void lets_others_run(unsigned long (*call)(void)) {
+    unsigned long n = 0;
+    start(); // before there is anything that the thread's process would have, too
+    for (int tries = 0; tries < 5 && n < TURNS; tries++)
+        n = call();
+    printf("  %lu turns\n", n);
+    CHECK(n >= TURNS);
+}
+
+static char *areas;
+
+static void make_areas(void) {
+    int fd = test_make("page", "x");
+    CHECK(!ftruncate(fd, 4096));
+    areas = mmap(NULL, MANY * 8192ul, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(areas != MAP_FAILED);
+    for (int n = 0; n < MANY; n++)
+        CHECK(mmap(areas + n * 8192ul, 4096, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED);
+}
+
+static unsigned long fork_with_areas(void) {
+    if (!areas)
+        make_areas();
+    unsigned long before = *turns;
+    pid_t pid = fork();
+    if (!pid)
+        _exit(0);
+    unsigned long had = *turns - before;
+    CHECK(test_wait_exit(pid) == 0);
+    return had;
+}
+
+TEST(who_has_thousands_of_areas_lets_others_run_while_he_forks) {
+    lets_others_run(fork_with_areas);
+}
+
+static unsigned long unmap_areas(void) {
+    make_areas();
+    unsigned long before = *turns;
+    CHECK(!munmap(areas, MANY * 8192ul));
+    return *turns - before;
+}
+
+TEST(who_unmaps_thousands_of_areas_lets_others_run) {
+    lets_others_run(unmap_areas);
+}
+
+enum { SETS = 40, EACH = MANY / SETS };
+
+static unsigned long close_what_is_watched(void) {
+    int event = eventfd(0, 0), more[EACH], sets[SETS];
+    for (int n = 0; n < EACH; n++)
+        CHECK((more[n] = dup(event)) >= 0);
+    for (int s = 0; s < SETS; s++) {
+        sets[s] = epoll_create1(0);
+        for (int n = 0; n < EACH; n++)
+            CHECK(!epoll_ctl(sets[s], EPOLL_CTL_ADD, more[n], &(struct epoll_event){.events = EPOLLIN}));
+    }
+    unsigned long before = *turns;
+    CHECK(!close(event));
+    for (int n = 0; n < EACH; n++)
+        CHECK(!close(more[n]));
+    unsigned long had = *turns - before;
+    for (int s = 0; s < SETS; s++)
+        CHECK(!close(sets[s]));
+    return had;
+}
+
+TEST(who_closes_what_thousands_of_entries_of_epoll_watch_lets_others_run) {
+    lets_others_run(close_what_is_watched);
+}
+
+static unsigned long close_set(void) {
+    int event = eventfd(0, 0), set = epoll_create1(0), fds[MANY];
+    for (int n = 0; n < MANY; n++)
+        CHECK((fds[n] = dup(event)) >= 0 &&
+              !epoll_ctl(set, EPOLL_CTL_ADD, fds[n], &(struct epoll_event){.events = EPOLLIN}));
+    unsigned long before = *turns;
+    CHECK(!close(set));
+    unsigned long had = *turns - before;
+    for (int n = 0; n < MANY; n++)
+        CHECK(!close(fds[n]));
+    return had;
+}
+
+TEST(who_closes_a_set_of_thousands_lets_others_run) {
+    lets_others_run(close_set);
+}
+
+static unsigned long lock_all(void) {
+    int fd = test_make("locks", "x");
+    struct flock l = {.l_type = F_RDLCK, .l_len = 1};
+    for (int n = 0; n < MANY; n++, l.l_start += 2)
+        CHECK(!fcntl(fd, F_SETLK, &l));
+    unsigned long before = *turns;
+    CHECK(!fcntl(fd, F_SETLK, &(struct flock){.l_type = F_WRLCK}));
+    unsigned long had = *turns - before;
+    CHECK(!close(fd));
+    return had;
+}
+
+TEST(who_puts_one_lock_in_the_place_of_thousands_lets_others_run) {
+    lets_others_run(lock_all);
+}
