@@ -58,7 +58,7 @@ struct mount {
     struct list_head
         lids; // [mounts] places in this one that are hidden though nothing is mounted there any more
     unsigned int kept_flags; // [t] those of its flags that the same namespace had set: they stay
-    struct mount *copy;      // [t] mount_change.c
+    struct mount *copy;      // [t] mount_clone.c
 };
 
 // mount(2)'s ways, with the place looked up; `flags` as there. 0 or -errno. -EINVAL: the place, or what is to be bound,

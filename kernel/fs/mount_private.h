@@ -67,9 +67,6 @@ struct mount_copying {
     bool all;           // for a new namespace: with those that cannot be bound
     unsigned int count; // copies so far, which are not listed yet
 };
-// A copy of the mount `from`, showing what is at `root`, with all that is mounted below that; while this lasts, m->copy
-// of each mount is what it was copied to, NULL where it was left out. ERR_PTR(-ENOMEM, -ENOSPC, -EINTR). [t]
-struct mount *__must_check mount_clone_tree(struct mount *from, struct dentry *root, struct mount_copying *c);
 // What is mounted there, or NULL. [t] or [mounts]
 struct mount *mount_on(const struct mount *parent, const struct dentry *d);
 // The mount behind m in the tree below and with `top`, each before those on it; NULL at the end. [t]
@@ -96,6 +93,12 @@ static inline bool path_is_mount_root(const struct path *p) {
 bool mount_is_reachable(const struct path *p, const struct path *above);
 // May the current thread mount m, of that type, in ns? 0 or -EPERM; what m has to keep then is noted. [t]
 int __must_check mount_may_show(const struct mount_ns *ns, const struct fs_type *type, struct mount *m);
+
+// ---- mount_clone.c
+
+// A copy of the mount `from`, showing what is at `root`, with all that is mounted below that; while this lasts, m->copy
+// of each mount is what it was copied to, NULL where it was left out. ERR_PTR(-ENOMEM, -ENOSPC, -EINTR). [t]
+struct mount *__must_check mount_clone_tree(struct mount *from, struct dentry *root, struct mount_copying *c);
 // May what is at `from` be bound? 0, -EINVAL, -ENOENT. [t]
 int __must_check mount_check_bound(const struct path *from);
 // The tree that mount(2) with MS_BIND makes, for somewhere in `to`. ERR_PTR. [t]
