@@ -193,11 +193,12 @@ static int compare_waiters(const struct lock_waiter *a, const struct lock_waiter
 }
 RB_GENERATE_STATIC(lock_waiters, lock_waiter, node, compare_waiters)
 
-// One that waits for a lock for this owner; NULL: none.
+// One that waits for a lock for this owner; NULL: none. [waiters_lock]
 static const struct lock_waiter *waiter_of(const void *owner) {
-    struct lock_waiter key = {.wish.owner = owner};
-    const struct lock_waiter *w = RB_NFIND(lock_waiters, &waiters, &key);
-    return w && w->wish.owner == owner ? w : NULL;
+    const struct lock_waiter *w = RB_ROOT(&waiters);
+    while (w && w->wish.owner != owner)
+        w = owner < w->wish.owner ? RB_LEFT(w, node) : RB_RIGHT(w, node);
+    return w;
 }
 
 // Does the way from l through what each owner waits for lead to `owner`? [waiters_lock]
@@ -343,10 +344,12 @@ static void lock_fill(struct file_lock *to, const struct file_lock *from) {
     list_init(&to->blocked);
 }
 
-static int spare_init(struct spare *s) {
-    s->lock = lock_alloc();
+// Who only gives up may have too many already, or no memory: only where a lock is cut in two more is needed.
+static int spare_init(struct spare *s, const struct file_lock *wanted) {
+    bool unlock = wanted->type == F_UNLCK;
+    s->lock = unlock ? NULL : lock_alloc();
     s->rest = lock_alloc();
-    return s->lock && s->rest ? 0 : -ENOLCK;
+    return unlock || (s->lock && s->rest) ? 0 : -ENOLCK;
 }
 
 static void spare_free(struct spare *s) {
@@ -364,6 +367,12 @@ static void drop(struct lock_owner *o, struct file_lock *l) {
     o->writes -= l->type == F_WRLCK;
     wake_blocked(l);
     lock_free(l);
+}
+
+// Is `wanted` within one of the owner's locks, and leaves something before and behind it?
+static bool cuts_in_two(const struct lock_owner *o, const struct file_lock *wanted) {
+    const struct file_lock *l = first_overlap(o, wanted);
+    return l && l->first < wanted->first && l->last > wanted->last;
 }
 
 // Takes the range of `wanted` out of the owner's locks.
@@ -471,6 +480,8 @@ static int try_change_locked(struct file_lock_list *list, struct file_lock *want
         return 0;
     if (!o && !(o = owner_add(list, wanted)))
         return -ENOLCK;
+    if (unlikely(!s->rest) && cuts_in_two(o, wanted))
+        return -ENOLCK;
     put_in(o, wanted, s, w);
     return 0;
 }
@@ -510,7 +521,7 @@ static int change(struct inode *inode, struct file_lock *wanted, bool wait) {
     struct spare s;
     if (!list)
         return -ENOLCK;
-    int err = spare_init(&s);
+    int err = spare_init(&s, wanted);
     if (!err)
         err = wait && wanted->type != F_UNLCK ? change_waiting(list, wanted, &s)
                                               : try_change(list, wanted, &s, NULL);
@@ -568,6 +579,8 @@ static int get_range(struct file *f, const struct flock *lock, struct file_lock 
         return -EINVAL;
     if (__builtin_add_overflow(start, base, &start))
         return -EOVERFLOW;
+    if (start < 0)
+        return -EINVAL;
     out->first = start;
     out->last = END_OF_FILE;
     if (lock->l_len > 0 && __builtin_add_overflow(start, lock->l_len - 1, &out->last))

@@ -196,11 +196,24 @@ static long get_owner_ex(struct file *f, void __user *user) {
     return put_object(user, ex);
 }
 
-static long lock(struct file *f, unsigned int cmd, void __user *user) {
+// A lock of what the descriptor meant is given up by its close(2): had that come meanwhile, nobody would.
+static int give_up_if_closed(struct file *f, int fd) {
+    struct file *now = fd_get(fd);
+    int err = now == f ? 0 : -EBADF;
+    if (err)
+        file_locks_close(f, current->files);
+    if (now)
+        file_put(now);
+    return err;
+}
+
+static long lock(struct file *f, int fd, unsigned int cmd, void __user *user) {
     struct flock fl;
     int err = copy_from_user(&fl, user, sizeof(fl));
     if (!err)
         err = file_fcntl_lock(f, cmd, &fl);
+    if (!err && (cmd == F_SETLK || cmd == F_SETLKW) && fl.l_type != F_UNLCK)
+        err = give_up_if_closed(f, fd);
     if (!err && (cmd == F_GETLK || cmd == F_OFD_GETLK))
         err = put_object(user, fl);
     return err;
@@ -244,7 +257,7 @@ static long file_fcntl(struct file *f, int fd, unsigned int cmd, unsigned long a
     case F_OFD_GETLK:
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
-        return lock(f, cmd, (void __user *)arg);
+        return lock(f, fd, cmd, (void __user *)arg);
     case F_SETOWN:
         return set_owner(f, (int)arg);
     case F_GETOWN:

@@ -3,6 +3,7 @@
 // would be if they were few.
 #include "test.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -194,6 +195,109 @@ TEST(a_deadlock_is_found_behind_a_long_queue) {
     CHECK(!lock(fd, F_SETLK, F_UNLCK, 0, 1));
     for (int i = 0; i < QUEUE; i++)
         CHECK(test_wait_exit(pids[i]) == 0);
+}
+
+enum { CIRCLES = 16 };
+static int circle_go[2], circle_told[2];
+
+static int hold_one_and_want_zero(void *arg) {
+    int fd = open("circles", O_RDWR), *number = arg;
+    char c;
+    CHECK(!lock(fd, F_SETLK, F_WRLCK, 1 + *number, 1) && write(circle_told[1], "", 1) == 1);
+    CHECK(read(circle_go[0], &c, 1) == 1);
+    return lock(fd, F_SETLKW, F_WRLCK, 0, 1);
+}
+
+static int waiters_in_proc(void) {
+    int n = 0;
+    for (const char *at = test_read("/proc/locks"); (at = strstr(at, "->")); at++)
+        n++;
+    return n;
+}
+
+static int hold_zero_and_want_each(void *arg) {
+    int fd = open("circles", O_RDWR);
+    (void)arg;
+    CHECK(!lock(fd, F_SETLK, F_WRLCK, 0, 1) && write(circle_told[1], "", 1) == 1);
+    while (waiters_in_proc() < CIRCLES)
+        usleep(5000);
+    alarm(20); // for one that is not found
+    for (int i = 0; i < CIRCLES; i++)
+        CHECK_ERRNO(lock(fd, F_SETLKW, F_WRLCK, 1 + i, 1), EDEADLK);
+    return 0;
+}
+
+// Whichever of the two is older, and wherever their stacks lie.
+TEST(a_deadlock_is_found_by_whoever_closes_the_circle) {
+    CHECK(!close(test_make("circles", "x")) && !pipe(circle_go) && !pipe(circle_told));
+    for (int last = 0; last < 2; last++) {
+        pid_t pids[CIRCLES], pid = last ? 0 : test_fork(hold_zero_and_want_each, NULL);
+        char told_by[CIRCLES + 1];
+        for (int i = 0; i < CIRCLES; i++)
+            pids[i] = test_fork(hold_one_and_want_zero, &i);
+        pid = last ? test_fork(hold_zero_and_want_each, NULL) : pid;
+        for (int i = 0; i <= CIRCLES; i++)
+            CHECK(read(circle_told[0], told_by + i, 1) == 1);
+        CHECK(write(circle_go[1], told_by, CIRCLES) == CIRCLES);
+        CHECK(test_wait_exit(pid) == 0);
+        for (int i = 0; i < CIRCLES; i++)
+            test_end(pids[i]);
+    }
+}
+
+TEST(a_range_before_the_beginning_is_none) {
+    int fd = test_make("range", "x");
+    for (long start = -3; start < 0; start++)
+        for (int cmd = 0; cmd < 2; cmd++)
+            for (int i = 0; i < 2; i++)
+                CHECK_ERRNO(lock(fd, cmd ? F_OFD_SETLK : F_SETLK, F_WRLCK, start, LONG_MIN), EINVAL);
+    CHECK_ERRNO(lock(fd, F_SETLK, F_WRLCK, 0, LONG_MIN), EINVAL);
+    CHECK_ERRNO(lock(fd, F_SETLK, F_WRLCK, LONG_MIN, LONG_MIN), EINVAL);
+    CHECK_ERRNO(lock(fd, F_SETLK, F_WRLCK, LONG_MIN, LONG_MAX), EINVAL);
+    CHECK_ERRNO(lock(fd, F_SETLK, F_WRLCK, -1, 0), EINVAL);
+    CHECK(!lock(fd, F_SETLK, F_WRLCK, LONG_MAX, LONG_MIN + 1) && !lock(fd, F_SETLK, F_UNLCK, 0, 0));
+}
+
+static int closed_meanwhile;
+
+static void *wait_and_be_closed(void *arg) {
+    (void)arg;
+    return (void *)(long)(lock(closed_meanwhile, F_SETLKW, F_WRLCK, 0, 1) ? errno : 0);
+}
+
+static int close_meanwhile(void *arg) {
+    void *result;
+    pthread_t t;
+    closed_meanwhile = open("closed", O_RDWR);
+    CHECK(!pthread_create(&t, NULL, wait_and_be_closed, NULL));
+    usleep(100000); // in the kernel by now: or there is nothing to be seen
+    CHECK(!close(closed_meanwhile) && write(((int *)arg)[1], "", 1) == 1);
+    CHECK(!pthread_join(t, &result));
+    return result != (void *)EBADF;
+}
+
+// Nobody could give it up.
+TEST(who_gets_a_lock_of_what_was_closed_meanwhile_has_none) {
+    int fd = test_make("closed", "x"), p[2];
+    char c;
+    CHECK(!pipe(p) && !lock(fd, F_SETLK, F_WRLCK, 0, 1));
+    pid_t pid = test_fork(close_meanwhile, p);
+    CHECK(read(p[0], &c, 1) == 1 && !lock(fd, F_SETLK, F_UNLCK, 0, 1));
+    CHECK(test_wait_exit(pid) == 0);
+    CHECK(!lock(fd, F_SETLK, F_WRLCK, 0, 1));
+}
+
+TEST(who_has_too_many_may_give_up_any) {
+    enum { TOO_MANY = 100000 }; // on Linux nobody has
+    int fd = test_make("most", "x"), whole = test_make("whole", "x");
+    CHECK(!setresgid(4321, 4321, 4321) && !setresuid(4321, 4321, 4321) && !flock(whole, LOCK_SH));
+    for (int n = 0; n < TOO_MANY; n++)
+        if (lock(fd, F_SETLK, F_RDLCK, 2 * n, 1)) {
+            CHECK(errno == ENOLCK);
+            break;
+        }
+    CHECK(!flock(whole, LOCK_UN));
+    CHECK(!lock(fd, F_SETLK, F_UNLCK, 2, 1) && !lock(fd, F_SETLK, F_UNLCK, 0, 0));
 }
 
 static void *wait_in_thread(void *arg) {
