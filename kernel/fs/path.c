@@ -223,26 +223,44 @@ static struct path walk_root(struct walk *w) {
     return w->start;
 }
 
+// What no way leads up from.
 static bool at_root(const struct walk *w) {
-    const struct path *root = w->flags & LOOKUP_IN_ROOT ? &w->start : &current->fs->root;
+    bool own = w->flags & (LOOKUP_IN_ROOT | LOOKUP_BENEATH);
+    const struct path *root = own ? &w->start : &current->fs->root;
     return READ_ONCE(root->dentry) == w->at.dentry && READ_ONCE(root->mount) == w->at.mount;
 }
 
-static int walk_up(struct walk *w) {
-    if ((w->flags & LOOKUP_BENEATH) && w->at.dentry == w->start.dentry && w->at.mount == w->start.mount)
-        return -EXDEV;
-    if (at_root(w))
-        return 0;
-    while (w->at.dentry == w->at.mount->root) {
-        if (w->flags & LOOKUP_NO_XDEV)
-            return -EXDEV;
-        if (!mount_cross_up(&w->at) || at_root(w))
-            return 0;
-    }
+// Of a mount that shows a part of a file system: is d, which may have been moved, in that part? What is not must not be reached by it.
+static bool is_shown(const struct mount *m, const struct dentry *d) {
+    return likely(READ_ONCE(m->root->parent) == m->root) || dentry_is_below(d, m->root);
+}
+
+static int to_parent(struct walk *w) {
     struct dentry *parent = dentry_get_parent(w->at.dentry);
+    if (unlikely(!is_shown(w->at.mount, parent))) {
+        dentry_put(parent);
+        return -ENOENT;
+    }
     dentry_put(w->at.dentry);
     w->at.dentry = parent;
     return 0;
+}
+
+// What is mounted on the directory above counts, as by its name.
+static int walk_up(struct walk *w) {
+    bool top = at_root(w);
+    while (!top && w->at.dentry == w->at.mount->root) {
+        if (w->flags & LOOKUP_NO_XDEV)
+            return -EXDEV;
+        top = !mount_cross_up(&w->at) || at_root(w);
+    }
+    if (top && w->flags & LOOKUP_BENEATH)
+        return -EXDEV;
+    int err = top ? 0 : to_parent(w);
+    const struct mount *before = w->at.mount;
+    if (!err)
+        mount_cross_down(&w->at);
+    return !err && w->flags & LOOKUP_NO_XDEV && w->at.mount != before ? -EXDEV : err;
 }
 
 // Of a file system that keeps names: d, which was found, goes into the tree, unless another walk was faster. Takes d over; what is
@@ -622,11 +640,18 @@ char *path_name_from(const struct path *p, const struct path *root, bool *reache
             *reached = false;
             break;
         }
-        size_t len = dentry_copy_name(here.dentry, name);
-        fits = prepend(buf, &at, name, len) && prepend(buf, &at, "/", 1);
         struct dentry *parent = dentry_get_parent(here.dentry);
+        *reached = parent != here.dentry;
+        if (*reached) {
+            size_t len = dentry_copy_name(here.dentry, name);
+            fits = prepend(buf, &at, name, len) && prepend(buf, &at, "/", 1);
+        }
         dentry_put(here.dentry);
         here.dentry = parent;
+        if (!*reached) { // it was moved out of what the mount shows, and has no name there
+            at = end;
+            break;
+        }
     }
     if (at == end)
         fits = fits && prepend(buf, &at, "/", 1);
