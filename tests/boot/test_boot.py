@@ -136,7 +136,7 @@ def test_an_unknown_call_is_named_once(boot, musl_gcc, cpio, tmp_path):
     root = tmp_path / "root"
     root.mkdir()
     musl_gcc(root / "odd", "#include <unistd.h>\n#include <sys/syscall.h>\nint main(void) "
-             "{ for (int i = 0; i < 5; i++) syscall(SYS_acct, 0); return 0; }")
+             "{ for (int i = 0; i < 5; i++) syscall(SYS_swapon, 0); return 0; }")
     m = boot(initrd=cpio(root, tmp_path / "a.cpio"))
     m.shell()
     m.run("/odd; /odd")

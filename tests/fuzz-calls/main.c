@@ -202,6 +202,14 @@ static void run_worker(const struct options *o, unsigned int worker, unsigned in
     _exit(0);
 }
 
+static off_t true_size;
+
+// Records of processes go nowhere any more, and those that went behind the one program there is are cut off.
+static void end_accounting(void) {
+    if (acct(NULL) || truncate("/bin/true", true_size))
+        printf("not ok end_accounting\n");
+}
+
 // Objects that stay until somebody removes them: System V's, and message queues.
 static void remove_lasting(void) {
     static const struct {
@@ -225,7 +233,6 @@ static void remove_lasting(void) {
         if (f)
             fclose(f);
     }
-    acct(NULL);
     mkdir("/queues", 0755);
     if (mount("mqueue", "/queues", "mqueue", 0, NULL) == 0) {
         nftw("/queues", remove_entry, 16, FTW_DEPTH | FTW_PHYS);
@@ -277,6 +284,7 @@ static void run_workers(const struct options *o, unsigned int from, unsigned int
     }
     while (wait(NULL) > 0 || errno == EINTR)
         ;
+    end_accounting();
     remove_lasting();
     empty_keyrings();
     drop_caches();
@@ -322,6 +330,9 @@ static void parse(struct options *o, const char *word) {
 }
 
 static void mount_all(void) {
+    struct stat program = {.st_size = 0};
+    stat("/bin/true", &program);
+    true_size = program.st_size;
     mkdir("/proc", 0755);
     mkdir("/dev", 0755);
     mkdir("/tmp", 01777);
