@@ -31,7 +31,7 @@ static struct list_head old_lids = LIST_HEAD_INIT(old_lids); // [mounts] of moun
 static struct mount *nowhere;    // [I] what is behind a lid: an empty directory of nobody's
 static struct mount *root_mount; // [I]
 
-#define PLACES_LOG2    11
+#define PLACES_LOG2    8
 #define LISTED_AT_ONCE ((size_t)256)
 static struct list_head places[1 << PLACES_LOG2]; // [t] [mounts] mounts, by what they are on
 
