@@ -41,10 +41,12 @@ static struct proc_item *item_of(const struct inode *inode) {
 // ---- items
 
 static struct proc_item *find_child(struct proc_item *dir, const char *name, size_t len) {
-    struct proc_item *item;
-    list_for_each_entry (item, &dir->children, link)
+    const struct list_head *all = &dir->children;
+    for (struct list_head *l = all->prev; l != all; l = l->prev) { // who adds a file adds others beside it
+        struct proc_item *item = list_entry(l, struct proc_item, link);
         if (item->length == len && !memcmp(item->name, name, len))
             return item;
+    }
     return NULL;
 }
 
@@ -123,12 +125,15 @@ static struct proc_item *item_link(struct proc_item *dir, struct proc_item *fres
     return item;
 }
 
-// The one that is there, or a new one. NULL if no memory.
+// The one that is there, or a new one. NULL if no memory. Only directories are looked for first: names of entries are new.
 static struct proc_item *item_get(struct proc_item *dir, const struct proc_entry *e, mode_t dir_mode,
                                   const char *name, size_t len) {
-    spin_lock(&items_lock);
-    struct proc_item *item = find_child(dir, name, len);
-    spin_unlock(&items_lock);
+    struct proc_item *item = NULL;
+    if (!e) {
+        spin_lock(&items_lock);
+        item = find_child(dir, name, len);
+        spin_unlock(&items_lock);
+    }
     struct proc_item *fresh = item ? NULL : item_create(e, dir_mode, name, len);
     if (!fresh)
         return item;
