@@ -76,12 +76,15 @@ static uint32_t to_float(uint64_t n) {
 
 // ---- records
 
+static uint64_t ticks_of(long seconds, long microseconds) {
+    return (uint64_t)(seconds * NSEC_PER_SEC + microseconds * NSEC_PER_USEC) / TICK;
+}
+
 static void describe(struct process *p, struct acct_v3 *r) {
     struct rusage used;
-    ktime_t user, system, lived = clock_monotonic() - p->start_time;
+    ktime_t lived = clock_monotonic() - p->start_time;
     uint32_t elapsed = to_float(lived / TICK);
     process_usage(p, RUSAGE_SELF, &used);
-    process_cpu_time(p, &user, &system);
     int status = READ_ONCE(p->exit_status);
     memset(r, 0, sizeof(*r));
     r->ac_flag = (char)((p->execs ? 0 : AFORK) | (p->used_privilege ? ASU : 0) | (status & 0x80 ? ACORE : 0) |
@@ -93,8 +96,8 @@ static void describe(struct process *p, struct acct_v3 *r) {
     r->ac_gid = current->cred->gid;
     r->ac_btime = (uint32_t)((clock_realtime() - lived) / NSEC_PER_SEC);
     memcpy(&r->ac_etime, &elapsed, sizeof(elapsed));
-    r->ac_utime = to_comp(user / TICK);
-    r->ac_stime = to_comp(system / TICK);
+    r->ac_utime = to_comp(ticks_of(used.ru_utime.tv_sec, used.ru_utime.tv_usec));
+    r->ac_stime = to_comp(ticks_of(used.ru_stime.tv_sec, used.ru_stime.tv_usec));
     if (current->vm) // the init of a namespace has none any more when this ends
         r->ac_mem = to_comp(READ_ONCE(current->vm->total_pages) << PAGE_SHIFT >> 10);
     r->ac_minflt = to_comp(used.ru_minflt);
