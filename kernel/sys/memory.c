@@ -40,20 +40,16 @@ static uint64_t total_headroom(void) {
 }
 
 int memory_check_room(size_t n, int prot, int flags) {
+    unsigned int locked = ((unsigned int)flags | READ_ONCE(current->vm->new_flags)) & MAP_LOCKED;
+    int err = locked ? vm_may_lock(current->vm, page_up(n) >> PAGE_SHIFT) : 0;
+    if (err)
+        return err == -EPERM && flags & MAP_LOCKED ? -EPERM : -EAGAIN;
     if (page_up(n) > total_headroom())
         return -ENOMEM;
     if (!(prot & PROT_WRITE) || (flags & MAP_TYPE) != MAP_PRIVATE)
         return 0;
     uint64_t limit = current_rlimit(RLIMIT_DATA), used = current->vm->data_pages << PAGE_SHIFT;
     return limit != RLIM64_INFINITY && used + page_up(n) > limit ? -ENOMEM : 0;
-}
-
-// May n bytes more be locked? 0, -EPERM, -ENOMEM.
-static int may_lock_more(size_t n) {
-    uint64_t limit = current_rlimit(RLIMIT_MEMLOCK), used = current->vm->locked_pages << PAGE_SHIFT;
-    if (limit == RLIM64_INFINITY || capable(CAP_IPC_LOCK))
-        return 0;
-    return !limit ? -EPERM : used + n > limit ? -ENOMEM : 0;
 }
 
 // ---- mmap and what changes mappings
@@ -135,10 +131,7 @@ static int check_map(const struct vm_map_args *m, off_t offset) {
         return -ENOMEM;
     if (m->pgoff + pages < m->pgoff || offset < 0)
         return -EOVERFLOW;
-    int err = memory_check_room(m->length, m->prot, m->flags);
-    if (!err && m->flags & MAP_LOCKED)
-        err = may_lock_more(page_up(m->length));
-    return err == -ENOMEM && m->flags & MAP_LOCKED ? -EAGAIN : err;
+    return memory_check_room(m->length, m->prot, m->flags);
 }
 
 long sys_mmap(unsigned long addr, size_t n, int prot, int flags, int fd, off_t offset) {
@@ -150,7 +143,7 @@ long sys_mmap(unsigned long addr, size_t n, int prot, int flags, int fd, off_t o
     int type = flags & MAP_TYPE;
     struct file *f = NULL;
     unsigned int unknown = (unsigned int)flags & ~(MAP_TYPE | KNOWN_MAP_FLAGS);
-    if (offset & PAGE_MASK)
+    if (offset & PAGE_MASK || flags & MAP_HUGETLB) // of these there are none
         return -EINVAL;
     if (!(flags & MAP_ANONYMOUS) && !(f = fd_get_io(fd)))
         return -EBADF;
@@ -419,12 +412,32 @@ long sys_mincore(unsigned long addr, size_t n, unsigned char __user *vec) {
 
 // ---- locking: pages never leave memory, so it is enough to bring them in and to count them
 
+static int add_if_locked(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
+                         void *arg) {
+    (void)vm;
+    if (a->flags & MAP_LOCKED)
+        *(unsigned long *)arg += (end - start) >> PAGE_SHIFT;
+    return 0;
+}
+
+// What of the range is locked already counts once. 0, -EPERM, -ENOMEM.
+static int may_lock_range(unsigned long start, unsigned long length) {
+    struct vmspace *vm = current->vm;
+    unsigned long pages = length >> PAGE_SHIFT, already = 0;
+    int err = vm_may_lock(vm, pages);
+    if (err != -ENOMEM)
+        return err;
+    int hole = vm_for_range(vm, start, start + length, add_if_locked, &already);
+    (void)hole; // which the call comes upon itself
+    return vm_may_lock(vm, pages - already);
+}
+
 static long lock_range(unsigned long addr, size_t n, bool populate) {
     unsigned long start = ALIGN_DOWN(addr, (unsigned long)PAGE_SIZE),
                   length = page_up(n + (addr & PAGE_MASK));
     if (n > USER_END || !range_ok(start, length))
         return n > USER_END ? -EINVAL : -ENOMEM;
-    int err = may_lock_more(length);
+    int err = may_lock_range(start, length);
     if (!err)
         err = vm_flag_range(current->vm, start, start + length, MAP_LOCKED, 0);
     if (err || !populate)
@@ -478,8 +491,9 @@ long sys_mlockall(int flags) {
     struct vmspace *vm = current->vm;
     if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
         return -EINVAL;
-    int err = flags & MCL_CURRENT ? may_lock_more((vm->total_pages - vm->locked_pages) << PAGE_SHIFT)
-                                  : may_lock_more(0);
+    int err = vm_may_lock(vm, flags & MCL_CURRENT ? vm->total_pages - vm->locked_pages : 0);
+    if (!(flags & MCL_CURRENT) && err == -ENOMEM) // what there is stays as it is
+        err = 0;
     if (err)
         return err;
     mutex_lock(&vm->lock);

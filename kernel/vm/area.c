@@ -64,20 +64,39 @@ static struct vm_area *last_below(struct vmspace *vm, unsigned long addr) {
 
 // ---- areas of a backing, for truncation
 
+static bool may_be_written(const struct vm_area *a) {
+    return a->flags & MAP_SHARED && a->max_prot & PROT_WRITE;
+}
+
+// The copy of an area that a truncation has seen maps nothing that is to go.
 void area_enter_backing(struct vm_area *a) {
-    if (!a->backing)
+    struct vm_backing *b = a->backing;
+    if (!b)
         return;
-    spin_lock(&a->backing->lock);
-    list_add(&a->backing_link, &a->backing->areas);
-    spin_unlock(&a->backing->lock);
+    spin_lock(&b->lock);
+    if (a->round == b->round)
+        list_add_tail(&a->backing_link, &b->areas);
+    else
+        list_add(&a->backing_link, &b->areas);
+    b->writers += may_be_written(a);
+    spin_unlock(&b->lock);
 }
 
 static void backing_leave(struct vm_area *a) {
-    if (!a->backing)
+    struct vm_backing *b = a->backing;
+    if (!b)
         return;
-    spin_lock(&a->backing->lock);
+    spin_lock(&b->lock);
     list_del(&a->backing_link);
-    spin_unlock(&a->backing->lock);
+    b->writers -= may_be_written(a);
+    spin_unlock(&b->lock);
+}
+
+void area_seen_locked(struct vm_area *a, unsigned int round) {
+    ASSERT_HELD(&a->backing->lock);
+    a->round = round;
+    list_del(&a->backing_link);
+    list_add_tail(&a->backing_link, &a->backing->areas);
 }
 
 // ---- the tree
@@ -414,11 +433,8 @@ void vm_backing_end_mapping(struct vm_backing *b) {
 }
 
 int vm_backing_forbid_writers(struct vm_backing *b) {
-    const struct vm_area *a;
     spin_lock(&b->lock);
-    bool busy = b->coming;
-    list_for_each_entry (a, &b->areas, backing_link)
-        busy |= (a->flags & MAP_SHARED) && (a->max_prot & PROT_WRITE);
+    bool busy = b->coming || b->writers;
     b->no_writers |= !busy;
     spin_unlock(&b->lock);
     return busy ? -EBUSY : 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What is promised of memory, and who is refused more: Linux's rules, Documentation/mm/overcommit-accounting.rst.
+// What is promised of memory, and who is refused more: Linux's rules, Documentation/mm/overcommit-accounting.rst. And how much
+// is locked.
 //
 // Counted are the pages of private areas that may be written (stacks apart, which have a limit of their own); area.c does it
 // as areas come, go and change. Files of tmpfs and shared memory count as they fill. Two harts that ask at the same moment
@@ -43,4 +44,11 @@ bool vm_overcommits(unsigned long pages, unsigned int flags) {
     default:
         return !(flags & MAP_NORESERVE) && pages > memory_total_pages();
     }
+}
+
+int vm_may_lock(const struct vmspace *vm, unsigned long pages) {
+    uint64_t limit = current_rlimit(RLIMIT_MEMLOCK);
+    if ((limit && READ_ONCE(vm->locked_pages) + pages <= limit >> PAGE_SHIFT) || capable(CAP_IPC_LOCK))
+        return 0;
+    return limit ? -ENOMEM : -EPERM;
 }

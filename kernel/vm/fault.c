@@ -322,6 +322,8 @@ static struct vm_area *find_area(struct vmspace *vm, unsigned long addr) {
     if (vm == current->vm &&
         vm->total_pages + ((a->start - start) >> PAGE_SHIFT) > current_rlimit(RLIMIT_AS) >> PAGE_SHIFT)
         return NULL;
+    if (vm == current->vm && a->flags & MAP_LOCKED && vm_may_lock(vm, (a->start - start) >> PAGE_SHIFT))
+        return NULL;
     struct vm_area *below = area_prev(a);
     if (start < area_lowest() ||
         (below && below->end + VM_STACK_GAP > start && !(below->flags & MAP_GROWSDOWN)))

@@ -249,10 +249,9 @@ static void rewrite_entries(struct gather *g, const struct vm_area *a, unsigned 
     }
 }
 
-// Private pages that become writable count, as those do that are mapped so: these of an area, and `before` of other areas that the
-// same call has found. The heuristic looks at each area by itself, as Linux's.
-static bool may_write_more(struct vmspace *vm, const struct vm_area *a, unsigned long pages,
-                           unsigned long before) {
+// The heuristic looks at each area by itself, as Linux's.
+bool area_may_write_more(struct vmspace *vm, const struct vm_area *a, unsigned long pages,
+                         unsigned long before) {
     uint64_t limit = current_rlimit(RLIMIT_DATA);
     bool strict = READ_ONCE(vm_overcommit) == VM_COMMIT_STRICT;
     if (vm_overcommits(strict ? before + pages : pages, a->flags))
@@ -273,7 +272,7 @@ static int check_protect(struct vmspace *vm, unsigned long addr, unsigned long e
             return -EPERM;
         if (prot & ~a->prot & PROT_WRITE && area_is_private(a)) {
             unsigned long pages = (MIN(a->end, end) - at) >> PAGE_SHIFT;
-            if (!may_write_more(vm, a, pages, more))
+            if (!area_may_write_more(vm, a, pages, more))
                 return -ENOMEM;
             more += a->flags & MAP_GROWSDOWN ? 0 : pages;
         }
@@ -334,6 +333,8 @@ static int grow_heap(struct vmspace *vm, unsigned long old_end, unsigned long en
                             .flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE,
                             .name = "[heap]"};
     if (next && next->start < end + PAGE_SIZE)
+        return -ENOMEM;
+    if (vm->new_flags & MAP_LOCKED && vm_may_lock(vm, m.length >> PAGE_SHIFT))
         return -ENOMEM;
     return vm_map_locked(vm, &m, NULL) < 0 ? -ENOMEM : 0;
 }
@@ -472,17 +473,23 @@ struct file *vm_next_shared_file(struct vmspace *vm, unsigned long *addr, unsign
 
 // ---- truncation
 
-// The address space of an area that maps b and was not looked at in this round, with a reference; NULL: all
-// were. One that is being freed has nobody who could use its old mappings.
-static struct vmspace *next_mapper(struct vm_backing *b, unsigned int round) {
+#define LOOKED_AT_ONCE 64
+
+// The address space of an area that maps b and was not looked at in this round, with a reference. NULL: *more says whether all were.
+// One that is being freed has nobody who could use its old mappings.
+static struct vmspace *next_mapper(struct vm_backing *b, unsigned int round, bool *more) {
     struct vmspace *vm = NULL;
-    struct vm_area *a;
     spin_lock(&b->lock);
-    list_for_each_entry (a, &b->areas, backing_link) {
-        if (a->round != round && ref_get_unless_zero(&a->vm->refs)) {
-            vm = a->vm;
+    for (unsigned int n = 0; !vm && n < LOOKED_AT_ONCE; n++) {
+        struct vm_area *a =
+            list_empty(&b->areas) ? NULL : list_first_entry(&b->areas, struct vm_area, backing_link);
+        *more = a && a->round != round;
+        if (!*more)
             break;
-        }
+        if (ref_get_unless_zero(&a->vm->refs))
+            vm = a->vm; // seen once nothing is left that a fork could copy
+        else
+            area_seen_locked(a, round);
     }
     spin_unlock(&b->lock);
     return vm;
@@ -504,24 +511,28 @@ static void zap_backing(struct vmspace *vm, struct vm_backing *b, unsigned long 
     mutex_lock(&vm->lock);
     gather_init(&g, vm);
     RB_FOREACH (a, vm_area_tree, &vm->areas) {
-        if (a->backing != b)
-            continue;
-        a->round = round;
-        zap_area(&g, a, first, last);
+        if (a->backing == b) {
+            spin_lock(&b->lock);
+            area_seen_locked(a, round);
+            spin_unlock(&b->lock);
+            zap_area(&g, a, first, last);
+        }
+        cond_resched();
     }
     gather_finish(&g);
     vm_unlock(vm);
 }
 
 void vm_backing_truncate(struct vm_backing *b, unsigned long first, unsigned long last) {
-    struct vmspace *vm;
     spin_lock(&b->lock);
     unsigned int round = ++b->round;
-    bool mapped = !list_empty(&b->areas);
+    bool more = !list_empty(&b->areas);
     spin_unlock(&b->lock);
-    while (mapped && (vm = next_mapper(b, round))) {
-        zap_backing(vm, b, first, last, round);
-        vmspace_put(vm);
-        cond_resched();
+    for (; more; cond_resched()) {
+        struct vmspace *vm = next_mapper(b, round, &more);
+        if (vm) {
+            zap_backing(vm, b, first, last, round);
+            vmspace_put(vm);
+        }
     }
 }

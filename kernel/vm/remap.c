@@ -44,6 +44,8 @@ static long move(const struct remap *r, struct vm_area *a) {
     n->start = r->to;
     n->end = r->to + r->length;
     area_insert(vm, n);
+    if (r->flags & MREMAP_DONTUNMAP) // what is locked is where the pages are
+        area_set_flags(vm, a, a->flags & ~MAP_LOCKED);
     unsigned long moved = MIN(r->from_length, r->length);
     int err = move_pages(vm, r->from, r->to, moved);
     if (err) {
@@ -64,37 +66,63 @@ static bool can_grow(const struct remap *r, struct vm_area *a) {
            !area_check_low(a->start) && (!next || next->start >= r->from + r->length);
 }
 
+// The area that all of what is to be moved lies in, or NULL.
+static struct vm_area *find_source(const struct remap *r) {
+    struct vm_area *a = area_first_from(r->vm, r->from);
+    return a && r->from >= a->start && r->from_length <= a->end - r->from ? a : NULL;
+}
+
+// May there be so much more? 0, -EAGAIN (locked), -ENOMEM.
+static int check_growth(const struct remap *r, const struct vm_area *a) {
+    bool keep = r->flags & MREMAP_DONTUNMAP;
+    unsigned long more = keep ? r->length : r->length > r->from_length ? r->length - r->from_length : 0;
+    if (!more)
+        return 0;
+    if (a->flags & MAP_LOCKED && !keep && vm_may_lock(r->vm, more >> PAGE_SHIFT))
+        return -EAGAIN;
+    return area_is_private(a) && a->prot & PROT_WRITE && !area_may_write_more(r->vm, a, more >> PAGE_SHIFT, 0)
+               ? -ENOMEM
+               : 0;
+}
+
+// What lies at r->to goes. With a source of no length that may be all that there was of it.
+static long move_over(struct remap *r) {
+    struct vmspace *vm = r->vm;
+    int err = area_check_low(r->to);
+    if (!err)
+        err = vm_unmap_locked(vm, r->to, r->length);
+    if (!err && r->length < r->from_length) {
+        err = vm_unmap_locked(vm, r->from + r->length, r->from_length - r->length);
+        r->from_length = r->length;
+    }
+    struct vm_area *a = err ? NULL : find_source(r);
+    if (!err)
+        err = a ? check_growth(r, a) : -EFAULT;
+    return err ? err : move(r, a);
+}
+
 static long remap_locked(struct remap *r) {
     ASSERT_HELD(&r->vm->lock);
     struct vmspace *vm = r->vm;
-    struct vm_area *a = area_first_from(vm, r->from);
+    struct vm_area *a = find_source(r);
     bool keep = r->flags & MREMAP_DONTUNMAP;
     int err = 0;
-    if (!a || r->from < a->start || r->from_length > a->end - r->from)
+    if (!a)
         return -EFAULT;
     if (a->flags & VM_SEALED)
         return -EPERM;
     if (a->flags & VM_SPECIAL ||
         (!r->from_length && area_is_private(a))) // length 0: a second mapping of shared pages
         return -EINVAL;
-    if (r->flags & MREMAP_FIXED) {
-        err = area_check_low(r->to);
-        if (!err)
-            err = vm_unmap_locked(vm, r->to, r->length);
-        if (!err && r->length < r->from_length) {
-            err = vm_unmap_locked(vm, r->from + r->length, r->from_length - r->length);
-            r->from_length = r->length;
-        }
-        return err ? err : move(r, area_first_from(vm, r->from));
-    }
+    if (r->flags & MREMAP_FIXED)
+        return move_over(r);
     if (!keep && r->from_length && r->length <= r->from_length) {
         if (r->length < r->from_length)
             err = vm_unmap_locked(vm, r->from + r->length, r->from_length - r->length);
         return err ? err : (long)r->from;
     }
-    if (r->length > r->from_length && area_is_private(a) && a->prot & PROT_WRITE &&
-        vm_overcommits((r->length - r->from_length) >> PAGE_SHIFT, a->flags))
-        return -ENOMEM;
+    if ((err = check_growth(r, a)))
+        return err;
     if (!keep && r->from_length && can_grow(r, a)) {
         area_set_range(vm, a, a->start, r->from + r->length);
         area_merge(vm, a);

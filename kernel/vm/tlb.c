@@ -80,11 +80,14 @@ bool vm_zap(struct gather *g, unsigned long start, unsigned long end, bool files
         if (old & PTE_SPECIAL) {
             if (!files)
                 *pte = 0;
+            cond_resched();
         } else {
             struct page *page = phys_to_page(pte_phys(old));
             bool is_file = !(page->flags & PAGE_ANON);
-            if (files && !is_file)
+            if (files && !is_file) {
+                cond_resched();
                 continue;
+            }
             file += is_file;
             anon += !is_file;
             *pte = 0;

@@ -55,6 +55,8 @@ void vm_unlock(struct vmspace *vm);
 struct vm_area *area_copy(struct vmspace *to,
                           const struct vm_area *a); // not inserted; takes references. NULL: no memory
 void area_enter_backing(struct vm_area *a);         // part of area_insert(): puts it on its backing's list
+void area_seen_locked(struct vm_area *a,
+                      unsigned int round); // by that truncation of its backing, whose lock is held
 // Makes `addr` a border between areas, if it lies within one. 0 or -ENOMEM.
 int __must_check area_split(struct vmspace *vm, unsigned long addr);
 // Joins `a` with its neighbours where they continue each other; the area that holds a's addresses then.
@@ -77,6 +79,10 @@ static inline unsigned long area_page_index(const struct vm_area *a, unsigned lo
 }
 // Would its pages be lost, sealed as they are, that nobody may write anew?
 bool area_keeps_pages(const struct vm_area *a);
+// Private pages that become writable count, as those do that are mapped so: may these of an area, and `before` of other areas that
+// the same call has found?
+bool area_may_write_more(struct vmspace *vm, const struct vm_area *a, unsigned long pages,
+                         unsigned long before);
 void area_set_prot(struct vmspace *vm, struct vm_area *a, unsigned int prot);
 void area_set_flags(struct vmspace *vm, struct vm_area *a, unsigned int flags);
 void area_set_range(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end);

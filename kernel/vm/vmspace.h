@@ -24,12 +24,13 @@ static inline unsigned long page_up(unsigned long n) {
 // file). A page number's page never changes while it is mapped, but for vm_backing_truncate().
 struct vm_backing {
     const struct vm_backing_ops *ops;
-    struct list_head areas; // [lock] vm_area.backing_link
+    struct list_head areas; // [lock] vm_area.backing_link; those that the last round has seen come last
     struct spinlock lock;
-    unsigned int round;  // [lock] number of the last vm_backing_truncate()
-    unsigned int coming; // [lock] mappings on their way that may be written through
-    bool no_writers;     // [lock] none of these may come any more
-    uint64_t id;         // [a] as futexes name it: no other ever has the same; 0: none was asked for yet
+    unsigned int round;    // [lock] number of the last vm_backing_truncate()
+    unsigned int coming;   // [lock] mappings on their way that may be written through
+    unsigned long writers; // [lock] areas that may be written through
+    bool no_writers;       // [lock] none of these may come any more
+    uint64_t id;           // [a] as futexes name it: no other ever has the same; 0: none was asked for yet
 };
 struct vm_backing_ops {
     // The page `index` (in pages), with a reference for the caller. `write`: the page will be changed through
@@ -53,6 +54,7 @@ struct vm_backing_ops {
 static inline void vm_backing_init(struct vm_backing *b, const struct vm_backing_ops *ops) {
     b->ops = ops;
     b->round = b->coming = 0;
+    b->writers = 0;
     b->no_writers = false;
     b->id = 0;
     spin_init(&b->lock);
@@ -104,6 +106,8 @@ uint64_t vm_commit_limit(void); // pages
 uint64_t vm_committed(void);    // pages that are promised, or are files of memory
 // n more pages of the running program's: must they be refused? `flags` of mmap(2): MAP_NORESERVE asks for no promise.
 bool vm_overcommits(unsigned long pages, unsigned int flags);
+// n more of its pages, vm's: may they be locked (RLIMIT_MEMLOCK)? 0, -ENOMEM; -EPERM: not one.
+int __must_check vm_may_lock(const struct vmspace *vm, unsigned long pages);
 // What is put at random addresses, as /proc/sys/kernel/randomize_va_space has it: 0 nothing, 1 all but the heap, 2 all; and
 // beyond Linux's, all, but drawn once a boot for all programs that get no privileges: an emulator has to translate the code of
 // a program anew for each address that it is run at.

@@ -227,6 +227,68 @@ TEST(mremap_grows_moves_and_shrinks) {
     CHECK(q[64 * PAGE] == 7 && touch(q, 0) == SIGSEGV);
 }
 
+// What is to be moved is what goes to make room for it: the next area, whatever that is, does not come in its place.
+TEST(mremap_of_no_length_onto_itself_finds_nothing) {
+    char *p = map(8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(p != MAP_FAILED);
+    CHECK_ERRNO((long)mremap(p, 0, 8 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p), EFAULT);
+    CHECK(touch(p, 0) == SIGSEGV);
+    p = map(8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(mmap(p + 4 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+               0) == p + 4 * PAGE);
+    CHECK_ERRNO((long)mremap(p, 0, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p), EFAULT);
+    CHECK(touch(p, 0) == SIGSEGV && touch(p + 4 * PAGE, 1) == 0);
+}
+
+TEST(mremap_keeps_to_limits) {
+    struct rlimit limit = {4ul << 20, 4ul << 20};
+    char *p = map(16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+         *at = (char *)(1ul << 32);
+    CHECK_ERRNO((long)mremap(p, 16 * PAGE, 1ul << 36, MREMAP_MAYMOVE | MREMAP_FIXED, at), ENOMEM);
+    CHECK(setrlimit(RLIMIT_DATA, &limit) == 0);
+    CHECK_ERRNO((long)mremap(p, 16 * PAGE, 2048 * PAGE, MREMAP_MAYMOVE), ENOMEM);
+    CHECK_ERRNO((long)mremap(p, 16 * PAGE, 2048 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, at), ENOMEM);
+    CHECK(mremap(p, 16 * PAGE, 32 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, at) == at);
+}
+
+// RLIMIT_MEMLOCK of 16 pages, for somebody without privileges.
+static void limit_locked(void) {
+    struct rlimit limit = {16 * PAGE, 16 * PAGE};
+    CHECK(setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && setresuid(4000, 4000, 4000) == 0);
+}
+
+TEST(what_is_locked_already_counts_once) {
+    limit_locked();
+    char *p = map(32 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(mlock(p, 16 * PAGE) == 0 && mlock(p, 16 * PAGE) == 0 && mlock(p + 4 * PAGE, 12 * PAGE) == 0);
+    CHECK_ERRNO(mlock(p, 17 * PAGE), ENOMEM);
+    CHECK(munlock(p, PAGE) == 0 && mlock(p + 15 * PAGE, 2 * PAGE) == 0);
+}
+
+TEST(what_is_locked_grows_up_to_the_limit) {
+    limit_locked();
+    char *p = map(16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(mlock(p, 16 * PAGE) == 0);
+    CHECK_ERRNO((long)mremap(p, 16 * PAGE, 17 * PAGE, MREMAP_MAYMOVE), EAGAIN);
+    CHECK(munlock(p, 8 * PAGE) == 0);
+    CHECK_ERRNO((long)mremap(p + 8 * PAGE, 8 * PAGE, 17 * PAGE, MREMAP_MAYMOVE), EAGAIN);
+    CHECK(mremap(p + 8 * PAGE, 8 * PAGE, 16 * PAGE, MREMAP_MAYMOVE) != MAP_FAILED);
+}
+
+TEST(what_is_to_come_locked_keeps_to_the_limit) {
+    char *start = (char *)syscall(SYS_brk, 0);
+    limit_locked();
+    CHECK(mlockall(MCL_FUTURE) == 0);
+    CHECK_ERRNO((long)map(17 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EAGAIN);
+    CHECK((char *)syscall(SYS_brk, start + 32 * PAGE) == start);
+    CHECK(map(16 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+    CHECK_ERRNO((long)map(PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EAGAIN);
+}
+
+TEST(there_are_no_huge_pages) {
+    CHECK_ERRNO((long)map(2ul << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0), EINVAL);
+}
+
 TEST(brk_grows_and_shrinks) {
     char *start = (char *)syscall(SYS_brk, 0);
     CHECK((char *)syscall(SYS_brk, start + 100 * PAGE) == start + 100 * PAGE);

@@ -13,6 +13,9 @@
 
 TEST_DIRECTORY(0755)
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 #define MANY  20000
 #define TURNS 5 // at least
 
@@ -88,6 +91,19 @@ static unsigned long unmap_areas(void) {
 
 TEST(who_unmaps_thousands_of_areas_lets_others_run) {
     lets_others_run(unmap_areas);
+}
+
+static unsigned long unmap_zeros(void) {
+    const size_t size = 600ul << 21;
+    char *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(p != MAP_FAILED && !madvise(p, size, MADV_POPULATE_READ));
+    unsigned long before = *turns;
+    CHECK(!munmap(p, size));
+    return *turns - before;
+}
+
+TEST(who_unmaps_many_pages_that_were_only_read_lets_others_run) {
+    lets_others_run(unmap_zeros);
 }
 
 enum { SETS = 40, EACH = MANY / SETS };
