@@ -77,6 +77,16 @@ pid_t process_pgrp(void) {
     return current->process ? current->process->pgrp : 0;
 }
 
+struct group_ref process_group(void) {
+    struct process *p = current->process;
+    if (!p)
+        return (struct group_ref){0, 0};
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct group_ref group = {p->group_id->nr, p->group_id->serial};
+    spin_unlock_irqrestore(&process_lock, flags);
+    return group;
+}
+
 pid_t process_session(void) {
     return current->process ? current->process->session : 0;
 }
@@ -94,12 +104,14 @@ bool process_pgrp_orphaned(void) {
     return orphaned;
 }
 
-int pgrp_check_session(pid_t pgrp, pid_t session) {
+int pgrp_check_session(pid_t pgrp, pid_t session, struct group_ref *out) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     struct id *id = id_find_locked(pgrp);
     bool in = id && !list_empty(&id->group) &&
               list_first_entry(&id->group, struct process, group_link)->session == session;
     int err = !id ? -ESRCH : in ? 0 : -EPERM;
+    if (in)
+        *out = (struct group_ref){id->nr, id->serial};
     spin_unlock_irqrestore(&process_lock, flags);
     return err;
 }
@@ -139,16 +151,24 @@ void process_drop_tty_locked(struct process *p, struct tty **old) {
     p->tty = NULL;
 }
 
-void process_set_tty(struct tty *tty) {
+void process_give_up_tty(void) {
     struct tty *old;
-    if (tty)
-        terminals->get(tty);
     unsigned long flags = spin_lock_irqsave(&process_lock);
-    old = current->process->tty;
-    current->process->tty = tty;
+    process_drop_tty_locked(current->process, &old);
     spin_unlock_irqrestore(&process_lock, flags);
-    if (old)
-        terminals->put(old);
+    process_drop_tty(old);
+}
+
+int process_take_tty(struct tty *tty) {
+    struct process *p = current->process;
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    bool may = !p->tty;
+    if (may) {
+        terminals->get(tty);
+        p->tty = tty;
+    }
+    spin_unlock_irqrestore(&process_lock, flags);
+    return may ? 0 : -EPERM;
 }
 
 // One at a time, as letting go of a terminal may need to sleep.
@@ -169,6 +189,7 @@ void session_clear_tty(pid_t session) {
         if (!tty)
             return;
         terminals->put(tty);
+        cond_resched();
     }
 }
 
@@ -186,7 +207,7 @@ void process_leave_tty(void) {
         return;
     if (process_is_session_leader())
         terminals->leader_exit(tty, p->session);
-    process_set_tty(NULL);
+    process_give_up_tty();
     terminals->put(tty);
 }
 

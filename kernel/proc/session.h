@@ -21,18 +21,29 @@ struct session_tty_ops {
 // Boot: before the first terminal becomes anybody's.
 void session_set_tty_ops(const struct session_tty_ops *ops);
 
+// A process group as a terminal remembers it, which keeps none: its number may be another's by now.
+struct group_ref {
+    pid_t nr; // 0: none
+    uint64_t serial;
+};
+static inline bool group_ref_equal(struct group_ref a, struct group_ref b) {
+    return a.nr == b.nr && a.serial == b.serial;
+}
+
 // Job control. All look at the current thread's process; 0 and false in a kernel thread.
 pid_t process_pgrp(void);
+struct group_ref process_group(void);
 pid_t process_session(void);
 bool process_is_session_leader(void);
 bool process_pgrp_orphaned(void);
-// 0 if `pgrp` is a process group of session `session`; -ESRCH: nothing has the number; -EPERM.
-int __must_check pgrp_check_session(pid_t pgrp, pid_t session);
+// 0 if `pgrp` is a process group of session `session`, and which; -ESRCH: nothing has the number; -EPERM.
+int __must_check pgrp_check_session(pid_t pgrp, pid_t session, struct group_ref *out);
 
-// The controlling terminal of the current process: referenced, or NULL; set for the current process, which leads its
-// session (takes a reference of its own); taken from all processes of a session.
+// The controlling terminal of the current process: referenced, or NULL; given up by it; taken from all processes of a session.
 struct tty *process_tty(void);
-void process_set_tty(struct tty *tty);
+void process_give_up_tty(void);
+// For the current process, if it has none: -EPERM. With a reference of its own.
+int __must_check process_take_tty(struct tty *tty);
 unsigned int process_tty_number(void); // as stat(2) of it and /proc/PID/stat tell; 0: there is none
 void session_clear_tty(pid_t session);
 

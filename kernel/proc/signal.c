@@ -515,17 +515,18 @@ void signal_send_thread(struct thread *t, int sig) {
         (void)send(t->process, t, &info);
 }
 
-int signal_send_pgrp_info(pid_t pgrp, const siginfo_t *info) {
+static int send_members_locked(struct id *id, const siginfo_t *info) {
+    ASSERT_HELD(&process_lock);
     struct process *p;
-    int ret = -ESRCH;
+    list_for_each_entry (p, &id->group, group_link)
+        (void)send(p, NULL, info);
+    return list_empty(&id->group) ? -ESRCH : 0;
+}
+
+int signal_send_pgrp_info(pid_t pgrp, const siginfo_t *info) {
     unsigned long flags = spin_lock_irqsave(&process_lock);
     struct id *id = id_find_locked(pgrp);
-    if (id) {
-        list_for_each_entry (p, &id->group, group_link) {
-            (void)send(p, NULL, info);
-            ret = 0;
-        }
-    }
+    int ret = id ? send_members_locked(id, info) : -ESRCH;
     spin_unlock_irqrestore(&process_lock, flags);
     return ret;
 }
@@ -534,6 +535,16 @@ int signal_send_pgrp(pid_t pgrp, int sig) {
     siginfo_t info;
     kernel_info(&info, sig);
     return signal_send_pgrp_info(pgrp, &info);
+}
+
+void signal_send_group(const struct group_ref *group, int sig) {
+    siginfo_t info;
+    kernel_info(&info, sig);
+    unsigned long flags = spin_lock_irqsave(&process_lock);
+    struct id *id = group->nr ? id_find_locked(group->nr) : NULL;
+    if (id && id->serial == group->serial)
+        (void)send_members_locked(id, &info);
+    spin_unlock_irqrestore(&process_lock, flags);
 }
 
 void signal_force(const siginfo_t *info) {

@@ -20,6 +20,7 @@
 #define SIGNAL_BIT(n) (1ull << ((n)-1))
 // What any signal's siginfo_t uses, in bytes: only these are kept and copied; programs see zeros behind them.
 #define SIGNAL_INFO_SIZE 48
+struct group_ref;
 struct signal_info_words {
     unsigned long word[SIGNAL_INFO_SIZE / sizeof(unsigned long)];
 };
@@ -63,7 +64,8 @@ int signal_send_process_info(struct process *p, const siginfo_t *info);
 int signal_send_thread_info(struct thread *t, const siginfo_t *info); // t: of a process that stays meanwhile
 // To every process of the group: 0, or -ESRCH if there is none. Interrupt handlers may call it.
 int signal_send_pgrp_info(pid_t pgrp, const siginfo_t *info);
-int signal_send_pgrp(pid_t pgrp, int sig); // as the kernel (SI_KERNEL)
+int signal_send_pgrp(pid_t pgrp, int sig);                      // as the kernel (SI_KERNEL)
+void signal_send_group(const struct group_ref *group, int sig); // the same, unless that group is gone
 // True if the current thread blocks `sig` or its process ignores it (SIGTTIN, SIGTTOU).
 bool signal_is_ignored(int sig);
 // A signal that the current thread caused by what it did (a fault): it cannot be blocked or ignored.

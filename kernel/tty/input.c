@@ -186,7 +186,7 @@ static void reprint_line(struct tty *tty, unsigned char key) {
     echo_control(tty, key);
     tty_echo(tty, '\n');
     tty_echo_mark_line(tty);
-    for (unsigned int i = tty->canon; i != tty->head; i++)
+    for (unsigned int i = tty->canon; i != tty->head && tty_output_echoes(tty); i++)
         echo_control(tty, input_at(tty, i));
 }
 
@@ -302,10 +302,9 @@ void tty_run_deferred(struct tty *tty) {
     spin_unlock(&tty->lock);
     if (start)
         tty->driver->start(tty);
-    pid_t pgrp = READ_ONCE(tty->pgrp);
-    for (int sig = 1; signals >> sig && pgrp; sig++)
+    for (int sig = 1; signals >> sig; sig++)
         if (signals >> sig & 1)
-            signal_send_pgrp(pgrp, sig);
+            tty_signal(tty, sig);
 }
 
 // Bytes that a reader would get now. [l] or as a hint

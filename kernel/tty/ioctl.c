@@ -252,6 +252,7 @@ static long flow_ioctl(struct file *f, struct tty *tty, unsigned int cmd, unsign
 
 static long set_foreground(struct tty *tty, unsigned long arg) {
     pid_t pgrp;
+    struct group_ref group;
     int err = tty_check_background(tty, SIGTTOU);
     if (err)
         return err == -EIO ? -ENOTTY : err;
@@ -262,11 +263,11 @@ static long set_foreground(struct tty *tty, unsigned long arg) {
     if (pgrp < 0)
         return -EINVAL;
     pgrp = pid_from_user(pgrp);
-    err = pgrp_check_session(pgrp, process_session());
+    err = pgrp_check_session(pgrp, process_session(), &group);
     if (err)
         return err;
     spin_lock(&tty->lock);
-    WRITE_ONCE(tty->pgrp, pgrp);
+    tty->foreground = group;
     spin_unlock(&tty->lock);
     return 0;
 }
@@ -278,7 +279,7 @@ static long take_control(struct tty *tty, unsigned long steal) {
         pid_t session = READ_ONCE(tty->session);
         spin_lock(&tty->lock);
         WRITE_ONCE(tty->session, 0);
-        WRITE_ONCE(tty->pgrp, 0);
+        tty->foreground = (struct group_ref){0, 0};
         spin_unlock(&tty->lock);
         session_clear_tty(session);
     }
@@ -295,10 +296,10 @@ static long session_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg) 
         if (process_is_session_leader())
             tty_end_session(tty, true);
         else
-            process_set_tty(NULL);
+            process_give_up_tty();
         return 0;
     case TIOCGPGRP:
-        return tty_is_mine(tty) ? put_user(pid_shown(READ_ONCE(tty->pgrp)), (pid_t __user *)arg) : -ENOTTY;
+        return tty_is_mine(tty) ? put_user(pid_shown(tty_foreground(tty)), (pid_t __user *)arg) : -ENOTTY;
     case TIOCSPGRP:
         return set_foreground(tty, arg);
     default:
@@ -318,8 +319,8 @@ static long set_window(struct tty *tty, unsigned long arg) {
     bool changed = memcmp(&w, &tty->winsize, sizeof(w));
     tty->winsize = w;
     spin_unlock(&tty->lock);
-    if (changed && READ_ONCE(tty->pgrp))
-        signal_send_pgrp(READ_ONCE(tty->pgrp), SIGWINCH);
+    if (changed)
+        tty_signal(tty, SIGWINCH);
     return 0;
 }
 

@@ -38,8 +38,8 @@ static bool is_continuation(const struct tty *tty, unsigned char c) {
 
 // One byte through output processing. False if there is no room for what it becomes.
 static bool put_processed(struct tty *tty, unsigned char c) {
-    unsigned int oflag = tty->termios.c_oflag, room = tty_output_room(tty);
-    if (room < 8)
+    unsigned int oflag = tty->termios.c_oflag;
+    if (!tty_output_echoes(tty))
         return false;
     if (!(oflag & OPOST)) {
         put(tty, c);
@@ -163,6 +163,8 @@ ssize_t tty_write_output(struct file *f, struct tty *tty, struct uio *u) {
             err = -EFAULT;
         else
             done += write_chunk(f, tty, chunk, n, &err);
+        if (!err)
+            err = cond_resched_killable();
     }
     mutex_unlock(&tty->write_mutex);
     return done ? (ssize_t)done : err;

@@ -18,6 +18,7 @@
 #pragma once
 #include "fs/event/poll.h"
 #include "lib/list.h"
+#include "proc/session.h"
 #include "tty/tty.h"
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
@@ -47,14 +48,15 @@ struct tty {
     const struct tty_driver *driver; // [I]
     dev_t dev;                       // [I]
     struct spinlock lock;
-    struct ktermios termios; // [l]
-    struct ktermios locked;  // [l] TIOCSLCKTRMIOS: which bits and characters of termios stay as they are
-    struct winsize winsize;  // [l]
-    pid_t session, pgrp;     // [l] 0: none; read without
-    unsigned int files;      // [l] open
-    bool exclusive;          // [l] TIOCEXCL
-    unsigned int generation; // [a] hang-ups so far
-    bool other_closed;       // [a] the pty's master is gone
+    struct ktermios termios;     // [l]
+    struct ktermios locked;      // [l] TIOCSLCKTRMIOS: which bits and characters of termios stay as they are
+    struct winsize winsize;      // [l]
+    pid_t session;               // [l] 0: none; read without
+    struct group_ref foreground; // [l]; its number is read without
+    unsigned int files;          // [l] open
+    bool exclusive;              // [l] TIOCEXCL
+    unsigned int generation;     // [a] hang-ups so far
+    bool other_closed;           // [a] the pty's master is gone
 
     char *input;             // [I] ring
     uint64_t *marks;         // [l] bit for each byte of it: a line ends here
@@ -108,6 +110,8 @@ int __must_check tty_check_background(struct tty *tty, int sig);
 void tty_hangup(struct tty *tty);
 // The session loses the terminal; its foreground group gets SIGHUP and, if `cont`, SIGCONT.
 void tty_end_session(struct tty *tty, bool cont);
+struct group_ref tty_group(struct tty *tty);        // in the foreground
+void tty_signal(struct tty *tty, int sig);          // sent to it
 bool tty_is_mine(struct tty *tty);                  // the current process's controlling terminal
 int __must_check tty_take_control(struct tty *tty); // becomes it, for a session leader without one; -EPERM
 
@@ -135,6 +139,10 @@ unsigned int tty_output_ready(const struct tty *tty); // what tty_output_take() 
 bool tty_output_has_room(const struct tty *tty);      // poll: a write would not wait
 static inline unsigned int tty_output_room(const struct tty *tty) {
     return TTY_OUTPUT_SIZE - tty_output_count(tty);
+}
+#define TTY_MOST_OF_ONE 8                                     // what one byte may become
+static inline bool tty_output_echoes(const struct tty *tty) { // else echo is dropped
+    return tty_output_room(tty) >= TTY_MOST_OF_ONE;
 }
 void tty_output_flush(struct tty *tty);
 void tty_output_stop(struct tty *tty, bool by_ioctl);

@@ -136,7 +136,7 @@ static ssize_t master_read(struct file *f, struct uio *u, off_t *pos) {
         if (n && uio_write_to(u, chunk, n) != n)
             return done ? done : -EFAULT;
         done += n;
-        if (n)
+        if (n && !cond_resched_killable())
             continue;
         if (done)
             break;
@@ -177,6 +177,8 @@ static ssize_t master_write(struct file *f, struct uio *u, off_t *pos) {
             err = -EFAULT;
         else
             done += master_feed(f, p, chunk, n, &err);
+        if (!err)
+            err = cond_resched_killable();
     }
     return done ? done : err;
 }
@@ -204,9 +206,7 @@ static long open_peer(struct file *f, struct pty *p, unsigned int flags) {
 static long send_signal(struct pty *p, unsigned long sig) {
     if (sig != SIGINT && sig != SIGQUIT && sig != SIGTSTP)
         return -EINVAL;
-    pid_t pgrp = tty_foreground(&p->slave);
-    if (pgrp)
-        signal_send_pgrp(pgrp, sig);
+    tty_signal(&p->slave, (int)sig);
     return 0;
 }
 
@@ -236,7 +236,7 @@ static long master_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
             arg = arg == TCIFLUSH ? TCOFLUSH : TCIFLUSH;
         break;
     case TIOCGPGRP: // the holder of the master may know, though it is not its terminal
-        return put_user(pid_shown(READ_ONCE(p->slave.pgrp)), (pid_t __user *)arg);
+        return put_user(pid_shown(tty_foreground(&p->slave)), (pid_t __user *)arg);
     case TIOCSCTTY:
     case TIOCNOTTY:
         return -ENOTTY;

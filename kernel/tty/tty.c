@@ -54,7 +54,19 @@ dev_t tty_dev(struct tty *tty) {
 }
 
 pid_t tty_foreground(struct tty *tty) {
-    return tty ? READ_ONCE(tty->pgrp) : -1;
+    return tty ? READ_ONCE(tty->foreground.nr) : -1;
+}
+
+struct group_ref tty_group(struct tty *tty) {
+    spin_lock(&tty->lock);
+    struct group_ref group = tty->foreground;
+    spin_unlock(&tty->lock);
+    return group;
+}
+
+void tty_signal(struct tty *tty, int sig) {
+    struct group_ref group = tty_group(tty);
+    signal_send_group(&group, sig);
 }
 
 // ---- job control
@@ -66,8 +78,8 @@ bool tty_is_mine(struct tty *tty) {
 }
 
 int tty_check_background(struct tty *tty, int sig) {
-    pid_t foreground = READ_ONCE(tty->pgrp);
-    if (!foreground || foreground == process_pgrp() || !tty_is_mine(tty))
+    struct group_ref foreground = tty_group(tty);
+    if (!foreground.nr || group_ref_equal(foreground, process_group()) || !tty_is_mine(tty))
         return 0;
     if (signal_is_ignored(sig))
         return sig == SIGTTIN ? -EIO : 0;
@@ -77,42 +89,46 @@ int tty_check_background(struct tty *tty, int sig) {
     return -ERESTARTSYS;
 }
 
+static void set_session_locked(struct tty *tty, pid_t session, struct group_ref foreground) {
+    ASSERT_HELD(&tty->lock);
+    WRITE_ONCE(tty->session, session);
+    tty->foreground = foreground;
+}
+
+// Other threads of the process may be at other terminals: of two only one becomes its own, and the other is nobody's again.
 int tty_take_control(struct tty *tty) {
-    struct tty *mine = process_tty();
-    int err = -EPERM;
-    tty_put(mine);
-    if (mine || !process_is_session_leader())
+    struct group_ref group = process_group();
+    if (!process_is_session_leader())
         return -EPERM;
     spin_lock(&tty->lock);
-    if (!tty->session) {
-        WRITE_ONCE(tty->session, process_session());
-        WRITE_ONCE(tty->pgrp, process_pgrp());
-        err = 0;
-    }
-    spin_unlock(&tty->lock);
+    int err = tty->session ? -EPERM : 0;
     if (!err)
-        process_set_tty(tty);
+        set_session_locked(tty, process_session(), group);
+    spin_unlock(&tty->lock);
+    if (!err && (err = process_take_tty(tty))) {
+        spin_lock(&tty->lock);
+        set_session_locked(tty, 0, (struct group_ref){0, 0});
+        spin_unlock(&tty->lock);
+    }
     return err;
 }
 
 // The session loses its terminal before anybody hears of it: whoever gets the signal finds /dev/tty gone.
 static void end_session(struct tty *tty, bool hangup, bool cont) {
     spin_lock(&tty->lock);
-    pid_t session = tty->session, pgrp = tty->pgrp;
-    WRITE_ONCE(tty->session, 0);
-    WRITE_ONCE(tty->pgrp, 0);
+    pid_t session = tty->session;
+    struct group_ref group = tty->foreground;
+    set_session_locked(tty, 0, (struct group_ref){0, 0});
     spin_unlock(&tty->lock);
     if (session)
         session_clear_tty(session);
-    if (hangup && session && session != pgrp) {
+    if (hangup && session && session != group.nr) {
         signal_send_pgrp(session, SIGHUP);
         signal_send_pgrp(session, SIGCONT);
     }
-    if (pgrp) {
-        signal_send_pgrp(pgrp, SIGHUP);
-        if (cont)
-            signal_send_pgrp(pgrp, SIGCONT);
-    }
+    signal_send_group(&group, SIGHUP);
+    if (cont)
+        signal_send_group(&group, SIGCONT);
 }
 
 void tty_end_session(struct tty *tty, bool cont) {

@@ -7,12 +7,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 
 #ifndef MADV_POPULATE_READ
@@ -212,6 +214,43 @@ static void call_exec(void) {
     execv("/nothing", argv);
 }
 
+static int pty(int *slave) {
+    int unlock = 0, master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+    if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) ||
+        (*slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY)) < 0)
+        _exit(3);
+    return master;
+}
+
+// A terminal takes a line that is too long, and keeps none of the rest.
+static void call_type(void) {
+    int slave, master = pty(&slave);
+    char *m = memory(2 * MIB, PROT_READ | PROT_WRITE, 0);
+    struct iovec v[VECTORS];
+    memset(m, 'a', 2 * MIB);
+    for (int i = 0; i < VECTORS; i++)
+        v[i] = (struct iovec){m, 2 * MIB};
+    go();
+    (void)!writev(master, v, VECTORS);
+}
+
+// Nothing comes of a carriage return at the beginning of a line.
+static void call_print(void) {
+    int slave, master = pty(&slave);
+    char *m = memory(2 * MIB, PROT_READ | PROT_WRITE, 0);
+    struct iovec v[VECTORS];
+    struct termios t;
+    memset(m, '\r', 2 * MIB);
+    for (int i = 0; i < VECTORS; i++)
+        v[i] = (struct iovec){m, 2 * MIB};
+    (void)master;
+    tcgetattr(slave, &t);
+    t.c_oflag |= OPOST | ONOCR;
+    tcsetattr(slave, TCSANOW, &t);
+    go();
+    (void)!writev(slave, v, VECTORS);
+}
+
 TEST(process_vm_of_many_vectors_is_killed) {
     end_it(call_process_vm);
 }
@@ -247,6 +286,10 @@ TEST(long_copies_between_files_are_killed) {
 }
 TEST(changes_of_a_large_file_are_killed) {
     end_it(call_sizes);
+}
+TEST(long_writes_to_terminals_are_killed) {
+    end_it(call_type);
+    end_it(call_print);
 }
 TEST(exec_of_many_strings_is_killed) {
     end_it(call_exec);

@@ -2,11 +2,14 @@
 // Terminals: the line discipline, job control and pseudoterminals, seen through a pty.
 #include "test.h"
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -327,6 +330,52 @@ TEST(tty_characters_and_size_send_signals) {
     CHECK(ioctl(master, TIOCSWINSZ, &size) == 0);
     CHECK(ioctl(slave, TIOCGWINSZ, &got) == 0 && got.ws_row == 33 && got.ws_col == 99);
     CHECK(test_wait_exit(pid) == 0);
+}
+
+// Puts a group in the foreground that has gone when this returns its number.
+static pid_t leave_group(void) {
+    lead_session();
+    signal(SIGTTOU, SIG_IGN);
+    pid_t job = fork();
+    if (!job)
+        for (;;)
+            pause();
+    CHECK(setpgid(job, job) == 0 && tcsetpgrp(slave, job) == 0 && kill(job, SIGKILL) == 0 &&
+          waitpid(job, NULL, 0) == job);
+    return job;
+}
+
+// Whoever gets a group's number next hears nothing of the terminal that it was in the foreground of.
+TEST(tty_signals_nobody_who_has_the_number_of_a_group_that_is_gone) {
+    int up[2];
+    pid_t group;
+    char c;
+    open_pty();
+    CHECK(pipe(up) == 0);
+    pid_t leader = fork();
+    if (!leader) {
+        group = leave_group();
+        CHECK(write(up[1], &group, sizeof(group)) == sizeof(group));
+        for (;;)
+            pause();
+    }
+    CHECK(read(up[0], &group, sizeof(group)) == sizeof(group));
+    struct clone_args a = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&group, .set_tid_size = 1};
+    pid_t other = syscall(SYS_clone3, &a, sizeof(a));
+    if (!other) {
+        CHECK(setsid() == group && write(up[1], "r", 1) == 1);
+        for (;;)
+            pause();
+    }
+    struct winsize size = {.ws_row = 33, .ws_col = 99};
+    CHECK(other == group && read(up[0], &c, 1) == 1);
+    CHECK(ioctl(master, TIOCSIG, SIGINT) == 0 && ioctl(master, TIOCSWINSZ, &size) == 0);
+    type("\x03\x1c");
+    close(master);
+    usleep(50000);
+    CHECK(waitpid(other, NULL, WNOHANG) == 0);
+    test_end(leader);
+    test_end(other);
 }
 
 static int background_leader(void *arg) {
