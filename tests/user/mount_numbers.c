@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Mounts by their numbers: statmount(2), listmount(2), STATX_MNT_ID_UNIQUE. The same program passes on Linux.
-#include "test.h"
-#include <fcntl.h>
-#include <linux/mount.h>
-#include <sched.h>
+#include "mounts.h"
 #include <stdint.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 
 #ifndef SYS_statmount
 #define SYS_statmount 457
 #define SYS_listmount 458
 #endif
-#define UNIQUE    0x4000u // STATX_MNT_ID_UNIQUE
-#define ROOT      UINT64_MAX
-#define PRIVATE   (1ul << 18) // MS_PRIVATE
-#define RECURSIVE 16384ul     // MS_REC
-#define DETACH    2
-
-int mount(const char *, const char *, const char *, unsigned long, const void *);
-int umount2(const char *, int);
+#define UNIQUE 0x4000u // STATX_MNT_ID_UNIQUE
+#define ROOT   UINT64_MAX
 
 TEST_DIRECTORY(0755)
 
@@ -70,7 +59,7 @@ static uint64_t number_of(const char *path, unsigned int which) {
 // In a namespace of its own, below which nothing is shared, and in a directory of its own.
 static void start(void) {
     char name[] = "numbersXXXXXX";
-    CHECK(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, PRIVATE | RECURSIVE, NULL) == 0);
+    CHECK(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) == 0);
     CHECK(mkdtemp(name) && chdir(name) == 0 && mkdir("m", 0755) == 0 && getcwd(here, sizeof(here)));
     CHECK(mount("mine", "m", "tmpfs", 2 | 8, "nr_inodes=100") == 0 &&
           mkdir("m/in", 0755) == 0); // MS_NOSUID, MS_NOEXEC
@@ -83,7 +72,7 @@ TEST(mount_is_told_by_its_number) {
     CHECK(id > UINT32_MAX / 2 && stat_mount(id, 0x3b, sizeof(told)) == 0 && (told.mask & 0x3b) == 0x3b);
     CHECK(told.id == id && told.old == number_of("m", 0x1000) && told.parent == number_of(".", UNIQUE));
     CHECK(told.magic == 0x01021994 && told.flags == 0 && told.size > 512 && told.size < sizeof(told));
-    CHECK(told.attributes == (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) && told.propagation == PRIVATE);
+    CHECK(told.attributes == (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC) && told.propagation == MS_PRIVATE);
     snprintf(path, sizeof(path), "%s/m", here);
     CHECK(!strcmp(told.text + told.type, "tmpfs") && !strcmp(told.text + told.root, "/") &&
           !strcmp(told.text + told.point, path));
@@ -131,7 +120,7 @@ TEST(many_are_listed) {
     for (int i = 0; i < 200; i++)
         CHECK(mount("m", "m", NULL, 4096, NULL) == 0); // MS_BIND, each on the one before
     CHECK(list(number_of(".", UNIQUE), 0, 4096, 0) >= 201);
-    while (umount2("m", DETACH) == 0)
+    while (umount2("m", MNT_DETACH) == 0)
         ;
 }
 

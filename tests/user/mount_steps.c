@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Mounts made step by step: fsopen(2) and its kin, open_tree(2), move_mount(2), mount_setattr(2). The same program passes on Linux.
-#include "test.h"
-#include <fcntl.h>
-#include <linux/mount.h>
+#include "mounts.h"
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define MNT_DETACH 2
-#ifndef AT_RECURSIVE
-#define AT_RECURSIVE 0x8000
-#endif
-int mount(const char *, const char *, const char *, unsigned long, const void *);
-int umount2(const char *, int);
+TEST_DIRECTORY(0777)
 
-TEST_DIRECTORY(0755)
+// In a directory of the test's own.
+static void start(void) {
+    char name[] = "stepsXXXXXX";
+    CHECK(mkdtemp(name) && chmod(name, 0777) == 0 && chdir(name) == 0 &&
+          getcwd(test_place, sizeof(test_place)));
+}
 
 static int fsopen(const char *name, unsigned int flags) {
     return (int)syscall(SYS_fsopen, name, flags);
@@ -34,29 +28,9 @@ static int fsmount(int fd, unsigned int flags, unsigned int attributes) {
 static int fspick(int dfd, const char *path, unsigned int flags) {
     return (int)syscall(SYS_fspick, dfd, path, flags);
 }
-static int open_tree(int dfd, const char *path, unsigned int flags) {
-    return (int)syscall(SYS_open_tree, dfd, path, flags);
-}
-static int lay(int fd, const char *at) {
-    return (int)syscall(SYS_move_mount, fd, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH);
-}
 static int change(int dfd, const char *path, unsigned int flags, uint64_t set, uint64_t clear) {
     struct mount_attr attr = {.attr_set = set, .attr_clr = clear};
     return (int)syscall(SYS_mount_setattr, dfd, path, flags, &attr, sizeof(attr));
-}
-
-static char here[64];
-
-// In a directory of the test's own.
-static void dir(const char *path) {
-    if (!here[0]) {
-        char name[] = "stepsXXXXXX";
-        CHECK(mkdtemp(name) && chmod(name, 0777) == 0 && chdir(name) == 0 && getcwd(here, sizeof(here)));
-    }
-    CHECK(mkdir(path, 0755) == 0);
-}
-static bool there(const char *path) {
-    return access(path, F_OK) == 0;
 }
 
 // A tmpfs that is nowhere, of so many inodes.
@@ -75,7 +49,7 @@ static const char *line_of(const char *at) {
     char place[512], whole[128];
     FILE *f = fopen("/proc/self/mounts", "r");
     bool found = false;
-    CHECK(f && snprintf(whole, sizeof(whole), "%s%s", here, at) > 0);
+    CHECK(f && snprintf(whole, sizeof(whole), "%s%s", test_place, at) > 0);
     while (!found && fgets(line, sizeof(line), f))
         found = sscanf(line, "%*s %511s", place) == 1 && !strcmp(place, whole);
     fclose(f);
@@ -86,6 +60,7 @@ static const char *line_of(const char *at) {
 
 TEST(file_system_is_made_step_by_step) {
     struct statvfs st;
+    start();
     dir("m");
     int m = make_tmpfs("100", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOATIME);
     CHECK(fcntl(m, F_GETFL) & O_PATH && fcntl(m, F_GETFD) == FD_CLOEXEC && !line_of("/m"));
@@ -102,6 +77,7 @@ TEST(what_was_laid_nowhere_goes_with_its_descriptor) {
     int m = make_tmpfs("100", 0), f = openat(m, "file", O_CREAT | O_RDWR, 0644), d = openat(m, ".", O_PATH);
     CHECK(m >= 0 && f >= 0 && d >= 0 && close(m) == 0);
     CHECK(write(f, "x", 1) == 1 && faccessat(d, "file", F_OK, 0) == 0); // who is there stays
+    start();
     dir("m");
     CHECK_ERRNO(lay(d, "m"), EINVAL);
 }
@@ -144,6 +120,7 @@ TEST(unknown_option_makes_nothing) {
 
 TEST(what_is_mounted_is_configured_anew) {
     struct statvfs st;
+    start();
     dir("m");
     CHECK(mount("t", "m", "tmpfs", 0, "nr_inodes=100") == 0);
     CHECK_ERRNO(fspick(AT_FDCWD, ".", 0), EINVAL); // no mount's root
@@ -166,6 +143,7 @@ TEST(what_is_mounted_is_configured_anew) {
 // ---- trees
 
 TEST(copies_of_trees_are_laid_elsewhere) {
+    start();
     dir("a"), dir("b");
     CHECK(mount("t", "a", "tmpfs", 0, NULL) == 0 && mkdir("a/in", 0755) == 0 &&
           mount("t", "a/in", "tmpfs", 0, NULL) == 0);
@@ -182,6 +160,7 @@ TEST(copies_of_trees_are_laid_elsewhere) {
 }
 
 TEST(place_is_opened_and_moved) {
+    start();
     dir("a"), dir("b");
     CHECK(mount("t", "a", "tmpfs", 0, NULL) == 0 && mount(NULL, "a", NULL, (1 << 18), NULL) == 0 &&
           mkdir("a/x", 0755) == 0);
@@ -195,6 +174,7 @@ TEST(place_is_opened_and_moved) {
 // ---- attributes
 
 TEST(attributes_change_all_or_none) {
+    start();
     dir("a");
     CHECK(mount("t", "a", "tmpfs", 0, NULL) == 0 && mkdir("a/in", 0755) == 0 &&
           mount("t", "a/in", "tmpfs", 0, NULL) == 0);
@@ -218,6 +198,7 @@ TEST(attributes_are_refused_as_on_linux) {
         struct mount_attr attr;
         uint64_t more;
     } large = {{.attr_set = MOUNT_ATTR_NODEV}, 0};
+    start();
     dir("a"), dir("b");
     CHECK(mount("t", "a", "tmpfs", 0, NULL) == 0);
     CHECK_ERRNO(change(AT_FDCWD, "b", 0, MOUNT_ATTR_NODEV, 0), EINVAL);   // no mount's root
@@ -233,6 +214,7 @@ TEST(attributes_are_refused_as_on_linux) {
 }
 
 TEST(tree_that_is_nowhere_has_attributes) {
+    start();
     dir("a");
     int m = make_tmpfs("100", 0);
     CHECK(change(m, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY, 0) == 0);
@@ -249,6 +231,7 @@ static void be_nobody(void) {
 
 TEST(users_may_not) {
     int m = make_tmpfs("100", 0);
+    start();
     dir("a");
     be_nobody();
     CHECK_ERRNO(fsopen("tmpfs", 0), EPERM);
@@ -262,6 +245,7 @@ TEST(users_may_not) {
 TEST(in_a_namespace_of_ones_own_one_may) {
     CHECK(chmod(".", 0777) == 0);
     be_nobody();
+    start();
     dir("a"), dir("b");
     CHECK(prctl(PR_SET_DUMPABLE, 1) == 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0);
     CHECK(test_put("/proc/self/uid_map", "0 12345 1") == 0);
@@ -301,6 +285,7 @@ static void *move_about(void *arg) {
 
 TEST(movers_and_closers_get_in_each_others_way) {
     pthread_t threads[3];
+    start();
     dir("a"), dir("b");
     for (int round = 0; round < 8; round++) {
         int m = make_tmpfs("100", 0), s = fsopen("tmpfs", 0);

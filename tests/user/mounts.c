@@ -1,40 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Mounts: bound, moved, changed, taken away, pivoted; and what /proc says of them.
-#include "test.h"
-#include <fcntl.h>
-#include <sched.h>
+#include "mounts.h"
 #include <sys/ioctl.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
-#ifndef MS_NOSYMFOLLOW
-#define MS_NOSYMFOLLOW 256
-#endif
-
-static char here[64], text[1 << 16];
+static char text[1 << 16];
 
 TEST_DIRECTORY(0755)
-__attribute__((constructor)) static void where(void) {
-    CHECK(getcwd(here, sizeof(here)));
-}
-static void dir(const char *path) {
-    CHECK(mkdir(path, 0755) == 0);
-}
+
 static void file(const char *path) {
     int fd = open(path, O_CREAT | O_WRONLY | O_EXCL, 0644);
     CHECK(fd >= 0 && close(fd) == 0);
 }
-static int there(const char *path) {
-    return access(path, F_OK) == 0;
-}
 static void tmpfs(const char *at) {
     CHECK(mount("t", at, "tmpfs", 0, NULL) == 0);
-}
-static int bind_to(const char *from, const char *to, unsigned long flags) {
-    return mount(from, to, NULL, MS_BIND | flags, NULL);
 }
 // The fields of the last line of a file of /proc/self whose field `key` (from 0) is `value`.
 static int line_of(const char *name, int key, const char *value, char *fields[32]) {
@@ -62,7 +42,7 @@ static int line_of(const char *name, int key, const char *value, char *fields[32
 }
 static const char *place(const char *name) {
     static char path[128];
-    snprintf(path, sizeof(path), "%s/%s", here, name);
+    snprintf(path, sizeof(path), "%s/%s", test_place, name);
     return path;
 }
 
@@ -81,14 +61,14 @@ TEST(a_recursive_bind_brings_what_is_mounted_below) {
     file("m/b/deep/er/est");
     CHECK(bind_to("m", "s", 0) == 0 && !there("s/a/inside"));
     CHECK(bind_to("m", "r", MS_REC) == 0 && there("r/a/inside") && there("r/b/deep/er/est"));
-    CHECK_ERRNO(umount("r"), EBUSY);
+    CHECK_ERRNO(umount2("r", 0), EBUSY);
     tmpfs("m/b"); // later ones are its own
-    CHECK(!there("m/b/deep") && there("r/b/deep/er/est") && umount("m/b") == 0);
+    CHECK(!there("m/b/deep") && there("r/b/deep/er/est") && umount2("m/b", 0) == 0);
     CHECK(umount2("r", MNT_DETACH) == 0 && !there("r/a") && there("m/b/deep/er/est"));
     CHECK(bind_to("m/b", "r", MS_REC) == 0 && there("r/deep/er/est") && umount2("r", MNT_DETACH) == 0);
     CHECK(bind_to("m", "m", MS_REC) == 0 && there("m/a/inside")); // into itself
     CHECK(umount2("m", MNT_DETACH) == 0 && there("m/a/inside"));
-    CHECK(umount("s") == 0 && umount2("m/b/deep", MNT_DETACH) == 0 && umount("m/a") == 0 &&
+    CHECK(umount2("s", 0) == 0 && umount2("m/b/deep", MNT_DETACH) == 0 && umount2("m/a", 0) == 0 &&
           !there("m/a/inside"));
 }
 
@@ -102,7 +82,7 @@ TEST(unbindable_mounts_stay_out_of_binds) {
     file("u/x/in");
     CHECK(mount(NULL, "u/x", NULL, MS_UNBINDABLE, NULL) == 0);
     CHECK_ERRNO(bind_to("u/x", "ub", 0), EINVAL);
-    CHECK(bind_to("u", "ub", MS_REC) == 0 && there("ub/x") && !there("ub/x/in") && umount("ub") == 0);
+    CHECK(bind_to("u", "ub", MS_REC) == 0 && there("ub/x") && !there("ub/x/in") && umount2("ub", 0) == 0);
     CHECK(line_of("/proc/self/mountinfo", 4, place("u/x"), f) && !strcmp(f[6], "unbindable"));
     CHECK(mount(NULL, "u", NULL, MS_PRIVATE | MS_REC, NULL) == 0);
     CHECK(bind_to("u", "ub", MS_REC) == 0 && there("ub/x/in"));
@@ -131,13 +111,13 @@ TEST(a_remount_looks_at_the_options_of_a_file_system_that_is_mounted_once_for_al
         CHECK(line_of("/proc/self/mounts", 1, place(at), f) && !strstr(f[3], "nosuid"));
         CHECK(mount(NULL, at, NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID, NULL) == 0);
         CHECK(line_of("/proc/self/mounts", 1, place(at), f) && !strncmp(f[3], "ro,nosuid", 9));
-        CHECK(mount(NULL, at, NULL, MS_REMOUNT, "") == 0 && umount(at) == 0);
+        CHECK(mount(NULL, at, NULL, MS_REMOUNT, "") == 0 && umount2(at, 0) == 0);
     }
     dir("opt.pts");
     CHECK(mount("devpts", "opt.pts", "devpts", 0, "gid=5,mode=620") == 0);
     CHECK(mount(NULL, "opt.pts", NULL, MS_REMOUNT, "gid=5,mode=600") == 0);
     CHECK(line_of("/proc/self/mounts", 1, place("opt.pts"), f) && strstr(f[3], "mode=600"));
-    CHECK(mount(NULL, "opt.pts", NULL, MS_REMOUNT, "gid=5,mode=620") == 0 && umount("opt.pts") == 0);
+    CHECK(mount(NULL, "opt.pts", NULL, MS_REMOUNT, "gid=5,mode=620") == 0 && umount2("opt.pts", 0) == 0);
 }
 
 TEST(mounts_move_with_what_is_on_them_and_not_into_themselves) {
@@ -163,20 +143,20 @@ TEST(a_mount_is_taken_away_once) {
     tmpfs("w");
     dir("w/d");
     int fd = open("w/d", O_RDONLY | O_DIRECTORY), root = open("w", O_RDONLY | O_DIRECTORY);
-    CHECK_ERRNO(umount("w"), EBUSY);
+    CHECK_ERRNO(umount2("w", 0), EBUSY);
     CHECK_ERRNO(umount2("w/d", MNT_DETACH), EINVAL);
     CHECK_ERRNO(umount2("w", 0x100), EINVAL);
     CHECK(umount2("w", MNT_DETACH) == 0 && fchdir(root) == 0);
     CHECK_ERRNO(umount2(".", MNT_DETACH), EINVAL);
     CHECK_ERRNO(umount2(".", 0), EINVAL);
     CHECK_ERRNO(mount("t", "d", "tmpfs", 0, NULL), ENOENT);
-    CHECK_ERRNO(bind_to(".", here, 0), EINVAL);
+    CHECK_ERRNO(bind_to(".", test_place, 0), EINVAL);
     CHECK_ERRNO(mount(NULL, ".", NULL, MS_REMOUNT, NULL), EINVAL);
     CHECK(there("d") && openat(fd, "new", O_CREAT | O_WRONLY, 0600) >= 0);
     CHECK(syscall(SYS_getcwd, text, sizeof(text)) > 0 && !strcmp(text, "(unreachable)/"));
     CHECK(fchdir(fd) == 0 && syscall(SYS_getcwd, text, sizeof(text)) > 0 && !strcmp(text, "(unreachable)/d"));
     CHECK(readlink("/proc/self/cwd", text, sizeof(text)) == 2 && !memcmp(text, "/d", 2));
-    CHECK(chdir(here) == 0);
+    CHECK(chdir(test_place) == 0);
 }
 
 TEST(a_lazy_umount_takes_a_whole_tree_apart) {
@@ -231,7 +211,7 @@ TEST(a_bind_changes_flags_by_itself) {
     CHECK(line_of("/proc/self/mounts", 1, place("ob"), f) && !strncmp(f[3], "rw,noatime", 10));
     CHECK_ERRNO(mount(NULL, "ob/d", NULL, MS_BIND | MS_REMOUNT, NULL), EINVAL);
     close(fd);
-    CHECK(umount("ob") == 0 && umount("o") == 0);
+    CHECK(umount2("ob", 0) == 0 && umount2("o", 0) == 0);
 }
 
 TEST(what_is_mounted_becomes_read_only_everywhere) {
@@ -252,10 +232,10 @@ TEST(what_is_mounted_becomes_read_only_everywhere) {
     CHECK_ERRNO(mount(NULL, "q", NULL, MS_REMOUNT, "nosuchoption=1"), EINVAL);
     CHECK_ERRNO(open("q/new", O_CREAT | O_WRONLY, 0600), EROFS);
     CHECK(mount(NULL, "q", NULL, MS_REMOUNT, NULL) == 0 && mkdir("qb/d", 0755) == 0);
-    CHECK(umount("qb") == 0 && umount("q") == 0);
+    CHECK(umount2("qb", 0) == 0 && umount2("q", 0) == 0);
     CHECK(mount("t", "q", "tmpfs", MS_RDONLY, NULL) == 0);
     CHECK_ERRNO(mkdir("q/d", 0755), EROFS);
-    CHECK(umount("q") == 0);
+    CHECK(umount2("q", 0) == 0);
 }
 
 TEST(mountinfo_shows_which_part_is_mounted_and_names_in_octal) {
@@ -270,7 +250,7 @@ TEST(mountinfo_shows_which_part_is_mounted_and_names_in_octal) {
     CHECK(rmdir("i/a b/c") == 0);
     CHECK(line_of("/proc/self/mountinfo", 4, place("on\\011it"), f) && !strcmp(f[3], "/a\\040b/c//deleted"));
     CHECK_ERRNO(mount("t", "on\tit", "tmpfs", 0, NULL), ENOENT);
-    CHECK(umount("on\tit") == 0 && umount("i") == 0);
+    CHECK(umount2("on\tit", 0) == 0 && umount2("i", 0) == 0);
 }
 
 TEST(mountpoints_stay) {
@@ -288,7 +268,7 @@ TEST(mountpoints_stay) {
     CHECK_ERRNO(bind_to("k2", "kf", 0), ENOTDIR);
     CHECK_ERRNO(bind_to("none", "k2", 0), ENOENT);
     CHECK_ERRNO(bind_to("", "k2", 0), EINVAL);
-    CHECK(umount("kf") == 0 && umount("k") == 0 && unlink("kf") == 0 && rmdir("k") == 0);
+    CHECK(umount2("kf", 0) == 0 && umount2("k", 0) == 0 && unlink("kf") == 0 && rmdir("k") == 0);
 }
 
 TEST(places_in_proc_can_be_covered) {
@@ -298,12 +278,12 @@ TEST(places_in_proc_can_be_covered) {
     file("/proc/sys/kernel/mine");
     CHECK(there("/proc/sys/kernel/mine") && !there("/proc/sys/kernel/hostname"));
     tmpfs("/proc/sys");
-    CHECK(!there("/proc/sys/kernel") && umount("/proc/sys") == 0 && there("/proc/sys/kernel/mine"));
-    CHECK(umount("/proc/sys/kernel") == 0 && there("/proc/sys/kernel/hostname"));
+    CHECK(!there("/proc/sys/kernel") && umount2("/proc/sys", 0) == 0 && there("/proc/sys/kernel/mine"));
+    CHECK(umount2("/proc/sys/kernel", 0) == 0 && there("/proc/sys/kernel/hostname"));
     file("pf");
     CHECK(bind_to("pf", "/proc/version", 0) == 0);
     int fd = open("/proc/version", O_RDONLY);
-    CHECK(read(fd, text, 10) == 0 && close(fd) == 0 && umount("/proc/version") == 0);
+    CHECK(read(fd, text, 10) == 0 && close(fd) == 0 && umount2("/proc/version", 0) == 0);
     fd = open("/proc/version", O_RDONLY);
     CHECK(read(fd, text, 10) == 10);
 }
@@ -327,7 +307,7 @@ TEST(options_are_used_or_refused) {
     CHECK_ERRNO(mount("p", "opt", "devpts", 0, "mode=99"), EINVAL);
     CHECK_ERRNO(mount("p", "opt", "devtmpfs", 0, "nosuch=1"), EINVAL);
     CHECK_ERRNO(mount("p", "opt", "pipefs", 0, NULL), EINVAL);
-    CHECK(mount("p", "opt", "proc", 0, "hidepid=0") == 0 && umount("opt") == 0);
+    CHECK(mount("p", "opt", "proc", 0, "hidepid=0") == 0 && umount2("opt", 0) == 0);
     CHECK(mount("p", "opt", "devpts", 0, "gid=5,mode=620,ptmxmode=666") == 0);
     CHECK(line_of("/proc/self/mounts", 1, place("opt"), f) && strstr(f[3], ",gid=5,mode=620,ptmxmode=666"));
     int fd = open("opt/ptmx", O_RDWR), n = -1;
@@ -336,7 +316,7 @@ TEST(options_are_used_or_refused) {
     CHECK(stat(text, &st) == 0 && st.st_gid == 5 && (st.st_mode & 07777) == 0620 && close(fd) == 0);
     CHECK(mount("p", "opt", "devtmpfs", 0, "mode=0755") == 0);
     CHECK_ERRNO(mount("p", "opt", "devtmpfs", 0, NULL), EBUSY); // over itself
-    CHECK(umount("opt") == 0 && umount("opt") == 0);
+    CHECK(umount2("opt", 0) == 0 && umount2("opt", 0) == 0);
     CHECK(mount("t", "opt", "tmpfs", MS_SYNCHRONOUS | MS_NODEV, NULL) == 0);
     CHECK(line_of("/proc/self/mounts", 1, place("opt"), f) && !strncmp(f[3], "rw,sync,nodev,relatime", 22));
     fd = open("opt/gone", O_CREAT | O_RDWR, 0600);
@@ -344,7 +324,7 @@ TEST(options_are_used_or_refused) {
     snprintf(text, sizeof(text), "/proc/self/fd/%d", fd);
     file("onto");
     CHECK_ERRNO(bind_to(text, "onto", 0), ENOENT);
-    CHECK(close(fd) == 0 && umount("opt") == 0);
+    CHECK(close(fd) == 0 && umount2("opt", 0) == 0);
 }
 
 static long slab_kilobytes(void) {
@@ -361,7 +341,7 @@ TEST(places_in_proc_leave_nothing_behind) {
     for (int i = 0; i < 3000; i++) {
         if (i == 500)
             before = slab_kilobytes();
-        CHECK(mount("t", "/proc/sys/kernel", "tmpfs", 0, NULL) == 0 && umount("/proc/sys/kernel") == 0);
+        CHECK(mount("t", "/proc/sys/kernel", "tmpfs", 0, NULL) == 0 && umount2("/proc/sys/kernel", 0) == 0);
     }
     CHECK(slab_kilobytes() < before + 200);
 }
@@ -373,7 +353,7 @@ TEST(only_the_privileged_mount) {
         CHECK(setuid(1000) == 0);
         CHECK_ERRNO(mount("t", "n", "tmpfs", 0, NULL), EPERM);
         CHECK_ERRNO(mount("t", "none", "tmpfs", 0, NULL), ENOENT);
-        CHECK_ERRNO(umount("/proc"), EPERM);
+        CHECK_ERRNO(umount2("/proc", 0), EPERM);
         CHECK_ERRNO(syscall(SYS_pivot_root, ".", "."), EPERM);
         _exit(0);
     }
@@ -434,5 +414,5 @@ TEST(roots_switch_and_pivot) {
     if (!pid)
         _exit(in_a_root_of_its_own());
     CHECK(test_wait_exit(pid) == 0);
-    CHECK(there("/proc/self") && there(here)); // nobody else's
+    CHECK(there("/proc/self") && there(test_place)); // nobody else's
 }

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #define MNT_DETACH      2
+#define MNT_EXPIRE      4
 #define UMOUNT_NOFOLLOW 8
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000

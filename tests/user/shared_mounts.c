@@ -1,50 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Shared mounts: what is mounted below one of those that show the same is seen below the others (mount_namespaces(7), "Shared subtrees").
 // The same program passes on Linux.
-#include "test.h"
-#include <fcntl.h>
-#include <linux/mount.h>
-#include <sched.h>
+#include "mounts.h"
 #include <signal.h>
-#include <stdbool.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
-enum {
-    RDONLY = 1,
-    NODEV = 4,
-    REMOUNT = 32,
-    BIND = 4096,
-    MOVE = 8192,
-    REC = 16384,
-    UNBINDABLE = 1 << 17,
-    PRIVATE = 1 << 18,
-    SLAVE = 1 << 19,
-    SHARED = 1 << 20
-};
-#define DETACH 2
-
-int mount(const char *, const char *, const char *, unsigned long, const void *);
-int umount2(const char *, int);
-
 TEST_DIRECTORY(0755)
 
-static char here[64];
-
-__attribute__((constructor)) static void where(void) {
-    CHECK(getcwd(here, sizeof(here)));
-}
-static void dir(const char *path) {
-    CHECK(mkdir(path, 0755) == 0);
-}
-static bool there(const char *path) {
-    return access(path, F_OK) == 0;
-}
-static int bind_to(const char *from, const char *to, unsigned long flags) {
-    return mount(from, to, NULL, BIND | flags, NULL);
-}
 static int type(const char *at, unsigned long flags) {
     return mount(NULL, at, NULL, flags, NULL);
 }
@@ -58,21 +21,21 @@ static bool tmpfs(const char *at, const char *mark) {
 static void begin(const char *at) {
     char path[128];
     dir(at);
-    CHECK(mount("t", at, "tmpfs", 0, NULL) == 0 && type(at, SHARED) == 0);
+    CHECK(mount("t", at, "tmpfs", 0, NULL) == 0 && type(at, MS_SHARED) == 0);
     for (char c = 'a'; c <= 'f'; c++) {
         snprintf(path, sizeof(path), "%s/%c", at, c);
         dir(path);
     }
 }
 static void end(const char *at) {
-    CHECK(umount2(at, DETACH) == 0 && rmdir(at) == 0);
+    CHECK(umount2(at, MNT_DETACH) == 0 && rmdir(at) == 0);
 }
 
 // The optional fields of the last mount on `at`, without the numbers; those go to numbers[].
 static const char *shared_as(const char *at, long numbers[3]) {
     static char fields[200];
     char line[1000], place[128], wanted[128];
-    snprintf(wanted, sizeof(wanted), "%s/%s", here, at);
+    snprintf(wanted, sizeof(wanted), "%s/%s", test_place, at);
     FILE *f = fopen("/proc/self/mountinfo", "r");
     CHECK(f);
     fields[0] = '\0';
@@ -127,7 +90,7 @@ TEST(peers_see_what_is_mounted_on_each) {
 TEST(slaves_get_and_do_not_give) {
     begin("m");
     dir("s");
-    CHECK(bind_to("m", "s", 0) == 0 && type("s", SLAVE) == 0 && is("s", "master") &&
+    CHECK(bind_to("m", "s", 0) == 0 && type("s", MS_SLAVE) == 0 && is("s", "master") &&
           number("s", 0) == number("m", 0));
     CHECK(tmpfs("m/a", "x") && there("s/a/x") && is("s/a", "master") && number("s/a", 0) == number("m/a", 0));
     CHECK(tmpfs("s/b", "x") && !there("m/b/x") && is("s/b", ""));
@@ -135,7 +98,7 @@ TEST(slaves_get_and_do_not_give) {
     CHECK(umount2("m/a", 0) == 0 && tmpfs("m/a", "y") && there("s/a/y") && umount2("m/a", 0) == 0 &&
           !there("s/a/y"));
     dir("t");
-    CHECK(type("s", SHARED) == 0 && is("s", "shared master") && bind_to("s", "t", 0) == 0 &&
+    CHECK(type("s", MS_SHARED) == 0 && is("s", "shared master") && bind_to("s", "t", 0) == 0 &&
           is("t", "shared master") && number("t", 0) == number("s", 0) && number("t", 1) == number("m", 0));
     CHECK(tmpfs("m/c", "x") && there("s/c/x") && there("t/c/x") && is("t/c", "shared master") &&
           number("t/c", 0) == number("s/c", 0) && number("s/c", 1) == number("m/c", 0));
@@ -150,15 +113,16 @@ TEST(who_is_the_last_of_his_peers_leaves_his_slaves_to_their_master) {
     begin("m");
     dir("s");
     dir("t");
-    CHECK(bind_to("m", "s", 0) == 0 && type("s", SLAVE) == 0 && type("s", SHARED) == 0 &&
-          bind_to("s", "t", 0) == 0 && type("t", SLAVE) == 0 && is("t", "master") &&
+    CHECK(bind_to("m", "s", 0) == 0 && type("s", MS_SLAVE) == 0 && type("s", MS_SHARED) == 0 &&
+          bind_to("s", "t", 0) == 0 && type("t", MS_SLAVE) == 0 && is("t", "master") &&
           number("t", 0) == number("s", 0));
-    CHECK(type("s", PRIVATE) == 0 && is("s", "") && is("t", "master") && number("t", 0) == number("m", 0));
+    CHECK(type("s", MS_PRIVATE) == 0 && is("s", "") && is("t", "master") && number("t", 0) == number("m", 0));
     CHECK(tmpfs("m/a", "x") && !there("s/a/x") && there("t/a/x") && umount2("m/a", 0) == 0 &&
           !there("t/a/x"));
-    CHECK(type("m", SLAVE) == 0 && is("m", "") && is("t", "")); // there is nobody left who gives
-    CHECK(type("m", SHARED) == 0 && bind_to("m", "m", 0) == 0 && type("m", SLAVE) == 0 && is("m", "master"));
-    CHECK(umount2("m", 0) == 0 && type("m", SLAVE) == 0 &&
+    CHECK(type("m", MS_SLAVE) == 0 && is("m", "") && is("t", "")); // there is nobody left who gives
+    CHECK(type("m", MS_SHARED) == 0 && bind_to("m", "m", 0) == 0 && type("m", MS_SLAVE) == 0 &&
+          is("m", "master"));
+    CHECK(umount2("m", 0) == 0 && type("m", MS_SLAVE) == 0 &&
           is("m", "")); // alone: a slave of nobody is private
     end("t");
     end("s");
@@ -170,20 +134,20 @@ TEST(trees_are_laid_with_all_that_is_on_them) {
     dir("p");
     dir("from");
     CHECK(bind_to("m", "p", 0) == 0 && tmpfs("from", "in") && tmpfs("from/in", "deep"));
-    CHECK(bind_to("from", "m/a", REC) == 0 && there("p/a/in/deep") && is("p/a/in", "shared") &&
+    CHECK(bind_to("from", "m/a", MS_REC) == 0 && there("p/a/in/deep") && is("p/a/in", "shared") &&
           is("from", ""));
-    CHECK(bind_to("m", "m/b", REC) == 0 && there("p/b/a/in/deep") &&
+    CHECK(bind_to("m", "m/b", MS_REC) == 0 && there("p/b/a/in/deep") &&
           there("m/b/a/in/deep")); // a peer within itself
     CHECK(tmpfs("from/in/deep", "er") && !there("p/a/in/deep/er") && umount2("from/in/deep", 0) == 0);
     // What goes with m/b, a peer of m, goes from there as well.
-    CHECK(umount2("m/b", DETACH) == 0 && !there("p/b/a") && !there("m/a/in") && !there("p/a/in") &&
+    CHECK(umount2("m/b", MNT_DETACH) == 0 && !there("p/b/a") && !there("m/a/in") && !there("p/a/in") &&
           there("from/in/deep"));
-    CHECK(mount("from", "m/c", NULL, MOVE, NULL) == 0 && there("p/c/in/deep") && !there("from/in") &&
+    CHECK(mount("from", "m/c", NULL, MS_MOVE, NULL) == 0 && there("p/c/in/deep") && !there("from/in") &&
           is("m/c", "shared"));
-    CHECK_ERRNO(mount("m/c", "from", NULL, MOVE, NULL), EINVAL); // its parent is shared
-    CHECK(tmpfs("from", "in") && type("from", UNBINDABLE) == 0);
-    CHECK_ERRNO(mount("from", "m/d", NULL, MOVE, NULL), EINVAL);
-    CHECK(umount2("from", DETACH) == 0);
+    CHECK_ERRNO(mount("m/c", "from", NULL, MS_MOVE, NULL), EINVAL); // its parent is shared
+    CHECK(tmpfs("from", "in") && type("from", MS_UNBINDABLE) == 0);
+    CHECK_ERRNO(mount("from", "m/d", NULL, MS_MOVE, NULL), EINVAL);
+    CHECK(umount2("from", MNT_DETACH) == 0);
     end("p");
     end("m");
     CHECK(rmdir("from") == 0);
@@ -192,7 +156,7 @@ TEST(trees_are_laid_with_all_that_is_on_them) {
 TEST(what_is_there_already_stays_on_top) {
     begin("m");
     dir("s");
-    CHECK(bind_to("m", "s", 0) == 0 && type("s", SLAVE) == 0 && tmpfs("s/a", "own"));
+    CHECK(bind_to("m", "s", 0) == 0 && type("s", MS_SLAVE) == 0 && tmpfs("s/a", "own"));
     CHECK(tmpfs("m/a", "x") && there("s/a/own") && !there("s/a/x"));
     CHECK(umount2("s/a", 0) == 0 && there("s/a/x") && tmpfs("s/a", "again"));
     CHECK(umount2("m/a", 0) == 0 && there("s/a/again") && umount2("s/a", 0) == 0 &&
@@ -200,9 +164,10 @@ TEST(what_is_there_already_stays_on_top) {
     CHECK(tmpfs("m/b", "x") && tmpfs("s/b/x", "own") && umount2("m/b", 0) == 0 &&
           there("s/b/x/own")); // there is more on it
     CHECK(umount2("s/b/x", 0) == 0 && umount2("s/b", 0) == 0);
-    CHECK(tmpfs("m/b", "x") && tmpfs("m/b/x", "y") && there("s/b/x/y") && umount2("m/b", DETACH) == 0 &&
+    CHECK(tmpfs("m/b", "x") && tmpfs("m/b/x", "y") && there("s/b/x/y") && umount2("m/b", MNT_DETACH) == 0 &&
           !there("s/b/x"));
-    CHECK(tmpfs("m/c", "x") && tmpfs("m/c/x", "y") && tmpfs("s/c/x", "own") && umount2("m/c", DETACH) == 0);
+    CHECK(tmpfs("m/c", "x") && tmpfs("m/c/x", "y") && tmpfs("s/c/x", "own") &&
+          umount2("m/c", MNT_DETACH) == 0);
     CHECK(there("s/c/own") || there("s/c/x/own")); // Linux lays it where the lowest of those was that went
     end("s");
     end("m");
@@ -215,7 +180,7 @@ TEST(what_is_in_use_in_one_place_does_not_go_from_any) {
     int fd = open("p/a/x", O_RDONLY | O_DIRECTORY);
     CHECK(fd >= 0);
     CHECK_ERRNO(umount2("m/a", 0), EBUSY);
-    CHECK(there("m/a/x") && there("p/a/x") && umount2("m/a", DETACH) == 0 && !there("p/a/x") &&
+    CHECK(there("m/a/x") && there("p/a/x") && umount2("m/a", MNT_DETACH) == 0 && !there("p/a/x") &&
           close(fd) == 0);
     end("p");
     end("m");
@@ -263,11 +228,12 @@ static int in_lesser_namespace(void *arg) {
     if (!there("m/a/x") || !is("m/a", "master") || !tmpfs("m/b", "x"))
         return 2;
     errno = 0;
-    if (type("m/a", BIND | REMOUNT) == 0 || errno != EPERM) // without NODEV
+    if (type("m/a", MS_BIND | MS_REMOUNT) == 0 || errno != EPERM) // without MS_NODEV
         return 3;
-    if (type("m/a", BIND | REMOUNT | NODEV | RDONLY) || type("m/a", BIND | REMOUNT | NODEV))
+    if (type("m/a", MS_BIND | MS_REMOUNT | MS_NODEV | MS_RDONLY) ||
+        type("m/a", MS_BIND | MS_REMOUNT | MS_NODEV))
         return 5;
-    if (type("/", REC | SHARED) || !tmpfs("m/c", "y"))
+    if (type("/", MS_REC | MS_SHARED) || !tmpfs("m/c", "y"))
         return 4;
     tell(s->from[1]);
     wait_for(s->to[0]);
@@ -281,7 +247,7 @@ static void with_namespace(int (*fn)(void *), bool gives) {
     pid_t pid = test_fork(fn, &s);
     CHECK(close(s.to[0]) == 0 && close(s.from[1]) == 0);
     wait_for(s.from[0]);
-    CHECK(mount("t", "m/a", "tmpfs", NODEV, NULL) == 0 && mkdir("m/a/x", 0755) == 0);
+    CHECK(mount("t", "m/a", "tmpfs", MS_NODEV, NULL) == 0 && mkdir("m/a/x", 0755) == 0);
     tell(s.to[1]);
     wait_for(s.from[0]);
     bool given = there("m/b/x"), more = there("m/c/y");
@@ -304,14 +270,14 @@ TEST(namespaces_of_others_are_slaves) {
 
 static int share_all(void *arg) {
     (void)arg;
-    if (unshare(CLONE_NEWNS) || type("/", REC | PRIVATE) || type("/", REC | SHARED))
+    if (unshare(CLONE_NEWNS) || type("/", MS_REC | MS_PRIVATE) || type("/", MS_REC | MS_SHARED))
         return 1;
     if (!tmpfs("r", "old") || !is("r", "shared") || chdir("r"))
         return 2;
     errno = 0;
     if (syscall(SYS_pivot_root, ".", "old") == 0 || errno != EINVAL) // it would have to happen elsewhere, too
         return 3;
-    if (type("/", REC | SLAVE) || type("/", REC | PRIVATE))
+    if (type("/", MS_REC | MS_SLAVE) || type("/", MS_REC | MS_PRIVATE))
         return 4;
     return 0;
 }
@@ -319,10 +285,10 @@ static int share_all(void *arg) {
 TEST(a_whole_tree_is_shared) {
     dir("r");
     CHECK(test_wait_exit(test_fork(share_all, NULL)) == 0 && rmdir("r") == 0);
-    CHECK_ERRNO(type("/", SHARED | PRIVATE), EINVAL);
-    CHECK_ERRNO(type("/", SHARED | 2), EINVAL);
+    CHECK_ERRNO(type("/", MS_SHARED | MS_PRIVATE), EINVAL);
+    CHECK_ERRNO(type("/", MS_SHARED | 2), EINVAL);
     dir("nomount");
-    CHECK_ERRNO(type("nomount", SHARED), EINVAL);
+    CHECK_ERRNO(type("nomount", MS_SHARED), EINVAL);
 }
 
 // ---- what goes with it
@@ -334,7 +300,7 @@ static int in_older_lesser_namespace(void *arg) {
     if (!lesser() || !tmpfs("m/c/in", "own") || !tmpfs("m/d/x", "own"))
         return 1;
     errno = 0;
-    if (umount2("m/a", DETACH) == 0 || errno != EINVAL)
+    if (umount2("m/a", MNT_DETACH) == 0 || errno != EINVAL)
         return 2;
     tell(s->from[1]);
     wait_for(s->to[0]);
@@ -356,7 +322,7 @@ TEST(what_is_locked_goes_with_that_of_who_may_more) {
     pid_t pid = test_fork(in_older_lesser_namespace, &s);
     CHECK(close(s.to[0]) == 0 && close(s.from[1]) == 0);
     wait_for(s.from[0]);
-    CHECK(umount2("m/a", 0) == 0 && umount2("m/b", DETACH) == 0 && umount2("m/c", DETACH) == 0 &&
+    CHECK(umount2("m/a", 0) == 0 && umount2("m/b", MNT_DETACH) == 0 && umount2("m/c", MNT_DETACH) == 0 &&
           umount2("m/d", 0) == 0);
     tell(s.to[1]);
     wait_for(s.from[0]);
@@ -423,15 +389,15 @@ TEST(what_comes_below_what_is_locked_is_locked) {
 TEST(who_lies_on_his_slave_goes_with_what_lay_on_him) {
     begin("m");
     dir("p");
-    CHECK(bind_to("m", "p", 0) == 0 && type("m", SLAVE) == 0 && tmpfs("p/b", "x") && there("m/b/x"));
-    CHECK(umount2("m/b", 0) == 0 && there("p/b/x") && mount("p", "m/b", NULL, MOVE, NULL) == 0 &&
+    CHECK(bind_to("m", "p", 0) == 0 && type("m", MS_SLAVE) == 0 && tmpfs("p/b", "x") && there("m/b/x"));
+    CHECK(umount2("m/b", 0) == 0 && there("p/b/x") && mount("p", "m/b", NULL, MS_MOVE, NULL) == 0 &&
           there("m/b/b/x"));
     CHECK(umount2("m/b/b", 0) == 0 && is("m/b", "") && is("m", ""));
     CHECK_ERRNO(umount2("m/b", 0), EINVAL);
     end("m");
-    for (int flags = 0; flags <= DETACH; flags += DETACH) { // and on all of him
+    for (int flags = 0; flags <= MNT_DETACH; flags += MNT_DETACH) { // and on all of him
         begin("m");
-        CHECK(bind_to("m/b", "p", 0) == 0 && type("m", SLAVE) == 0);
+        CHECK(bind_to("m/b", "p", 0) == 0 && type("m", MS_SLAVE) == 0);
         int fd = open("p", O_PATH);
         CHECK(fd >= 0 && tmpfs("p", "x") && there("m/b/x") && umount2("m/b", 0) == 0);
         CHECK(syscall(SYS_move_mount, fd, "", AT_FDCWD, "m/b", MOVE_MOUNT_F_EMPTY_PATH) == 0 &&
@@ -464,7 +430,7 @@ TEST(no_namespace_gets_its_own_file) {
     wait_for(s.from[0]);
     snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
     CHECK_ERRNO(bind_to(path, "m/f/ns", 0), EINVAL);
-    CHECK(type("m", PRIVATE) == 0 && bind_to(path, "m/f/ns", 0) == 0 && umount2("m/f/ns", 0) == 0);
+    CHECK(type("m", MS_PRIVATE) == 0 && bind_to(path, "m/f/ns", 0) == 0 && umount2("m/f/ns", 0) == 0);
     tell(s.to[1]);
     CHECK(test_wait_exit(pid) == 0);
     CHECK(close(s.to[1]) == 0 && close(s.from[0]) == 0);
@@ -474,12 +440,12 @@ TEST(no_namespace_gets_its_own_file) {
 // ---- by descriptors
 
 TEST(trees_of_descriptors_are_peers) {
-    struct mount_attr attr = {.propagation = SHARED};
+    struct mount_attr attr = {.propagation = MS_SHARED};
     begin("m");
     dir("p");
-    CHECK(type("m", PRIVATE) == 0 && syscall(SYS_mount_setattr, AT_FDCWD, "m", 0, &attr, sizeof(attr)) == 0 &&
-          is("m", "shared"));
-    attr.propagation = SHARED | PRIVATE;
+    CHECK(type("m", MS_PRIVATE) == 0 &&
+          syscall(SYS_mount_setattr, AT_FDCWD, "m", 0, &attr, sizeof(attr)) == 0 && is("m", "shared"));
+    attr.propagation = MS_SHARED | MS_PRIVATE;
     CHECK_ERRNO(syscall(SYS_mount_setattr, AT_FDCWD, "m", 0, &attr, sizeof(attr)), EINVAL);
     int fd = (int)syscall(SYS_open_tree, AT_FDCWD, "m", OPEN_TREE_CLONE);
     CHECK(fd >= 0 && syscall(SYS_move_mount, fd, "", AT_FDCWD, "p", MOVE_MOUNT_F_EMPTY_PATH) == 0 &&
@@ -498,7 +464,7 @@ TEST(trees_of_descriptors_are_peers) {
 static int churn(void *arg) {
     unsigned int n = *(unsigned int *)arg;
     char path[32];
-    static const unsigned long kinds[] = {SHARED, SLAVE, PRIVATE, SHARED};
+    static const unsigned long kinds[] = {MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_SHARED};
     if (n & 1 && unshare(CLONE_NEWNS))
         return 1;
     for (unsigned int i = 0; i < 150; i++) {
@@ -506,13 +472,13 @@ static int churn(void *arg) {
         if (i % 4 < 2)
             mount("t", path, "tmpfs", 0, NULL);
         else if (i % 4 == 2)
-            bind_to("q", path, REC);
+            bind_to("q", path, MS_REC);
         else
-            umount2(path, DETACH);
+            umount2(path, MNT_DETACH);
         if (i % 16 == 15)
             type("p", kinds[(i / 16 + n) % 4]);
         if (i % 8 == 7)
-            while (umount2(path, DETACH) == 0)
+            while (umount2(path, MNT_DETACH) == 0)
                 ;
     }
     return 0;
@@ -525,7 +491,7 @@ TEST(mounts_race) {
     dir("p");
     CHECK(bind_to("m", "p", 0) == 0);
     begin("q");
-    CHECK(type("q", PRIVATE) == 0 && tmpfs("q/a", "x")); // else each bind of it would double what there is
+    CHECK(type("q", MS_PRIVATE) == 0 && tmpfs("q/a", "x")); // else each bind of it would double what there is
     for (unsigned int i = 0; i < 4; i++) {
         n[i] = i;
         pids[i] = test_fork(churn, &n[i]);
