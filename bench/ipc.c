@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What watches on files, semaphores and messages of System V and POSIX, and a look at all processes cost (bench.h tells how it is counted).
+// What watches on files, pages moved through pipes, semaphores and messages of System V and POSIX, and a look at all processes cost (bench.h tells how it is counted).
 #define _GNU_SOURCE
 #include "bench.h"
 #include <dirent.h>
@@ -22,6 +22,30 @@ static void bench_inotify(void) {
             { must(pwrite(fd, buffer, 1, 0) == 1 && read(watch, buffer, BLOCK) == 32, "event"); });
     close(watch);
     close(fd);
+}
+
+// A file's pages into a pipe, and from there into another pipe, or to nowhere.
+static void bench_splice(void) {
+    int file = open("/tmp/pages", O_RDWR | O_CREAT, 0644), null = open("/dev/null", O_WRONLY), from[2], to[2];
+    loff_t at;
+    must(file >= 0 && null >= 0 && !pipe(from) && !pipe(to), "pipe");
+    must(write(file, buffer, BLOCK) == BLOCK, "write");
+    MEASURE("splice of 64 KiB from a file into a pipe, and on to /dev/null", ROUNDS, {
+        at = 0;
+        must(splice(file, &at, from[1], NULL, BLOCK, 0) == BLOCK, "splice");
+        must(splice(from[0], NULL, null, NULL, BLOCK, 0) == BLOCK, "splice");
+    });
+    MEASURE("the same, with tee and a second pipe between", ROUNDS, {
+        at = 0;
+        must(splice(file, &at, from[1], NULL, BLOCK, 0) == BLOCK, "splice");
+        must(tee(from[0], to[1], BLOCK, 0) == BLOCK, "tee");
+        must(splice(from[0], NULL, null, NULL, BLOCK, 0) == BLOCK, "splice");
+        must(splice(to[0], NULL, null, NULL, BLOCK, 0) == BLOCK, "splice");
+    });
+    close(file);
+    close(null);
+    for (int i = 0; i < 2; i++)
+        must(!close(from[i]) && !close(to[i]), "close");
 }
 
 static void bench_sysv(void) {
@@ -117,6 +141,7 @@ int main(void) {
     mount("tmpfs", "/tmp", "tmpfs", 0, NULL);
     sleep(5); // a kernel's own start-up work shall be over
     bench_inotify();
+    bench_splice();
     bench_sysv();
     bench_mqueue();
     bench_ps();

@@ -9,10 +9,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -40,6 +44,23 @@ int do_watches(void) {
     close(fd);
     ssize_t n = read(i, buf, sizeof(buf));
     return n > 0 ? 0 : error_of(n);
+}
+
+// Pages of a file through two pipes and a socket, and bytes behind what is the file's.
+int do_splice(void) {
+    static char bytes[3 * 4096];
+    int file = memfd_create("spliced", 0), a[2], b[2], s[2];
+    loff_t at = 100;
+    if (file < 0 || pipe2(a, O_NONBLOCK) || pipe2(b, O_NONBLOCK) || socketpair(AF_UNIX, SOCK_STREAM, 0, s))
+        return errno;
+    if (write(file, bytes, sizeof(bytes)) < 0 || splice(file, &at, a[1], NULL, 10000, 0) < 0 ||
+        write(a[1], "more", 4) < 0 || tee(a[0], b[1], 20000, 0) < 0 || write(b[1], "more", 4) < 0)
+        return errno;
+    if (splice(a[0], NULL, s[0], NULL, 5000, 0) < 0 || splice(s[1], NULL, b[1], NULL, 5000, 0) < 0 ||
+        splice(a[0], NULL, b[1], NULL, 5000, 0) < 0 || sendfile(b[1], file, &(off_t){1}, 5000) < 0)
+        return errno;
+    struct iovec v = {bytes, sizeof(bytes)};
+    return error_of(vmsplice(a[1], &v, 1, 0)) ?: error_of(splice(b[0], NULL, file, NULL, 50000, 0));
 }
 
 // A set of semaphores with something to undo, and a queue with a message.

@@ -2,6 +2,7 @@
 // Operations of walk.c on other processes.
 #define _GNU_SOURCE
 #include "walk.h"
+#include <elf.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <sched.h>
@@ -9,11 +10,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+static long traced[512]; // what is written into it makes a page of the child's own
 
 static int look_at(pid_t pid) {
     static char page[4096] __attribute__((aligned(4096)));
@@ -36,6 +40,35 @@ int do_others(void) {
         for (;;)
             pause();
     int err = look_at(pid);
+    kill(pid, SIGKILL);
+    return waitpid(pid, NULL, 0) == pid ? err : errno;
+}
+
+static int look_into(pid_t pid) {
+    struct iovec registers = {(char[512]){0}, 512};
+    int status;
+    if (ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD) || ptrace(PTRACE_INTERRUPT, pid, 0, 0) ||
+        waitpid(pid, &status, 0) != pid)
+        return errno;
+    if (ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &registers) ||
+        ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &registers) || ptrace(PTRACE_POKEDATA, pid, traced, 1) ||
+        ptrace(PTRACE_GETSIGINFO, pid, 0, &(siginfo_t){0}))
+        return errno;
+    if (ptrace(PTRACE_SYSCALL, pid, 0, 0) || waitpid(pid, &status, 0) != pid ||
+        ptrace(PTRACE_DETACH, pid, 0, 0))
+        return errno;
+    return 0;
+}
+
+// A child that is stopped, looked into, written into and let go.
+int do_trace(void) {
+    pid_t pid = fork();
+    if (pid < 0)
+        return errno;
+    if (!pid)
+        for (;;)
+            getppid();
+    int err = look_into(pid);
     kill(pid, SIGKILL);
     return waitpid(pid, NULL, 0) == pid ? err : errno;
 }

@@ -17,6 +17,7 @@ static inline int error_of(long ret) {
 
 // ipc.c
 int do_watches(void);
+int do_splice(void);
 int do_sysv(void);
 int do_attributes(void);
 int do_acl(void);
@@ -29,6 +30,7 @@ int do_mount_shared(void);
 
 // others.c
 int do_others(void);
+int do_trace(void);
 int do_accounting(void);
 int do_keys(void);
 int do_lease(void);

@@ -3,6 +3,7 @@
 #include "test.h"
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -258,4 +259,215 @@ TEST(two_pipes_pass_bytes_to_and_fro) {
     CHECK(write(p[1], buffer, 20000) == 20000 && write(q[1], buffer, 20000) == 20000);
     pid_t one = test_fork(shovels, &yes), other = test_fork(shovels, &no);
     CHECK(test_wait_exit(one) == 0 && test_wait_exit(other) == 0);
+}
+
+// ---- pages that a pipe has of others
+
+#define LENGTH 20000
+
+static int lender; // a file of LENGTH bytes, open for reading
+
+static unsigned char byte_at(size_t i) {
+    return (unsigned char)(i * 31 + (i >> 8));
+}
+
+static void have_lender(void) {
+    int f = test_make("lender", "");
+    for (size_t i = 0; i < LENGTH; i++)
+        buffer[i] = (char)byte_at(i);
+    CHECK(write(f, buffer, LENGTH) == LENGTH && close(f) == 0 && (lender = open("lender", O_RDONLY)) >= 0);
+}
+
+static void check_lender(void) {
+    CHECK(pread(lender, buffer, sizeof(buffer), 0) == LENGTH);
+    for (size_t i = 0; i < LENGTH; i++)
+        CHECK((unsigned char)buffer[i] == byte_at(i));
+}
+
+static void lend(int to, loff_t at, size_t n) {
+    CHECK(splice(lender, &at, to, NULL, n, 0) == (ssize_t)n);
+}
+
+static void check_bytes(int fd, size_t at, size_t n) {
+    CHECK(read(fd, buffer, n) == (ssize_t)n);
+    for (size_t i = 0; i < n; i++)
+        CHECK((unsigned char)buffer[i] == byte_at(at + i));
+}
+
+TEST(who_may_read_a_file_cannot_write_it_by_a_pipe) {
+    have_lender();
+    CHECK(pipe(p) == 0);
+    lend(p[1], 1, 5000); // on two pages
+    put("behind");
+    check_bytes(p[0], 1, 5000);
+    check_next(p[0], "behind");
+    lend(p[1], 4096, 1);
+    check_bytes(p[0], 4096, 1);
+    put("alone"); // the pipe has been empty
+    check_next(p[0], "alone");
+    lend(p[1], 8192, 100);
+    check_bytes(p[0], 8192, 50);
+    put("half"); // behind what was not read yet
+    CHECK(vmsplice(p[1], &(struct iovec){"more", 4}, 1, 0) == 4);
+    check_bytes(p[0], 8242, 50);
+    check_next(p[0], "halfmore");
+    check_lender();
+}
+
+TEST(small_ring_is_written_around_a_page_of_a_file) {
+    have_lender();
+    CHECK(pipe(p) == 0 && fcntl(p[1], F_SETPIPE_SZ, 4096) == 4096 && fcntl(p[1], F_SETFL, O_NONBLOCK) == 0);
+    for (int round = 0; round < 100; round++) {
+        lend(p[1], 4096, 3000);
+        check_bytes(p[0], 4096, 2000 + round);
+        memset(buffer, 'x', 4096);
+        ssize_t n = write(p[1], buffer, 2000); // Linux has no room for that before the page is read
+        CHECK(n == 2000 || (n == -1 && errno == EAGAIN) || (n > 0 && n < 2000));
+        check_bytes(p[0], 4096 + 2000 + round, 1000 - round);
+        for (; n > 0; n--)
+            check_next(p[0], "x");
+    }
+    check_lender();
+}
+
+TEST(both_ends_of_a_tee_go_on_by_themselves) {
+    have_lender();
+    CHECK(pipe(p) == 0 && pipe(q) == 0);
+    put("shared");
+    CHECK(tee(p[0], q[1], 100, 0) == 6 && write(q[1], "there", 5) == 5);
+    put("here");
+    check_next(p[0], "sharedhere");
+    check_next(q[0], "sharedthere");
+    lend(p[1], 0, 6000);
+    CHECK(tee(p[0], q[1], 6000, 0) == 6000 && write(q[1], "there", 5) == 5);
+    put("here");
+    check_bytes(p[0], 0, 6000);
+    check_next(p[0], "here");
+    check_bytes(q[0], 0, 6000);
+    check_next(q[0], "there");
+    check_lender();
+}
+
+TEST(what_a_file_lent_is_there_without_the_file) {
+    have_lender();
+    CHECK(pipe(p) == 0);
+    lend(p[1], 0, 8192);
+    int f = open("lender", O_RDWR);
+    CHECK(pwrite(f, "new", 3, 4096) == 3);
+    check_bytes(p[0], 0, 4096);
+    CHECK(read(p[0], buffer, 10) == 10 && !memcmp(buffer, "new", 3)); // it is the file's page
+    CHECK(ftruncate(f, 0) == 0 && close(f) == 0 && close(lender) == 0 && unlink("lender") == 0);
+    check_bytes(p[0], 4106, 4086);
+    put("end");
+    check_next(p[0], "end");
+}
+
+TEST(socket_keeps_what_a_pipe_gave_it) {
+    int s[2];
+    have_lender();
+    CHECK(pipe(p) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+    put("given");
+    CHECK(splice(p[0], NULL, s[0], NULL, 3, 0) == 3);
+    put("kept");
+    lend(p[1], 100, 5000);
+    check_next(p[0], "enkept");
+    CHECK(splice(p[0], NULL, s[0], NULL, 5000, 0) == 5000);
+    put("other");
+    check_next(s[1], "giv");
+    check_bytes(s[1], 100, 5000);
+    CHECK(sendfile(p[1], lender, &(off_t){7}, 9000) == 9000);
+    check_next(p[0], "other");
+    check_bytes(p[0], 7, 9000);
+    check_lender();
+}
+
+// Two queues of bytes beside two pipes.
+static struct {
+    unsigned char bytes[1 << 16];
+    size_t n;
+} model[2];
+
+static void model_put(int which, const void *bytes, size_t n) {
+    memcpy(model[which].bytes + model[which].n, bytes, n);
+    model[which].n += n;
+}
+
+static void model_take(int which, size_t n) {
+    model[which].n -= n;
+    memmove(model[which].bytes, model[which].bytes + n, model[which].n);
+}
+
+static void step(unsigned int random) {
+    int which = random & 1, deed = random >> 1 & 7, *a = which ? q : p, *b = which ? p : q;
+    static unsigned char bytes[1 << 16];
+    size_t n = 1 + (random >> 4) % (random & 16 ? 9000 : 300);
+    loff_t at = deed & 1 ? (random >> 8) % (LENGTH - 9000) : (random >> 8) % 3 * 4096;
+    ssize_t got;
+    if (deed < 3) {
+        got = splice(lender, &at, a[1], NULL, n, SPLICE_F_NONBLOCK);
+        for (ssize_t i = 0; i < got; i++)
+            model_put(which, &(unsigned char){byte_at(at - got + i)}, 1);
+    } else if (deed == 3) {
+        memset(bytes, (int)random >> 3, n);
+        if ((got = write(a[1], bytes, n)) > 0)
+            model_put(which, bytes, got);
+    } else if (deed == 4 || deed == 5) {
+        got = deed == 4 ? tee(a[0], b[1], n, SPLICE_F_NONBLOCK)
+                        : splice(a[0], NULL, b[1], NULL, n, SPLICE_F_NONBLOCK);
+        if (got > 0)
+            model_put(!which, model[which].bytes, got);
+        if (got > 0 && deed == 5)
+            model_take(which, got);
+    } else if ((got = read(a[0], bytes, n)) > 0) {
+        CHECK((size_t)got <= model[which].n && !memcmp(bytes, model[which].bytes, got));
+        model_take(which, got);
+    }
+    CHECK(got >= 0 || errno == EAGAIN);
+}
+
+TEST(bytes_come_out_as_they_went_in_by_whatever_way) {
+    unsigned int seed = 1;
+    have_lender();
+    for (int size = 4096; size <= 65536; size *= 4) {
+        CHECK(pipe2(p, O_NONBLOCK) == 0 && pipe2(q, O_NONBLOCK) == 0);
+        CHECK(fcntl(p[1], F_SETPIPE_SZ, size) == size && fcntl(q[1], F_SETPIPE_SZ, 16384) == 16384);
+        model[0].n = model[1].n = 0;
+        for (int i = 0; i < 8000; i++) {
+            seed = seed * 1103515245u + 12345u;
+            step(seed >> 3 ^ seed << 20);
+        }
+        for (int i = 0; i < 2; i++)
+            CHECK(close(p[i]) == 0 && close(q[i]) == 0);
+    }
+    check_lender();
+}
+
+static int stirs(void *arg) {
+    unsigned int seed = *(unsigned int *)arg;
+    char bytes[5000] = "";
+    for (int i = 0; i < 3000; i++) {
+        seed = seed * 1103515245u + 12345u;
+        int *a = seed >> 9 & 1 ? p : q, *b = seed >> 9 & 1 ? q : p;
+        size_t n = 1 + (seed >> 10) % sizeof(bytes);
+        loff_t at = (seed >> 12) % 4 * 4096;
+        ssize_t got = seed >> 28 < 5    ? splice(lender, &at, a[1], NULL, n, SPLICE_F_NONBLOCK)
+                      : seed >> 28 < 7  ? write(a[1], bytes, n)
+                      : seed >> 28 < 9  ? tee(a[0], b[1], n, SPLICE_F_NONBLOCK)
+                      : seed >> 28 < 11 ? splice(a[0], NULL, b[1], NULL, n, SPLICE_F_NONBLOCK)
+                                        : read(a[0], bytes, n);
+        if (got < 0 && errno != EAGAIN)
+            return 1;
+    }
+    return 0;
+}
+
+TEST(nobody_writes_to_a_file_by_pipes_that_many_stir) {
+    pid_t pids[4];
+    have_lender();
+    CHECK(pipe2(p, O_NONBLOCK) == 0 && pipe2(q, O_NONBLOCK) == 0);
+    for (unsigned int i = 0; i < 4; i++)
+        pids[i] = test_fork(stirs, &(unsigned int){i * 7919});
+    for (int i = 0; i < 4; i++)
+        CHECK(test_wait_exit(pids[i]) == 0);
+    check_lender();
 }

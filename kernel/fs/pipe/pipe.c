@@ -221,7 +221,8 @@ static ssize_t pipe_write_locked(struct pipe *p, bool wait, struct uio *u, size_
 
 // The common case: a few bytes for a page that is there.
 static inline bool pipe_fits_page(struct pipe *p, size_t n) {
-    return (p->head & PAGE_MASK) + n <= PAGE_SIZE && *pipe_slot(p, p->head) && pipe_room(p) >= n;
+    const struct page *page = *pipe_slot(p, p->head);
+    return (p->head & PAGE_MASK) + n <= PAGE_SIZE && page && pipe_owns(page) && pipe_room(p) >= n;
 }
 
 static inline ssize_t pipe_put_on_page(struct pipe *p, struct uio *u) {
@@ -337,6 +338,7 @@ static void pipe_release(struct file *f) {
 static const struct file_ops pipe_ops = {
     .read = pipe_read,
     .write = pipe_write,
+    .write_pages = pipe_write_pages,
     .poll = pipe_poll,
     .ioctl = pipe_ioctl,
     .release = pipe_release,

@@ -19,11 +19,14 @@ long __must_check pipe_set_size(struct file *f, unsigned long size);
 
 // splice.c: without a copy to or from a program. `wait`: else -EAGAIN where the pipe would have one sleep. All may sleep, and give bytes or an
 // error.
+// Pages go along as they are where they can: what is in a pipe may be a file's, and change with it.
 // From a pipe to a file, at *pos or, for NULL, at its own position; and from one to a pipe.
 ssize_t pipe_splice_from(struct file *pipe, struct file *out, off_t *pos, size_t n, bool wait);
 ssize_t pipe_splice_to(struct file *in, off_t *pos, struct file *pipe, size_t n, bool wait);
 // From pipe to pipe; `keep`: and what went stays (tee(2)).
 ssize_t pipe_splice_pipe(struct file *in, struct file *out, size_t n, bool wait, bool keep);
+// Puts in n bytes of pages (file_ops.write_pages).
+ssize_t pipe_write_pages(struct file *pipe, struct page **pages, unsigned int count, size_t offset, size_t n);
 // Between a pipe and a program's memory.
 ssize_t pipe_splice_memory(struct file *pipe, struct uio *u, bool write, bool wait);
 

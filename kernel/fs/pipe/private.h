@@ -10,7 +10,7 @@
 
 struct pipe {
     struct mutex mutex;
-    struct page **pages; // [m] slots, a power of two
+    struct page **pages; // [m] slots, a power of two; what others have, too, is not written to
     unsigned int slots;  // [m]
     uint16_t *ends;      // [m] of the slots: 0, or where the page's bytes end, with END_PACKET; NULL: none
     size_t padding;      // [m] bytes behind such ends; read without
@@ -56,6 +56,10 @@ static inline bool pipe_writable(const struct pipe *p) {
 static inline struct page **pipe_slot(struct pipe *p, uint64_t i) {
     return &p->pages[(i >> PAGE_SHIFT) & (p->slots - 1)];
 }
+// Whether nobody but the pipe has the page, so that its bytes may change.
+static inline bool pipe_owns(const struct page *page) {
+    return __atomic_load_n(&page->refs, __ATOMIC_ACQUIRE) == 1;
+}
 // Copies out up to what is there, or of a packet that is next what fits, and all of it is gone. Bytes, or -EFAULT if none
 // could be.
 ssize_t pipe_take(struct pipe *p, struct uio *u);
@@ -66,6 +70,13 @@ ssize_t pipe_put_packets(struct pipe *p, struct uio *u);
 // Without a copy. The bytes that are next, at most n, as segments of kernel memory, at most `most` of them, whether packets or
 // not; gives how many. They stay while the mutex is held.
 unsigned int pipe_peek(struct pipe *p, size_t n, struct uio_segment *segments, unsigned int most);
+// The same as pages, without references, the bytes beginning at *offset of the first; how many of those there are goes to *n. Not of a pipe
+// that has had packets.
+unsigned int pipe_peek_pages(struct pipe *p, size_t *n, struct page **pages, size_t *offset,
+                             unsigned int most);
+// Puts in what there is room for of n bytes from `offset` of the first of `count` pages on, whose content others may change. A page that
+// comes to lie in the ring as it is gets a reference; what does not is copied. Bytes, or -ENOMEM if there are none.
+ssize_t pipe_put_pages(struct pipe *p, struct page **pages, unsigned int count, size_t offset, size_t n);
 // The first n bytes of those are gone.
 void pipe_skip(struct pipe *p, size_t n);
 // Room behind what is there: pages that are filled before the mutex is given up.

@@ -4,6 +4,9 @@
 // page only), and byte number i is in page (i / PAGE_SIZE) % slots. A page is there while it holds a byte;
 // one more is kept for the next that is needed.
 //
+// Others may have such a page, too: a file whose content it is, another pipe, a socket (splice(2), tee(2), sendfile(2)). It is never written to then
+// (pipe_owns()): who adds bytes to it gets a copy.
+//
 // A packet (pipe2(2), O_DIRECT) has a page to itself: it begins at a page's start, and `ends` of its slot says how
 // long it is. The page before it, if it was not full, ends early in the same way. What lies between such an end
 // and the page's end is `padding`: it counts as used, and readers step over it. A pipe that no packet was ever
@@ -14,11 +17,27 @@
 #include "mm/slab.h"
 
 static void pipe_drop_page(struct pipe *p, struct page **slot) {
-    if (p->spare)
+    if (p->spare || !pipe_owns(*slot))
         page_put(*slot);
     else
         p->spare = *slot;
     *slot = NULL;
+}
+
+// The page of a slot, to be written to: a new one if there is none, and a copy of one that others have, too. NULL: no memory.
+static struct page *pipe_page_to_write(struct pipe *p, struct page **slot) {
+    struct page *old = *slot;
+    if (old && pipe_owns(old))
+        return old;
+    struct page *page = p->spare ? p->spare : page_alloc(0, 0);
+    p->spare = NULL;
+    if (!page)
+        return NULL;
+    if (old && p->head != p->tail)
+        page_copy(page_address(page), page_address(old));
+    if (old)
+        page_put(old);
+    return *slot = page;
 }
 
 // The bytes before `tail` are used up: gives back the page that they end, starts again when none are left.
@@ -27,7 +46,10 @@ static void pipe_consumed(struct pipe *p, uint64_t old_tail) {
         struct page **slot = pipe_slot(p, old_tail);
         struct page *page = *slot;
         *slot = NULL;
-        p->pages[0] = page;
+        if (pipe_owns(page))
+            p->pages[0] = page;
+        else
+            page_put(page);
         WRITE_ONCE(p->head, 0);
         WRITE_ONCE(p->tail, 0);
     } else if (!(p->tail & PAGE_MASK) &&
@@ -103,10 +125,8 @@ static ssize_t pipe_put_packet(struct pipe *p, struct uio *u) {
     size_t n = MIN(u->resid, PAGE_SIZE);
     struct page **slot = pipe_slot(p, head);
     bool fresh = !*slot; // else of the empty ring's only page
-    if (fresh && !(*slot = p->spare ? p->spare : page_alloc(0, 0)))
+    if (!pipe_page_to_write(p, slot))
         return -ENOMEM;
-    if (fresh)
-        p->spare = NULL;
     if (uio_read_from(u, page_address(*slot), n) != n) {
         if (fresh)
             pipe_drop_page(p, slot);
@@ -127,12 +147,8 @@ ssize_t pipe_put(struct pipe *p, struct uio *u) {
         struct page **slot = pipe_slot(p, p->head);
         size_t offset = p->head & PAGE_MASK;
         bool fresh = !*slot;
-        if (fresh) {
-            *slot = p->spare ? p->spare : page_alloc(0, 0);
-            p->spare = NULL;
-            if (!*slot)
-                return done ? (ssize_t)done : -ENOMEM;
-        }
+        if (!pipe_page_to_write(p, slot))
+            return done ? (ssize_t)done : -ENOMEM;
         size_t n = MIN(MIN(PAGE_SIZE - offset, room), u->resid);
         size_t copied = uio_read_from(u, (char *)page_address(*slot) + offset, n);
         WRITE_ONCE(p->head, p->head + copied);
@@ -209,6 +225,64 @@ void pipe_skip(struct pipe *p, size_t n) {
     }
 }
 
+// ---- pages as they are
+
+unsigned int pipe_peek_pages(struct pipe *p, size_t *n, struct page **pages, size_t *offset,
+                             unsigned int most) {
+    ASSERT_HELD(&p->mutex);
+    unsigned int count = 0;
+    uint64_t at = p->tail, end = p->tail + MIN(*n, p->head - p->tail);
+    *offset = at & PAGE_MASK;
+    for (; at < end && count < most; at = (at | PAGE_MASK) + 1)
+        pages[count++] = *pipe_slot(p, at);
+    *n = MIN(at, end) - p->tail;
+    return count;
+}
+
+// n bytes of a page from `offset` on, which is as far as the ring is in its own page, whose slot is free.
+static void pipe_put_page(struct pipe *p, struct page *page, size_t n) {
+    page_get(page);
+    *pipe_slot(p, p->head) = page;
+    WRITE_ONCE(p->head, p->head + n);
+}
+
+// The empty ring begins at `offset` of a page, and has none.
+static void pipe_begin_at(struct pipe *p, size_t offset) {
+    if (p->pages[0])
+        pipe_drop_page(p, &p->pages[0]);
+    WRITE_ONCE(p->tail, offset);
+    WRITE_ONCE(p->head, offset);
+}
+
+static ssize_t pipe_put_copy(struct pipe *p, const struct page *page, size_t offset, size_t n) {
+    struct uio_segment segment;
+    struct uio u;
+    uio_init_kernel(&u, &segment, (char *)page_address(page) + offset, n);
+    return pipe_put(p, &u);
+}
+
+ssize_t pipe_put_pages(struct pipe *p, struct page **pages, unsigned int count, size_t offset, size_t n) {
+    ASSERT_HELD(&p->mutex);
+    size_t done = 0, part, room;
+    for (unsigned int i = 0; i < count && done < n && (room = pipe_room(p)); i++, offset = 0) {
+        ssize_t put = part = MIN(MIN(PAGE_SIZE - offset, n - done), room);
+        if (p->head == p->tail)
+            pipe_begin_at(p, offset);
+        if ((p->head & PAGE_MASK) == offset && !*pipe_slot(p, p->head))
+            pipe_put_page(p, pages[i], part);
+        else
+            put = pipe_put_copy(p, pages[i], offset, part);
+        if (put < 0)
+            return done ? (ssize_t)done : put;
+        done += put;
+        if ((size_t)put < part)
+            break;
+    }
+    return done;
+}
+
+// ---- room to read into
+
 void pipe_reserve(struct pipe *p, size_t n, struct pipe_room *room) {
     ASSERT_HELD(&p->mutex);
     uint64_t head = p->head;
@@ -217,13 +291,10 @@ void pipe_reserve(struct pipe *p, size_t n, struct pipe_room *room) {
     for (size_t left = MIN(n, pipe_room(p)); left && room->count < PIPE_PIECES; room->count++) {
         struct page **slot = pipe_slot(p, head);
         size_t offset = head & PAGE_MASK, piece = MIN(PAGE_SIZE - offset, left);
-        if (!*slot) {
-            *slot = p->spare ? p->spare : page_alloc(0, 0);
-            p->spare = NULL;
-            if (!*slot)
-                break;
-            room->fresh |= 1u << room->count;
-        }
+        bool fresh = !*slot;
+        if (!pipe_page_to_write(p, slot))
+            break;
+        room->fresh |= (uint32_t)fresh << room->count;
         room->segments[room->count].kernel = (char *)page_address(*slot) + offset;
         room->segments[room->count].len = piece;
         head += piece;

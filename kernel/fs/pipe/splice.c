@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Between pipes and files without a program's memory in between: splice(2), tee(2), vmsplice(2). A file reads into the ring's own
-// pages, and writes out of them: one copy, where read() and write() make two.
+// Between pipes and files without a program's memory in between: splice(2), tee(2), vmsplice(2). Pages of a file that lends them go into the ring as
+// they are, from there into other rings, and to sockets; other files read into the ring's own pages, and write out of them: one copy,
+// where read() and write() make two.
 //
 // As in Linux the pipe's mutex is held while a file is read or anything is written, which may sleep; whoever waits for it can be killed. Nothing
 // that these take comes before a pipe's mutex; of two pipes, the one at the lower address is locked first. A stream is read without it: what comes may bring
@@ -8,9 +9,9 @@
 #include "fs/async.h"
 #include "fs/event/poll.h"
 #include "fs/pipe/private.h"
-#include "mm/slab.h"
+#include <linux/fcntl.h>
 
-#define STREAM_MOST ((size_t)16 << 10) // bytes read of a stream at once
+#define STREAM_MOST 4 // pages read of a stream at once
 
 // ---- waiting
 
@@ -78,6 +79,34 @@ static ssize_t transfer(struct file *f, struct uio *u, off_t *pos, bool write) {
     return n;
 }
 
+// The next bytes, to a file that takes pages: at most n. Bytes; 0: it is to be asked to write; or an error. [m]
+static ssize_t give_pages(struct pipe *p, struct file *out, size_t n) {
+    struct page *pages[PIPE_PIECES];
+    size_t offset;
+    if (!out->ops->write_pages || p->ends)
+        return 0;
+    unsigned int count = pipe_peek_pages(p, &n, pages, &offset, PIPE_PIECES);
+    return out->ops->write_pages(out, pages, count, offset, n);
+}
+
+// The next bytes of a file that lends its pages, at *pos or at its own position: at most n. Bytes; 0: it is to be asked to read; or an error. [m]
+static ssize_t take_pages(struct file *in, off_t *pos, struct pipe *p, size_t n) {
+    struct page *pages[PIPE_PIECES];
+    if (!in->ops->lend_pages)
+        return 0;
+    if (!pos && mutex_lock_killable(&in->pos_lock))
+        return -EINTR;
+    off_t *at = pos ? pos : &in->pos;
+    n = MIN(n, pipe_room(p));
+    unsigned int count = in->ops->lend_pages(in, *at, &n, pages, PIPE_PIECES);
+    ssize_t ret = count ? pipe_put_pages(p, pages, count, *at & PAGE_MASK, n) : 0;
+    *at += MAX(ret, 0);
+    if (!pos)
+        mutex_unlock(&in->pos_lock);
+    page_put_all(pages, count);
+    return ret;
+}
+
 static size_t length_of(const struct uio_segment *segments, unsigned int count) {
     size_t n = 0;
     for (unsigned int i = 0; i < count; i++)
@@ -96,7 +125,9 @@ ssize_t pipe_splice_from(struct file *pipe, struct file *out, off_t *pos, size_t
         unsigned int count = pipe_peek(p, n - done, segments, PIPE_PIECES);
         size_t piece = length_of(segments, count);
         struct uio u = {.seg = segments, .nseg = count, .resid = piece, .kernel = true};
-        ret = transfer(out, &u, pos, true);
+        ret = give_pages(p, out, piece);
+        if (!ret)
+            ret = transfer(out, &u, pos, true);
         if (ret <= 0)
             break;
         pipe_skip(p, ret);
@@ -111,23 +142,25 @@ ssize_t pipe_splice_from(struct file *pipe, struct file *out, off_t *pos, size_t
     return done ? (ssize_t)done : ret;
 }
 
-// Puts in what was read: only SIGKILL, or that nobody reads, can keep it out.
-static ssize_t put_all(struct pipe *p, struct uio *u) {
-    ssize_t done = 0;
-    while (u->resid) {
+// Puts in n bytes of pages, of what was read: only SIGKILL, or that nobody reads, can keep it out.
+static ssize_t put_all(struct pipe *p, struct page **pages, unsigned int count, size_t n) {
+    size_t done = 0;
+    while (done < n) {
+        unsigned int first = (unsigned int)(done >> PAGE_SHIFT);
         if (mutex_lock_killable(&p->mutex))
             return -EINTR;
         bool broken = !p->readers;
-        ssize_t ret = broken ? 0 : pipe_put(p, u);
+        ssize_t ret =
+            broken ? 0 : pipe_put_pages(p, pages + first, count - first, done & PAGE_MASK, n - done);
         if (ret > 0)
             tell_readers(p);
         mutex_unlock(&p->mutex);
         if (broken)
             return pipe_broken();
         if (ret < 0)
-            return done ? done : ret;
+            return done ? (ssize_t)done : ret;
         done += ret;
-        if (u->resid && wait_event_killable(&p->write_wait, pipe_writable(p) || !READ_ONCE(p->readers)))
+        if (done < n && wait_event_killable(&p->write_wait, pipe_writable(p) || !READ_ONCE(p->readers)))
             return -EINTR;
     }
     return done;
@@ -135,23 +168,26 @@ static ssize_t put_all(struct pipe *p, struct uio *u) {
 
 // From a stream: as much as there was room for.
 static ssize_t splice_stream(struct file *in, struct pipe *p, size_t n, bool wait) {
-    struct uio_segment segment;
-    struct uio u;
+    struct uio_segment segments[STREAM_MOST];
+    struct page *pages[STREAM_MOST];
+    struct uio u = {.seg = segments, .kernel = true};
     ssize_t ret = lock_writable(p, wait);
     if (ret)
         return ret;
-    n = MIN(MIN(n, pipe_room(p)), STREAM_MOST);
+    n = MIN(n, pipe_room(p));
     mutex_unlock(&p->mutex);
-    char *buf = kmalloc(n);
-    if (!buf)
-        return -ENOMEM;
-    uio_init_kernel(&u, &segment, buf, n);
-    ret = transfer(in, &u, NULL, false);
-    if (ret > 0) {
-        uio_init_kernel(&u, &segment, buf, ret);
-        ret = put_all(p, &u);
+    for (; u.resid < n && u.nseg < STREAM_MOST; u.nseg++) {
+        if (!(pages[u.nseg] = page_alloc(0, 0)))
+            break;
+        segments[u.nseg].kernel = page_address(pages[u.nseg]);
+        segments[u.nseg].len = MIN(n - u.resid, PAGE_SIZE);
+        u.resid += segments[u.nseg].len;
     }
-    kfree(buf);
+    unsigned int count = (unsigned int)u.nseg;
+    ret = count ? transfer(in, &u, NULL, false) : -ENOMEM;
+    if (ret > 0)
+        ret = put_all(p, pages, count, ret);
+    page_put_all(pages, count);
     return ret;
 }
 
@@ -165,6 +201,15 @@ ssize_t pipe_splice_to(struct file *in, off_t *pos, struct file *pipe, size_t n,
     if (ret)
         return ret;
     while (done < n && pipe_room(p)) {
+        if ((ret = take_pages(in, pos, p, n - done))) {
+            if (ret < 0)
+                break;
+            done += ret;
+            if (signal_pending())
+                break;
+            cond_resched();
+            continue;
+        }
         pipe_reserve(p, n - done, &room);
         size_t piece = length_of(room.segments, room.count);
         struct uio u = {.seg = room.segments, .nseg = room.count, .resid = piece, .kernel = true};
@@ -219,15 +264,29 @@ static int lock_for_move(struct pipe *in, struct pipe *out, bool wait) {
     }
 }
 
+// The bytes that are next, at most n, from one ring to the other. With both mutexes.
+static ssize_t move_pages(struct pipe *from, struct pipe *to, size_t n) {
+    struct page *pages[PIPE_PIECES];
+    size_t offset;
+    unsigned int count = pipe_peek_pages(from, &n, pages, &offset, PIPE_PIECES);
+    return pipe_put_pages(to, pages, count, offset, n);
+}
+
+// The same of packets, which come out as bytes.
+static ssize_t copy_bytes(struct pipe *from, struct pipe *to, size_t n) {
+    struct uio_segment segments[PIPE_PIECES];
+    unsigned int count = pipe_peek(from, n, segments, PIPE_PIECES);
+    struct uio u = {.seg = segments, .nseg = count, .resid = length_of(segments, count), .kernel = true};
+    return pipe_put(to, &u);
+}
+
 ssize_t pipe_splice_pipe(struct file *in, struct file *out, size_t n, bool wait, bool keep) {
     struct pipe *from = in->private_data, *to = out->private_data;
-    struct uio_segment segments[PIPE_PIECES];
     ssize_t ret = lock_for_move(from, to, wait);
     if (ret)
         return ret < 0 ? ret : 0;
-    unsigned int count = pipe_peek(from, MIN(n, pipe_room(to)), segments, PIPE_PIECES);
-    struct uio u = {.seg = segments, .nseg = count, .resid = length_of(segments, count), .kernel = true};
-    ret = pipe_put(to, &u);
+    n = MIN(n, pipe_room(to));
+    ret = from->ends ? copy_bytes(from, to, n) : move_pages(from, to, n);
     if (ret > 0 && !keep) {
         pipe_skip(from, ret);
         tell_writers(from);
@@ -236,6 +295,28 @@ ssize_t pipe_splice_pipe(struct file *in, struct file *out, size_t n, bool wait,
         tell_readers(to);
     unlock_both(from, to);
     return ret;
+}
+
+ssize_t pipe_write_pages(struct file *pipe, struct page **pages, unsigned int count, size_t offset,
+                         size_t n) {
+    struct pipe *p = pipe->private_data;
+    ssize_t ret = 0;
+    size_t done = 0;
+    if (pipe->flags & O_DIRECT)
+        return 0;
+    while (done < n) {
+        size_t at = offset + done, first = at >> PAGE_SHIFT;
+        if ((ret = lock_writable(p, !(pipe->flags & O_NONBLOCK))))
+            break;
+        ret = pipe_put_pages(p, pages + first, count - (unsigned int)first, at & PAGE_MASK, n - done);
+        if (ret > 0)
+            tell_readers(p);
+        mutex_unlock(&p->mutex);
+        if (ret < 0)
+            break;
+        done += ret;
+    }
+    return done ? (ssize_t)done : ret;
 }
 
 // ---- with a program
