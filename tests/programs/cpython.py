@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs CPython's own tests of what lives by sockets (examples/cpython) on Drupe and on Debian's Linux, and writes their rows of the table
-in docs/programs.md; those of other modules stay.
+"""Runs CPython's own tests (examples/cpython) on Drupe and on Debian's Linux, and writes their rows of the table in docs/programs.md; those
+of others stay.
 
-usage: cpython.py [--harts N,...] [--keep FOLDER] [--limit SECONDS] RESULT [MODULE...]
+usage: cpython.py [--harts N,...] [--keep FOLDER] [--limit SECONDS] RESULT [MODULE|GROUP...]
 
-Linux has as many harts as the first N says, 4 if none does. With 4 or 4,1 a module's whole row goes into the table; with 1 the cells of
+Linux has as many harts as the first N says, 4 if none does. With 4 or 4,1 a whole row goes into the table; with 1 the cells of
 one hart do, if the row is there. A machine has SECONDS until it is given up. The consoles are kept in
-FOLDER, one for each module (or each part of one that starts processes by the hundred) and kernel; what is there already is not run again. RESULT gets
-"passed failed skipped": a module counts as passed if Drupe passes 99 % of what Linux does. Exit status 1: one does not.
+FOLDER, one for each module or group (or each part of one that starts processes by the hundred) and kernel; what is there already is not
+run again. RESULT gets "passed failed skipped": a row counts as passed if Drupe passes 99 % of what Linux does. Exit status 1: one does not.
 """
 import pathlib
 import re
@@ -20,14 +20,16 @@ import example  # noqa: E402
 import machine  # noqa: E402
 
 DOC = machine.TOP / "docs/programs.md"
-MODULES = re.findall(r'"(test_\w+)"', re.search(r"^MODULES = \[(.*?)\]", (example.FOLDER / "cpython/modules.py").read_text("utf-8"),
-                                               re.S | re.M)[1])
+sys.path.insert(0, str(example.FOLDER / "cpython"))
+import modules as inside  # noqa: E402
+
+ROWS = [*inside.MODULES, *inside.GROUPS, *inside.LETTERS]
 PARTS = ["manager", "misc", "processes", "threads"]  # of each that is named for a way to start processes
-HEAD = ["| module | Linux passes | Drupe passes | of Linux's | with 1 hart | of Linux's |", "|---|---:|---:|---:|---:|---:|"]
+HEAD = ["| module or group | Linux passes | Drupe passes | of Linux's | with 1 hart | of Linux's |", "|---|---:|---:|---:|---:|---:|"]
 
 
 def parts(module):
-    """What is run in a machine of its own."""
+    """What of a row is run in a machine of its own."""
     by_way = module.startswith("test_multiprocessing_") and module != "test_multiprocessing_main_handling"
     return [f"{module}.test_{part}" for part in PARTS] if by_way else [module]
 
@@ -63,21 +65,21 @@ def merged(old, new, harts):
 
 
 def write(module, cells, harts):
-    """Puts a row into the table, in MODULES' order."""
+    """Puts a row into the table, in ROWS' order."""
     text = DOC.read_text(encoding="utf-8")
     table = re.search(r"<!-- cpython -->\n(.*?)<!-- end -->", text, re.S)
-    rows = {name: line for line, name in re.findall(r"^(\| (test_\w+) .*)$", table[1], re.M)}
+    rows = {name: line for line, name in re.findall(r"^(\| ([a-z][\w-]*) .*\d.*)$", table[1], re.M)}
     cells = merged(rows[module].strip("| ").split(" | ") if module in rows else None, cells, harts)
     if cells:
         rows[module] = f"| {' | '.join(cells)} |"
-    lines = [*HEAD, *(rows[m] for m in MODULES if m in rows)]
+    lines = [*HEAD, *(rows[name] for name in ROWS if name in rows)]
     DOC.write_text(text[:table.start(1)] + "\n".join(lines) + "\n" + text[table.end(1):], encoding="utf-8")
 
 
 def main():
-    options = beside.arguments("cpython", [4, 1], "modules")
-    good, modules = 0, options.modules or MODULES
-    for module in modules:
+    options = beside.arguments("cpython", [4, 1], "rows")
+    good, rows = 0, options.rows or ROWS
+    for module in rows:
         try:
             cells, passed = row(module, options)
         except AssertionError as e:  # of a machine that did not come to its end
@@ -87,8 +89,8 @@ def main():
         print(" | ".join(cells), flush=True)
         if options.harts in ([4], [4, 1], [1]):
             write(module, cells, options.harts)
-    options.result.write_text(f"{good} {len(modules) - good} 0\n", encoding="ascii")
-    return good != len(modules)
+    options.result.write_text(f"{good} {len(rows) - good} 0\n", encoding="ascii")
+    return good != len(rows)
 
 
 if __name__ == "__main__":
