@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -446,4 +447,45 @@ TEST(fdinfo_tells_what_execve_closes) {
     int fd = eventfd(0, EFD_CLOEXEC);
     CHECK(is_cloexec(fd) && !fcntl(fd, F_SETFD, 0) && !is_cloexec(fd));
     CHECK(dup3(0, 200, O_CLOEXEC) == 200 && is_cloexec(200) && !is_cloexec(0));
+}
+
+static int join(int set, int fd) {
+    struct epoll_event e = {.events = EPOLLIN};
+    return epoll_ctl(set, EPOLL_CTL_ADD, fd, &e);
+}
+
+// What happens to a file goes all ways up at once: there are at most 500 over one set more, 100 over two, 50 over three.
+TEST(epoll_sets_in_sets_have_few_ways_up) {
+    enum { OUTER = 501, MIDDLE = 10, EACH = 10 };
+    struct rlimit files = {OUTER + 200, OUTER + 200};
+    int event = eventfd(0, 0), set = epoll_create1(0);
+    CHECK(!setrlimit(RLIMIT_NOFILE, &files) && !join(set, event));
+    for (int i = 0; i < OUTER - 1; i++)
+        CHECK(!join(epoll_create1(0), set));
+    CHECK_ERRNO(join(epoll_create1(0), set), EINVAL);
+    CHECK(!join(set, eventfd(0, 0)));
+
+    int inner = epoll_create1(0), middle[MIDDLE], last = epoll_create1(0);
+    for (int i = 0; i < MIDDLE; i++) {
+        CHECK((middle[i] = epoll_create1(0)) >= 0 && !join(middle[i], inner));
+        for (int k = 0; k < EACH; k++)
+            CHECK(!join(epoll_create1(0), middle[i]));
+    }
+    CHECK(!join(inner, event)); // a hundred ways, and those from before
+    CHECK_ERRNO(join(last, middle[0]), EINVAL);
+    CHECK(!eventfd_write(event, 1) && test_poll(last, POLLIN) == 0 && test_poll(inner, POLLIN) == POLLIN);
+}
+
+// The same where sets come before files: a set of many ways gets no file.
+TEST(epoll_sets_with_many_ways_up_get_no_files) {
+    enum { WIDE = 30 };
+    int low[WIDE], high[WIDE], event = eventfd(0, 0), refused = 0;
+    for (int i = 0; i < WIDE; i++)
+        low[i] = epoll_create1(0), high[i] = epoll_create1(0);
+    for (int i = 0; i < WIDE; i++)
+        for (int k = 0; k < WIDE; k++)
+            CHECK(!join(high[i], low[k]));
+    for (int i = 0; i < WIDE; i++)
+        refused += join(low[i], event) != 0;
+    CHECK(refused == WIDE - 500 / WIDE); // of 30 ways each
 }

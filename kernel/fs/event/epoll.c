@@ -12,7 +12,9 @@
 // first joins a set; until then its `next` is NULL.
 //
 // Sets may be in sets, at most MAX_NESTS deep and never in a circle; that is checked, and links between sets
-// are made, with `nest_mutex` held.
+// are made, with `nest_mutex` held. What happens to a file goes up all *paths*, from set to set, in one go; so
+// there may be only a few of each length from any file, as in Linux. Who makes a link looks afterwards from where
+// it makes paths more: a file that joins a set looks whether that is in another; a set that does, at all below it.
 //
 // Order of locks: nest_mutex, a set's mutex (an outer set's before an inner's), links_lock; a wait queue's
 // lock, a set's ready lock (inner before outer).
@@ -62,9 +64,12 @@ struct epoll {
     struct list_head ready;  // [r]
     struct wait_queue wait;  // epoll_wait() and those who poll the set
     struct file *file;       // [I] the set's own
+    unsigned long walk;      // [nest_mutex] the last walk that came here,
+    int walk_depth;          // and how deep that was
 };
 
 static struct mutex nest_mutex = MUTEX_INIT(nest_mutex);
+static unsigned long walks; // [nest_mutex]
 static struct spinlock links_lock = SPINLOCK_INIT;
 static const struct file_ops epoll_ops;
 
@@ -133,6 +138,41 @@ static void epoll_queue(struct poll_table *table, struct file *f, struct wait_qu
     wait_add(q, &hook->wait);
 }
 
+// ---- paths
+
+struct paths {
+    unsigned int count[MAX_NESTS + 1]; // by how many sets are between the file and the last
+};
+static const unsigned int paths_most[MAX_NESTS + 1] = {~0u, 500, 100, 50, 10};
+
+static bool is_nested(const struct epoll *set) {
+    const struct list_head *links = &set->file->epoll_links;
+    return READ_ONCE(links->next) && !list_empty(links);
+}
+
+// False: there are too many from the items in `links` on. [l]
+static bool count_paths_locked(const struct list_head *links, int between, struct paths *p) {
+    ASSERT_HELD(&links_lock);
+    const struct epoll_item *item;
+    if (between > MAX_NESTS)
+        return false;
+    list_for_each_entry (item, links, file_link) {
+        bool few = is_nested(item->set) ? count_paths_locked(&item->set->file->epoll_links, between + 1, p)
+                                        : ++p->count[between] <= paths_most[between];
+        if (!few)
+            return false;
+    }
+    return true;
+}
+
+static int check_paths(const struct file *f) {
+    struct paths p = {{0}};
+    spin_lock(&links_lock);
+    bool few = !f->epoll_links.next || count_paths_locked(&f->epoll_links, 0, &p);
+    spin_unlock(&links_lock);
+    return few ? 0 : -EINVAL;
+}
+
 // ---- items, with the set's mutex held
 
 static struct epoll_item *epoll_find(struct epoll *set, struct file *f, int fd) {
@@ -180,7 +220,9 @@ static int epoll_add(struct epoll *set, struct file *f, int fd, const struct epo
     spin_unlock(&links_lock);
 
     struct epoll_table t = {.table.queue = epoll_queue, .item = item};
-    unsigned int events = file_poll(f, &t.table);
+    if (unlikely(is_nested(set)))
+        t.error = check_paths(f);
+    unsigned int events = t.error ? 0 : file_poll(f, &t.table);
     if (t.error) {
         epoll_remove(set, item);
         return t.error;
@@ -208,24 +250,56 @@ static int epoll_modify(struct epoll *set, struct epoll_item *item, const struct
 
 // ---- sets in sets, with nest_mutex held
 
-// How deep the sets below `set` go, `set` itself being at `depth`; more than MAX_NESTS if `loop` is among
-// them.
-static int epoll_depth_below(struct epoll *set, const struct epoll *loop, int depth) {
+// Has this walk not been here, or not as deep?
+static bool comes_to(struct epoll *set, int depth) {
+    ASSERT_HELD(&nest_mutex);
+    if (set->walk == walks && set->walk_depth >= depth)
+        return false;
+    set->walk = walks;
+    set->walk_depth = depth;
+    return true;
+}
+
+// -ELOOP if the sets below `set`, which is at `depth`, go too deep, or `loop` is among them; -EINTR.
+static int check_below(struct epoll *set, const struct epoll *loop, int depth) {
     ASSERT_HELD(&nest_mutex);
     struct epoll_item *item;
-    int deepest = depth;
+    int err = 0;
     if (set == loop || depth > MAX_NESTS)
-        return MAX_NESTS + 1;
+        return -ELOOP;
+    if (!comes_to(set, depth))
+        return 0;
     mutex_lock_nested(&set->mutex, LOCK_BELOW);
     RB_FOREACH (item, epoll_tree, &set->items) {
         struct epoll *inner = epoll_of(item->file);
-        if (inner)
-            deepest = MAX(deepest, epoll_depth_below(inner, loop, depth + 1));
-        if (deepest > MAX_NESTS)
+        err = inner ? check_below(inner, loop, depth + 1) : 0;
+        if (!err)
+            err = cond_resched_killable();
+        if (err)
             break;
     }
     mutex_unlock(&set->mutex);
-    return deepest;
+    return err;
+}
+
+// After `set` has got into another: -EINVAL if there are too many paths now from it or anything below; -EINTR.
+static int check_paths_below(struct epoll *set) {
+    ASSERT_HELD(&nest_mutex);
+    struct epoll_item *item;
+    int err = check_paths(set->file);
+    if (err || !comes_to(set, 0))
+        return err;
+    mutex_lock_nested(&set->mutex, LOCK_BELOW);
+    RB_FOREACH (item, epoll_tree, &set->items) {
+        struct epoll *inner = epoll_of(item->file);
+        err = inner ? check_paths_below(inner) : check_paths(item->file);
+        if (!err)
+            err = cond_resched_killable();
+        if (err)
+            break;
+    }
+    mutex_unlock(&set->mutex);
+    return err;
 }
 
 // How many sets stand above `set`, one in the other. [l]
@@ -246,7 +320,16 @@ static int epoll_check_nesting(struct epoll *set, struct epoll *inner) {
     spin_lock(&links_lock);
     int above = epoll_depth_above(set, 0);
     spin_unlock(&links_lock);
-    return epoll_depth_below(inner, set, above + 1) > MAX_NESTS ? -ELOOP : 0;
+    walks++;
+    return check_below(inner, set, above + 1);
+}
+
+static void undo_add(struct epoll *set, struct file *target, int fd) {
+    mutex_lock(&set->mutex);
+    struct epoll_item *item = epoll_find(set, target, fd);
+    if (item)
+        epoll_remove(set, item);
+    mutex_unlock(&set->mutex);
 }
 
 static int epoll_ctl_locked(struct epoll *set, int op, int fd, struct file *target,
@@ -285,6 +368,12 @@ int epoll_ctl(struct file *f, int op, int fd, struct file *target, const struct 
         mutex_lock(&set->mutex);
         err = epoll_ctl_locked(set, op, fd, target, event);
         mutex_unlock(&set->mutex);
+    }
+    if (nested && !err) {
+        walks++;
+        err = check_paths_below(inner);
+        if (err)
+            undo_add(set, target, fd);
     }
     if (nested)
         mutex_unlock(&nest_mutex);
@@ -334,6 +423,7 @@ static int epoll_collect_locked(struct epoll *set, struct epoll_event __user *ou
             WRITE_ONCE(item->events, item->events & PRIVATE_BITS);
         else if (!(item->events & EPOLLET))
             epoll_make_ready(set, item);
+        cond_resched();
     }
     // What was not looked at goes before what came since.
     epoll_splice(set, &set->ready, &scan);
@@ -383,6 +473,7 @@ static unsigned int epoll_poll(struct file *f, struct poll_table *table) {
         ready = file_poll(item->file, NULL) & item->events & ~PRIVATE_BITS;
         if (ready)
             epoll_make_ready(set, item);
+        cond_resched();
     }
     epoll_splice(set, &scan, &set->ready);
     mutex_unlock(&set->mutex);
