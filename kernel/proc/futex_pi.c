@@ -8,7 +8,8 @@
 // Unlocking hands the word over to the first waiter, so a lock with waiters is never free. If the owner dies,
 // the next owner writes the word itself, as the dead one may have seen it at another address.
 //
-// All of it happens under one mutex: these locks are rare, and the word may fault while it is held.
+// All of it happens under one mutex: these locks are rare. Every thread that ends takes it, so nobody waits for the word's page, which
+// may be a device's, while he has it: he lets go of it, brings the page in, and begins anew.
 #include "proc/futex.h"
 #include "arch/riscv/uaccess.h"
 #include "mm/slab.h"
@@ -38,6 +39,36 @@ struct pi_waiter {
 
 static struct mutex pi_mutex = MUTEX_INIT(pi_mutex);
 static struct list_head pi_locks = LIST_HEAD_INIT(pi_locks); // [pi_mutex]
+
+// ---- the mutex
+
+static void begin(void) {
+    mutex_lock(&pi_mutex);
+    current->waits_for_no_page = true;
+}
+
+static void end(void) {
+    current->waits_for_no_page = false;
+    mutex_unlock(&pi_mutex);
+}
+
+// Without the mutex, after an error with it: was that for want of the page alone, and is there one now? Then 1; else the error, or
+// -ERESTARTNOINTR: the thread is being killed.
+static int bring_in(uint32_t __user *addr, int err) {
+    uint32_t value;
+    bool missed = current->missed_page;
+    current->missed_page = false;
+    if (err != -EFAULT || !missed)
+        return err;
+    if (cond_resched_killable())
+        return -ERESTARTNOINTR;
+    err = user_load_u32(addr, &value);
+    if (!err)
+        err = user_cmpxchg_u32(addr, &value, value); // which is a write
+    return err ? err : 1;
+}
+
+// ---- locks
 
 static struct pi_lock *find_lock(const struct futex_key *key) {
     struct pi_lock *l;
@@ -177,10 +208,10 @@ static int claim_word(uint32_t __user *addr) {
 
 // Waits with pi_mutex released. 0, -ETIMEDOUT or -ERESTARTNOINTR.
 static int wait_for_grant(struct pi_waiter *w, const struct futex_timeout *timeout) {
-    mutex_unlock(&pi_mutex);
+    end();
     int err = wait_until_woken(__atomic_load_n(&w->granted, __ATOMIC_ACQUIRE), -ERESTARTNOINTR,
                                futex_schedule(timeout));
-    mutex_lock(&pi_mutex);
+    begin();
     return w->granted ? 0 : err == -ETIME ? -ETIMEDOUT : err;
 }
 
@@ -199,7 +230,13 @@ static int wait_for_lock(struct pi_lock *l, uint32_t __user *addr, const struct 
     if (!err && !w.owner_died)
         return 0;
     if (!err) {
-        err = claim_word(addr);
+        while ((err = claim_word(addr))) {
+            end();
+            err = bring_in(addr, err);
+            begin();
+            if (err != 1)
+                break;
+        }
         l->unclaimed = false;
     } else {
         list_del(&w.link);
@@ -209,23 +246,31 @@ static int wait_for_lock(struct pi_lock *l, uint32_t __user *addr, const struct 
     return err;
 }
 
-int futex_lock_pi(uint32_t __user *addr, bool shared, bool try, const struct futex_timeout *timeout) {
-    struct futex_key key;
+// pi_mutex is held.
+static int lock_pi(const struct futex_key *key, uint32_t __user *addr, bool try,
+                   const struct futex_timeout *timeout) {
     struct pi_lock *l;
     pid_t owner = 0;
+    int err = take_word(addr, find_lock(key), &owner);
+    if (err != 1)
+        return err;
+    err = try ? -EAGAIN : get_lock(key, owner, &l);
+    if (!err && would_deadlock(l->owner))
+        err = -EDEADLK;
+    return err ? err : wait_for_lock(l, addr, timeout);
+}
+
+int futex_lock_pi(uint32_t __user *addr, bool shared, bool try, const struct futex_timeout *timeout) {
+    struct futex_key key;
     int err = vm_futex_key((unsigned long)addr, !shared, &key);
     if (err)
         return err;
-    mutex_lock(&pi_mutex);
-    err = take_word(addr, find_lock(&key), &owner);
-    if (err == 1) {
-        err = try ? -EAGAIN : get_lock(&key, owner, &l);
-        if (!err && would_deadlock(l->owner))
-            err = -EDEADLK;
-        if (!err)
-            err = wait_for_lock(l, addr, timeout);
-    }
-    mutex_unlock(&pi_mutex);
+    do {
+        begin();
+        err = lock_pi(&key, addr, try, timeout);
+        end();
+        err = bring_in(addr, err);
+    } while (err == 1);
     return err;
 }
 
@@ -248,15 +293,11 @@ static void grant(struct pi_lock *l, bool owner_died) {
     thread_wake(new);
 }
 
-int futex_unlock_pi(uint32_t __user *addr, bool shared) {
-    struct futex_key key;
+// pi_mutex is held.
+static int unlock_pi(const struct futex_key *key, uint32_t __user *addr) {
     uint32_t value;
-    int err = vm_futex_key((unsigned long)addr, !shared, &key);
-    if (err)
-        return err;
-    mutex_lock(&pi_mutex);
-    struct pi_lock *l = find_lock(&key);
-    err = user_load_u32(addr, &value);
+    struct pi_lock *l = find_lock(key);
+    int err = user_load_u32(addr, &value);
     while (!err) {
         if ((pid_t)(value & FUTEX_TID_MASK) != current->own_tid || (l && l->owner != current)) {
             err = -EPERM;
@@ -271,7 +312,20 @@ int futex_unlock_pi(uint32_t __user *addr, bool shared) {
         }
         value = found;
     }
-    mutex_unlock(&pi_mutex);
+    return err;
+}
+
+int futex_unlock_pi(uint32_t __user *addr, bool shared) {
+    struct futex_key key;
+    int err = vm_futex_key((unsigned long)addr, !shared, &key);
+    if (err)
+        return err;
+    do {
+        begin();
+        err = unlock_pi(&key, addr);
+        end();
+        err = bring_in(addr, err);
+    } while (err == 1);
     return err;
 }
 

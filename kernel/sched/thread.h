@@ -174,6 +174,8 @@ struct thread {
     unsigned long min_faults;
     struct io_usage io;       // [o]
     bool exiting;             // exit has begun: no more signals
+    bool waits_for_no_page;   // [o] a fault that would wait (vm_fault()) is none, and is noted:
+    bool missed_page;         // [o]
     bool waits_for_no_device; // [o] it lets go of what was another's: see vmspace_put()
     bool too_many_threads;    // [o] it became a user that was beyond RLIMIT_NPROC
     unsigned long syscall_nr; // of the call it is in, or -1; for /proc and trace

@@ -399,8 +399,12 @@ int vm_fault(unsigned long addr, int access) {
     mutex_lock(&vm->lock);
     int fault = vm_fault_locked(vm, addr, access, NULL);
     mutex_unlock(&vm->lock);
-    if (unlikely(vm_fault_may_wait(fault)))
-        fault = fault_slowly(vm, addr, access, fault);
+    if (unlikely(vm_fault_may_wait(fault))) {
+        if (current->waits_for_no_page)
+            current->missed_page = true;
+        else
+            fault = fault_slowly(vm, addr, access, fault);
+    }
     if (unlikely(thread_switches(current) != switches)) // what faulted may be a sequence of rseq(2)
         __atomic_fetch_or(&current->arch.work, WORK_RSEQ, __ATOMIC_RELAXED);
     return fault;

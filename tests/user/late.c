@@ -3,11 +3,13 @@
 // when the test says so.
 #include "test.h"
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -61,6 +63,13 @@ static long seen(pthread_t t) {
     void *value;
     CHECK(!pthread_join(t, &value));
     return (long)value;
+}
+
+// A thread's lock whose word is on that page; 0 or an errno.
+static void *lock_pi(void *word) {
+    return (void *)(long)(syscall(SYS_futex, word, FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0)
+                              ? errno
+                              : 0);
 }
 
 static int change_mappings(void) {
@@ -210,4 +219,18 @@ TEST(no_page_of_before_a_truncation_is_mapped_after_it) {
     answer(0, FORGET);
     answer(0, 2);
     CHECK(seen(t) == 2 && map[0] == 2);
+}
+
+// Every thread that ends looks whether it owns such a lock.
+TEST(others_end_while_the_word_of_a_lock_that_lends_priority_waits_for_its_page) {
+    pthread_t t;
+    open_late(MAP_SHARED);
+    CHECK(!pthread_create(&t, NULL, lock_pi, (void *)(map + 4096)));
+    CHECK(question() == 1);
+    pid_t pid = fork();
+    if (!pid)
+        _exit(7);
+    CHECK(test_wait_exit(pid) == 7);
+    answer(1, 0);
+    CHECK(seen(t) == 0);
 }
