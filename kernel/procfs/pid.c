@@ -143,6 +143,7 @@ struct inode *pid_inode_create(struct superblock *sb, struct process *p, pid_t t
     n->node.show = file->show ? node_show : NULL;
     n->node.store = file->store ? node_store : NULL;
     n->node.store_as = file->store_as ? node_store_as : NULL;
+    n->node.whole = file->store_as;
     n->node.open = file->of_memory ? pid_node_open : NULL;
     n->tid = tid;
     n->fd = fd;

@@ -51,6 +51,7 @@ struct proc_node {
     ssize_t (*store_as)(struct proc_node *node, const char *text, size_t n, const struct file *f);
     void (*free)(struct proc_node *node); // with the last reference; NULL: nothing to do
     bool of_net;                          // proc_entry.store_net says who may write
+    bool whole;                           // what is written counts as a whole: one write, less than a page
 };
 
 // A new inode of procfs, owned by root, one reference, ERR_PTR(-ENOMEM): then node->free is not called.

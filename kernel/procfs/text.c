@@ -205,6 +205,8 @@ static ssize_t text_write(struct file *f, struct uio *u, off_t *pos) {
     size_t n = MIN(u->resid, (size_t)STORE_MAX - 1);
     if (!node->store && !node->store_as)
         return -EIO;
+    if (node->whole && (n < u->resid || *pos))
+        return -EINVAL;
     char *text = kmalloc(n + 1);
     if (!text)
         return -ENOMEM;

@@ -127,11 +127,9 @@ static bool matches(const struct riscv_hwprobe *asked, const struct riscv_hwprob
     return have->value == asked->value;
 }
 
+// As in Linux, what is longer than the kernel's mask stays as it is.
 static int write_cpus(void __user *cpus, size_t size, uint64_t mask) {
-    int err = put_object_part(cpus, mask, MIN(size, sizeof(mask)));
-    if (!err && size > sizeof(mask))
-        err = clear_user((char __user *)cpus + sizeof(mask), size - sizeof(mask));
-    return err;
+    return put_object_part(cpus, mask, MIN(size, sizeof(mask)));
 }
 
 // Which of the harts in `asked` have all that the pairs say; a key that is not known no hart has.
@@ -141,6 +139,8 @@ static long which_cpus(struct riscv_hwprobe __user *pairs, size_t count, size_t 
     for (size_t i = 0; i < count; i++) {
         struct riscv_hwprobe pair;
         int err = copy_from_user(&pair, &pairs[i], sizeof(pair));
+        if (!err)
+            err = cond_resched_killable();
         if (err)
             return err;
         struct riscv_hwprobe have = probe(pair.key);
@@ -172,6 +172,8 @@ long sys_riscv_hwprobe(void __user *user, size_t count, size_t size, void __user
     for (size_t i = 0; i < count; i++) {
         int64_t key;
         int err = get_user(key, &pairs[i].key);
+        if (!err)
+            err = cond_resched_killable();
         if (err)
             return err;
         struct riscv_hwprobe pair = probe(key);

@@ -412,8 +412,8 @@ long sys_mincore(unsigned long addr, size_t n, unsigned char __user *vec) {
 
 // ---- locking: pages never leave memory, so it is enough to bring them in and to count them
 
-static int add_if_locked(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
-                         void *arg) {
+static int add_locked_pages(struct vmspace *vm, struct vm_area *a, unsigned long start, unsigned long end,
+                            void *arg) {
     (void)vm;
     if (a->flags & MAP_LOCKED)
         *(unsigned long *)arg += (end - start) >> PAGE_SHIFT;
@@ -427,7 +427,7 @@ static int may_lock_range(unsigned long start, unsigned long length) {
     int err = vm_may_lock(vm, pages);
     if (err != -ENOMEM)
         return err;
-    int hole = vm_for_range(vm, start, start + length, add_if_locked, &already);
+    int hole = vm_for_range(vm, start, start + length, add_locked_pages, &already);
     (void)hole; // which the call comes upon itself
     return vm_may_lock(vm, pages - already);
 }

@@ -78,6 +78,11 @@ TEST(maps_that_are_not_ones_own_are_refused) {
     CHECK(!unshare(CLONE_NEWUSER));
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         CHECK_ERRNO(test_put("/proc/self/uid_map", wrong[i]), EINVAL);
+    char much[5000]; // what is cut off would be another map
+    memset(much, ' ', sizeof(much) - 1);
+    much[sizeof(much) - 1] = 0;
+    memcpy(much, "0 1000 1\n", 9);
+    CHECK_ERRNO(test_put("/proc/self/uid_map", much), EINVAL);
     CHECK_ERRNO(test_put("/proc/self/uid_map", "0 0 1"), EPERM);
     CHECK_ERRNO(test_put("/proc/self/uid_map", "0 1001 1"), EPERM);
     CHECK_ERRNO(test_put("/proc/self/uid_map", "0 1000 2"), EPERM);

@@ -4,6 +4,7 @@
 #include "test.h"
 #include <fcntl.h>
 #include <sched.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -15,6 +16,9 @@ TEST_DIRECTORY(0755)
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
+#endif
+#ifndef SYS_riscv_hwprobe
+#define SYS_riscv_hwprobe 258
 #endif
 #define MANY  20000
 #define TURNS 5 // at least
@@ -104,6 +108,24 @@ static unsigned long unmap_zeros(void) {
 
 TEST(who_unmaps_many_pages_that_were_only_read_lets_others_run) {
     lets_others_run(unmap_zeros);
+}
+
+static unsigned long probe_often(void) {
+    enum { PAIRS = 100000 };
+    struct pair {
+        int64_t key;
+        uint64_t value;
+    } *pairs = calloc(PAIRS, sizeof(*pairs));
+    CHECK(pairs);
+    unsigned long before = *turns;
+    CHECK(!syscall(SYS_riscv_hwprobe, pairs, PAIRS, 0, NULL, 0));
+    unsigned long had = *turns - before;
+    free(pairs);
+    return had;
+}
+
+TEST(who_asks_for_many_pairs_of_hwprobe_lets_others_run) {
+    lets_others_run(probe_often);
 }
 
 enum { SETS = 40, EACH = MANY / SETS };
