@@ -9,6 +9,7 @@
 #include "fs/event/notify.h"
 #include "fs/file.h"
 #include "fs/inode.h"
+#include "fs/superblock.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include <linux/fs.h>
@@ -18,6 +19,7 @@
 #define FIRST_POS  2 // of readdir, behind "." and ".."
 
 static struct spinlock tree_lock = SPINLOCK_INIT; // [tree]
+static unsigned long moves;                       // [tree] names that got another place
 
 static int dentry_compare(const struct dentry *a, const struct dentry *b) {
     return a->key < b->key ? -1 : a->key > b->key;
@@ -73,7 +75,10 @@ struct dentry *dentry_create_root(struct inode *inode) {
 }
 
 void dentry_put(struct dentry *d) {
-    while (ref_put(&d->refs)) {
+    for (bool first = true; ref_put(&d->refs); first = false) {
+        if (!first)
+            cond_resched(); // what was removed, from the leaf up, goes with the leaf
+
         struct dentry *parent = d->parent;
         if (d->inode) {
             notify_last_user(d->inode);
@@ -214,12 +219,51 @@ void dentry_drop_tree(struct dentry *d) {
     }
 }
 
+// At most n steps up from d, to `above` or the root.
+static const struct dentry *climb_locked(const struct dentry *d, const struct dentry *above, unsigned int n) {
+    ASSERT_HELD(&tree_lock);
+    while (n-- && d != above && d->parent != d)
+        d = d->parent;
+    return d;
+}
+
 bool dentry_is_below(const struct dentry *d, const struct dentry *above) {
     spin_lock(&tree_lock);
-    while (d != above && d->parent != d)
-        d = d->parent;
+    d = climb_locked(d, above, ~0u);
     spin_unlock(&tree_lock);
     return d == above;
+}
+
+#define CLIMB_AT_ONCE 256
+#define CLIMB_TRIES   16
+
+// The way up as it is at one moment: where anything has moved while the lock was given up it is begun anew, and at last gone at once.
+bool dentry_is_far_below(const struct dentry *d, const struct dentry *above) {
+    for (unsigned int tries = 0;; tries++) {
+        struct dentry *at = (struct dentry *)d, *old = NULL;
+        spin_lock(&tree_lock);
+        unsigned long before = moves;
+        bool over = false;
+        while (!over && moves == before) {
+            at = (struct dentry *)climb_locked(at, above, tries < CLIMB_TRIES ? CLIMB_AT_ONCE : ~0u);
+            over = at == above || at->parent == at;
+            if (over)
+                break;
+            dentry_get(at);
+            spin_unlock(&tree_lock);
+            if (old)
+                dentry_put(old);
+            old = at;
+            cond_resched();
+            spin_lock(&tree_lock);
+        }
+        spin_unlock(&tree_lock);
+        bool is = at == above;
+        if (old)
+            dentry_put(old);
+        if (over)
+            return is;
+    }
 }
 
 struct dentry *dentry_get_parent(struct dentry *d) {
@@ -256,7 +300,10 @@ static void put_in(struct dentry *d, struct dentry *dir, const char *name) {
     struct dentry *old_dir = d->parent;
     const char *old_name = d->name;
     dentry_get(dir);
+    if (dir != old_dir && S_ISDIR(d->inode->mode))
+        WRITE_ONCE(dir->inode->sb->has_moves, true);
     spin_lock(&tree_lock);
+    moves++;
     d->name = name;
     d->name_len = strlen(name);
     d->key = dentry_key(name, d->name_len);

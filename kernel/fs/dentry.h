@@ -62,6 +62,8 @@ void dentry_drop_tree(struct dentry *d);
 void dentry_forget(struct dentry *d);
 // True if d is `above` or below it, in one file system.
 bool dentry_is_below(const struct dentry *d, const struct dentry *above);
+// The same for d that the caller has a reference to; lets others run, however far that is.
+bool dentry_is_far_below(const struct dentry *d, const struct dentry *above);
 // Gives d, in the tree, the place of `name` (kmalloc'ed, taken over) in `dir`. What `victim` (NULL: nothing)
 // names there goes; or, with `other_name`, it takes d's old place under that name (taken over, too).
 // rename_lock and both directories' locks are held.

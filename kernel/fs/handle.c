@@ -75,6 +75,8 @@ struct dentry *handle_find(const struct path *place, const struct file_id *id) {
         dentry_put(root);
     dentry_put(root); // the root's parent is itself
     struct dentry *found = search_locked(root, id);
+    if (!IS_ERR(found))
+        WRITE_ONCE(sb->has_moves, true); // it may lie outside of what the mount shows, as what was moved
     mutex_unlock(&sb->rename_lock);
     dentry_put(root);
     return found;

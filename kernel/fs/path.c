@@ -230,9 +230,11 @@ static bool at_root(const struct walk *w) {
     return READ_ONCE(root->dentry) == w->at.dentry && READ_ONCE(root->mount) == w->at.mount;
 }
 
-// Of a mount that shows a part of a file system: is d, which may have been moved, in that part? What is not must not be reached by it.
+// Of a mount that shows a part of a file system: is d, which was found above what it shows, in that part? What is not, since something
+// was moved, must not be reached by it.
 static bool is_shown(const struct mount *m, const struct dentry *d) {
-    return likely(READ_ONCE(m->root->parent) == m->root) || dentry_is_below(d, m->root);
+    return likely(READ_ONCE(m->root->parent) == m->root) || !READ_ONCE(m->sb->has_moves) ||
+           dentry_is_far_below(d, m->root);
 }
 
 static int to_parent(struct walk *w) {
@@ -512,6 +514,8 @@ static int walk_name(struct walk *w, struct last_component *last) {
     bool slash = false, dir_wanted = w->flags & LOOKUP_DIRECTORY;
     while (next_component(w, &name, &len)) {
         int err = check_directory(w);
+        if (!err)
+            err = cond_resched_killable(); // links make a name as long as somebody likes
         if (err)
             return err;
         if (len > NAME_MAX)
@@ -550,7 +554,7 @@ static bool walk_is_below(const struct path *p, const struct path *above) {
         if (!mount_cross_up(&here))
             break;
     }
-    bool below = here.mount == above->mount && dentry_is_below(here.dentry, above->dentry);
+    bool below = here.mount == above->mount && dentry_is_far_below(here.dentry, above->dentry);
     path_put(&here);
     return below;
 }

@@ -22,6 +22,7 @@ struct superblock {
     struct user_ns *owner; // [I] core/user_ns.h: in which a capability over it has to be held; a reference
     void *private_data;
     unsigned int mounts; // [a] of it
+    bool has_moves;      // [a] a directory of it has got another parent
     struct refcount refs;
     struct mutex rename_lock; // the shape of the tree against moving directories
 };

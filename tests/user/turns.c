@@ -8,7 +8,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -126,6 +128,29 @@ static unsigned long probe_often(void) {
 
 TEST(who_asks_for_many_pairs_of_hwprobe_lets_others_run) {
     lets_others_run(probe_often);
+}
+
+// "../a/../a" and so on, from deep within a part of a file system that is mounted, after something was moved there.
+static unsigned long walk_up_and_down(void) {
+    enum { DEPTH = 4000 };
+    static char name[4000];
+    struct stat st;
+    if (!*name) {
+        CHECK(!unshare(CLONE_NEWNS) && !mkdir("m", 0755) && !mount("none", "m", "tmpfs", 0, NULL) &&
+              !chdir("m") && !mkdir("part", 0755) && !mkdir("on", 0755) && !mkdir("moved", 0755));
+        CHECK(!rename("moved", "part/moved") && !mount("part", "on", NULL, MS_BIND, NULL) && !chdir("on"));
+        for (int i = 0; i < DEPTH; i++)
+            CHECK(!mkdir("a", 0755) && !chdir("a"));
+        for (size_t i = 0; i + 5 < sizeof(name); i += 5)
+            memcpy(name + i, "../a/", 5);
+    }
+    unsigned long before = *turns;
+    CHECK(!stat(name, &st));
+    return *turns - before;
+}
+
+TEST(who_walks_up_and_down_deep_below_lets_others_run) {
+    lets_others_run(walk_up_and_down);
 }
 
 enum { SETS = 40, EACH = MANY / SETS };
