@@ -167,6 +167,8 @@ size_t log_read(uint64_t *seq, char *buf, size_t n) {
     return done;
 }
 
+unsigned long dmesg_restrict = 1; // as on Debian
+
 uint64_t log_next_seq(void) {
     return READ_ONCE(next_seq);
 }

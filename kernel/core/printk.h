@@ -35,5 +35,6 @@ size_t log_read(uint64_t *seq, char *buf, size_t n);
 // bound.
 uint64_t log_next_seq(void);
 size_t log_size(void);
+extern unsigned long dmesg_restrict; // [a] kernel.dmesg_restrict: only who has CAP_SYSLOG reads them
 // Whoever holds the log's lock will not go on: for panics alone.
 void printk_panic_unlock(void);

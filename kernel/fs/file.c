@@ -13,6 +13,7 @@
 #include "fs/mount.h"
 #include "fs/path_walk.h"
 #include "fs/pipe/pipe.h"
+#include "fs/protect.h"
 #include "fs/vfs.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -360,13 +361,17 @@ static int find_or_create(struct path *dir, const struct last_component *last, i
         dentry_put(d);
         return -EEXIST;
     }
-    dentry_put(dir->dentry);
+    struct dentry *parent = dir->dentry;
+    const struct mount *before = dir->mount;
     dir->dentry = d;
-    if (*created || !READ_ONCE(d->mounted))
-        return 0;
-    struct mount *before = dir->mount;
-    mount_cross_down(dir);
-    return (lookup & LOOKUP_NO_XDEV) && dir->mount != before ? -EXDEV : 0;
+    if (!*created && READ_ONCE(d->mounted))
+        mount_cross_down(dir);
+    if ((lookup & LOOKUP_NO_XDEV) && dir->mount != before)
+        err = -EXDEV;
+    else
+        err = *created ? 0 : protect_open(parent->inode, dir->dentry->inode);
+    dentry_put(parent);
+    return err;
 }
 
 static struct file *open_creating(int dfd, const char *name, int flags, mode_t mode, unsigned int lookup) {

@@ -13,6 +13,7 @@
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "fs/path_walk.h"
+#include "fs/protect.h"
 #include "fs/vfs.h"
 #include "lib/format.h"
 #include "lib/string.h"
@@ -262,11 +263,14 @@ struct dentry *vfs_lookup(struct dentry *dir, const char *name, size_t len) {
 }
 
 // Goes on with the target of the link d, whose reference it takes over. Its name is in the directory w->at; `flags` are those of the
-// mount that shows it, which is another where the link is mounted on that name.
-static int walk_follow(struct walk *w, struct dentry *d, unsigned int flags) {
+// mount that shows it, which is another where the link is mounted on that name. `end`: nothing comes behind it.
+static int walk_follow(struct walk *w, struct dentry *d, unsigned int flags, bool end) {
     struct inode *inode = d->inode;
     char *buffer = NULL;
-    int err = -ELOOP;
+    int err = end ? protect_follow(w->at.dentry->inode, inode) : 0;
+    if (err)
+        goto out;
+    err = -ELOOP;
     if (++w->links > MAX_LINKS || (w->flags & LOOKUP_NO_SYMLINKS) || w->depth == MAX_LINKS ||
         (flags & MS_NOSYMFOLLOW))
         goto out;
@@ -366,10 +370,10 @@ static int cross_down(const struct walk *w, struct dentry *d, struct path *to) {
 }
 
 // Goes on with the target of the link that is there; takes it over.
-static int follow_from(struct walk *w, struct path *link) {
+static int follow_from(struct walk *w, struct path *link, bool end) {
     unsigned int flags = READ_ONCE(link->mount->flags);
     mount_put(link->mount);
-    return walk_follow(w, link->dentry, flags);
+    return walk_follow(w, link->dentry, flags, end);
 }
 
 static int step(struct walk *w, const char *name, size_t len, bool follow, bool end) {
@@ -380,13 +384,13 @@ static int step(struct walk *w, const char *name, size_t len, bool follow, bool 
         struct path to;
         int err = cross_down(w, d, &to);
         if (!err && follow && S_ISLNK(to.dentry->inode->mode))
-            return follow_from(w, &to);
+            return follow_from(w, &to, end);
         if (!err)
             walk_to(w, to);
         return err;
     }
     if (unlikely(S_ISLNK(d->inode->mode)) && follow)
-        return walk_follow(w, d, READ_ONCE(w->at.mount->flags));
+        return walk_follow(w, d, READ_ONCE(w->at.mount->flags), end);
     struct dentry *old = w->at.dentry;
     w->at.dentry = d;
     dentry_put(old);
@@ -405,7 +409,7 @@ static int follow_last(struct walk *w, const char *name, size_t len, bool *follo
         return err;
     *followed = S_ISLNK(to.dentry->inode->mode);
     if (*followed)
-        return follow_from(w, &to);
+        return follow_from(w, &to, true);
     path_put(&to);
     return 0;
 }

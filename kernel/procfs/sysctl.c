@@ -8,6 +8,7 @@
 #include "fs/event/inotify.h"
 #include "fs/lease.h"
 #include "fs/pipe/pipe.h"
+#include "fs/protect.h"
 #include "keys/key.h"
 #include "lib/format.h"
 #include "lib/number.h"
@@ -271,6 +272,7 @@ static const struct proc_entry entries[] = {
     {.path = "sys/kernel/acct", .mode = 0644, .show = show_acct, .store = store_acct},
     PROC_NUMBER("kernel/core_uses_pid", &core_uses_pid, 0, 1),
     PROC_TEXT("kernel/core_pipe_limit", "0"),
+    PROC_NUMBER("kernel/dmesg_restrict", &dmesg_restrict, 0, 1),
     {.path = "sys/kernel/printk", .mode = 0644, .show = show_printk, .store = store_printk},
     {.path = "sys/kernel/random/boot_id", .show = show_boot_id},
     {.path = "sys/kernel/random/uuid", .show = show_uuid},
@@ -297,6 +299,10 @@ static const struct proc_entry entries[] = {
     {.path = "sys/fs/file-nr", .show = show_file_nr},
     PROC_NUMBER("fs/pipe-user-pages-soft", &limits.pipe_user_soft, 0, INT64_MAX),
     PROC_NUMBER("fs/pipe-user-pages-hard", &limits.pipe_user_hard, 0, INT64_MAX),
+    PROC_NUMBER("fs/protected_symlinks", &protected_symlinks, 0, 1),
+    PROC_NUMBER("fs/protected_hardlinks", &protected_hardlinks, 0, 1),
+    PROC_NUMBER("fs/protected_fifos", &protected_fifos, 0, 2),
+    PROC_NUMBER("fs/protected_regular", &protected_regular, 0, 2),
     PROC_NUMBER("fs/mount-max", &limits.mounts_max, 1, INT32_MAX),
     PROC_NUMBER("fs/epoll/max_user_watches", &limits.watches_max, 0, INT64_MAX),
     PROC_NUMBER("fs/dir-notify-enable", &dnotify_enabled, 0, INT32_MAX),

@@ -7,6 +7,7 @@
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "fs/path_walk.h"
+#include "fs/protect.h"
 #include "fs/vfs.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -187,6 +188,8 @@ long sys_linkat(int old_dfd, const char __user *old_path, int new_dfd, const cha
     err = place_find(&to, new_dfd, new_path);
     if (!err) {
         err = check_link(&from, &to);
+        if (!err)
+            err = protect_link(from.dentry->inode);
         if (!err)
             err = vfs_link(to.dir.dentry, to.last.name, to.last.len, from.dentry->inode);
         place_put(&to);

@@ -190,11 +190,11 @@ static long log_action(int type, char __user *buf, int n, char *chunk) {
     }
 }
 
-// Reading all and asking for sizes is anybody's, as with Linux's dmesg_restrict=0.
+// Reading all and asking for its size is anybody's without dmesg_restrict.
 long sys_syslog(int type, char __user *buf, int n) {
     bool reads = type == SYSLOG_READ || type == SYSLOG_READ_ALL || type == SYSLOG_READ_CLEAR;
-    if (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE_BUFFER && !capable(CAP_SYSLOG) &&
-        !capable(CAP_SYS_ADMIN))
+    bool free = (type == SYSLOG_READ_ALL || type == SYSLOG_SIZE_BUFFER) && !READ_ONCE(dmesg_restrict);
+    if (!free && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
         return -EPERM;
     if (type < SYSLOG_CLOSE || type > SYSLOG_SIZE_BUFFER || (reads && (!buf || n < 0)))
         return -EINVAL;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // /dev/kmsg: the log as records (Linux's Documentation/ABI/testing/dev-kmsg).
+#include "core/cred.h"
 #include "core/printk.h"
 #include "fs/dev/chrdev.h"
 #include "fs/event/poll.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/major.h>
@@ -57,6 +59,8 @@ static int kmsg_open(struct chrdev *c, struct file *f) {
     (void)c;
     if ((f->flags & O_ACCMODE) == O_WRONLY)
         return 0;
+    if (READ_ONCE(dmesg_restrict) && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
+        return -EPERM;
     struct kmsg_reader *r = kzalloc(sizeof(*r));
     if (!r)
         return -ENOMEM;
