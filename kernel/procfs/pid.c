@@ -347,6 +347,8 @@ static int fd_readdir(struct file *file, struct dir_context *ctx) {
     for (int fd = ctx->pos - 2; (unsigned int)fd < READ_ONCE(files->size); fd++) {
         struct file *f = pid_node_file(dir, fd);
         ctx->pos = fd + 2;
+        if (IS_ERR(f) && cond_resched_killable())
+            break;
         if (IS_ERR(f))
             continue;
         file_put(f);

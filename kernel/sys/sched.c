@@ -79,14 +79,18 @@ long sys_sched_getscheduler(pid_t tid) {
     return policy;
 }
 
-// Without CAP_SYS_NICE a thread may lower its real-time priority or leave the real-time policies, and raise
-// the priority up to RLIMIT_RTPRIO.
-static bool may_set_priority(struct thread *t, int priority) {
-    if (!may_change(t))
-        return false;
-    if (capable(CAP_SYS_NICE) || priority <= t->base_priority)
-        return true;
-    return (uint64_t)priority <= current_rlimit(RLIMIT_RTPRIO);
+// Without CAP_SYS_NICE a thread may lower its real-time priority or leave the real-time policies, and with RLIMIT_RTPRIO have
+// another of these and raise the priority up to that; leaves SCHED_IDLE, which is as a nice value of its own, as RLIMIT_NICE has
+// it; and cannot have its children have what was not to be theirs.
+static bool may_set_policy(struct thread *t, int policy, int priority, bool reset) {
+    bool real_time = policy == SCHED_FIFO || policy == SCHED_RR;
+    uint64_t limit = current_rlimit(RLIMIT_RTPRIO);
+    bool more = (real_time && policy != t->policy && !limit) ||
+                (real_time && priority > t->base_priority && (uint64_t)priority > limit) ||
+                (t->policy == SCHED_IDLE && policy != SCHED_IDLE &&
+                 (uint64_t)(20 - t->nice) > current_rlimit(RLIMIT_NICE)) ||
+                (t->reset_on_fork && !reset);
+    return may_change(t) && (!more || capable(CAP_SYS_NICE));
 }
 
 // policy -1: keep it.
@@ -102,7 +106,8 @@ static long set_scheduler(pid_t tid, int policy, const void __user *param) {
         return -ESRCH;
     bool reset = policy < 0 ? t->reset_on_fork : policy & SCHED_RESET_ON_FORK;
     policy = policy < 0 ? t->policy : policy & ~SCHED_RESET_ON_FORK;
-    err = may_set_priority(t, priority.value) ? sched_set_policy(t, policy, priority.value) : -EPERM;
+    err = may_set_policy(t, policy, priority.value, reset) ? sched_set_policy(t, policy, priority.value)
+                                                           : -EPERM;
     if (!err)
         t->reset_on_fork = reset;
     thread_put(t);
@@ -149,7 +154,7 @@ static int apply_attr(struct thread *t, const struct sched_attr *attr) {
     int priority = keep ? t->base_priority : (int)attr->sched_priority;
     int nice = MAX(-20, MIN(attr->sched_nice, 19));
     bool fair = policy == SCHED_NORMAL || policy == SCHED_BATCH;
-    if (!may_set_priority(t, priority))
+    if (!may_set_policy(t, policy, priority, attr->sched_flags & SCHED_FLAG_RESET_ON_FORK))
         return -EPERM;
     if (fair && !keep && nice < t->nice && !capable(CAP_SYS_NICE) &&
         (uint64_t)(20 - nice) > current_rlimit(RLIMIT_NICE))

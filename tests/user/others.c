@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -384,4 +385,18 @@ TEST(what_a_machine_of_one_speed_does_not_have_is_not_supported) {
     CHECK_ERRNO(syscall(SYS_sched_setattr, 0, &attr, 0), EOPNOTSUPP);
     attr.flags = 0x1000;
     CHECK_ERRNO(syscall(SYS_sched_setattr, 0, &attr, 0), EINVAL);
+}
+
+TEST(what_children_are_not_to_have_stays_so) {
+    struct rlimit none = {0, 0};
+    CHECK(!set_policy(SCHED_FIFO | SCHED_RESET_ON_FORK, 3) && !setrlimit(RLIMIT_RTPRIO, &none) &&
+          !setrlimit(RLIMIT_NICE, &none) && !setresuid(4000, 4000, 4000));
+    CHECK_ERRNO(set_policy(SCHED_FIFO, 3), EPERM);
+    CHECK_ERRNO(set_policy(SCHED_RR | SCHED_RESET_ON_FORK, 3), EPERM);
+    CHECK_ERRNO(set_policy(SCHED_OTHER, 0), EPERM);
+    struct attributes a = {.size = 48, .policy = SCHED_FIFO, .priority = 3};
+    CHECK_ERRNO(syscall(SYS_sched_setattr, 0, &a, 0), EPERM);
+    CHECK(!set_policy(SCHED_FIFO | SCHED_RESET_ON_FORK, 2) &&
+          !set_policy(SCHED_IDLE | SCHED_RESET_ON_FORK, 0));
+    CHECK_ERRNO(set_policy(SCHED_OTHER | SCHED_RESET_ON_FORK, 0), EPERM);
 }
