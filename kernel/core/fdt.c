@@ -307,3 +307,30 @@ uint32_t fdt_u32_at(int node, const char *property, unsigned int i, uint32_t oth
 uint32_t fdt_u32(int node, const char *property, uint32_t otherwise) {
     return fdt_u32_at(node, property, 0, otherwise);
 }
+
+// ---- for programs
+
+const char *fdt_node_name(int node) {
+    return fdt_get_name(fdt, nodes[node].offset, NULL);
+}
+
+unsigned int fdt_node_place(int node) {
+    return (unsigned int)nodes[node].offset;
+}
+
+int fdt_child(int node, int after) {
+    return next_child(node, after);
+}
+
+bool fdt_next_value(int node, int *at, struct fdt_value *out) {
+    int length;
+    do {
+        *at = *at ? fdt_next_property_offset(fdt, *at) : fdt_first_property_offset(fdt, nodes[node].offset);
+        out->data = *at < 0 ? NULL : fdt_getprop_by_offset(fdt, *at, &out->name, &length);
+        if (!out->data)
+            return false;
+    } while (!strcmp(out->name, "rng-seed") || !strcmp(out->name, "kaslr-seed"));
+    out->length = (size_t)length;
+    out->place = (unsigned int)*at;
+    return true;
+}

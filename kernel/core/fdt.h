@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The device tree, read through libfdt (this folder's fdt.c is the one file that includes it). Everything is
-// read at boot, by one hart. Devicetree specification 0.4.
+// The device tree, read through libfdt (this folder's fdt.c is the one file that includes it). Nothing in it
+// changes once it is there. Devicetree specification 0.4.
 #pragma once
 #include "core/types.h"
 
@@ -41,3 +41,18 @@ unsigned int fdt_u32_count(int node, const char *property);
 // For interrupt controllers: the dense hart index of the CPU whose interrupt controller has this phandle, -1
 // if none.
 int fdt_hart_of_intc(uint32_t phandle);
+
+// What is told to programs: nodes, of which 0 is the root, and their properties.
+struct fdt_value {
+    const char *name;
+    const void *data;
+    size_t length;
+    unsigned int place; // in the blob: no other node or property has it
+};
+// The node's name with its address, "" for the root; its place.
+const char *fdt_node_name(int node);
+unsigned int fdt_node_place(int node);
+// The child after `after` (the node itself: the first); -1 if there is none.
+int fdt_child(int node, int after);
+// The property after the one at *at (0: the first), without seeds for random numbers, which are no program's. False: there is none.
+bool fdt_next_value(int node, int *at, struct fdt_value *out);

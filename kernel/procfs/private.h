@@ -67,6 +67,9 @@ int __must_check sysfs_cpu_fill(struct proc_tree *tree);
 int __must_check sysfs_net_fill(struct proc_tree *tree, bool all); // not all: loopback alone
 // Disks and partitions, and the ports of virtio console devices. -ENOMEM.
 int __must_check sysfs_devices_fill(struct proc_tree *tree);
+// The root of the device tree as a directory.
+extern const struct inode_ops sysfs_devicetree_ops;
+extern const struct file_ops sysfs_devicetree_fops;
 // The 17 numbers and the end of a line of diskstats.
 struct disk_counts;
 void proc_disk_counts(struct seq_buf *s, const struct disk_counts *counts);

@@ -112,11 +112,17 @@ static const char *net_link(char *buf, size_t n, const struct proc_tree *tree, v
     return "self/net";
 }
 
+static const char *device_tree_link(char *buf, size_t n, const struct proc_tree *tree, void *arg) {
+    (void)buf, (void)n, (void)tree, (void)arg;
+    return "/sys/firmware/devicetree/base";
+}
+
 static const struct proc_entry root_links[] = {
     {.path = "self", .link = self_link},
     {.path = "thread-self", .link = thread_self_link},
     {.path = "mounts", .link = mounts_link},
     {.path = "net", .link = net_link},
+    {.path = "device-tree", .link = device_tree_link},
 };
 
 // ---- the file system type

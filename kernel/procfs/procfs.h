@@ -76,7 +76,8 @@ struct proc_entry {
     ssize_t (*store_net)(struct net_ns *net, const char *text, size_t n, void *arg);
     // A symlink: its target, written to buf or constant; or ERR_PTR.
     const char *(*link)(char *buf, size_t n, const struct proc_tree *tree, void *arg);
-    const struct file_ops *fops; // instead of show and store; NULL: none
+    const struct inode_ops *directory; // a directory, whose names these operations and `fops` find
+    const struct file_ops *fops;       // instead of show and store; NULL: none
     void *arg;
 };
 int proc_register(const struct proc_entry *e); // -ENOMEM

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // sysfs: what programs look for under /sys, as far as there is such a thing here: which terminal the console is, and
-// the processors and memory (sysfs_cpu.c), network devices (sysfs_net.c), disks and ports (sysfs_devices.c), both of sysfs_file.c. A tree of fixed entries (tree.c), made when it is first mounted.
+// the processors and memory (sysfs_cpu.c), network devices (sysfs_net.c), disks and ports (sysfs_devices.c), both of sysfs_file.c, and the device tree (sysfs_devicetree.c). A tree of fixed entries (tree.c), made when it is first mounted.
 #include "fs/superblock.h"
 #include "lib/format.h"
 #include "mm/slab.h"
@@ -33,6 +33,7 @@ static const struct proc_entry entries[] = {
     {.path = "kernel/address_bits", .show = proc_show_text, .arg = "64"},
     {.path = "class/tty/console", .link = console_link},
     {.path = "devices/virtual/tty/console/active", .show = show_active},
+    {.path = "firmware/devicetree/base", .directory = &sysfs_devicetree_ops, .fops = &sysfs_devicetree_fops},
 };
 
 // ---- the file system

@@ -85,6 +85,8 @@ static ssize_t item_store_net(struct proc_node *node, const char *text, size_t n
 static mode_t item_mode(const struct proc_entry *e, mode_t dir_mode) {
     if (!e)
         return S_IFDIR | dir_mode;
+    if (e->directory)
+        return S_IFDIR | dir_mode;
     if (e->link)
         return S_IFLNK | 0777;
     return S_IFREG | (e->mode ? e->mode : 0444);
@@ -177,6 +179,10 @@ struct inode *proc_inode_create(struct superblock *sb, mode_t mode, struct proc_
 static struct inode *item_inode(struct superblock *sb, struct proc_item *item) {
     const struct inode_ops *ops = S_ISDIR(item->mode) ? &dir_ops : S_ISLNK(item->mode) ? &link_ops : NULL;
     const struct file_ops *fops = S_ISDIR(item->mode) ? &dir_fops : item->entry->fops;
+    if (item->entry && item->entry->directory) {
+        ops = item->entry->directory;
+        fops = item->entry->fops;
+    }
     struct inode *inode = proc_inode_create(sb, item->mode, &item->node, ops, fops);
     if (IS_ERR(inode))
         return inode;

@@ -93,10 +93,10 @@ TEST(sysfs_tells_how_processors_stand_to_each_other) {
 TEST(sysfs_looks_as_in_linux) {
     struct stat st;
     struct statfs sf;
-    CHECK(!strcmp(names_in("/sys"), " block class dev devices kernel") &&
+    CHECK(!strcmp(names_in("/sys"), " block class dev devices firmware kernel") &&
           !strcmp(names_in("/sys/kernel"), " address_bits cpu_byteorder"));
     CHECK(statfs(ACTIVE, &sf) == 0 && sf.f_type == 0x62656572 && sf.f_bsize == 4096 && !sf.f_blocks);
-    CHECK(stat("/sys", &st) == 0 && st.st_mode == (S_IFDIR | 0555) && st.st_nlink == 7 && st.st_ino == 1);
+    CHECK(stat("/sys", &st) == 0 && st.st_mode == (S_IFDIR | 0555) && st.st_nlink == 8 && st.st_ino == 1);
     CHECK(stat("/sys/kernel", &st) == 0 && st.st_mode == (S_IFDIR | 0755) && st.st_nlink == 2);
     CHECK(stat(ACTIVE, &st) == 0 && st.st_mode == (S_IFREG | 0444) && st.st_size == 4096 && !st.st_uid);
     CHECK(lstat("/sys/class/tty/console", &st) == 0 && st.st_mode == (S_IFLNK | 0777));
@@ -124,6 +124,54 @@ static void cannot_be_changed(void) {
 TEST(nobody_writes_to_sysfs) {
     cannot_be_changed();
     CHECK(test_wait_exit(test_fork(as_user, cannot_be_changed)) == 0);
+}
+
+#define TREE "/sys/firmware/devicetree/base"
+
+TEST(the_device_tree_tells_what_machine_this_is) {
+    char target[64] = "";
+    struct stat st, root;
+    CHECK(readlink("/proc/device-tree", target, sizeof(target)) > 0 && !strcmp(target, TREE));
+    CHECK(!strcmp(slurp("/proc/device-tree/compatible"), "riscv-virtio"));
+    CHECK(!strcmp(slurp(TREE "/model"), "riscv-virtio,qemu"));
+    CHECK(stat(TREE "/model", &st) == 0 && st.st_size == 18 && st.st_mode == (S_IFREG | 0444));
+    CHECK(stat(TREE, &root) == 0 && S_ISDIR(root.st_mode) && root.st_nlink > 4);
+    CHECK(stat(TREE "/cpus/cpu@0", &st) == 0 && S_ISDIR(st.st_mode) && st.st_ino != root.st_ino);
+    CHECK(!strcmp(slurp(TREE "/cpus/cpu@0/device_type"), "cpu"));
+    CHECK(stat(TREE "/cpus/timebase-frequency", &st) == 0 && st.st_size == 4);
+    CHECK(!memcmp(slurp(TREE "/cpus/timebase-frequency"), "\0\x98\x96\x80", 4)); // 10 MHz
+    CHECK_ERRNO(open(TREE "/model", O_RDWR), EACCES);
+    CHECK_ERRNO(open(TREE "/nosuch", O_RDONLY), ENOENT);
+    CHECK_ERRNO(open(TREE "/model/x", O_RDONLY), ENOTDIR);
+}
+
+TEST(nodes_of_the_device_tree_have_names) {
+    struct stat st;
+    CHECK(stat(TREE "/cpus/cpu@0/name", &st) == 0 && st.st_size == 4);
+    CHECK(!strcmp(slurp(TREE "/cpus/cpu@0/name"), "cpu"));
+    CHECK(stat(TREE "/name", &st) == 0 && st.st_size == 1);
+    const char *names = names_in(TREE "/cpus");
+    CHECK(strstr(names, " cpu@0") && strstr(names, " name") && strstr(names, " timebase-frequency"));
+}
+
+// Whoever knew it could tell the kernel's random numbers.
+TEST(seeds_of_random_numbers_are_not_told) {
+    CHECK(access(TREE "/chosen/bootargs", R_OK) == 0);
+    CHECK_ERRNO(access(TREE "/chosen/rng-seed", F_OK), ENOENT);
+    CHECK(!strstr(names_in(TREE "/chosen"), "seed"));
+}
+
+TEST(the_device_tree_keeps_no_memory) {
+    long before = 0;
+    for (int i = 0; i < 400; i++) {
+        if (i == 100)
+            before = free_kib();
+        DIR *d = opendir(TREE "/cpus");
+        while (readdir(d))
+            ;
+        CHECK(closedir(d) == 0 && slurp(TREE "/cpus/cpu@0/name") && access(TREE "/chosen/x", F_OK));
+    }
+    CHECK(free_kib() > before - 256);
 }
 
 TEST(nothing_is_made_or_removed_in_sysfs) {
