@@ -127,9 +127,10 @@ static bool matches(const struct riscv_hwprobe *asked, const struct riscv_hwprob
     return have->value == asked->value;
 }
 
-// As in Linux, what is longer than the kernel's mask stays as it is.
+// As in Linux, what is longer than the kernel's mask stays as it is; that is of 512 processors there.
 static int write_cpus(void __user *cpus, size_t size, uint64_t mask) {
-    return put_object_part(cpus, mask, MIN(size, sizeof(mask)));
+    const uint64_t words[8] = {mask};
+    return copy_to_user(cpus, words, MIN(size, sizeof(words)));
 }
 
 // Which of the harts in `asked` have all that the pairs say; a key that is not known no hart has.
