@@ -26,11 +26,11 @@ struct vm_backing {
     const struct vm_backing_ops *ops;
     struct list_head areas; // [lock] vm_area.backing_link; those that the last round has seen come last
     struct spinlock lock;
-    unsigned int round;    // [lock] number of the last vm_backing_truncate()
-    unsigned int coming;   // [lock] mappings on their way that may be written through
-    unsigned long writers; // [lock] areas that may be written through
-    bool no_writers;       // [lock] none of these may come any more
-    uint64_t id;           // [a] as futexes name it: no other ever has the same; 0: none was asked for yet
+    unsigned int round;   // [lock] number of the last vm_backing_truncate()
+    unsigned int writers; // [lock] areas that may be written through
+    uint16_t coming; // [lock] mappings on their way that may be: at most one of each thread (THREADS_MOST)
+    bool no_writers; // [lock] none of these may come any more
+    uint64_t id;     // [a] as futexes name it: no other ever has the same; 0: none was asked for yet
 };
 struct vm_backing_ops {
     // The page `index` (in pages), with a reference for the caller. `write`: the page will be changed through
