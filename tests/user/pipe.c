@@ -282,6 +282,47 @@ TEST(a_pipe_holds_as_many_packets_as_pages) {
     CHECK_ERRNO(read(p[0], buffer, 9), EAGAIN);
 }
 
+static int unread(int fd) {
+    int n = -1;
+    CHECK(ioctl(fd, FIONREAD, &n) == 0);
+    return n;
+}
+
+// The rest of a page that is being read takes a slot, whatever the way in which it was written.
+TEST(packets_leave_alone_what_is_half_read) {
+    static char got[1 << 18];
+    CHECK(pipe2(p, O_NONBLOCK) == 0);
+    for (size_t i = 0; i < 65536; i++)
+        buffer[i] = (char)(i / 7);
+    CHECK(write(p[1], buffer, 65536) == 65536 && read(p[0], got, 100) == 100);
+    ssize_t more = write(p[1], buffer, 50); // on a page of Drupe's ring; on none of Linux's
+    size_t there = 65536 - 100 + (more > 0 ? 50 : 0);
+    CHECK(fcntl(p[1], F_SETFL, O_NONBLOCK | O_DIRECT) == 0);
+    CHECK_ERRNO(write(p[1], got, 4096), EAGAIN);
+    CHECK_ERRNO(write(p[1], got, 10), EAGAIN);
+    CHECK(!(test_poll(p[1], POLLOUT) & POLLOUT) && unread(p[0]) == (int)there);
+    memset(got, 'p', 4090); // does not join anything
+    CHECK(read(p[0], got + 4096, 8192) == 8192 && write(p[1], got, 4090) == 4090);
+    memmove(got, got + 4096, 8192);
+    CHECK(read(p[0], got + 8192, sizeof(got) - 8192) == (ssize_t)there - 8192);
+    CHECK(!memcmp(got, buffer + 100, 65436) && !memcmp(got + 65436, buffer, there - 65436));
+    CHECK(read(p[0], got, sizeof(got)) == 4090 && got[0] == 'p' && got[4089] == 'p');
+}
+
+TEST(what_follows_packets_leaves_alone_what_is_half_read) {
+    int fd = open("out", O_CREAT | O_TRUNC | O_RDWR, 0600);
+    CHECK(fd >= 0 && pipe2(p, O_NONBLOCK) == 0 && fcntl(p[1], F_SETPIPE_SZ, 8192) == 8192);
+    memset(buffer, 'p', 8192);
+    CHECK(write(p[1], buffer, 50) == 50 && fcntl(p[1], F_SETFL, O_NONBLOCK | O_DIRECT) == 0);
+    CHECK(write(p[1], buffer, 4096) == 4096 && read(p[0], buffer, 10) == 10);
+    CHECK(fcntl(p[1], F_SETFL, O_NONBLOCK) == 0);
+    CHECK_ERRNO(write(p[1], "0123456789", 10), EAGAIN);
+    CHECK(splice(p[0], NULL, fd, NULL, 65536, 0) == 40 + 4096 && unread(p[0]) == 0);
+    CHECK(pread(fd, buffer, sizeof(buffer), 0) == 40 + 4096 && !memchr(buffer, '0', 40 + 4096));
+    CHECK(write(p[1], "0123456789", 10) == 10 && read(p[0], buffer, 20) == 10);
+    CHECK(close(fd) == 0 && unlink("out") == 0);
+}
+
 TEST(packets_pass_between_processes_that_wait) {
     CHECK(pipe2(p, O_DIRECT) == 0 && fcntl(p[0], F_SETPIPE_SZ, 4096) == 4096);
     pid_t pid = fork();

@@ -33,8 +33,13 @@ static inline size_t pipe_used(const struct pipe *p) {
 static inline size_t pipe_capacity(const struct pipe *p) {
     return (size_t)READ_ONCE(p->slots) << PAGE_SHIFT;
 }
+// Bytes may come to lie on the page that `tail` is still on, before it. Where packets are used they do not: what `ends` says of a
+// slot is of one page.
 static inline size_t pipe_room(const struct pipe *p) {
-    return pipe_capacity(p) - pipe_used(p);
+    size_t used = pipe_used(p), capacity = pipe_capacity(p);
+    if (unlikely(READ_ONCE(p->ends)))
+        used += READ_ONCE(p->tail) & PAGE_MASK;
+    return used < capacity ? capacity - used : 0;
 }
 
 // The bytes there are to read.
@@ -47,8 +52,8 @@ static inline bool pipe_readable(const struct pipe *p) {
 // Is there room for whatever write must go in whole? Where packets are used: for one, which begins a page.
 static inline bool pipe_writable(const struct pipe *p) {
     if (unlikely(READ_ONCE(p->ends)))
-        return pipe_capacity(p) - (ALIGN_UP(READ_ONCE(p->head), (uint64_t)PAGE_SIZE) - READ_ONCE(p->tail)) >=
-               PAGE_SIZE;
+        return ALIGN_UP(READ_ONCE(p->head), (uint64_t)PAGE_SIZE) + PAGE_SIZE <=
+               READ_ONCE(p->tail) + pipe_capacity(p);
     return pipe_room(p) >= PIPE_BUF;
 }
 
