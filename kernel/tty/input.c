@@ -196,6 +196,7 @@ static void input_signal(struct tty *tty, unsigned char c, int sig) {
     if (!lflag(tty, NOFLSH)) {
         tty_output_flush(tty);
         tty->tail = tty->canon = tty->head;
+        tty_tell(tty, 0, TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE);
     }
     if (iflag(tty, IXON))
         tty_output_start(tty);

@@ -139,6 +139,22 @@ static long set_lock(struct tty *tty, unsigned long arg) {
 
 enum when { SET_NOW, SET_DRAINED, SET_FLUSHED };
 
+// Does the terminal stop and go on by ^S and ^Q?
+static bool stops_as_usual(const struct ktermios *t) {
+    return t->c_iflag & IXON && t->c_cc[VSTOP] == CTRL('S') && t->c_cc[VSTART] == CTRL('Q');
+}
+
+static void tell_change(struct tty *tty, const struct ktermios *old, const struct ktermios *new) {
+    bool before = stops_as_usual(old), now = stops_as_usual(new);
+    unsigned int gone = before == now ? 0 : TIOCPKT_DOSTOP | TIOCPKT_NOSTOP, news = 0;
+    if (gone)
+        news = now ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP;
+    if ((old->c_lflag | new->c_lflag) & EXTPROC)
+        news |= TIOCPKT_IOCTL;
+    if (news)
+        tty_tell(tty, gone, news);
+}
+
 static long set_termios(struct file *f, struct tty *tty, unsigned long arg, size_t size, enum when when) {
     struct ktermios t, old;
     long err = tty_check_background(tty, SIGTTOU);
@@ -153,8 +169,10 @@ static long set_termios(struct file *f, struct tty *tty, unsigned long arg, size
     set_speeds(&t);
     if (when != SET_NOW && (err = tty_output_drain(f, tty)))
         return err;
-    if (when == SET_FLUSHED)
+    if (when == SET_FLUSHED) {
         tty_input_flush(tty);
+        tty_tell(tty, 0, TIOCPKT_FLUSHREAD);
+    }
     spin_lock(&tty->lock);
     old = tty->termios;
     hold_to_lock(&t, &old, &tty->locked);
@@ -163,6 +181,7 @@ static long set_termios(struct file *f, struct tty *tty, unsigned long arg, size
     if (!(t.c_iflag & IXON) && tty->stopped && !tty->stopped_by_ioctl)
         tty_output_start(tty);
     spin_unlock(&tty->lock);
+    tell_change(tty, &old, &t);
     tty_run_deferred(tty);
     wake_poll(&tty->read_wait, POLLIN | POLLRDNORM); // what is there may suffice now
     return 0;
@@ -204,13 +223,18 @@ static long termios_ioctl(struct file *f, struct tty *tty, unsigned int cmd, uns
 
 // ---- flow
 
-static long flush(struct tty *tty, unsigned long queue) {
+// A master is not told what it does itself.
+static long flush(const struct file *f, struct tty *tty, unsigned long queue) {
+    unsigned int news =
+        (queue != TCOFLUSH ? TIOCPKT_FLUSHREAD : 0) | (queue != TCIFLUSH ? TIOCPKT_FLUSHWRITE : 0);
     if (queue > TCIOFLUSH)
         return -EINVAL;
     if (queue != TCOFLUSH)
         tty_input_flush(tty);
     if (queue != TCIFLUSH)
         tty_output_flush(tty);
+    if (f->ops == &tty_ops)
+        tty_tell(tty, 0, news);
     return 0;
 }
 
@@ -244,7 +268,7 @@ static long flow_ioctl(struct file *f, struct tty *tty, unsigned int cmd, unsign
     case TCXONC:
         return flow(tty, arg);
     default:
-        return flush(tty, arg);
+        return flush(f, tty, arg);
     }
 }
 

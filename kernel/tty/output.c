@@ -225,17 +225,23 @@ void tty_output_flush(struct tty *tty) {
 
 void tty_output_stop(struct tty *tty, bool by_ioctl) {
     unsigned long flags = spin_lock_irqsave(&tty->out_lock);
-    if (!tty->stopped)
+    bool news = !tty->stopped;
+    if (news)
         tty->stop_head = tty->out_head;
     tty->stopped = true;
     tty->stopped_by_ioctl = by_ioctl;
     spin_unlock_irqrestore(&tty->out_lock, flags);
+    if (news)
+        tty_tell(tty, TIOCPKT_START, TIOCPKT_STOP);
 }
 
 void tty_output_start(struct tty *tty) {
     unsigned long flags = spin_lock_irqsave(&tty->out_lock);
+    bool news = tty->stopped;
     tty->stopped = tty->stopped_by_ioctl = false;
     spin_unlock_irqrestore(&tty->out_lock, flags);
+    if (news)
+        tty_tell(tty, TIOCPKT_STOP, TIOCPKT_START);
     tty->want_start = true;
     wake_writers(tty);
 }

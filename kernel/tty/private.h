@@ -37,6 +37,9 @@ struct tty_driver {
     void (*unthrottle)(struct tty *tty);
     // What only this kind of terminal knows; -ENOTTY otherwise. May be NULL.
     long (*ioctl)(struct tty *tty, unsigned int cmd, unsigned long arg);
+    // A master in packet mode hears that TIOCPKT_* bits do not hold any more (`gone`), and which do. The terminal's locks may be held. May be
+    // NULL.
+    void (*tell)(struct tty *tty, unsigned int gone, unsigned int news);
     // The first file was opened, the last was closed. May be NULL.
     void (*opened)(struct tty *tty);
     void (*closed)(struct tty *tty);
@@ -81,6 +84,11 @@ struct tty {
     struct mutex write_mutex;
     struct wait_queue write_wait;
 };
+
+static inline void tty_tell(struct tty *tty, unsigned int gone, unsigned int news) {
+    if (tty->driver->tell)
+        tty->driver->tell(tty, gone, news);
+}
 
 // file->private_data of an open terminal.
 struct tty_file {

@@ -29,9 +29,11 @@
 
 struct pty {
     struct tty slave;
-    unsigned int index;            // [I]
-    bool locked;                   // [a] TIOCSPTLCK: the terminal cannot be opened
-    bool slave_closed;             // [a] the last file on the terminal has been closed
+    unsigned int index;  // [I]
+    bool locked;         // [a] TIOCSPTLCK: the terminal cannot be opened
+    bool slave_closed;   // [a] the last file on the terminal has been closed
+    bool packet;         // [a] TIOCPKT: what the master reads begins with a byte that says what it is
+    unsigned int status; // [a] TIOCPKT_* that the master is yet to hear
     struct wait_queue master_wait; // readers, writers and pollers of the master
     struct pty_owner owner;        // [table_lock]
 };
@@ -93,6 +95,15 @@ static void slave_closed(struct tty *tty) {
     wake_poll(&pty_of(tty)->master_wait, 0);
 }
 
+static void slave_tell(struct tty *tty, unsigned int gone, unsigned int news) {
+    struct pty *p = pty_of(tty);
+    if (likely(!READ_ONCE(p->packet)))
+        return;
+    __atomic_fetch_and(&p->status, ~gone, __ATOMIC_RELAXED);
+    __atomic_fetch_or(&p->status, news, __ATOMIC_RELEASE);
+    wake_poll(&p->master_wait, POLLIN | POLLRDNORM | POLLPRI);
+}
+
 static void pty_free(struct tty *tty) {
     tty_free_buffers(tty);
     kfree(pty_of(tty));
@@ -102,6 +113,7 @@ static const struct tty_driver slave_driver = {.name = "pty_slave",
                                                .pty = true,
                                                .start = slave_start,
                                                .unthrottle = slave_unthrottle,
+                                               .tell = slave_tell,
                                                .opened = slave_opened,
                                                .closed = slave_closed,
                                                .release = pty_free};
@@ -122,8 +134,25 @@ static bool master_writable(struct pty *p) {
            READ_ONCE(p->slave.head) - READ_ONCE(p->slave.tail) <= TTY_INPUT_SIZE / 2;
 }
 
+// Packet mode (ioctl_tty(2)): something has happened that the master is to hear.
+static bool master_has_news(struct pty *p) {
+    return READ_ONCE(p->packet) && READ_ONCE(p->status);
+}
+
 static bool master_readable(struct pty *p) {
-    return tty_output_ready(&p->slave);
+    return tty_output_ready(&p->slave) || master_has_news(p);
+}
+
+static ssize_t put_byte(struct uio *u, unsigned int byte) {
+    char c = (char)byte;
+    return uio_write_to(u, &c, 1) == 1 ? 1 : -EFAULT;
+}
+
+// The byte that a packet begins with. 1: there was one, alone if *alone; 0: there is nothing; -EFAULT.
+static ssize_t begin_packet(struct pty *p, struct uio *u, bool *alone) {
+    unsigned int status = __atomic_exchange_n(&p->status, 0, __ATOMIC_ACQUIRE);
+    *alone = status;
+    return status || tty_output_ready(&p->slave) ? put_byte(u, status ? status : TIOCPKT_DATA) : 0;
 }
 
 static ssize_t master_read(struct file *f, struct uio *u, off_t *pos) {
@@ -132,6 +161,12 @@ static ssize_t master_read(struct file *f, struct uio *u, off_t *pos) {
     ssize_t done = 0;
     (void)pos;
     while (u->resid) {
+        if (unlikely(READ_ONCE(p->packet)) && !done) {
+            bool alone;
+            done = begin_packet(p, u, &alone);
+            if (done < 0 || alone)
+                return done;
+        }
         size_t n = tty_output_take(&p->slave, chunk, MIN(u->resid, sizeof(chunk)));
         if (n && uio_write_to(u, chunk, n) != n)
             return done ? done : -EFAULT;
@@ -189,6 +224,8 @@ static unsigned int master_poll(struct file *f, struct poll_table *table) {
     poll_wait(f, &p->master_wait, table);
     if (master_readable(p))
         events |= POLLIN | POLLRDNORM;
+    if (master_has_news(p))
+        events |= POLLPRI;
     if (READ_ONCE(p->slave_closed))
         events |= POLLHUP;
     if (master_writable(p))
@@ -210,6 +247,16 @@ static long send_signal(struct pty *p, unsigned long sig) {
     return 0;
 }
 
+static long set_packet_mode(struct pty *p, const int __user *arg) {
+    int on;
+    if (get_user(on, arg))
+        return -EFAULT;
+    if (on && !READ_ONCE(p->packet))
+        __atomic_store_n(&p->status, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&p->packet, on != 0, __ATOMIC_RELEASE);
+    return 0;
+}
+
 static long master_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
     struct pty *p = f->private_data;
     int value;
@@ -223,6 +270,10 @@ static long master_ioctl(struct file *f, unsigned int cmd, unsigned long arg) {
         return 0;
     case TIOCGPTLCK:
         return put_user((int)p->locked, (int __user *)arg);
+    case TIOCPKT:
+        return set_packet_mode(p, (const int __user *)arg);
+    case TIOCGPKT:
+        return put_user((int)p->packet, (int __user *)arg);
     case TIOCGPTPEER:
         return open_peer(f, p, arg);
     case TIOCSIG:
