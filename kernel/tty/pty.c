@@ -145,7 +145,7 @@ static bool master_readable(struct pty *p) {
 
 static ssize_t put_byte(struct uio *u, unsigned int byte) {
     char c = (char)byte;
-    return uio_write_to(u, &c, 1) == 1 ? 1 : -EFAULT;
+    return uio_put_object(u, c) ? 1 : -EFAULT;
 }
 
 // The byte that a packet begins with. 1: there was one, alone if *alone; 0: there is nothing; -EFAULT.
