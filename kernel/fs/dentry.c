@@ -78,7 +78,6 @@ void dentry_put(struct dentry *d) {
     for (bool first = true; ref_put(&d->refs); first = false) {
         if (!first)
             cond_resched(); // what was removed, from the leaf up, goes with the leaf
-
         struct dentry *parent = d->parent;
         if (d->inode) {
             notify_last_user(d->inode);
@@ -244,7 +243,7 @@ bool dentry_is_far_below(const struct dentry *d, const struct dentry *above) {
         spin_lock(&tree_lock);
         unsigned long before = moves;
         bool over = false;
-        while (!over && moves == before) {
+        while (moves == before) {
             at = (struct dentry *)climb_locked(at, above, tries < CLIMB_TRIES ? CLIMB_AT_ONCE : ~0u);
             over = at == above || at->parent == at;
             if (over)

@@ -52,6 +52,14 @@ static void end(void) {
     mutex_unlock(&pi_mutex);
 }
 
+// What a program asks for.
+struct pi_request {
+    struct futex_key key;
+    uint32_t __user *addr;
+    bool try;
+    const struct futex_timeout *timeout;
+};
+
 // Without the mutex, after an error with it: was that for want of the page alone, and is there one now? Then 1; else the error, or
 // -ERESTARTNOINTR: the thread is being killed.
 static int bring_in(uint32_t __user *addr, int err) {
@@ -66,6 +74,20 @@ static int bring_in(uint32_t __user *addr, int err) {
     if (!err)
         err = user_cmpxchg_u32(addr, &value, value); // which is a write
     return err ? err : 1;
+}
+
+// Does it with the mutex, anew each time that the word's page has been brought in.
+static int with_mutex(struct pi_request *r, bool shared, int (*act)(const struct pi_request *r)) {
+    int err = vm_futex_key((unsigned long)r->addr, !shared, &r->key);
+    if (err)
+        return err;
+    do {
+        begin();
+        err = act(r);
+        end();
+        err = bring_in(r->addr, err);
+    } while (err == 1);
+    return err;
 }
 
 // ---- locks
@@ -247,31 +269,21 @@ static int wait_for_lock(struct pi_lock *l, uint32_t __user *addr, const struct 
 }
 
 // pi_mutex is held.
-static int lock_pi(const struct futex_key *key, uint32_t __user *addr, bool try,
-                   const struct futex_timeout *timeout) {
+static int lock_pi(const struct pi_request *r) {
     struct pi_lock *l;
     pid_t owner = 0;
-    int err = take_word(addr, find_lock(key), &owner);
+    int err = take_word(r->addr, find_lock(&r->key), &owner);
     if (err != 1)
         return err;
-    err = try ? -EAGAIN : get_lock(key, owner, &l);
+    err = r->try ? -EAGAIN : get_lock(&r->key, owner, &l);
     if (!err && would_deadlock(l->owner))
         err = -EDEADLK;
-    return err ? err : wait_for_lock(l, addr, timeout);
+    return err ? err : wait_for_lock(l, r->addr, r->timeout);
 }
 
 int futex_lock_pi(uint32_t __user *addr, bool shared, bool try, const struct futex_timeout *timeout) {
-    struct futex_key key;
-    int err = vm_futex_key((unsigned long)addr, !shared, &key);
-    if (err)
-        return err;
-    do {
-        begin();
-        err = lock_pi(&key, addr, try, timeout);
-        end();
-        err = bring_in(addr, err);
-    } while (err == 1);
-    return err;
+    struct pi_request r = {.addr = addr, .try = try, .timeout = timeout};
+    return with_mutex(&r, shared, lock_pi);
 }
 
 // The first waiter becomes the owner. pi_mutex is held.
@@ -294,17 +306,17 @@ static void grant(struct pi_lock *l, bool owner_died) {
 }
 
 // pi_mutex is held.
-static int unlock_pi(const struct futex_key *key, uint32_t __user *addr) {
+static int unlock_pi(const struct pi_request *r) {
     uint32_t value;
-    struct pi_lock *l = find_lock(key);
-    int err = user_load_u32(addr, &value);
+    struct pi_lock *l = find_lock(&r->key);
+    int err = user_load_u32(r->addr, &value);
     while (!err) {
         if ((pid_t)(value & FUTEX_TID_MASK) != current->own_tid || (l && l->owner != current)) {
             err = -EPERM;
             break;
         }
         uint32_t found = value;
-        err = user_cmpxchg_u32(addr, &found, l ? first_waiter(l)->thread->own_tid | FUTEX_WAITERS : 0);
+        err = user_cmpxchg_u32(r->addr, &found, l ? first_waiter(l)->thread->own_tid | FUTEX_WAITERS : 0);
         if (!err && found == value) {
             if (l)
                 grant(l, false);
@@ -316,17 +328,8 @@ static int unlock_pi(const struct futex_key *key, uint32_t __user *addr) {
 }
 
 int futex_unlock_pi(uint32_t __user *addr, bool shared) {
-    struct futex_key key;
-    int err = vm_futex_key((unsigned long)addr, !shared, &key);
-    if (err)
-        return err;
-    do {
-        begin();
-        err = unlock_pi(&key, addr);
-        end();
-        err = bring_in(addr, err);
-    } while (err == 1);
-    return err;
+    struct pi_request r = {.addr = addr};
+    return with_mutex(&r, shared, unlock_pi);
 }
 
 void futex_exit_pi(struct thread *t) {

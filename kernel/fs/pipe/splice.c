@@ -79,14 +79,18 @@ static ssize_t transfer(struct file *f, struct uio *u, off_t *pos, bool write) {
     return n;
 }
 
-// The next bytes, to a file that takes pages: at most n. Bytes; 0: it is to be asked to write; or an error. [m]
-static ssize_t give_pages(struct pipe *p, struct file *out, size_t n) {
+// The next bytes, at most *n, to a file that takes pages; *n: how many it was offered. How many it took; 0: it is to be asked to write; or an
+// error. [m]
+static ssize_t give_pages(struct pipe *p, struct file *out, size_t *n) {
     struct page *pages[PIPE_PIECES];
-    size_t offset;
+    size_t offset, offered = *n;
     if (!out->ops->write_pages || p->ends)
         return 0;
-    unsigned int count = pipe_peek_pages(p, &n, pages, &offset, PIPE_PIECES);
-    return out->ops->write_pages(out, pages, count, offset, n);
+    unsigned int count = pipe_peek_pages(p, &offered, pages, &offset, PIPE_PIECES);
+    ssize_t ret = out->ops->write_pages(out, pages, count, offset, offered);
+    if (ret)
+        *n = offered;
+    return ret;
 }
 
 // The next bytes of a file that lends its pages, at *pos or at its own position: at most n. Bytes; 0: it is to be asked to read; or an error. [m]
@@ -114,20 +118,26 @@ static size_t length_of(const struct uio_segment *segments, unsigned int count) 
     return n;
 }
 
+// The same to any file, at *pos or at its own position.
+static ssize_t give_bytes(struct pipe *p, struct file *out, off_t *pos, size_t *n) {
+    struct uio_segment segments[PIPE_PIECES];
+    unsigned int count = pipe_peek(p, *n, segments, PIPE_PIECES);
+    *n = length_of(segments, count);
+    struct uio u = {.seg = segments, .nseg = count, .resid = *n, .kernel = true};
+    return transfer(out, &u, pos, true);
+}
+
 ssize_t pipe_splice_from(struct file *pipe, struct file *out, off_t *pos, size_t n, bool wait) {
     struct pipe *p = pipe->private_data;
-    struct uio_segment segments[PIPE_PIECES];
     ssize_t ret = lock_readable(p, wait);
     size_t done = 0;
     if (ret)
         return ret < 0 ? ret : 0;
     while (done < n && pipe_readable(p)) {
-        unsigned int count = pipe_peek(p, n - done, segments, PIPE_PIECES);
-        size_t piece = length_of(segments, count);
-        struct uio u = {.seg = segments, .nseg = count, .resid = piece, .kernel = true};
-        ret = give_pages(p, out, piece);
+        size_t piece = n - done;
+        ret = give_pages(p, out, &piece);
         if (!ret)
-            ret = transfer(out, &u, pos, true);
+            ret = give_bytes(p, out, pos, &piece);
         if (ret <= 0)
             break;
         pipe_skip(p, ret);
@@ -142,18 +152,23 @@ ssize_t pipe_splice_from(struct file *pipe, struct file *out, off_t *pos, size_t
     return done ? (ssize_t)done : ret;
 }
 
+// Puts in n bytes from `at` on of what these pages hold one after the other, as far as there is room. As pipe_put_pages(). [m]
+static ssize_t put_from(struct pipe *p, struct page **pages, unsigned int count, size_t at, size_t n) {
+    unsigned int first = (unsigned int)(at >> PAGE_SHIFT);
+    ssize_t ret = pipe_put_pages(p, pages + first, count - first, at & PAGE_MASK, n);
+    if (ret > 0)
+        tell_readers(p);
+    return ret;
+}
+
 // Puts in n bytes of pages, of what was read: only SIGKILL, or that nobody reads, can keep it out.
 static ssize_t put_all(struct pipe *p, struct page **pages, unsigned int count, size_t n) {
     size_t done = 0;
     while (done < n) {
-        unsigned int first = (unsigned int)(done >> PAGE_SHIFT);
         if (mutex_lock_killable(&p->mutex))
             return -EINTR;
         bool broken = !p->readers;
-        ssize_t ret =
-            broken ? 0 : pipe_put_pages(p, pages + first, count - first, done & PAGE_MASK, n - done);
-        if (ret > 0)
-            tell_readers(p);
+        ssize_t ret = broken ? 0 : put_from(p, pages, count, done, n - done);
         mutex_unlock(&p->mutex);
         if (broken)
             return pipe_broken();
@@ -305,12 +320,9 @@ ssize_t pipe_write_pages(struct file *pipe, struct page **pages, unsigned int co
     if (pipe->flags & O_DIRECT)
         return 0;
     while (done < n) {
-        size_t at = offset + done, first = at >> PAGE_SHIFT;
         if ((ret = lock_writable(p, !(pipe->flags & O_NONBLOCK))))
             break;
-        ret = pipe_put_pages(p, pages + first, count - (unsigned int)first, at & PAGE_MASK, n - done);
-        if (ret > 0)
-            tell_readers(p);
+        ret = put_from(p, pages, count, offset + done, n - done);
         mutex_unlock(&p->mutex);
         if (ret < 0)
             break;
