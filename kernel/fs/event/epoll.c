@@ -260,39 +260,32 @@ static bool comes_to(struct epoll *set, int depth) {
     return true;
 }
 
-// -ELOOP if the sets below `set`, which is at `depth`, go too deep, or `loop` is among them; -EINTR.
-static int check_below(struct epoll *set, const struct epoll *loop, int depth) {
-    ASSERT_HELD(&nest_mutex);
-    struct epoll_item *item;
-    int err = 0;
-    if (set == loop || depth > MAX_NESTS)
-        return -ELOOP;
-    if (!comes_to(set, depth))
-        return 0;
-    mutex_lock_nested(&set->mutex, LOCK_BELOW);
-    RB_FOREACH (item, epoll_tree, &set->items) {
-        struct epoll *inner = epoll_of(item->file);
-        err = inner ? check_below(inner, loop, depth + 1) : 0;
-        if (!err)
-            err = cond_resched_killable();
-        if (err)
-            break;
-    }
-    mutex_unlock(&set->mutex);
-    return err;
+// What a walk downward asks of a file that is `depth` sets down. 0, or an error that ends the walk.
+typedef int look(struct file *f, const struct epoll *loop, int depth);
+
+// -ELOOP: a set that is too deep down, or is `loop`.
+static int check_nest(struct file *f, const struct epoll *loop, int depth) {
+    const struct epoll *set = epoll_of(f);
+    return set && (set == loop || depth > MAX_NESTS) ? -ELOOP : 0;
 }
 
-// After `set` has got into another: -EINVAL if there are too many paths now from it or anything below; -EINTR.
-static int check_paths_below(struct epoll *set) {
+static int check_paths_of(struct file *f, const struct epoll *loop, int depth) {
+    (void)loop, (void)depth;
+    return check_paths(f);
+}
+
+// Looks at `set`, which is at `depth`, and at all that is in it and below; at what is in a set again where that lies deeper, if a loop is
+// looked for. 0; the first error of `see`; -EINTR.
+static int walk_down(struct epoll *set, look *see, const struct epoll *loop, int depth) {
     ASSERT_HELD(&nest_mutex);
     struct epoll_item *item;
-    int err = check_paths(set->file);
-    if (err || !comes_to(set, 0))
+    int err = see(set->file, loop, depth);
+    if (err || !comes_to(set, loop ? depth : 0))
         return err;
     mutex_lock_nested(&set->mutex, LOCK_BELOW);
     RB_FOREACH (item, epoll_tree, &set->items) {
         struct epoll *inner = epoll_of(item->file);
-        err = inner ? check_paths_below(inner) : check_paths(item->file);
+        err = inner ? walk_down(inner, see, loop, depth + 1) : see(item->file, loop, depth + 1);
         if (!err)
             err = cond_resched_killable();
         if (err)
@@ -321,7 +314,7 @@ static int epoll_check_nesting(struct epoll *set, struct epoll *inner) {
     int above = epoll_depth_above(set, 0);
     spin_unlock(&links_lock);
     walks++;
-    return check_below(inner, set, above + 1);
+    return walk_down(inner, check_nest, set, above + 1);
 }
 
 static void undo_add(struct epoll *set, struct file *target, int fd) {
@@ -371,7 +364,7 @@ int epoll_ctl(struct file *f, int op, int fd, struct file *target, const struct 
     }
     if (nested && !err) {
         walks++;
-        err = check_paths_below(inner);
+        err = walk_down(inner, check_paths_of, NULL, 0); // from where there are more paths now
         if (err)
             undo_add(set, target, fd);
     }
