@@ -32,16 +32,21 @@ static int look_at(pid_t pid) {
     return 0;
 }
 
-int do_others(void) {
+// What `look` says of a child that calls `idles` for ever.
+static int with_child(int (*idles)(void), int (*look)(pid_t pid)) {
     pid_t pid = fork();
     if (pid < 0)
         return errno;
     if (!pid)
         for (;;)
-            pause();
-    int err = look_at(pid);
+            idles();
+    int err = look(pid);
     kill(pid, SIGKILL);
     return waitpid(pid, NULL, 0) == pid ? err : errno;
+}
+
+int do_others(void) {
+    return with_child(pause, look_at);
 }
 
 static int look_into(pid_t pid) {
@@ -62,15 +67,7 @@ static int look_into(pid_t pid) {
 
 // A child that is stopped, looked into, written into and let go.
 int do_trace(void) {
-    pid_t pid = fork();
-    if (pid < 0)
-        return errno;
-    if (!pid)
-        for (;;)
-            getppid();
-    int err = look_into(pid);
-    kill(pid, SIGKILL);
-    return waitpid(pid, NULL, 0) == pid ? err : errno;
+    return with_child(getppid, look_into);
 }
 
 // A record of a process that has ended; one that there is no memory for is not written.
