@@ -157,7 +157,8 @@ static int charge_text(struct proc_text *t, struct user *user) {
         return 0;
     if (!user_may_charge(user, USER_TEXT_PAGES, more, READ_ONCE(limits.text_max))) {
         kfree(t->text.data);
-        t->text = (struct seq_buf){0};
+        t->text.data = NULL; // what open() found out stays, for the next read
+        t->text.len = t->text.capacity = 0;
         user_uncharge(user, USER_TEXT_PAGES, t->charged);
         t->charged = 0;
         t->generated = false;
@@ -183,7 +184,8 @@ static int text_generate(struct proc_text *t, const struct inode *inode) {
 static ssize_t text_read(struct file *f, struct uio *u, off_t *pos) {
     struct proc_text *t = f->private_data;
     ssize_t ret = 0;
-    mutex_lock(&t->lock);
+    if (mutex_lock_killable(&t->lock)) // another reader may have much to generate
+        return -EINTR;
     if (*pos == 0 || !t->generated)
         ret = text_generate(t, f->inode);
     if (!ret)

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -299,6 +300,25 @@ TEST(execve_fails_while_the_user_changed_to_is_beyond_its_limit_of_processes) {
         _exit(exec_errno(program));
     CHECK(test_wait_exit(pid) == 42);
     CHECK(write(go[1], "ab", 2) == 2);
+}
+
+// On Linux, too, but there is no end of them there.
+TEST(a_text_that_was_too_much_is_there_when_others_have_gone) {
+    enum { AREAS = 4000, TEXTS = 400 };
+    char *areas = mmap(NULL, AREAS * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), start[20];
+    for (int i = 0; i < AREAS; i += 2)
+        CHECK(areas != MAP_FAILED && mprotect(areas + i * PAGE, PAGE, PROT_NONE) == 0);
+    CHECK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){TEXTS + 50, TEXTS + 50}) == 0 && setuid(4326) == 0);
+    CHECK(prctl(PR_SET_DUMPABLE, 1) == 0);
+    int fds[TEXTS], n = 0, last;
+    ssize_t got;
+    do
+        CHECK((last = fds[n++] = open("/proc/self/maps", O_RDONLY)) >= 0);
+    while ((got = read(last, start, sizeof(start))) > 0 && n < TEXTS);
+    CHECK(got == sizeof(start) || (got < 0 && errno == ENOMEM));
+    while (n-- > 1)
+        CHECK(close(fds[n - 1]) == 0);
+    CHECK(pread(last, start, sizeof(start), 0) == sizeof(start));
 }
 
 // Zombies with them, which count.
