@@ -227,8 +227,8 @@ int futex_wake_user(uint32_t __user *addr, int n) {
     return woken;
 }
 
-// Locks both buckets with the word at addr known to be `expected` since the last arrival. 0, -EAGAIN or
-// -EFAULT.
+// Locks both buckets with the word at addr known to be `expected` since the last arrival. 0, -EAGAIN, -EFAULT, or
+// -EINTR if the thread is being killed, as others may arrive all the time.
 static int lock_two_if_equal(struct bucket *from, struct bucket *to, uint32_t __user *addr,
                              uint32_t expected) {
     for (;;) {
@@ -245,6 +245,9 @@ static int lock_two_if_equal(struct bucket *from, struct bucket *to, uint32_t __
         if (from->arrivals == arrivals)
             return 0;
         unlock_two(from, to);
+        err = cond_resched_killable();
+        if (err)
+            return err;
     }
 }
 
