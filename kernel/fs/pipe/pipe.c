@@ -425,7 +425,10 @@ int pipe_open_fifo(struct inode *inode, struct file *f) {
     int err = 0;
     if (IS_ERR(p))
         return PTR_ERR(p);
-    mutex_lock(&p->mutex);
+    if (mutex_lock_killable(&p->mutex)) {
+        pipe_unref(inode, p);
+        return -EINTR;
+    }
     if (named && mode == O_WRONLY && (f->flags & O_NONBLOCK) && !p->readers) {
         mutex_unlock(&p->mutex);
         pipe_unref(inode, p);
@@ -491,7 +494,8 @@ long pipe_set_size(struct file *f, unsigned long size) {
     unsigned long bytes = (unsigned long)slots << PAGE_SHIFT;
     if (bytes > pipe_max_size && bytes > pipe_capacity(p) && !capable(CAP_SYS_RESOURCE))
         return -EPERM;
-    mutex_lock(&p->mutex);
+    if (mutex_lock_killable(&p->mutex))
+        return -EINTR;
     long ret = pipe_resize(p, slots);
     bool room = pipe_writable(p);
     mutex_unlock(&p->mutex);
