@@ -4,6 +4,9 @@
 // a directory's before those of what lies in it. A rename takes both directories' so (lock_parents()), with
 // `rename_lock` of the file system held, which keeps directories from moving meanwhile, and then that of a directory that it
 // replaces. Where names are a server's, whoever waits for such a lock can be killed: its holder may be waiting for the server.
+//
+// A server may also show one directory in two places, one of them in the other: then an inode has several dentries, one above the other,
+// and is not locked for the second time.
 #include "fs/vfs.h"
 #include "core/cred.h"
 #include "core/errno.h"
@@ -176,9 +179,11 @@ int vfs_unlink(struct dentry *dir, const char *name, size_t len, bool is_dir,
         return err;
     }
     struct inode *victim = d->inode;
-    bool locked = S_ISDIR(victim->mode); // nobody makes names in it meanwhile
-    if (locked && (err = lock_names(victim, LOCK_CHILD)))
-        locked = false;
+    bool locked = false;
+    if (unlikely(victim == inode))
+        err = -ELOOP;
+    else if (S_ISDIR(victim->mode) && !(err = lock_names(victim, LOCK_CHILD)))
+        locked = true; // nobody makes names in it meanwhile
     if (!err && may)
         err = may(inode, victim);
     if (!err)
@@ -259,9 +264,10 @@ static int check_rename(const struct rename *r) {
         return -EEXIST;
     if (exchange && !new_d)
         return -ENOENT;
-    if (is_ancestor(r->old, r->new_dir))
+    if (is_ancestor(r->old, r->new_dir) || r->old->inode == r->new_dir->inode)
         return -EINVAL;
-    if (new_d && is_ancestor(new_d, r->old_dir))
+    if (new_d && (is_ancestor(new_d, r->old_dir) || new_d->inode == r->old_dir->inode ||
+                  new_d->inode == r->new_dir->inode))
         return exchange ? -EINVAL : -ENOTEMPTY;
     if (new_d && new_d->inode == r->old->inode)
         return 1; // two names of one file

@@ -36,6 +36,10 @@ class Server:
     def fail(self, call, error):
         (self.path / f"fail.{call}").write_text(str(error))
 
+    def lie(self, *lines):
+        (self.path / "lie.new").write_text("".join(line + "\n" for line in lines))
+        (self.path / "lie.new").rename(self.path / "lie.stat")
+
     def answer(self, call):
         (self.path / f"fail.{call}").unlink()
 
@@ -183,3 +187,35 @@ def test_what_cannot_become_its_maker_s_is_not_made(start):
     assert "0\n" in m.run("su guest -c 'mkdir x'; echo $?") and (host / "x").is_dir()
     server.answer("chown")
     assert "0\n" in m.run("su guest -c 'mkdir y'; echo $?") and (os.getuid() or (host / "y").stat().st_uid == 1000)
+
+
+def test_a_directory_may_be_shown_within_itself_and_in_two_places(start):
+    """As where the host has bind mounts: names of one directory in each other, and beside each other."""
+    m, host, server = start()
+    for name in ("d/e", "d/e/f", "twin", "twin/g"):
+        (host / name).mkdir()
+    server.lie(f"e ino {(host / 'd').stat().st_ino}")
+    for command in ("ls d/e", "rmdir d/e", "mv twin/g d/e/e", "mv -T twin d/e", "rm -rf d/e", "mv d/e/e twin", "mv d/e twin", "mkdir d/e/x", "rmdir d/e/e"):
+        m.run(f"cd /host; {command}")
+    assert "rmdir: 'd/e': Symbolic link loop" in m.run("cd /host; mkdir -p d/e; rmdir d/e 2>&1")
+    (host / "twin").mkdir(exist_ok=True)
+    server.lie(f"twin ino {(host / 'd').stat().st_ino}")
+    for command in ("ls d twin", "mkdir twin/h", "mv -T d/e twin", "mv -T twin/h d", "mv d/e twin/h", "cd d; mv ../twin x", "rmdir twin/h", "rm -r d"):
+        m.run(f"cd /host; {command}")
+    assert "alive\n" in m.run("cd /host; ls -lR >/dev/null; echo alive")
+
+
+def test_sizes_and_counts_of_names_may_be_anything(start):
+    m, host, server = start()
+    for size in (-1, -(1 << 63), (1 << 63) - 1, (1 << 63) - 4096):
+        (host / "f").write_text("text")
+        server.lie(f"f size {size}")
+        assert "text" in m.run("head -c 4 f; dd if=f bs=1 skip=9223372036854775806 count=4 2>&1 | wc -c")
+        m.run("echo more >>f; timeout 5 tail -c 4 f | wc -c; ls -l f; truncate -s 0 f")
+        server.lie()
+    for nlink in (0, 0xffffffff, 0x80000000):
+        (host / "f").write_text("text")
+        server.lie(f"f nlink {nlink}", f"d nlink {nlink}")
+        m.run("ls -l f; ln f g; mv f h; rm -f h g; mkdir d/x; rmdir d/x; mv d dd; rmdir dd; mkdir d")
+        server.lie()
+    assert "alive\n" in m.run("echo text >f; cat f; echo alive")
